@@ -1,0 +1,1 @@
+"""What every other package stands on: values, errors, files, random numbers, reporting."""

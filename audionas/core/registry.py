@@ -1,0 +1,58 @@
+"""Names to classes: the file name is the registered name, nothing registers by side effect.
+
+`resolve("method", "darts")` imports `audionas.methods.darts` and takes its one public class of that
+kind. A third-party class is named in full: `"mypackage.mymethod:MyMethod"`.
+"""
+
+import ast
+import importlib
+from pathlib import Path
+from typing import Any
+
+from audionas.core.errors import UserError, did_you_mean
+
+FOLDERS = {"method": "methods", "space": "spaces", "features": "features"}
+
+
+def names(kind: str) -> list[str]:
+    """The registered names of a kind, sorted: its files that do not begin with an underscore."""
+    folder = Path(__file__).parents[1] / FOLDERS[kind]
+    return sorted(f.stem for f in folder.glob("*.py") if not f.stem.startswith("_"))
+
+
+def resolve(kind: str, name: str) -> type[Any]:
+    """The class behind a name.
+
+    Raises UserError for an unknown name, with the nearest known one.
+    """
+    if ":" in name:
+        return _third_party(kind, name)
+    if name not in names(kind):
+        plural = FOLDERS[kind]
+        raise UserError(
+            f"no {kind} called '{name}'.{did_you_mean(name, names(kind))}", hint=f"See: audionas list {plural}"
+        )
+    module = importlib.import_module(f"audionas.{FOLDERS[kind]}.{name}")
+    wanted = name.replace("_", "")
+    found = [c for n, c in vars(module).items() if isinstance(c, type) and n.lower() == wanted]
+    assert len(found) == 1, f"{module.__file__} must define exactly one class named like the file"
+    return found[0]
+
+
+def summary(kind: str, name: str) -> str:
+    """The module docstring of a registered name, read without importing it."""
+    file = Path(__file__).parents[1] / FOLDERS[kind] / f"{name}.py"
+    return ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+
+
+def _third_party(kind: str, name: str) -> type[Any]:
+    module_name, _, class_name = name.partition(":")
+    try:
+        found = getattr(importlib.import_module(module_name), class_name)
+    except (ImportError, AttributeError) as error:
+        raise UserError(
+            f"{kind} '{name}': {error}", hint=f'Try: python -c "from {module_name} import {class_name}"'
+        ) from error
+    if not isinstance(found, type):
+        raise UserError(f"{kind} '{name}': not a class")
+    return found

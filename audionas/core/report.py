@@ -1,0 +1,140 @@
+"""What a run says: console, `metrics.jsonl` and TensorBoard behind one object.
+
+Everything goes to standard error, so that standard output stays free for results and JSON. On a
+terminal progress is a bar; elsewhere a plain line now and then, so that logs stay readable.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+T = TypeVar("T")
+_QUIET_SECONDS = 10.0  # between two plain progress lines
+
+
+class Reporter:
+    """One run's voice. `folder` receives `metrics.jsonl` and TensorBoard events; None keeps both off.
+
+    `since` is the first epoch that this process will write: later rows of an interrupted run are
+    cut off, so the log never holds an epoch twice.
+    """
+
+    def __init__(self, folder: Path | None = None, *, since: int = 0, quiet: bool = False) -> None:
+        self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+        self.folder = folder
+        self._since = since
+        self._board: Any = None
+        if folder is not None:
+            _cut(folder / "metrics.jsonl", since)
+
+    def note(self, text: str) -> None:
+        """One line for the reader."""
+        self.console.print(text, markup=False)
+
+    def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
+        """A table; numbers are the caller's to format."""
+        table = Table(*head, title=title or None, title_justify="left", box=None, pad_edge=False)
+        for row in rows:
+            table.add_row(*(str(cell) for cell in row))
+        self.console.print(table)
+
+    def epoch(self, epoch: int, epochs: int, values: Mapping[str, float], *, seconds: float, left: float) -> None:
+        """One finished epoch: a console line that reads like a sentence, a row, TensorBoard scalars.
+
+        `epoch` counts from 0; the line shows it from 1. `left` is the estimated time to the end in seconds.
+        """
+        shown = "  ".join(f"{name} {_short(value)}" for name, value in values.items())
+        self.note(f"epoch {epoch + 1}/{epochs}  {shown}  {seconds:.1f} s  ({clock(left)} left)")
+        if self.folder is None:
+            return
+        row = {"epoch": epoch, **values, "seconds": seconds}
+        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as log:
+            log.write(json.dumps(row) + "\n")
+        for name, value in values.items():
+            self._tensorboard().add_scalar(name, value, epoch)
+
+    def progress(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+        """Yield `items`, showing how many are done and how long the rest will take."""
+        total = total if total is not None else len(items)  # type: ignore[arg-type]
+        if self.console.is_terminal and not self.console.quiet:
+            yield from self._bar(items, label, total)
+        else:
+            yield from self._lines(items, label, total)
+
+    def close(self) -> None:
+        """Flush TensorBoard."""
+        if self._board is not None:
+            self._board.close()
+
+    def _bar(self, items: Iterable[T], label: str, total: int) -> Iterator[T]:
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=self.console, transient=True) as bar:
+            yield from bar.track(items, total=total, description=label)
+
+    def _lines(self, items: Iterable[T], label: str, total: int) -> Iterator[T]:
+        start = last = time.monotonic()
+        for done, item in enumerate(items, 1):
+            yield item
+            now = time.monotonic()
+            if now - last >= _QUIET_SECONDS:
+                last = now
+                self.note(f"{label}: {done}/{total}, {clock((now - start) / done * (total - done))} left")
+
+    def _tensorboard(self) -> Any:
+        if self._board is None:
+            from torch.utils.tensorboard import SummaryWriter  # slow to import: only when a run logs
+
+            self._board = SummaryWriter(str(self.folder), purge_step=self._since)
+        return self._board
+
+
+def clock(seconds: float) -> str:
+    """`41 s`, `3 min 20 s`, `2 h 05 min`."""
+    whole = max(0, round(seconds))
+    if whole < 60:
+        return f"{whole} s"
+    if whole < 3600:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """The rows of a JSON-lines file; a last line cut off by an interruption is left out."""
+    if not path.exists():
+        return []
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except json.JSONDecodeError:
+            break
+    return rows
+
+
+def _cut(path: Path, since: int) -> None:
+    """Keep the rows of epochs before `since`."""
+    kept = [json.dumps(row) + "\n" for row in read_rows(path) if row.get("epoch", -1) < since]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("".join(kept), encoding="utf-8")
+
+
+def _short(value: float) -> str:
+    return f"{value:.2f}" if abs(value) >= 100 else f"{value:.4g}"
+
+
+def stdout_json(value: Any) -> None:
+    """Print one JSON document on standard output: what `--json` promises."""
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

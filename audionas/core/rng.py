@@ -1,0 +1,33 @@
+"""Random numbers as pure functions of what they are for, so that a resumed run draws the same ones.
+
+Nothing here keeps state: a generator is made from words such as (seed, "augment", epoch, utterance).
+An epoch seeds torch from (seed, epoch) when it begins, so a checkpoint between epochs needs no
+generator state, and any number of loader workers draws the same augmentation.
+"""
+
+import hashlib
+from typing import Any
+
+import numpy as np
+import torch
+
+
+def seed_of(*words: Any) -> int:
+    """A 63-bit integer that depends on every word and on their order."""
+    text = "\x1f".join(str(word) for word in words)
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big") >> 1
+
+
+def numpy_rng(*words: Any) -> np.random.Generator:
+    """A NumPy generator for exactly this purpose."""
+    return np.random.Generator(np.random.PCG64(seed_of(*words)))
+
+
+def torch_rng(*words: Any) -> torch.Generator:
+    """A CPU torch generator for exactly this purpose."""
+    return torch.Generator().manual_seed(seed_of(*words))
+
+
+def seed_torch(*words: Any) -> None:
+    """Seed torch's global generators (CPU and every GPU): dropout and noise layers draw from them."""
+    torch.manual_seed(seed_of(*words))

@@ -1,0 +1,1 @@
+"""Recordings and labels: Kaldi data directories, audio files, augmentation, batches."""

@@ -1,0 +1,1 @@
+"""Blocks, candidate operations and the edges where choices live."""

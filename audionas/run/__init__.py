@@ -1,0 +1,1 @@
+"""What the commands do, one page each, readable from top to bottom."""

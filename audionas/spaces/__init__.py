@@ -1,0 +1,1 @@
+"""Which networks exist: one search space a file, the file name is its registered name."""

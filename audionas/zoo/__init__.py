@@ -1,0 +1,1 @@
+"""Architecture files (JSON) of published and hand-made networks; data only."""
