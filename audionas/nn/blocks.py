@@ -1,0 +1,167 @@
+"""The building blocks of temporal networks, as 2-D convolutions over (B, C, F, T).
+
+Temporal networks fold frequency into channels, (B, F, 1, T), and stay 2-D with one axis of size 1:
+in channels_last memory this trains about three times faster than Conv1d on a CPU. Causality is an
+argument, resolved in `Conv`: a causal convolution pads only the past.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+Pair = tuple[int, int]
+
+
+class Conv(nn.Conv2d):
+    """A convolution that keeps ceil(size / stride) positions along both axes.
+
+    Frequency is padded on both sides. Time is padded on both sides, or, with `causal`, by
+    dilation * (kernel - 1) frames of the past only. Kernels are (frequency, time) and odd.
+    """
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: Pair,
+        *,
+        stride: Pair = (1, 1),
+        dilation: Pair = (1, 1),
+        groups: int = 1,
+        bias: bool = False,
+        causal: bool = False,
+    ) -> None:
+        reach = tuple(d * (k - 1) for k, d in zip(kernel, dilation, strict=True))
+        self.past = reach[1] if causal else 0  # frames kept from the past when streaming
+        padding = (reach[0] // 2, 0 if causal else reach[1] // 2)
+        super().__init__(
+            c_in, c_out, kernel, stride=stride, padding=padding, dilation=dilation, groups=groups, bias=bias
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c_in, F, T) to (B, c_out, ceil(F / stride), ceil(T / stride))."""
+        return super().forward(functional.pad(x, (self.past, 0)) if self.past else x)
+
+
+class ConvBN(nn.Sequential):
+    """Convolution, batch norm, and ReLU unless `act` is off."""
+
+    def __init__(self, c_in: int, c_out: int, kernel: Pair, *, act: bool = True, **options: object) -> None:
+        super().__init__()
+        self.conv = Conv(c_in, c_out, kernel, **options)  # type: ignore[arg-type]
+        self.bn = nn.BatchNorm2d(c_out)
+        if act:
+            self.act = nn.ReLU()
+
+
+class SE(nn.Module):
+    """Squeeze-and-excitation (Hu et al., arXiv:1709.01507) with reduction 4, at least 8 hidden units.
+
+    The squeeze is the mean over the clip; with `causal` it is the running mean over the frames so
+    far, so that a frame's scale depends on no later frame.
+    """
+
+    def __init__(self, channels: int, *, causal: bool = False, reduction: int = 4, least: int = 8) -> None:
+        super().__init__()
+        hidden = max(least, channels // reduction)
+        self.causal = causal
+        self.squeeze = nn.Conv2d(channels, hidden, 1)
+        self.excite = nn.Conv2d(hidden, channels, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, F, T) to the same shape."""
+        pooled = _running_mean(x) if self.causal else x.mean((2, 3), keepdim=True)
+        return x * torch.sigmoid(self.excite(functional.relu(self.squeeze(pooled))))
+
+
+class TCBlock(nn.Module):
+    """The residual block of TC-ResNet (Choi et al., arXiv:1904.03814), with SE as in AutoKWS.
+
+    conv k stride s, BN, ReLU, conv k, BN, [SE]; shortcut; add, ReLU. Where the shape changes the
+    shortcut is a convolution with BN and ReLU: 1x1 as in TC-ResNet's code, or k wide
+    (`wide_shortcut`) as drawn in AutoKWS, Fig. 2.
+    """
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        *,
+        stride: int,
+        se: bool = False,
+        causal: bool = False,
+        wide_shortcut: bool = False,
+    ) -> None:
+        super().__init__()
+        step = (1, stride)
+        self.first = ConvBN(c_in, c_out, (1, kernel), stride=step, causal=causal)
+        self.second = ConvBN(c_out, c_out, (1, kernel), act=False, causal=causal)
+        self.se = SE(c_out, causal=causal) if se else nn.Identity()
+        same = stride == 1 and c_in == c_out
+        reach = (1, kernel if wide_shortcut else 1)
+        self.shortcut = nn.Identity() if same else ConvBN(c_in, c_out, reach, stride=step, causal=causal)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c_in, 1, T) to (B, c_out, 1, ceil(T / stride))."""
+        return functional.relu(self.se(self.second(self.first(x))) + self.shortcut(x))
+
+
+class MBBlock(nn.Module):
+    """MobileNetV2's inverted bottleneck (Sandler et al., arXiv:1801.04381) over time.
+
+    1x1 conv to expansion * c_in, BN, ReLU; depthwise (1, k) stride s, BN, ReLU; [SE]; 1x1 conv, BN;
+    identity shortcut where stride is 1 and c_in equals c_out.
+    """
+
+    def __init__(
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: int,
+        *,
+        expansion: int,
+        stride: int,
+        se: bool = False,
+        causal: bool = False,
+    ) -> None:
+        super().__init__()
+        wide = expansion * c_in
+        self.expand = ConvBN(c_in, wide, (1, 1))
+        self.depthwise = ConvBN(wide, wide, (1, kernel), stride=(1, stride), groups=wide, causal=causal)
+        self.se = SE(wide, causal=causal) if se else nn.Identity()
+        self.project = ConvBN(wide, c_out, (1, 1), act=False)
+        self.residual = stride == 1 and c_in == c_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c_in, 1, T) to (B, c_out, 1, ceil(T / stride))."""
+        y = self.project(self.se(self.depthwise(self.expand(x))))
+        return x + y if self.residual else y
+
+
+class Head(nn.Module):
+    """Global average over frequency and time, dropout, one linear layer."""
+
+    def __init__(self, channels: int, classes: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(channels, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, F, T) to (B, classes) logits."""
+        return self.linear(self.dropout(x.mean((2, 3))))
+
+
+def init_weights(net: nn.Module) -> None:
+    """He initialisation (fan out) of every convolution, in the order of the modules."""
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+            if module.bias is not None:
+                nn.init.zeros_(module.bias)
+
+
+def _running_mean(x: Tensor) -> Tensor:
+    """Mean over frequency and over the frames up to each one: (B, C, F, T) to (B, C, 1, T)."""
+    count = torch.arange(1, x.shape[3] + 1, dtype=x.dtype, device=x.device)
+    return x.mean(2, keepdim=True).cumsum(3) / count

@@ -1,0 +1,56 @@
+"""Eight MobileNetV2-like blocks over time, each choosing kernel, expansion and what the preset allows.
+
+Kernels are almost free here, expansion and SE are not: give a search a cost on parameters or
+latency, multiply-adds alone push every kernel to 9.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import nn
+
+from audionas.core.arch import Choice, InputSpec
+from audionas.nn.blocks import ConvBN, Head
+from audionas.nn.edge import EdgeFactory
+from audionas.nn.ops import KERNELS, OpShape
+from audionas.spaces._base import Chain, Space, one_channel, scaled
+
+_CHANNELS = (24, 24, 24, 36, 36, 48, 48, 64, 64)  # stem, then the eight layers at width 1
+_STRIDES = (2, 1, 2, 1, 2, 1, 1, 1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KwsMobilenet(Space):
+    """Presets, options a layer: `sf6` k3/5/7 x e3/6; `sf8` adds k9; `sf16` adds SE; `depth` is sf8 with a
+    skip where the shape stays; `darts` is sf8 with a skip everywhere (a 1x1 convolution where it changes).
+    """
+
+    preset: Literal["sf6", "sf8", "sf16", "depth", "darts"] = "sf8"
+    width: float = 1.0
+    causal: bool = False
+
+    paper: ClassVar[str] = "MobileNetV2: Inverted Residuals and Linear Bottlenecks (the blocks)"
+    arxiv: ClassVar[str] = "1801.04381"
+
+    def choices(self) -> tuple[Choice, ...]:
+        """layer1 to layer8; several bottlenecks may survive and be summed, as FairDARTS derives them."""
+        kernels = KERNELS[:3] if self.preset == "sf6" else KERNELS
+        suffixes = ("", "_se") if self.preset == "sf16" else ("",)
+        convs = tuple(f"mb_k{k}_e{e}{s}" for k in kernels for e in (3, 6) for s in suffixes)
+        skips = {"darts": range(8), "depth": (1, 3, 5, 7)}.get(self.preset, ())
+        return tuple(
+            Choice(f"layer{i + 1}", (*convs, "skip") if i in skips else convs, max_active=len(convs))
+            for i in range(8)
+        )
+
+    def network(self, fill: EdgeFactory, io: InputSpec, *, dropout: float | None = None) -> nn.Module:
+        """The chain; dropout 0.2 before the last layer unless given."""
+        one_channel(io, self.name)
+        channels = scaled(_CHANNELS, self.width, self.name)
+        stem = ConvBN(io.freq, channels[0], (1, 3), causal=self.causal)
+        edges = [
+            fill(choice, OpShape(c_in, c_out, (1, stride), self.causal))
+            for choice, c_in, c_out, stride in zip(self.choices(), channels, channels[1:], _STRIDES, strict=False)
+        ]
+        head = Head(channels[-1], io.classes, 0.2 if dropout is None else dropout)
+        return Chain(stem, edges, head, fold=True)
