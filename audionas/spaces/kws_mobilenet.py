@@ -38,10 +38,8 @@ class KwsMobilenet(Space):
         suffixes = ("", "_se") if self.preset == "sf16" else ("",)
         convs = tuple(f"mb_k{k}_e{e}{s}" for k in kernels for e in (3, 6) for s in suffixes)
         skips = {"darts": range(8), "depth": (1, 3, 5, 7)}.get(self.preset, ())
-        return tuple(
-            Choice(f"layer{i + 1}", (*convs, "skip") if i in skips else convs, max_active=len(convs))
-            for i in range(8)
-        )
+        options = [(*convs, "skip") if i in skips else convs for i in range(len(_STRIDES))]
+        return tuple(Choice(f"layer{i}", o, max_active=len(o)) for i, o in enumerate(options, 1))
 
     def network(self, fill: EdgeFactory, io: InputSpec, *, dropout: float | None = None) -> nn.Module:
         """The chain; dropout 0.2 before the last layer unless given."""

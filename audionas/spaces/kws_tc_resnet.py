@@ -37,10 +37,8 @@ class KwsTcResnet(Space):
         wide = "_wide" if self.shortcut == "kernel" else ""
         suffixes = ("", "_se") if self.se == "search" else ("",)
         convs = tuple(f"tc_k{k}{s}{wide}" for k in KERNELS for s in suffixes)
-        return tuple(
-            Choice(f"block{i}", convs if stride == 2 else (*convs, "skip"), max_active=len(convs))
-            for i, stride in enumerate(_STRIDES, 1)
-        )
+        options = [convs if stride == 2 else (*convs, "skip") for stride in _STRIDES]
+        return tuple(Choice(f"block{i}", o, max_active=len(o)) for i, o in enumerate(options, 1))
 
     def network(self, fill: EdgeFactory, io: InputSpec, *, dropout: float | None = None) -> nn.Module:
         """The chain; dropout 0.5 before the last layer unless given."""

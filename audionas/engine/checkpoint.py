@@ -1,0 +1,64 @@
+"""Checkpoints without pickle: groups of tensors in safetensors, everything else in JSON.
+
+A checkpoint is a folder written under a temporary name and renamed, so that an interruption leaves
+the old one or the new one, never half of one.
+"""
+
+import json
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, write_text
+
+
+@dataclass
+class State:
+    """All that a run must remember between epochs: `tensors` by group, `plain` JSON values."""
+
+    tensors: dict[str, dict[str, Tensor]] = field(default_factory=dict)
+    plain: dict[str, Any] = field(default_factory=dict)
+
+
+def save(folder: Path, epoch: int, state: State) -> None:
+    """Write the state after `epoch` epochs as `folder/000012/` and forget older ones."""
+    target = folder / f"{epoch:06d}"
+    draft = folder / f".{target.name}.draft"
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    for group, tensors in state.tensors.items():
+        # clones: safetensors wants each tensor contiguous and in memory of its own
+        flat = {k: t.detach().cpu().clone(memory_format=torch.contiguous_format) for k, t in tensors.items()}
+        save_file(flat, draft / f"{group}.safetensors")
+    plain = {"epoch": epoch, "groups": sorted(state.tensors), **state.plain}
+    (draft / "state.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+    shutil.rmtree(target, ignore_errors=True)
+    draft.rename(target)
+    write_text(folder / "latest", target.name + "\n")
+    for old in folder.iterdir():
+        if old.is_dir() and old != target:
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def latest(folder: Path) -> int:
+    """How many epochs the newest checkpoint has behind it; 0 if there is none."""
+    pointer = folder / "latest"
+    return int(pointer.read_text(encoding="utf-8")) if pointer.exists() else 0
+
+
+def load(folder: Path) -> State:
+    """The newest checkpoint; raises UserError when it is damaged."""
+    where = folder / f"{latest(folder):06d}"
+    plain = read_json(where / "state.json")
+    try:
+        tensors = {group: load_file(where / f"{group}.safetensors") for group in plain["groups"]}
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{where}: damaged checkpoint ({error})", hint="Start again with --overwrite.") from error
+    return State(tensors, plain)

@@ -1,0 +1,94 @@
+"""The one epoch loop, for search and for training.
+
+The loop drives a `Work` and knows nothing of what it does. An epoch seeds torch from (seed, epoch)
+when it begins and data order is a function of the epoch, so a run that was interrupted and resumed
+takes the same steps, bit for bit on one kind of CPU with one number of threads.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from audionas.core.errors import UserError
+from audionas.core.report import Reporter
+from audionas.core.rng import seed_torch
+from audionas.engine import checkpoint
+from audionas.engine.checkpoint import State
+
+Metrics = Mapping[str, Tensor | float]
+
+
+class Work(Protocol):
+    """What the loop drives; `progress` is the fractional epoch, for schedules."""
+
+    def begin(self, epoch: int) -> None:
+        """Before an epoch's first step."""
+
+    def step(self, batch: Any, progress: float) -> Metrics:
+        """One batch; tensors are averaged over the epoch without waiting for the device."""
+
+    def end(self, epoch: int) -> Mapping[str, float]:
+        """After an epoch's last step: validation, and values for the log."""
+
+    def stop(self) -> bool:
+        """Whether to end before the last epoch."""
+
+    def state(self) -> State:
+        """Everything to remember; `restore` puts it back."""
+
+    def restore(self, state: State) -> None:
+        """Go back to a saved state."""
+
+
+def fit(
+    work: Work,
+    batches: Callable[[int], Iterable[Any]],
+    steps: int,
+    *,
+    epochs: int,
+    seed: int,
+    folder: Path,
+    reporter: Reporter,
+) -> None:
+    """Run `work` up to `epochs` epochs of `steps` batches, from the newest checkpoint in `folder/ckpt`.
+
+    Raises UserError when the loss is no longer finite.
+    """
+    done = checkpoint.latest(folder / "ckpt")
+    if done:
+        work.restore(checkpoint.load(folder / "ckpt"))
+    clocked: list[float] = []
+    for epoch in range(done, epochs):
+        if work.stop():
+            return
+        start = time.monotonic()
+        seed_torch(seed, "epoch", epoch)
+        work.begin(epoch)
+        values = _epoch(work, reporter.progress(batches(epoch), f"epoch {epoch + 1}/{epochs}", steps), epoch, steps)
+        values.update(work.end(epoch))
+        clocked.append(time.monotonic() - start)
+        left = sum(clocked) / len(clocked) * (epochs - epoch - 1)
+        reporter.epoch(epoch, epochs, values, seconds=clocked[-1], left=left)
+        checkpoint.save(folder / "ckpt", epoch + 1, work.state())
+
+
+def _epoch(work: Work, batches: Iterable[Any], epoch: int, steps: int) -> dict[str, float]:
+    """All batches of one epoch; the mean of each metric."""
+    sums: dict[str, Tensor] = {}
+    count = 0
+    for count, batch in enumerate(batches, 1):
+        for name, value in work.step(batch, epoch + (count - 1) / steps).items():
+            tensor = torch.as_tensor(value).detach()
+            sums[name] = sums[name] + tensor if name in sums else tensor
+    means = {name: float(total) / count for name, total in sums.items()}
+    if not math.isfinite(means.get("loss", 0.0)):
+        raise UserError(
+            f"the loss became {means['loss']} in epoch {epoch + 1}",
+            hint="Lower optim.lr, or set optim.clip: 5; then start again with --overwrite.",
+        )
+    return means

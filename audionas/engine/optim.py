@@ -1,0 +1,89 @@
+"""Optimiser and learning-rate schedule, as values; the rate is a pure function of the epoch."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from audionas.core.errors import UserError
+from audionas.core.strict import Strict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Optim(Strict):
+    """What updates the weights. Epochs in `warmup_epochs` and `milestones` may be fractions.
+
+    `cosine` falls from `lr` to `final_lr`; `step` multiplies by `gamma` at each milestone; the rate
+    rises linearly from 0 during the warm-up. `clip` bounds the gradient's norm.
+    """
+
+    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    lr: float = 0.1
+    momentum: float = 0.9
+    nesterov: bool = False
+    weight_decay: float = 1e-3
+    clip: float | None = None
+    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    warmup_epochs: float = 0.0
+    final_lr: float = 0.0
+    milestones: tuple[float, ...] = ()
+    gamma: float = 0.1
+
+    def __post_init__(self) -> None:
+        if self.lr <= 0 or self.weight_decay < 0:
+            raise UserError(f"optim: lr {self.lr} must be positive and weight_decay {self.weight_decay} not negative")
+        if self.schedule == "step" and not self.milestones:
+            raise UserError("optim.milestones is empty", hint="The step schedule needs epochs: milestones: [20, 40]")
+
+    def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
+        """A torch optimiser over `parameters`."""
+        if self.name == "sgd":
+            return torch.optim.SGD(
+                parameters,
+                lr=self.lr,
+                momentum=self.momentum,
+                nesterov=self.nesterov,
+                weight_decay=self.weight_decay,
+            )
+        kind = torch.optim.Adam if self.name == "adam" else torch.optim.AdamW
+        return kind(parameters, lr=self.lr, weight_decay=self.weight_decay)
+
+    def rate(self, epoch: float, epochs: int) -> float:
+        """The learning rate at a (fractional) epoch of `epochs`."""
+        if epoch < self.warmup_epochs:
+            return self.lr * epoch / self.warmup_epochs
+        if self.schedule == "step":
+            return self.lr * self.gamma ** sum(epoch >= m for m in self.milestones)
+        if self.schedule == "constant":
+            return self.lr
+        part = (epoch - self.warmup_epochs) / max(epochs - self.warmup_epochs, 1e-9)
+        return self.final_lr + (self.lr - self.final_lr) * (1 + math.cos(math.pi * min(part, 1.0))) / 2
+
+
+def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
+    """Set every group's learning rate."""
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+
+
+def pack(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """The optimiser's state as flat tensors, `"<parameter>.<entry>"`."""
+    state = optimizer.state_dict()["state"]
+    return {
+        f"{index}.{name}": torch.as_tensor(value)
+        for index, entries in state.items()
+        for name, value in entries.items()
+        if value is not None
+    }
+
+
+def unpack(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+    """Put back what `pack` took; the learning rate comes from the schedule."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for key, tensor in tensors.items():
+        index, _, name = key.partition(".")
+        state.setdefault(int(index), {})[name] = tensor
+    optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})

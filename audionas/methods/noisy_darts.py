@@ -1,0 +1,91 @@
+"""NoisyDARTS: unbiased noise on skips (Chu and Zhang, arXiv:2005.03566).
+
+Skips win by smooth gradient flow. Small noise of mean zero on their output during the search makes
+that flow unreliable without changing its expectation, so skips are kept only where they help. The
+rest is DARTS. The noise's standard deviation carries no gradient.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from audionas.core.arch import Choice
+from audionas.core.errors import UserError
+from audionas.methods._base import Bilevel
+from audionas.nn.edge import Edge, MixedEdge
+from audionas.nn.ops import OPS, OpShape
+
+
+class NoisyEdge(MixedEdge):
+    """A mixed edge whose skips are noisy while training; evaluation is clean.
+
+    `extra["noise"]` scales the noise (its decay over the search), 1 at full strength.
+    """
+
+    def __init__(self, choice: Choice, shape: OpShape, *, conf: "NoisyDarts") -> None:
+        super().__init__(choice, shape)
+        self.conf = conf
+
+    def output(self, option: str, y: Tensor, extra: Mapping[str, float]) -> Tensor:
+        """Noise, then drop-path, on the output of a skip; never in place: `y` may be the edge's input."""
+        if OPS[option].kind != "skip" or not self.training:
+            return y
+        return drop_path(self.conf.noisy(y, extra["noise"]), self.conf.drop_path)
+
+
+@dataclass(kw_only=True)
+class NoisyDarts(Bilevel):
+    """`std` is the paper's lambda: Gaussian noise has lambda times the batch deviation of the output.
+
+    `form: multiplicative` scales by N(1 + mean, std) instead. `noise: uniform` is mean + a U(-1, 1)
+    with a = sqrt(3 std), not scaled by the deviation, as official code has it: its variance, not its
+    deviation, is `std`. `drop_path: 0.3` adds what official code hard-wires on skips and the paper
+    does not describe. `decay: cosine` fades the noise out over the search.
+    """
+
+    paper: ClassVar[str] = "Noisy Differentiable Architecture Search"
+    arxiv: ClassVar[str] = "2005.03566"
+
+    noise: Literal["gaussian", "uniform"] = "gaussian"
+    form: Literal["additive", "multiplicative"] = "additive"
+    std: float = 0.2
+    mean: float = 0.0
+    decay: Literal["none", "cosine"] = "none"
+    drop_path: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.std < 0 or not 0 <= self.drop_path < 1:
+            raise UserError(f"std {self.std} must not be negative, drop_path {self.drop_path} must lie in [0, 1)")
+
+    def fill(self, choice: Choice, shape: OpShape) -> Edge:
+        """Noise needs an edge that knows its options' kinds."""
+        return NoisyEdge(choice, shape, conf=self)
+
+    def extra(self) -> Mapping[str, float]:
+        """How strong the noise is in this epoch."""
+        if self.decay == "none":
+            return {"noise": 1.0}
+        return {"noise": (1 + math.cos(math.pi * self.run.epoch / self.run.epochs)) / 2}
+
+    def noisy(self, y: Tensor, strength: float) -> Tensor:
+        """y + eps, or y * (1 + eps): eps has mean `mean` and the deviation described above."""
+        if self.noise == "uniform":
+            spread = math.sqrt(3 * self.std) * (2 * torch.rand_like(y) - 1)
+        else:
+            scale = y.detach().std() if self.form == "additive" else 1.0
+            spread = self.std * scale * torch.randn_like(y)
+        eps = strength * (self.mean + spread)
+        return y + eps if self.form == "additive" else y * (1 + eps)
+
+
+def drop_path(y: Tensor, probability: float) -> Tensor:
+    """Zero whole examples of (B, ...) with `probability` and scale the others up; out of place."""
+    if probability == 0.0:
+        return y
+    keep = functional.dropout(y.new_ones(y.shape[0], *[1] * (y.dim() - 1)), probability)
+    return y * keep
