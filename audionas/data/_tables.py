@@ -1,0 +1,267 @@
+"""The text files of a Kaldi data directory, parsed, and every fault that is in them."""
+
+import os
+import re
+from dataclasses import dataclass, field
+from math import isfinite
+from pathlib import Path
+from typing import NamedTuple
+
+from audionas.core.errors import UserError
+from audionas.data import audio
+
+FILES = ("wav.scp", "segments", "text", "utt2spk", "spk2utt", "utt2dur", "utt2sha256")
+OPTIONAL = ("segments", "utt2sha256")
+TOLERANCE = 0.02  # seconds; Kaldi rounds times to frames of 10 ms
+_SPACE = re.compile(r"[ \t]+")
+
+
+class Line(NamedTuple):
+    """One line without its key; `number` counts from 1."""
+
+    number: int
+    value: str
+
+
+@dataclass
+class Table:
+    """One file: the first line of every key, and the keys whose value is of no use."""
+
+    path: str
+    lines: dict[str, Line] = field(default_factory=dict)
+    useless: set[str] = field(default_factory=set)
+    faults: list[tuple[int, str]] = field(default_factory=list)  # (line, what is wrong)
+
+    def fault(self, line: int, what: str) -> None:
+        """Note a fault; line 0 means the file as a whole."""
+        self.faults.append((line, what))
+
+    def spoil(self, key: str, what: str) -> None:
+        """Note a fault that makes the value of `key` useless."""
+        self.useless.add(key)
+        self.fault(self.lines[key].number, what)
+
+    def get(self, key: str) -> str | None:
+        """The usable value of a key."""
+        line = self.lines.get(key)
+        return None if line is None or key in self.useless else line.value
+
+
+class Tables:
+    """All files of a data directory. `base` is where relative paths of wav.scp begin."""
+
+    def __init__(self, folder: Path | str) -> None:
+        self.base = base(folder)
+        if not os.path.isdir(folder):
+            raise UserError(
+                f"{folder}: no such data directory", hint="Data directories come from: audionas prep"
+            )
+        self.files = {name: _load(os.path.join(folder, name)) for name in FILES}
+        present = {name for name in FILES if os.path.exists(os.path.join(folder, name))}
+        self.segmented = "segments" in present
+        needed = set(FILES) - set(OPTIONAL) - ({"utt2dur"} if self.segmented else set())
+        for name in sorted(needed - present):
+            self.files[name].fault(0, "the file is missing")
+        self.present = present
+        self.keys = self.files["segments" if self.segmented else "wav.scp"]  # one line an utterance
+        self._check()
+
+    def faults(self) -> list[str]:
+        """Every fault as `path:line: what`, in the order of files and lines."""
+        return [
+            f"{table.path}:{line}: {what}" if line else f"{table.path}: {what}"
+            for table in self.files.values()
+            for line, what in sorted(table.faults)
+        ]
+
+    def recording(self, utterance: str) -> str:
+        """The key in wav.scp of an utterance."""
+        if not self.segmented:
+            return utterance
+        value = self.files["segments"].get(utterance)
+        return value.split()[0] if value else ""
+
+    def audio(self, utterance: str) -> str | None:
+        """The absolute path of an utterance's audio file, or None where it is of no use."""
+        value = self.files["wav.scp"].get(self.recording(utterance))
+        return None if value is None else resolve(self.base, value)
+
+    def span(self, utterance: str) -> tuple[float, float] | None:
+        """Start and seconds of an utterance: from segments, else from utt2dur."""
+        seconds = self.files["utt2dur"].get(utterance)
+        if not self.segmented:
+            return None if seconds is None else (0.0, float(seconds))
+        value = self.files["segments"].get(utterance)
+        if value is None:
+            return None
+        start, end = (float(number) for number in value.split()[1:])
+        return start, float(seconds) if seconds is not None else end - start
+
+    def speakers(self) -> dict[str, str]:
+        """Utterance to speaker according to spk2utt; the first mention counts."""
+        found: dict[str, str] = {}
+        for speaker, line in self.files["spk2utt"].lines.items():
+            for utterance in line.value.split():
+                found.setdefault(utterance, speaker)
+        return found
+
+    def _check(self) -> None:
+        _check_audio(self.files["wav.scp"], self.base)
+        if self.segmented:
+            _check_segments(self.files["segments"], self.files["wav.scp"], self.base)
+        _check_speakers(self.files["utt2spk"], self.files["spk2utt"], self.present)
+        _check_seconds(self.files["utt2dur"], self.files["segments"])
+        _check_sums(self.files["utt2sha256"])
+        for name in ("text", "utt2spk", "utt2dur", "utt2sha256"):
+            if name in self.present:
+                _compare(self.keys, self.files[name])
+        if not self.keys.lines:
+            self.keys.fault(0, "holds no utterance")
+
+
+def base(folder: Path | str) -> str:
+    """Where relative paths begin: the directory itself, behind a symbolic link its target."""
+    return os.path.realpath(folder) if os.path.islink(folder) else os.path.abspath(folder)
+
+
+def resolve(folder: str, path: str) -> str:
+    """An entry of wav.scp as an absolute path."""
+    return os.path.normpath(os.path.join(folder, path))
+
+
+def number(text: str) -> float | None:
+    """A finite number, or None."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if isfinite(value) else None
+
+
+def _load(path: str) -> Table:
+    table = Table(path)
+    if not os.path.exists(path):
+        return table
+    raw = Path(path).read_bytes().split(b"\n")
+    last = ""
+    for line, content in enumerate(raw if raw[-1] else raw[:-1], 1):
+        try:
+            text = content.decode().strip(" \t\r")
+        except UnicodeDecodeError:
+            table.fault(line, "not UTF-8")
+            continue
+        key, value = (*_SPACE.split(text, maxsplit=1), "")[:2]
+        if not key:
+            table.fault(line, "an empty line")
+        elif key in table.lines:
+            table.fault(line, f"'{key}' is already on line {table.lines[key].number}")
+        else:
+            if key < last:  # code points sort like UTF-8 bytes, which is the C locale's order
+                table.fault(line, f"not sorted: '{key}' comes after '{last}' (C locale order)")
+            table.lines[key] = Line(line, value)
+            if not value:
+                what = "its label" if path.endswith(f"{os.sep}text") else "the value"
+                table.spoil(key, f"'{key}': {what} is empty")
+        last = max(last, key)
+    return table
+
+
+def _usable(table: Table) -> list[tuple[str, str]]:
+    return [(key, line.value) for key, line in table.lines.items() if key not in table.useless]
+
+
+def _check_audio(table: Table, folder: str) -> None:
+    for key, value in _usable(table):
+        if value.startswith("|") or value.endswith("|"):
+            table.spoil(key, f"'{key}' is a command, and commands are not run: name an audio file")
+        elif not os.path.isfile(path := resolve(folder, value)):
+            table.spoil(key, f"'{key}': no such audio file: {path}")
+
+
+def _check_segments(segments: Table, recordings: Table, folder: str) -> None:
+    lengths: dict[str, float] = {}
+    for key, value in _usable(segments):
+        parts = value.split()
+        times = [number(part) for part in parts[1:]]
+        if len(parts) != 3 or times[0] is None or times[1] is None:
+            segments.spoil(key, f"'{key}': expected a recording, its start and its end in seconds")
+            continue
+        start, end = times[0], times[1]
+        recording = parts[0]
+        if recording not in recordings.lines:
+            segments.spoil(key, f"'{key}': recording '{recording}' is not in wav.scp")
+        elif not 0 <= start < end:
+            segments.spoil(key, f"'{key}': starts at {start} s and ends at {end} s")
+        elif (path := recordings.get(recording)) is not None:
+            if recording not in lengths:
+                lengths[recording] = _length(recordings, recording, resolve(folder, path))
+            if end > lengths[recording] + TOLERANCE:
+                segments.spoil(key, f"'{key}': ends at {end} s, its recording at {lengths[recording]:.3f} s")
+
+
+def _length(recordings: Table, key: str, path: str) -> float:
+    """Seconds in a recording; one that cannot be opened is a fault of its own."""
+    try:
+        return audio.length(path)
+    except UserError as error:
+        recordings.spoil(key, f"'{key}': {error.problems[0]}")
+        return float("inf")
+
+
+def _check_speakers(utt2spk: Table, spk2utt: Table, present: set[str]) -> None:
+    for utterance, speaker in _usable(utt2spk):
+        if len(speaker.split()) > 1:
+            utt2spk.spoil(utterance, f"'{utterance}': a speaker is one word, not '{speaker}'")
+        elif not utterance.startswith(speaker):
+            utt2spk.fault(
+                utt2spk.lines[utterance].number, f"'{utterance}' does not begin with its speaker '{speaker}'"
+            )
+    if not {"utt2spk", "spk2utt"} <= present:
+        return
+    listed: set[tuple[str, str]] = set()
+    for speaker, line in spk2utt.lines.items():
+        for utterance in line.value.split():
+            known = utt2spk.lines.get(utterance)
+            if (speaker, utterance) in listed:
+                spk2utt.fault(line.number, f"lists '{utterance}' twice")
+            elif known is None:
+                spk2utt.fault(line.number, f"lists '{utterance}', which is not in utt2spk")
+            elif known.value != speaker:
+                spk2utt.fault(
+                    line.number,
+                    f"gives '{utterance}' to '{speaker}', utt2spk:{known.number} to '{known.value}'",
+                )
+            listed.add((speaker, utterance))
+    for utterance, speaker in _usable(utt2spk):
+        if (speaker, utterance) not in listed:
+            utt2spk.fault(
+                utt2spk.lines[utterance].number, f"spk2utt does not list '{utterance}' under '{speaker}'"
+            )
+
+
+def _check_seconds(utt2dur: Table, segments: Table) -> None:
+    for key, value in _usable(utt2dur):
+        seconds = number(value)
+        if seconds is None or seconds <= 0:
+            utt2dur.spoil(key, f"'{key}': expected a number of seconds above 0, not '{value}'")
+        elif (segment := segments.get(key)) is not None:
+            start, end = (float(part) for part in segment.split()[1:])
+            if abs(end - start - seconds) > TOLERANCE:
+                utt2dur.spoil(key, f"'{key}': {seconds} s, but its segment has {end - start:.3f} s")
+
+
+def _check_sums(sums: Table) -> None:
+    for key, value in _usable(sums):
+        if not re.fullmatch(r"[0-9a-f]{64}", value):
+            sums.spoil(key, f"'{key}': not a SHA-256 in hexadecimal digits")
+
+
+def _compare(keys: Table, table: Table) -> None:
+    """Every utterance has its line in `table`, and no other has one."""
+    source = os.path.basename(keys.path)
+    for key, line in table.lines.items():
+        if key not in keys.lines:
+            table.fault(line.number, f"utterance '{key}' is not in {source}")
+    for key, line in keys.lines.items():
+        if key not in table.lines:
+            table.fault(0, f"no line for utterance '{key}' ({source}:{line.number})")

@@ -1,0 +1,163 @@
+"""Audio files: read a clip as mono float32, look at a file, write one. The only user of soundfile."""
+
+from math import gcd
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from audionas.core.errors import UserError
+from audionas.core.files import atomic, sha256
+
+Wave = npt.NDArray[np.float32]
+Channel = int | Literal["mix"] | None
+SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au"})
+_BLOCK = 1 << 20  # frames decoded at a time
+
+
+class Probe(NamedTuple):
+    """What a whole decode of a file found."""
+
+    seconds: float
+    rate: int  # Hz
+    channels: int
+    frames: int
+    sha256: str
+
+
+def read(
+    path: Path | str,
+    *,
+    rate: int,
+    seconds: float | None,
+    start: float = 0.0,
+    resample: bool = False,
+    channel: Channel = None,
+) -> Wave:
+    """The clip `[start, start + seconds)` of a file as float32 (N,) at `rate` Hz.
+
+    A shorter clip is padded with zeros at its end; `seconds=None` reads to the end of the file.
+    `channel` picks one channel (from 0) or mixes them all down; mono files need neither.
+
+    Raises:
+        UserError: the file is missing, cannot be decoded, holds no sample at `start`, has another
+            sample rate (unless `resample`) or several channels (unless `channel` is given).
+    """
+    with _open(path) as file:
+        source_rate = int(file.samplerate)
+        if source_rate != rate and not resample:
+            raise UserError(
+                f"{path}: its sample rate is {source_rate} Hz, expected {rate} Hz",
+                hint="Prepare the data with --resample, or give this rate in the features.",
+            )
+        wave = _pick(_frames(file, path, start, seconds), path, channel)
+    if source_rate != rate:
+        wave = resampled(wave, source_rate, rate)
+    return wave if seconds is None else fitted(wave, round(seconds * rate))
+
+
+def fitted(wave: Wave, samples: int) -> Wave:
+    """`wave` (N,) cut to `samples`, or padded with zeros at its end."""
+    return wave[:samples] if len(wave) >= samples else np.pad(wave, (0, samples - len(wave)))
+
+
+def resampled(wave: Wave, source_rate: int, rate: int) -> Wave:
+    """`wave` (N,) at another rate by polyphase filtering (scipy's `resample_poly`)."""
+    from scipy.signal import resample_poly  # half a second to import, and seldom needed
+
+    shared = gcd(source_rate, rate)
+    converted: Wave = resample_poly(wave, rate // shared, source_rate // shared).astype(np.float32)
+    return converted
+
+
+def length(path: Path | str) -> float:
+    """Seconds of audio according to the file's header.
+
+    Raises UserError where the file is missing or is no audio.
+    """
+    with _open(path) as file:
+        return float(file.frames) / float(file.samplerate)
+
+
+def probe(path: Path | str) -> Probe:
+    """Decode a whole file and hash its bytes.
+
+    Raises UserError naming the file where it is missing, broken, empty, or holds NaN or infinity.
+    """
+    with _open(path) as file:
+        frames, whole = 0, int(file.frames)
+        while frames < whole:
+            block = _decode(file, path, _BLOCK)
+            if not len(block):
+                break
+            frames += len(block)
+        rate, channels = int(file.samplerate), int(file.channels)
+    if not whole:
+        raise UserError(f"{path}: holds no audio (0 samples)")
+    if frames != whole:
+        raise UserError(f"{path}: cut off: {frames} of {whole} samples can be decoded")
+    return Probe(frames / rate, rate, channels, frames, sha256(path))
+
+
+def write(path: Path | str, wave: Wave, rate: int) -> None:
+    """Write (N,) in -1..1 as 16-bit mono WAV, atomically; louder samples are clipped."""
+    with atomic(path) as temporary:
+        soundfile.write(temporary, wave, rate, subtype="PCM_16", format="WAV")
+
+
+def _open(path: Path | str) -> Any:
+    try:
+        return soundfile.SoundFile(path)
+    except soundfile.SoundFileError as error:
+        if not Path(path).is_file():
+            raise UserError(f"{path}: no such audio file") from error
+        if not Path(path).stat().st_size:
+            raise UserError(f"{path}: the file is empty (0 bytes)") from error
+        raise UserError(f"{path}: cannot be decoded ({_reason(error)})") from error
+
+
+def _decode(file: Any, path: Path | str, frames: int) -> npt.NDArray[np.float32]:
+    """The next frames, (N, channels)."""
+    try:
+        block: npt.NDArray[np.float32] = file.read(frames, dtype="float32", always_2d=True)
+    except soundfile.SoundFileError as error:
+        raise UserError(f"{path}: cannot be decoded ({_reason(error)})") from error
+    if not np.isfinite(block).all():
+        raise UserError(f"{path}: holds samples that are not finite numbers")
+    return block
+
+
+def _frames(file: Any, path: Path | str, start: float, seconds: float | None) -> npt.NDArray[np.float32]:
+    """The frames of the clip, (N, channels), as the file has them."""
+    first = round(start * file.samplerate)
+    if not 0 <= first < max(1, file.frames):
+        raise UserError(f"{path}: {start} s lies outside its {file.frames / file.samplerate:.3f} s")
+    if first:
+        file.seek(first)
+    block = _decode(file, path, -1 if seconds is None else round(seconds * file.samplerate))
+    if not len(block):
+        raise UserError(f"{path}: holds no audio (0 samples)")
+    return block
+
+
+def _pick(block: npt.NDArray[np.float32], path: Path | str, channel: Channel) -> Wave:
+    """(N, channels) to (N,)."""
+    channels = block.shape[1]
+    if channel == "mix" and channels > 1:
+        mixed: Wave = block.mean(axis=1, dtype=np.float32)
+        return mixed
+    if isinstance(channel, int) and not 0 <= channel < channels:
+        raise UserError(f"{path}: has {channels} channels, there is no channel {channel} (they count from 0)")
+    if channel is None and channels > 1:
+        raise UserError(
+            f"{path}: has {channels} channels, expected one",
+            hint="Prepare the data with --resample: it mixes the channels down.",
+        )
+    return block[:, channel if isinstance(channel, int) else 0]
+
+
+def _reason(error: Exception) -> str:
+    """libsndfile's words without the path that it repeats."""
+    return str(getattr(error, "error_string", error)).strip().rstrip(".")

@@ -1,0 +1,332 @@
+"""Kaldi data directories as sequences of utterances: read, write, validate, fix.
+
+A directory holds `wav.scp`, `text` (the label), `utt2spk`, `spk2utt`, `utt2dur` (seconds), and may
+hold `segments` (several utterances in one recording) and `utt2sha256` (of the audio file, taken at
+preparation). `labels.txt`, the classes in their order, lies beside the directories of a corpus.
+"""
+
+import hashlib
+import os
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import overload
+
+from audionas.core.errors import UserError
+from audionas.core.files import sha256, write_text
+from audionas.data import audio
+from audionas.data._tables import Tables, base
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One utterance. Seconds of 0.0, an empty speaker or sum are not known yet: `write` fills them."""
+
+    id: str
+    audio: str  # absolute path
+    label: str
+    seconds: float
+    start: float = 0.0  # seconds into the file
+    speaker: str = ""  # or recording session
+    sha256: str = ""  # of the audio file
+
+
+class DataDir(Sequence[Item]):
+    """The utterances of a data directory, or a part of them, in C-locale order of their ids."""
+
+    def __init__(self, path: Path | str, items: Iterable[Item]) -> None:
+        self.path = Path(path)
+        self._items = sorted(items, key=lambda item: item.id)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    @overload
+    def __getitem__(self, index: int) -> Item: ...
+    @overload
+    def __getitem__(self, index: slice) -> "DataDir": ...
+    def __getitem__(self, index: int | slice) -> "Item | DataDir":
+        found = self._items[index]
+        return DataDir(self.path, found) if isinstance(found, list) else found
+
+    @cached_property
+    def labels(self) -> list[str]:
+        """The labels that occur, sorted."""
+        return sorted({item.label for item in self._items})
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over ids, audio, times and labels: equal exactly where the data are equal."""
+        sums = _Sums()
+        digest = hashlib.sha256()
+        for item in self._items:
+            content = item.sha256 or sums[item.audio]
+            row = (item.id, content, repr(item.start), repr(item.seconds), item.label)
+            digest.update("\x1f".join(row).encode() + b"\n")
+        return digest.hexdigest()
+
+    def where(self, keep: Callable[[Item], bool]) -> "DataDir":
+        """The utterances for which `keep` is true."""
+        return DataDir(self.path, [item for item in self._items if keep(item)])
+
+    def split(self, ratio: float, seed: int, by: str = "speaker") -> tuple["DataDir", "DataDir"]:
+        """Two parts, the first with `ratio` of the speakers (`by="id"`: of the utterances), none in both.
+
+        Raises UserError where one of the parts would be empty.
+        """
+        from sklearn.model_selection import GroupShuffleSplit  # a second to import, and seldom needed
+
+        from audionas.core.rng import seed_of
+
+        groups = [item.speaker or item.id if by == "speaker" else item.id for item in self._items]
+        count = len(set(groups))
+        if not 1 <= round(ratio * count) < count:
+            raise UserError(
+                f"{self.path}: {count} different values of '{by}' cannot be split at {ratio}",
+                hint="Take a ratio nearer to 0.5, or split by='id'.",
+            )
+        state = seed_of("split", seed) % 2**32
+        splitter = GroupShuffleSplit(n_splits=1, train_size=round(ratio * count), random_state=state)
+        parts = next(splitter.split(groups, groups=groups))
+        first, second = ([self._items[index] for index in part] for part in parts)
+        return DataDir(self.path, first), DataDir(self.path, second)
+
+
+def read(path: Path | str) -> DataDir:
+    """The utterances of a directory.
+
+    Raises one UserError with every fault of the directory, each with its file and line.
+    """
+    tables = Tables(path)
+    if faults := tables.faults():
+        raise UserError(faults, hint=_repair(path))
+    return DataDir(path, _items(tables))
+
+
+def validate(path: Path | str) -> list[str]:
+    """Every fault of a directory as `file:line: what is wrong`; an empty list where it is sound."""
+    return Tables(path).faults()
+
+
+def write(path: Path | str, items: Iterable[Item], relative: bool = True) -> DataDir:
+    """Write a directory, each file atomically, and return its utterances.
+
+    Unknown seconds, speakers (then the id itself) and SHA-256 sums are filled in. With `relative`,
+    audio under the directory's parent gets a relative path, so that the whole corpus can be moved.
+
+    Raises UserError for ids, labels or paths that the format cannot hold, with all of them named.
+    """
+    sums = _Sums()
+    rows, problems = [], []
+    for item in items:
+        try:
+            rows.append(_filled(item, sums))
+        except UserError as error:
+            problems += error.problems
+    if problems := problems + _problems(path, rows):
+        raise UserError(problems)
+    data = DataDir(path, rows)
+    for name, lines in _lines(data, relative).items():
+        write_text(data.path / name, "".join(f"{line}\n" for line in lines))
+    if not _needs_segments(data):
+        (data.path / "segments").unlink(missing_ok=True)
+    return data
+
+
+def fix(path: Path | str) -> list[str]:
+    """Make a faulty directory valid and say what was changed; a sound one is left untouched.
+
+    Lines are sorted, duplicate and incomplete utterances dropped, ids prefixed with their speaker,
+    spk2utt regenerated, and missing durations measured.
+
+    Raises UserError where no utterance is left.
+    """
+    tables = Tables(path)
+    if not tables.faults():
+        return []
+    said: list[str] = [f"{fault} [repaired or dropped]" for fault in tables.faults()]
+    kept: dict[str, Item] = {}
+    by_speaker = tables.speakers()
+    named = tables.files["utt2spk"].lines or by_speaker
+    for key in sorted(tables.keys.lines):
+        speaker = tables.files["utt2spk"].get(key) or by_speaker.get(key, "" if named else key)
+        item = _rescued(tables, key, speaker)
+        if isinstance(item, str):
+            said.append(f"{path}: dropped '{key}': {item}")
+        elif item.id in kept:
+            said.append(f"{path}: dropped '{key}': with its speaker in front it is '{item.id}', which exists")
+        else:
+            kept[item.id] = item
+            if item.id != key:
+                said.append(f"{path}: renamed '{key}' to '{item.id}'")
+    if not kept:
+        raise UserError(said, hint=f"{path}: no utterance is complete; prepare the directory again.")
+    write(path, kept.values())
+    said.append(f"{path}: wrote {len(kept)} utterances, sorted; spk2utt and utt2dur are new")
+    return said
+
+
+def read_labels(path: Path | str) -> list[str]:
+    """The classes in their order, from the `labels.txt` beside a data directory.
+
+    Raises UserError where the file is missing, empty or names a class twice.
+    """
+    file = Path(base(path)).parent / "labels.txt"
+    if not file.is_file():
+        raise UserError(
+            f"{file}: no such file", hint="It lists the classes, one a line; audionas prep writes it."
+        )
+    labels = [line for raw in file.read_text(encoding="utf-8").split("\n") if (line := raw.strip(" \t\r"))]
+    twice = [label for label, count in Counter(labels).items() if count > 1]
+    if twice or not labels:
+        raise UserError(
+            f"{file}: {'classes named twice: ' + ', '.join(twice) if twice else 'names no class'}"
+        )
+    return labels
+
+
+def write_labels(folder: Path | str, labels: Sequence[str]) -> None:
+    """Write `labels.txt` into a corpus folder, in class order."""
+    write_text(Path(folder) / "labels.txt", "".join(f"{label}\n" for label in labels))
+
+
+class _Sums(dict[str, str]):
+    """SHA-256 of audio files, each taken once."""
+
+    def __missing__(self, path: str) -> str:
+        self[path] = sha256(path)
+        return self[path]
+
+
+def _repair(path: Path | str) -> str:
+    return (
+        f"To repair it: python -c \"from audionas.data import kaldi; print(*kaldi.fix('{path}'), sep='\\n')\""
+    )
+
+
+def _items(tables: Tables) -> Iterator[Item]:
+    text, speakers, sums = (tables.files[name].lines for name in ("text", "utt2spk", "utt2sha256"))
+    for key in tables.keys.lines:
+        source, span = tables.audio(key), tables.span(key)
+        assert source is not None  # a directory without faults has both
+        assert span is not None
+        content = sums[key].value if key in sums else ""
+        yield Item(key, source, text[key].value, span[1], span[0], speakers[key].value, content)
+
+
+def _filled(item: Item, sums: _Sums) -> Item:
+    path = os.path.abspath(item.audio)
+    seconds = item.seconds if item.seconds > 0 else audio.length(path) - item.start
+    if path == item.audio and item.speaker and item.sha256 and item.seconds > 0:
+        return item
+    if not item.sha256 and not os.path.isfile(path):
+        raise UserError(f"{path}: no such audio file (utterance '{item.id}')")
+    return replace(
+        item, audio=path, seconds=seconds, speaker=item.speaker or item.id, sha256=item.sha256 or sums[path]
+    )
+
+
+def _problems(path: Path | str, items: Sequence[Item]) -> list[str]:
+    """What the format cannot hold."""
+    found = [] if items else [f"{path}: there is no utterance to write"]
+    for key, count in Counter(item.id for item in items).items():
+        if count > 1:
+            found.append(f"{path}: {count} utterances are called '{key}'")
+    for item in items:
+        if not re.fullmatch(r"\S+", item.id) or not re.fullmatch(r"\S+", item.speaker):
+            found.append(f"{path}: '{item.id}' of speaker '{item.speaker}': blanks are not allowed in either")
+        if not item.id.startswith(item.speaker):
+            found.append(f"{path}: '{item.id}' does not begin with its speaker '{item.speaker}'")
+        if not _one_line(item.label):
+            found.append(f"{path}: '{item.id}': a label is one line, not {item.label!r}")
+        if not _one_line(item.audio) or item.audio.endswith("|"):
+            found.append(f"{path}: '{item.id}': wav.scp cannot hold the path {item.audio!r}")
+        if not 0 < item.seconds < float("inf") or not 0 <= item.start < float("inf"):
+            found.append(f"{path}: '{item.id}': {item.seconds} s from {item.start} s is no time span")
+    return found
+
+
+def _one_line(text: str) -> bool:
+    """Whether a line of UTF-8 can hold it; file names of other encodings carry surrogates."""
+    encodable = not any("\ud800" <= character <= "\udfff" for character in text)
+    return encodable and bool(text) and "\n" not in text and text == text.strip(" \t\r")
+
+
+def _needs_segments(items: Iterable[Item]) -> bool:
+    """Whether some utterance is only a part of its file."""
+    spans: dict[str, tuple[float, float]] = {}
+    return any(
+        item.start > 0 or spans.setdefault(item.audio, (0.0, item.seconds)) != (0.0, item.seconds)
+        for item in items
+    )
+
+
+def _lines(data: DataDir, relative: bool) -> dict[str, list[str]]:
+    """The lines of every file, sorted."""
+    here = base(data.path)
+    above = os.path.join(os.path.dirname(here), "")
+    entry = {
+        item.audio: f"../{item.audio[len(above) :]}"
+        if relative and item.audio.startswith(above)
+        else item.audio
+        for item in data
+    }
+    by_speaker: dict[str, list[str]] = {}
+    for item in data:
+        by_speaker.setdefault(item.speaker, []).append(item.id)
+    files = {
+        "wav.scp": [f"{item.id} {entry[item.audio]}" for item in data],
+        "text": [f"{item.id} {item.label}" for item in data],
+        "utt2spk": [f"{item.id} {item.speaker}" for item in data],
+        "spk2utt": [f"{speaker} {' '.join(ids)}" for speaker, ids in sorted(by_speaker.items())],
+        "utt2dur": [f"{item.id} {item.seconds!r}" for item in data],
+        "utt2sha256": [f"{item.id} {item.sha256}" for item in data],
+    }
+    if _needs_segments(data):
+        names = _recordings(entry)
+        files["wav.scp"] = sorted(f"{name} {entry[path]}" for path, name in names.items())
+        files["segments"] = [
+            f"{item.id} {names[item.audio]} {item.start!r} {item.start + item.seconds!r}" for item in data
+        ]
+    return files
+
+
+def _recordings(paths: Iterable[str]) -> dict[str, str]:
+    """A name for every recording: its file's stem, with a number where two share one."""
+    names: dict[str, str] = {}
+    taken: set[str] = set()
+    for path in sorted(paths):
+        stem = name = re.sub(r"\s+", "_", Path(path).stem)
+        count = 1
+        while name in taken:
+            count += 1
+            name = f"{stem}-{count}"
+        taken.add(name)
+        names[path] = name
+    return names
+
+
+def _rescued(tables: Tables, key: str, speaker: str) -> Item | str:
+    """The utterance as far as it can be used, else the reason why not."""
+    path, label = tables.audio(key), tables.files["text"].get(key)
+    if path is None or (tables.segmented and tables.files["segments"].get(key) is None):
+        return "no usable audio"
+    if label is None:
+        return "no label"
+    if not speaker:
+        return "no speaker"
+    span = tables.span(key)
+    try:
+        start, seconds = span if span is not None else (0.0, audio.length(path))
+    except UserError as error:
+        return error.problems[0]
+    if seconds <= 0:
+        return f"{path} holds no audio"
+    name = key if key.startswith(speaker) else f"{speaker}-{key}"
+    return Item(name, path, label, seconds, start, speaker, tables.files["utt2sha256"].get(key) or "")

@@ -1,0 +1,209 @@
+"""The Speech Commands protocol: hash split, official lists, the drawing of `_unknown_` and `_silence_`.
+
+Facts after P. Warden, "Speech Commands: A Dataset for Limited-Vocabulary Speech Recognition", 2018,
+and its `which_set` rule. Draws order the candidates by a hash of seed and name, so they depend
+neither on the order of a directory nor on the version of a random generator.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from audionas.core.errors import UserError
+from audionas.data.audio import SUFFIXES
+
+RATE = 16_000  # Hz
+SPLITS = ("train", "dev", "test")
+SILENCE, UNKNOWN, NOISE = "_silence_", "_unknown_", "_background_noise_"
+WANTED = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
+LABELS_12 = (SILENCE, UNKNOWN, *WANTED)
+CLIPS = {"v0.01": 64_721, "v0.02": 105_829}  # in the whole archive
+PROTOCOLS = {"v0.01": ("12", "30"), "v0.02": ("12", "35")}
+COUNTS = {  # (version, protocol) -> train, dev, test of the whole archive
+    ("v0.01", "12"): (22_246, 3_093, 3_081),
+    ("v0.02", "12"): (36_923, 4_445, 4_890),
+    ("v0.02", "35"): (84_843, 9_981, 11_005),
+}
+_MODULUS = 2**27  # the rule's MAX_NUM_WAVS_PER_CLASS + 1
+_LISTS = {"train": "training_list.txt", "dev": "validation_list.txt", "test": "testing_list.txt"}
+_NAME = re.compile(r"(?:(?P<word>.+)_)?(?P<speaker>[0-9a-f]{8})_nohash_(?P<take>\d+)")
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A file of a Speech Commands tree; `name` is `folder/stem`, the same for wav and flac."""
+
+    name: str
+    path: str
+    label: str  # the folder
+    speaker: str
+    id: str  # <speaker>-<word>-<take>
+
+
+class Cut(NamedTuple):
+    """A silence clip: one second of noise file number `file` from sample `offset`, times `volume`."""
+
+    file: int
+    offset: int
+    volume: float
+
+
+def hash_percent(name: str) -> float:
+    """Where a file name falls on the official rule's scale of 0 to 100."""
+    stem = re.sub(r"_nohash_.*$", "", Path(name).name)
+    value = int(hashlib.sha1(stem.encode(), usedforsecurity=False).hexdigest(), 16) % _MODULUS
+    return value * (100.0 / (_MODULUS - 1))
+
+
+def which_set(name: str, dev: float = 10.0, test: float = 10.0) -> str:
+    """The split of a file name: takes of one speaker always share it. `dev` and `test` in percent."""
+    percent = hash_percent(name)
+    if percent < dev:
+        return "dev"
+    return "test" if percent < dev + test else "train"
+
+
+def scan(tree: Path) -> list[Clip]:
+    """Every clip of a folder-per-word tree, sorted by name.
+
+    Raises UserError naming each file that is not called as Speech Commands calls its clips.
+    """
+    clips, problems = [], []
+    for folder in sorted(word_folders(tree)):
+        for file in sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES):
+            clip = _clip(folder.name, file)
+            if clip is None:
+                problems.append(f"{file}: not called <speaker>_nohash_<take>")
+            else:
+                clips.append(clip)
+    if problems:
+        raise UserError(problems, hint="For a tree of your own: audionas prep folder SRC OUT")
+    return clips
+
+
+def word_folders(tree: Path) -> list[Path]:
+    """The folders of a tree that hold clips, `_background_noise_` left out."""
+    return [f for f in tree.iterdir() if f.is_dir() and f.name != NOISE and _has_audio(f)]
+
+
+def noise_files(tree: Path) -> list[Path]:
+    """The long noise recordings of a tree, or of the folder that it lies in, sorted."""
+    for folder in (tree / NOISE, tree.parent / NOISE):
+        if folder.is_dir():
+            return sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
+    return []
+
+
+def assign(tree: Path, clips: Sequence[Clip]) -> tuple[dict[str, list[Clip]], str]:
+    """The clips of each split, and the rule in words.
+
+    A tree with all three lists keeps them (a clip on no list is left out); with the official two,
+    training is the rest; without lists the hash rule decides.
+
+    Raises UserError where lists contradict each other or name files that their own tree lacks.
+    """
+    present = [split for split, file in _LISTS.items() if (tree / file).is_file()]
+    if not present:
+        splits = {clip.name: which_set(f"{clip.speaker}_nohash_0") for clip in clips}
+        return _grouped(clips, splits), "split by the official hash rule"
+    if not {"dev", "test"} <= set(present):
+        raise UserError(f"{tree}: has {_LISTS[present[0]]}, but not both of the lists for dev and test")
+    listed = _read_lists(tree, present)
+    if "train" not in present:
+        splits = {clip.name: listed.get(clip.name, "train") for clip in clips}
+        return _grouped(clips, splits), "split by validation_list.txt and testing_list.txt"
+    if absent := sorted(set(listed) - {clip.name for clip in clips}):
+        raise UserError([f"{tree}: {name} is on a list, but there is no such clip" for name in absent])
+    rest = len(clips) - len(listed)
+    return _grouped(clips, listed), "split by the tree's own three lists" + (
+        f"; {rest} clips are on none and left out" if rest else ""
+    )
+
+
+def share(wanted: int) -> int:
+    """How many `_unknown_`, and how many `_silence_`, go with so many wanted clips: 10 %, rounded up."""
+    return -(-wanted // 10)
+
+
+def draw(clips: Iterable[Clip], count: int, *words: object) -> list[Clip]:
+    """`count` clips (all, if there are fewer) chosen by seed words such as (seed, split), sorted by name."""
+    from audionas.core.rng import seed_of  # brings torch: only when something is drawn
+
+    ordered = sorted(clips, key=lambda clip: (seed_of("draw", *words, clip.name), clip.name))
+    return sorted(ordered[:count], key=lambda clip: clip.name)
+
+
+def draw_cuts(samples: Sequence[int], count: int, *words: object) -> list[Cut]:
+    """`count` one-second cuts from noise files of so many `samples`, volume uniform in 0..1."""
+    from audionas.core.rng import seed_of
+
+    def pick(below: int, *more: object) -> int:
+        return seed_of("cut", *words, *more) % below
+
+    cuts = []
+    for index in range(count):
+        file = pick(len(samples), index, "file")
+        offset = pick(max(1, samples[file] - RATE + 1), index, "offset")
+        cuts.append(Cut(file, offset, pick(1_000_001, index, "volume") / 1_000_000))
+    return cuts
+
+
+def check_counts(version: str, protocol: str, clips: int, counts: Mapping[str, int]) -> str:
+    """One sentence on the counts per split; a whole archive must have the published ones.
+
+    Raises UserError where it does not.
+    """
+    got = tuple(counts[split] for split in SPLITS)
+    if clips != CLIPS[version]:
+        return f"{clips:,} of the {CLIPS[version]:,} clips of {version}: a part, its counts are not compared"
+    expected = COUNTS.get((version, protocol))
+    if expected is None:
+        return f"all {clips:,} clips of {version}; no published counts for {protocol} classes to compare with"
+    if got != expected:
+        raise UserError(
+            f"{version}, {protocol} classes: train, dev, test hold {got} clips, published are {expected}",
+            hint="The lists in the tree were changed: unpack the archive again.",
+        )
+    return f"all {clips:,} clips of {version}, and the published counts"
+
+
+def _has_audio(folder: Path) -> bool:
+    return any(f.suffix.lower() in SUFFIXES for f in folder.iterdir())
+
+
+def _clip(folder: str, file: Path) -> Clip | None:
+    name = f"{folder}/{file.stem}"
+    if folder == SILENCE:  # cuts of noise have no speaker: each is its own
+        number = f"{int(file.stem):06d}" if re.fullmatch(r"\d+", file.stem) else file.stem
+        return Clip(name, str(file), folder, f"silence-{number}", f"silence-{number}")
+    match = _NAME.fullmatch(file.stem)
+    if match is None:
+        return None
+    word = match["word"] or folder.strip("_")
+    return Clip(name, str(file), folder, match["speaker"], f"{match['speaker']}-{word}-{match['take']}")
+
+
+def _read_lists(tree: Path, splits: Iterable[str]) -> dict[str, str]:
+    """Clip name to split."""
+    found: dict[str, str] = {}
+    problems = []
+    for split in splits:
+        lines = (tree / _LISTS[split]).read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines, 1):
+            name = line.strip().rpartition(".")[0] or line.strip()
+            if name and found.setdefault(name, split) != split:
+                problems.append(f"{tree / _LISTS[split]}:{number}: {name} is on {_LISTS[found[name]]}, too")
+    if problems:
+        raise UserError(problems)
+    return found
+
+
+def _grouped(clips: Iterable[Clip], splits: Mapping[str, str]) -> dict[str, list[Clip]]:
+    groups: dict[str, list[Clip]] = {split: [] for split in SPLITS}
+    for clip in clips:
+        if clip.name in splits:
+            groups[splits[clip.name]].append(clip)
+    return groups

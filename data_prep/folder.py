@@ -1,0 +1,146 @@
+"""Prepare any folder-per-class tree: split it into train, dev and test, by speaker where they are known."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audionas.core.errors import UserError
+from audionas.core.report import Reporter
+from audionas.data import intake, readers
+from audionas.data.kaldi import Item
+from audionas.data.protocol import NOISE, SILENCE, UNKNOWN
+
+
+def main(
+    src: Annotated[Path, typer.Argument(help="A folder with one folder for each class.")],
+    out: Annotated[Path, typer.Argument(help="Where train, dev, test and labels.txt are written.")],
+    speaker_pattern: Annotated[
+        str,
+        typer.Option(help="Regular expression with a group (?P<speaker>...), searched in class/file.wav."),
+    ] = "",
+    dev: Annotated[float, typer.Option(help="Share of the clips for dev; 0 for none.")] = 0.1,
+    test: Annotated[float, typer.Option(help="Share of the clips for test; 0 for none.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="Another seed gives another split.")] = 0,
+    rate: Annotated[int, typer.Option(help="Sample rate in Hz that every clip must have.")] = 16_000,
+    on_bad: Annotated[str, typer.Option(help="Files of no use: error (stop, naming all) or skip.")] = "error",
+    resample: Annotated[
+        bool, typer.Option("--resample", help="Convert other rates and channels: copies in OUT/resampled.")
+    ] = False,
+    noise_folder: Annotated[
+        str, typer.Option(help="A folder in SRC that is no class but background noise, for augmentation.")
+    ] = NOISE,
+) -> None:
+    """Prepare your own recordings, one folder a class.
+
+    Example: audionas prep folder my_words data --speaker-pattern '/(?P<speaker>[^_/]+)_[^/]*$'
+    """
+    reporter = Reporter()
+    intake.check_on_bad(on_bad)
+    _check_shares(dev, test)
+    out = out.resolve()
+    items = readers.folder(src.resolve(), pattern=speaker_pattern, skip=(noise_folder,))
+    noise = _noise(src.resolve() / noise_folder)
+    converted = out / "resampled" if resample else None
+    items, noise = (
+        intake.take(part, rate=rate, on_bad=on_bad, converted=converted, reporter=reporter, label=label)
+        for part, label in ((items, "clips"), (noise, "noise"))
+    )
+    shares = {split: share for split, share in (("test", test), ("dev", dev)) if share > 0}
+    if speaker_pattern:
+        splits = by_speaker(items, shares, seed)
+        speakers = {split: len({item.speaker for item in part}) for split, part in splits.items()}
+        reporter.note(f"split by speaker: {speakers}")
+    else:
+        splits = by_file(items, shares, seed)
+        reporter.note(
+            "split by file: no --speaker-pattern was given, so one voice may be in several splits "
+            "and accuracy on unseen voices stays unknown"
+        )
+    labels = _class_order({item.label for item in items})
+    _note_gaps(splits, labels, reporter)
+    intake.store(out, {**splits, **({"noise": noise} if noise else {})}, labels, reporter)
+
+
+def by_speaker(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[str, list[Item]]:
+    """Whole speakers, in an order drawn by the seed, fill test and dev up to their share; the rest trains.
+
+    Raises UserError where there are fewer speakers than splits.
+    """
+    from audionas.core.rng import seed_of  # brings torch: only when something is drawn
+
+    groups: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        groups[item.speaker].append(item)
+    if len(groups) <= len(shares):
+        raise UserError(
+            f"{len(groups)} speakers ({', '.join(sorted(groups))}) cannot fill {len(shares) + 1} splits",
+            hint="Record more speakers, leave a split out with --dev 0 or --test 0, or leave out "
+            "--speaker-pattern to split by file.",
+        )
+    waiting = sorted(groups, key=lambda speaker: (seed_of("split", seed, speaker), speaker), reverse=True)
+    splits: dict[str, list[Item]] = {}
+    for done, (split, share) in enumerate(shares.items(), 1):
+        part = splits[split] = []
+        others = len(shares) - done + 1  # splits still to come, training included: one speaker each
+        while len(waiting) > others and len(part) < share * len(items):
+            part += groups[waiting.pop()]
+    return _in_order({**splits, "train": [item for speaker in waiting for item in groups[speaker]]})
+
+
+def by_file(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[str, list[Item]]:
+    """Each class gives its share of files, at least one, to test and dev; the rest trains.
+
+    Raises UserError naming the classes with fewer files than splits.
+    """
+    from audionas.core.rng import seed_of
+
+    classes: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        classes[item.label].append(item)
+    if few := sorted(label for label, part in classes.items() if len(part) <= len(shares)):
+        raise UserError(
+            [
+                f"class '{label}': {len(classes[label])} files cannot fill {len(shares) + 1} splits"
+                for label in few
+            ],
+            hint="Record more, or leave a split out with --dev 0 or --test 0.",
+        )
+    splits: dict[str, list[Item]] = {split: [] for split in (*shares, "train")}
+    for part in classes.values():
+        waiting = sorted(part, key=lambda item: (seed_of("split", seed, item.id), item.id))
+        for split, share in shares.items():
+            take = max(1, min(round(share * len(part)), len(waiting) - len(shares)))
+            splits[split] += waiting[:take]
+            waiting = waiting[take:]
+        splits["train"] += waiting
+    return _in_order(splits)
+
+
+def _in_order(splits: dict[str, list[Item]]) -> dict[str, list[Item]]:
+    return {split: splits[split] for split in ("train", "dev", "test") if split in splits}
+
+
+def _check_shares(dev: float, test: float) -> None:
+    if dev < 0 or test < 0 or dev + test >= 1:
+        raise UserError(f"--dev {dev} --test {test}: shares of the clips, 0 or more, together below 1")
+
+
+def _noise(folder: Path) -> list[Item]:
+    if not folder.is_dir():
+        return []
+    found = readers.folder(folder.parent, skip=tuple(f.name for f in folder.parent.iterdir() if f != folder))
+    return [Item(f"noise-{item.id}", item.audio, "noise", 0.0) for item in found]
+
+
+def _class_order(labels: set[str]) -> list[str]:
+    """`_silence_` and `_unknown_` first, as Speech Commands has them, then by name."""
+    return [*(label for label in (SILENCE, UNKNOWN) if label in labels), *sorted(labels - {SILENCE, UNKNOWN})]
+
+
+def _note_gaps(splits: dict[str, list[Item]], labels: Sequence[str], reporter: Reporter) -> None:
+    for split, part in splits.items():
+        if absent := sorted(set(labels) - {item.label for item in part}):
+            reporter.note(f"attention: {split} has no clip of {', '.join(absent)}; try another --seed")

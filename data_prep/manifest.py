@@ -1,0 +1,47 @@
+"""Prepare the lists of other toolkits: wekws data.list, NeMo manifest, SpeechBrain CSV."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audionas.core.errors import UserError, did_you_mean
+from audionas.core.report import Reporter
+from audionas.data import intake, readers
+
+
+def main(
+    out: Annotated[Path, typer.Argument(help="Where train, dev, test and labels.txt are written.")],
+    train: Annotated[Path, typer.Option(help="The list of the training clips.")],
+    dev: Annotated[Path | None, typer.Option(help="The list of the validation clips.")] = None,
+    test: Annotated[Path | None, typer.Option(help="The list of the test clips.")] = None,
+    form: Annotated[str, typer.Option("--format", help="wekws, nemo or speechbrain.")] = "wekws",
+    root: Annotated[
+        Path | None, typer.Option(help="Where relative audio paths begin; default: the list's own folder.")
+    ] = None,
+    rate: Annotated[int, typer.Option(help="Sample rate in Hz that every clip must have.")] = 16_000,
+    on_bad: Annotated[str, typer.Option(help="Files of no use: error (stop, naming all) or skip.")] = "error",
+    resample: Annotated[
+        bool, typer.Option("--resample", help="Convert other rates and channels: copies in OUT/resampled.")
+    ] = False,
+) -> None:
+    """Prepare data that another toolkit has listed already; its splits are kept.
+
+    Example: audionas prep manifest data --format nemo --train train.json --dev dev.json --test test.json
+    """
+    reporter = Reporter()
+    intake.check_on_bad(on_bad)
+    if form not in readers.FORMATS:
+        known = ", ".join(readers.FORMATS)
+        raise UserError(f"--format {form}: expected one of {known}.{did_you_mean(form, readers.FORMATS)}")
+    out = out.resolve()
+    splits = {}
+    for split, source in (("train", train), ("dev", dev), ("test", test)):
+        if source is not None:
+            items = readers.FORMATS[form](source, root.resolve() if root else "")
+            converted = out / "resampled" / split if resample else None
+            splits[split] = intake.take(
+                items, rate=rate, on_bad=on_bad, converted=converted, reporter=reporter, label=split
+            )
+    labels = sorted({item.label for items in splits.values() for item in items})
+    intake.store(out, splits, labels, reporter)

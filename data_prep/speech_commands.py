@@ -1,0 +1,275 @@
+"""Prepare Google Speech Commands v0.01 or v0.02 under a named protocol, from a download or a local copy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from audionas.core.errors import UserError
+from audionas.core.files import sha256, write_text
+from audionas.core.report import Reporter
+from audionas.data import audio, download, intake, protocol
+from audionas.data.kaldi import Item
+from audionas.data.protocol import LABELS_12, NOISE, RATE, SILENCE, SPLITS, UNKNOWN, WANTED, Clip
+
+ADDRESS = "https://storage.googleapis.com/download.tensorflow.org/data"
+OFFICIAL = {  # SHA-256; none is published for the test archives
+    "speech_commands_v0.01.tar.gz": "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
+    "speech_commands_v0.02.tar.gz": "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+}
+SILENCES = ("zeros", "noise")
+ARCHIVES = (".tar.gz", ".tgz", ".tar")
+
+
+@dataclass(frozen=True)
+class Job:
+    """The options of one preparation."""
+
+    out: Path
+    version: str
+    protocol: str
+    silence: str
+    seed: int
+    on_bad: str
+    resample: bool
+    accept: tuple[str, ...]
+    reporter: Reporter
+
+    def take(self, items: Sequence[Item], label: str) -> list[Item]:
+        """The items, decoded and hashed."""
+        return intake.take(
+            items,
+            rate=RATE,
+            on_bad=self.on_bad,
+            converted=self.out / "resampled" / label if self.resample else None,
+            reporter=self.reporter,
+            label=label,
+        )
+
+
+def main(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="[SRC] OUT", help="An unpacked tree or a .tar(.gz), and the result."),
+    ],
+    version: Annotated[str, typer.Option(help="v0.01 or v0.02.")] = "v0.02",
+    classes: Annotated[
+        str, typer.Option("--protocol", help="12, or every word: 30 for v0.01, 35 for v0.02.")
+    ] = "12",
+    silence: Annotated[
+        str, typer.Option(help="_silence_ of dev and test: zeros, or noise at drawn volume.")
+    ] = "zeros",
+    part: Annotated[
+        str, typer.Option(help="The folder inside SRC that holds the words, if it has several.")
+    ] = "",
+    fetch: Annotated[bool, typer.Option("--download", help="Fetch the archive into OUT/download.")] = False,
+    test_archive: Annotated[
+        str, typer.Option(help="The separate 12-folder test set: its path, or the word download.")
+    ] = "",
+    sums: Annotated[
+        list[str] | None, typer.Option("--sha256", help="Accept an archive with this sum; may be repeated.")
+    ] = None,
+    seed: Annotated[
+        int, typer.Option(help="Draws _unknown_ and _silence_; 59185 is the customary one.")
+    ] = 59185,
+    on_bad: Annotated[str, typer.Option(help="Files of no use: error (stop, naming all) or skip.")] = "error",
+    resample: Annotated[
+        bool, typer.Option("--resample", help="Convert other rates and channels: copies in OUT/resampled.")
+    ] = False,
+) -> None:
+    """Prepare Google Speech Commands: official splits, 12 classes or all words.
+
+    Example: audionas prep speech_commands data --download --version v0.02 --protocol 12
+    """
+    source, out = _source_and_out(paths, fetch)
+    _check(version, classes, silence, test_archive)
+    intake.check_on_bad(on_bad)
+    accept = tuple(text.lower() for text in sums or ())
+    job = Job(out, version, classes, silence, seed, on_bad, resample, accept, Reporter())
+    tree = _tree(_folder(source, f"speech_commands_{version}.tar.gz", job), part)
+    splits, labels = _utterances(tree, job)
+    if test_archive:
+        splits["test_archive"] = _test_archive(test_archive, job)
+    intake.store(out, splits, labels, job.reporter)
+
+
+def _source_and_out(paths: Sequence[Path], fetch: bool) -> tuple[Path | None, Path]:
+    if len(paths) not in (1, 2):
+        raise UserError(f"expected [SRC] OUT, got {len(paths)} paths: {' '.join(map(str, paths))}")
+    source = paths[0].resolve() if len(paths) == 2 else None
+    if source is None and not fetch:
+        raise UserError("no SRC was given", hint="Name a folder or an archive before OUT, or add --download.")
+    if source is not None and fetch:
+        raise UserError(f"both SRC ({paths[0]}) and --download were given", hint="Leave one of them out.")
+    return source, paths[-1].resolve()
+
+
+def _check(version: str, classes: str, silence: str, test_archive: str) -> None:
+    problems = []
+    if version not in protocol.PROTOCOLS:
+        problems.append(f"--version {version}: expected {' or '.join(protocol.PROTOCOLS)}")
+    elif classes not in protocol.PROTOCOLS[version]:
+        known = " or ".join(protocol.PROTOCOLS[version])
+        problems.append(f"--protocol {classes}: {version} has {known}")
+    if silence not in SILENCES:
+        problems.append(f"--silence {silence}: expected {' or '.join(SILENCES)}")
+    if test_archive and classes != "12":
+        problems.append(f"--test-archive belongs to --protocol 12, not {classes}")
+    if problems:
+        raise UserError(problems)
+
+
+def _folder(source: Path | None, name: str, job: Job) -> Path:
+    """The unpacked corpus: `source` itself, or OUT/audio/<archive> from a local or a fetched archive."""
+    if source is not None and source.is_dir():
+        return source
+    kept = job.out / "download"
+    if source is None:
+        archive = kept / name
+        digest = download.fetch(
+            f"{ADDRESS}/{name}", archive, job.reporter, official=OFFICIAL.get(name), accept=job.accept
+        )
+    elif not source.is_file() or not source.name.endswith(ARCHIVES):
+        raise UserError(f"{source}: neither a folder nor an archive ({' '.join(ARCHIVES)})")
+    else:
+        archive = source
+        official = OFFICIAL.get(source.name)
+        digest = download.verify(source, kept / source.name, official=official, accept=job.accept)
+    stem = next(archive.name.removesuffix(suffix) for suffix in ARCHIVES if archive.name.endswith(suffix))
+    folder = job.out / "audio" / stem
+    download.unpack(archive, folder, digest, job.reporter)
+    return folder
+
+
+def _tree(folder: Path, part: str) -> Path:
+    """The folder whose folders are words: `folder`, the one such folder in it, or the part that is named."""
+    inner = [f for f in sorted(folder.glob("*/")) + sorted(folder.glob("*/*/")) if protocol.word_folders(f)]
+    if part:
+        found = [f for f in inner if f.name == part or str(f.relative_to(folder)) == part.strip("/")]
+    else:
+        found = [folder] if protocol.word_folders(folder) else inner
+    if len(found) == 1:
+        return found[0]
+    parts = ", ".join(f.name for f in inner) or "none"
+    if found or not part:
+        raise UserError(
+            f"{folder}: which part holds the words? Found: {parts}", hint="Choose with --part NAME."
+        )
+    raise UserError(f"{folder}: has no part '{part}'. Found: {parts}")
+
+
+def _utterances(tree: Path, job: Job) -> tuple[dict[str, list[Item]], list[str]]:
+    """The checked items of every split, and the labels in class order."""
+    clips = protocol.scan(tree)
+    groups, rule = protocol.assign(tree, clips)
+    job.reporter.note(f"{tree}: {len(clips)} clips, {rule}")
+    noise = job.take(
+        [Item(f"noise-{f.stem}", str(f), "noise", 0.0) for f in protocol.noise_files(tree)], "noise"
+    )
+    drawn = {clip.label for clip in clips} & {SILENCE, UNKNOWN}
+    silence: dict[str, list[Item]] = {}
+    if drawn:
+        _check_drawn(tree, clips, job)
+        labels = list(LABELS_12)
+        job.reporter.note("the tree brings its own _silence_ and _unknown_: nothing is drawn")
+    elif job.protocol == "12":
+        groups, silence = _draw(tree, groups, noise, job)
+        labels = list(LABELS_12)
+    else:
+        labels = sorted({clip.label for clip in clips})
+    counts = {split: len(groups[split]) + len(silence.get(split, ())) for split in SPLITS}
+    if not drawn:
+        job.reporter.note(protocol.check_counts(job.version, job.protocol, len(clips), counts))
+    splits = {s: [*job.take([_item(clip) for clip in groups[s]], s), *silence.get(s, ())] for s in SPLITS}
+    return {**splits, **({"noise": noise} if noise else {})}, labels
+
+
+def _check_drawn(tree: Path, clips: Sequence[Clip], job: Job) -> None:
+    """A tree with `_silence_` or `_unknown_` was drawn for the 12 classes, and needs lists to be split."""
+    problems = []
+    if job.protocol != "12":
+        problems.append(f"{tree}: was drawn for 12 classes, --protocol {job.protocol} cannot be made from it")
+    if others := {clip.label for clip in clips} - set(LABELS_12):
+        problems.append(
+            f"{tree}: has {SILENCE} or {UNKNOWN}, and also the classes {', '.join(sorted(others))}"
+        )
+    if not (tree / "training_list.txt").is_file():
+        problems.append(f"{tree}: a test archive without lists; its place is --test-archive")
+    if problems:
+        raise UserError(problems)
+
+
+def _draw(
+    tree: Path, groups: dict[str, list[Clip]], noise: Sequence[Item], job: Job
+) -> tuple[dict[str, list[Clip]], dict[str, list[Item]]]:
+    """The 12 classes: wanted clips with drawn `_unknown_`, and the `_silence_` items; lists are written."""
+    chosen, silence = {}, {}
+    lists: dict[str, list[str]] = {}
+    first = 0  # silence clips are counted through all splits, so that no two share an id
+    for split in SPLITS:
+        wanted = [clip for clip in groups[split] if clip.label in WANTED]
+        count = protocol.share(len(wanted))
+        others = [clip for clip in groups[split] if clip.label not in WANTED]
+        unknown = protocol.draw(others, count, job.seed, split)
+        if not unknown:
+            raise UserError(
+                f"{tree}: '{split}' has {len(wanted)} clips of the ten commands, {len(others)} of others",
+                hint="The 12 classes need both. To train on the words that are there: --protocol 30 or 35.",
+            )
+        if len(unknown) < count:
+            job.reporter.note(f"{split}: only {len(unknown)} of {count} clips for {UNKNOWN} are there")
+        chosen[split] = [*wanted, *(Clip(c.name, c.path, UNKNOWN, c.speaker, c.id) for c in unknown)]
+        ids = [f"silence-{number:06d}" for number in range(first, first + count)]
+        first += count
+        silence[split], lists[f"silence_{split}"] = _silence(ids, split, noise, job)
+        lists[f"unknown_{split}"] = [f"{clip.name}.wav" for clip in unknown]  # as the official lists say it
+    _write_lists(job, lists)
+    return chosen, silence
+
+
+def _silence(ids: Sequence[str], split: str, noise: Sequence[Item], job: Job) -> tuple[list[Item], list[str]]:
+    """Silence items and their list lines; in training always zeros, since augmentation adds the noise."""
+    folder = job.out / "silence"
+    if split == "train" or job.silence == "zeros":
+        path = folder / "zeros.wav"
+        audio.write(path, np.zeros(RATE, np.float32), RATE)
+        return [Item(name, str(path), SILENCE, 1.0) for name in ids], [f"{name} zeros" for name in ids]
+    if not noise:
+        raise UserError(f"--silence noise: SRC has no recordings in {NOISE}", hint="Take --silence zeros.")
+    cuts = protocol.draw_cuts([round(item.seconds * RATE) for item in noise], len(ids), job.seed, split)
+    items, lines = [], []
+    for name, cut in zip(ids, job.reporter.progress(cuts, f"{split}: silence"), strict=True):
+        source = noise[cut.file]
+        wave = audio.read(source.audio, rate=RATE, seconds=1.0, start=cut.offset / RATE)
+        path = folder / split / f"{name}.wav"
+        audio.write(path, wave * cut.volume, RATE)
+        items.append(Item(name, str(path), SILENCE, 1.0))
+        lines.append(f"{name} {Path(source.audio).stem} {cut.offset} {cut.volume}")
+    return items, lines
+
+
+def _write_lists(job: Job, lists: dict[str, list[str]]) -> None:
+    """The drawn lists in OUT/lists, and their sums: two preparations agree where SHA256SUMS agree."""
+    folder = job.out / "lists"
+    for name, lines in lists.items():
+        write_text(folder / f"{name}.txt", "".join(f"{line}\n" for line in lines))
+    sums = [f"{sha256(folder / f'{name}.txt')}  {name}.txt\n" for name in sorted(lists)]
+    write_text(folder / "SHA256SUMS", "".join(sums))
+    job.reporter.note(f"wrote {folder}: what was drawn, and SHA256SUMS to compare with others")
+
+
+def _test_archive(given: str, job: Job) -> list[Item]:
+    """The separate 12-folder test set."""
+    name = f"speech_commands_test_set_{job.version}.tar.gz"
+    tree = _tree(_folder(None if given == "download" else Path(given).resolve(), name, job), "")
+    clips = protocol.scan(tree)
+    if strange := sorted({clip.label for clip in clips} ^ set(LABELS_12)):
+        raise UserError(f"{tree}: a test archive has exactly the 12 classes; not so: {', '.join(strange)}")
+    return job.take([_item(clip) for clip in clips], "test_archive")
+
+
+def _item(clip: Clip) -> Item:
+    return Item(clip.id, clip.path, clip.label, 0.0, speaker=clip.speaker)
