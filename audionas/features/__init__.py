@@ -1,1 +1,8 @@
-"""Waveform to (B, 1, F, T): MFCC and log-mel front-ends, SpecAugment, the feature store."""
+"""Waveform -> features (B, 1, F, T): front-ends by name, their settings, masks, and a store of them."""
+
+from audionas.features._conf import Features, SpecAugment, build
+from audionas.features._frontend import FrontEnd
+from audionas.features._specaugment import spec_augment
+from audionas.features._store import feature_store, statistics
+
+__all__ = ["Features", "FrontEnd", "SpecAugment", "build", "feature_store", "spec_augment", "statistics"]

@@ -1,0 +1,160 @@
+"""Batches of a data set, epoch by epoch: the same ones for any number of workers and after a resume."""
+
+import sys
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from audionas.core.rng import numpy_rng
+from audionas.data.augment import WaveAugment
+
+
+class Batch(NamedTuple):
+    """Waveforms (B, N) in [-1, 1] or features (B, 1, F, T), and classes (B,) or scores (B, K)."""
+
+    x: Tensor
+    target: Tensor
+
+
+class Batches:
+    """The batches of a data set; `epoch(e)` yields those of epoch e, a pure function of (seed, e).
+
+    `source` is waveforms (n, samples), int16 or float32, or features (n, F, T) float32, usually
+    memory-mapped; `targets` is (n,) or (n, K); `ids` and `labels` name each row for the augmentation. With
+    `shuffle` the order is drawn anew each epoch. `drop_last` leaves an incomplete last batch out, unless it
+    is the only one. `workers` processes prepare batches ahead and stay alive until `close`; 0 works in this
+    process.
+    """
+
+    def __init__(
+        self,
+        source: np.ndarray,
+        targets: np.ndarray,
+        ids: Sequence[str],
+        labels: Sequence[str],
+        *,
+        batch_size: int,
+        seed: int,
+        shuffle: bool,
+        augment: WaveAugment | None = None,
+        workers: int = 0,
+        drop_last: bool = False,
+    ) -> None:
+        assert len(source) == len(targets) == len(ids) == len(labels) > 0, (
+            "one row, target, id and label a clip"
+        )
+        assert augment is None or source.ndim == 2, "only waveforms can be augmented"
+        self._clips = _Clips(source, targets, ids, labels, augment)
+        self._order = _Order(len(source), batch_size, seed, shuffle, drop_last)
+        self._workers = workers
+        self._loader: DataLoader | None = None
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return len(self._order)
+
+    def epoch(self, epoch: int) -> Iterator[Batch]:
+        """The batches of this epoch, from the first."""
+        self._order.epoch = epoch
+        if self._workers == 0:
+            return (self._clips[rows] for rows in self._order)
+        return self._started()
+
+    def close(self) -> None:
+        """End the workers."""
+        self._loader = None
+
+    def _started(self) -> Iterator[Batch]:
+        if self._loader is None:
+            self._loader = DataLoader(
+                self._clips,
+                batch_size=None,  # the sampler's items are whole batches already
+                sampler=self._order,
+                num_workers=self._workers,
+                persistent_workers=True,
+                multiprocessing_context="fork" if sys.platform == "linux" else None,
+            )
+        with warnings.catch_warnings():
+            # Python 3.12 warns of a fork beside threads; these workers run NumPy, never the parent's pools
+            warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
+            return iter(self._loader)
+
+
+class _Order(Sampler[tuple[int, np.ndarray]]):
+    """Which rows make up each batch of the current `epoch`: (epoch, rows)."""
+
+    def __init__(self, clips: int, batch_size: int, seed: int, shuffle: bool, drop_last: bool) -> None:
+        self.clips, self.batch_size, self.seed, self.shuffle = clips, batch_size, seed, shuffle
+        self.last = clips - clips % batch_size if drop_last and clips >= batch_size else clips
+        self.epoch = 0
+
+    def __len__(self) -> int:
+        return -(-self.last // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
+        epoch, rows = self.epoch, np.arange(self.clips)
+        if self.shuffle:
+            rows = numpy_rng(self.seed, "order", epoch).permutation(self.clips)
+        for at in range(0, self.last, self.batch_size):
+            yield epoch, rows[at : at + self.batch_size][: self.last - at]
+
+
+class _Clips(Dataset[Batch]):
+    """Rows to a batch; this is what a worker process runs."""
+
+    def __init__(
+        self,
+        source: np.ndarray,
+        targets: np.ndarray,
+        ids: Sequence[str],
+        labels: Sequence[str],
+        augment: WaveAugment | None,
+    ) -> None:
+        self.source, self.targets, self.augment = source, torch.as_tensor(np.asarray(targets)), augment
+        self.ids, self.labels = list(ids), list(labels)
+
+    def __getitem__(self, wanted: tuple[int, np.ndarray]) -> Batch:
+        epoch, rows = wanted
+        x = np.asarray(self.source[rows])  # fancy indexing copies: the file stays as it is
+        if x.dtype == np.int16:
+            x = x.astype(np.float32) / np.float32(32768)
+        if self.augment is not None:
+            for place, row in enumerate(rows):
+                x[place] = self.augment(x[place], epoch=epoch, id=self.ids[row], label=self.labels[row])
+        images = torch.from_numpy(x)
+        return Batch(
+            images.unsqueeze(1) if images.ndim == 3 else images, self.targets[torch.from_numpy(rows)]
+        )
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For workers that are started, not forked: a memory map travels as its file, not as its contents."""
+        state = dict(vars(self))
+        if isinstance(self.source, np.memmap) and self.source.filename is not None:
+            state["source"] = _Mapped.of(self.source)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        if isinstance(self.source, _Mapped):
+            self.source = self.source.open()
+
+
+class _Mapped(NamedTuple):
+    """Where a memory-mapped array lies."""
+
+    path: str
+    dtype: str
+    offset: int
+    shape: tuple[int, ...]
+
+    @staticmethod
+    def of(array: np.memmap) -> "_Mapped":
+        return _Mapped(str(array.filename), array.dtype.str, array.offset, array.shape)
+
+    def open(self) -> np.memmap:
+        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)

@@ -1,0 +1,116 @@
+"""What a config file may say about features, checked, and the front-end that it asks for."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from audionas.core.errors import UserError, did_you_mean
+from audionas.core.registry import resolve
+from audionas.core.strict import Strict
+from audionas.features._frontend import FrontEnd, samples_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Features(Strict):
+    """A front-end, one of its presets, and what differs from the preset; None takes the preset's value.
+
+    Times in milliseconds, frequencies in hertz. `center` mirrors the ends of a clip so that frames are
+    centred on their samples; `power` is 2 for the power and 1 for the magnitude spectrum.
+    """
+
+    name: str = "mfcc"
+    preset: str = "tc_resnet"
+    sample_rate: int | None = None
+    window_ms: float | None = None
+    hop_ms: float | None = None
+    n_fft: int | None = None
+    n_mels: int | None = None
+    n_mfcc: int | None = None
+    f_min: float | None = None
+    f_max: float | None = None
+    center: bool | None = None
+    power: float | None = None
+    log_offset: float | None = None
+
+    def resolved(self) -> dict[str, Any]:
+        """Every value in force, name and preset included; `Features(**resolved)` is the same front-end.
+
+        Raises UserError for an unknown name or preset and for values that contradict each other.
+        """
+        settings = dict(self._preset())
+        given = {k: v for k, v in asdict(self).items() if k not in ("name", "preset") and v is not None}
+        problems = [f"features.{k}: {self.name} has no such setting" for k in given if k not in settings]
+        settings.update(given)
+        problems += _contradictions(settings)
+        if problems:
+            raise UserError(
+                problems, hint=f"features: {self.name} with the preset {self.preset} alone is valid."
+            )
+        return {"name": self.name, "preset": self.preset, **settings}
+
+    def _preset(self) -> Any:
+        presets = resolve("features", self.name).PRESETS
+        if self.preset not in presets:
+            raise UserError(
+                f"features.preset: {self.name} has no preset '{self.preset}'."
+                f"{did_you_mean(self.preset, presets)}",
+                hint=f"Presets of {self.name}: {', '.join(presets)}",
+            )
+        return presets[self.preset]
+
+
+def build(conf: Features) -> FrontEnd:
+    """The front-end module; raises UserError as `Features.resolved` does."""
+    settings = conf.resolved()
+    name = settings.pop("name")
+    settings.pop("preset")
+    front_end: FrontEnd = resolve("features", name)(**settings)
+    return front_end
+
+
+def _contradictions(s: dict[str, Any]) -> list[str]:
+    """Every reason why these settings describe no front-end."""
+    above_0 = (
+        "sample_rate",
+        "window_ms",
+        "hop_ms",
+        "n_fft",
+        "n_mels",
+        "n_mfcc",
+        "f_max",
+        "power",
+        "log_offset",
+    )
+    problems = [f"features.{k}: {s[k]} is not above 0" for k in above_0 if k in s and not s[k] > 0]
+    if problems:
+        return problems
+    rate, n_fft, n_mels, f_min, f_max = (s[k] for k in ("sample_rate", "n_fft", "n_mels", "f_min", "f_max"))
+    window, hop = (samples_of(s[k], rate) for k in ("window_ms", "hop_ms"))
+    rules = [
+        (window > n_fft, f"window_ms: {s['window_ms']:g} ms are {window} samples, more than n_fft {n_fft}"),
+        (window < 2, f"window_ms: {s['window_ms']:g} ms are less than two samples at {rate} Hz"),
+        (hop < 1, f"hop_ms: {s['hop_ms']:g} ms are less than one sample at {rate} Hz"),
+        (f_max > rate / 2, f"f_max: {f_max:g} Hz is above half the sample rate, {rate / 2:g} Hz"),
+        (not 0 <= f_min < f_max, f"f_min: {f_min:g} Hz is not between 0 and f_max {f_max:g} Hz"),
+        (s.get("n_mfcc", 0) > n_mels, f"n_mfcc: {s.get('n_mfcc')} is more than n_mels {n_mels}"),
+    ]
+    return [f"features.{text}" for is_broken, text in rules if is_broken]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpecAugment(Strict):
+    """Bands of features set to the mean while training (Park et al. 2019, arXiv 1904.08779); off by default.
+
+    `freq_masks` bands of 0..`freq_width` coefficients and `time_masks` stretches of 0..`time_width` frames.
+    """
+
+    freq_masks: int = 0
+    freq_width: int = 0
+    time_masks: int = 0
+    time_width: int = 0
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"spec_augment.{name}: {value} is below 0" for name, value in asdict(self).items() if value < 0
+        ]
+        if problems:
+            raise UserError(problems)

@@ -1,0 +1,37 @@
+"""What every front-end is: a module that turns waveforms into feature images."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+Settings = Mapping[str, Any]
+
+
+class FrontEnd(nn.Module):
+    """Waveforms in, features out; on any device, in batches, and inside an exported model.
+
+    A subclass lists its `PRESETS` (each names every argument of its constructor) and passes all its
+    arguments here as `settings`: they alone decide the result, so they are its fingerprint.
+    """
+
+    PRESETS: ClassVar[Mapping[str, Settings]]
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.settings = {"front_end": type(self).__name__, **settings}
+        self.sample_rate = int(settings["sample_rate"])
+
+    @abstractmethod
+    def shape(self, samples: int) -> tuple[int, int]:
+        """(F, T) of a waveform of `samples`; raises UserError when it is too short for one frame."""
+
+    @abstractmethod
+    def forward(self, wave: Tensor) -> Tensor:
+        """Waveforms (B, N) in [-1, 1] to features (B, 1, F, T)."""
+
+
+def samples_of(milliseconds: float, rate: int) -> int:
+    """A duration in samples, rounded."""
+    return round(milliseconds * rate / 1000)

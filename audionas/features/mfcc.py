@@ -1,0 +1,70 @@
+"""Mel-frequency cepstral coefficients: the front-end of TC-ResNet and DS-CNN."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from audionas.features._frontend import FrontEnd, Settings
+from audionas.features.logmel import LogMel
+
+
+class MFCC(FrontEnd):
+    """The first `n_mfcc` coefficients of the orthonormal DCT-II of `LogMel`'s bands.
+
+    Presets. `tc_resnet`: Choi et al. 2019 (arXiv 1904.03814) as in its code: 30 ms window, 10 ms hop, 64
+    bands over 80-7600 Hz, power spectrum, log(x + 1e-6), 40 coefficients; 98 frames a second. `ds_cnn`: from
+    ARM's keyword-spotting code (Zhang et al. 2017, arXiv 1711.07128) come 40/20 ms, 40 bands over 20-4000
+    Hz of the magnitude spectrum, 10 coefficients and 49 frames a second; filters that are triangular in
+    hertz instead of mel, the offset 1e-6 in place of its floor 1e-12, and the orthonormal scale are ours.
+    """
+
+    PRESETS: ClassVar[Mapping[str, Settings]] = {
+        "tc_resnet": {
+            "sample_rate": 16000,
+            "window_ms": 30.0,
+            "hop_ms": 10.0,
+            "n_fft": 512,
+            "n_mels": 64,
+            "n_mfcc": 40,
+            "f_min": 80.0,
+            "f_max": 7600.0,
+            "center": False,
+            "power": 2.0,
+            "log_offset": 1e-6,
+        },
+        "ds_cnn": {
+            "sample_rate": 16000,
+            "window_ms": 40.0,
+            "hop_ms": 20.0,
+            "n_fft": 1024,
+            "n_mels": 40,
+            "n_mfcc": 10,
+            "f_min": 20.0,
+            "f_max": 4000.0,
+            "center": False,
+            "power": 1.0,
+            "log_offset": 1e-6,
+        },
+    }
+
+    dct: Tensor  # (n_mels, n_mfcc)
+
+    def __init__(self, *, n_mfcc: int, **mel: Any) -> None:
+        super().__init__({"n_mfcc": n_mfcc, **mel})
+        from audionas.core._torchaudio import torchaudio  # when a front-end is built, not when one is named
+
+        self.n_mfcc = n_mfcc
+        self.mel = LogMel(**mel)
+        basis = torchaudio.functional.create_dct(n_mfcc, mel["n_mels"], "ortho")  # (n_mels, n_mfcc)
+        self.register_buffer("dct", basis.contiguous(), persistent=False)
+
+    def shape(self, samples: int) -> tuple[int, int]:
+        """(n_mfcc, frames) for a waveform of `samples`."""
+        return self.n_mfcc, self.mel.shape(samples)[1]
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Waveforms (B, N) to coefficients (B, 1, n_mfcc, T)."""
+        self.mel.shape(wave.shape[-1])
+        return torch.matmul(self.mel.bands(wave), self.dct).transpose(1, 2).unsqueeze(1)
