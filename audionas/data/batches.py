@@ -38,6 +38,7 @@ class Batches:
         ids: Sequence[str],
         labels: Sequence[str],
         *,
+        rows: np.ndarray | None = None,
         batch_size: int,
         seed: int,
         shuffle: bool,
@@ -50,7 +51,8 @@ class Batches:
         )
         assert augment is None or source.ndim == 2, "only waveforms can be augmented"
         self._clips = _Clips(source, targets, ids, labels, augment)
-        self._order = _Order(len(source), batch_size, seed, shuffle, drop_last)
+        rows = np.arange(len(source)) if rows is None else rows
+        self._order = _Order(rows, batch_size, seed, shuffle, drop_last)
         self._workers = workers
         self._loader: DataLoader | None = None
 
@@ -88,8 +90,9 @@ class Batches:
 class _Order(Sampler[tuple[int, np.ndarray]]):
     """Which rows make up each batch of the current `epoch`: (epoch, rows)."""
 
-    def __init__(self, clips: int, batch_size: int, seed: int, shuffle: bool, drop_last: bool) -> None:
-        self.clips, self.batch_size, self.seed, self.shuffle = clips, batch_size, seed, shuffle
+    def __init__(self, rows: np.ndarray, batch_size: int, seed: int, shuffle: bool, drop_last: bool) -> None:
+        self.rows, self.batch_size, self.seed, self.shuffle = rows, batch_size, seed, shuffle
+        clips = len(rows)
         self.last = clips - clips % batch_size if drop_last and clips >= batch_size else clips
         self.epoch = 0
 
@@ -97,9 +100,9 @@ class _Order(Sampler[tuple[int, np.ndarray]]):
         return -(-self.last // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
-        epoch, rows = self.epoch, np.arange(self.clips)
+        epoch, rows = self.epoch, self.rows
         if self.shuffle:
-            rows = numpy_rng(self.seed, "order", epoch).permutation(self.clips)
+            rows = numpy_rng(self.seed, "order", epoch).permutation(rows)
         for at in range(0, self.last, self.batch_size):
             yield epoch, rows[at : at + self.batch_size][: self.last - at]
 

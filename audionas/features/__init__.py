@@ -2,7 +2,8 @@
 
 from audionas.features._conf import Features, SpecAugment, build
 from audionas.features._frontend import FrontEnd
+from audionas.features._normalize import Normalize
 from audionas.features._specaugment import spec_augment
 from audionas.features._store import feature_store, statistics
 
-__all__ = ["Features", "FrontEnd", "SpecAugment", "build", "feature_store", "spec_augment", "statistics"]
+__all__ = ["Features", "FrontEnd", "Normalize", "SpecAugment", "build", "feature_store", "spec_augment", "statistics"]
