@@ -1,0 +1,76 @@
+"""HTML as values: whatever is not markup is escaped where it enters the page."""
+
+from collections.abc import Iterable
+from html import escape
+
+_VOID = frozenset({"br", "img", "meta"})
+
+
+class Html(str):
+    """Text that is markup already; every other string is escaped by `tag`."""
+
+    __slots__ = ()
+
+
+def tag(name: str, /, *children: object, **attributes: object) -> Html:
+    """One element. `class_` writes `class`, `stroke_width` writes `stroke-width`; None leaves one out."""
+    shown = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Html(f"<{name}{shown}>" if name in _VOID else f"<{name}{shown}>{join(children)}</{name}>")
+
+
+def join(parts: Iterable[object], between: str = "") -> Html:
+    """The parts one after the other, escaped where they are not markup."""
+    return Html(between.join(part if isinstance(part, Html) else escape(_text(part)) for part in parts))
+
+
+def section(title: str, *children: object, lead: str = "") -> Html:
+    """A titled part of the page; `lead` is one sentence on how to read it."""
+    return tag("section", tag("h2", title), tag("p", lead, class_="lead") if lead else "", *children)
+
+
+def table(head: Iterable[object], rows: Iterable[Iterable[object]], foot: Iterable[object] = ()) -> Html:
+    """A table in a box that scrolls sideways: the first column is words, the others are numbers."""
+    titles = tag("thead", tag("tr", *(tag("th", cell, scope="col") for cell in head)))
+    body = tag("tbody", *(_row(row) for row in rows))
+    total = list(foot)
+    end = tag("tfoot", _row(total)) if total else ""
+    return tag("div", tag("table", titles, body, end), class_="scroll", tabindex=0)
+
+
+def bar(share: float, colour: str = "accent") -> Html:
+    """A bar `share` (0 to 1) of its cell wide."""
+    width = 100 * min(max(share, 0.0), 1.0)
+    return tag("span", tag("i", style=f"width:{width:.1f}%;background:var(--{colour})"), class_="bar")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """`0.9345` as `93.5 %`, with a no-break space."""
+    return f"{100 * share:.{digits}f} %"
+
+
+def count(number: float) -> str:
+    """`303000` as `303 k`, `6680000` as `6.68 M`; below ten thousand the number itself."""
+    for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if abs(number) >= max(size, 1e4):
+            return (
+                f"{number / size:.3g} {unit}" if abs(number) < 999.5 * size else f"{number / size:.0f} {unit}"
+            )
+    return f"{number:,.0f}"
+
+
+def size(number: float) -> str:
+    """Bytes in kB or MB (powers of ten)."""
+    return f"{number / 1e6:.2f} MB" if number >= 1e6 else f"{number / 1e3:.1f} kB"
+
+
+def _row(cells: Iterable[object]) -> Html:
+    first, *rest = cells
+    return tag("tr", tag("th", first, scope="row"), *(tag("td", cell) for cell in rest))
+
+
+def _text(value: object) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)

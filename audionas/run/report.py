@@ -1,0 +1,118 @@
+"""Writes exp/<name>/report.html: what was found, how well it does, what it costs, how it came about."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, write_text
+from audionas.core.report import read_rows
+from audionas.run import _progress, _results
+from audionas.run._html import Html, join, section, tag
+from audionas.run._results import Example
+from audionas.run._style import CSS
+
+__all__ = ["Example", "write"]
+
+# The page may load nothing at all: its style and pictures are inside it.
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_STEPS = {
+    "search": "search/metrics.jsonl",
+    "train": "train/metrics.jsonl",
+    "eval": "eval.json",
+    "export": "export/report.json",
+}
+_SIGNS = ("arch.json", *_STEPS.values(), "search/alphas.jsonl", "search/env.json", "train/env.json")
+
+
+def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
+    """Write `folder`/report.html from whatever the run has left there so far; returns its path.
+
+    `examples` are recordings to show with the model's answers. Equal files give equal bytes.
+    Raises UserError where the folder holds no run, or a file of it cannot be read.
+    """
+    folder = Path(folder)
+    if not any((folder / sign).is_file() for sign in _SIGNS):
+        raise UserError(
+            f"{folder}: no run lies here (none of {', '.join(_SIGNS)})",
+            hint="Start one first: audionas search CONF, or audionas train CONF arch=NAME",
+        )
+    arch = folder / "arch.json"
+    spec = ArchSpec.from_json(arch.read_text(encoding="utf-8"), str(arch)) if arch.is_file() else None
+    body = join((_title(folder, spec), *_sections(folder, spec, examples)))
+    write_text(folder / "report.html", _page(folder.resolve().name, body))
+    return folder / "report.html"
+
+
+def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) -> list[Html]:
+    """Every section whose file exists, in the order of interest."""
+    cost = _results.cost_of(spec) if spec else None
+    scores, export = _optional(folder / "eval.json"), _optional(folder / "export" / "report.json")
+    alphas = read_rows(folder / "search" / "alphas.jsonl")
+    parts = [_results.headline(cost, scores, export)]
+    if spec:
+        parts.append(_results.network(spec))
+    if alphas:
+        parts.append(_progress.history(alphas, spec))
+    for title, step in (("Search", "search"), ("Training", "train")):
+        if rows := read_rows(folder / step / "metrics.jsonl"):
+            parts.append(_progress.curves(title, rows))
+    if scores:
+        parts.append(_results.answers(scores))
+    if examples:
+        parts.append(_results.examples(examples))
+    if cost:
+        parts.append(_results.cost_table(cost))
+    if export:
+        parts.append(_results.exported(export))
+    return [*parts, _provenance(folder)]
+
+
+def _provenance(folder: Path) -> Html:
+    parts = []
+    for title, step in (("Search", "search"), ("Training", "train")):
+        env = _optional(folder / step / "env.json") or {}
+        config = folder / step / "config.yaml"
+        text = config.read_text(encoding="utf-8") if config.is_file() else ""
+        if env or text:
+            parts.append(_progress.provenance(title, env, text))
+    return section("How it was run", *parts) if parts else Html()
+
+
+def _title(folder: Path, spec: ArchSpec | None) -> Html:
+    facts: list[object] = []
+    if spec:
+        facts = ["Architecture ", tag("code", spec.id), f" in {spec.space}"]
+        facts += [f", {key} {value}" for key, value in spec.note.items() if key in ("method", "seed")]
+    steps = (
+        tag("li", f"{'✓ ' * done}{step}", class_="done" if done else None)
+        for step, file in _STEPS.items()
+        for done in [(folder / file).is_file()]
+    )
+    return tag(
+        "header",
+        tag("p", "audionas report", class_="eyebrow"),
+        tag("h1", folder.resolve().name),
+        tag("p", *facts, class_="facts"),
+        tag("ul", *steps, class_="steps"),
+    )
+
+
+def _page(title: str, body: Html) -> str:
+    head = join(
+        (
+            tag("meta", charset="utf-8"),
+            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+            tag("meta", name="color-scheme", content="light dark"),
+            tag("title", f"{title} · audionas"),
+            tag("style", Html(CSS)),
+        )
+    )
+    page = join((tag("head", head), tag("body", tag("main", body))))
+    return f'<!doctype html>\n<html lang="en">{page}</html>\n'
+
+
+def _optional(path: Path) -> Mapping[str, Any] | None:
+    return read_json(path) if path.is_file() else None
