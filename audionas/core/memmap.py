@@ -85,7 +85,7 @@ def _build(
         array.flush()
         del array
         with unfinished.open("ab") as stream:
-            stream.write(json.dumps({**header, "note": note}).encode() + b"\n")
+            stream.write(json.dumps({**header, "note": note}).encode())
             stream.flush()
             os.fsync(stream.fileno())
         unfinished.replace(path)

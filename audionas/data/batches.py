@@ -25,10 +25,10 @@ class Batches:
     """The batches of a data set; `epoch(e)` yields those of epoch e, a pure function of (seed, e).
 
     `source` is waveforms (n, samples), int16 or float32, or features (n, F, T) float32, usually
-    memory-mapped; `targets` is (n,) or (n, K); `ids` and `labels` name each row for the augmentation. With
-    `shuffle` the order is drawn anew each epoch. `drop_last` leaves an incomplete last batch out, unless it
-    is the only one. `workers` processes prepare batches ahead and stay alive until `close`; 0 works in this
-    process.
+    memory-mapped; `targets` is (n,) or (n, K); `ids` and `labels` name each row for the augmentation. Only
+    `rows` take part (all by default). With `shuffle` their order is drawn anew each epoch. `drop_last` leaves
+    an incomplete last batch out, unless it is the only one. `workers` processes prepare batches ahead and
+    stay alive until `close`; 0 works in this process.
     """
 
     def __init__(
@@ -61,17 +61,16 @@ class Batches:
         return len(self._order)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
-        """The batches of this epoch, from the first."""
-        self._order.epoch = epoch
+        """The batches of this epoch, from the first. With workers, one epoch at a time."""
         if self._workers == 0:
-            return (self._clips[rows] for rows in self._order)
-        return self._started()
+            return (self._clips[wanted] for wanted in self._order.plan(epoch))
+        return self._from_workers(epoch)
 
     def close(self) -> None:
         """End the workers."""
         self._loader = None
 
-    def _started(self) -> Iterator[Batch]:
+    def _from_workers(self, epoch: int) -> Iterator[Batch]:
         if self._loader is None:
             self._loader = DataLoader(
                 self._clips,
@@ -81,14 +80,18 @@ class Batches:
                 persistent_workers=True,
                 multiprocessing_context="fork" if sys.platform == "linux" else None,
             )
+        self._order.epoch = epoch
         with warnings.catch_warnings():
             # Python 3.12 warns of a fork beside threads; these workers run NumPy, never the parent's pools
             warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
-            return iter(self._loader)
+            batches = iter(self._loader)
+        for batch in batches:
+            assert self._order.epoch == epoch, "the workers were given another epoch before this one ended"
+            yield batch
 
 
 class _Order(Sampler[tuple[int, np.ndarray]]):
-    """Which rows make up each batch of the current `epoch`: (epoch, rows)."""
+    """Which rows make up each batch of an epoch: (epoch, rows). As a sampler it plans `self.epoch`."""
 
     def __init__(self, rows: np.ndarray, batch_size: int, seed: int, shuffle: bool, drop_last: bool) -> None:
         self.rows, self.batch_size, self.seed, self.shuffle = rows, batch_size, seed, shuffle
@@ -100,11 +103,13 @@ class _Order(Sampler[tuple[int, np.ndarray]]):
         return -(-self.last // self.batch_size)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
-        epoch, rows = self.epoch, self.rows
-        if self.shuffle:
-            rows = numpy_rng(self.seed, "order", epoch).permutation(rows)
+        return self.plan(self.epoch)
+
+    def plan(self, epoch: int) -> Iterator[tuple[int, np.ndarray]]:
+        """An epoch's batches as (epoch, rows)."""
+        rows = numpy_rng(self.seed, "order", epoch).permutation(self.rows) if self.shuffle else self.rows
         for at in range(0, self.last, self.batch_size):
-            yield epoch, rows[at : at + self.batch_size][: self.last - at]
+            yield epoch, rows[at : min(at + self.batch_size, self.last)]
 
 
 class _Clips(Dataset[Batch]):

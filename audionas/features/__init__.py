@@ -6,4 +6,13 @@ from audionas.features._normalize import Normalize
 from audionas.features._specaugment import spec_augment
 from audionas.features._store import feature_store, statistics
 
-__all__ = ["Features", "FrontEnd", "Normalize", "SpecAugment", "build", "feature_store", "spec_augment", "statistics"]
+__all__ = [
+    "Features",
+    "FrontEnd",
+    "Normalize",
+    "SpecAugment",
+    "build",
+    "feature_store",
+    "spec_augment",
+    "statistics",
+]

@@ -13,7 +13,7 @@ RATE = 16000
 
 
 def speech_like(clips: int, samples: int, seed: int = 0) -> torch.Tensor:
-    """Voiced sounds with gliding pitch, syllables with silence between them, a little noise: (clips, samples)."""
+    """Gliding voiced sounds in syllables with silence between them, a little noise: (clips, samples)."""
     rng = np.random.default_rng(seed)
     t = np.arange(samples) / RATE
     out = np.zeros((clips, samples))

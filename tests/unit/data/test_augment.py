@@ -1,0 +1,215 @@
+"""Waveform augmentation: off is the identity, draws depend on (seed, epoch, id) alone, rules hold."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audionas.core.errors import UserError
+from audionas.data import audio, kaldi
+from audionas.data.augment import Augment, WaveAugment
+
+RATE, N = 16000, 16000
+RNG = np.random.default_rng(0)
+WAVE = (0.2 * np.sin(np.arange(N) / 9) * np.hanning(N)).astype(np.float32)
+NOISES = [(0.3 * RNG.standard_normal(n)).astype(np.float32) for n in (40000, 9000)]
+ROOMS = [
+    (RNG.standard_normal((2, 3000)) * np.exp(-np.arange(3000) / 400) * 0.1).astype(np.float32)
+    for _ in range(2)
+]
+for room in ROOMS:
+    room[:, :37] = 0
+    room[:, 37] = 1.0  # the direct path
+EVERYTHING = Augment(
+    shift_ms=100,
+    noise="given",
+    silence_volume=1.0,
+    speed=(0.9, 1.1),
+    gain_db=(-6, 6),
+    rir="given",
+    rir_probability=0.5,
+)
+
+
+def heard(conf: Augment, *, wave=WAVE, seed=1, epoch=0, id="a-yes-0", label="yes") -> np.ndarray:
+    return WaveAugment(conf, RATE, seed, noises=NOISES, rooms=ROOMS)(wave, epoch=epoch, id=id, label=label)
+
+
+def each(conf: Augment, count: int = 200, **more) -> list[np.ndarray]:
+    augment = WaveAugment(conf, RATE, 1, noises=NOISES, rooms=ROOMS)
+    more = {"wave": WAVE, "label": "yes", **more}
+    return [augment(more["wave"], epoch=0, id=f"u{i}", label=more["label"]) for i in range(count)]
+
+
+def test_off_is_the_identity() -> None:
+    assert not Augment().active
+    assert np.array_equal(heard(Augment()), WAVE)
+
+
+def test_a_clip_depends_on_seed_epoch_and_id_alone() -> None:
+    first = heard(EVERYTHING)
+    heard(EVERYTHING, id="another")
+    assert np.array_equal(heard(EVERYTHING), first)
+    for other in ({"seed": 2}, {"epoch": 1}, {"id": "b-yes-0"}):
+        assert not np.array_equal(heard(EVERYTHING, **other), first), other
+
+
+def test_length_type_and_bounds_hold_and_the_input_stays() -> None:
+    loud = np.where(np.arange(N) % 100 < 50, 1.0, -1.0).astype(np.float32)
+    before = loud.copy()
+    for out in each(EVERYTHING, 40, wave=loud):
+        assert out.shape == (N,)
+        assert out.dtype == np.float32
+        assert np.abs(out).max() <= 1.0
+    assert np.array_equal(loud, before)
+
+
+def test_switching_one_augmentation_off_leaves_the_others_draws() -> None:
+    only_shift = heard(Augment(shift_ms=100))
+    with_noise = heard(Augment(shift_ms=100, noise="given", noise_probability=1.0, noise_volume=1e-6))
+    np.testing.assert_allclose(with_noise, only_shift, atol=1e-5)
+
+
+def test_a_shift_moves_zeros_in_and_every_offset_occurs() -> None:
+    wave = np.arange(1, 101, dtype=np.float32) / 200
+    conf = Augment(shift_ms=3 / 16)  # 3 samples
+    seen = set()
+    for out in each(conf, 300, wave=wave):
+        matches = [
+            by
+            for by in range(-3, 4)
+            if np.array_equal(out, [wave[i - by] if 0 <= i - by < 100 else 0.0 for i in range(100)])
+        ]
+        assert len(matches) == 1
+        seen.add(matches[0])
+    assert seen == set(range(-3, 4))
+    everything_out = each(Augment(shift_ms=1000), 50, wave=wave)  # far more than the clip is long
+    assert all(out.shape == wave.shape for out in everything_out)
+
+
+def test_noise_comes_with_its_probability_from_every_recording_below_its_volume() -> None:
+    added = [
+        out - WAVE for out in each(Augment(noise="given", noise_probability=0.8, noise_volume=0.1), 1000)
+    ]
+    with_noise = [a for a in added if np.abs(a).max() > 1e-7]
+    assert len(with_noise) / 1000 == pytest.approx(0.8, abs=0.04)
+    gains = np.array([np.std(a) / 0.3 for a in with_noise])
+    assert gains.max() <= 0.1 * 1.02
+    assert gains.mean() == pytest.approx(0.05, rel=0.1)
+    repeated = sum(
+        np.allclose(a[:7000], a[9000:], atol=1e-6) for a in with_noise
+    )  # the one shorter than a clip
+    assert repeated / len(with_noise) == pytest.approx(0.5, abs=0.06)
+
+
+@pytest.mark.parametrize("snr", [-5.0, 0.0, 20.0])
+def test_a_signal_to_noise_ratio_is_met(snr: float) -> None:
+    conf = Augment(noise="given", noise_probability=1.0, noise_snr_db=(snr, snr))
+    quiet = WAVE * np.float32(0.1)  # so that nothing is clipped
+    for out in each(conf, 20, wave=quiet):
+        found = 10 * np.log10(
+            np.sum(np.square(quiet, dtype=float)) / np.sum(np.square(out - quiet, dtype=float))
+        )
+        assert found == pytest.approx(snr, abs=0.1)
+    assert not np.any(heard(conf, wave=np.zeros(N, np.float32))), "no ratio to silence"
+
+
+def test_silence_always_receives_noise_at_its_own_volume() -> None:
+    conf = Augment(noise="given", noise_probability=0.0, silence_volume=1.0)
+    silent = np.zeros(N, np.float32)
+    outs = each(conf, 200, wave=silent, label="_silence_")
+    loudness = np.array([np.std(out) / 0.3 for out in outs])
+    assert all(out.any() for out in outs)
+    assert loudness.mean() == pytest.approx(0.5, abs=0.07)
+    assert np.array_equal(heard(conf, label="yes"), WAVE)
+    plain = each(replace(conf, silence_volume=None), 20, wave=silent, label="_silence_")
+    assert not any(out.any() for out in plain), "without the rule silence is a clip like any other"
+
+
+@pytest.mark.parametrize("factor", [0.8, 1.0, 1.25])
+def test_speed_moves_the_pitch_by_its_factor(factor: float) -> None:
+    tone = np.sin(2 * np.pi * 400 * np.arange(N) / RATE).astype(np.float32)
+    out = heard(Augment(speed=(factor, factor)), wave=tone)
+    played = out[: int(N / max(factor, 1.0)) - 1]
+    expected = np.sin(2 * np.pi * 400 * factor * np.arange(len(played)) / RATE)
+    np.testing.assert_allclose(played, expected, atol=0.02)
+    assert not out[int(N / factor) + 1 :].any(), "a faster clip ends in zeros"
+
+
+def test_gain_is_in_its_range_of_decibels() -> None:
+    ratios = np.array(
+        [20 * np.log10(np.abs(out).max() / np.abs(WAVE).max()) for out in each(Augment(gain_db=(-6, 3)))]
+    )
+    assert ratios.min() >= -6.001
+    assert ratios.max() <= 3.001
+    assert ratios.mean() == pytest.approx(-1.5, abs=0.6)
+
+
+def test_a_room_keeps_the_direct_path_in_place_and_the_energy() -> None:
+    impulse = np.zeros(N, np.float32)
+    impulse[5000] = 0.9
+    outs = each(Augment(rir="given", rir_probability=1.0), 60, wave=impulse)
+    for out in outs:
+        assert np.argmax(np.abs(out)) == 5000
+        assert not np.abs(out[:5000]).max() > 1e-6
+        assert np.sum(np.square(out, dtype=float)) == pytest.approx(0.81, rel=1e-3)
+    assert len({out[5010:5100].round(6).tobytes() for out in outs}) == 4, "two rooms of two channels"
+
+
+def test_a_room_comes_with_its_probability() -> None:
+    changed = [not np.array_equal(out, WAVE) for out in each(Augment(rir="given", rir_probability=0.3), 400)]
+    assert np.mean(changed) == pytest.approx(0.3, abs=0.07)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (
+            {"shift_ms": -1, "noise_probability": 1.5, "speed": (1.2, 0.8)},
+            ["shift_ms: -1 is below 0", "noise_probability: 1.5 is above 1", "speed: 1.2 is above 0.8"],
+        ),
+        ({"noise_snr_db": (0, 10)}, ["noise_snr_db: has no effect without noise"]),
+        ({"silence_volume": 0.5}, ["silence_volume: has no effect without noise"]),
+        ({"rir": "x"}, ["rir: has no effect at rir_probability 0"]),
+        ({"rir_probability": 0.5}, ["rir_probability: has no effect without rir"]),
+        ({"speed": (0.0, 1.0)}, ["speed: (0.0, 1.0) is not above 0"]),
+    ],
+)
+def test_wrong_settings_are_named_all_at_once(settings: dict, words: list[str]) -> None:
+    with pytest.raises(UserError) as caught:
+        Augment(**settings)
+    assert [word for word in words if f"augment.{word}" not in str(caught.value)] == []
+
+
+def recordings(folder: Path, rates: list[int]) -> Path:
+    """A data directory with one tone of 3 s a rate."""
+    items = []
+    for number, rate in enumerate(rates):
+        wave = (0.3 * np.sin(2 * np.pi * 300 * np.arange(3 * rate) / rate)).astype(np.float32)
+        audio.write(folder / "wav" / f"n{number}.wav", wave, rate)
+        items.append(
+            kaldi.Item(f"n{number}", str(folder / "wav" / f"n{number}.wav"), "noise", 3.0, speaker="n")
+        )
+    kaldi.write(folder / "noise", items)
+    return folder / "noise"
+
+
+def test_noise_and_rooms_are_read_from_data_directories(tmp_path: Path) -> None:
+    folder = str(recordings(tmp_path, [RATE, RATE]))
+    augment = WaveAugment(Augment(noise=folder, rir=folder, rir_probability=0.5), RATE, 1)
+    assert [noise.shape for noise in augment.noises] == [(48000,), (48000,)]
+    assert [len(room) for room in augment.rooms] == [1, 1]
+
+
+def test_every_unreadable_noise_recording_is_named(tmp_path: Path) -> None:
+    folder = recordings(tmp_path, [8000, RATE, 8000])
+    with pytest.raises(UserError) as caught:
+        WaveAugment(Augment(noise=str(folder)), RATE, 1)
+    assert "n0.wav" in str(caught.value)
+    assert "n2.wav" in str(caught.value)
+    assert "n1.wav" not in str(caught.value)
+    resampled = WaveAugment(Augment(noise=str(folder)), RATE, 1, resample=True)
+    assert [len(noise) for noise in resampled.noises] == [48000] * 3
+    rooms = WaveAugment(Augment(rir=str(folder), rir_probability=1.0), RATE, 1)
+    assert len(rooms.rooms[0][0].response) == 48000, "responses of any rate are resampled"

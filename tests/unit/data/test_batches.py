@@ -1,0 +1,151 @@
+"""Batches: each clip once an epoch, a pure function of (seed, epoch), equal for any number of workers."""
+
+import gc
+import multiprocessing
+import pickle
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from audionas.core.memmap import memmap_cache
+from audionas.core.report import Reporter
+from audionas.data.augment import Augment, WaveAugment
+from audionas.data.batches import Batch, Batches
+
+CLIPS, SAMPLES = 23, 400
+WAVES = np.random.default_rng(0).integers(-30000, 30000, (CLIPS, SAMPLES)).astype(np.int16)
+TARGETS = np.arange(CLIPS)
+IDS = [f"s{i:02d}-yes-0" for i in range(CLIPS)]
+LABELS = ["yes"] * CLIPS
+NOISE = np.random.default_rng(1).standard_normal(5000).astype(np.float32)
+
+
+def augment() -> WaveAugment:
+    return WaveAugment(Augment(shift_ms=5, noise="given", speed=(0.9, 1.1)), 16000, 3, noises=[NOISE])
+
+
+def make(source: np.ndarray = WAVES, **more) -> Batches:
+    more = {"batch_size": 5, "seed": 1, "shuffle": True, **more}
+    return Batches(source, TARGETS, IDS, LABELS, **more)
+
+
+def same(a: list[Batch], b: list[Batch]) -> bool:
+    return len(a) == len(b) and all(
+        torch.equal(p.x, q.x) and torch.equal(p.target, q.target) for p, q in zip(a, b, strict=True)
+    )
+
+
+@pytest.fixture
+def with_workers() -> Iterator[list[Batches]]:
+    """Batches put here are closed, and their processes must have ended."""
+    opened: list[Batches] = []
+    yield opened
+    for batches in opened:
+        batches.close()
+    gc.collect()
+    assert not multiprocessing.active_children()
+
+
+def test_without_shuffling_rows_come_in_order_as_stored() -> None:
+    batches = list(make(shuffle=False).epoch(4))
+    x = torch.cat([b.x for b in batches])
+    assert x.dtype == torch.float32
+    assert np.array_equal(x.numpy() * 32768, WAVES)
+    assert torch.cat([b.target for b in batches]).tolist() == list(range(CLIPS))
+    assert [len(b.x) for b in batches] == [5, 5, 5, 5, 3]
+
+
+def test_every_clip_comes_once_an_epoch_with_its_target() -> None:
+    for epoch in range(3):
+        batches = list(make().epoch(epoch))
+        order = torch.cat([b.target for b in batches]).tolist()
+        assert sorted(order) == list(range(CLIPS))
+        assert np.array_equal(torch.cat([b.x for b in batches]).numpy() * 32768, WAVES[order])
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+def test_only_the_rows_asked_for_take_part(shuffle: bool) -> None:
+    rows = np.array([2, 3, 11, 7, 19, 0, 5])
+    batches = make(rows=rows, shuffle=shuffle, drop_last=True)
+    assert len(batches) == 1
+    for epoch in range(3):
+        order = torch.cat([b.target for b in make(rows=rows, shuffle=shuffle).epoch(epoch)]).tolist()
+        assert sorted(order) == sorted(rows.tolist())
+        assert shuffle or order == rows.tolist()
+        assert len(next(batches.epoch(epoch)).target) == 5
+
+
+def test_an_epoch_is_a_function_of_seed_and_number() -> None:
+    batches = make(augment=augment())
+    first, second = list(batches.epoch(0)), list(batches.epoch(1))
+    assert not same(first, second)
+    assert same(list(make(augment=augment()).epoch(1)), second), "as a resumed run asks for it"
+    assert same(list(batches.epoch(0)), first)
+    assert not same(list(make(seed=2).epoch(0)), list(make().epoch(0)))
+
+
+def test_interleaved_epochs_do_not_disturb_each_other() -> None:
+    batches = make(augment=augment())
+    one, two = batches.epoch(0), batches.epoch(1)
+    pairs = list(zip(one, two, strict=True))
+    assert same([p[0] for p in pairs], list(make(augment=augment()).epoch(0)))
+    assert same([p[1] for p in pairs], list(make(augment=augment()).epoch(1)))
+
+
+def test_the_same_for_any_number_of_workers(with_workers: list[Batches]) -> None:
+    alone = make(augment=augment())
+    for workers in (1, 2):
+        batches = make(augment=augment(), workers=workers)
+        with_workers.append(batches)
+        for epoch in (0, 1, 5):
+            assert same(list(batches.epoch(epoch)), list(alone.epoch(epoch))), (workers, epoch)
+
+
+def test_an_epoch_left_early_does_not_reach_into_the_next(with_workers: list[Batches]) -> None:
+    batches = make(workers=2)
+    with_workers.append(batches)
+    next(iter(batches.epoch(0)))
+    assert same(list(batches.epoch(1)), list(make().epoch(1)))
+
+
+def test_dropping_the_last_batch_never_drops_the_only_one() -> None:
+    assert [len(b.x) for b in make(drop_last=True).epoch(0)] == [5, 5, 5, 5]
+    assert len(make(drop_last=True)) == 4
+    assert len(make()) == 5
+    assert [len(b.x) for b in make(drop_last=True, batch_size=100).epoch(0)] == [CLIPS]
+    assert len(make(drop_last=True, batch_size=100)) == 1
+    assert [len(b.x) for b in make(drop_last=True, batch_size=CLIPS).epoch(0)] == [CLIPS]
+
+
+def test_features_come_as_images() -> None:
+    features = np.random.default_rng(2).standard_normal((CLIPS, 4, 9)).astype(np.float32)
+    before = features.copy()
+    batches = list(make(features, shuffle=False).epoch(0))
+    assert batches[0].x.shape == (5, 1, 4, 9)
+    assert np.array_equal(torch.cat([b.x for b in batches])[:, 0].numpy(), features)
+    batches[0].x.zero_()
+    assert np.array_equal(features, before), "a batch is a copy"
+
+
+def test_augmentation_never_writes_into_the_source() -> None:
+    source = WAVES.astype(np.float32) / 32768
+    before = source.copy()
+    list(make(source, augment=augment()).epoch(0))
+    assert np.array_equal(source, before)
+
+
+def test_a_started_worker_opens_the_memory_map_again(tmp_path) -> None:
+    def fill(out: np.memmap, reporter: Reporter) -> None:
+        out[:] = WAVES
+
+    stored = memmap_cache(tmp_path / "w.i16", WAVES.shape, "int16", "k", fill, Reporter(quiet=True)).array
+    for rows in (stored, stored[:CLIPS]):
+        clips = make(rows)._clips
+        travels = pickle.dumps(clips)
+        assert len(travels) < WAVES.nbytes / 4, "the file's name travels, not its contents"
+        again = pickle.loads(travels)
+        assert isinstance(again.source, np.memmap)
+        wanted = (0, np.array([3, 7]))
+        assert torch.equal(again[wanted].x, clips[wanted].x)
