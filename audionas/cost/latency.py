@@ -1,0 +1,53 @@
+"""How long an exported ONNX model takes for one input, by ONNX Runtime on this machine's CPU."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audionas.core.errors import UserError
+from audionas.core.rng import numpy_rng
+
+
+def latency(
+    file: Path, shape: Sequence[int], *, threads: int = 1, runs: int = 200, warmup: int = 20
+) -> dict[str, float | int]:
+    """Median and 95th percentile of single runs: {"p50_ms", "p95_ms", "threads", "runs"}.
+
+    `shape` is the shape of the model's only input, batch axis included, for example (1, 16000); it
+    is filled with noise. Raises UserError where ONNX Runtime or the file is missing, the file is
+    not a model of one float input, or the shape does not fit.
+    """
+    session = _session(file, threads)
+    if len(session.get_inputs()) != 1:
+        names = [i.name for i in session.get_inputs()]
+        raise UserError(f"{file}: has inputs {names}, expected exactly one")
+    feed = {session.get_inputs()[0].name: numpy_rng("latency").normal(0, 0.1, shape).astype(np.float32)}
+    milliseconds = []
+    try:
+        for _ in range(warmup + runs):
+            start = time.perf_counter()
+            session.run(None, feed)
+            milliseconds.append(1e3 * (time.perf_counter() - start))
+    except Exception as error:  # ONNX Runtime's own classes; all of them say what did not fit
+        raise UserError(f"{file}: does not run on an input of shape {tuple(shape)}: {error}") from error
+    p50, p95 = np.percentile(milliseconds[warmup:], [50, 95])
+    return {"p50_ms": float(p50), "p95_ms": float(p95), "threads": threads, "runs": runs}
+
+
+def _session(file: Path, threads: int) -> Any:
+    try:
+        import onnxruntime
+    except ImportError as error:
+        raise UserError("latency needs ONNX Runtime", hint="pip install 'audionas[export]'") from error
+    if not Path(file).is_file():
+        raise UserError(f"{file}: no such file", hint="audionas export EXP writes model.onnx")
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    try:
+        return onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise UserError(f"{file}: ONNX Runtime cannot load it: {error}") from error

@@ -1,0 +1,43 @@
+"""What a search pays for a network's size, as a term of its loss."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from audionas.core.errors import UserError
+from audionas.core.strict import Strict
+
+
+@dataclass(frozen=True, kw_only=True)
+class CostPenalty(Strict):
+    """Added to the loss of the architecture parameters, as `cost: {name: macs, weight: w, target: t}`.
+
+    With a target: weight * max(0, cost / target - 1), nothing below the target. It is additive as in
+    ProxylessNAS (arXiv:1812.00332), and relative to a target as in TuNAS (arXiv:2008.06120),
+    whose |cost / target - 1| also pays for being cheaper; here cheaper than asked is no fault.
+
+    Without: weight * log(cost), FBNet's logarithm (arXiv:1812.03443) as a sum, not a product,
+    so that the gradient of the task's loss is not rescaled. Neither depends on the unit of cost.
+    """
+
+    name: Literal["macs", "params"] = "macs"
+    weight: float = 0.0
+    target: float | None = None
+
+    def __post_init__(self) -> None:
+        problems = []
+        if not (self.weight >= 0 and math.isfinite(self.weight)):
+            problems.append(f"cost.weight is {self.weight}, expected 0 or a positive number")
+        if self.target is not None and not (self.target > 0 and math.isfinite(self.target)):
+            problems.append(f"cost.target is {self.target}, expected a positive number of {self.name}")
+        if problems:
+            raise UserError(problems, hint="For example: cost: {name: macs, weight: 0.1, target: 1.5e6}")
+
+    def penalty(self, expected: Tensor) -> Tensor:
+        """From the expected cost (a positive scalar, `CostTable.expected`) to the term of the loss."""
+        if self.target is None:
+            return self.weight * torch.log(expected)
+        return self.weight * torch.relu(expected / self.target - 1.0)

@@ -1,0 +1,96 @@
+"""An additive table of what each option of a space costs, for penalties and for quick estimates.
+
+Parameters and MACs add up over a network, so the table is exact for them. Peak memory does not (it is
+a maximum): ask `graph.measure`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from audionas.core.arch import ArchSpec, InputSpec
+from audionas.cost.graph import LayerCost, layers
+from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
+from audionas.spaces._base import Space
+
+What = Literal["macs", "params"]
+
+
+class Tally(NamedTuple):
+    """A sum of costs."""
+
+    params: int = 0
+    macs: int = 0
+
+    def plus(self, layer: LayerCost) -> "Tally":
+        """With one layer more."""
+        return Tally(self.params + layer.params, self.macs + layer.macs)
+
+
+@dataclass(frozen=True)
+class CostTable:
+    """`base` is what every network of the space has; `options` is by choice, then by option.
+
+    A choice that stands at several edges has the sum over them.
+    """
+
+    base: Tally
+    options: Mapping[str, Mapping[str, Tally]]
+
+    def expected(self, gates: Gates, what: What) -> Tensor:
+        """base + the sum over choices and options of gate weight * cost: a scalar, differentiable.
+
+        Where the weights are probabilities this is the expected cost of ProxylessNAS (Cai et al.,
+        arXiv:1812.00332). It is computed in the precision of the weights.
+        """
+        total: Tensor | float = float(getattr(self.base, what))
+        for name, options in self.options.items():
+            weight = gates[name].weight
+            costs = [float(getattr(tally, what)) for tally in options.values()]
+            total = total + (weight * torch.tensor(costs, dtype=weight.dtype, device=weight.device)).sum()
+        return torch.as_tensor(total)
+
+    def of(self, spec: ArchSpec, what: What) -> int:
+        """What the final network of `spec` costs."""
+        taken = (self.options[name][option] for name, some in spec.choices.items() for option in some)
+        return getattr(self.base, what) + sum(getattr(tally, what) for tally in taken)
+
+    def extremes(self, what: What) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+        """Choices of the cheapest and of the dearest network with one option a choice."""
+
+        def cost(name: str, option: str) -> int:
+            return getattr(self.options[name][option], what)
+
+        cheapest: dict[str, tuple[str, ...]] = {}
+        dearest: dict[str, tuple[str, ...]] = {}
+        for name, options in self.options.items():
+            cheapest[name] = (min(options, key=partial(cost, name)),)
+            dearest[name] = (max(options, key=partial(cost, name)),)
+        return cheapest, dearest
+
+
+def table(space: Space, io: InputSpec) -> CostTable:
+    """The table of a space, from one pass of its supernet on the meta device (well under a second)."""
+    with torch.device("meta"):
+        net = space.supernet(MixedEdge, io)
+        gates = Gates({c.name: Gate(torch.ones(len(c.options))) for c in space.choices()})
+    place = {  # which option a module belongs to, by its prefix
+        f"{path}.ops.{option}.": (edge.choice.name, option)
+        for path, edge in net.named_modules()
+        if isinstance(edge, Edge)
+        for option in edge.ops
+    }
+    base = Tally()
+    options = {c.name: dict.fromkeys(c.options, Tally()) for c in space.choices()}
+    for layer in layers(net, io, gates):
+        owner = next((place[p] for p in place if f"{layer.name}.".startswith(p)), None)
+        if owner is None:
+            base = base.plus(layer)
+        else:
+            name, option = owner
+            options[name][option] = options[name][option].plus(layer)
+    return CostTable(base, options)
