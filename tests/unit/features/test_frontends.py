@@ -119,7 +119,7 @@ def test_equals_librosa(name: str, preset: str) -> None:
 def test_onnx_runtime_agrees_on_any_batch(name: str, preset: str, tmp_path) -> None:
     pytest.importorskip("onnxscript")
     onnxruntime = pytest.importorskip("onnxruntime")
-    samples = 8000
+    samples = 4000
     front_end = build(Features(name=name, preset=preset)).eval()
     program = torch.onnx.export(
         front_end,
