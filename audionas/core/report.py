@@ -1,6 +1,6 @@
 """What a run says: console, `metrics.jsonl` and TensorBoard behind one object.
 
-Everything goes to standard error, so that standard output stays free for results and JSON. On a
+Everything but results goes to standard error, so that standard output stays free for results and JSON. On a
 terminal progress is a bar; elsewhere a plain line now and then, so that logs stay readable.
 """
 
@@ -23,11 +23,13 @@ class Reporter:
     """One run's voice. `folder` receives `metrics.jsonl` and TensorBoard events; None keeps both off.
 
     `since` is the first epoch that this process will write: later rows of an interrupted run are
-    cut off, so the log never holds an epoch twice.
+    cut off, so the log never holds an epoch twice. `stdout` is for results that were asked for.
     """
 
-    def __init__(self, folder: Path | None = None, *, since: int = 0, quiet: bool = False) -> None:
-        self.console = Console(stderr=True, quiet=quiet, highlight=False, soft_wrap=True)
+    def __init__(
+        self, folder: Path | None = None, *, since: int = 0, quiet: bool = False, stdout: bool = False
+    ) -> None:
+        self.console = Console(stderr=not stdout, quiet=quiet, highlight=False, soft_wrap=True)
         self.folder = folder
         self._since = since
         self._board: Any = None

@@ -17,8 +17,13 @@ _THREADS = 2  # decoding releases the interpreter; more threads only help where 
 
 
 def take(
-    items: Sequence[Item], *, rate: int, on_bad: str, converted: Path | None, reporter: Reporter, label: str
-) -> list[Item]:
+    splits: Mapping[str, Sequence[Item]],
+    *,
+    rate: int,
+    on_bad: str,
+    converted: Path | None,
+    reporter: Reporter,
+) -> dict[str, list[Item]]:
     """The items with seconds and SHA-256 filled in, all of them mono at `rate` Hz.
 
     A file of another rate or with several channels becomes a mono copy in the folder `converted`
@@ -27,30 +32,35 @@ def take(
     Raises:
         UserError: with `on_bad="error"`, naming every bad file; or no item is left.
     """
-    names = {item.audio: item.id for item in reversed(items)}  # the first utterance names a copy
+    copies = {
+        item.audio: converted / split / f"{item.id}.wav" if converted else None
+        for split, items in splits.items()
+        for item in items
+    }
 
     def examine(path: str) -> "tuple[str, audio.Probe] | str":
         try:
-            return _examine(path, rate, converted / f"{names[path]}.wav" if converted else None)
+            return _examine(path, rate, copies[path])
         except UserError as error:
             return error.problems[0]
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        results = reporter.progress(pool.map(examine, names), f"{label}: decoding", len(names))
-        found = dict(zip(names, results, strict=True))
+        results = reporter.progress(pool.map(examine, copies), "decoding", len(copies))
+        found = dict(zip(copies, results, strict=True))
     problems = [result for result in found.values() if isinstance(result, str)]
-    good: list[Item] = []
-    for item in items:
-        result = found[item.audio]
-        whole = None if isinstance(result, str) else _completed(item, *result)
-        if isinstance(whole, Item):
-            good.append(whole)
-        elif whole:
-            problems.append(whole)
-    copies = sum(not isinstance(result, str) and result[0] != path for path, result in found.items())
-    if copies:
-        reporter.note(f"{label}: {copies} files were converted to mono at {rate} Hz, see {converted}")
-    _report(problems, len(good), on_bad, converted is not None, reporter)
+    good: dict[str, list[Item]] = {split: [] for split in splits}
+    for split, items in splits.items():
+        for item in items:
+            result = found[item.audio]
+            whole = None if isinstance(result, str) else _completed(item, *result)
+            if isinstance(whole, Item):
+                good[split].append(whole)
+            elif whole:
+                problems.append(whole)
+    made = sum(not isinstance(result, str) and result[0] != path for path, result in found.items())
+    if made:
+        reporter.note(f"{made} files were converted to mono at {rate} Hz, see {converted}")
+    _report(problems, any(good.values()), on_bad, converted is not None, reporter)
     return good
 
 
@@ -74,7 +84,7 @@ def store(
     for data in written.values():
         hours = sum(item.seconds for item in data) / 3600
         reporter.note(f"wrote {data.path}: {len(data)} clips, {hours:.2f} hours")
-    reporter.note(f"next: audionas search CONF data.train={out / 'train'} data.valid={out / 'dev'}")
+    reporter.note(f"next: audionas search CONF data.train={out / 'train'} data.dev={out / 'dev'}")
     return written
 
 
@@ -112,7 +122,7 @@ def _completed(item: Item, path: str, probe: audio.Probe) -> Item | str:
     return replace(item, audio=path, seconds=rest if to_the_end else item.seconds, sha256=probe.sha256)
 
 
-def _report(problems: list[str], good: int, on_bad: str, converting: bool, reporter: Reporter) -> None:
+def _report(problems: list[str], good: bool, on_bad: str, converting: bool, reporter: Reporter) -> None:
     if problems and on_bad == "error":
         advice = "" if converting else ", or convert other rates and channels with --resample"
         raise UserError(problems, hint=f"Mend them, leave them out with --on-bad skip{advice}.")

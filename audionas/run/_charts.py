@@ -18,6 +18,7 @@ from audionas.run._paint import Paint
 
 _COLOURS = ("ink", "muted", "line", "card", "accent", "second", "k3", "k5", "k7", "k9", "other", "skip")
 _PLACEHOLDER = {name: f"#0102{i:02x}" for i, name in enumerate(_COLOURS, 1)}
+_LONG = re.compile(r"(\d\.\d\d)\d+")  # hundredths of a point are enough
 _SIZE = (3.5, 1.9)  # inches; 72 points each
 _BOX = (0.125, 0.135, 0.855, 0.80)  # the axes inside the figure: left, bottom, width, height
 
@@ -88,11 +89,12 @@ def _chart(name: str, plot: Any, x: Sequence[float]) -> Html:
         axes = figure.add_axes(_BOX)
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(4))
-        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value)))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value, 6)))
         axes.margins(x=0.02)
         plot(axes)
         if max(x) == min(x):
             axes.set_xlim(x[0] - 0.5, x[0] + 0.5)
+            axes.set_xticks([x[0]])
         _dress(axes)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
@@ -116,7 +118,7 @@ def _inline(svg: str, name: str) -> Html:
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
     used = set(re.findall(r"#(\w+)\)?\"", body))
     body = re.sub(r' id="(\w+)"', lambda found: found[0] if found[1] in used else "", body)
-    body = re.sub(r"(\d\.\d\d)\d+", r"\1", body)  # hundredths of a point are enough
+    body = re.sub(r"<[^>]*>", lambda element: _LONG.sub(r"\1", element[0]), body)
     for colour, placeholder in _PLACEHOLDER.items():
         body = body.replace(placeholder, f"var(--{colour})")
     body = re.sub(r">\s+<", "><", body.replace("xlink:href", "href").strip())
@@ -126,9 +128,9 @@ def _inline(svg: str, name: str) -> Html:
     )
 
 
-def short(value: float) -> str:
+def short(value: float, digits: int = 3) -> str:
     """A number in a few letters: `5.1 M`, `0.034`."""
-    return count(value) if abs(value) >= 1e4 else f"{value:.3g}"
+    return count(value, digits) if abs(value) >= 1e4 else f"{value:.{digits}g}"
 
 
 def finite(epochs: Sequence[float], values: Sequence[Any]) -> tuple[list[float], list[float]]:

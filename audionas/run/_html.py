@@ -49,22 +49,20 @@ def bar(share: float, colour: str = "accent") -> Html:
 
 def percent(share: float, digits: int = 1) -> str:
     """`0.9345` as `93.5 %`, with a no-break space."""
-    return f"{100 * share:.{digits}f} %"
+    return f"{100 * share:.{digits}f}\u00a0%"
 
 
-def count(number: float) -> str:
+def count(number: float, digits: int = 3) -> str:
     """`303000` as `303 k`, `6680000` as `6.68 M`; below ten thousand the number itself."""
     for unit, size in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
-        if abs(number) >= max(size, 1e4):
-            return (
-                f"{number / size:.3g} {unit}" if abs(number) < 999.5 * size else f"{number / size:.0f} {unit}"
-            )
+        if abs(number) >= max(0.9995 * size, 1e4):
+            return f"{number / size:.{digits}g}\u00a0{unit}"
     return f"{number:,.0f}"
 
 
 def size(number: float) -> str:
     """Bytes in kB or MB (powers of ten)."""
-    return f"{number / 1e6:.2f} MB" if number >= 1e6 else f"{number / 1e3:.1f} kB"
+    return f"{number / 1e6:.2f}\u00a0MB" if number >= 1e6 else f"{number / 1e3:.1f}\u00a0kB"
 
 
 def _row(cells: Iterable[object]) -> Html:

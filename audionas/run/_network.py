@@ -1,6 +1,7 @@
 """The found network drawn as blocks from left to right: kernels as cells, skips as a thin line."""
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +15,9 @@ from audionas.spaces._base import space_of
 Shape = tuple[int, ...]  # (channels, frequency, frames)
 
 _COLUMN, _GAP = 92, 24  # pixels: a block's width, the wire between two blocks
+_PITCH = _COLUMN + _GAP
 _ROW, _ROW_GAP = 64, 10
+_FORK, _SUM = 8, 8  # a column's wires split this far before it and are added this far behind it
 _TOP = 34  # room for the choice's name
 _STEPS = 46  # height of the staircase of frames under the blocks
 
@@ -42,25 +45,19 @@ def shapes(spec: ArchSpec) -> dict[str, tuple[Shape, Shape]]:
 def draw(spec: ArchSpec) -> Html:
     """The drawing as one SVG; a network without choices is one block with its space's name."""
     sizes = shapes(spec)
-    names = list(sizes) + [name for name in spec.choices if name not in sizes]
-    most = max((len(spec.choices[name]) for name in names), default=1)
-    height = most * (_ROW + _ROW_GAP)
+    names = [*sizes, *(name for name in spec.choices if name not in sizes)]
+    survivors = [len(spec.choices[name]) for name in names] or [1]
+    height = max(survivors) * (_ROW + _ROW_GAP)
     middle = _TOP + height / 2
-    columns = [_plain("stem", f"from {spec.io.freq} × {spec.io.frames}", middle)]
-    columns += [_choice(name, spec.choices[name], sizes.get(name), middle) for name in names]
-    if not names:
-        columns.append(_plain(spec.space, "no choices", middle))
-    columns.append(_plain("head", f"{spec.io.classes} classes", middle))
-    pitch = _COLUMN + _GAP
-    parts = [_move(column, i * pitch) for i, column in enumerate(columns)]
-    parts += [_wire(i * pitch + _COLUMN, middle, (i + 1) * pitch) for i in range(len(columns) - 1)]
-    low = _TOP + height + 16
-    for i, name in enumerate(sizes):
-        before, after = sizes[name]
-        if i == 0:
-            parts.append(_step(before, before, 0, low))
-        parts.append(_step(after, next(iter(sizes.values()))[0], (i + 1) * pitch, low))
-    wide, tall = len(columns) * pitch - _GAP, low + (_STEPS + 40 if sizes else 0)
+    choices = [_choice(name, spec.choices[name], sizes.get(name), middle) for name in names]
+    columns = [
+        _plain("stem", f"from {spec.io.freq} × {spec.io.frames}", middle),
+        *(choices or [_plain(spec.space, "no choices", middle)]),
+        _plain("head", f"{spec.io.classes} classes", middle),
+    ]
+    parts = [_move(column, i * _PITCH) for i, column in enumerate(columns)]
+    parts += [*_wires([1, *survivors, 1], middle), *_stairs(list(sizes.values()), _TOP + height + 14)]
+    wide, tall = len(columns) * _PITCH - _GAP, _TOP + height + 14 + (_STEPS + 34 if sizes else 0)
     picture = tag(
         "svg", *parts, viewBox=f"-2 0 {wide + 4} {tall:.0f}", role="img", aria_label=_words(spec),
         class_="chart drawing", style=f"min-width:{0.78 * wide:.0f}px;max-width:{1.25 * wide:.0f}px",
@@ -86,9 +83,9 @@ def _choice(name: str, options: tuple[str, ...], size: tuple[Shape, Shape] | Non
         parts.append(_skip(y, same) if traits(option).skip else _block(option, y))
     if len(options) > 1:
         parts.append(
-            tag("circle", cx=_COLUMN + 11, cy=middle, r=7, fill="var(--card)", stroke="var(--muted)")
+            tag("circle", cx=_COLUMN + _SUM, cy=middle, r=6, fill="var(--card)", stroke="var(--muted)")
         )
-        parts.append(_text(_COLUMN + 11, middle + 4, "+", 12))
+        parts.append(_text(_COLUMN + _SUM, middle + 4, "+", 12))
     return tag("g", *parts)
 
 
@@ -147,6 +144,12 @@ def _plain(name: str, note: str, middle: float) -> Html:
     return tag("g", tag("rect", fill="var(--faint)", **box), *words)
 
 
+def _stairs(sizes: list[tuple[Shape, Shape]], low: float) -> list[Html]:
+    """The frames after the stem and after each choice, under their columns."""
+    after = [sizes[0][0], *(size for _, size in sizes)] if sizes else []
+    return [_step(size, after[0], i * _PITCH, low) for i, size in enumerate(after)]
+
+
 def _step(size: Shape, first: Shape, x: float, low: float) -> Html:
     """One stair: as high as the share of frames left, with channels and frames under it."""
     tall = max(2.0, _STEPS * size[-1] / first[-1])
@@ -160,14 +163,19 @@ def _step(size: Shape, first: Shape, x: float, low: float) -> Html:
 
 def _fork(middle: float, y: float) -> list[Html]:
     """Wires from the column's entry to a row and from the row to the sum."""
-    fork = f"M-14 {middle:g}C-4 {middle:g} -10 {y:g} 0 {y:g}"
-    sum_x = _COLUMN + 11
-    merge = f"M{_COLUMN} {y:g}C{_COLUMN + 8} {y:g} {_COLUMN + 2} {middle:g} {sum_x} {middle:g}"
+    fork = f"M{-_FORK} {middle:g}C-2 {middle:g} -6 {y:g} 0 {y:g}"
+    merge = f"M{_COLUMN} {y:g}C{_COLUMN + 6} {y:g} {_COLUMN + 2} {middle:g} {_COLUMN + _SUM} {middle:g}"
     return [tag("path", d=bend, fill="none", stroke="var(--muted)") for bend in (fork, merge)]
 
 
-def _wire(x1: float, y: float, x2: float) -> Html:
-    return tag("line", x1=x1, x2=x2, y1=y, y2=y, stroke="var(--muted)")
+def _wires(survivors: list[int], y: float) -> list[Html]:
+    """The wires between columns; where several options survive they end at the fork, begin at the sum."""
+    wires = []
+    for i, (here, after) in enumerate(pairwise(survivors)):
+        x1 = i * _PITCH + _COLUMN + (_SUM + 6 if here > 1 else 0)
+        x2 = (i + 1) * _PITCH - (_FORK if after > 1 else 0)
+        wires.append(tag("line", x1=x1, x2=max(x1, x2), y1=y, y2=y, stroke="var(--muted)"))
+    return wires
 
 
 def _move(part: Html, x: float) -> Html:

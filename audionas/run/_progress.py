@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from audionas.core.arch import ArchSpec
 from audionas.core.report import clock
 from audionas.run import _charts
-from audionas.run._html import Html, join, section, tag
+from audionas.run._html import Html, join, percent, section, tag
 from audionas.run._paint import Paint, legend, paints
 
 Rows = Sequence[Mapping[str, Any]]
@@ -77,7 +77,7 @@ def provenance(title: str, env: Mapping[str, Any], config: str) -> Html:
         parts.append(
             tag("details", tag("summary", "Resolved configuration"), tag("pre", tag("code", config)))
         )
-    return join(parts)
+    return tag("div", *parts)
 
 
 def _panel(step: str, panel: Panel, epochs: list[int], rows: Rows) -> Html:
@@ -94,7 +94,7 @@ def _panel(step: str, panel: Panel, epochs: list[int], rows: Rows) -> Html:
     note = f"{kind} {_charts.short(y[-1])} at the end".lstrip()
     if panel.best:
         peak = max(range(len(y)), key=y.__getitem__)
-        note = f"{kind} best {100 * y[peak]:.1f} % (epoch {x[peak]:.0f})"
+        note = f"{kind} best {percent(y[peak])} (epoch {x[peak]:.0f})"
     picture = _charts.curves(series, colours, f"{step}: {panel.title.lower()} over epochs")
     return tag("figure", tag("figcaption", tag("b", panel.title), note), picture)
 

@@ -40,7 +40,7 @@ def headline(cost: Any | None, scores: Mapping[str, Any] | None, export: Mapping
     if scores:
         speakers = f", {scores['speakers']:,} speakers" if scores.get("speakers") else ""
         low, high = scores["interval"]
-        interval = f"95 % interval {100 * low:.1f} to {100 * high:.1f} %"
+        interval = f"95\u00a0% interval {100 * low:.1f} to {percent(high)}"
         notes = (interval, f"{scores['n']:,} clips{speakers}")
         tiles.append(_tile("Accuracy", percent(scores["accuracy"]), *notes, wide=True))
     if cost:
@@ -54,7 +54,7 @@ def headline(cost: Any | None, scores: Mapping[str, Any] | None, export: Mapping
     if export:
         tiles.append(_tile("Exported file", size(export["bytes"]), export["file"]))
         if latency := export.get("latency_ms"):
-            tiles.append(_tile("Latency", _time(latency["p50"]), f"95 % under {_time(latency['p95'])}"))
+            tiles.append(_tile("Latency", _time(latency["p50"]), f"95\u00a0% under {_time(latency['p95'])}"))
     return tag("dl", *tiles, class_="tiles") if tiles else Html()
 
 
@@ -113,7 +113,7 @@ def cost_table(cost: Any) -> Html:
     every = table(("Layer", "Kind", "Output", "Parameters", "Multiply-adds"), layers)
     return section(
         "Cost",
-        table(("Part", "Parameters", "", "Multiply-adds", ""), rows, foot),
+        table(("Part", "Parameters", "Share", "Multiply-adds", "Share"), rows, foot),
         tag("details", tag("summary", f"All {len(layers)} layers"), every),
         lead="Parameters include batch norm; multiply-adds are for one clip.",
     )
@@ -144,7 +144,7 @@ def _facts(rows: Sequence[tuple[str, object]]) -> Html:
 
 
 def _time(milliseconds: float) -> str:
-    return f"{milliseconds:.3g} ms" if milliseconds >= 1 else f"{1000 * milliseconds:.0f} µs"
+    return f"{milliseconds:.3g}\u00a0ms" if milliseconds >= 1 else f"{1000 * milliseconds:.0f}\u00a0µs"
 
 
 def _tile(name: str, value: str, *notes: str, wide: bool = False) -> Html:

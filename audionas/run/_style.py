@@ -46,6 +46,7 @@ section {{ background: var(--card); border: 1px solid var(--line); border-radius
 .tiles .wide dd.value {{ font-size: 2.3rem; line-height: 1.15; }}
 .pair {{ display: grid; grid-template-columns: repeat(auto-fit, minmax(min(460px, 100%), 1fr));
   gap: 24px 32px; align-items: end; }}
+.pair.top {{ align-items: start; }}
 .pair > * {{ min-width: 0; }} .pair .bar {{ width: 52px; }}
 .scroll {{ overflow-x: auto; max-width: 100%; }}
 .grid {{ display: grid; grid-template-columns: repeat(auto-fill, minmax(min(300px, 100%), 1fr));
@@ -88,8 +89,8 @@ dl.facts dd {{ margin: 0; color: var(--ink); overflow-wrap: anywhere; }}
 }}
 @media print {{
   :root {{ {_LIGHT} --page: #ffffff; print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
-  body {{ font-size: 10.5pt; }} main {{ padding: 0; max-width: none; }} h2, h3 {{ break-after: avoid; }}
-  section {{ border: 0; padding: 8px 0; }} .tiles, tr, .drawing {{ break-inside: avoid; }}
+  body {{ font-size: 10.5pt; }} main {{ padding: 0; max-width: none; }} h2, h3, .lead, .legend {{ break-after: avoid; }}
+  section {{ border: 0; padding: 8px 0; }} .tiles, tr, .drawing, dl {{ break-inside: avoid; }}
   .scroll {{ overflow: visible; }} .drawing {{ min-width: 0 !important; }}
 }}
 """

@@ -77,7 +77,7 @@ def _provenance(folder: Path) -> Html:
         text = config.read_text(encoding="utf-8") if config.is_file() else ""
         if env or text:
             parts.append(_progress.provenance(title, env, text))
-    return section("How it was run", *parts) if parts else Html()
+    return section("How it was run", tag("div", *parts, class_="pair top")) if parts else Html()
 
 
 def _title(folder: Path, spec: ArchSpec | None) -> Html:

@@ -1,0 +1,252 @@
+"""The command line: verbs only, no logic. Exit status 0 done, 1 the user can fix it, 70 a bug of ours."""
+
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from audionas import __version__
+from audionas.core.errors import UserError
+from audionas.core.files import shipped
+from audionas.core.report import Reporter, stdout_json
+
+FIXABLE, BUG, INTERRUPTED = 1, 70, 130
+
+app = typer.Typer(
+    name="audionas",
+    help="Neural architecture search for audio: from recordings to a small, fast keyword model.",
+    epilog="Start here: recipes/mini/run.sh, or: audionas recipe copy mini my_words",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+prep_app = typer.Typer(help="Write Kaldi data directories from a corpus or from your own recordings.", no_args_is_help=True)
+recipe_app = typer.Typer(help="The recipes that come with audionas.", no_args_is_help=True)
+app.add_typer(prep_app, name="prep")
+app.add_typer(recipe_app, name="recipe")
+
+Conf = Annotated[Path, typer.Argument(help="A YAML config.", show_default=False)]
+Overrides = Annotated[
+    list[str] | None, typer.Argument(help="Changes to the config, key=value: seed=3 method.std=0.1", show_default=False)
+]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on where an unfinished run was; start if there is none.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Throw away what an earlier run left.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Exp = Annotated[Path, typer.Argument(help="A run folder, such as exp/mini.", show_default=False)]
+Resample = Annotated[bool, typer.Option("--resample", help="Convert recordings of another sample rate.")]
+
+
+def run() -> None:
+    """The entry point of `audionas` and `python -m audionas`."""
+    try:
+        _register_preps()
+        app()
+    except UserError as error:
+        Reporter().note(f"error: {error}")
+        sys.exit(FIXABLE)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            Reporter().note("interrupted; the same command with --resume goes on where it was")
+        sys.exit(FIXABLE if stop.code == 2 else stop.code)  # 2: a wrong option, which the user can fix
+    except Exception:
+        traceback.print_exc()
+        Reporter().note(f"This is a bug in audionas {__version__}. Please report it with the lines above.")
+        sys.exit(BUG)
+
+
+@app.callback(invoke_without_command=True)
+def main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Neural architecture search for audio: from recordings to a small, fast keyword model."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+
+
+@app.command()
+def check(conf: Conf, overrides: Overrides = None, as_json: AsJson = False) -> None:
+    """Validate a config against its data: sizes, costs, and how long a search or training will take.
+
+    Example: audionas check conf/search.yaml space.width=0.75
+    """
+    from audionas.config import load
+    from audionas.run import check as page
+
+    result = page.check(load(conf, overrides or []))
+    stdout_json(result) if as_json else page.show(result)
+
+
+@app.command()
+def search(conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False) -> None:
+    """Search a space for an architecture: writes exp/NAME/arch.json.
+
+    Example: audionas search conf/search.yaml method.name=darts seed=1 name=darts_1
+    """
+    from audionas.config import load
+    from audionas.run.search import search as go
+
+    go(load(conf, overrides or []), resume=resume, overwrite=overwrite)
+
+
+@app.command()
+def train(conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False) -> None:
+    """Train an architecture from scratch: writes exp/NAME/model/.
+
+    Examples: audionas train conf/train.yaml arch=exp/search/arch.json;
+    audionas train conf/train.yaml arch=tc_resnet8 name=baseline
+    """
+    from audionas.config import load
+    from audionas.run.train import train as go
+
+    go(load(conf, overrides or []), resume=resume, overwrite=overwrite)
+
+
+@app.command("eval")
+def evaluate(
+    exp: Exp,
+    data: Annotated[Path, typer.Option("--data", help="A Kaldi data directory, such as data/test.", show_default=False)],
+    engine: Annotated[str, typer.Option(help="torch, or onnx to run the exported file.")] = "torch",
+    resample: Resample = False,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy with its 95 % interval over speakers, per-class figures, confusion matrix.
+
+    Example: audionas eval exp/mini --data data/test --engine onnx
+    """
+    from audionas.data.conf import Data
+    from audionas.run import evaluate as page
+
+    if engine not in ("torch", "onnx"):
+        raise UserError(f"--engine {engine}: expected torch or onnx")
+    result = page.evaluate(exp, data, engine=engine, data=Data(resample=resample))  # type: ignore[arg-type]
+    stdout_json(result) if as_json else page.show(result)
+
+
+@app.command()
+def predict(
+    exp: Exp,
+    files: Annotated[list[Path], typer.Argument(help="Recordings.", show_default=False)],
+    resample: Resample = False,
+    as_json: AsJson = False,
+) -> None:
+    """Name the word in each recording.
+
+    Example: audionas predict exp/mini my.wav other.flac --json
+    """
+    from audionas.run.predict import predict as go
+
+    rows = go(exp, files, resample=resample)
+    if as_json:
+        stdout_json(rows)
+    else:
+        for row in rows:
+            print(f"{row['file']}  {row['label']}  {row['scores'][row['label']]:.3f}")
+
+
+@app.command()
+def export(
+    exp: Exp,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Clips to verify on; default: those last evaluated.")
+    ] = None,
+) -> None:
+    """Write exp/NAME/export/model.onnx (waveform in, class scores out), verified against torch.
+
+    Example: audionas export exp/mini
+    """
+    from audionas.run.export import export as go
+
+    report = go(exp, data=data)
+    print(
+        f"{report['file']}  {report['bytes']:,} bytes  largest difference {report['max_difference']:.1e} "
+        f"on {report['clips']} clips  {report['latency_ms']['p50']:.3f} ms a clip"
+    )
+
+
+@app.command()
+def cost(
+    network: Annotated[str, typer.Argument(help="A zoo name, an arch.json or a run folder.", show_default=False)],
+    shape: Annotated[str, typer.Option("--input", help="CxFxT; default: the architecture's own.")] = "",
+    classes: Annotated[int, typer.Option(help="Classes; default: the architecture's own.")] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Parameters, multiply-adds, peak activation memory and weights in bytes, per layer and in sum.
+
+    Example: audionas cost tc_resnet8 --input 1x40x98 --classes 12
+    """
+    from audionas.run import costs
+
+    result = costs.cost(network, shape, classes)
+    stdout_json(result) if as_json else costs.show(result)
+
+
+@app.command("list")
+def list_(
+    kind: Annotated[str, typer.Argument(help="methods, spaces, ops or zoo", show_default=False)], as_json: AsJson = False
+) -> None:
+    """What there is: methods, spaces, ops (candidate operations) or zoo (networks with their costs).
+
+    Example: audionas list zoo --json
+    """
+    from audionas.run import listing
+
+    rows = listing.rows(kind)
+    stdout_json(rows) if as_json else listing.show(rows)
+
+
+@app.command()
+def show(exp: Exp, as_json: AsJson = False) -> None:
+    """What a run found and how well it does; writes exp/NAME/report.html.
+
+    Example: audionas show exp/mini
+    """
+    from audionas.run import show as page
+
+    result = page.gather(exp)
+    stdout_json(result) if as_json else page.show(result)
+
+
+@recipe_app.command("copy")
+def recipe_copy(
+    name: Annotated[str, typer.Argument(help="For example: mini", show_default=False)],
+    folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.", show_default=False)],
+) -> None:
+    """Copy a recipe, to change it and own it.
+
+    Example: audionas recipe copy speech_commands my_words
+    """
+    from audionas.run.recipe import copy
+
+    print(copy(name, folder))
+
+
+@recipe_app.command("list")
+def recipe_list() -> None:
+    """The recipes that `copy` knows.
+
+    Example: audionas recipe list
+    """
+    from audionas.run.recipe import names
+
+    print("\n".join(names()))
+
+
+def _register_preps() -> None:
+    """`audionas prep NAME` for every script in data_prep/: its `main`, its docstring as help."""
+    for script in sorted(shipped("data_prep").glob("*.py")):
+        if not script.stem.startswith("_"):
+            prep_app.command(script.stem)(_script_main(script))
+
+
+def _script_main(script: Path) -> Callable[..., Any]:
+    spec = importlib.util.spec_from_file_location(f"audionas_prep_{script.stem}", script)
+    assert spec is not None and spec.loader is not None, script
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    main: Callable[..., Any] = module.main
+    return main

@@ -1,0 +1,233 @@
+"""The one door between YAML and the dataclasses of the lower rungs.
+
+Keys are strict, scalars lenient (`1e-3` is a number), and every problem is reported at once with
+its path. `base:` names one config that this one changes; `a.b=c` on the command line comes last.
+A section whose `name` changes replaces the base's section instead of being merged into it.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
+
+from audionas.core.errors import UserError, did_you_mean
+from audionas.core.registry import resolve
+from audionas.core.strict import Strict
+from audionas.data.augment import Augment
+from audionas.data.conf import Data
+from audionas.engine.conf import Search, Train
+from audionas.features import Features, SpecAugment
+from audionas.methods._base import Method
+from audionas.spaces._base import Space
+
+
+@dataclass(frozen=True, kw_only=True)
+class General(Strict):
+    """What is not a section: `name` of the run, `out` folder, `seed`, `threads`, `device`, `arch` to train."""
+
+    name: str = ""
+    out: str = "exp"
+    seed: int = 0
+    threads: int | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    arch: str = ""
+
+    def __post_init__(self) -> None:
+        if self.threads is not None and self.threads < 1:
+            raise UserError(f"threads: {self.threads}, expected at least 1")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config:
+    """A checked config. `features` is None where the architecture's own front-end is to be used."""
+
+    general: General
+    data: Data
+    augment: Augment
+    spec_augment: SpecAugment
+    features: Features | None
+    space: Space | None
+    method: Method | None
+    search: Search
+    train: Train
+    raw: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """The run's folder, `exp/<name>`."""
+        return Path(self.general.out) / self.general.name
+
+    def resolved(self) -> dict[str, Any]:
+        """Every value, defaults included, as plain data that `load` reads back."""
+        plain: dict[str, Any] = {f.name: getattr(self.general, f.name) for f in fields(General)}
+        for section in SECTIONS:
+            value = getattr(self, section)
+            if value is not None:
+                name = {"name": self.raw[section]["name"]} if section in NAMED else {}
+                plain[section] = {**name, **_plain(asdict(value))}
+        return plain
+
+
+SECTIONS: dict[str, type] = {
+    "data": Data,
+    "augment": Augment,
+    "spec_augment": SpecAugment,
+    "features": Features,
+    "space": Space,
+    "method": Method,
+    "search": Search,
+    "train": Train,
+}
+NAMED = ("space", "method")  # sections whose class is chosen by `name`
+OPTIONAL = ("features", "space", "method")
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML's safe subset; a key given twice is an error instead of a silent overwrite."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Check for duplicates, then build the mapping."""
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"key '{key.value}' stands twice", problem_mark=key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
+
+
+def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
+    """Read, merge and check a config; raises one UserError with every problem."""
+    path = Path(path)
+    raw = _read(path)
+    if "base" in raw:
+        base = _read(path.parent / str(raw.pop("base")))
+        if "base" in base:
+            raise UserError(f"{path}: its base has a base of its own", hint="Configs inherit one level only.")
+        raw = _merge(base, raw)
+    for override in overrides:
+        raw = _merge(raw, _override(override))
+    raw.setdefault("name", path.stem)
+    return _build(raw, str(path))
+
+
+def dump(plain: Mapping[str, Any]) -> str:
+    """Plain data as YAML, in the order given."""
+    return yaml.safe_dump(dict(plain), sort_keys=False, allow_unicode=True)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read ({error})", hint="Give the path of a YAML config.") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from error
+    if raw is None:
+        return {}
+    if not isinstance(raw, dict):
+        raise UserError(f"{path}: expected keys and values, found {type(raw).__name__}")
+    return {str(key): value for key, value in raw.items()}
+
+
+def _override(text: str) -> dict[str, Any]:
+    """`a.b=c` as nested mappings, c read as YAML."""
+    keys, equals, value = text.partition("=")
+    if not equals or not all(keys.split(".")):
+        raise UserError(f"'{text}' is not an override", hint="Write key=value, for example: method.std=0.1 seed=3")
+    try:
+        nested: Any = yaml.load(value, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+    except yaml.YAMLError as error:
+        raise UserError(f"'{text}': the value is not valid YAML: {error}") from error
+    for key in reversed(keys.split(".")):
+        nested = {key: nested}
+    return nested
+
+
+def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
+    """`top` over `base`, mappings merged; a mapping that brings another `name` replaces the base's."""
+    merged = dict(base)
+    for key, value in top.items():
+        old = merged.get(key)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            renamed = "name" in value and value["name"] != old.get("name") and key in NAMED
+            merged[key] = dict(value) if renamed else _merge(old, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _build(raw: dict[str, Any], source: str) -> Config:
+    problems: list[str] = []
+    known = [f.name for f in fields(General)] + list(SECTIONS)
+    general = {}
+    for key, value in raw.items():
+        if key not in known:
+            problems.append(f"{key}: unknown key.{did_you_mean(key, known)}")
+        elif key not in SECTIONS:
+            general[key] = value
+    built: dict[str, Any] = {"general": _section(General, general, "", problems)}
+    for section, kind in SECTIONS.items():
+        value = raw.get(section)
+        if value is None and section in OPTIONAL:
+            built[section] = None
+        elif value is not None and not isinstance(value, Mapping):
+            problems.append(f"{section}: expected keys and values, got {value!r}")
+        else:
+            built[section] = _named(section, value, problems) if section in NAMED else _section(
+                kind, value or {}, section, problems
+            )
+    if problems:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        raise UserError([f"{source}: {count}", *(f"  {p}" for p in problems)])
+    return Config(**built, raw=raw)
+
+
+def _named(section: str, value: Mapping[str, Any], problems: list[str]) -> Any:
+    """A section whose class its `name` chooses."""
+    rest = dict(value)
+    name = rest.pop("name", None)
+    if not isinstance(name, str):
+        problems.append(f"{section}.name: missing; see: audionas list {section}s")
+        return None
+    try:
+        kind = resolve(section, name)
+    except UserError as error:
+        problems.append(f"{section}.name: {error.problems[0]} (audionas list {section}s)")
+        return None
+    return _section(kind, rest, section, problems)
+
+
+def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str]) -> Any:
+    """`kind` filled from `value`; what is wrong goes to `problems`, with its path."""
+    try:
+        return TypeAdapter(kind).validate_python(dict(value))
+    except ValidationError as error:
+        problems += [_problem(kind, path, e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors()]
+    except UserError as error:
+        problems += [f"{path}: {p}" if path and not p.startswith(path) else p for p in error.problems]
+        problems += [f"  {error.hint}"] if error.hint else []
+    return None
+
+
+def _problem(kind: type, path: str, loc: Iterable[Any], code: str, message: str, given: Any) -> str:
+    """One line for one problem that pydantic found."""
+    parts = [str(part) for part in loc]
+    where = ".".join([*([path] if path else []), *parts])
+    if code in ("unexpected_keyword_argument", "extra_forbidden"):
+        owner: Any = kind
+        for part in parts[:-1]:
+            inner = [f.type for f in fields(owner) if f.name == part] if is_dataclass(owner) else []
+            owner = inner[0] if inner else None
+        known = [f.name for f in fields(owner)] if is_dataclass(owner) else []
+        return f"{where}: unknown key.{did_you_mean(parts[-1], known)}"
+    return f"{where}: {message[0].lower()}{message[1:]}, got {given!r}"
+
+
+def _plain(value: Any) -> Any:
+    """Tuples to lists, so that YAML stays plain."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -1,0 +1,107 @@
+"""A trained model on disk: architecture, front-end, labels, statistics and weights in one folder.
+
+`bundle.json` and `weights.safetensors` are all that prediction, evaluation and export ever read, so
+no later stage repeats a model flag.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError
+from audionas.core.files import atomic, read_json, write_json
+from audionas.features import Features, Normalize, build
+from audionas.spaces._base import space_of
+
+FORMAT = 1
+
+
+class KeywordModel(nn.Module):
+    """Waveform (B, N) to class probabilities (B, classes): front-end, statistics, network, softmax."""
+
+    def __init__(self, front_end: nn.Module, normalize: nn.Module, net: nn.Module) -> None:
+        super().__init__()
+        self.front_end = front_end
+        self.normalize = normalize
+        self.net = net
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Probabilities that sum to 1 for each clip."""
+        return self.net(self.normalize(self.front_end(wave))).softmax(1)
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """Everything about a trained model; `weights` are the network's, by name."""
+
+    spec: ArchSpec
+    features: Features
+    labels: tuple[str, ...]
+    samples: int
+    mean: Tensor  # (F,)
+    std: Tensor  # (F,)
+    weights: dict[str, Tensor]
+    note: dict[str, Any]
+
+    def save(self, folder: Path) -> None:
+        """Write the weights, then the JSON that makes the folder a bundle."""
+        tensors = {f"net.{name}": t.detach().cpu().contiguous().clone() for name, t in self.weights.items()}
+        tensors |= {"normalize.mean": self.mean.clone(), "normalize.std": self.std.clone()}
+        with atomic(folder / "weights.safetensors") as draft:
+            save_file(tensors, draft, metadata={"spec": self.spec.to_json()})
+        write_json(
+            folder / "bundle.json",
+            {
+                "format": FORMAT,
+                "arch": self.spec.id,
+                "features": asdict(self.features),
+                "labels": list(self.labels),
+                "samples": self.samples,
+                "note": self.note,
+            },
+        )
+
+    @staticmethod
+    def load(folder: Path) -> "ModelBundle":
+        """Read a bundle; UserError where it is missing or damaged."""
+        if not (folder / "bundle.json").exists():
+            raise UserError(f"{folder}: no trained model here", hint="Train one first: audionas train CONF arch=...")
+        plain = read_json(folder / "bundle.json")
+        file = folder / "weights.safetensors"
+        try:
+            tensors = load_file(file)
+            spec_text = _metadata(file)["spec"]
+        except (OSError, SafetensorError, KeyError) as error:
+            raise UserError(f"{file}: damaged ({error})", hint="Train again with --overwrite.") from error
+        if plain.get("format") != FORMAT:
+            raise UserError(f"{folder}: format {plain.get('format')}, this version reads format {FORMAT}")
+        return ModelBundle(
+            spec=ArchSpec.from_json(spec_text, str(file)),
+            features=Features(**plain["features"]),
+            labels=tuple(plain["labels"]),
+            samples=int(plain["samples"]),
+            mean=tensors.pop("normalize.mean"),
+            std=tensors.pop("normalize.std"),
+            weights={name.removeprefix("net."): tensor for name, tensor in tensors.items()},
+            note=plain["note"],
+        )
+
+    def network(self) -> KeywordModel:
+        """The whole model in evaluation mode: waveforms (B, samples) to probabilities (B, classes)."""
+        with torch.random.fork_rng(devices=[]):
+            net = space_of(self.spec).build(self.spec)
+        net.load_state_dict(self.weights)
+        return KeywordModel(build(self.features), Normalize(self.mean, self.std), net).eval()
+
+
+def _metadata(file: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(file, "pt") as opened:
+        return opened.metadata() or {}

@@ -1,0 +1,24 @@
+"""An architecture by name or file: a zoo entry, an `arch.json`, or a run folder that holds one."""
+
+from pathlib import Path
+
+from audionas import zoo
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError, did_you_mean
+
+
+def find(name: str) -> ArchSpec:
+    """The spec behind `name`; UserError when there is no such zoo network and no such file."""
+    path = Path(name)
+    if path.is_dir():
+        path = path / "arch.json"
+    if path.is_file():
+        return ArchSpec.from_json(path.read_text(encoding="utf-8"), str(path))
+    if path.suffix == ".json" or "/" in name:
+        raise UserError(f"{path}: no such file", hint="Search for an architecture first: audionas search CONF")
+    if name in zoo.names():
+        return zoo.load(name)
+    raise UserError(
+        f"no network called '{name}'.{did_you_mean(name, zoo.names())}",
+        hint="Give an arch.json, or a name from: audionas list zoo",
+    )

@@ -1,0 +1,134 @@
+"""The run folder: one phase (search or train) begins, is resumed, or is found finished.
+
+`run.json` says what a phase was started with; a phase that ended has a `done.json` as well.
+"""
+
+import fcntl
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import audionas
+from audionas.config import Config, dump
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, write_json, write_text
+
+
+@contextmanager
+def phase(
+    conf: Config, name: str, facts: Mapping[str, Any], *, resume: bool, overwrite: bool
+) -> Iterator[tuple[Path, bool]]:
+    """Yield the phase's folder and whether it is finished; held against a second process meanwhile.
+
+    `facts` are what must be equal for a run to be continued. Raises UserError for an unfinished run
+    without `resume`, and for one that was started with other facts.
+    """
+    folder = conf.folder / name
+    folder.mkdir(parents=True, exist_ok=True)
+    with _alone(conf.folder / f".{name}.lock", folder):
+        if overwrite:
+            shutil.rmtree(folder)
+            folder.mkdir()
+        started = folder / "run.json"
+        finished = (folder / "done.json").exists()
+        if started.exists():
+            _compare(folder, read_json(started), facts)
+            if not finished and not resume:
+                raise UserError(
+                    f"{folder}: an unfinished run lies here",
+                    hint="Continue it with --resume, or throw it away with --overwrite.",
+                )
+        else:
+            write_text(folder / "config.yaml", dump(conf.resolved()))
+            write_json(folder / "env.json", environment(conf.general.seed))
+            write_json(started, facts)
+        yield folder, finished
+
+
+def finish(folder: Path, result: Mapping[str, Any]) -> None:
+    """Mark a phase as ended well."""
+    write_json(folder / "done.json", result)
+
+
+def environment(seed: int) -> dict[str, Any]:
+    """What a reader needs to repeat a run: command, seed, commit, versions, machine."""
+    return {
+        "command": shlex.join(["audionas", *sys.argv[1:]]),
+        "seed": seed,
+        "git": _commit(),
+        "audionas": audionas.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "machine": f"{platform.machine()}, {torch.get_num_threads()} of {os.cpu_count()} CPU threads",
+        "device": torch.cuda.get_device_name() if torch.cuda.is_available() else "cpu",
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def device_of(conf: Config) -> tuple[torch.device, str]:
+    """The device and a sentence saying why; sets the number of threads."""
+    if conf.general.threads is not None:
+        torch.set_num_threads(conf.general.threads)
+    wanted, found = conf.general.device, torch.cuda.is_available()
+    if wanted == "cuda" and not found:
+        raise UserError("device: cuda, but no CUDA device is visible", hint="Set device=cpu, or device=auto.")
+    if wanted == "cpu" or not found:
+        why = "asked for" if wanted == "cpu" else "no CUDA device is visible"
+        return torch.device("cpu"), f"device cpu ({why}), {torch.get_num_threads()} threads"
+    why = "asked for" if wanted == "cuda" else "visible"
+    return torch.device("cuda"), f"device {torch.cuda.get_device_name()} ({why})"
+
+
+def _compare(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    old, new = _flat(before), _flat(now)
+    differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
+    if differing:
+        lines = [
+            f"  {key}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} now" for key in differing
+        ]
+        raise UserError(
+            [f"{folder}: a run with other settings lies here", *lines],
+            hint="Give this run another name (name=...), or throw the old one away with --overwrite.",
+        )
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if isinstance(value, Mapping):
+        return {
+            k: v
+            for key, inner in value.items()
+            for k, v in _flat(inner, f"{prefix}.{key}".strip(".")).items()
+        }
+    return {prefix: value}
+
+
+def _commit() -> str:
+    """The commit of the code that runs, `-dirty` if changed; empty outside a clone."""
+    where = Path(audionas.__file__).parent
+    command = ["git", "-C", str(where), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return ""
+
+
+@contextmanager
+def _alone(lock: Path, folder: Path) -> Iterator[None]:
+    with lock.open("w") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise UserError(
+                f"{folder}: another process is running this", hint="Wait for it, or use another name=..."
+            ) from error
+        yield

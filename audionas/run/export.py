@@ -1,0 +1,91 @@
+"""`audionas export`: a trained model as files for other runtimes, each verified before it may stay."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, write_json, write_text
+from audionas.core.report import Reporter
+from audionas.core.rng import numpy_rng
+from audionas.cost.latency import latency
+from audionas.data import audio, kaldi
+from audionas.export import onnx, verify
+from audionas.run.predict import Model, load
+
+_CLIPS = 64
+
+
+def export(folder: Path, *, data: Path | None = None) -> dict[str, Any]:
+    """Write `export/model.onnx`, `labels.txt` and `report.json`; UserError if the file disagrees with torch.
+
+    Parity is measured on up to 64 clips of `data` (default: the directory last evaluated), or on
+    seeded noise where there are no recordings at hand; the report says which.
+    """
+    model, reporter = load(folder), Reporter()
+    target = folder / "export" / "model.onnx"
+    draft = target.with_name("draft.onnx")
+    reporter.note("exporting to ONNX")
+    opset = onnx.export(model.bundle, draft)
+    waves, source = _clips(folder, model, data)
+    parity = verify.compare(model.scores, onnx.session(draft), waves)
+    if not parity.holds:
+        draft.unlink()
+        raise UserError(
+            f"{target}: scores differ from torch's by {parity.difference:.2e}, more than {verify.TOLERANCE:.0e}",
+            hint="The file was not kept. Please report this with the arch.json.",
+        )
+    draft.replace(target)
+    write_text(target.with_name("labels.txt"), "\n".join(model.labels) + "\n")
+    report = {
+        "file": str(target),
+        "bytes": target.stat().st_size,
+        "opset": opset,
+        "input": {"name": "waveform", "shape": ["batch", model.bundle.samples], "sample_rate": model.sample_rate},
+        "output": {"name": "scores", "shape": ["batch", len(model.labels)], "labels": list(model.labels)},
+        "max_difference": parity.difference,
+        "same_label": parity.agree,
+        "clips": parity.clips,
+        "clips_from": source,
+        "latency_ms": _latency(target, (1, model.bundle.samples)),
+        "network_latency_ms": _network_latency(target.parent, model),
+    }
+    write_json(target.with_name("report.json"), report)
+    return report
+
+
+def _latency(file: Path, shape: tuple[int, ...]) -> dict[str, float]:
+    """ONNX Runtime's times for one clip on one thread."""
+    times = latency(file, shape)
+    return {"p50": times["p50_ms"], "p95": times["p95_ms"], "threads": times["threads"], "runs": times["runs"]}
+
+
+def _network_latency(folder: Path, model: Model) -> dict[str, float]:
+    """The same for the network alone, features in: what architectures are compared by."""
+    io = model.bundle.spec.io
+    file = folder / "network.onnx"
+    onnx.write(model.network.net, torch.zeros(2, *io[:3]), file, name="features", facts={})
+    times = _latency(file, (1, *io[:3]))
+    file.unlink()
+    return times
+
+
+def _clips(folder: Path, model: Model, data: Path | None) -> tuple[np.ndarray, str]:
+    """Waveforms (n, samples) to compare on, and where they came from."""
+    evaluated = folder / "eval.json"
+    if data is None and evaluated.exists():
+        known = Path(read_json(evaluated)["data"])
+        data = known if known.exists() else None
+    if data is None:
+        noise = numpy_rng("export", "noise").normal(0, 0.1, (_CLIPS, model.bundle.samples))
+        return noise.clip(-1, 1).astype(np.float32), "seeded noise"
+    items = list(kaldi.read(data))
+    chosen = items[:: math.ceil(len(items) / _CLIPS)]
+    seconds = model.bundle.samples / model.sample_rate
+    clips = [
+        audio.read(i.audio, rate=model.sample_rate, seconds=seconds, start=i.start, resample=True) for i in chosen
+    ]
+    return np.stack(clips), str(data)

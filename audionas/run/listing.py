@@ -1,0 +1,78 @@
+"""`audionas list`: methods, spaces, candidate operations and zoo networks, for people and programs."""
+
+from typing import Any
+
+from audionas import zoo
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError, did_you_mean
+from audionas.core.registry import names, resolve, summary
+from audionas.core.report import Reporter
+from audionas.cost.graph import measure
+from audionas.nn.ops import OPS
+from audionas.spaces._base import space_of
+
+KINDS = ("methods", "spaces", "ops", "zoo")
+
+
+def rows(kind: str) -> list[dict[str, Any]]:
+    """One row a name: paper, arXiv number, one-sentence summary, family; what a kind adds."""
+    if kind not in KINDS:
+        raise UserError(f"'{kind}' cannot be listed.{did_you_mean(kind, KINDS)}", hint=f"One of: {', '.join(KINDS)}")
+    return {"methods": _methods, "spaces": _spaces, "ops": _ops, "zoo": _zoo}[kind]()
+
+
+def show(found: list[dict[str, Any]]) -> None:
+    """A table on standard output: name, what is counted, summary."""
+    counted = [k for k in ("family", "choices", "size", "params", "macs") if all(k in row for row in found)]
+    cells = [[row["name"], *(_cell(row[k]) for k in counted), row["summary"]] for row in found]
+    Reporter(stdout=True).table(("name", *counted, "summary"), cells)
+
+
+def _methods() -> list[dict[str, Any]]:
+    return [_row(n, resolve("method", n), family=resolve("method", n).family) for n in names("method")]
+
+
+def _spaces() -> list[dict[str, Any]]:
+    found = []
+    for name in names("space"):
+        space = resolve("space", name)()
+        family = "searchable" if space.choices() else "hand-made"
+        row = _row(name, space, family=family)
+        found.append({**row, "choices": len(space.choices()), "size": space.size(), "features": space.features})
+    return found
+
+
+def _row(name: str, owner: Any, *, family: str) -> dict[str, Any]:
+    kind = "method" if name in names("method") else "space"
+    first = summary(kind, name).split("\n\n")[0].replace("\n", " ")
+    return {"name": name, "paper": owner.paper, "arxiv": owner.arxiv, "summary": first, "family": family}
+
+
+def _ops() -> list[dict[str, Any]]:
+    return [
+        {"name": name, "paper": "", "arxiv": "", "summary": op.summary, "family": op.kind, "kernel": op.kernel}
+        for name, op in OPS.items()
+    ]
+
+
+def _zoo() -> list[dict[str, Any]]:
+    return [_zoo_row(name, zoo.load(name)) for name in zoo.names()]
+
+
+def _zoo_row(name: str, spec: ArchSpec) -> dict[str, Any]:
+    cost = measure(space_of(spec).build(spec), spec.io)
+    note = spec.note
+    return {
+        "name": name,
+        "paper": note.get("paper", ""),
+        "arxiv": note.get("arxiv", ""),
+        "summary": note.get("summary", ""),
+        "family": spec.space,
+        "features": note.get("features", ""),
+        "params": cost.params,
+        "macs": cost.macs,
+    }
+
+
+def _cell(value: Any) -> str:
+    return f"{value:,}" if isinstance(value, int) else str(value)

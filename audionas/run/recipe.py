@@ -1,0 +1,25 @@
+"""Recipes to copy and own: what `pip install` brings without a clone."""
+
+import shutil
+from pathlib import Path
+
+from audionas.core.errors import UserError, did_you_mean
+from audionas.core.files import shipped
+
+_LEAVE = shutil.ignore_patterns("data", "exp", "downloads", "__pycache__")
+
+
+def names() -> list[str]:
+    """The recipes that can be copied."""
+    return sorted(folder.name for folder in shipped("recipes").iterdir() if (folder / "run.sh").exists())
+
+
+def copy(name: str, folder: Path) -> str:
+    """Copy a recipe to a new folder; returns what to type next."""
+    if name not in names():
+        raise UserError(f"no recipe called '{name}'.{did_you_mean(name, names())}", hint="See: audionas recipe list")
+    if folder.exists():
+        raise UserError(f"{folder}: already exists", hint="Choose a new folder.")
+    shutil.copytree(shipped("recipes") / name, folder, ignore=_LEAVE)
+    shutil.copy(shipped("recipes") / "parse_options.sh", folder / "parse_options.sh")
+    return f"copied to {folder}; next: cd {folder} && ./run.sh --help"

@@ -1,0 +1,194 @@
+"""`audionas search`: a config to an architecture file."""
+
+import itertools
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from audionas.config import Config
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError
+from audionas.core.report import Reporter, read_rows
+from audionas.core.rng import seed_torch
+from audionas.cost.table import table
+from audionas.data.batches import Batch, Batches
+from audionas.data.kaldi import DataDir
+from audionas.engine import checkpoint
+from audionas.engine.checkpoint import State
+from audionas.engine.loop import Metrics, fit
+from audionas.features import Features
+from audionas.methods._base import Method, SearchRun, skip_share
+from audionas.run._folder import device_of, finish, phase
+from audionas.run._inputs import Inputs, facts_of, open_inputs, preparer, train_batches
+from audionas.spaces._base import Space
+
+_SECTIONS = ("augment", "spec_augment", "space", "method", "search")
+
+
+def search(conf: Config, *, resume: bool = False, overwrite: bool = False) -> ArchSpec:
+    """Search `conf.space` with `conf.method`; writes and returns `exp/<name>/arch.json`."""
+    space, method = _wanted(conf)
+    reporter = Reporter()
+    device, why = device_of(conf)
+    reporter.note(why)
+    inputs = open_inputs(conf, conf.features or default_features(space), reporter)
+    facts = facts_of(conf, inputs, device, _SECTIONS)
+    with phase(conf, "search", facts, resume=resume, overwrite=overwrite) as (folder, finished):
+        arch = conf.folder / "arch.json"
+        if finished and arch.exists():
+            spec = ArchSpec.from_json(arch.read_text(encoding="utf-8"), str(arch))
+            reporter.note(f"{folder}: finished earlier; the architecture is {arch} ({spec.id})")
+            return spec
+        found = _run(conf, method, inputs, device, folder)
+        spec = replace(found, note={**found.note, **_note(conf)})
+        spec.save(arch)
+        finish(folder, {"arch": spec.id})
+    costs = table(space, inputs.io)
+    reporter.note(
+        f"found {spec.id}: {' '.join('+'.join(o) for o in spec.choices.values())}\n"
+        f"{costs.of(spec, 'params'):,.0f} parameters, {costs.of(spec, 'macs'):,.0f} multiply-adds; written to {arch}"
+    )
+    return spec
+
+
+def default_features(space: Space) -> Features:
+    """The front-end that a space was made for."""
+    name, _, preset = space.features.partition("/")
+    return Features(name=name, preset=preset)
+
+
+class Searching:
+    """The work of a search: the method's steps, and the history of its probabilities."""
+
+    def __init__(self, method: Method, run: SearchRun, folder: Path, inputs: Inputs, conf: Config) -> None:
+        self.method, self.run, self.folder = method, run, folder
+        self.prepare_train = preparer(inputs, run.device, conf.spec_augment)
+        self.prepare_valid = preparer(inputs, run.device)
+
+    def begin(self, epoch: int) -> None:
+        """Schedules, training mode."""
+        self.method.on_epoch(epoch)
+        self.run.net.train()
+
+    def step(self, batch: tuple[Batch, Batch], progress: float) -> Metrics:
+        """One step of the method on (train, valid)."""
+        train, valid = batch
+        return self.method.step(self.prepare_train(train), self.prepare_valid(valid), progress)
+
+    def end(self, epoch: int) -> Mapping[str, float]:
+        """Log the probabilities; entropy and the share of skips say how far the search has decided."""
+        probabilities = self.method.probabilities()
+        log = self.folder / "alphas.jsonl"
+        rows = [row for row in read_rows(log) if row["epoch"] < epoch]
+        rows.append({"epoch": epoch, "probabilities": probabilities})
+        log.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        rate = self.run.optim.rate(epoch + 1, self.run.epochs)
+        share = skip_share(self.method.derive(), self.run.space)
+        return {"alpha_entropy": _entropy(probabilities), "skip_share": share, "lr": rate}
+
+    def stop(self) -> bool:
+        """A search runs its epochs."""
+        return False
+
+    def state(self) -> State:
+        """The method's."""
+        return self.method.state()
+
+    def restore(self, state: State) -> None:
+        """The method's."""
+        self.method.restore(state)
+
+
+def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
+    """A fresh supernet with all that a method needs to work on it."""
+    space, method = _wanted(conf)
+    options, seed = conf.search, conf.general.seed
+    seed_torch(seed, "supernet")
+    return SearchRun(
+        space=space,
+        io=inputs.io,
+        net=space.supernet(method.fill, inputs.io, dropout=options.dropout).to(device),
+        costs=table(space, inputs.io),
+        optim=options.optim,
+        epochs=options.epochs,
+        seed=seed,
+        device=device,
+        label_smoothing=options.label_smoothing,
+        amp=options.amp and device.type == "cuda",
+    )
+
+
+def _run(conf: Config, method: Method, inputs: Inputs, device: torch.device, folder: Path) -> ArchSpec:
+    run = search_run(conf, inputs, device)
+    method.setup(run)
+    if method.trains:
+        reporter = Reporter(folder, since=checkpoint.latest(folder / "ckpt"))
+        train, valid = halves(conf, inputs, reporter)
+        work = Searching(method, run, folder, inputs, conf)
+        fit(
+            work,
+            lambda epoch: zip(train.epoch(epoch), _endless(valid, epoch), strict=False),
+            len(train),
+            epochs=run.epochs,
+            seed=run.seed,
+            folder=folder,
+            reporter=reporter,
+        )
+        reporter.close()
+        train.close()
+        valid.close()
+    return method.derive()
+
+
+def halves(conf: Config, inputs: Inputs, reporter: Reporter) -> tuple[Batches, Batches]:
+    """Batches for the weights and for alpha, from different speakers; only the first are augmented."""
+    items = DataDir(Path(conf.data.train), inputs.train.items)
+    first, _ = items.split(conf.search.split, conf.general.seed)
+    mine = {item.id for item in first}
+    member = np.array([item.id in mine for item in inputs.train.items])
+    options = {"batch_size": conf.search.batch_size, "workers": conf.search.workers, "reporter": reporter}
+    train = train_batches(conf, inputs, np.flatnonzero(member), augmented=True, **options)
+    valid = train_batches(conf, inputs, np.flatnonzero(~member), augmented=False, **options)
+    return train, valid
+
+
+def _endless(batches: Batches, epoch: int) -> Iterator[Batch]:
+    """As many passes as the other half needs; each pass has an order of its own."""
+    passes: Iterable[int] = itertools.count()
+    for k in passes:
+        yield from batches.epoch(epoch * 1000 + k)
+
+
+def _entropy(probabilities: Mapping[str, Mapping[str, float]]) -> float:
+    """Mean over choices of the entropy in nats of the options' shares (sigmoids are normalised first)."""
+    entropies = []
+    for options in probabilities.values():
+        total = sum(options.values())
+        shares = [p / total for p in options.values() if p > 0]
+        entropies.append(-sum(s * math.log(s) for s in shares))
+    return sum(entropies) / len(entropies)
+
+
+def _note(conf: Config) -> dict[str, str | int]:
+    assert conf.method is not None
+    return {"name": conf.general.name, "method": conf.raw["method"]["name"], "seed": conf.general.seed}
+
+
+def _wanted(conf: Config) -> tuple[Space, Method]:
+    missing = [s for s in ("space", "method") if getattr(conf, s) is None]
+    if missing or conf.space is None or conf.method is None:
+        raise UserError(
+            [f"{conf.general.name}: the config has no section '{s}'" for s in missing],
+            hint="For example: space: {name: kws_tc_resnet}, method: {name: noisy_darts}",
+        )
+    if not conf.space.choices():
+        raise UserError(
+            f"space {conf.space.name} has no choices: there is nothing to search",
+            hint="Train it instead: audionas train CONF arch=NAME",
+        )
+    return conf.space, conf.method

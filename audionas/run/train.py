@@ -1,0 +1,180 @@
+"""`audionas train`: an architecture to a trained model on disk, from scratch."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from audionas.config import Config
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError
+from audionas.core.report import Reporter
+from audionas.core.rng import seed_torch
+from audionas.data.batches import Batch
+from audionas.engine import checkpoint
+from audionas.engine.averaging import Average
+from audionas.engine.checkpoint import State
+from audionas.engine.loop import Metrics, fit
+from audionas.engine.optim import pack, set_rate, unpack
+from audionas.export.bundle import ModelBundle
+from audionas.features import Features
+from audionas.run import _archs
+from audionas.run._folder import device_of, finish, phase
+from audionas.run._inputs import Inputs, eval_batches, facts_of, open_inputs, preparer, scores_of, train_batches
+from audionas.spaces._base import space_of
+
+_SECTIONS = ("augment", "spec_augment", "train")
+
+
+def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> ModelBundle:
+    """Train `conf.general.arch` (default: the run's own arch.json); writes `exp/<name>/model/`."""
+    spec = _archs.find(conf.general.arch or str(conf.folder / "arch.json"))
+    reporter = Reporter()
+    device, why = device_of(conf)
+    reporter.note(why)
+    inputs = open_inputs(conf, conf.features or features_of(spec), reporter)
+    spec = replace(spec, io=inputs.io)
+    facts = {**facts_of(conf, inputs, device, _SECTIONS), "arch": spec.id}
+    with phase(conf, "train", facts, resume=resume, overwrite=overwrite) as (folder, finished):
+        model = conf.folder / "model"
+        if finished and (model / "bundle.json").exists():
+            reporter.note(f"{folder}: finished earlier; the model is {model}")
+            return ModelBundle.load(model)
+        spec.save(conf.folder / "arch.json")
+        bundle, result = _run(conf, spec, inputs, device, folder)
+        bundle.save(model)
+        finish(folder, result)
+    reporter.note(f"trained {spec.id}: development accuracy {result['valid_accuracy']:.2%}; written to {model}")
+    return bundle
+
+
+class Training:
+    """The work of a training: cross-entropy steps, an average of the weights, validation each epoch."""
+
+    def __init__(self, conf: Config, net: nn.Module, inputs: Inputs, device: torch.device, reporter: Reporter) -> None:
+        self.options, self.net, self.device, self.inputs = conf.train, net, device, inputs
+        self.optimizer = self.options.optim.build(net.parameters())
+        self.criterion = nn.CrossEntropyLoss(label_smoothing=self.options.label_smoothing)
+        self.average = Average(net, self.options.ema) if self.options.ema or self.options.average else None
+        self.prepare = preparer(inputs, device, conf.spec_augment)
+        self.prepare_dev = preparer(inputs, device)
+        self.dev = eval_batches(conf, inputs, inputs.dev, reporter)
+        self.accuracies: list[float] = []  # on the development data, an entry an epoch
+
+    def begin(self, epoch: int) -> None:
+        """Training mode."""
+        self.net.train()
+
+    def step(self, batch: Batch, progress: float) -> Metrics:
+        """One optimiser step; mixed precision in bfloat16 where it is on."""
+        x, target = self.prepare(batch)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.amp and self.device.type == "cuda"):
+            logits = self.net(x).float()
+            loss = self.criterion(logits, target)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        if self.options.optim.clip is not None:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.options.optim.clip)
+        set_rate(self.optimizer, self.options.optim.rate(progress, self.options.epochs))
+        self.optimizer.step()
+        if self.average is not None and self.options.ema:
+            self.average.update(self.net)
+        return {"loss": loss, "accuracy": (logits.detach().argmax(1) == target).float().mean()}
+
+    def end(self, epoch: int) -> Mapping[str, float]:
+        """Average, then validate what would be kept if training ended here."""
+        if self.average is not None and epoch >= self.options.epochs - self.options.average:
+            self.average.update(self.net)
+        accuracy, loss = self.validate()
+        self.accuracies.append(accuracy)
+        rate = self.options.optim.rate(epoch + 1, self.options.epochs)
+        return {"valid_loss": loss, "valid_accuracy": accuracy, "lr": rate}
+
+    def validate(self) -> tuple[float, float]:
+        """Accuracy and cross-entropy on the development data, of the weights to be kept."""
+        own = {name: t.clone() for name, t in self.net.state_dict().items()}
+        self.net.load_state_dict(self.kept())
+        self.net.eval()
+        scores = scores_of(self.net, self.dev, self.prepare_dev)
+        self.net.load_state_dict(own)
+        targets = self.inputs.dev.targets
+        likelihood = scores[np.arange(len(targets)), targets]
+        accuracy = float((scores.argmax(1) == targets).mean())
+        return accuracy, float(-np.log(np.maximum(likelihood, 1e-12)).mean())
+
+    def kept(self) -> dict[str, torch.Tensor]:
+        """The weights that the bundle will hold: an average once there is one, else the present ones."""
+        if self.average is not None and self.average.updates:
+            return dict(self.average.tensors)
+        return dict(self.net.state_dict())
+
+    def stop(self) -> bool:
+        """True when the development accuracy has not risen for `patience` epochs."""
+        if not self.options.patience or len(self.accuracies) <= self.options.patience:
+            return False
+        before = self.accuracies[: -self.options.patience]
+        return max(self.accuracies[-self.options.patience :]) <= max(before)
+
+    def state(self) -> State:
+        """Weights, optimiser, average, and the accuracies so far."""
+        state = State({"weights": dict(self.net.state_dict()), "optimizer": pack(self.optimizer)})
+        state.plain["accuracies"] = self.accuracies
+        if self.average is not None:
+            state.tensors["average"] = self.average.tensors
+            state.plain["updates"] = self.average.updates
+        return state
+
+    def restore(self, state: State) -> None:
+        """Go back to `state`."""
+        self.net.load_state_dict(state.tensors["weights"])
+        unpack(self.optimizer, state.tensors["optimizer"])
+        self.accuracies = list(state.plain["accuracies"])
+        if self.average is not None:
+            self.average.restore(state.tensors["average"], state.plain["updates"])
+
+
+def _run(
+    conf: Config, spec: ArchSpec, inputs: Inputs, device: torch.device, folder: Path
+) -> tuple[ModelBundle, dict[str, float]]:
+    options, seed = conf.train, conf.general.seed
+    reporter = Reporter(folder, since=checkpoint.latest(folder / "ckpt"))
+    seed_torch(seed, "weights")
+    net = space_of(spec).build(spec, dropout=options.dropout).to(device)
+    batches = train_batches(
+        conf,
+        inputs,
+        np.arange(len(inputs.train.items)),
+        batch_size=options.batch_size,
+        workers=options.workers,
+        augmented=True,
+        reporter=reporter,
+    )
+    work = Training(conf, net, inputs, device, reporter)
+    fit(work, batches.epoch, len(batches), epochs=options.epochs, seed=seed, folder=folder, reporter=reporter)
+    reporter.close()
+    batches.close()
+    accuracy, loss = work.validate()
+    result = {"valid_accuracy": accuracy, "valid_loss": loss, "epochs": len(work.accuracies)}
+    bundle = ModelBundle(
+        spec=spec,
+        features=inputs.features,
+        labels=inputs.labels,
+        samples=inputs.samples,
+        mean=inputs.normalize.mean.flatten().cpu(),
+        std=inputs.normalize.std.flatten().cpu(),
+        weights=work.kept(),
+        note={**result, "seed": seed, "name": conf.general.name},
+    )
+    return bundle, result
+
+
+def features_of(spec: ArchSpec) -> Features:
+    """The front-end that an architecture names in its note, or its space's."""
+    wanted = str(spec.note.get("features") or space_of(spec).features)
+    name, slash, preset = wanted.partition("/")
+    if not slash:
+        raise UserError(f"architecture {spec.id}: its note names the features '{wanted}', expected name/preset")
+    return Features(name=name, preset=preset)
