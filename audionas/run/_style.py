@@ -89,7 +89,8 @@ dl.facts dd {{ margin: 0; color: var(--ink); overflow-wrap: anywhere; }}
 }}
 @media print {{
   :root {{ {_LIGHT} --page: #ffffff; print-color-adjust: exact; -webkit-print-color-adjust: exact; }}
-  body {{ font-size: 10.5pt; }} main {{ padding: 0; max-width: none; }} h2, h3, .lead, .legend {{ break-after: avoid; }}
+  body {{ font-size: 10.5pt; }} main {{ padding: 0; max-width: none; }}
+  h2, h3, .lead, .legend {{ break-after: avoid; }}
   section {{ border: 0; padding: 8px 0; }} .tiles, tr, .drawing, dl {{ break-inside: avoid; }}
   .scroll {{ overflow: visible; }} .drawing {{ min-width: 0 !important; }}
 }}
