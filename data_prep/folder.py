@@ -44,10 +44,10 @@ def main(
     items = readers.folder(src.resolve(), pattern=speaker_pattern, skip=(noise_folder,))
     noise = _noise(src.resolve() / noise_folder)
     converted = out / "resampled" if resample else None
-    items, noise = (
-        intake.take(part, rate=rate, on_bad=on_bad, converted=converted, reporter=reporter, label=label)
-        for part, label in ((items, "clips"), (noise, "noise"))
+    taken = intake.take(
+        {"clips": items, "noise": noise}, rate=rate, on_bad=on_bad, converted=converted, reporter=reporter
     )
+    items, noise = taken["clips"], taken["noise"]
     shares = {split: share for split, share in (("test", test), ("dev", dev)) if share > 0}
     if speaker_pattern:
         splits = by_speaker(items, shares, seed)

@@ -35,13 +35,11 @@ def main(
         known = ", ".join(readers.FORMATS)
         raise UserError(f"--format {form}: expected one of {known}.{did_you_mean(form, readers.FORMATS)}")
     out = out.resolve()
-    splits = {}
-    for split, source in (("train", train), ("dev", dev), ("test", test)):
-        if source is not None:
-            items = readers.FORMATS[form](source, root.resolve() if root else "")
-            converted = out / "resampled" / split if resample else None
-            splits[split] = intake.take(
-                items, rate=rate, on_bad=on_bad, converted=converted, reporter=reporter, label=split
-            )
+    lists = {split: path for split, path in (("train", train), ("dev", dev), ("test", test)) if path}
+    splits = {
+        split: readers.FORMATS[form](path, root.resolve() if root else "") for split, path in lists.items()
+    }
+    converted = out / "resampled" if resample else None
+    splits = intake.take(splits, rate=rate, on_bad=on_bad, converted=converted, reporter=reporter)
     labels = sorted({item.label for items in splits.values() for item in items})
     intake.store(out, splits, labels, reporter)

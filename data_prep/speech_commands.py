@@ -1,7 +1,7 @@
 """Prepare Google Speech Commands v0.01 or v0.02 under a named protocol, from a download or a local copy."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -33,21 +33,8 @@ class Job:
     protocol: str
     silence: str
     seed: int
-    on_bad: str
-    resample: bool
     accept: tuple[str, ...]
     reporter: Reporter
-
-    def take(self, items: Sequence[Item], label: str) -> list[Item]:
-        """The items, decoded and hashed."""
-        return intake.take(
-            items,
-            rate=RATE,
-            on_bad=self.on_bad,
-            converted=self.out / "resampled" / label if self.resample else None,
-            reporter=self.reporter,
-            label=label,
-        )
 
 
 def main(
@@ -88,12 +75,21 @@ def main(
     _check(version, classes, silence, test_archive)
     intake.check_on_bad(on_bad)
     accept = tuple(text.lower() for text in sums or ())
-    job = Job(out, version, classes, silence, seed, on_bad, resample, accept, Reporter())
+    job = Job(out, version, classes, silence, seed, accept, Reporter())
     tree = _tree(_folder(source, f"speech_commands_{version}.tar.gz", job), part)
-    splits, labels = _utterances(tree, job)
+    groups, silences, labels = _plan(tree, job)
     if test_archive:
-        splits["test_archive"] = _test_archive(test_archive, job)
-    intake.store(out, splits, labels, job.reporter)
+        groups["test_archive"] = _test_archive(test_archive, job)
+    items = {split: [_item(clip) for clip in group] for split, group in groups.items()}
+    items["noise"] = [Item(f"noise-{f.stem}", str(f), "noise", 0.0) for f in protocol.noise_files(tree)]
+    converted = out / "resampled" if resample else None
+    taken = intake.take(items, rate=RATE, on_bad=on_bad, converted=converted, reporter=job.reporter)
+    noise = taken.pop("noise")
+    for split, ids in silences.items():
+        taken[split] += _silence(ids, split, noise, job)
+    if silences:
+        _write_sums(job)
+    intake.store(out, {**taken, **({"noise": noise} if noise else {})}, labels, job.reporter)
 
 
 def _source_and_out(paths: Sequence[Path], fetch: bool) -> tuple[Path | None, Path]:
@@ -161,30 +157,23 @@ def _tree(folder: Path, part: str) -> Path:
     raise UserError(f"{folder}: has no part '{part}'. Found: {parts}")
 
 
-def _utterances(tree: Path, job: Job) -> tuple[dict[str, list[Item]], list[str]]:
-    """The checked items of every split, and the labels in class order."""
+def _plan(tree: Path, job: Job) -> tuple[dict[str, list[Clip]], dict[str, list[str]], list[str]]:
+    """The clips of every split, the ids of silence clips to be made, and the labels in class order."""
     clips = protocol.scan(tree)
     groups, rule = protocol.assign(tree, clips)
     job.reporter.note(f"{tree}: {len(clips)} clips, {rule}")
-    noise = job.take(
-        [Item(f"noise-{f.stem}", str(f), "noise", 0.0) for f in protocol.noise_files(tree)], "noise"
-    )
-    drawn = {clip.label for clip in clips} & {SILENCE, UNKNOWN}
-    silence: dict[str, list[Item]] = {}
-    if drawn:
+    if {clip.label for clip in clips} & {SILENCE, UNKNOWN}:
         _check_drawn(tree, clips, job)
-        labels = list(LABELS_12)
         job.reporter.note("the tree brings its own _silence_ and _unknown_: nothing is drawn")
-    elif job.protocol == "12":
-        groups, silence = _draw(tree, groups, noise, job)
+        return groups, {}, list(LABELS_12)
+    silences: dict[str, list[str]] = {}
+    labels = sorted({clip.label for clip in clips})
+    if job.protocol == "12":
+        groups, silences = _draw(tree, groups, job)
         labels = list(LABELS_12)
-    else:
-        labels = sorted({clip.label for clip in clips})
-    counts = {split: len(groups[split]) + len(silence.get(split, ())) for split in SPLITS}
-    if not drawn:
-        job.reporter.note(protocol.check_counts(job.version, job.protocol, len(clips), counts))
-    splits = {s: [*job.take([_item(clip) for clip in groups[s]], s), *silence.get(s, ())] for s in SPLITS}
-    return {**splits, **({"noise": noise} if noise else {})}, labels
+    counts = {split: len(groups[split]) + len(silences.get(split, ())) for split in SPLITS}
+    job.reporter.note(protocol.check_counts(job.version, job.protocol, len(clips), counts))
+    return groups, silences, labels
 
 
 def _check_drawn(tree: Path, clips: Sequence[Clip], job: Job) -> None:
@@ -203,11 +192,12 @@ def _check_drawn(tree: Path, clips: Sequence[Clip], job: Job) -> None:
 
 
 def _draw(
-    tree: Path, groups: dict[str, list[Clip]], noise: Sequence[Item], job: Job
-) -> tuple[dict[str, list[Clip]], dict[str, list[Item]]]:
-    """The 12 classes: wanted clips with drawn `_unknown_`, and the `_silence_` items; lists are written."""
-    chosen, silence = {}, {}
-    lists: dict[str, list[str]] = {}
+    tree: Path, groups: dict[str, list[Clip]], job: Job
+) -> tuple[dict[str, list[Clip]], dict[str, list[str]]]:
+    """The 12 classes: wanted clips with drawn `_unknown_`, which are listed, and ids for `_silence_`."""
+    if job.silence == "noise" and not protocol.noise_files(tree):
+        raise UserError(f"--silence noise: {tree} has no recordings in {NOISE}", hint="Take --silence zeros.")
+    chosen, silences = {}, {}
     first = 0  # silence clips are counted through all splits, so that no two share an id
     for split in SPLITS:
         wanted = [clip for clip in groups[split] if clip.label in WANTED]
@@ -221,24 +211,23 @@ def _draw(
             )
         if len(unknown) < count:
             job.reporter.note(f"{split}: only {len(unknown)} of {count} clips for {UNKNOWN} are there")
-        chosen[split] = [*wanted, *(Clip(c.name, c.path, UNKNOWN, c.speaker, c.id) for c in unknown)]
-        ids = [f"silence-{number:06d}" for number in range(first, first + count)]
+        chosen[split] = [*wanted, *(replace(clip, label=UNKNOWN) for clip in unknown)]
+        silences[split] = [f"silence-{number:06d}" for number in range(first, first + count)]
         first += count
-        silence[split], lists[f"silence_{split}"] = _silence(ids, split, noise, job)
-        lists[f"unknown_{split}"] = [f"{clip.name}.wav" for clip in unknown]  # as the official lists say it
-    _write_lists(job, lists)
-    return chosen, silence
+        _write_list(
+            job, f"unknown_{split}", [f"{clip.name}.wav" for clip in unknown]
+        )  # as the official lists
+    return chosen, silences
 
 
-def _silence(ids: Sequence[str], split: str, noise: Sequence[Item], job: Job) -> tuple[list[Item], list[str]]:
-    """Silence items and their list lines; in training always zeros, since augmentation adds the noise."""
+def _silence(ids: Sequence[str], split: str, noise: Sequence[Item], job: Job) -> list[Item]:
+    """The silence items of a split; in training always zeros, since augmentation adds the noise."""
     folder = job.out / "silence"
     if split == "train" or job.silence == "zeros":
         path = folder / "zeros.wav"
         audio.write(path, np.zeros(RATE, np.float32), RATE)
-        return [Item(name, str(path), SILENCE, 1.0) for name in ids], [f"{name} zeros" for name in ids]
-    if not noise:
-        raise UserError(f"--silence noise: SRC has no recordings in {NOISE}", hint="Take --silence zeros.")
+        _write_list(job, f"silence_{split}", [f"{name} zeros" for name in ids])
+        return [Item(name, str(path), SILENCE, 1.0) for name in ids]
     cuts = protocol.draw_cuts([round(item.seconds * RATE) for item in noise], len(ids), job.seed, split)
     items, lines = [], []
     for name, cut in zip(ids, job.reporter.progress(cuts, f"{split}: silence"), strict=True):
@@ -248,27 +237,30 @@ def _silence(ids: Sequence[str], split: str, noise: Sequence[Item], job: Job) ->
         audio.write(path, wave * cut.volume, RATE)
         items.append(Item(name, str(path), SILENCE, 1.0))
         lines.append(f"{name} {Path(source.audio).stem} {cut.offset} {cut.volume}")
-    return items, lines
+    _write_list(job, f"silence_{split}", lines)
+    return items
 
 
-def _write_lists(job: Job, lists: dict[str, list[str]]) -> None:
-    """The drawn lists in OUT/lists, and their sums: two preparations agree where SHA256SUMS agree."""
+def _write_list(job: Job, name: str, lines: Sequence[str]) -> None:
+    write_text(job.out / "lists" / f"{name}.txt", "".join(f"{line}\n" for line in lines))
+
+
+def _write_sums(job: Job) -> None:
+    """Two preparations drew the same where their SHA256SUMS agree."""
     folder = job.out / "lists"
-    for name, lines in lists.items():
-        write_text(folder / f"{name}.txt", "".join(f"{line}\n" for line in lines))
-    sums = [f"{sha256(folder / f'{name}.txt')}  {name}.txt\n" for name in sorted(lists)]
-    write_text(folder / "SHA256SUMS", "".join(sums))
+    lists = sorted(folder.glob("*_*.txt"))
+    write_text(folder / "SHA256SUMS", "".join(f"{sha256(file)}  {file.name}\n" for file in lists))
     job.reporter.note(f"wrote {folder}: what was drawn, and SHA256SUMS to compare with others")
 
 
-def _test_archive(given: str, job: Job) -> list[Item]:
+def _test_archive(given: str, job: Job) -> list[Clip]:
     """The separate 12-folder test set."""
     name = f"speech_commands_test_set_{job.version}.tar.gz"
     tree = _tree(_folder(None if given == "download" else Path(given).resolve(), name, job), "")
     clips = protocol.scan(tree)
     if strange := sorted({clip.label for clip in clips} ^ set(LABELS_12)):
         raise UserError(f"{tree}: a test archive has exactly the 12 classes; not so: {', '.join(strange)}")
-    return job.take([_item(clip) for clip in clips], "test_archive")
+    return clips
 
 
 def _item(clip: Clip) -> Item:

@@ -1,5 +1,6 @@
 """Audio files: read a clip as mono float32, look at a file, write one. The only user of soundfile."""
 
+from io import BytesIO
 from math import gcd
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -103,8 +104,10 @@ def probe(path: Path | str) -> Probe:
 
 def write(path: Path | str, wave: Wave, rate: int) -> None:
     """Write (N,) in -1..1 as 16-bit mono WAV, atomically; louder samples are clipped."""
+    encoded = BytesIO()  # libsndfile would wait for the disk once more
+    soundfile.write(encoded, wave, rate, subtype="PCM_16", format="WAV")
     with atomic(path) as temporary:
-        soundfile.write(temporary, wave, rate, subtype="PCM_16", format="WAV")
+        temporary.write_bytes(encoded.getvalue())
 
 
 def _open(path: Path | str) -> Any:

@@ -1,0 +1,145 @@
+"""`audionas prep folder` and `prep manifest`: splits are disjoint, seeded and complete."""
+
+import importlib.util
+import json
+from io import BytesIO
+from pathlib import Path
+from types import ModuleType
+
+import numpy as np
+import pytest
+import soundfile
+
+from audionas.core.errors import UserError
+from audionas.core.files import shipped
+from audionas.data import kaldi
+
+PATTERN = "/(?P<speaker>[^_/]+)_[^/]*$"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"prep_{name}", shipped("data_prep") / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+folder, manifest = load("folder"), load("manifest")
+
+
+def clip(path: Path, rate: int = 16000, channels: int = 1) -> None:
+    seed = sum(str(path.parent.name + path.name).encode())
+    wave = np.random.default_rng(seed).uniform(-0.5, 0.5, (rate // 10, channels))
+    encoded = BytesIO()  # soundfile itself would wait for the disk each time
+    soundfile.write(encoded, wave, rate, format="WAV")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(encoded.getvalue())
+
+
+def tree(root: Path, speakers: int = 10) -> Path:
+    for word in ("hey jarvis", "alexa"):
+        for speaker in range(speakers):
+            for take in range(3):
+                clip(root / word / f"s{speaker}_{take}.wav")
+    clip(root / "_background_noise_" / "rain.wav")
+    return root
+
+
+def read(out: Path) -> dict[str, kaldi.DataDir]:
+    return {name: kaldi.read(out / name) for name in ("train", "dev", "test") if (out / name).exists()}
+
+
+@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("pattern", ["", PATTERN])
+def test_splits_are_disjoint_complete_and_near_their_shares(tmp_path: Path, seed: int, pattern: str) -> None:
+    source = tree(tmp_path / "src")
+    folder.main(source, tmp_path / "out", speaker_pattern=pattern, dev=0.2, test=0.1, seed=seed)
+    splits = read(tmp_path / "out")
+    assert [len(data) for data in splits.values()] == [42, 12, 6]
+    files = [item.audio for data in splits.values() for item in data]
+    assert sorted(files) == sorted(str(f) for f in source.rglob("*.wav") if f.parent.name[0] != "_")
+    speakers = [{item.speaker for item in data} for data in splits.values()]
+    assert len(set.union(*speakers)) == sum(map(len, speakers)) == (10 if pattern else 60)
+    assert kaldi.read_labels(tmp_path / "out" / "train") == ["alexa", "hey jarvis"]
+    assert [item.label for item in kaldi.read(tmp_path / "out" / "noise")] == ["noise"]
+    if not pattern:  # each class gives its share
+        assert all(
+            len(data.where(lambda item: item.label == "alexa")) * 2 == len(data) for data in splits.values()
+        )
+    before = {name: data.fingerprint for name, data in splits.items()}
+    folder.main(source, tmp_path / "out", speaker_pattern=pattern, dev=0.2, test=0.1, seed=seed)
+    assert before == {name: data.fingerprint for name, data in read(tmp_path / "out").items()}
+    folder.main(source, tmp_path / "out", speaker_pattern=pattern, dev=0.2, test=0.1, seed=seed + 100)
+    assert before != {name: data.fingerprint for name, data in read(tmp_path / "out").items()}
+
+
+@pytest.mark.parametrize("speakers", [3, 4])
+def test_few_speakers_still_fill_every_split(tmp_path: Path, speakers: int) -> None:
+    folder.main(tree(tmp_path / "src", speakers), tmp_path / "out", speaker_pattern=PATTERN)
+    counts = [len({item.speaker for item in data}) for data in read(tmp_path / "out").values()]
+    assert counts == [speakers - 2, 1, 1]
+
+
+def test_too_few_are_refused_with_a_way_out(tmp_path: Path) -> None:
+    source = tree(tmp_path / "src", 2)
+    with pytest.raises(UserError, match=r"2 speakers \(s0, s1\) cannot fill 3 splits") as caught:
+        folder.main(source, tmp_path / "out", speaker_pattern=PATTERN)
+    assert "--test 0" in caught.value.hint
+    folder.main(source, tmp_path / "out", speaker_pattern=PATTERN, test=0.0)
+    assert sorted(read(tmp_path / "out")) == ["dev", "train"]
+    clip(source / "rare" / "s0_0.wav")
+    with pytest.raises(UserError, match="class 'rare': 1 files cannot fill 3 splits"):
+        folder.main(source, tmp_path / "out")
+
+
+def test_an_empty_class_is_refused(tmp_path: Path) -> None:
+    source = tree(tmp_path / "src")
+    (source / "silent").mkdir()
+    (source / "mute").mkdir()
+    with pytest.raises(UserError) as caught:
+        folder.main(source, tmp_path / "out")
+    assert [Path(problem.split(":")[0]).name for problem in caught.value.problems] == ["mute", "silent"]
+
+
+@pytest.mark.parametrize(("dev", "test"), [(-0.1, 0.1), (0.5, 0.5)])
+def test_shares_are_checked(tmp_path: Path, dev: float, test: float) -> None:
+    with pytest.raises(UserError, match="together below 1"):
+        folder.main(tree(tmp_path / "src", 1), tmp_path / "out", dev=dev, test=test)
+
+
+def test_bad_files_are_all_named_then_skipped_or_converted(tmp_path: Path) -> None:
+    source = tree(tmp_path / "src", 4)
+    clip(source / "alexa" / "slow_0.wav", rate=8000)
+    clip(source / "alexa" / "wide_0.wav", channels=2)
+    (source / "alexa" / "void_0.wav").write_bytes(b"")
+    with pytest.raises(UserError) as caught:
+        folder.main(source, tmp_path / "out")
+    assert len(caught.value.problems) == 3
+    assert "--resample" in caught.value.hint
+    folder.main(source, tmp_path / "skipped", on_bad="skip")
+    assert sum(map(len, read(tmp_path / "skipped").values())) == 24
+    folder.main(source, tmp_path / "converted", on_bad="skip", resample=True)
+    items = [item for data in read(tmp_path / "converted").values() for item in data]
+    assert len(items) == 26
+    for item in items:
+        info = soundfile.info(item.audio)
+        assert (info.samplerate, info.channels, info.frames) == (16000, 1, 1600)
+    with pytest.raises(UserError, match="--on-bad maybe"):
+        folder.main(source, tmp_path / "out", on_bad="maybe")
+
+
+def test_manifest_keeps_the_splits_of_its_lists(tmp_path: Path) -> None:
+    files = sorted(str(f) for f in tree(tmp_path / "src").glob("[a-z]*/*.wav"))
+    parts = {"train": files[:40], "dev": files[40:50], "test": files[50:]}
+    for split, part in parts.items():
+        rows = [{"audio_filepath": f, "duration": 0.1, "command": Path(f).parent.name} for f in part]
+        (tmp_path / f"{split}.json").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lists = {split: tmp_path / f"{split}.json" for split in parts}
+    manifest.main(tmp_path / "out", **lists, form="nemo")
+    found = read(tmp_path / "out")
+    assert {split: sorted(item.audio for item in data) for split, data in found.items()} == parts
+    assert kaldi.read_labels(tmp_path / "out" / "train") == ["alexa", "hey jarvis"]
+    with pytest.raises(UserError, match="Did you mean 'nemo'"):
+        manifest.main(tmp_path / "out", **lists, form="nemoo")
