@@ -6,6 +6,7 @@ as in the tables of the papers on keyword spotting. Twice the MACs is what other
 
 import copy
 import operator
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,12 +84,11 @@ def peak_activation(net: nn.Module, io: InputSpec) -> tuple[int, str]:
     The graph of `torch.export` is walked in order. A tensor (the input too) lives from the operation
     that makes it to the last that reads it; while an operation runs, its inputs and its output are
     alive. Views and changes of layout cost nothing. An element-wise operation, batch norm included,
-    writes over an input of its output's size that it is the last to read. Weights and the scratch
-    memory of kernels are not counted.
+    writes over an input of its output's size that it is the last to read. Weights, and what is
+    computed from them alone, and the scratch memory of kernels are not counted.
     """
     program = torch.export.export(copy.deepcopy(net).to("meta").eval(), (_example(io),))
-    weights = {*program.graph_signature.inputs_to_parameters, *program.graph_signature.inputs_to_buffers}
-    owner = _memory_owners(program.graph, weights)
+    owner = _memory_owners(program.graph, program.graph_signature.user_inputs)
     last = {owner[arg]: node for node in program.graph.nodes for arg in node.all_input_nodes if arg in owner}
     alive: dict[fx.Node, int] = {}
     peak, where = 0, ""
@@ -105,16 +105,18 @@ def peak_activation(net: nn.Module, io: InputSpec) -> tuple[int, str]:
     return peak, where
 
 
-def _memory_owners(graph: fx.Graph, weights: set[str]) -> dict[fx.Node, fx.Node]:
-    """For every activation in order the node whose memory it lies in: itself, or what it is a view of."""
+def _memory_owners(graph: fx.Graph, inputs: Collection[Any]) -> dict[fx.Node, fx.Node]:
+    """For every activation in order the node whose memory it lies in: itself, or what it is a view of.
+
+    What is computed from weights alone is a constant, no activation.
+    """
     owner: dict[fx.Node, fx.Node] = {}
     for node in graph.nodes:
-        if node.name in weights or node.op == "output":
-            continue
-        if not _is_view(node):
+        reads = [owner[arg] for arg in node.all_input_nodes if arg in owner]
+        if node.name in inputs:
             owner[node] = node
-        elif node.all_input_nodes[0] in owner:  # else it is a view of a weight
-            owner[node] = owner[node.all_input_nodes[0]]
+        elif node.op == "call_function" and reads:
+            owner[node] = reads[0] if _is_view(node) else node
     return owner
 
 

@@ -74,7 +74,7 @@ class CostTable:
 
 
 def table(space: Space, io: InputSpec) -> CostTable:
-    """The table of a space, from one pass of its supernet on the meta device (well under a second)."""
+    """The table of a space, from one pass of its supernet on the meta device (about a second)."""
     with torch.device("meta"):
         net = space.supernet(MixedEdge, io)
         gates = Gates({c.name: Gate(torch.ones(len(c.options))) for c in space.choices()})

@@ -14,18 +14,9 @@ from audionas.nn.bc_blocks import SubSpectralNorm
 from audionas.spaces._base import space_of
 
 NAMES = [
-    "bc_resnet1",
-    "bc_resnet2",
-    "bc_resnet3",
-    "bc_resnet6",
-    "bc_resnet8",
-    "ds_cnn_l",
-    "ds_cnn_m",
-    "ds_cnn_s",
-    "tc_resnet14",
-    "tc_resnet14_w1_5",
-    "tc_resnet8",
-    "tc_resnet8_w1_5",
+    *(f"bc_resnet{tau}" for tau in (1, 2, 3, 6, 8)),
+    *(f"ds_cnn_{size}" for size in "lms"),
+    *("tc_resnet14", "tc_resnet14_w1_5", "tc_resnet8", "tc_resnet8_w1_5"),
 ]
 SMALL = ("tc_resnet8", "tc_resnet14", "ds_cnn_s", "bc_resnet1")
 
