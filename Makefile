@@ -1,0 +1,23 @@
+# Short names for the scripts; nothing needs make.
+.PHONY: setup demo test check fix
+
+setup: ## make .venv
+	./setup.sh
+
+demo: ## the whole path on the embedded data set
+	recipes/mini/run.sh
+
+test: ## the fast tests
+	tests/run.sh
+
+check: ## format, lint, types and the fast tests
+	./setup.sh
+	.venv/bin/ruff format --check .
+	.venv/bin/ruff check .
+	.venv/bin/mypy
+	tests/run.sh
+
+fix: ## rewrite what ruff can put right
+	./setup.sh
+	.venv/bin/ruff format .
+	.venv/bin/ruff check --fix .
