@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage='Usage: ./setup.sh [--help]
 
-Makes .venv beside this script with Python 3.11 or newer and installs audionas there, with the extras
+Makes .venv beside this script with Python 3.11, 3.12 or 3.13 and installs audionas there, with the extras
 mini, export and dev, under constraints.txt. A second run sees that nothing has changed and ends at once;
 an interrupted one is simply started again. No compiler and no system package is needed.
 
@@ -29,12 +29,13 @@ marker=.venv/installed  # written last: a .venv without it is not finished
 candidates=(python3.11 python3.12 python3.13 python3 python)
 [[ -n ${AUDIONAS_PYTHON:-} ]] && candidates=("$AUDIONAS_PYTHON")
 
+# Newer ones than 3.13 have no ready-made packages of some versions in constraints.txt.
 fits() {
-  "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' > /dev/null 2>&1
+  "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' > /dev/null 2>&1
 }
 
-# The first interpreter that is new enough and can make a virtual environment. 3.11 leads because
-# constraints.txt was resolved with it.
+# The first fitting interpreter that can make a virtual environment. 3.11 leads because constraints.txt
+# was resolved with it.
 find_python() {
   local candidate
   for candidate in "${candidates[@]}"; do
@@ -43,7 +44,7 @@ find_python() {
       return
     fi
   done
-  echo "setup.sh: found no Python 3.11 or newer with the modules venv and ensurepip" \
+  echo "setup.sh: found no Python 3.11, 3.12 or 3.13 with the modules venv and ensurepip" \
     "(tried: ${candidates[*]})." >&2
   echo "Install one from python.org or your system's packages (Debian: python3 and python3-venv)," \
     "or name it: AUDIONAS_PYTHON=/path/to/python3 ./setup.sh" >&2
@@ -69,7 +70,12 @@ fi
 if [[ ! -x .venv/bin/python ]] || ! .venv/bin/python -m pip --version > /dev/null 2>&1; then
   python=$(find_python)
   echo "setup: making .venv with $("$python" --version) ($python)"
-  "$python" -m venv --clear .venv
+  "$python" -m venv .venv
+fi
+if ! .venv/bin/python -m pip --version > /dev/null 2>&1 || ! fits .venv/bin/python; then
+  echo "setup.sh: .venv has no working pip, or not Python 3.11, 3.12 or 3.13." \
+    "Delete it and start again: rm -r .venv && ./setup.sh" >&2
+  exit 1
 fi
 rm -f $marker
 
