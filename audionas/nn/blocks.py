@@ -135,7 +135,7 @@ class MBBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c_in, 1, T) to (B, c_out, 1, ceil(T / stride))."""
-        y = self.project(self.se(self.depthwise(self.expand(x))))
+        y: Tensor = self.project(self.se(self.depthwise(self.expand(x))))
         return x + y if self.residual else y
 
 
@@ -149,7 +149,8 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, F, T) to (B, classes) logits."""
-        return self.linear(self.dropout(x.mean((2, 3))))
+        logits: Tensor = self.linear(self.dropout(x.mean((2, 3))))
+        return logits
 
 
 def init_weights(net: nn.Module) -> None:

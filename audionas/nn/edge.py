@@ -96,15 +96,15 @@ class MixedEdge(Edge):
 
 
 class FixedEdge(Edge):
-    """The options that were chosen, summed; usually one. Ignores gates."""
+    """The options that were chosen, summed in the choice's order; usually one. Ignores gates."""
 
     def __init__(self, choice: Choice, shape: OpShape, *, chosen: tuple[str, ...]) -> None:
-        super().__init__(choice, shape, chosen)
+        super().__init__(choice, shape, tuple(option for option in choice.options if option in chosen))
 
     def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
         """Sum the chosen options."""
         first, *rest = self.ops.values()
-        total = first(x)
+        total: Tensor = first(x)
         for op in rest:
             total = total + op(x)
         return total

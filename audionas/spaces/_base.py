@@ -7,8 +7,8 @@ the supernet, fixed edges the final network. There is no second copy of a networ
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any, ClassVar
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import torch
@@ -35,6 +35,21 @@ class Space(Strict, ABC):
     paper: ClassVar[str] = ""
     arxiv: ClassVar[str] = ""
 
+    def __post_init__(self) -> None:
+        """Refuse values of a wrong type: architecture files and Python callers pass no config's checks."""
+        problems, kinds = [], get_type_hints(type(self))
+        for name in (f.name for f in fields(self)):
+            kind, value = kinds[name], getattr(self, name)
+            if kind is float and type(value) is int:
+                object.__setattr__(self, name, float(value))  # 1 and 1.0 are one network: one id
+            elif get_origin(kind) is Literal and value not in get_args(kind):
+                known = ", ".join(str(arg) for arg in get_args(kind))
+                problems.append(f"{self.name}.{name} is {value!r}, expected one of {known}")
+            elif isinstance(kind, type) and type(value) is not kind:
+                problems.append(f"{self.name}.{name} is {value!r}, expected {kind.__name__}")
+        if problems:
+            raise UserError(problems, hint="See: audionas list spaces")
+
     @abstractmethod
     def choices(self) -> tuple[Choice, ...]:
         """The decisions in the order of the network."""
@@ -54,7 +69,9 @@ class Space(Strict, ABC):
         package, _, stem = module.rpartition(".")
         return stem if package == "audionas.spaces" else f"{module}:{type(self).__name__}"
 
-    def build(self, spec: ArchSpec, *, io: InputSpec | None = None, dropout: float | None = None) -> nn.Module:
+    def build(
+        self, spec: ArchSpec, *, io: InputSpec | None = None, dropout: float | None = None
+    ) -> nn.Module:
         """The final network of a spec, freshly initialised from torch's global generator."""
         self.check(spec)
 
@@ -77,11 +94,11 @@ class Space(Strict, ABC):
     def spec(
         self, choices: Mapping[str, Iterable[str]], io: InputSpec, note: Mapping[str, Any] | None = None
     ) -> ArchSpec:
-        """A checked architecture of this space."""
+        """A checked architecture of this space; options stand in the order of their choice."""
         taken = {name: tuple(options) for name, options in choices.items()}
-        spec = ArchSpec(self.name, asdict(self), taken, io, note or {})
-        self.check(spec)
-        return spec
+        self.check(spec := ArchSpec(self.name, asdict(self), taken, io, note or {}))
+        ordered = {c.name: tuple(o for o in c.options if o in taken[c.name]) for c in self.choices()}
+        return replace(spec, choices=ordered)
 
     def sample(self, rng: np.random.Generator, io: InputSpec) -> ArchSpec:
         """A uniformly drawn architecture."""
@@ -113,11 +130,15 @@ class Space(Strict, ABC):
     def check(self, spec: ArchSpec) -> None:
         """Raise UserError, all problems at once, unless `spec` is an architecture of this space."""
         known = {choice.name: choice for choice in self.choices()}
-        problems = [f"no choice called '{n}'.{did_you_mean(n, known)}" for n in spec.choices if n not in known]
+        problems = [
+            f"no choice called '{n}'.{did_you_mean(n, known)}" for n in spec.choices if n not in known
+        ]
         for name, choice in known.items():
             taken = spec.choices.get(name, ())
             if not 1 <= len(taken) <= choice.max_active:
                 problems.append(f"{name}: {len(taken)} options taken, expected 1 to {choice.max_active}")
+            if len(set(taken)) < len(taken):
+                problems.append(f"{name}: an option stands twice in {' '.join(taken)}")
             for option in taken:
                 if option not in choice.options:
                     problems.append(f"{name}: no option '{option}'.{did_you_mean(option, choice.options)}")
@@ -127,7 +148,7 @@ class Space(Strict, ABC):
     def _initialised(self, fill: EdgeFactory, io: InputSpec, dropout: float | None) -> nn.Module:
         net = self.network(fill, io, dropout=dropout)
         init_weights(net)
-        return net.to(memory_format=torch.channels_last)
+        return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
 class Chain(nn.Module):
@@ -157,7 +178,9 @@ def space_of(spec: ArchSpec) -> Space:
     """The space of an architecture file; unknown names and parameters are UserErrors."""
     space = resolve("space", spec.space)
     known = [f.name for f in fields(space)]
-    unknown = [f"{spec.space} has no parameter '{k}'.{did_you_mean(k, known)}" for k in spec.params if k not in known]
+    unknown = [
+        f"{spec.space} has no parameter '{k}'.{did_you_mean(k, known)}" for k in spec.params if k not in known
+    ]
     if unknown:
         raise UserError(unknown)
     return space(**spec.params)
@@ -173,6 +196,8 @@ def one_channel(io: InputSpec, space: str) -> None:
 
 def scaled(channels: Iterable[int], width: float, space: str) -> list[int]:
     """Channel counts times `width`, rounded to the nearest integer, at least 1."""
-    if not width > 0:
-        raise UserError(f"{space}.width is {width}, expected a positive number", hint="For example: width: 1.0")
+    if not 0 < width < math.inf:
+        raise UserError(
+            f"{space}.width is {width}, expected a positive number", hint="For example: width: 1.0"
+        )
     return [max(1, round(c * width)) for c in channels]

@@ -48,7 +48,9 @@ class KwsMobilenet(Space):
         stem = ConvBN(io.freq, channels[0], (1, 3), causal=self.causal)
         edges = [
             fill(choice, OpShape(c_in, c_out, (1, stride), self.causal))
-            for choice, c_in, c_out, stride in zip(self.choices(), channels, channels[1:], _STRIDES, strict=False)
+            for choice, c_in, c_out, stride in zip(
+                self.choices(), channels, channels[1:], _STRIDES, strict=False
+            )
         ]
         head = Head(channels[-1], io.classes, 0.2 if dropout is None else dropout)
         return Chain(stem, edges, head, fold=True)

@@ -22,7 +22,7 @@ _STRIDES = (2, 1, 2, 1, 2, 1)
 
 @dataclass(frozen=True, kw_only=True)
 class KwsTcResnet(Space):
-    """`shortcut`: 1x1 (`point`, TC-ResNet's code) or as wide as the block's kernel (`kernel`, AutoKWS Fig. 2)."""
+    """`shortcut`: 1x1 (`point`, TC-ResNet's code) or as wide as the kernel (`kernel`, AutoKWS Fig. 2)."""
 
     width: float = 1.5
     causal: bool = False
@@ -47,7 +47,9 @@ class KwsTcResnet(Space):
         stem = ConvBN(io.freq, channels[0], (1, 3), causal=self.causal)
         edges = [
             fill(choice, OpShape(c_in, c_out, (1, stride), self.causal))
-            for choice, c_in, c_out, stride in zip(self.choices(), channels, channels[1:], _STRIDES, strict=False)
+            for choice, c_in, c_out, stride in zip(
+                self.choices(), channels, channels[1:], _STRIDES, strict=False
+            )
         ]
         head = Head(channels[-1], io.classes, 0.5 if dropout is None else dropout)
         return Chain(stem, edges, head, fold=True)
