@@ -1,0 +1,159 @@
+"""What the invariants run over: every registered space in every cheap variant, every method, small runs."""
+
+import dataclasses
+import functools
+import typing
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from audionas.core.arch import ArchSpec, InputSpec
+from audionas.core.registry import names, resolve
+from audionas.core.rng import numpy_rng, seed_torch
+from audionas.cost.table import CostTable, table
+from audionas.data.batches import Batch
+from audionas.engine.optim import Optim
+from audionas.features import Features, build
+from audionas.methods._base import Method, SearchRun
+from audionas.spaces._base import Space
+
+NARROW = {"width": 0.25}  # the value of a space's field in tests, where it has the field
+CLASSES = 3
+
+
+def variants(name: str) -> list[Space]:
+    """The default of a space, then each other value of its Literal and bool fields, one at a time."""
+    kind = resolve("space", name)
+    fields = {f.name for f in dataclasses.fields(kind)}
+    small = {field: value for field, value in NARROW.items() if field in fields}
+    changes: list[dict[str, Any]] = [{}]
+    default, types_of = kind(), typing.get_type_hints(kind)
+    for field in sorted(fields):
+        known = (
+            typing.get_args(types_of[field]) if typing.get_origin(types_of[field]) is typing.Literal else ()
+        )
+        known = (False, True) if types_of[field] is bool else known
+        changes += [{field: value} for value in known if value != getattr(default, field)]
+    return [kind(**{**small, **change}) for change in changes]
+
+
+SPACES = [space for name in names("space") for space in variants(name)]
+DEFAULTS = [variants(name)[0] for name in names("space")]
+SEARCHABLE = [space for space in DEFAULTS if space.choices()]
+METHODS = names("method")
+TRAINED = [name for name in METHODS if resolve("method", name).trains]
+
+
+def named(value: Any) -> str:
+    """A short test id for a space."""
+    if not isinstance(value, Space):
+        return str(value)
+    own = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+    told = [
+        str(v) if isinstance(v, str) else k
+        for k, v in own.items()
+        if v != getattr(type(value)(), k) and k != "width"
+    ]
+    return "-".join([value.name, *told])
+
+
+@functools.cache
+def input_of(space: Space, classes: int = CLASSES) -> InputSpec:
+    """What one second of sound becomes under the front-end that the space was made for."""
+    name, _, preset = space.features.partition("/")
+    front_end = build(Features(name=name, preset=preset))
+    return InputSpec(1, *front_end.shape(front_end.sample_rate), classes)
+
+
+@functools.cache
+def costs_of(space: Space, io: InputSpec) -> CostTable:
+    """The cost table of a space, computed once a test session."""
+    return table(space, io)
+
+
+def some_specs(space: Space, count: int = 2) -> list[ArchSpec]:
+    """Random networks, then one that keeps several options wherever it may, in a random order."""
+    io, rng = input_of(space), numpy_rng("some specs", space.name)
+    several = {
+        c.name: tuple(rng.permutation(c.options)[: min(4, c.max_active)].tolist()) for c in space.choices()
+    }
+    return [*(space.sample(rng, io) for _ in range(count)), space.spec(several, io)]
+
+
+def shake(net: nn.Module) -> nn.Module:
+    """Give every parameter and statistic a value that no other has."""
+    rng = torch.Generator().manual_seed(1)
+    for tensor in [*net.parameters(), *net.buffers()]:
+        if tensor.is_floating_point():
+            tensor.data.add_(0.2 * torch.rand(tensor.shape, generator=rng))
+    return net
+
+
+def features_of(io: InputSpec, batch: int = 2, seed: int = 0) -> torch.Tensor:
+    """Random features (batch, C, F, T)."""
+    return torch.randn(batch, *io[:3], generator=torch.Generator().manual_seed(seed))
+
+
+def batches(io: InputSpec, count: int, *, seed: int, size: int = 16) -> Iterator[tuple[Batch, Batch]]:
+    """Pairs (train, valid) of random features that carry a pattern of their class."""
+    pattern = torch.randn(io.classes, *io[:3], generator=torch.Generator().manual_seed(99))
+    rng = torch.Generator().manual_seed(seed)
+    for _ in range(count):
+        pair = []
+        for _ in range(2):
+            target = torch.randint(io.classes, (size,), generator=rng)
+            pair.append(Batch(pattern[target] + 0.5 * torch.randn(size, *io[:3], generator=rng), target))
+        yield pair[0], pair[1]
+
+
+def started(
+    method: Method,
+    space: Space,
+    *,
+    seed: int = 0,
+    epochs: int = 4,
+    frames: int = 25,
+    dropout: float | None = None,
+    optim: Optim | None = None,
+) -> SearchRun:
+    """A run of `method` on `space` over short inputs, before its first step."""
+    io = input_of(space)._replace(frames=frames)
+    seed_torch(seed, "supernet")
+    run = SearchRun(
+        space=space,
+        io=io,
+        net=space.supernet(method.fill, io, dropout=dropout).train(),
+        costs=costs_of(space, io),
+        optim=optim or Optim(lr=0.05, final_lr=0.001, weight_decay=3e-4, clip=5.0),
+        epochs=epochs,
+        seed=seed,
+        device=torch.device("cpu"),
+    )
+    method.setup(run)
+    return run
+
+
+def steps(method: Method, first: int, last: int) -> list[dict[str, float]]:
+    """The steps `first` to `last` - 1 of a search of epochs of three steps; their metrics."""
+    run, told = method.run, []
+    for number in range(first, last):
+        epoch, place = divmod(number, 3)
+        if place == 0:
+            seed_torch(run.seed, "epoch", epoch)
+            method.on_epoch(epoch)
+        ((train, valid),) = batches(run.io, 1, seed=number)
+        told.append({k: float(v) for k, v in method.step(train, valid, number / 3).items()})
+    return told
+
+
+def fields_of(method: Method) -> dict[str, Any]:
+    """A copy of a method's fields."""
+    return {f.name: getattr(method, f.name) for f in dataclasses.fields(method)}
+
+
+def vectors(space: Space) -> Iterator[np.ndarray]:
+    """Every encoding of a space."""
+    return (np.array(v) for v in np.ndindex(*(len(c.options) for c in space.choices())))

@@ -1,0 +1,279 @@
+"""Every space in every variant: supernet and networks agree, files read back, inputs fit."""
+
+import dataclasses
+
+import pytest
+import torch
+from torch.nn import functional
+
+from audionas.core.arch import ArchSpec, InputSpec
+from audionas.core.errors import UserError
+from audionas.core.registry import resolve
+from audionas.core.rng import numpy_rng
+from audionas.nn.edge import Gate, Gates, MixedEdge
+from audionas.spaces._base import space_of
+from tests.invariants._cases import (
+    DEFAULTS,
+    METHODS,
+    SEARCHABLE,
+    SPACES,
+    costs_of,
+    features_of,
+    input_of,
+    named,
+    shake,
+    some_specs,
+    vectors,
+)
+
+every_space = pytest.mark.parametrize("space", SPACES, ids=named)
+SIZES = [
+    ("kws_tc_resnet", {}, 8**3 * 9**3),
+    ("kws_tc_resnet", {"shortcut": "kernel"}, 373_248),
+    ("kws_tc_resnet", {"se": "none"}, 4**3 * 5**3),
+    ("kws_mobilenet", {"preset": "sf6"}, 6**8),
+    ("kws_mobilenet", {}, 8**8),
+    ("kws_mobilenet", {"preset": "sf16"}, 16**8),
+    ("kws_mobilenet", {"preset": "depth"}, 8**4 * 9**4),
+    ("kws_mobilenet", {"preset": "darts"}, 9**8),
+]
+
+
+def supernet_of(space, fill=MixedEdge):
+    torch.manual_seed(0)
+    return shake(space.supernet(fill, input_of(space)))
+
+
+def same_states(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+@every_space
+def test_the_supernet_under_one_hot_gates_is_the_network(space):
+    """Bit for bit, in evaluation and in training; what was not chosen stays untouched."""
+    supernet, x = supernet_of(space), features_of(input_of(space), 3)
+    for spec in some_specs(space):
+        net = space.build(spec)
+        net.load_state_dict(space.inherit(supernet, spec))
+        gates, before = space.one_hot(spec), {k: v.clone() for k, v in supernet.state_dict().items()}
+        with torch.no_grad():
+            assert torch.equal(supernet.eval()(x, gates), net.eval()(x))
+            outputs = []
+            for one, arguments in ((supernet.train(), (x, gates)), (net.train(), (x,))):
+                torch.manual_seed(7)  # the same dropout
+                outputs.append(one(*arguments))
+        assert torch.equal(*outputs)
+        assert same_states(space.inherit(supernet, spec), dict(net.state_dict()))  # batch statistics too
+        rest = {k for k in before if k not in net.state_dict()}
+        after = supernet.state_dict()
+        assert same_states({k: before[k] for k in rest}, {k: after[k] for k in rest})
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("space", SEARCHABLE, ids=named)
+def test_the_edges_of_a_method_evaluate_to_the_network(space, method):
+    supernet, x = supernet_of(space, resolve("method", method)().fill).eval(), features_of(input_of(space))
+    for spec in some_specs(space, 1):
+        net = space.build(spec).eval()
+        net.load_state_dict(space.inherit(supernet, spec))
+        with torch.no_grad():
+            assert torch.equal(supernet(x, space.one_hot(spec)), net(x))
+
+
+@every_space
+def test_networks_are_drawn_encoded_and_read_back(space):
+    rng, io = numpy_rng("round trip"), input_of(space)
+    for _ in range(5):
+        spec = space.sample(rng, io)
+        space.check(spec)
+        assert space.decode(space.encode(spec), io) == spec
+        assert ArchSpec.from_json(spec.to_json()) == spec
+        assert ArchSpec.from_json(spec.to_json()).to_json() == spec.to_json()
+    several = some_specs(space, 0)[0]
+    assert ArchSpec.from_json(several.to_json()) == several
+    assert space_of(several) == space
+    assert hash(space) == hash(space_of(several))
+
+
+@every_space
+def test_an_id_stands_for_the_network_and_nothing_else(space):
+    io = input_of(space)
+    spec = some_specs(space, 1)[0]
+    other = dataclasses.replace(spec, io=io._replace(classes=9), note={"seed": 3})
+    assert other.id == spec.id
+    for choice in space.choices():
+        for option in choice.options:
+            moved = space.spec({**spec.choices, choice.name: [option]}, io)
+            assert (moved.id == spec.id) == (spec.choices[choice.name] == (option,))
+
+
+def test_variants_have_ids_of_their_own():
+    def first(space):
+        return space.spec({c.name: c.options[:1] for c in space.choices()}, input_of(space))
+
+    assert len({first(space).id for space in SPACES}) == len(SPACES)
+
+
+@every_space
+def test_the_order_in_which_options_are_named_does_not_matter(space):
+    """A sum has no order: the same options are the same network, with the same id and the same bits."""
+    io = input_of(space)
+    spec = some_specs(space, 0)[0]
+    turned = space.spec({name: options[::-1] for name, options in spec.choices.items()}, io)
+    assert turned.id == spec.id
+    assert list(space.build(turned).state_dict()) == list(space.build(spec).state_dict())
+
+
+@every_space
+def test_every_parameter_learns(space):
+    io, rng = input_of(space), numpy_rng("parameters")
+    torch.manual_seed(0)
+    options = {c.name: Gate(torch.full((len(c.options),), 0.5)) for c in space.choices()}
+    nets = [(space.supernet(MixedEdge, io, dropout=0.0), (Gates(options),))]
+    nets += [(space.build(space.sample(rng, io), dropout=0.0), ())]
+    for net, gates in nets:
+        scores = shake(net)(features_of(io, 3), *gates)
+        functional.cross_entropy(scores, torch.arange(3) % io.classes).backward()
+        untouched = [k for k, p in net.named_parameters() if p.grad is None or not p.grad.ne(0).any()]
+        assert not untouched
+        assert all(torch.isfinite(p.grad).all() for p in net.parameters())
+
+
+@pytest.mark.parametrize("classes", [2, 35])
+@pytest.mark.parametrize("space", DEFAULTS, ids=named)
+def test_the_smallest_and_the_largest_network_fit_the_input(space, classes):
+    io = input_of(space, classes)
+    for choices in costs_of(space, input_of(space)).extremes("params"):
+        net = space.build(space.spec(choices, io)).eval()
+        for frames in {1, io.frames - 1, io.frames, *range(98, 102)}:
+            with torch.no_grad():
+                scores = net(features_of(io._replace(frames=frames), 1))
+            assert scores.shape == (1, classes)
+            assert torch.isfinite(scores).all()
+
+
+@pytest.mark.parametrize("space", [s for s in SPACES if hasattr(s, "causal")], ids=named)
+def test_what_comes_before_the_head_depends_on_no_later_frame_exactly_if_causal(space):
+    """Position p reads frames up to p * stride of the whole network (97 frames: a multiple, plus one)."""
+    io = input_of(space)._replace(frames=97)
+    told = [several := some_specs(space)[-1], *some_specs(space, 1)[:1]]
+    assert space.choices() or several.choices == {}
+    for spec in told:
+        torch.manual_seed(0)
+        net, seen = shake(space.build(spec)).eval(), []
+        net.head.register_forward_pre_hook(lambda _, inputs, seen=seen: seen.append(inputs[0]))
+        x = features_of(io, 1)
+        changed = x.clone()
+        changed[..., 49:] += 3
+        with torch.no_grad():
+            net(x), net(changed)
+        before, after = seen
+        stride = 96 // (before.shape[3] - 1)
+        known = 48 // stride + 1
+        assert torch.equal(before[..., :known], after[..., :known]) == space.causal
+        assert not torch.equal(before[..., known:], after[..., known:])
+
+
+@pytest.mark.parametrize(("name", "params", "size"), SIZES)
+def test_published_sizes(name, params, size):
+    assert resolve("space", name)(**params).size() == size
+
+
+@pytest.mark.parametrize("space", [s for s in SPACES if s.size() <= 1000], ids=named)
+def test_size_is_the_number_of_networks(space):
+    io = input_of(space)
+    assert len({space.decode(vector, io).id for vector in vectors(space)}) == space.size()
+
+
+@every_space
+def test_draws_are_uniform_and_follow_the_generator(space):
+    """Each option comes up; the same generator draws the same network."""
+    io, rng = input_of(space), numpy_rng("draws")
+    drawn = [space.sample(rng, io) for _ in range(150)]
+    for choice in space.choices():
+        assert {spec.choices[choice.name][0] for spec in drawn} == set(choice.options)
+    assert space.sample(numpy_rng("draws"), io) == drawn[0]
+
+
+@pytest.mark.parametrize("space", SEARCHABLE, ids=named)
+def test_every_fault_of_an_architecture_is_told_at_once(space):
+    io = input_of(space)
+    good = some_specs(space, 1)[0]
+    first, second, third, fourth, *_ = (c.name for c in space.choices())
+    option = good.choices[first][0]
+    faults = {
+        **good.choices,
+        first: (option + "x",),
+        third: (option, option),
+        fourth: (),
+        "nowhere": (option,),
+    }
+    del faults[second]
+    with pytest.raises(UserError) as caught:
+        space.spec(faults, io)
+    text = str(caught.value)
+    assert f"no option '{option}x'. Did you mean '{option}'?" in text
+    for name in (second, third, fourth, "nowhere"):
+        assert name in text
+    for build in (space.build, space.check):
+        with pytest.raises(UserError, match="nowhere"):
+            build(dataclasses.replace(good, choices=faults))
+
+
+@pytest.mark.parametrize("space", SEARCHABLE, ids=named)
+def test_an_architecture_with_unknown_parameters_is_refused(space):
+    good = some_specs(space, 1)[0]
+    wrong = dataclasses.replace(good, params={**good.params, "widht": 1.0, "colour": 3})
+    with pytest.raises(UserError, match="Did you mean 'width'") as caught:
+        space_of(wrong)
+    assert "colour" in str(caught.value)
+    with pytest.raises(UserError, match="no space called"):
+        space_of(dataclasses.replace(good, space="kws_tc_resnot"))
+
+
+@pytest.mark.parametrize("space", SPACES, ids=named)
+def test_an_architecture_with_a_wrong_value_is_refused(space):
+    """A file edited by hand must not build another network than it says."""
+    good = some_specs(space, 1)[0]
+    for field in dataclasses.fields(space):
+        with pytest.raises(UserError, match=field.name):
+            space_of(dataclasses.replace(good, params={**good.params, field.name: "nonsense"}))
+
+
+@pytest.mark.parametrize("space", [s for s in DEFAULTS if hasattr(s, "width")], ids=named)
+@pytest.mark.parametrize("width", [0.0, -1.0, float("nan")])
+def test_an_impossible_width_is_refused(space, width):
+    changed = dataclasses.replace(space, width=width)
+    with pytest.raises(UserError, match="width"):
+        changed.build(changed.spec({c.name: c.options[:1] for c in space.choices()}, input_of(space)))
+
+
+@pytest.mark.parametrize("space", DEFAULTS, ids=named)
+def test_only_one_feature_map(space):
+    io = InputSpec(3, *input_of(space)[1:])
+    with pytest.raises(UserError, match="one feature map"):
+        space.supernet(MixedEdge, io)
+
+
+@pytest.mark.parametrize("space", DEFAULTS, ids=named)
+def test_dropout_before_the_last_layer_can_be_set(space):
+    spec = some_specs(space, 1)[0]
+    assert space.build(spec, dropout=0.37).head.dropout.p == 0.37
+    assert space.build(spec, dropout=0.0).head.dropout.p == 0.0
+
+
+@pytest.mark.parametrize("space", SPACES, ids=named)
+def test_weights_are_drawn_from_the_seed_alone(space):
+    spec = some_specs(space, 1)[0]
+    states = []
+    for seed in (0, 0, 1):
+        torch.manual_seed(seed)
+        states.append(dict(space.build(spec).state_dict()))
+    assert same_states(states[0], states[1])
+    assert not same_states(states[0], states[2])
+
+
+@pytest.mark.parametrize("space", DEFAULTS, ids=named)
+def test_a_space_names_its_paper(space):
+    assert space.paper
+    assert space.arxiv.replace(".", "").isdigit()
