@@ -7,7 +7,7 @@ from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.registry import names, resolve, summary
 from audionas.core.report import Reporter
-from audionas.cost.graph import measure
+from audionas.cost.graph import layers
 from audionas.nn.ops import OPS
 from audionas.spaces._base import space_of
 
@@ -60,7 +60,7 @@ def _zoo() -> list[dict[str, Any]]:
 
 
 def _zoo_row(name: str, spec: ArchSpec) -> dict[str, Any]:
-    cost = measure(space_of(spec).build(spec), spec.io)
+    parts = layers(space_of(spec).build(spec), spec.io)
     note = spec.note
     return {
         "name": name,
@@ -69,8 +69,8 @@ def _zoo_row(name: str, spec: ArchSpec) -> dict[str, Any]:
         "summary": note.get("summary", ""),
         "family": spec.space,
         "features": note.get("features", ""),
-        "params": cost.params,
-        "macs": cost.macs,
+        "params": sum(part.params for part in parts),
+        "macs": sum(part.macs for part in parts),
     }
 
 

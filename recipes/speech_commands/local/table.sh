@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Every run of the README's table, two at a time on one thread each. Started again, it goes on where it was.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+. ./path.sh
+
+# one network on one seed: search it unless it is hand-made, train, evaluate, export
+one() {
+    local name=$1 conf=$2 seed=$3 id=$1_$3
+    mkdir -p exp/log
+    {
+        if [ "$conf" = base ]; then
+            audionas train conf/base.yaml "arch=$name" "name=$id" "seed=$seed" threads=1 --resume
+        else
+            audionas search "conf/$conf.yaml" "name=$id" "seed=$seed" threads=1 --resume
+            audionas train "conf/$conf.yaml" "name=$id" "seed=$seed" threads=1 --resume
+        fi
+        [ -f "exp/$id/eval.json" ] || audionas eval "exp/$id" --data data/test
+        [ -f "exp/$id/cost.json" ] || audionas cost "exp/$id" --json >"exp/$id/cost.json"
+        [ -f "exp/$id/export/report.json" ] || audionas export "exp/$id" --data data/test
+    } >"exp/log/$id.txt" 2>&1 && echo "done $id" || echo "FAILED $id: see exp/log/$id.txt"
+}
+export -f one
+
+jobs() {
+    for seed in 0 1 2; do
+        printf '%s base %s\n' tc_resnet8 $seed bc_resnet1 $seed
+        printf '%s %s %s\n' tc_small tc_small $seed mb_small mb_small $seed
+        printf '%s base %s\n' ds_cnn_s $seed tc_resnet14_w1_5 $seed
+        printf '%s %s %s\n' tc tc $seed mb mb $seed
+    done
+}
+jobs | OMP_NUM_THREADS=1 xargs -P 2 -L 1 bash -c 'one "$0" "$1" "$2"'
+python local/table.py
