@@ -18,6 +18,8 @@ from torch import Tensor
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_text
 
+_AGAIN = "Start again with --overwrite."
+
 
 @dataclass
 class State:
@@ -50,7 +52,10 @@ def save(folder: Path, epoch: int, state: State) -> None:
 def latest(folder: Path) -> int:
     """How many epochs the newest checkpoint has behind it; 0 if there is none."""
     pointer = folder / "latest"
-    return int(pointer.read_text(encoding="utf-8")) if pointer.exists() else 0
+    text = pointer.read_text(encoding="utf-8").strip() if pointer.exists() else "0"
+    if not text.isdecimal():
+        raise UserError(f"{pointer}: damaged, it names no checkpoint", hint=_AGAIN)
+    return int(text)
 
 
 def load(folder: Path) -> State:
@@ -59,6 +64,6 @@ def load(folder: Path) -> State:
     plain = read_json(where / "state.json")
     try:
         tensors = {group: load_file(where / f"{group}.safetensors") for group in plain["groups"]}
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{where}: damaged checkpoint ({error})", hint="Start again with --overwrite.") from error
+    except (OSError, SafetensorError, KeyError, TypeError) as error:
+        raise UserError(f"{where}: damaged checkpoint ({error})", hint=_AGAIN) from error
     return State(tensors, plain)

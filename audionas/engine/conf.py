@@ -23,9 +23,11 @@ class Search(Strict):
     optim: Optim = Optim(lr=0.05, final_lr=0.001, weight_decay=3e-4, clip=5.0)
 
     def __post_init__(self) -> None:
-        _positive("search", epochs=self.epochs, batch_size=self.batch_size)
+        problems = _problems("search", self)
         if not 0 < self.split < 1:
-            raise UserError(f"search.split is {self.split}, expected a share between 0 and 1")
+            problems.append(f"search.split is {self.split}, expected a share between 0 and 1")
+        if problems:
+            raise UserError(problems)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,17 +51,31 @@ class Train(Strict):
     optim: Optim = Optim()
 
     def __post_init__(self) -> None:
-        _positive("train", epochs=self.epochs, batch_size=self.batch_size)
-        if self.average and (self.ema is not None or self.patience):
-            raise UserError(
-                "train.average excludes train.ema and train.patience",
-                hint="Keep one: the mean of the last epochs needs to know which are the last.",
-            )
+        problems = _problems("train", self)
+        for name, value in {"average": self.average, "patience": self.patience}.items():
+            if value < 0:
+                problems.append(f"train.{name} is {value}, expected 0 (off) or a number of epochs")
         if self.ema is not None and not 0 < self.ema < 1:
-            raise UserError(f"train.ema is {self.ema}, expected a decay between 0 and 1 such as 0.999")
+            problems.append(f"train.ema is {self.ema}, expected a decay between 0 and 1 such as 0.999")
+        if self.average and (self.ema is not None or self.patience):
+            problems.append(
+                "train.average excludes train.ema and train.patience: "
+                "the mean of the last epochs needs to know which are the last"
+            )
+        if problems:
+            raise UserError(problems)
 
 
-def _positive(section: str, **values: int) -> None:
-    wrong = [f"{section}.{name} is {value}, expected at least 1" for name, value in values.items() if value < 1]
-    if wrong:
-        raise UserError(wrong)
+def _problems(section: str, conf: Search | Train) -> list[str]:
+    """What is impossible in the keys that both have."""
+    rules = (
+        (conf.epochs >= 1, f"epochs is {conf.epochs}, expected at least 1"),
+        (conf.batch_size >= 1, f"batch_size is {conf.batch_size}, expected at least 1"),
+        (conf.workers >= 0, f"workers is {conf.workers}, expected 0 or more"),
+        (0 <= conf.label_smoothing <= 1, f"label_smoothing is {conf.label_smoothing}, expected 0 to 1"),
+        (
+            conf.dropout is None or 0 <= conf.dropout < 1,
+            f"dropout is {conf.dropout}, expected at least 0 and below 1",
+        ),
+    )
+    return [f"{section}.{text}" for holds, text in rules if not holds]

@@ -69,7 +69,9 @@ def fit(
         start = time.monotonic()
         seed_torch(seed, "epoch", epoch)
         work.begin(epoch)
-        values = _epoch(work, reporter.progress(batches(epoch), f"epoch {epoch + 1}/{epochs}", steps), epoch, steps)
+        values = _epoch(
+            work, reporter.progress(batches(epoch), f"epoch {epoch + 1}/{epochs}", steps), epoch, steps
+        )
         values.update(work.end(epoch))
         clocked.append(time.monotonic() - start)
         left = sum(clocked) / len(clocked) * (epochs - epoch - 1)

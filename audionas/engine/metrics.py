@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from sklearn.metrics import balanced_accuracy_score, confusion_matrix, log_loss, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
 
 from audionas.core.rng import numpy_rng
 
@@ -31,7 +31,7 @@ def summary(
     return {
         "accuracy": float((predicted == targets).mean()),
         "interval": list(interval(predicted == targets, speakers)),
-        "balanced_accuracy": float(balanced_accuracy_score(targets, predicted)),
+        "balanced_accuracy": float(recall[present].mean()),
         "macro_f1": float(f1[present].mean()),
         "log_loss": float(log_loss(targets, scores, labels=index)),
         "n": len(targets),

@@ -33,10 +33,28 @@ class Optim(Strict):
     gamma: float = 0.1
 
     def __post_init__(self) -> None:
-        if self.lr <= 0 or self.weight_decay < 0:
-            raise UserError(f"optim: lr {self.lr} must be positive and weight_decay {self.weight_decay} not negative")
-        if self.schedule == "step" and not self.milestones:
-            raise UserError("optim.milestones is empty", hint="The step schedule needs epochs: milestones: [20, 40]")
+        rules = (
+            (0 < self.lr < math.inf, f"lr is {self.lr}, expected a positive number"),
+            (0 <= self.final_lr < math.inf, f"final_lr is {self.final_lr}, expected 0 or a positive number"),
+            (0 <= self.momentum < 1, f"momentum is {self.momentum}, expected at least 0 and below 1"),
+            (self.momentum > 0 or not self.nesterov, "nesterov needs a momentum above 0"),
+            (
+                0 <= self.weight_decay < math.inf,
+                f"weight_decay is {self.weight_decay}, expected 0 or a positive number",
+            ),
+            (self.clip is None or self.clip > 0, f"clip is {self.clip}, expected a positive norm"),
+            (
+                0 <= self.warmup_epochs < math.inf,
+                f"warmup_epochs is {self.warmup_epochs}, expected 0 or more",
+            ),
+            (0 < self.gamma < math.inf, f"gamma is {self.gamma}, expected a positive factor"),
+            (
+                self.schedule != "step" or self.milestones,
+                "milestones is empty: the step schedule needs epochs, [20, 40]",
+            ),
+        )
+        if problems := [f"optim.{text}" for holds, text in rules if not holds]:
+            raise UserError(problems)
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """A torch optimiser over `parameters`."""
