@@ -1,0 +1,95 @@
+"""Files are written whole or not at all; sums and broken JSON."""
+
+import hashlib
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from audionas.core import files
+from audionas.core.errors import UserError
+
+
+def test_a_block_that_ends_well_replaces_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "a.txt"
+    for text in ("first", "second"):
+        with files.atomic(path) as draft:
+            assert draft.parent == path.parent
+            draft.write_text(text)
+        assert path.read_text() == text
+    assert [f.name for f in path.parent.iterdir()] == ["a.txt"]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, SystemExit])
+def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, error: type[BaseException]
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(error), files.atomic(path) as draft:  # noqa: PT012 (the block is what is tested)
+        draft.write_text("half of the ne")
+        raise error
+    assert path.read_text() == "old"
+    assert [f.name for f in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_the_old_file_stands_until_the_block_ends(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with files.atomic(path) as draft:
+        draft.write_text("new")
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_others_may_read_what_was_written(tmp_path: Path) -> None:
+    files.write_text(tmp_path / "a.txt", "x")
+    assert stat.S_IMODE((tmp_path / "a.txt").stat().st_mode) & 0o044 == 0o044
+
+
+def test_json_comes_back(tmp_path: Path) -> None:
+    value = {"a": [1, 2.5, None, True], "ü": "§"}
+    files.write_json(tmp_path / "a.json", value)
+    assert files.read_json(tmp_path / "a.json") == value
+    assert "ü" in (tmp_path / "a.json").read_text(encoding="utf-8")
+
+
+def test_a_value_that_json_cannot_hold_leaves_the_old_file(tmp_path: Path) -> None:
+    files.write_json(tmp_path / "a.json", {"a": 1})
+    with pytest.raises(TypeError):
+        files.write_json(tmp_path / "a.json", {"a": object()})
+    assert json.loads((tmp_path / "a.json").read_text()) == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("content", "place"), [(b"{\n  oops}", ":2: "), (b"", ":1: "), (b"\xff\xfe\x00", ": cannot be read")]
+)
+def test_broken_json_is_named_with_its_line(tmp_path: Path, content: bytes, place: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError) as caught:
+        files.read_json(path)
+    assert f"{path}{place}" in str(caught.value)
+
+
+def test_missing_json_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"nowhere\.json: cannot be read"):
+        files.read_json(tmp_path / "nowhere.json")
+
+
+def test_sums_are_those_of_hashlib(tmp_path: Path) -> None:
+    content = bytes(range(256)) * 5000  # more than one block
+    (tmp_path / "a").write_bytes(content)
+    assert files.sha256(tmp_path / "a") == hashlib.sha256(content).hexdigest()
+    assert files.sha256_text("grün") == hashlib.sha256("grün".encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["data_prep", "recipes"])
+def test_shipped_folders_are_found(name: str) -> None:
+    assert files.shipped(name).is_dir()
+
+
+def test_a_folder_that_is_not_shipped_is_a_fault_of_the_installation() -> None:
+    with pytest.raises(UserError, match="'nothing' is missing"):
+        files.shipped("nothing")
