@@ -25,16 +25,21 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-prep_app = typer.Typer(help="Write Kaldi data directories from a corpus or from your own recordings.", no_args_is_help=True)
+prep_app = typer.Typer(
+    help="Write Kaldi data directories from a corpus or from your own recordings.", no_args_is_help=True
+)
 recipe_app = typer.Typer(help="The recipes that come with audionas.", no_args_is_help=True)
 app.add_typer(prep_app, name="prep")
 app.add_typer(recipe_app, name="recipe")
 
 Conf = Annotated[Path, typer.Argument(help="A YAML config.", show_default=False)]
 Overrides = Annotated[
-    list[str] | None, typer.Argument(help="Changes to the config, key=value: seed=3 method.std=0.1", show_default=False)
+    list[str] | None,
+    typer.Argument(help="Changes to the config, key=value: seed=3 method.std=0.1", show_default=False),
 ]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on where an unfinished run was; start if there is none.")]
+Resume = Annotated[
+    bool, typer.Option("--resume", help="Go on where an unfinished run was; start if there is none.")
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Throw away what an earlier run left.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Exp = Annotated[Path, typer.Argument(help="A run folder, such as exp/mini.", show_default=False)]
@@ -81,7 +86,9 @@ def check(conf: Conf, overrides: Overrides = None, as_json: AsJson = False) -> N
 
 
 @app.command()
-def search(conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False) -> None:
+def search(
+    conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
+) -> None:
     """Search a space for an architecture: writes exp/NAME/arch.json.
 
     Example: audionas search conf/search.yaml method.name=darts seed=1 name=darts_1
@@ -93,7 +100,9 @@ def search(conf: Conf, overrides: Overrides = None, resume: Resume = False, over
 
 
 @app.command()
-def train(conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False) -> None:
+def train(
+    conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
+) -> None:
     """Train an architecture from scratch: writes exp/NAME/model/.
 
     Examples: audionas train conf/train.yaml arch=exp/search/arch.json;
@@ -108,7 +117,9 @@ def train(conf: Conf, overrides: Overrides = None, resume: Resume = False, overw
 @app.command("eval")
 def evaluate(
     exp: Exp,
-    data: Annotated[Path, typer.Option("--data", help="A Kaldi data directory, such as data/test.", show_default=False)],
+    data: Annotated[
+        Path, typer.Option("--data", help="A Kaldi data directory, such as data/test.", show_default=False)
+    ],
     engine: Annotated[str, typer.Option(help="torch, or onnx to run the exported file.")] = "torch",
     resample: Resample = False,
     as_json: AsJson = False,
@@ -169,7 +180,9 @@ def export(
 
 @app.command()
 def cost(
-    network: Annotated[str, typer.Argument(help="A zoo name, an arch.json or a run folder.", show_default=False)],
+    network: Annotated[
+        str, typer.Argument(help="A zoo name, an arch.json or a run folder.", show_default=False)
+    ],
     shape: Annotated[str, typer.Option("--input", help="CxFxT; default: the architecture's own.")] = "",
     classes: Annotated[int, typer.Option(help="Classes; default: the architecture's own.")] = 0,
     as_json: AsJson = False,
@@ -186,7 +199,8 @@ def cost(
 
 @app.command("list")
 def list_(
-    kind: Annotated[str, typer.Argument(help="methods, spaces, ops or zoo", show_default=False)], as_json: AsJson = False
+    kind: Annotated[str, typer.Argument(help="methods, spaces, ops or zoo", show_default=False)],
+    as_json: AsJson = False,
 ) -> None:
     """What there is: methods, spaces, ops (candidate operations) or zoo (networks with their costs).
 
@@ -244,7 +258,8 @@ def _register_preps() -> None:
 
 def _script_main(script: Path) -> Callable[..., Any]:
     spec = importlib.util.spec_from_file_location(f"audionas_prep_{script.stem}", script)
-    assert spec is not None and spec.loader is not None, script
+    assert spec is not None, script
+    assert spec.loader is not None, script
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)

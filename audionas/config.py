@@ -26,7 +26,8 @@ from audionas.spaces._base import Space
 
 @dataclass(frozen=True, kw_only=True)
 class General(Strict):
-    """What is not a section: `name` of the run, `out` folder, `seed`, `threads`, `device`, `arch` to train."""
+    """What is not a section: `name` of the run, `out` folder, `seed`, `threads`, `device`,
+    `arch` to train."""
 
     name: str = ""
     out: str = "exp"
@@ -93,7 +94,9 @@ class _Loader(yaml.SafeLoader):
         seen = set()
         for key, _ in node.value:
             if key.value in seen:
-                raise yaml.MarkedYAMLError(problem=f"key '{key.value}' stands twice", problem_mark=key.start_mark)
+                raise yaml.MarkedYAMLError(
+                    problem=f"key '{key.value}' stands twice", problem_mark=key.start_mark
+                )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
 
@@ -120,9 +123,11 @@ def dump(plain: Mapping[str, Any]) -> str:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})", hint="Give the path of a YAML config.") from error
+        raise UserError(
+            f"{path}: cannot be read ({error})", hint="Give the path of a YAML config."
+        ) from error
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {error}") from error
     if raw is None:
@@ -136,9 +141,11 @@ def _override(text: str) -> dict[str, Any]:
     """`a.b=c` as nested mappings, c read as YAML."""
     keys, equals, value = text.partition("=")
     if not equals or not all(keys.split(".")):
-        raise UserError(f"'{text}' is not an override", hint="Write key=value, for example: method.std=0.1 seed=3")
+        raise UserError(
+            f"'{text}' is not an override", hint="Write key=value, for example: method.std=0.1 seed=3"
+        )
     try:
-        nested: Any = yaml.load(value, Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        nested: Any = yaml.load(value, Loader=_Loader)  # a SafeLoader
     except yaml.YAMLError as error:
         raise UserError(f"'{text}': the value is not valid YAML: {error}") from error
     for key in reversed(keys.split(".")):
@@ -175,10 +182,10 @@ def _build(raw: dict[str, Any], source: str) -> Config:
             built[section] = None
         elif value is not None and not isinstance(value, Mapping):
             problems.append(f"{section}: expected keys and values, got {value!r}")
+        elif value is not None and section in NAMED:
+            built[section] = _named(section, value, problems)
         else:
-            built[section] = _named(section, value, problems) if section in NAMED else _section(
-                kind, value or {}, section, problems
-            )
+            built[section] = _section(kind, value or {}, section, problems)
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UserError([f"{source}: {count}", *(f"  {p}" for p in problems)])

@@ -34,7 +34,8 @@ class InputSpec(NamedTuple):
                 f"--input {text} --classes {classes}: expected CxFxT and classes, all at least 1",
                 hint="For example: --input 1x40x98 --classes 12",
             )
-        return InputSpec(*(int(n) for n in match.groups()), classes)
+        channels, freq, frames = (int(n) for n in match.groups())
+        return InputSpec(channels, freq, frames, classes)
 
 
 @dataclass(frozen=True)
@@ -85,13 +86,15 @@ class ArchSpec:
             io = InputSpec(**{k: int(v) for k, v in raw["io"].items()})
             spec = ArchSpec(raw["space"], raw["params"], choices, io, raw.get("note", {}), raw["schema"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{source}: not an architecture file ({type(error).__name__}: {error})") from error
+            raise UserError(
+                f"{source}: not an architecture file ({type(error).__name__}: {error})"
+            ) from error
         if spec.schema != SCHEMA:
             raise UserError(f"{source}: schema {spec.schema}, this version reads schema {SCHEMA}")
         if "id" in raw and raw["id"] != spec.id:
             raise UserError(
                 f"{source}: its id is {raw['id']}, but its choices give {spec.id}",
-                hint="The file was edited by hand: delete its \"id\" line to accept the change.",
+                hint='The file was edited by hand: delete its "id" line to accept the change.',
             )
         return spec
 

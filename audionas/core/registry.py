@@ -30,7 +30,8 @@ def resolve(kind: str, name: str) -> type[Any]:
     if name not in names(kind):
         plural = FOLDERS[kind]
         raise UserError(
-            f"no {kind} called '{name}'.{did_you_mean(name, names(kind))}", hint=f"See: audionas list {plural}"
+            f"no {kind} called '{name}'.{did_you_mean(name, names(kind))}",
+            hint=f"See: audionas list {plural}",
         )
     module = importlib.import_module(f"audionas.{FOLDERS[kind]}.{name}")
     wanted = name.replace("_", "")

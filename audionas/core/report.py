@@ -12,7 +12,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 
 T = TypeVar("T")
@@ -47,7 +54,9 @@ class Reporter:
             table.add_row(*(str(cell) for cell in row))
         self.console.print(table)
 
-    def epoch(self, epoch: int, epochs: int, values: Mapping[str, float], *, seconds: float, left: float) -> None:
+    def epoch(
+        self, epoch: int, epochs: int, values: Mapping[str, float], *, seconds: float, left: float
+    ) -> None:
         """One finished epoch: a console line that reads like a sentence, a row, TensorBoard scalars.
 
         `epoch` counts from 0; the line shows it from 1. `left` is the estimated time to the end in seconds.

@@ -1,6 +1,7 @@
 """How long and how a network is fitted: the `search` and `train` sections of a config."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from audionas.core.errors import UserError
 from audionas.core.strict import Strict
@@ -20,7 +21,7 @@ class Search(Strict):
     label_smoothing: float = 0.0
     dropout: float | None = None
     amp: bool = True
-    optim: Optim = Optim(lr=0.05, final_lr=0.001, weight_decay=3e-4, clip=5.0)
+    optim: Optim = field(default_factory=partial(Optim, lr=0.05, final_lr=0.001, weight_decay=3e-4, clip=5.0))
 
     def __post_init__(self) -> None:
         problems = _problems("search", self)
@@ -48,7 +49,7 @@ class Train(Strict):
     ema: float | None = None
     average: int = 0
     patience: int = 0
-    optim: Optim = Optim()
+    optim: Optim = field(default_factory=Optim)
 
     def __post_init__(self) -> None:
         problems = _problems("train", self)

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import atomic, read_json, write_json
-from audionas.features import Features, Normalize, build
+from audionas.features import Features, FrontEnd, Normalize, build
 from audionas.spaces._base import space_of
 
 FORMAT = 1
@@ -25,7 +25,7 @@ FORMAT = 1
 class KeywordModel(nn.Module):
     """Waveform (B, N) to class probabilities (B, classes): front-end, statistics, network, softmax."""
 
-    def __init__(self, front_end: nn.Module, normalize: nn.Module, net: nn.Module) -> None:
+    def __init__(self, front_end: FrontEnd, normalize: Normalize, net: nn.Module) -> None:
         super().__init__()
         self.front_end = front_end
         self.normalize = normalize
@@ -33,7 +33,8 @@ class KeywordModel(nn.Module):
 
     def forward(self, wave: Tensor) -> Tensor:
         """Probabilities that sum to 1 for each clip."""
-        return self.net(self.normalize(self.front_end(wave))).softmax(1)
+        logits: Tensor = self.net(self.normalize(self.front_end(wave)))
+        return logits.softmax(1)
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,9 @@ class ModelBundle:
     def load(folder: Path) -> "ModelBundle":
         """Read a bundle; UserError where it is missing or damaged."""
         if not (folder / "bundle.json").exists():
-            raise UserError(f"{folder}: no trained model here", hint="Train one first: audionas train CONF arch=...")
+            raise UserError(
+                f"{folder}: no trained model here", hint="Train one first: audionas train CONF arch=..."
+            )
         plain = read_json(folder / "bundle.json")
         file = folder / "weights.safetensors"
         try:

@@ -8,12 +8,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from audionas.core.arch import ArchSpec, Choice, InputSpec
+from audionas.core.errors import UserError
 from audionas.core.rng import torch_rng
 from audionas.core.strict import Strict
 from audionas.cost.objective import CostPenalty
@@ -50,7 +51,8 @@ class SearchRun:
     def logits(self, x: Tensor, gates: Gates) -> Tensor:
         """The supernet under `gates`, in bfloat16 where mixed precision is on."""
         with self._autocast():
-            return self.net(x, gates).float()
+            logits: Tensor = self.net(x, gates)
+        return logits.float() if self.amp else logits
 
     def _autocast(self) -> AbstractContextManager[Any]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.amp)
@@ -120,6 +122,8 @@ class Bilevel(Method):
     def setup(self, run: SearchRun) -> None:
         """Make alpha, one vector of logits a choice name, and its Adam."""
         super().setup(run)
+        if self.cost is not None and self.cost.target is not None:
+            require_reachable(run, self.cost.name, self.cost.target, "method.cost.target")
         run.alphas = {c.name: nn.Parameter(self.init_alpha(c)) for c in run.space.choices()}
         self._optimizer = torch.optim.Adam(
             run.alphas.values(),
@@ -164,7 +168,10 @@ class Bilevel(Method):
         logits = run.logits(batch.x, gates)
         loss = run.criterion(logits, batch.target)
         total = loss + self.penalty(gates)
-        metrics: dict[str, Tensor | float] = {"valid_loss": loss, "valid_accuracy": _accuracy(logits, batch.target)}
+        metrics: dict[str, Tensor | float] = {
+            "valid_loss": loss,
+            "valid_accuracy": _accuracy(logits, batch.target),
+        }
         if self.cost is not None:
             expected = run.costs.expected(gates, self.cost.name)
             total = total + self.cost.penalty(expected)
@@ -218,6 +225,16 @@ class Bilevel(Method):
         for name, alpha in self.run.alphas.items():
             alpha.data.copy_(state.tensors["alphas"][name])
         unpack(self._optimizer, state.tensors["alpha_optimizer"])
+
+
+def require_reachable(run: SearchRun, what: Literal["macs", "params"], most: float, key: str) -> None:
+    """Raise UserError when even the cheapest network of the space costs more than `most`."""
+    cheapest = run.costs.of(run.space.spec(run.costs.extremes(what)[0], run.io), what)
+    if cheapest > most:
+        raise UserError(
+            f"{key} is {most:,.0f} {what}, but the cheapest network of {run.space.name} has {cheapest:,}",
+            hint=f"Raise {key}, or narrow the space, for example: space.width=0.5",
+        )
 
 
 def strongest(probabilities: Mapping[str, float]) -> str:

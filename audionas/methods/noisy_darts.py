@@ -60,7 +60,9 @@ class NoisyDarts(Bilevel):
 
     def __post_init__(self) -> None:
         if self.std < 0 or not 0 <= self.drop_path < 1:
-            raise UserError(f"std {self.std} must not be negative, drop_path {self.drop_path} must lie in [0, 1)")
+            raise UserError(
+                f"std {self.std} must not be negative, drop_path {self.drop_path} must lie in [0, 1)"
+            )
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
         """Noise needs an edge that knows its options' kinds."""
@@ -73,7 +75,12 @@ class NoisyDarts(Bilevel):
         return {"noise": (1 + math.cos(math.pi * self.run.epoch / self.run.epochs)) / 2}
 
     def noisy(self, y: Tensor, strength: float) -> Tensor:
-        """y + eps, or y * (1 + eps): eps has mean `mean` and the deviation described above."""
+        """y + eps, or y * (1 + eps): eps has mean `mean` and the deviation described above.
+
+        Without noise nothing is drawn either, so that such a search is DARTS bit for bit.
+        """
+        if self.std == 0 and self.mean == 0:
+            return y
         if self.noise == "uniform":
             spread = math.sqrt(3 * self.std) * (2 * torch.rand_like(y) - 1)
         else:

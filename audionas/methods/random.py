@@ -1,7 +1,7 @@
 """Random search: a network drawn uniformly from the space, the baseline of every comparison.
 
-Nothing is trained. With `limit` draws are repeated until the network costs no more, so that a search
-can be compared with chance under the same budget.
+Li and Talwalkar, UAI 2019, arXiv:1902.07638. Nothing is trained. With `limit` draws are repeated until
+the network costs no more, so that a search can be compared with chance under the same budget.
 """
 
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from audionas.core.rng import numpy_rng
 from audionas.core.strict import Strict
 from audionas.data.batches import Batch
 from audionas.engine.checkpoint import State
-from audionas.methods._base import Method
+from audionas.methods._base import Method, require_reachable
 
 _DRAWS = 100_000
 
@@ -51,6 +51,8 @@ class Random(Method):
     def derive(self) -> ArchSpec:
         """The first draw within the limit; UserError if none in 100,000 is."""
         run, rng = self.run, numpy_rng(self.run.seed, "random search")
+        if self.limit is not None:
+            require_reachable(run, self.limit.name, self.limit.most, "method.limit.most")
         for _ in range(_DRAWS):
             spec = run.space.sample(rng, run.io)
             if self.limit is None or run.costs.of(spec, self.limit.name) <= self.limit.most:
@@ -64,3 +66,6 @@ class Random(Method):
     def state(self) -> State:
         """Nothing to remember."""
         return State()
+
+    def restore(self, state: State) -> None:
+        """Nothing to go back to."""

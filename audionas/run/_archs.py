@@ -15,7 +15,9 @@ def find(name: str) -> ArchSpec:
     if path.is_file():
         return ArchSpec.from_json(path.read_text(encoding="utf-8"), str(path))
     if path.suffix == ".json" or "/" in name:
-        raise UserError(f"{path}: no such file", hint="Search for an architecture first: audionas search CONF")
+        raise UserError(
+            f"{path}: no such file", hint="Search for an architecture first: audionas search CONF"
+        )
     if name in zoo.names():
         return zoo.load(name)
     raise UserError(

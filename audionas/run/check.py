@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
@@ -55,7 +56,9 @@ def show(result: dict[str, Any]) -> None:
     """The same for people, on standard output."""
     clips, io = result["clips"], result["input"]
     print(f"{result['device']}")
-    print(f"{clips['train']} training and {clips['dev']} development clips of {len(result['labels'])} classes")
+    print(
+        f"{clips['train']} training and {clips['dev']} development clips of {len(result['labels'])} classes"
+    )
     print(f"input {io['channels']}x{io['freq']}x{io['frames']}")
     if "space" in result:
         space = result["space"]
@@ -85,11 +88,11 @@ def _worth(space: Space, inputs: Inputs) -> dict[str, Any]:
     costs = table(space, inputs.io)
     ends = {}
     for which, choices in zip(("cheapest", "dearest"), costs.extremes("macs"), strict=True):
-        spec = space.spec({name: [option] for name, option in choices.items()}, inputs.io)
+        spec = space.spec(choices, inputs.io)
         ends[which] = {
             "params": int(costs.of(spec, "params")),
             "macs": int(costs.of(spec, "macs")),
-            "choices": dict(choices),
+            "choices": {name: options[0] for name, options in choices.items()},
         }
     return {"name": space.name, "size": space.size(), **ends}
 
@@ -127,7 +130,8 @@ def _train_time(
     times = []
     for start, batch in _clocked(batches.epoch(0)):
         x, target = prepare(batch)
-        torch.nn.functional.cross_entropy(net(x), target).backward()
+        loss: Tensor = torch.nn.functional.cross_entropy(net(x), target)
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         times.append(time.monotonic() - start)
     return _timing(times, len(batches) * options.epochs)

@@ -41,7 +41,8 @@ def show(result: dict[str, Any]) -> None:
     ]
     Reporter(stdout=True).table(("layer", "kind", "parameters", "multiply-adds", "output"), rows)
     print(
-        f"\n{result['network']} ({result['arch']}): {result['params']:,} parameters, {result['macs']:,} multiply-adds\n"
-        f"weights {result['weight_bytes']:,} bytes, peak activations {result['peak_activation_bytes']:,} bytes "
-        f"(at {result['peak_layer']}), one example in float32"
+        f"\n{result['network']} ({result['arch']}): "
+        f"{result['params']:,} parameters, {result['macs']:,} multiply-adds\n"
+        f"weights {result['weight_bytes']:,} bytes, peak activations {result['peak_activation_bytes']:,} "
+        f"bytes (at {result['peak_layer']}), one example in float32"
     )

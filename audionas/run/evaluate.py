@@ -33,7 +33,10 @@ def evaluate(
     engine: Literal["torch", "onnx"] = "torch",
     data: Data | None = None,
 ) -> dict[str, Any]:
-    """Accuracy with interval, per-class figures and confusion matrix; also written to `eval.json`.
+    """Accuracy with interval, per-class figures and confusion matrix.
+
+    Also written to `eval/<directory>.json`; `eval.json` and `scores.json` (each clip's answer) are
+    the latest.
 
     `data` gives the rules for clips that cannot be read; its directories are not used.
     """
@@ -45,8 +48,9 @@ def evaluate(
         "engine": engine,
         "arch": bundle.spec.id,
     }
-    write_json(folder / "eval.json", result)
+    write_json(folder / "eval" / f"{directory.name}.json", result)
     write_json(folder / "scores.json", _rows(scored, bundle))
+    write_json(folder / "eval.json", result)
     return result
 
 
@@ -61,8 +65,8 @@ def show(result: dict[str, Any]) -> None:
         ],
     )
     print(
-        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {low:.2%} to {high:.2%} over {result['speakers']} speakers, "
-        f"{result['n']} clips of {result['data']} ({result['engine']})"
+        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {low:.2%} to {high:.2%} over "
+        f"{result['speakers']} speakers, {result['n']} clips of {result['data']} ({result['engine']})"
     )
 
 
@@ -102,5 +106,3 @@ def _rows(scored: Scored, bundle: ModelBundle) -> list[dict[str, Any]]:
             scored.split.items, scored.split.speakers, answers, scored.scores, strict=True
         )
     ]
-
-

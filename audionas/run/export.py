@@ -35,7 +35,7 @@ def export(folder: Path, *, data: Path | None = None) -> dict[str, Any]:
     if not parity.holds:
         draft.unlink()
         raise UserError(
-            f"{target}: scores differ from torch's by {parity.difference:.2e}, more than {verify.TOLERANCE:.0e}",
+            f"{target}: scores differ from torch's by {parity.difference:.1e}, over {verify.TOLERANCE:.0e}",
             hint="The file was not kept. Please report this with the arch.json.",
         )
     draft.replace(target)
@@ -44,7 +44,11 @@ def export(folder: Path, *, data: Path | None = None) -> dict[str, Any]:
         "file": str(target),
         "bytes": target.stat().st_size,
         "opset": opset,
-        "input": {"name": "waveform", "shape": ["batch", model.bundle.samples], "sample_rate": model.sample_rate},
+        "input": {
+            "name": "waveform",
+            "shape": ["batch", model.bundle.samples],
+            "sample_rate": model.sample_rate,
+        },
         "output": {"name": "scores", "shape": ["batch", len(model.labels)], "labels": list(model.labels)},
         "max_difference": parity.difference,
         "same_label": parity.agree,
@@ -60,7 +64,12 @@ def export(folder: Path, *, data: Path | None = None) -> dict[str, Any]:
 def _latency(file: Path, shape: tuple[int, ...]) -> dict[str, float]:
     """ONNX Runtime's times for one clip on one thread."""
     times = latency(file, shape)
-    return {"p50": times["p50_ms"], "p95": times["p95_ms"], "threads": times["threads"], "runs": times["runs"]}
+    return {
+        "p50": times["p50_ms"],
+        "p95": times["p95_ms"],
+        "threads": times["threads"],
+        "runs": times["runs"],
+    }
 
 
 def _network_latency(folder: Path, model: Model) -> dict[str, float]:
@@ -86,6 +95,7 @@ def _clips(folder: Path, model: Model, data: Path | None) -> tuple[np.ndarray, s
     chosen = items[:: math.ceil(len(items) / _CLIPS)]
     seconds = model.bundle.samples / model.sample_rate
     clips = [
-        audio.read(i.audio, rate=model.sample_rate, seconds=seconds, start=i.start, resample=True) for i in chosen
+        audio.read(i.audio, rate=model.sample_rate, seconds=seconds, start=i.start, resample=True)
+        for i in chosen
     ]
     return np.stack(clips), str(data)

@@ -17,7 +17,9 @@ KINDS = ("methods", "spaces", "ops", "zoo")
 def rows(kind: str) -> list[dict[str, Any]]:
     """One row a name: paper, arXiv number, one-sentence summary, family; what a kind adds."""
     if kind not in KINDS:
-        raise UserError(f"'{kind}' cannot be listed.{did_you_mean(kind, KINDS)}", hint=f"One of: {', '.join(KINDS)}")
+        raise UserError(
+            f"'{kind}' cannot be listed.{did_you_mean(kind, KINDS)}", hint=f"One of: {', '.join(KINDS)}"
+        )
     return {"methods": _methods, "spaces": _spaces, "ops": _ops, "zoo": _zoo}[kind]()
 
 
@@ -38,7 +40,9 @@ def _spaces() -> list[dict[str, Any]]:
         space = resolve("space", name)()
         family = "searchable" if space.choices() else "hand-made"
         row = _row(name, space, family=family)
-        found.append({**row, "choices": len(space.choices()), "size": space.size(), "features": space.features})
+        found.append(
+            {**row, "choices": len(space.choices()), "size": space.size(), "features": space.features}
+        )
     return found
 
 
@@ -50,7 +54,14 @@ def _row(name: str, owner: Any, *, family: str) -> dict[str, Any]:
 
 def _ops() -> list[dict[str, Any]]:
     return [
-        {"name": name, "paper": "", "arxiv": "", "summary": op.summary, "family": op.kind, "kernel": op.kernel}
+        {
+            "name": name,
+            "paper": "",
+            "arxiv": "",
+            "summary": op.summary,
+            "family": op.kind,
+            "kernel": op.kernel,
+        }
         for name, op in OPS.items()
     ]
 

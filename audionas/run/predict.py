@@ -20,7 +20,7 @@ class Model:
         self.bundle = bundle
         self.labels = bundle.labels
         self.network = bundle.network()
-        self.sample_rate: int = self.network.front_end.sample_rate
+        self.sample_rate = self.network.front_end.sample_rate
 
     def __call__(self, wave: np.ndarray | Tensor) -> dict[str, float]:
         """Score per label of one clip: (N,) samples in [-1, 1] at `sample_rate`, or int16.
@@ -37,7 +37,8 @@ class Model:
     def scores(self, waves: np.ndarray) -> np.ndarray:
         """(B, samples) float32 waveforms to (B, classes) probabilities."""
         with torch.inference_mode():
-            return self.network(torch.from_numpy(waves)).numpy()
+            scores: np.ndarray = self.network(torch.from_numpy(waves)).numpy()
+        return scores
 
     def _fitted(self, wave: np.ndarray) -> np.ndarray:
         scale = 32768.0 if wave.dtype == np.int16 else 1.0
@@ -66,7 +67,9 @@ def predict(folder: Path, files: Sequence[Path], *, resample: bool = False) -> l
             hints.add(error.hint)
             continue
         scores = model(wave)
-        rows.append({"file": str(file), "label": max(scores, key=scores.__getitem__), "scores": scores})
+        rows.append(
+            {"file": str(file), "label": max(scores, key=lambda label: scores[label]), "scores": scores}
+        )
     if problems:
         raise UserError(problems, hint="\n".join(sorted(filter(None, hints))))
     return rows

@@ -17,7 +17,9 @@ def names() -> list[str]:
 def copy(name: str, folder: Path) -> str:
     """Copy a recipe to a new folder; returns what to type next."""
     if name not in names():
-        raise UserError(f"no recipe called '{name}'.{did_you_mean(name, names())}", hint="See: audionas recipe list")
+        raise UserError(
+            f"no recipe called '{name}'.{did_you_mean(name, names())}", hint="See: audionas recipe list"
+        )
     if folder.exists():
         raise UserError(f"{folder}: already exists", hint="Choose a new folder.")
     shutil.copytree(shipped("recipes") / name, folder, ignore=_LEAVE)

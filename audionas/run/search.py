@@ -5,6 +5,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +50,10 @@ def search(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Ar
         spec.save(arch)
         finish(folder, {"arch": spec.id})
     costs = table(space, inputs.io)
-    reporter.note(
-        f"found {spec.id}: {' '.join('+'.join(o) for o in spec.choices.values())}\n"
-        f"{costs.of(spec, 'params'):,.0f} parameters, {costs.of(spec, 'macs'):,.0f} multiply-adds; written to {arch}"
-    )
+    blocks = " ".join("+".join(options) for options in spec.choices.values())
+    params, macs = (costs.of(spec, what) for what in ("params", "macs"))
+    reporter.note(f"found {spec.id}: {blocks}")
+    reporter.note(f"{params:,} parameters, {macs:,} multiply-adds; written to {arch}")
     return spec
 
 
@@ -151,9 +152,16 @@ def halves(conf: Config, inputs: Inputs, reporter: Reporter) -> tuple[Batches, B
     first, _ = items.split(conf.search.split, conf.general.seed)
     mine = {item.id for item in first}
     member = np.array([item.id in mine for item in inputs.train.items])
-    options = {"batch_size": conf.search.batch_size, "workers": conf.search.workers, "reporter": reporter}
-    train = train_batches(conf, inputs, np.flatnonzero(member), augmented=True, **options)
-    valid = train_batches(conf, inputs, np.flatnonzero(~member), augmented=False, **options)
+    batches = partial(
+        train_batches,
+        conf,
+        inputs,
+        batch_size=conf.search.batch_size,
+        workers=conf.search.workers,
+        reporter=reporter,
+    )
+    train = batches(np.flatnonzero(member), augmented=True)
+    valid = batches(np.flatnonzero(~member), augmented=False)
     return train, valid
 
 

@@ -9,7 +9,7 @@ import torch
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json
-from audionas.core.report import Reporter, read_rows
+from audionas.core.report import read_rows
 from audionas.core.rng import numpy_rng
 from audionas.cost.graph import measure
 from audionas.data import audio, kaldi
@@ -52,7 +52,8 @@ def show(found: dict[str, Any]) -> None:
         for option, p in options.items():
             kept = "*" if option in found["choices"][choice] else " "
             print(f"  {kept} {option:<14} {p:6.3f} {'█' * round(p * _BAR)}")
-    print(f"architecture  {' '.join('+'.join(o) for o in found['choices'].values()) or found['space']} ({found['arch']})")
+    blocks = " ".join("+".join(options) for options in found["choices"].values())
+    print(f"architecture  {blocks or found['space']} ({found['arch']})")
     evaluation, export = found["evaluation"], found["export"]
     if evaluation:
         low, high = evaluation["interval"]

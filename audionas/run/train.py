@@ -23,7 +23,15 @@ from audionas.export.bundle import ModelBundle
 from audionas.features import Features
 from audionas.run import _archs
 from audionas.run._folder import device_of, finish, phase
-from audionas.run._inputs import Inputs, eval_batches, facts_of, open_inputs, preparer, scores_of, train_batches
+from audionas.run._inputs import (
+    Inputs,
+    eval_batches,
+    facts_of,
+    open_inputs,
+    preparer,
+    scores_of,
+    train_batches,
+)
 from audionas.spaces._base import space_of
 
 _SECTIONS = ("augment", "spec_augment", "train")
@@ -47,14 +55,18 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
         bundle, result = _run(conf, spec, inputs, device, folder)
         bundle.save(model)
         finish(folder, result)
-    reporter.note(f"trained {spec.id}: development accuracy {result['valid_accuracy']:.2%}; written to {model}")
+    reporter.note(
+        f"trained {spec.id}: development accuracy {result['valid_accuracy']:.2%}; written to {model}"
+    )
     return bundle
 
 
 class Training:
     """The work of a training: cross-entropy steps, an average of the weights, validation each epoch."""
 
-    def __init__(self, conf: Config, net: nn.Module, inputs: Inputs, device: torch.device, reporter: Reporter) -> None:
+    def __init__(
+        self, conf: Config, net: nn.Module, inputs: Inputs, device: torch.device, reporter: Reporter
+    ) -> None:
         self.options, self.net, self.device, self.inputs = conf.train, net, device, inputs
         self.optimizer = self.options.optim.build(net.parameters())
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.options.label_smoothing)
@@ -71,7 +83,9 @@ class Training:
     def step(self, batch: Batch, progress: float) -> Metrics:
         """One optimiser step; mixed precision in bfloat16 where it is on."""
         x, target = self.prepare(batch)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.options.amp and self.device.type == "cuda"):
+        with torch.autocast(
+            self.device.type, torch.bfloat16, enabled=self.options.amp and self.device.type == "cuda"
+        ):
             logits = self.net(x).float()
             loss = self.criterion(logits, target)
         self.optimizer.zero_grad(set_to_none=True)
@@ -176,5 +190,7 @@ def features_of(spec: ArchSpec) -> Features:
     wanted = str(spec.note.get("features") or space_of(spec).features)
     name, slash, preset = wanted.partition("/")
     if not slash:
-        raise UserError(f"architecture {spec.id}: its note names the features '{wanted}', expected name/preset")
+        raise UserError(
+            f"architecture {spec.id}: its note names the features '{wanted}', expected name/preset"
+        )
     return Features(name=name, preset=preset)

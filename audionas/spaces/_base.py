@@ -182,8 +182,9 @@ def space_of(spec: ArchSpec) -> Space:
         f"{spec.space} has no parameter '{k}'.{did_you_mean(k, known)}" for k in spec.params if k not in known
     ]
     if unknown:
-        raise UserError(unknown)
-    return space(**spec.params)
+        raise UserError(unknown, hint="The architecture file was edited, or made by another version.")
+    found: Space = space(**spec.params)
+    return found
 
 
 def one_channel(io: InputSpec, space: str) -> None:

@@ -56,11 +56,11 @@ if within 3; then
 fi
 if within 4; then
     echo "== stage 4: evaluate"
-    audionas eval "exp/$name" --data "$data/test"
     if [ -d "$data/test_archive" ]; then
         echo "-- the separate test archive"
         audionas eval "exp/$name" --data "$data/test_archive"
     fi
+    audionas eval "exp/$name" --data "$data/test"
 fi
 if within 5; then
     echo "== stage 5: export"

@@ -1,4 +1,4 @@
-"""Prints the README's table from exp/: a row a network, mean and t-interval over seeds, paired differences."""
+"""Prints the README's table from exp/: a row a network, and paired differences between networks."""
 
 import sys
 from collections import defaultdict
@@ -22,8 +22,8 @@ def main() -> None:
             runs[folder.name.rpartition("_")[0]].append(folder)
     if not runs:
         sys.exit("no finished run in exp/; start with local/table.sh")
-    print("| network | seeds | dev % | test %, mean ± sd (95 % t-interval) | test % a seed [bootstrap] | parameters |"
-          " M multiply-adds | ONNX µs | search s | train s |")
+    head = "network | seeds | dev % | test %, mean ± sd (95 % t-interval) | test % a seed [bootstrap]"
+    print(f"| {head} | parameters | M multiply-adds | ONNX µs | search s | train s |")
     print("| --- " * 10 + "|")
     for name, folders in runs.items():
         print(row(name, folders))
@@ -37,15 +37,23 @@ def row(name: str, folders: list[Path]) -> str:
     """A network over its seeds."""
     tests = [read_json(f / "eval.json") for f in folders]
     accuracy = over_seeds([100 * t["accuracy"] for t in tests])
-    half = f" ({accuracy['interval'][0]:.1f} to {accuracy['interval'][1]:.1f})" if accuracy["interval"] else ""
+    half = (
+        f" ({accuracy['interval'][0]:.1f} to {accuracy['interval'][1]:.1f})" if accuracy["interval"] else ""
+    )
     spread = f" ± {accuracy['sd']:.1f}" if accuracy["sd"] is not None else ""
-    each = "; ".join(f"{100 * t['accuracy']:.1f} [{100 * t['interval'][0]:.1f}, {100 * t['interval'][1]:.1f}]" for t in tests)
+    each = "; ".join(
+        f"{100 * t['accuracy']:.1f} [{100 * t['interval'][0]:.1f}, {100 * t['interval'][1]:.1f}]"
+        for t in tests
+    )
     shown = [read_json(f / "cost.json") for f in folders]
-    latency = mean(1000 * read_json(f / "export" / "report.json")["network_latency_ms"]["p50"] for f in folders)
+    latency = mean(
+        1000 * read_json(f / "export" / "report.json")["network_latency_ms"]["p50"] for f in folders
+    )
     dev = mean(100 * read_json(f / "train" / "done.json")["valid_accuracy"] for f in folders)
     return (
         f"| {name} | {len(folders)} | {dev:.1f} | {accuracy['mean']:.1f}{spread}{half} | {each} | "
-        f"{span([c['params'] for c in shown], '{:,.0f}')} | {span([c['macs'] / 1e6 for c in shown], '{:.2f}')} | "
+        f"{span([c['params'] for c in shown], '{:,.0f}')} | "
+        f"{span([c['macs'] / 1e6 for c in shown], '{:.2f}')} | "
         f"{latency:.0f} | {seconds(folders, 'search')} | {seconds(folders, 'train')} |"
     )
 
@@ -55,13 +63,15 @@ def against(name: str, folders: list[Path], base: str, others: list[Path]) -> st
     mine, theirs = right(folders), right(others)
     speakers = [r["speaker"] for r in read_json(folders[0] / "scores.json")]
     found = paired(mine, theirs, speakers)
-    low, high = found["interval"]
-    return f"{name} - {base}: {100 * found['difference']:+.1f} points (95 % interval {100 * low:+.1f} to {100 * high:+.1f})"
+    mean, low, high = (100 * x for x in (found["difference"], *found["interval"]))
+    return f"{name} - {base}: {mean:+.1f} points (95 % interval {low:+.1f} to {high:+.1f})"
 
 
 def right(folders: list[Path]) -> np.ndarray:
     """For each test clip, the share of seeds that name it rightly."""
-    return np.mean([[r["label"] == r["truth"] for r in read_json(f / "scores.json")] for f in folders], axis=0)
+    return np.mean(
+        [[r["label"] == r["truth"] for r in read_json(f / "scores.json")] for f in folders], axis=0
+    )
 
 
 def seconds(folders: list[Path], phase: str) -> str:
