@@ -127,7 +127,7 @@ def started(
         io=io,
         net=space.supernet(method.fill, io, dropout=dropout).train(),
         costs=costs_of(space, io),
-        optim=optim or Optim(lr=0.05, final_lr=0.001, weight_decay=3e-4, clip=5.0),
+        optim=optim or Optim(lr=0.1, final_lr=0.001, weight_decay=3e-4, clip=5.0),
         epochs=epochs,
         seed=seed,
         device=torch.device("cpu"),
@@ -145,7 +145,8 @@ def steps(method: Method, first: int, last: int) -> list[dict[str, float]]:
             seed_torch(run.seed, "epoch", epoch)
             method.on_epoch(epoch)
         ((train, valid),) = batches(run.io, 1, seed=number)
-        told.append({k: float(v) for k, v in method.step(train, valid, number / 3).items()})
+        metrics = method.step(train, valid, number / 3)
+        told.append({k: float(torch.as_tensor(v).detach()) for k, v in metrics.items()})
     return told
 
 

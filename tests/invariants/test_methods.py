@@ -1,0 +1,309 @@
+"""Every method on every searchable space: it learns, resumes bit for bit and follows its seed."""
+
+import ast
+import copy
+import inspect
+import io
+import itertools
+import tokenize
+from pathlib import Path
+
+import pytest
+import torch
+
+from audionas.core.arch import ArchSpec
+from audionas.core.registry import resolve, summary
+from audionas.cost.objective import CostPenalty
+from audionas.engine import checkpoint
+from audionas.methods._base import Bilevel, skip_share
+from tests.invariants._cases import (
+    METHODS,
+    SEARCHABLE,
+    TRAINED,
+    batches,
+    features_of,
+    fields_of,
+    named,
+    shake,
+    started,
+    steps,
+)
+
+BILEVEL = [name for name in TRAINED if issubclass(resolve("method", name), Bilevel)]
+LEARNING = dict(epochs=7, dropout=0.1)  # dropout draws from the generator that noise draws from
+SMALL = dict(frames=9, dropout=0.0)  # for laws that need no learning
+
+
+class Searched:
+    """Twenty steps of a method on a space, its checkpoint after three and its state after six."""
+
+    def __init__(self, name, space, folder):
+        self.name, self.space, self.folder = name, space, folder
+        self.method = resolve("method", name)()
+        self.before = fields_of(self.method)
+        started(self.method, space, **LEARNING)
+        told = steps(self.method, 0, 3)
+        checkpoint.save(folder, 1, self.method.state())
+        told += steps(self.method, 3, 6)
+        self.six = copied(self.method)
+        self.told = told + steps(self.method, 6, 20)
+
+
+def copied(method):
+    """The state of a method, by group and name."""
+    return {f"{group}/{k}": t.clone() for group, ts in method.state().tensors.items() for k, t in ts.items()}
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+
+
+def saved(folder):
+    state = checkpoint.load(folder)
+    return {f"{group}/{k}": t for group, ts in state.tensors.items() for k, t in ts.items()}
+
+
+@pytest.fixture(
+    scope="module", params=itertools.product(TRAINED, SEARCHABLE), ids=lambda p: f"{p[0]}-{named(p[1])}"
+)
+def searched(request, tmp_path_factory):
+    return Searched(*request.param, tmp_path_factory.mktemp("ckpt"))
+
+
+def test_twenty_steps_lower_the_loss(searched):
+    losses = [told["loss"] for told in searched.told]
+    assert sum(losses[-5:]) < 0.85 * sum(losses[:5])
+    assert all(0 <= told["accuracy"] <= 1 for told in searched.told)
+
+
+def test_it_derives_an_architecture_that_runs(searched):
+    spec = searched.method.derive()
+    searched.space.check(spec)
+    assert ArchSpec.from_json(spec.to_json()) == spec
+    io = searched.method.run.io
+    assert spec.io == io
+    with torch.no_grad():
+        assert searched.space.build(spec).eval()(features_of(io)).shape == (2, io.classes)
+    assert 0 <= skip_share(spec, searched.space) <= 1
+
+
+def test_a_run_changes_no_field(searched):
+    assert fields_of(searched.method) == searched.before
+
+
+def test_it_tells_how_strongly_each_option_is_held(searched):
+    held = searched.method.probabilities()
+    assert {name: tuple(options) for name, options in held.items()} == {
+        c.name: c.options for c in searched.space.choices()
+    }
+    assert all(0 <= p <= 1 for options in held.values() for p in options.values())
+    fresh = resolve("method", searched.name)()
+    started(fresh, searched.space)
+    assert fresh.probabilities() != held  # the search has moved them
+
+
+def test_a_resumed_search_takes_the_same_steps(searched):
+    """Weights, architecture parameters, batch statistics and both optimisers, bit for bit."""
+    method = resolve("method", searched.name)()
+    run = started(method, searched.space, **LEARNING)
+    shake(run.net)
+    method.restore(checkpoint.load(searched.folder))
+    assert same(copied(method), saved(searched.folder))
+    steps(method, 3, 6)
+    now = copied(method)
+    assert {key.split("/")[0] for key in now} >= {"weights", "weight_optimizer"}
+    different = [key for key in now if not torch.equal(now[key], searched.six[key])]
+    assert same(now, searched.six), different
+
+
+def test_one_seed_is_one_search(searched):
+    again, other = resolve("method", searched.name)(), resolve("method", searched.name)()
+    started(again, searched.space, **LEARNING)
+    assert steps(again, 0, 3) == searched.told[:3]
+    assert same(copied(again), saved(searched.folder))
+    started(other, searched.space, **LEARNING, seed=1)
+    assert steps(other, 0, 1) != searched.told[:1]
+    assert not same(copied(other), copied(again))
+
+
+@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("space", SEARCHABLE, ids=named)
+def test_a_fresh_method_saves_restores_and_derives(name, space, tmp_path):
+    """Before the first step too; what it derives is a network of the space and a function of the seed."""
+    found = []
+    for seed in (0, 0):
+        method = resolve("method", name)()
+        started(method, space, seed=seed)
+        checkpoint.save(tmp_path, 0, method.state())
+        method.restore(checkpoint.load(tmp_path))
+        found.append(method.derive())
+        space.check(found[-1])
+        assert method.probabilities().keys() == {c.name for c in space.choices()}
+    assert found[0] == found[1]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_names_its_paper_and_is_short(name):
+    kind = resolve("method", name)
+    assert kind.paper
+    assert kind.family
+    assert kind.arxiv.replace(".", "").isdigit()
+    source = Path(inspect.getfile(kind)).read_text(encoding="utf-8")
+    assert f"arXiv:{kind.arxiv}" in summary("method", name)
+    assert kind.__doc__
+    assert code_lines(source) < 150
+
+
+def code_lines(source):
+    """Lines that hold code: no blank lines, comments or docstrings."""
+    aside = {
+        tokenize.COMMENT,
+        tokenize.NL,
+        tokenize.NEWLINE,
+        tokenize.INDENT,
+        tokenize.DEDENT,
+        tokenize.ENDMARKER,
+    }
+    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
+    lines = {n for t in tokens if t.type not in aside for n in range(t.start[0], t.end[0] + 1)}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            lines -= set(range(node.lineno, node.end_lineno + 1))
+    return len(lines)
+
+
+def test_lines_of_code_are_counted_rightly():
+    assert (
+        code_lines('"""Two\nlines."""\n\n# no\nx = (1,\n  2)\n\ndef f():\n    """Doc."""\n    return "a"\n')
+        == 4
+    )
+
+
+@pytest.mark.parametrize("space", SEARCHABLE, ids=named)
+@pytest.mark.parametrize("name", BILEVEL)
+def test_the_two_optimisers_share_nothing(name, space):
+    method = resolve("method", name)()
+    run = started(method, space, **SMALL)
+    groups = run.weight_optimizer.param_groups
+    weights = {id(p) for group in groups for p in group["params"]}
+    assert weights == {id(p) for p in run.net.parameters()}
+    assert not weights & {id(a) for a in run.alphas.values()}
+    assert run.alphas.keys() == {c.name for c in space.choices()}
+    storages = {p.data_ptr() for p in run.net.parameters()} & {a.data_ptr() for a in run.alphas.values()}
+    assert not storages
+
+
+@pytest.mark.parametrize("space", SEARCHABLE, ids=named)
+@pytest.mark.parametrize("name", BILEVEL)
+def test_each_step_moves_its_own_side_only(name, space):
+    method = resolve("method", name)()
+    run = started(method, space, **SMALL)
+    ((train, valid),) = batches(run.io, 1, seed=0, size=4)
+    weights = [p.detach().clone() for p in run.net.parameters()]
+    alphas = [a.detach().clone() for a in run.alphas.values()]
+
+    method._alpha_step(valid)
+    assert all(p.grad is None for p in run.net.parameters())
+    assert all(torch.equal(p, w) for p, w in zip(run.net.parameters(), weights, strict=True))
+    assert not any(torch.equal(a, b) for a, b in zip(run.alphas.values(), alphas, strict=True))
+    assert not run.weight_optimizer.state_dict()["state"]
+
+    before = copied(method)
+    method._weight_step(train, 0.0)
+    after = copied(method)
+    own = {key for key in before if key.startswith(("alphas/", "alpha_optimizer/"))}
+    assert same({k: before[k] for k in own}, {k: after[k] for k in own})
+    assert not any(torch.equal(p, w) for p, w in zip(run.net.parameters(), weights, strict=True))
+
+
+@pytest.mark.parametrize("name", BILEVEL)
+def test_alpha_follows_the_gradient_of_the_validation_loss(name):
+    """Against central differences in double precision, penalty and cost included; clean, as in evaluation."""
+    space = SEARCHABLE[-1]
+    method = resolve("method", name)(cost=CostPenalty(weight=0.1))
+    run = started(method, space, **SMALL)
+    run.net.double().eval()
+    for alpha in run.alphas.values():
+        alpha.data = alpha.data.double() + 0.3 * torch.randn(
+            alpha.shape, generator=torch.Generator().manual_seed(4)
+        )
+    ((_, valid),) = batches(run.io, 1, seed=0, size=6)
+    valid = valid._replace(x=valid.x.double())
+
+    @torch.no_grad()
+    def total():
+        gates = method.gates()
+        task = run.criterion(run.logits(valid.x, gates), valid.target)
+        paid = method.cost.penalty(run.costs.expected(gates, "macs"))
+        return float(task + method.penalty(gates) + paid)
+
+    differences, eps = {}, 1e-6
+    for choice, option in ((0, 0), (1, 3), (1, -1), (2, 1), (3, -1), (5, -1)):
+        alpha = run.alphas[space.choices()[choice].name].data
+        middle = alpha[option].clone()
+        sides = []
+        for side in (1, -1):
+            alpha[option] = middle + side * eps
+            sides.append(total())
+        alpha[option] = middle
+        differences[choice, option] = (sides[0] - sides[1]) / (2 * eps)
+    method._alpha_step(valid)
+    for (choice, option), expected in differences.items():
+        found = float(run.alphas[space.choices()[choice].name].grad[option])
+        assert found == pytest.approx(expected, rel=1e-6, abs=1e-6)
+    assert max(abs(d) for d in differences.values()) > 1e-3
+
+
+@pytest.mark.parametrize("target", [None, 1.0])
+@pytest.mark.parametrize("space", SEARCHABLE, ids=named)
+@pytest.mark.parametrize("name", BILEVEL)
+def test_a_cost_penalty_alone_makes_the_network_cheaper(name, space, target):
+    method = resolve("method", name)(cost=CostPenalty(weight=1.0, target=target), alpha_lr=0.1)
+    run = started(method, space, **SMALL)
+    run.criterion = lambda logits, target: 0.0 * logits.sum()
+    paid = []
+    for train, valid in batches(run.io, 4, seed=0, size=2):
+        paid.append(float(method.step(train, valid, 0.0)["macs"].detach()))
+    assert paid == sorted(paid, reverse=True)
+    assert paid[-1] < 0.99 * paid[0]
+    assert run.costs.base.macs < paid[-1]
+
+
+@pytest.mark.parametrize("name", BILEVEL)
+def test_without_a_cost_none_is_told_and_none_acts(name):
+    space, told, alphas = SEARCHABLE[-1], [], []
+    for cost in (None, CostPenalty(name="params", weight=0.0), CostPenalty(weight=1.0)):
+        method = resolve("method", name)(cost=cost)
+        run = started(method, space, **SMALL)
+        told.append(method.step(*next(batches(run.io, 1, seed=0, size=4)), 0.0))
+        alphas.append(copy.deepcopy({k: a.data for k, a in run.alphas.items()}))
+    assert set(told[0]) == {"loss", "accuracy", "valid_loss", "valid_accuracy"}
+    assert set(told[1]) == {*told[0], "params"}
+    assert set(told[2]) == {*told[0], "macs"}
+    assert same(alphas[0], alphas[1])
+    assert not same(alphas[0], alphas[2])
+
+
+@pytest.mark.parametrize("name", BILEVEL)
+def test_alpha_rests_while_the_weights_warm_up(name):
+    method = resolve("method", name)(warmup_epochs=1)
+    run = started(method, SEARCHABLE[-1], **SMALL)
+    before = {k: a.detach().clone() for k, a in run.alphas.items()}
+    pair = next(batches(run.io, 1, seed=0, size=4))
+    method.on_epoch(0)
+    assert set(method.step(*pair, 0.0)) == {"loss", "accuracy"}
+    assert same(before, {k: a.data for k, a in run.alphas.items()})
+    method.on_epoch(1)
+    assert "valid_loss" in method.step(*pair, 1.0)
+    assert not same(before, {k: a.data for k, a in run.alphas.items()})
+
+
+@pytest.mark.parametrize("name", BILEVEL)
+def test_the_strongest_option_is_among_the_derived(name):
+    method = resolve("method", name)()
+    run = started(method, SEARCHABLE[-1], **SMALL)
+    for place in (0, 2, -1):
+        for alpha in run.alphas.values():
+            alpha.data.zero_()[place] = 0.5
+        for choice in run.space.choices():
+            assert method.derive().choices[choice.name] == (choice.options[place],)
