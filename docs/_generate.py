@@ -66,7 +66,7 @@ def _table(owner: type) -> str:
 
 def _default(field: Field[Any]) -> str:
     if field.default is MISSING:
-        return "must be given"
+        return "must be given" if field.default_factory is MISSING else "that section's defaults"
     value = list(field.default) if isinstance(field.default, tuple) else field.default
     return "null" if value is None else f"`{value}`"
 
