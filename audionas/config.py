@@ -8,7 +8,7 @@ A section whose `name` changes replaces the base's section instead of being merg
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_type_hints
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -29,7 +29,7 @@ class General(Strict):
     """What is not a section: `name` of the run, `out` folder, `seed`, `threads`, `device`,
     `arch` to train."""
 
-    name: str = ""
+    name: str
     out: str = "exp"
     seed: int = 0
     threads: int | None = None
@@ -37,8 +37,11 @@ class General(Strict):
     arch: str = ""
 
     def __post_init__(self) -> None:
+        problems = [] if self.name.strip() else ["name: empty, expected a name for the run's folder"]
         if self.threads is not None and self.threads < 1:
-            raise UserError(f"threads: {self.threads}, expected at least 1")
+            problems.append(f"threads: {self.threads}, expected at least 1")
+        if problems:
+            raise UserError(problems)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,6 +96,8 @@ class _Loader(yaml.SafeLoader):
         """Check for duplicates, then build the mapping."""
         seen = set()
         for key, _ in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be a word", problem_mark=key.start_mark)
             if key.value in seen:
                 raise yaml.MarkedYAMLError(
                     problem=f"key '{key.value}' stands twice", problem_mark=key.start_mark
@@ -186,6 +191,8 @@ def _build(raw: dict[str, Any], source: str) -> Config:
             built[section] = _named(section, value, problems)
         else:
             built[section] = _section(kind, value or {}, section, problems)
+    if built.get("features") is not None:
+        problems += _contradictions(built["features"])
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UserError([f"{source}: {count}", *(f"  {p}" for p in problems)])
@@ -204,19 +211,59 @@ def _named(section: str, value: Mapping[str, Any], problems: list[str]) -> Any:
     except UserError as error:
         problems.append(f"{section}.name: {error.problems[0]} (audionas list {section}s)")
         return None
+    if not issubclass(kind, SECTIONS[section]):
+        problems.append(f"{section}.name: {name} is not a {SECTIONS[section].__name__}")
+        return None
     return _section(kind, rest, section, problems)
 
 
 def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str]) -> Any:
-    """`kind` filled from `value`; what is wrong goes to `problems`, with its path."""
+    """`kind` filled from `value`; what is wrong goes to `problems`, with its path.
+
+    Sections within are filled first: a value that one of them refuses must not hide the others' faults.
+    """
+    rest = dict(value)
+    for name, inner in _inner(kind).items():
+        if isinstance(rest.get(name), Mapping):
+            before = len(problems)
+            _section(inner, rest[name], f"{path}.{name}", problems)
+            if len(problems) > before:
+                del rest[name]
     try:
-        return TypeAdapter(kind).validate_python(dict(value))
+        return TypeAdapter(kind).validate_python(rest)
     except ValidationError as error:
         problems += [_problem(kind, path, e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors()]
     except UserError as error:
-        problems += [f"{path}: {p}" if path and not p.startswith(path) else p for p in error.problems]
+        problems += [_placed(path, p) for p in error.problems]
         problems += [f"  {error.hint}"] if error.hint else []
     return None
+
+
+def _contradictions(features: Features) -> list[str]:
+    """What the class alone cannot see: settings against their preset."""
+    try:
+        features.resolved()
+    except UserError as error:
+        return [_placed("features", p) for p in error.problems]
+    return []
+
+
+def _inner(kind: type) -> dict[str, type]:
+    """The fields of `kind` that are sections themselves, optional ones included."""
+    found = {}
+    for name, hint in get_type_hints(kind).items():
+        sections = [t for t in (hint, *get_args(hint)) if isinstance(t, type) and is_dataclass(t)]
+        if sections:
+            found[name] = sections[0]
+    return found
+
+
+def _placed(path: str, problem: str) -> str:
+    """A problem that a class found in itself, with the whole path in front."""
+    section = path.rpartition(".")[2]
+    if problem.startswith(f"{section}."):
+        return path + problem.removeprefix(section)
+    return f"{path}: {problem}" if path else problem
 
 
 def _problem(kind: type, path: str, loc: Iterable[Any], code: str, message: str, given: Any) -> str:
@@ -224,12 +271,7 @@ def _problem(kind: type, path: str, loc: Iterable[Any], code: str, message: str,
     parts = [str(part) for part in loc]
     where = ".".join([*([path] if path else []), *parts])
     if code in ("unexpected_keyword_argument", "extra_forbidden"):
-        owner: Any = kind
-        for part in parts[:-1]:
-            inner = [f.type for f in fields(owner) if f.name == part] if is_dataclass(owner) else []
-            owner = inner[0] if inner else None
-        known = [f.name for f in fields(owner)] if is_dataclass(owner) else []
-        return f"{where}: unknown key.{did_you_mean(parts[-1], known)}"
+        return f"{where}: unknown key.{did_you_mean(parts[-1], [f.name for f in fields(kind)])}"
     return f"{where}: {message[0].lower()}{message[1:]}, got {given!r}"
 
 
