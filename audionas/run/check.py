@@ -109,7 +109,7 @@ def _search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: R
     pairs = zip(train.epoch(0), valid.epoch(0), strict=False)
     times = []
     for start, (a, b) in _clocked(pairs):
-        float(torch.as_tensor(conf.method.step(masked(a), clean(b), 0.0)["loss"]))
+        float(torch.as_tensor(conf.method.step(masked(a), clean(b), 0.0)["loss"]).detach())
         times.append(time.monotonic() - start)
     train.close()
     valid.close()
