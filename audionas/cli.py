@@ -1,6 +1,7 @@
 """The command line: verbs only, no logic. Exit status 0 done, 1 the user can fix it, 70 a bug of ours."""
 
 import importlib.util
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -48,6 +49,9 @@ Resample = Annotated[bool, typer.Option("--resample", help="Convert recordings o
 
 def run() -> None:
     """The entry point of `audionas` and `python -m audionas`."""
+    # torch's threads sleep while they wait: spinning makes a run many times slower on a busy machine
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    sys.path.append(os.getcwd())  # so that a config can name a class of a file beside it
     try:
         _register_preps()
         app()

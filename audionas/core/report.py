@@ -22,6 +22,8 @@ from rich.progress import (
 )
 from rich.table import Table
 
+from audionas.core.files import write_text
+
 T = TypeVar("T")
 _QUIET_SECONDS = 10.0  # between two plain progress lines
 
@@ -138,8 +140,7 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 def _cut(path: Path, since: int) -> None:
     """Keep the rows of epochs before `since`."""
     kept = [json.dumps(row) + "\n" for row in read_rows(path) if row.get("epoch", -1) < since]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(kept), encoding="utf-8")
+    write_text(path, "".join(kept))
 
 
 def _short(value: float) -> str:

@@ -67,9 +67,8 @@ def predict(folder: Path, files: Sequence[Path], *, resample: bool = False) -> l
             hints.add(error.hint)
             continue
         scores = model(wave)
-        rows.append(
-            {"file": str(file), "label": max(scores, key=lambda label: scores[label]), "scores": scores}
-        )
+        best, _ = max(scores.items(), key=lambda pair: pair[1])
+        rows.append({"file": str(file), "label": best, "scores": scores})
     if problems:
         raise UserError(problems, hint="\n".join(sorted(filter(None, hints))))
     return rows

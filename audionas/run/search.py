@@ -14,6 +14,7 @@ import torch
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
+from audionas.core.files import write_text
 from audionas.core.report import Reporter, read_rows
 from audionas.core.rng import seed_torch
 from audionas.cost.table import table
@@ -87,7 +88,7 @@ class Searching:
         log = self.folder / "alphas.jsonl"
         rows = [row for row in read_rows(log) if row["epoch"] < epoch]
         rows.append({"epoch": epoch, "probabilities": probabilities})
-        log.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+        write_text(log, "".join(json.dumps(row) + "\n" for row in rows))
         rate = self.run.optim.rate(epoch + 1, self.run.epochs)
         share = skip_share(self.method.derive(), self.run.space)
         return {"alpha_entropy": _entropy(probabilities), "skip_share": share, "lr": rate}

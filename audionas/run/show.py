@@ -89,5 +89,6 @@ def _example(item: Item, row: dict[str, Any], model: Any) -> report.Example:
     seconds = model.bundle.samples / model.sample_rate
     wave = audio.read(item.audio, rate=model.sample_rate, seconds=seconds, start=item.start, resample=True)
     with torch.inference_mode():
-        features: np.ndarray = model.network.front_end(torch.from_numpy(wave)[None])[0, 0].numpy()
+        seen = model.network.normalize(model.network.front_end(torch.from_numpy(wave)[None]))
+    features: np.ndarray = seen[0, 0].numpy()  # as the network sees it
     return report.Example(Path(item.audio).name, row["truth"], row["label"], row["score"], features)

@@ -9,8 +9,9 @@ stop_stage=5
 data=data    # Kaldi data directories train, dev, test; made in stage 0 unless given
 name=mini    # results go to exp/$name
 seed=0
+clips=5500   # to be spoken in stage 0
 
-help_message="usage: run.sh [--stage N] [--stop-stage N] [--data DIR] [--name NAME] [--seed N]
+help_message="usage: run.sh [--stage N] [--stop-stage N] [--data DIR] [--name NAME] [--seed N] [--clips N]
   0 data   1 search   2 train   3 evaluate   4 export   5 report
 your own words: audionas prep folder RECORDINGS my_data && run.sh --data my_data --name my_words"
 
@@ -21,11 +22,10 @@ options=../parse_options.sh
 
 within() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
 conf=("data.train=$data/train" "data.dev=$data/dev" "name=$name" "seed=$seed")
-if [ -d "$data/noise" ] || [ "$data" = data ]; then conf+=("augment.noise=$data/noise"); fi
 
 if within 0 && [ "$data" = data ]; then
     echo "== stage 0: eSpeak NG speaks ten commands, other words and noise"
-    audionas prep mini data
+    audionas prep mini data --clips "$clips"
 fi
 if within 1; then
     echo "== stage 1: search an architecture (NoisyDARTS on kws_tc_resnet)"
