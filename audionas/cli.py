@@ -189,6 +189,7 @@ def cost(
     ],
     shape: Annotated[str, typer.Option("--input", help="CxFxT; default: the architecture's own.")] = "",
     classes: Annotated[int, typer.Option(help="Classes; default: the architecture's own.")] = 0,
+    timed: Annotated[bool, typer.Option("--latency", help="Time it in ONNX Runtime as well.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Parameters, multiply-adds, peak activation memory and weights in bytes, per layer and in sum.
@@ -197,7 +198,7 @@ def cost(
     """
     from audionas.run import costs
 
-    result = costs.cost(network, shape, classes)
+    result = costs.cost(network, shape, classes, timed=timed)
     stdout_json(result) if as_json else costs.show(result)
 
 

@@ -11,11 +11,11 @@ from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.report import Reporter, clock
-from audionas.cost.table import table
 from audionas.engine.optim import set_rate
 from audionas.run import _archs
 from audionas.run._folder import device_of
 from audionas.run._inputs import Inputs, open_inputs, preparer, train_batches
+from audionas.run.costs import ends
 from audionas.run.search import default_features, halves, search_run
 from audionas.run.train import features_of
 from audionas.spaces._base import Space, space_of
@@ -45,7 +45,8 @@ def check(conf: Config) -> dict[str, Any]:
         "input": inputs.io._asdict(),
     }
     if conf.space is not None and conf.method is not None:
-        result["space"] = _worth(conf.space, inputs)
+        space = conf.space
+        result["space"] = {"name": space.name, "size": space.size(), **ends(space, inputs.io)}
         result["search"] = _search_time(conf, inputs, device, reporter)
     if spec is not None:
         result["train"] = _train_time(conf, inputs, spec, device, reporter)
@@ -81,20 +82,6 @@ def _space(conf: Config) -> Space:
             hint="Add a section, or arch=NAME: audionas check CONF arch=tc_resnet8",
         )
     return conf.space
-
-
-def _worth(space: Space, inputs: Inputs) -> dict[str, Any]:
-    """Size, and the networks with the fewest and the most multiply-adds."""
-    costs = table(space, inputs.io)
-    ends = {}
-    for which, choices in zip(("cheapest", "dearest"), costs.extremes("macs"), strict=True):
-        spec = space.spec(choices, inputs.io)
-        ends[which] = {
-            "params": int(costs.of(spec, "params")),
-            "macs": int(costs.of(spec, "macs")),
-            "choices": {name: options[0] for name, options in choices.items()},
-        }
-    return {"name": space.name, "size": space.size(), **ends}
 
 
 def _search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: Reporter) -> dict[str, Any]:

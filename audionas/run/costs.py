@@ -1,22 +1,34 @@
 """`audionas cost`: what a network costs, per layer and in sum."""
 
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
+
+import torch
+from torch import nn
 
 from audionas.core.arch import InputSpec
 from audionas.core.report import Reporter
 from audionas.cost.graph import measure
+from audionas.cost.latency import latency
+from audionas.cost.table import table
+from audionas.export import onnx
 from audionas.run import _archs
-from audionas.spaces._base import space_of
+from audionas.spaces._base import Space, space_of
 
 
-def cost(network: str, shape: str = "", classes: int = 0) -> dict[str, Any]:
-    """The cost of a zoo network or architecture file, at its own input unless told otherwise."""
+def cost(network: str, shape: str = "", classes: int = 0, *, timed: bool = False) -> dict[str, Any]:
+    """The cost of a zoo network or architecture file, at its own input unless told otherwise.
+
+    With `timed` also ONNX Runtime's latency for one example on one thread, features in.
+    """
     spec = _archs.find(network)
     classes = classes or spec.io.classes
     io = InputSpec.parse(shape, classes) if shape else spec.io._replace(classes=classes)
     spec = replace(spec, io=io)
-    found = measure(space_of(spec).build(spec), io)
+    net = space_of(spec).build(spec)
+    found = measure(net, io)
     return {
         "network": network,
         "arch": spec.id,
@@ -30,7 +42,31 @@ def cost(network: str, shape: str = "", classes: int = 0) -> dict[str, Any]:
             {"name": x.name, "kind": x.kind, "params": x.params, "macs": x.macs, "output": list(x.output)}
             for x in found.layers
         ],
+        **({"latency_ms": network_latency(net, io)} if timed else {}),
     }
+
+
+def network_latency(net: nn.Module, io: InputSpec) -> dict[str, float | int]:
+    """ONNX Runtime's p50 and p95 in milliseconds for the network alone, features in, on one thread."""
+    shape = (1, io.channels, io.freq, io.frames)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "network.onnx"
+        onnx.write(net.eval(), torch.zeros(2, *shape[1:]), file, name="features", facts={})
+        return latency(file, shape)
+
+
+def ends(space: Space, io: InputSpec) -> dict[str, dict[str, Any]]:
+    """The networks of a space with the fewest and with the most multiply-adds: parameters, MACs, choices."""
+    costs = table(space, io)
+    found = {}
+    for which, choices in zip(("cheapest", "dearest"), costs.extremes("macs"), strict=True):
+        spec = space.spec(choices, io)
+        found[which] = {
+            "params": costs.of(spec, "params"),
+            "macs": costs.of(spec, "macs"),
+            "choices": {name: options[0] for name, options in choices.items()},
+        }
+    return found
 
 
 def show(result: dict[str, Any]) -> None:
@@ -46,3 +82,6 @@ def show(result: dict[str, Any]) -> None:
         f"weights {result['weight_bytes']:,} bytes, peak activations {result['peak_activation_bytes']:,} "
         f"bytes (at {result['peak_layer']}), one example in float32"
     )
+    if "latency_ms" in result:
+        times = result["latency_ms"]
+        print(f"ONNX Runtime, one thread: {times['p50_ms']:.3f} ms, 95 % under {times['p95_ms']:.3f} ms")

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json, write_text
@@ -14,6 +13,7 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.latency import latency
 from audionas.data import audio, kaldi
 from audionas.export import onnx, verify
+from audionas.run.costs import network_latency
 from audionas.run.predict import Model, load
 
 _CLIPS = 64
@@ -54,32 +54,21 @@ def export(folder: Path, *, data: Path | None = None) -> dict[str, Any]:
         "same_label": parity.agree,
         "clips": parity.clips,
         "clips_from": source,
-        "latency_ms": _latency(target, (1, model.bundle.samples)),
-        "network_latency_ms": _network_latency(target.parent, model),
+        "latency_ms": _short(latency(target, (1, model.bundle.samples))),
+        "network_latency_ms": _short(network_latency(model.network.net, model.bundle.spec.io)),
     }
     write_json(target.with_name("report.json"), report)
     return report
 
 
-def _latency(file: Path, shape: tuple[int, ...]) -> dict[str, float]:
-    """ONNX Runtime's times for one clip on one thread."""
-    times = latency(file, shape)
+def _short(times: dict[str, float | int]) -> dict[str, float | int]:
+    """ONNX Runtime's times under the names of the report."""
     return {
         "p50": times["p50_ms"],
         "p95": times["p95_ms"],
         "threads": times["threads"],
         "runs": times["runs"],
     }
-
-
-def _network_latency(folder: Path, model: Model) -> dict[str, float]:
-    """The same for the network alone, features in: what architectures are compared by."""
-    io = model.bundle.spec.io
-    file = folder / "network.onnx"
-    onnx.write(model.network.net, torch.zeros(2, *io[:3]), file, name="features", facts={})
-    times = _latency(file, (1, *io[:3]))
-    file.unlink()
-    return times
 
 
 def _clips(folder: Path, model: Model, data: Path | None) -> tuple[np.ndarray, str]:

@@ -3,13 +3,16 @@
 from typing import Any
 
 from audionas import zoo
-from audionas.core.arch import ArchSpec
+from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.registry import names, resolve, summary
 from audionas.core.report import Reporter
 from audionas.cost.graph import layers
+from audionas.features import build
 from audionas.nn.ops import OPS
-from audionas.spaces._base import space_of
+from audionas.run.costs import ends
+from audionas.run.search import default_features
+from audionas.spaces._base import Space, space_of
 
 KINDS = ("methods", "spaces", "ops", "zoo")
 
@@ -40,10 +43,15 @@ def _spaces() -> list[dict[str, Any]]:
         space = resolve("space", name)()
         family = "searchable" if space.choices() else "hand-made"
         row = _row(name, space, family=family)
-        found.append(
-            {**row, "choices": len(space.choices()), "size": space.size(), "features": space.features}
-        )
+        row |= {"choices": len(space.choices()), "size": space.size(), "features": space.features}
+        found.append(row | ends(space, _usual_input(space)))
     return found
+
+
+def _usual_input(space: Space) -> InputSpec:
+    """Twelve classes of one second through the front-end that the space was made for."""
+    front_end = build(default_features(space))
+    return InputSpec(1, *front_end.shape(front_end.sample_rate), 12)
 
 
 def _row(name: str, owner: Any, *, family: str) -> dict[str, Any]:
