@@ -188,7 +188,7 @@ def cost(
         str, typer.Argument(help="A zoo name, an arch.json or a run folder.", show_default=False)
     ],
     shape: Annotated[str, typer.Option("--input", help="CxFxT; default: the architecture's own.")] = "",
-    classes: Annotated[int, typer.Option(help="Classes; default: the architecture's own.")] = 0,
+    classes: Annotated[int, typer.Option(min=0, help="Classes; default: the architecture's own.")] = 0,
     timed: Annotated[bool, typer.Option("--latency", help="Time it in ONNX Runtime as well.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -20,6 +20,7 @@ from audionas.features import Features, FrontEnd, Normalize, build
 from audionas.spaces._base import space_of
 
 FORMAT = 1
+_AGAIN = "Train again with --overwrite."
 
 
 class KeywordModel(nn.Module):
@@ -81,25 +82,38 @@ class ModelBundle:
             tensors = load_file(file)
             spec_text = _metadata(file)["spec"]
         except (OSError, SafetensorError, KeyError) as error:
-            raise UserError(f"{file}: damaged ({error})", hint="Train again with --overwrite.") from error
-        if plain.get("format") != FORMAT:
-            raise UserError(f"{folder}: format {plain.get('format')}, this version reads format {FORMAT}")
-        return ModelBundle(
-            spec=ArchSpec.from_json(spec_text, str(file)),
-            features=Features(**plain["features"]),
-            labels=tuple(plain["labels"]),
-            samples=int(plain["samples"]),
-            mean=tensors.pop("normalize.mean"),
-            std=tensors.pop("normalize.std"),
-            weights={name.removeprefix("net."): tensor for name, tensor in tensors.items()},
-            note=plain["note"],
-        )
+            raise UserError(f"{file}: damaged ({error})", hint=_AGAIN) from error
+        if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+            raise UserError(
+                f"{folder}/bundle.json: not of format {FORMAT}, which this version reads", hint=_AGAIN
+            )
+        try:
+            return ModelBundle(
+                spec=ArchSpec.from_json(spec_text, str(file)),
+                features=Features(**plain["features"]),
+                labels=tuple(plain["labels"]),
+                samples=int(plain["samples"]),
+                mean=tensors.pop("normalize.mean"),
+                std=tensors.pop("normalize.std"),
+                weights={name.removeprefix("net."): tensor for name, tensor in tensors.items()},
+                note=plain["note"],
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{folder}: damaged ({type(error).__name__}: {error})", hint=_AGAIN) from error
 
     def network(self) -> KeywordModel:
-        """The whole model in evaluation mode: waveforms (B, samples) to probabilities (B, classes)."""
+        """The whole model in evaluation mode: waveforms (B, samples) to probabilities (B, classes).
+
+        Raises UserError where the weights are not those of the architecture.
+        """
         with torch.random.fork_rng(devices=[]):
             net = space_of(self.spec).build(self.spec)
-        net.load_state_dict(self.weights)
+        try:
+            net.load_state_dict(self.weights)
+        except RuntimeError as error:
+            raise UserError(
+                f"the weights do not fit architecture {self.spec.id}: {error}", hint=_AGAIN
+            ) from error
         return KeywordModel(build(self.features), Normalize(self.mean, self.std), net).eval()
 
 

@@ -61,7 +61,10 @@ def session(file: Path, *, threads: int = 1) -> Callable[[np.ndarray], np.ndarra
     runtime = _import("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads
-    opened = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    try:
+        opened = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own classes
+        raise UserError(f"{file}: ONNX Runtime cannot load it: {error}", hint="Export it again.") from error
     return lambda waves: opened.run(None, {"waveform": waves})[0]
 
 

@@ -13,7 +13,7 @@ def find(name: str) -> ArchSpec:
     if path.is_dir():
         path = path / "arch.json"
     if path.is_file():
-        return ArchSpec.from_json(path.read_text(encoding="utf-8"), str(path))
+        return read(path)
     if path.suffix == ".json" or "/" in name:
         raise UserError(
             f"{path}: no such file", hint="Search for an architecture first: audionas search CONF"
@@ -24,3 +24,12 @@ def find(name: str) -> ArchSpec:
         f"no network called '{name}'.{did_you_mean(name, zoo.names())}",
         hint="Give an arch.json, or a name from: audionas list zoo",
     )
+
+
+def read(path: Path) -> ArchSpec:
+    """The spec in an architecture file; UserError for a file of another kind."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not an architecture file ({error})") from error
+    return ArchSpec.from_json(text, str(path))

@@ -31,7 +31,8 @@ def phase(
     """Yield the phase's folder and whether it is finished; held against a second process meanwhile.
 
     `facts` are what must be equal for a run to be continued. Raises UserError for an unfinished run
-    without `resume`, and for one that was started with other facts.
+    without `resume`, and for one that was started with other facts. A UserError before the first
+    checkpoint ends the phase as if it had not begun, so that a corrected one may follow.
     """
     folder = conf.folder / name
     folder.mkdir(parents=True, exist_ok=True)
@@ -52,7 +53,12 @@ def phase(
             write_text(folder / "config.yaml", dump(conf.resolved()))
             write_json(folder / "env.json", environment(conf.general.seed))
             write_json(started, facts)
-        yield folder, finished
+        try:
+            yield folder, finished
+        except UserError:
+            if not finished and not (folder / "ckpt").exists():
+                started.unlink()
+            raise
 
 
 def finish(folder: Path, result: Mapping[str, Any]) -> None:

@@ -86,9 +86,10 @@ def _space(conf: Config) -> Space:
 
 def _search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: Reporter) -> dict[str, Any]:
     assert conf.method is not None
-    if not conf.method.trains:
-        return {"seconds_a_step": 0.0, "steps": 0, "seconds": 0.0}
     conf.method.setup(search_run(conf, inputs, device))
+    if not conf.method.trains:
+        conf.method.derive()  # says whether its budget can be met
+        return {"seconds_a_step": 0.0, "steps": 0, "seconds": 0.0}
     conf.method.run.net.train()
     conf.method.on_epoch(0)
     train, valid = halves(conf, inputs, reporter)

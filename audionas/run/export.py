@@ -28,9 +28,9 @@ def export(folder: Path, *, data: Path | None = None) -> dict[str, Any]:
     model, reporter = load(folder), Reporter()
     target = folder / "export" / "model.onnx"
     draft = target.with_name("draft.onnx")
+    waves, source = _clips(folder, model, data)
     reporter.note("exporting to ONNX")
     opset = onnx.export(model.bundle, draft)
-    waves, source = _clips(folder, model, data)
     parity = verify.compare(model.scores, onnx.session(draft), waves)
     if not parity.holds:
         draft.unlink()

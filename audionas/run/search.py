@@ -25,6 +25,7 @@ from audionas.engine.checkpoint import State
 from audionas.engine.loop import Metrics, fit
 from audionas.features import Features
 from audionas.methods._base import Method, SearchRun, skip_share
+from audionas.run import _archs
 from audionas.run._folder import device_of, finish, phase
 from audionas.run._inputs import Inputs, facts_of, open_inputs, preparer, train_batches
 from audionas.spaces._base import Space
@@ -43,7 +44,7 @@ def search(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Ar
     with phase(conf, "search", facts, resume=resume, overwrite=overwrite) as (folder, finished):
         arch = conf.folder / "arch.json"
         if finished and arch.exists():
-            spec = ArchSpec.from_json(arch.read_text(encoding="utf-8"), str(arch))
+            spec = _archs.read(arch)
             reporter.note(f"{folder}: finished earlier; the architecture is {arch} ({spec.id})")
             return spec
         found = _run(conf, method, inputs, device, folder)

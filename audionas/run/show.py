@@ -6,7 +6,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json
 from audionas.core.report import read_rows
@@ -14,7 +13,7 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.graph import measure
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
-from audionas.run import report
+from audionas.run import _archs, report
 from audionas.run.predict import load
 from audionas.spaces._base import space_of
 
@@ -27,7 +26,7 @@ def gather(folder: Path) -> dict[str, Any]:
     arch = folder / "arch.json"
     if not arch.exists():
         raise UserError(f"{folder}: no architecture here", hint="Give the folder of a run, such as exp/mini.")
-    spec = ArchSpec.from_json(arch.read_text(encoding="utf-8"), str(arch))
+    spec = _archs.read(arch)
     cost = measure(space_of(spec).build(spec), spec.io)
     history = read_rows(folder / "search" / "alphas.jsonl")
     found: dict[str, Any] = {

@@ -45,6 +45,8 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
     reporter.note(why)
     inputs = open_inputs(conf, conf.features or features_of(spec), reporter)
     spec = replace(spec, io=inputs.io)
+    with torch.device("meta"):
+        space_of(spec).build(spec)  # what cannot be built is refused before anything is written
     facts = {**facts_of(conf, inputs, device, _SECTIONS), "arch": spec.id}
     with phase(conf, "train", facts, resume=resume, overwrite=overwrite) as (folder, finished):
         model = conf.folder / "model"

@@ -18,7 +18,7 @@ from audionas.core.arch import ArchSpec, Choice, InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.registry import resolve
 from audionas.core.strict import Strict
-from audionas.nn.blocks import Head, init_weights
+from audionas.nn.blocks import init_weights
 from audionas.nn.edge import Edge, EdgeFactory, FixedEdge, Gate, Gates
 from audionas.nn.ops import OpShape
 
@@ -151,29 +151,6 @@ class Space(Strict, ABC):
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
 
-class Chain(nn.Module):
-    """Stem, edges one after the other, head: the skeleton of every chain space.
-
-    With `fold` frequency becomes channels, (B, 1, F, T) to (B, F, 1, T), for temporal networks.
-    """
-
-    def __init__(self, stem: nn.Module, edges: list[Edge], head: Head, *, fold: bool) -> None:
-        super().__init__()
-        self.stem = stem
-        self.edges = nn.ModuleDict({edge.choice.name: edge for edge in edges})
-        self.head = head
-        self.fold = fold
-
-    def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
-        """(B, 1, F, T) to (B, classes) logits."""
-        if self.fold:
-            x = x.transpose(1, 2)
-        x = self.stem(x.contiguous(memory_format=torch.channels_last))
-        for edge in self.edges.values():
-            x = edge(x, gates)
-        return self.head(x)
-
-
 def space_of(spec: ArchSpec) -> Space:
     """The space of an architecture file; unknown names and parameters are UserErrors."""
     space = resolve("space", spec.space)
@@ -185,20 +162,3 @@ def space_of(spec: ArchSpec) -> Space:
         raise UserError(unknown, hint="The architecture file was edited, or made by another version.")
     found: Space = space(**spec.params)
     return found
-
-
-def one_channel(io: InputSpec, space: str) -> None:
-    """Raise UserError unless the input is one feature map, (1, F, T)."""
-    if io.channels != 1:
-        raise UserError(
-            f"space {space} takes one feature map, not {io.channels} channels", hint="For example: 1x40x98"
-        )
-
-
-def scaled(channels: Iterable[int], width: float, space: str) -> list[int]:
-    """Channel counts times `width`, rounded to the nearest integer, at least 1."""
-    if not 0 < width < math.inf:
-        raise UserError(
-            f"{space}.width is {width}, expected a positive number", hint="For example: width: 1.0"
-        )
-    return [max(1, round(c * width)) for c in channels]

@@ -13,7 +13,8 @@ from audionas.core.errors import UserError
 from audionas.nn.bc_blocks import BANDS, BCBlock, FullBand
 from audionas.nn.blocks import ConvBN, Head
 from audionas.nn.edge import EdgeFactory
-from audionas.spaces._base import Chain, Space, one_channel, scaled
+from audionas.spaces._base import Space
+from audionas.spaces._chain import Chain, one_channel, scaled
 
 _CHANNELS = (16, 8, 12, 16, 20, 32)  # stem, four stages, tail at tau 1
 _STAGES = ((2, 1), (2, 2), (4, 2), (4, 1))  # (blocks, frequency stride of the first); dilation 1, 2, 4, 8

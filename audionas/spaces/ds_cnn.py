@@ -12,7 +12,8 @@ from torch import nn
 from audionas.core.arch import Choice, InputSpec
 from audionas.nn.blocks import ConvBN, Head
 from audionas.nn.edge import EdgeFactory
-from audionas.spaces._base import Chain, Space, one_channel
+from audionas.spaces._base import Space
+from audionas.spaces._chain import Chain, one_channel
 
 
 class _Size(NamedTuple):

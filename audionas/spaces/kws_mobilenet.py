@@ -10,10 +10,10 @@ from typing import ClassVar, Literal
 from torch import nn
 
 from audionas.core.arch import Choice, InputSpec
-from audionas.nn.blocks import ConvBN, Head
 from audionas.nn.edge import EdgeFactory
-from audionas.nn.ops import KERNELS, OpShape
-from audionas.spaces._base import Chain, Space, one_channel, scaled
+from audionas.nn.ops import KERNELS
+from audionas.spaces._base import Space
+from audionas.spaces._chain import one_channel, scaled, temporal_chain
 
 _CHANNELS = (24, 24, 24, 36, 36, 48, 48, 64, 64)  # stem, then the eight layers at width 1
 _STRIDES = (2, 1, 2, 1, 2, 1, 1, 1)
@@ -44,13 +44,12 @@ class KwsMobilenet(Space):
     def network(self, fill: EdgeFactory, io: InputSpec, *, dropout: float | None = None) -> nn.Module:
         """The chain; dropout 0.2 before the last layer unless given."""
         one_channel(io, self.name)
-        channels = scaled(_CHANNELS, self.width, self.name)
-        stem = ConvBN(io.freq, channels[0], (1, 3), causal=self.causal)
-        edges = [
-            fill(choice, OpShape(c_in, c_out, (1, stride), self.causal))
-            for choice, c_in, c_out, stride in zip(
-                self.choices(), channels, channels[1:], _STRIDES, strict=False
-            )
-        ]
-        head = Head(channels[-1], io.classes, 0.2 if dropout is None else dropout)
-        return Chain(stem, edges, head, fold=True)
+        return temporal_chain(
+            self.choices(),
+            fill,
+            io,
+            channels=scaled(_CHANNELS, self.width, self.name),
+            strides=_STRIDES,
+            causal=self.causal,
+            dropout=0.2 if dropout is None else dropout,
+        )

@@ -12,7 +12,8 @@ from torch import nn
 from audionas.core.arch import Choice, InputSpec
 from audionas.nn.blocks import ConvBN, Head, TCBlock
 from audionas.nn.edge import EdgeFactory
-from audionas.spaces._base import Chain, Space, one_channel, scaled
+from audionas.spaces._base import Space
+from audionas.spaces._chain import Chain, one_channel, scaled
 
 _STEM = 16
 _BLOCKS = {  # (channels at width 1, stride) by depth
