@@ -37,7 +37,7 @@ SMALL = dict(frames=9, dropout=0.0)  # for laws that need no learning
 
 
 class Searched:
-    """Twenty steps of a method on a space, its checkpoint after three and its state after six."""
+    """Eighteen steps of a method on a space, its checkpoint after three and its state after six."""
 
     def __init__(self, name, space, folder):
         self.name, self.space, self.folder = name, space, folder
@@ -48,7 +48,7 @@ class Searched:
         checkpoint.save(folder, 1, self.method.state())
         told += steps(self.method, 3, 6)
         self.six = copied(self.method)
-        self.told = told + steps(self.method, 6, 20)
+        self.told = told + steps(self.method, 6, 18)
 
 
 def copied(method):
@@ -72,7 +72,7 @@ def searched(request, tmp_path_factory):
     return Searched(*request.param, tmp_path_factory.mktemp("ckpt"))
 
 
-def test_twenty_steps_lower_the_loss(searched):
+def test_a_few_steps_lower_the_loss(searched):
     losses = [told["loss"] for told in searched.told]
     assert sum(losses[-5:]) < 0.85 * sum(losses[:5])
     assert all(0 <= told["accuracy"] <= 1 for told in searched.told)
@@ -268,7 +268,7 @@ def test_a_cost_penalty_alone_makes_the_network_cheaper(name, space, aimed):
     run = started(method, space, **SMALL)
     run.criterion = lambda logits, target: 0.0 * logits.sum()
     paid = []
-    for train, valid in batches(run.io, 4, seed=0, size=2):
+    for train, valid in batches(run.io, 3, seed=0, size=2):
         paid.append(float(method.step(train, valid, 0.0)["macs"].detach()))
     assert paid == sorted(paid, reverse=True)
     assert paid[-1] < 0.99 * paid[0]

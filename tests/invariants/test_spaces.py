@@ -64,8 +64,8 @@ def test_the_supernet_under_one_hot_gates_is_the_network(space):
                 outputs.append(one(*arguments))
         assert torch.equal(*outputs)
         assert same_states(space.inherit(supernet, spec), dict(net.state_dict()))  # batch statistics too
-        rest = {k for k in before if k not in net.state_dict()}
         after = supernet.state_dict()
+        rest = before.keys() - net.state_dict().keys()
         assert same_states({k: before[k] for k in rest}, {k: after[k] for k in rest})
 
 
