@@ -48,10 +48,10 @@ if within 5; then
     audionas show "exp/$name"
     cat <<END
 
-Try it:          audionas predict recipes/mini/exp/$name my.wav
+Try it:          audionas predict $PWD/exp/$name my.wav
 Your own words:  put one folder of recordings a word into my_words/, then
                  audionas prep folder my_words my_data
-                 recipes/mini/run.sh --data "\$PWD/my_data" --name my_words
-(audionas lies in .venv/bin of this clone: . .venv/bin/activate)
+                 $PWD/run.sh --data "\$PWD/my_data" --name my_words
 END
+    if [ -d ../../.venv ]; then echo "(audionas is on the PATH after: . $(cd ../.. && pwd)/.venv/bin/activate)"; fi
 fi

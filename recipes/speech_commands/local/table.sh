@@ -24,10 +24,12 @@ export -f one
 
 jobs() {
     for seed in 0 1 2; do
-        printf '%s base %s\n' tc_resnet8 $seed bc_resnet1 $seed
+        printf '%s base %s\n' tc_resnet8 $seed bc_resnet1 $seed ds_cnn_s $seed
         printf '%s %s %s\n' tc_small tc_small $seed mb_small mb_small $seed
-        printf '%s base %s\n' ds_cnn_s $seed tc_resnet14_w1_5 $seed
+    done
+    for seed in 0 1 2; do
         printf '%s %s %s\n' tc tc $seed mb mb $seed
+        printf '%s base %s\n' tc_resnet14_w1_5 $seed
     done
 }
 jobs | OMP_NUM_THREADS=1 xargs -P 2 -L 1 bash -c 'one "$0" "$1" "$2"'
