@@ -256,6 +256,8 @@ def recipe_list() -> None:
 
 def _register_preps() -> None:
     """`audionas prep NAME` for every script in data_prep/: its `main`, its docstring as help."""
+    if prep_app.registered_commands:
+        return  # `run` may be called more than once in a process
     for script in sorted(shipped("data_prep").glob("*.py")):
         if not script.stem.startswith("_"):
             prep_app.command(script.stem)(_script_main(script))

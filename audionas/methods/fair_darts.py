@@ -61,9 +61,9 @@ class FairDarts(Bilevel):
 
     def derive(self) -> ArchSpec:
         """Every option above the threshold, or the strongest where none is."""
-        kept = {}
+        kept, probabilities = {}, self.probabilities()
         for choice in self.run.space.choices():
-            p = self.probabilities()[choice.name]
+            p = probabilities[choice.name]
             passing = sorted((o for o in p if p[o] >= self.threshold and o != "none"), key=lambda o: -p[o])
             kept[choice.name] = passing[: choice.max_active] or [strongest(p)]
         return self.spec_of(kept)

@@ -1,5 +1,6 @@
 """`audionas train`: an architecture to a trained model on disk, from scratch."""
 
+import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -47,12 +48,15 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
     spec = replace(spec, io=inputs.io)
     with torch.device("meta"):
         space_of(spec).build(spec)  # what cannot be built is refused before anything is written
+    _keep_searched(conf.folder, spec)
     facts = {**facts_of(conf, inputs, device, _SECTIONS), "arch": spec.id}
     with phase(conf, "train", facts, resume=resume, overwrite=overwrite) as (folder, finished):
         model = conf.folder / "model"
         if finished and (model / "bundle.json").exists():
             reporter.note(f"{folder}: finished earlier; the model is {model}")
             return ModelBundle.load(model)
+        if overwrite:
+            _forget(conf.folder)
         spec.save(conf.folder / "arch.json")
         bundle, result = _run(conf, spec, inputs, device, folder)
         bundle.save(model)
@@ -185,6 +189,24 @@ def _run(
         note={**result, "seed": seed, "name": conf.general.name},
     )
     return bundle, result
+
+
+def _keep_searched(folder: Path, spec: ArchSpec) -> None:
+    """Raise UserError where training `spec` would replace the architecture that a search left here."""
+    arch = folder / "arch.json"
+    if (folder / "search" / "done.json").exists() and arch.exists() and _archs.find(str(arch)).id != spec.id:
+        raise UserError(
+            f"{arch}: found by the search in {folder / 'search'}, and not the architecture to be trained",
+            hint="Train under another name: name=...",
+        )
+
+
+def _forget(folder: Path) -> None:
+    """Remove what was made from an earlier model: it says nothing of the one to come."""
+    for made in ("model", "export", "eval"):
+        shutil.rmtree(folder / made, ignore_errors=True)
+    for made in ("eval.json", "scores.json", "report.html"):
+        (folder / made).unlink(missing_ok=True)
 
 
 def features_of(spec: ArchSpec) -> Features:
