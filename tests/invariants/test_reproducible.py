@@ -57,7 +57,8 @@ def outcome(folder, phase):
     exp = folder / "exp" / "tones"
     rows = read_rows(exp / phase / "metrics.jsonl")
     texts = {"metrics": [{k: v for k, v in row.items() if k != "seconds"} for row in rows]}
-    texts |= {f.name: f.read_text() for f in (exp / "arch.json", exp / phase / "alphas.jsonl") if f.exists()}
+    files = ("arch.json", f"{phase}/alphas.jsonl", f"{phase}/done.json", "model/bundle.json")
+    texts |= {name: (exp / name).read_text() for name in files if (exp / name).exists()}
     tensors = [*(exp / phase / "ckpt").glob("*/*.safetensors"), *(exp / "model").glob("*.safetensors")]
     texts |= {
         str(f.relative_to(exp)): {name: t.tolist() for name, t in load_file(f).items()} for f in tensors
@@ -93,7 +94,7 @@ def test_it_leaves_a_row_an_epoch_and_its_result(undisturbed, phase):
     assert [row["epoch"] for row in left["metrics"]] == list(range(EPOCHS))
     assert {"loss", "accuracy", "valid_loss", "valid_accuracy", "lr"} <= left["metrics"][0].keys()
     if phase == "search":
-        assert [json.loads(line)["epoch"] for line in left["alphas.jsonl"].splitlines()] == list(
+        assert [json.loads(line)["epoch"] for line in left["search/alphas.jsonl"].splitlines()] == list(
             range(EPOCHS)
         )
     else:
