@@ -78,6 +78,7 @@ class Batches:
                 sampler=self._order,
                 num_workers=self._workers,
                 persistent_workers=True,
+                generator=torch.Generator(),  # else it draws from torch's own, which dropout and noise use
                 multiprocessing_context="fork" if sys.platform == "linux" else None,
             )
         self._order.epoch = epoch

@@ -1,6 +1,6 @@
 """From a config's data directories to batches of features: what search and training share."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -188,9 +188,14 @@ def facts_of(conf: Config, inputs: Inputs, device: torch.device, sections: Seque
         "device": device.type,
         "data_fingerprint": inputs.fingerprint,
         "features": inputs.features.resolved(),
-        **{section: resolved.get(section) for section in sections},
+        **{section: _without_workers(resolved.get(section)) for section in sections},
         "data": {k: v for k, v in asdict(conf.data).items() if k in ("seconds", "on_bad", "resample")},
     }
+
+
+def _without_workers(section: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Any number of loader workers gives the same batches, so it may change when a run is continued."""
+    return None if section is None else {k: v for k, v in section.items() if k != "workers"}
 
 
 def _stored(conf: Config, inputs: Inputs, split: Split, reporter: Reporter) -> np.ndarray:
