@@ -88,7 +88,7 @@ class ModelBundle:
                 f"{folder}/bundle.json: not of format {FORMAT}, which this version reads", hint=_AGAIN
             )
         try:
-            return ModelBundle(
+            bundle = ModelBundle(
                 spec=ArchSpec.from_json(spec_text, str(file)),
                 features=Features(**plain["features"]),
                 labels=tuple(plain["labels"]),
@@ -100,6 +100,9 @@ class ModelBundle:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{folder}: damaged ({type(error).__name__}: {error})", hint=_AGAIN) from error
+        if plain.get("arch") != bundle.spec.id or len(bundle.labels) != bundle.spec.io.classes:
+            raise UserError(f"{folder}: its two files are of different models", hint=_AGAIN)
+        return bundle
 
     def network(self) -> KeywordModel:
         """The whole model in evaluation mode: waveforms (B, samples) to probabilities (B, classes).

@@ -26,11 +26,15 @@ class Model:
         """Score per label of one clip: (N,) samples in [-1, 1] at `sample_rate`, or int16.
 
         Shorter clips are padded with zeros, longer ones cut to the trained length. Raises UserError
-        for anything that is not a one-dimensional waveform.
+        for anything that is not a one-dimensional waveform of such samples.
         """
         array = np.asarray(wave)
         if array.ndim != 1 or array.size == 0:
             raise UserError(f"expected a waveform (N,), got shape {array.shape}", hint="Give one mono clip.")
+        if array.dtype != np.int16 and not np.issubdtype(array.dtype, np.floating):
+            raise UserError(f"expected samples in [-1, 1] or int16, got {array.dtype}")
+        if not np.isfinite(array).all():
+            raise UserError("the waveform holds samples that are not finite numbers")
         scores = self.scores(self._fitted(array)[None])[0]
         return dict(zip(self.labels, scores.tolist(), strict=True))
 
