@@ -1,0 +1,98 @@
+"""The exported file against torch, for a network of every space; the comparison finds what differs."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from audionas.core.errors import UserError
+from audionas.core.registry import names
+from audionas.core.rng import numpy_rng
+from audionas.export import onnx, verify
+from tests.unit.export._bundles import LABELS, SAMPLES, bundle_of
+
+for _package in ("onnx", "onnxscript", "onnxruntime"):
+    pytest.importorskip(_package)
+
+WAVES = numpy_rng("onnx", "noise").normal(0, 0.1, (3, SAMPLES)).clip(-1, 1).astype(np.float32)
+
+
+def exported(space: str, folder: Path) -> tuple[object, Path]:
+    bundle = bundle_of(space)
+    onnx.export(bundle, folder / "export" / "model.onnx")
+    return bundle, folder / "export" / "model.onnx"
+
+
+@pytest.mark.parametrize("space", names("space"))
+def test_the_file_says_what_torch_says(space: str, tmp_path: Path) -> None:
+    bundle, file = exported(space, tmp_path)
+    network, run = bundle.network(), onnx.session(file)
+
+    def mine(waves: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return network(torch.from_numpy(waves)).numpy()
+
+    parity = verify.compare(mine, run, WAVES)
+    assert parity.difference <= 1e-4
+    assert parity.holds
+    assert (parity.agree, parity.clips) == (1.0, 3)
+    # any number of clips, each on its own
+    assert run(WAVES[:1]).shape == (1, len(LABELS))
+    np.testing.assert_allclose(run(WAVES)[1:2], run(WAVES[1:2]), atol=1e-5)
+    # what a program on a device needs to know lies in the file
+    import onnx as package
+
+    proto = package.load(file)
+    facts = {"labels": "\n".join(LABELS), "sample_rate": "16000", "arch": bundle.spec.id}
+    assert facts.items() <= {p.key: p.value for p in proto.metadata_props}.items()
+    assert [i.name for i in proto.graph.input] == ["waveform"]
+    assert [o.name for o in proto.graph.output] == ["scores"]
+    assert not list(file.parent.glob("*.data")), "one file, nothing beside it"
+
+
+def scores(waves: np.ndarray) -> np.ndarray:
+    return np.stack([0.6 + 0 * waves[:, 0], 0.4 + 0 * waves[:, 0]], 1)
+
+
+@pytest.mark.parametrize("size", [1e-3, 2e-4])
+def test_a_planted_difference_in_one_score_of_one_clip_is_found(size: float) -> None:
+    def other(waves: np.ndarray) -> np.ndarray:
+        found = scores(waves)
+        found[2, 1] += size
+        return found
+
+    parity = verify.compare(scores, other, WAVES)
+    assert parity.difference == pytest.approx(size, rel=1e-3)
+    assert not parity.holds
+    assert parity.agree == 1.0
+
+
+def test_another_label_is_counted() -> None:
+    def other(waves: np.ndarray) -> np.ndarray:
+        found = scores(waves)
+        found[1] = found[1, ::-1].copy()
+        return found
+
+    assert verify.compare(scores, other, WAVES).agree == pytest.approx(2 / 3)
+
+
+def test_no_number_never_holds() -> None:
+    assert not verify.compare(scores, lambda waves: scores(waves) * np.nan, WAVES).holds
+
+
+def test_equal_scores_hold() -> None:
+    parity = verify.compare(scores, lambda waves: scores(waves) + 5e-5, WAVES)
+    assert parity.holds
+    assert verify.compare(scores, scores, WAVES) == (0.0, 1.0, 3)
+
+
+def test_a_file_that_is_not_there_or_broken_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "exp" / "x" / "export" / "model.onnx"
+    with pytest.raises(UserError, match="not exported yet") as caught:
+        onnx.session(file)
+    assert caught.value.hint == f"audionas export {tmp_path / 'exp' / 'x'}"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"no graph")
+    with pytest.raises(UserError, match=r"model\.onnx"):
+        onnx.session(file)
