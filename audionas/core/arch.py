@@ -83,12 +83,13 @@ class ArchSpec:
         try:
             raw = json.loads(text)
             choices = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in raw["choices"].items()}
-            io = InputSpec(**{k: int(v) for k, v in raw["io"].items()})
+            io = InputSpec(**raw["io"])
             spec = ArchSpec(raw["space"], raw["params"], choices, io, raw.get("note", {}), raw["schema"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(
-                f"{source}: not an architecture file ({type(error).__name__}: {error})"
-            ) from error
+            wrong = spec._misshapen()
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            wrong = f"{type(error).__name__}: {error}"
+        if wrong:
+            raise UserError(f"{source}: not an architecture file ({wrong})")
         if spec.schema != SCHEMA:
             raise UserError(f"{source}: schema {spec.schema}, this version reads schema {SCHEMA}")
         if "id" in raw and raw["id"] != spec.id:
@@ -103,6 +104,18 @@ class ArchSpec:
         mine, theirs = {**self.params, **self.choices}, {**other.params, **other.choices}
         keys = sorted({*mine, *theirs})
         return {k: (mine.get(k), theirs.get(k)) for k in keys if mine.get(k) != theirs.get(k)}
+
+    def _misshapen(self) -> str:
+        """What of this spec, just read from a file, has not the type that it must have; "" if nothing."""
+        if not isinstance(self.space, str):
+            return f"space is {self.space!r}"
+        if not isinstance(self.params, dict) or not isinstance(self.note, dict):
+            return "params and note must be objects"
+        strange = [o for options in self.choices.values() for o in options if not isinstance(o, str)]
+        sizes = [n for n in self.io if type(n) is not int or n < 1]
+        if strange or sizes:
+            return f"unexpected {(strange + sizes)[0]!r}"
+        return ""
 
     def _plain(self) -> dict[str, Any]:
         return {

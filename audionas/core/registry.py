@@ -50,7 +50,7 @@ def _third_party(kind: str, name: str) -> type[Any]:
     module_name, _, class_name = name.partition(":")
     try:
         found = getattr(importlib.import_module(module_name), class_name)
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, ValueError) as error:
         raise UserError(
             f"{kind} '{name}': {error}", hint=f'Try: python -c "from {module_name} import {class_name}"'
         ) from error

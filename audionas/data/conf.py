@@ -1,5 +1,6 @@
 """Which recordings a run reads: the `data` section of a config."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,5 +28,5 @@ class Data(Strict):
     cache: str = ""
 
     def __post_init__(self) -> None:
-        if not self.seconds > 0:
+        if not 0 < self.seconds < math.inf:
             raise UserError(f"data.seconds is {self.seconds}, expected a positive length")

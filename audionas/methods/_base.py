@@ -4,6 +4,7 @@ A method's fields are its hyper-parameters and never change; everything that cha
 lives in its `run`. The network belongs to the run too: a method supplies edges (`fill`) and gates.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -118,6 +119,18 @@ class Bilevel(Method):
     alpha_weight_decay: float = 1e-3
     warmup_epochs: int = 0
     cost: CostPenalty | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no search could run with; subclasses call it before checks of their own."""
+        problems = []
+        if not 0 < self.alpha_lr < math.inf or not 0 <= self.alpha_weight_decay < math.inf:
+            problems.append("alpha_lr must be positive and alpha_weight_decay not negative, both finite")
+        if not all(0 <= beta < 1 for beta in self.alpha_betas):
+            problems.append(f"alpha_betas are {list(self.alpha_betas)}, expected two numbers in [0, 1)")
+        if self.warmup_epochs < 0:
+            problems.append(f"warmup_epochs is {self.warmup_epochs}, expected 0 or more")
+        if problems:
+            raise UserError(problems)
 
     def setup(self, run: SearchRun) -> None:
         """Make alpha, one vector of logits a choice name, and its Adam."""

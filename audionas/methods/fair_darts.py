@@ -43,6 +43,7 @@ class FairDarts(Bilevel):
     threshold: float = 0.85
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if not 0 < self.threshold < 1:
             raise UserError(f"threshold is {self.threshold}, expected a sigmoid between 0 and 1")
 

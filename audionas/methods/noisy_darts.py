@@ -59,7 +59,8 @@ class NoisyDarts(Bilevel):
     drop_path: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.std < 0 or not 0 <= self.drop_path < 1:
+        super().__post_init__()
+        if not 0 <= self.std < math.inf or not 0 <= self.drop_path < 1:
             raise UserError(
                 f"std {self.std} must not be negative, drop_path {self.drop_path} must lie in [0, 1)"
             )

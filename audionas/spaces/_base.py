@@ -41,7 +41,10 @@ class Space(Strict, ABC):
         for name in (f.name for f in fields(self)):
             kind, value = kinds[name], getattr(self, name)
             if kind is float and type(value) is int:
-                object.__setattr__(self, name, float(value))  # 1 and 1.0 are one network: one id
+                value = float(value)
+                object.__setattr__(self, name, value)  # 1 and 1.0 are one network: one id
+            if kind is float and type(value) is float and not 0 < value < math.inf:
+                problems.append(f"{self.name}.{name} is {value}, expected a positive number")
             elif get_origin(kind) is Literal and value not in get_args(kind):
                 known = ", ".join(str(arg) for arg in get_args(kind))
                 problems.append(f"{self.name}.{name} is {value!r}, expected one of {known}")

@@ -1,6 +1,5 @@
 """The skeleton of chain spaces: stem, edges one after the other, head."""
 
-import math
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -64,10 +63,6 @@ def one_channel(io: InputSpec, space: str) -> None:
         )
 
 
-def scaled(channels: Iterable[int], width: float, space: str) -> list[int]:
+def scaled(channels: Iterable[int], width: float) -> list[int]:
     """Channel counts times `width`, rounded to the nearest integer, at least 1."""
-    if not 0 < width < math.inf:
-        raise UserError(
-            f"{space}.width is {width}, expected a positive number", hint="For example: width: 1.0"
-        )
     return [max(1, round(c * width)) for c in channels]

@@ -39,7 +39,7 @@ class BcResnet(Space):
         """Stem, twelve blocks, tail; no dropout before the last layer unless given."""
         one_channel(io, self.name)
         _check_bands(io.freq)
-        stem, *stages, tail = scaled(_CHANNELS, self.tau, self.name)
+        stem, *stages, tail = scaled(_CHANNELS, self.tau)
         body = nn.Sequential()
         body.add_module("conv", ConvBN(1, stem, (5, 5), stride=(2, 1), causal=self.causal))
         c_in = stem

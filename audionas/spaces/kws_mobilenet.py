@@ -48,7 +48,7 @@ class KwsMobilenet(Space):
             self.choices(),
             fill,
             io,
-            channels=scaled(_CHANNELS, self.width, self.name),
+            channels=scaled(_CHANNELS, self.width),
             strides=_STRIDES,
             causal=self.causal,
             dropout=0.2 if dropout is None else dropout,

@@ -47,7 +47,7 @@ class KwsTcResnet(Space):
             self.choices(),
             fill,
             io,
-            channels=scaled(_CHANNELS, self.width, self.name),
+            channels=scaled(_CHANNELS, self.width),
             strides=_STRIDES,
             causal=self.causal,
             dropout=0.5 if dropout is None else dropout,

@@ -42,7 +42,7 @@ class TcResnet(Space):
         """Stem and blocks; dropout 0.5 before the last layer unless given."""
         one_channel(io, self.name)
         blocks = _BLOCKS[self.depth]
-        c_in, *channels = scaled((_STEM, *(c for c, _ in blocks)), self.width, self.name)
+        c_in, *channels = scaled((_STEM, *(c for c, _ in blocks)), self.width)
         body = nn.Sequential()
         body.add_module("conv", ConvBN(io.freq, c_in, (1, 3), causal=self.causal))
         for i, (c_out, (_, stride)) in enumerate(zip(channels, blocks, strict=True), 1):
