@@ -1,5 +1,6 @@
 """The command line: verbs only, no logic. Exit status 0 done, 1 the user can fix it, 70 a bug of ours."""
 
+import errno
 import importlib.util
 import os
 import sys
@@ -16,6 +17,10 @@ from audionas.core.files import shipped
 from audionas.core.report import Reporter, stdout_json
 
 FIXABLE, BUG, INTERRUPTED = 1, 70, 130
+FIXABLE_SYSTEM = {  # what the file system says that a user can put right
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+}
 
 app = typer.Typer(
     name="audionas",
@@ -60,9 +65,14 @@ def run() -> None:
         sys.exit(FIXABLE)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
-            Reporter().note("interrupted; the same command with --resume goes on where it was")
+            Reporter().note(
+                "interrupted; the same command goes on where it was (search and train: with --resume)"
+            )
         sys.exit(FIXABLE if stop.code == 2 else stop.code)  # 2: a wrong option, which the user can fix
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FIXABLE_SYSTEM:
+            Reporter().note(f"error: {error.filename or 'writing'}: {error.strerror}")
+            sys.exit(FIXABLE)
         traceback.print_exc()
         Reporter().note(f"This is a bug in audionas {__version__}. Please report it with the lines above.")
         sys.exit(BUG)

@@ -5,6 +5,7 @@ the old one or the new one, never half of one.
 """
 
 import json
+import os
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +42,9 @@ def save(folder: Path, epoch: int, state: State) -> None:
         save_file(flat, draft / f"{group}.safetensors")
     plain = {"epoch": epoch, "groups": sorted(state.tensors), **state.plain}
     (draft / "state.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
+    for file in draft.iterdir():
+        with file.open("rb") as written:
+            os.fsync(written.fileno())
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
     write_text(folder / "latest", target.name + "\n")

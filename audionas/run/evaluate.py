@@ -22,6 +22,7 @@ _BATCH = 256
 class Scored(NamedTuple):
     """A model's answers on a split: (n, classes) probabilities beside what is true."""
 
+    bundle: ModelBundle
     split: Split
     scores: np.ndarray
 
@@ -41,7 +42,7 @@ def evaluate(
     `data` gives the rules for clips that cannot be read; its directories are not used.
     """
     scored = score(folder, directory, engine=engine, data=data or Data())
-    bundle = ModelBundle.load(folder / "model")
+    bundle = scored.bundle
     result = {
         **summary(scored.scores, scored.split.targets, bundle.labels, scored.split.speakers),
         "data": str(directory),
@@ -49,7 +50,7 @@ def evaluate(
         "arch": bundle.spec.id,
     }
     write_json(folder / "eval" / f"{directory.name}.json", result)
-    write_json(folder / "scores.json", _rows(scored, bundle))
+    write_json(folder / "scores.json", _rows(scored))
     write_json(folder / "eval.json", result)
     return result
 
@@ -88,10 +89,10 @@ def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], da
     answer = model.scores if engine == "torch" else onnx.session(folder / "export" / "model.onnx")
     starts = reporter.progress(range(0, len(split.items), _BATCH), f"scoring {directory}")
     parts = [answer(split.waves.array[i : i + _BATCH].astype(np.float32) / np.float32(32768)) for i in starts]
-    return Scored(split, np.concatenate(parts))
+    return Scored(model.bundle, split, np.concatenate(parts))
 
 
-def _rows(scored: Scored, bundle: ModelBundle) -> list[dict[str, Any]]:
+def _rows(scored: Scored) -> list[dict[str, Any]]:
     """What paired comparisons need: each clip's truth, answer and speaker."""
     answers = scored.scores.argmax(1)
     return [
@@ -99,7 +100,7 @@ def _rows(scored: Scored, bundle: ModelBundle) -> list[dict[str, Any]]:
             "id": item.id,
             "speaker": speaker,
             "truth": item.label,
-            "label": bundle.labels[int(answer)],
+            "label": scored.bundle.labels[int(answer)],
             "score": float(row[answer]),
         }
         for item, speaker, answer, row in zip(

@@ -243,9 +243,8 @@ def test_an_architecture_with_a_wrong_value_is_refused(space):
 @pytest.mark.parametrize("space", [s for s in DEFAULTS if hasattr(s, "width")], ids=named)
 @pytest.mark.parametrize("width", [0.0, -1.0, float("nan")])
 def test_an_impossible_width_is_refused(space, width):
-    changed = dataclasses.replace(space, width=width)
     with pytest.raises(UserError, match="width"):
-        changed.build(changed.spec({c.name: c.options[:1] for c in space.choices()}, input_of(space)))
+        dataclasses.replace(space, width=width)
 
 
 @pytest.mark.parametrize("space", DEFAULTS, ids=named)
