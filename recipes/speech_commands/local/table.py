@@ -18,7 +18,7 @@ def main() -> None:
     """One Markdown table of all finished runs, then each searched family against two hand-made networks."""
     runs = defaultdict(list)
     for folder in sorted(EXP.glob("*_[0-9]*")):
-        if (folder / "export" / "report.json").exists():
+        if (folder / "cost.json").exists():
             runs[folder.name.rpartition("_")[0]].append(folder)
     if not runs:
         sys.exit("no finished run in exp/; start with local/table.sh")

@@ -16,7 +16,6 @@ one() {
             audionas train "conf/$conf.yaml" "name=$id" "seed=$seed" threads=1 --resume
         fi
         [ -f "exp/$id/eval.json" ] || audionas eval "exp/$id" --data data/test
-        [ -f "exp/$id/cost.json" ] || audionas cost "exp/$id" --json >"exp/$id/cost.json"
         [ -f "exp/$id/export/report.json" ] || audionas export "exp/$id" --data data/test
     } >"exp/log/$id.txt" 2>&1 && echo "done $id" || echo "FAILED $id: see exp/log/$id.txt"
 }
@@ -33,4 +32,9 @@ jobs() {
     done
 }
 jobs | OMP_NUM_THREADS=1 xargs -P 2 -L 1 bash -c 'one "$0" "$1" "$2"'
+# latencies last, one after the other: nothing else of this script runs beside them
+for report in exp/*_[0-9]/export/report.json; do
+    folder=$(dirname "$(dirname "$report")")
+    audionas cost "$folder" --latency --json >"$folder/cost.json"
+done
 python local/table.py
