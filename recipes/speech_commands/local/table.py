@@ -46,9 +46,7 @@ def row(name: str, folders: list[Path]) -> str:
         for t in tests
     )
     shown = [read_json(f / "cost.json") for f in folders]
-    latency = mean(
-        1000 * read_json(f / "export" / "report.json")["network_latency_ms"]["p50"] for f in folders
-    )
+    latency = mean(1000 * c["latency_ms"]["p50_ms"] for c in shown)
     dev = mean(100 * read_json(f / "train" / "done.json")["valid_accuracy"] for f in folders)
     return (
         f"| {name} | {len(folders)} | {dev:.1f} | {accuracy['mean']:.1f}{spread}{half} | {each} | "
