@@ -54,8 +54,8 @@ Resample = Annotated[bool, typer.Option("--resample", help="Convert recordings o
 
 def run() -> None:
     """The entry point of `audionas` and `python -m audionas`."""
-    # torch's threads sleep while they wait: spinning makes a run many times slower on a busy machine
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # torch's threads soon sleep while they wait: long spinning makes a run many times slower on a busy machine
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     sys.path.append(os.getcwd())  # so that a config can name a class of a file beside it
     try:
         _register_preps()

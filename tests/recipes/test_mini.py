@@ -33,7 +33,7 @@ def small_copy(folder: Path) -> Path:
     for before, after in fewer.items():
         assert before in text, before
         text = text.replace(before, after)
-    conf.write_text("threads: 1\n" + text)
+    conf.write_text(text)
     return recipe
 
 
