@@ -54,7 +54,7 @@ Resample = Annotated[bool, typer.Option("--resample", help="Convert recordings o
 
 def run() -> None:
     """The entry point of `audionas` and `python -m audionas`."""
-    # torch's threads soon sleep while they wait: long spinning makes a run many times slower on a busy machine
+    # torch's threads soon sleep while they wait: long spinning slows a run down many times on a busy machine
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     sys.path.append(os.getcwd())  # so that a config can name a class of a file beside it
     try:
