@@ -12,7 +12,8 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from audionas.core.registry import names, resolve, summary  # noqa: E402
-from audionas.methods._base import Bilevel, Method  # noqa: E402
+from audionas.methods._base import Method  # noqa: E402
+from audionas.methods._bilevel import Bilevel  # noqa: E402
 
 TARGET = ROOT / "docs" / "methods.md"
 HEAD = """<!-- Written by docs/_generate.py. Change a method's docstring or fields, then run it again. -->

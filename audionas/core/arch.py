@@ -43,18 +43,24 @@ class Choice:
     """A named decision. Two edges share an architecture parameter by sharing a choice's name.
 
     `node` groups the choices that compete as inputs of one node ("" in chains); `max_active` says
-    how many options may survive derivation (FairDARTS sums several).
+    how many options may survive derivation (FairDARTS sums several), `least` how many must: with 0
+    the edge may be absent, and a spec then has an empty tuple there.
     """
 
     name: str
     options: tuple[str, ...]
     node: str = ""
     max_active: int = 1
+    least: int = 1
 
 
 @dataclass(frozen=True)
 class ArchSpec:
-    """All choices made. Equal ids mean equal networks; `io` and `note` are not part of the id."""
+    """All choices made. Equal ids mean equal networks of one size.
+
+    `scale` says how large a network of cells is built (`layers`, `channels`), so that the cell that is
+    searched small and trained large keeps its id. Like `io` and `note` it is no part of the id.
+    """
 
     space: str
     params: Mapping[str, Any]
@@ -62,6 +68,7 @@ class ArchSpec:
     io: InputSpec
     note: Mapping[str, Any] = field(default_factory=dict)
     schema: int = SCHEMA
+    scale: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -84,7 +91,15 @@ class ArchSpec:
             raw = json.loads(text)
             choices = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in raw["choices"].items()}
             io = InputSpec(**raw["io"])
-            spec = ArchSpec(raw["space"], raw["params"], choices, io, raw.get("note", {}), raw["schema"])
+            spec = ArchSpec(
+                raw["space"],
+                raw["params"],
+                choices,
+                io,
+                raw.get("note", {}),
+                raw["schema"],
+                raw.get("scale", {}),
+            )
             wrong = spec._misshapen()
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             wrong = f"{type(error).__name__}: {error}"
@@ -109,10 +124,10 @@ class ArchSpec:
         """What of this spec, just read from a file, has not the type that it must have; "" if nothing."""
         if not isinstance(self.space, str):
             return f"space is {self.space!r}"
-        if not isinstance(self.params, dict) or not isinstance(self.note, dict):
-            return "params and note must be objects"
+        if not all(isinstance(part, dict) for part in (self.params, self.note, self.scale)):
+            return "params, note and scale must be objects"
         strange = [o for options in self.choices.values() for o in options if not isinstance(o, str)]
-        sizes = [n for n in self.io if type(n) is not int or n < 1]
+        sizes = [n for n in (*self.io, *self.scale.values()) if type(n) is not int or n < 1]
         if strange or sizes:
             return f"unexpected {(strange + sizes)[0]!r}"
         return ""
@@ -124,5 +139,6 @@ class ArchSpec:
             "params": dict(self.params),
             "choices": {k: v[0] if len(v) == 1 else list(v) for k, v in self.choices.items()},
             "io": self.io._asdict(),
+            **({"scale": dict(self.scale)} if self.scale else {}),
             "note": dict(self.note),
         }

@@ -6,7 +6,6 @@ a maximum): ask `graph.measure`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal, NamedTuple
 
 import torch
@@ -15,7 +14,7 @@ from torch import Tensor
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.cost.graph import LayerCost, layers
 from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
-from audionas.spaces._base import Space
+from audionas.spaces._base import Space, present
 
 What = Literal["macs", "params"]
 
@@ -59,24 +58,33 @@ class CostTable:
         taken = (self.options[name][option] for name, some in spec.choices.items() for option in some)
         return getattr(self.base, what) + sum(getattr(tally, what) for tally in taken)
 
-    def extremes(self, what: What) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-        """Choices of the cheapest and of the dearest network with one option a choice."""
+    def extremes(
+        self, space: Space, what: What
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+        """Choices of the space's cheapest and dearest network, one option a choice, `inputs` edges a node."""
+        return self._end(space, what, 1), self._end(space, what, -1)
 
-        def cost(name: str, option: str) -> int:
-            return getattr(self.options[name][option], what)
+    def _end(self, space: Space, what: What, sign: int) -> dict[str, tuple[str, ...]]:
+        kept: dict[str, tuple[str, ...]] = {}
+        for edges in space.nodes():
+            best = {}
+            for choice in edges:
+                costs = {o: sign * getattr(self.options[choice.name][o], what) for o in present(choice)}
+                option = min(costs, key=costs.__getitem__)
+                best[choice.name] = (costs[option], option)
+            stay = sorted(best, key=lambda name: best[name][0])[: space.inputs or len(best)]
+            kept |= {name: (option,) if name in stay else () for name, (_, option) in best.items()}
+        return {choice.name: kept[choice.name] for choice in space.choices()}
 
-        cheapest: dict[str, tuple[str, ...]] = {}
-        dearest: dict[str, tuple[str, ...]] = {}
-        for name, options in self.options.items():
-            cheapest[name] = (min(options, key=partial(cost, name)),)
-            dearest[name] = (max(options, key=partial(cost, name)),)
-        return cheapest, dearest
 
+def table(space: Space, io: InputSpec, sizes: Mapping[str, int] | None = None) -> CostTable:
+    """The table of a space at a size, from one pass of its supernet on the meta device (about a second).
 
-def table(space: Space, io: InputSpec) -> CostTable:
-    """The table of a space, from one pass of its supernet on the meta device (about a second)."""
+    The supernet is built as final networks are. In cells it is exact for networks all of whose nodes have
+    inputs; without one the output of a cell is narrower, and the network cheaper than told.
+    """
     with torch.device("meta"):
-        net = space.supernet(MixedEdge, io)
+        net = space.supernet(MixedEdge, io, sizes=sizes, final=True)
         gates = Gates({c.name: Gate(torch.ones(len(c.options))) for c in space.choices()})
     place = {  # which option a module belongs to, by its prefix
         f"{path}.ops.{option}.": (edge.choice.name, option)
@@ -87,10 +95,17 @@ def table(space: Space, io: InputSpec) -> CostTable:
     base = Tally()
     options = {c.name: dict.fromkeys(c.options, Tally()) for c in space.choices()}
     for layer in layers(net, io, gates):
-        owner = next((place[p] for p in place if f"{layer.name}.".startswith(p)), None)
+        owner = _owner(place, layer.name)
         if owner is None:
             base = base.plus(layer)
         else:
             name, option = owner
             options[name][option] = options[name][option].plus(layer)
     return CostTable(base, options)
+
+
+def _owner(place: Mapping[str, tuple[str, str]], layer: str) -> tuple[str, str] | None:
+    """The choice and option to which a layer belongs, by its name's longest known prefix."""
+    parts = f"{layer}.".split(".")
+    prefixes = (".".join(parts[:n]) + "." for n in range(len(parts) - 1, 0, -1))
+    return next((place[p] for p in prefixes if p in place), None)

@@ -1,5 +1,6 @@
 """How long and how a network is fitted: the `search` and `train` sections of a config."""
 
+import math
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,8 +11,9 @@ from audionas.engine.optim import Optim
 
 @dataclass(frozen=True, kw_only=True)
 class Search(Strict):
-    """The supernet's fit. `split` is the share of training speakers whose clips update weights; the
-    others' update architecture parameters.
+    """The supernet's fit. `split` is the share of training speakers whose clips (of each class's
+    images) update weights; the others' update architecture parameters. `layers` and `channels` size
+    the supernet of a space of cells (0: the space's usual size).
     """
 
     epochs: int = 50
@@ -20,6 +22,8 @@ class Search(Strict):
     split: float = 0.5
     label_smoothing: float = 0.0
     dropout: float | None = None
+    layers: int = 0
+    channels: int = 0
     amp: bool = True
     optim: Optim = field(default_factory=partial(Optim, lr=0.05, final_lr=0.001, weight_decay=3e-4, clip=5.0))
 
@@ -38,6 +42,11 @@ class Train(Strict):
     The last epoch's weights are kept; or their exponential average (`ema`, a decay such as 0.999);
     or the mean over the last `average` epochs. `patience` ends training when the development
     accuracy has not risen for so many epochs. `amp` applies on a GPU only, in bfloat16.
+
+    For spaces of cells: `layers` and `channels` say how large the network is built (0: as its
+    architecture file says); `auxiliary` weighs the loss of a second head, which is no part of the
+    trained model (0: no such head). Operations are dropped with the probability `drop_path`, example by
+    example; it grows linearly from 0.
     """
 
     epochs: int = 60
@@ -45,6 +54,10 @@ class Train(Strict):
     workers: int = 0
     label_smoothing: float = 0.0
     dropout: float | None = None
+    layers: int = 0
+    channels: int = 0
+    auxiliary: float = 0.0
+    drop_path: float = 0.0
     amp: bool = True
     ema: float | None = None
     average: int = 0
@@ -58,6 +71,10 @@ class Train(Strict):
                 problems.append(f"train.{name} is {value}, expected 0 (off) or a number of epochs")
         if self.ema is not None and not 0 < self.ema < 1:
             problems.append(f"train.ema is {self.ema}, expected a decay between 0 and 1 such as 0.999")
+        if not 0 <= self.auxiliary < math.inf:
+            problems.append(f"train.auxiliary is {self.auxiliary}, expected 0 (off) or a weight such as 0.4")
+        if not 0 <= self.drop_path < 1:
+            problems.append(f"train.drop_path is {self.drop_path}, expected at least 0 and below 1")
         if self.average and (self.ema is not None or self.patience):
             problems.append(
                 "train.average excludes train.ema and train.patience: "
@@ -78,5 +95,7 @@ def _problems(section: str, conf: Search | Train) -> list[str]:
             conf.dropout is None or 0 <= conf.dropout < 1,
             f"dropout is {conf.dropout}, expected at least 0 and below 1",
         ),
+        (conf.layers >= 0, f"layers is {conf.layers}, expected 0 (the usual number) or more"),
+        (conf.channels >= 0, f"channels is {conf.channels}, expected 0 (the usual number) or more"),
     )
     return [f"{section}.{text}" for holds, text in rules if not holds]

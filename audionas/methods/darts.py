@@ -8,7 +8,7 @@ with xi = 0). The strongest operation of each edge is kept.
 from dataclasses import dataclass
 from typing import ClassVar
 
-from audionas.methods._base import Bilevel
+from audionas.methods._bilevel import Bilevel
 
 
 @dataclass(kw_only=True)

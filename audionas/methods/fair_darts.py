@@ -13,8 +13,10 @@ from torch import Tensor
 
 from audionas.core.arch import ArchSpec, Choice
 from audionas.core.errors import UserError
-from audionas.methods._base import Bilevel, strongest
+from audionas.methods._bilevel import Bilevel
+from audionas.methods._derive import strongest
 from audionas.nn.edge import Gates
+from audionas.spaces._base import present
 
 
 def zero_one_loss(weights: Tensor, form: Literal["squared", "absolute"] = "squared") -> Tensor:
@@ -62,9 +64,10 @@ class FairDarts(Bilevel):
 
     def derive(self) -> ArchSpec:
         """Every option above the threshold, or the strongest where none is."""
-        kept, probabilities = {}, self.probabilities()
+        probabilities = self.probabilities()
+        kept = strongest(self.run.space, probabilities)
         for choice in self.run.space.choices():
             p = probabilities[choice.name]
-            passing = sorted((o for o in p if p[o] >= self.threshold and o != "none"), key=lambda o: -p[o])
-            kept[choice.name] = passing[: choice.max_active] or [strongest(p)]
+            passing = sorted((o for o in present(choice) if p[o] >= self.threshold), key=lambda o: -p[o])
+            kept[choice.name] = tuple(passing[: choice.max_active]) or kept[choice.name]
         return self.spec_of(kept)

@@ -12,12 +12,11 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from audionas.core.arch import Choice
 from audionas.core.errors import UserError
-from audionas.methods._base import Bilevel
-from audionas.nn.edge import Edge, MixedEdge
+from audionas.methods._bilevel import Bilevel
+from audionas.nn.edge import Edge, MixedEdge, drop_path
 from audionas.nn.ops import OPS, OpShape
 
 
@@ -89,11 +88,3 @@ class NoisyDarts(Bilevel):
             spread = self.std * scale * torch.randn_like(y)
         eps = strength * (self.mean + spread)
         return y + eps if self.form == "additive" else y * (1 + eps)
-
-
-def drop_path(y: Tensor, probability: float) -> Tensor:
-    """Zero whole examples of (B, ...) with `probability` and scale the others up; out of place."""
-    if probability == 0.0:
-        return y
-    keep = functional.dropout(y.new_ones(y.shape[0], *[1] * (y.dim() - 1)), probability)
-    return y * keep

@@ -5,7 +5,7 @@ the network costs no more, so that a search can be compared with chance under th
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from torch import Tensor
@@ -54,7 +54,7 @@ class Random(Method):
         if self.limit is not None:
             require_reachable(run, self.limit.name, self.limit.most, "method.limit.most")
         for _ in range(_DRAWS):
-            spec = run.space.sample(rng, run.io)
+            spec = replace(run.space.sample(rng, run.io), scale=dict(run.sizes))
             if self.limit is None or run.costs.of(spec, self.limit.name) <= self.limit.most:
                 return spec
         assert self.limit is not None

@@ -1,5 +1,6 @@
 """Where a choice lives: an edge holds candidate operations and combines them as a gate says.
 
+A factory may give no edge at all (None): a cell's edge that the architecture leaves out.
 Gates are passed, never stored: `net(x, gates)` is a pure function given the random state. In the
 field's terms an edge is a mixed operation, and a gate its weights over the candidates.
 """
@@ -9,7 +10,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from audionas.core.arch import Choice
 from audionas.nn.ops import OPS, OpShape
@@ -19,11 +22,14 @@ class Gate(NamedTuple):
     """Weights over a choice's options, and which of them run.
 
     `weight` is (options,). `active` holds Python indices drawn on the CPU, so that a GPU is never
-    asked which operation to run; None runs all of them. `scale` multiplies the whole edge.
+    asked which operation to run; None runs all of them, () none: the edge gives nothing. The options
+    in `frozen` run without a graph: only their weight learns (ProxylessNAS' inactive path). `scale`
+    multiplies the whole edge.
     """
 
     weight: Tensor
     active: tuple[int, ...] | None = None
+    frozen: tuple[int, ...] = ()
     scale: Tensor | None = None
 
 
@@ -62,32 +68,42 @@ class Edge(nn.Module, ABC):
         return {name: OPS[name].make(shape) for name in options}
 
     @abstractmethod
-    def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
-        """(B, c_in, F, T) to (B, c_out, F', T')."""
+    def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor | None:
+        """(B, c_in, F, T) to (B, c_out, F', T'); None where the edge gives nothing (in cells only)."""
 
 
 class MixedEdge(Edge):
-    """Separate weights an option; the output is their sum weighted by the gate (DARTS, eq. 2)."""
+    """Separate weights an option; the output is their sum weighted by the gate (DARTS, eq. 2).
 
-    def __init__(self, choice: Choice, shape: OpShape) -> None:
-        super().__init__(choice, shape, choice.options)
+    `options` builds only some of the choice's options; a gate then has only these active.
+    """
 
-    def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
+    def __init__(self, choice: Choice, shape: OpShape, options: tuple[str, ...] | None = None) -> None:
+        super().__init__(choice, shape, choice.options if options is None else options)
+
+    def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor | None:
         """Sum the active options."""
         assert gates is not None, "a supernet runs only with gates"
         gate = gates[self.choice.name]
+        if gate.active == ():
+            return None
         mixed = self.mix(x, gate, gates.extra)
         return mixed if gate.scale is None else mixed * gate.scale
 
     def mix(self, x: Tensor, gate: Gate, extra: Mapping[str, float]) -> Tensor:
         """The weighted sum over the active options; a method's edge may add to it."""
-        active = range(len(self.choice.options)) if gate.active is None else gate.active
         total: Tensor | None = None
-        for index in active:
+        for index in range(len(self.choice.options)) if gate.active is None else gate.active:
             name = self.choice.options[index]
-            term = gate.weight[index] * self.output(name, self.ops[name](x), extra)
+            if OPS[name].kind == "none":
+                continue  # adds zeros
+            with torch.set_grad_enabled(torch.is_grad_enabled() and index not in gate.frozen):
+                y = self.output(name, self.ops[name](x), extra)
+            term = gate.weight[index] * y
             total = term if total is None else total + term
-        assert total is not None, f"{self.choice.name}: no option is active"
+        if total is None:
+            zeros: Tensor = OPS["none"].make(self.shape)(x)
+            return zeros
         return total
 
     def output(self, option: str, y: Tensor, extra: Mapping[str, float]) -> Tensor:
@@ -96,18 +112,28 @@ class MixedEdge(Edge):
 
 
 class FixedEdge(Edge):
-    """The options that were chosen, summed in the choice's order; usually one. Ignores gates."""
+    """The options that were chosen, summed in the choice's order; usually one."""
 
     def __init__(self, choice: Choice, shape: OpShape, *, chosen: tuple[str, ...]) -> None:
         super().__init__(choice, shape, tuple(option for option in choice.options if option in chosen))
 
     def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
-        """Sum the chosen options."""
-        first, *rest = self.ops.values()
-        total: Tensor = first(x)
-        for op in rest:
-            total = total + op(x)
+        """Sum the chosen options; in training `gates.extra["drop_path"]` drops paths that are no skips."""
+        drop = gates.extra.get("drop_path", 0.0) if gates is not None and self.training else 0.0
+        total: Tensor | None = None
+        for name, op in self.ops.items():
+            y = op(x) if OPS[name].kind == "skip" else drop_path(op(x), drop)
+            total = y if total is None else total + y
+        assert total is not None, f"{self.choice.name}: an absent edge has no place in a network"
         return total
 
 
-EdgeFactory = Callable[[Choice, OpShape], Edge]
+EdgeFactory = Callable[[Choice, OpShape], Edge | None]
+
+
+def drop_path(y: Tensor, probability: float) -> Tensor:
+    """Zero whole examples of (B, ...) with `probability` and scale the others up; out of place."""
+    if probability == 0.0:
+        return y
+    keep = functional.dropout(y.new_ones(y.shape[0], *[1] * (y.dim() - 1)), probability)
+    return y * keep

@@ -1,6 +1,7 @@
 """The candidate operations by name: kind, kernel k, expansion e, squeeze-and-excitation.
 
-A name is kind + kernel (`tc_k9_se`, `mb_k5_e6`); an operation is one line here and a block beside it.
+A name is kind + kernel (`tc_k9_se`, `mb_k5_e6`), or the field's own (`sep_conv_3x3`, `skip_connect`); an
+operation is one line here and a block beside it.
 """
 
 from collections.abc import Callable
@@ -10,15 +11,21 @@ from typing import NamedTuple
 from torch import nn
 
 from audionas.nn.blocks import ConvBN, MBBlock, TCBlock
+from audionas.nn.cell_blocks import DilConv, FactorizedReduce, Noise, Pool, ReluConvBN, SepConv, Zero
 
 
 class OpShape(NamedTuple):
-    """Where an operation stands: channels in and out, (frequency, time) stride, causal or not."""
+    """Where an operation stands: channels in and out, (frequency, time) stride, causal or not.
+
+    With `search` the operations of cell spaces have batch norms without affine parameters, and pools
+    one of their own, as DARTS searches; the others are built alike in searches and final networks.
+    """
 
     c_in: int
     c_out: int
     stride: tuple[int, int] = (1, 1)
     causal: bool = False
+    search: bool = False
 
     @property
     def keeps(self) -> bool:
@@ -27,12 +34,16 @@ class OpShape(NamedTuple):
 
 
 class Op(NamedTuple):
-    """`make` builds it; `kind` (skip, conv, ...) and `kernel` are what methods ask about it."""
+    """`make` builds it; `kind`, `kernel` and `dilation` are what methods ask about it.
+
+    Kinds: skip, pool, none, noise (none of them has weights where the shape stays), conv.
+    """
 
     make: Callable[[OpShape], nn.Module]
     kind: str
     kernel: int = 0
     summary: str = ""
+    dilation: int = 1
 
 
 def _tc(shape: OpShape, *, kernel: int, se: bool, wide: bool) -> nn.Module:
@@ -66,7 +77,41 @@ def _skip(shape: OpShape) -> nn.Module:
     return ConvBN(shape.c_in, shape.c_out, (1, 1), stride=shape.stride, act=False, causal=shape.causal)
 
 
+def _sep(shape: OpShape, *, kernel: int) -> nn.Module:
+    return SepConv(shape.c_in, shape.c_out, kernel, stride=shape.stride, affine=not shape.search)
+
+
+def _dil(shape: OpShape, *, kernel: int) -> nn.Module:
+    return DilConv(shape.c_in, shape.c_out, kernel, stride=shape.stride, affine=not shape.search)
+
+
+def _nor(shape: OpShape, *, kernel: int) -> nn.Module:
+    return ReluConvBN(shape.c_in, shape.c_out, kernel, stride=shape.stride, affine=not shape.search)
+
+
+def _pool(shape: OpShape, *, kind: str) -> nn.Module:
+    return Pool(kind, shape.c_in, shape.c_out, stride=shape.stride, search=shape.search)
+
+
+def _skip_connect(shape: OpShape) -> nn.Module:
+    if shape.keeps:
+        return nn.Identity()
+    assert shape.stride == (2, 2), (
+        f"no skip_connect of stride {shape.stride}: identity or factorized reduction"
+    )
+    return FactorizedReduce(shape.c_in, shape.c_out, affine=not shape.search)
+
+
+def _none(shape: OpShape) -> nn.Module:
+    return Zero(shape.c_out, shape.stride)
+
+
+def _noise(shape: OpShape) -> nn.Module:
+    return Noise(shape.c_out, shape.stride)
+
+
 KERNELS = (3, 5, 7, 9)
+FREE = ("skip", "pool", "none", "noise")  # kinds without weights: what collapsed searches are full of
 
 OPS: dict[str, Op] = {
     "skip": Op(_skip, "skip", summary="identity, or a 1x1 convolution where the shape changes"),
@@ -91,5 +136,30 @@ OPS: dict[str, Op] = {
         for k in KERNELS
         for e in (3, 6)
         for se in (0, 1)
+    },
+    "none": Op(_none, "none", summary="zeros: the edge is cut"),
+    "noise": Op(_noise, "noise", summary="Gaussian noise instead of the input"),
+    "skip_connect": Op(_skip_connect, "skip", summary="identity, or a factorized reduction at stride 2"),
+    **{
+        f"{kind}_pool_3x3": Op(partial(_pool, kind=kind), "pool", 3, f"3 x 3 {told} pooling")
+        for kind, told in (("max", "maximum"), ("avg", "average"))
+    },
+    **{
+        f"sep_conv_{k}x{k}": Op(
+            partial(_sep, kernel=k), "conv", k, f"separable {k} x {k} convolution, applied twice"
+        )
+        for k in (3, 5, 7)
+    },
+    **{
+        f"dil_conv_{k}x{k}": Op(
+            partial(_dil, kernel=k), "conv", k, f"separable {k} x {k} convolution, dilation 2", 2
+        )
+        for k in (3, 5)
+    },
+    **{
+        f"nor_conv_{k}x{k}": Op(
+            partial(_nor, kernel=k), "conv", k, f"ReLU, {k} x {k} convolution, batch norm"
+        )
+        for k in (1, 3)
     },
 }

@@ -24,7 +24,7 @@ PANELS = (
     Panel("Loss", {"loss": "training", "valid_loss": "validation"}),
     Panel("Accuracy", {"accuracy": "training", "valid_accuracy": "validation"}, best=True),
     Panel("Entropy of the options", {"alpha_entropy": ""}),
-    Panel("Share of skips", {"skip_share": ""}),
+    Panel("Share of operations without weights", {"parameter_free": ""}),
     Panel("Expected cost", {"cost": ""}),
     Panel("Learning rate", {"lr": ""}),
 )

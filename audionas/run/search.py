@@ -3,7 +3,7 @@
 import itertools
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,7 +13,7 @@ import torch
 
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
-from audionas.core.errors import UserError
+from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import write_text
 from audionas.core.report import Reporter, read_rows
 from audionas.core.rng import seed_torch
@@ -24,7 +24,8 @@ from audionas.engine import checkpoint
 from audionas.engine.checkpoint import State
 from audionas.engine.loop import Metrics, fit
 from audionas.features import Features
-from audionas.methods._base import Method, SearchRun, skip_share
+from audionas.methods._base import Method, SearchRun
+from audionas.methods._derive import parameter_free
 from audionas.run import _archs
 from audionas.run._folder import device_of, finish, phase
 from audionas.run._inputs import Inputs, facts_of, open_inputs, preparer, train_batches
@@ -51,7 +52,7 @@ def search(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Ar
         spec = replace(found, note={**found.note, **_note(conf)})
         spec.save(arch)
         finish(folder, {"arch": spec.id})
-    costs = table(space, inputs.io)
+    costs = table(space, inputs.io, spec.scale)
     blocks = " ".join("+".join(options) for options in spec.choices.values())
     params, macs = (costs.of(spec, what) for what in ("params", "macs"))
     reporter.note(f"found {spec.id}: {blocks}")
@@ -81,18 +82,22 @@ class Searching:
     def step(self, batch: tuple[Batch, Batch], progress: float) -> Metrics:
         """One step of the method on (train, valid)."""
         train, valid = batch
-        return self.method.step(self.prepare_train(train), self.prepare_valid(valid), progress)
+        first = self.prepare_train(train)
+        second = self.prepare_valid(valid) if self.method.halves else first
+        return self.method.step(first, second, progress)
 
     def end(self, epoch: int) -> Mapping[str, float]:
-        """Log the probabilities; entropy and the share of skips say how far the search has decided."""
+        """Log the probabilities; entropy and the share of free operations say how far it has decided."""
         probabilities = self.method.probabilities()
         log = self.folder / "alphas.jsonl"
         rows = [row for row in read_rows(log) if row["epoch"] < epoch]
         rows.append({"epoch": epoch, "probabilities": probabilities})
         write_text(log, "".join(json.dumps(row) + "\n" for row in rows))
-        rate = self.run.optim.rate(epoch + 1, self.run.epochs)
-        share = skip_share(self.method.derive(), self.run.space)
-        return {"alpha_entropy": _entropy(probabilities), "skip_share": share, "lr": rate}
+        row = {"alpha_entropy": _entropy(probabilities), "lr": self.method.rate(epoch + 1)}
+        if self.method.quick:
+            free, kept = parameter_free(self.method.derive(), self.run.space)
+            row["parameter_free"] = free / max(kept, 1)
+        return row
 
     def stop(self) -> bool:
         """A search runs its epochs."""
@@ -111,19 +116,37 @@ def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
     """A fresh supernet with all that a method needs to work on it."""
     space, method = _wanted(conf)
     options, seed = conf.search, conf.general.seed
+    method.require(space)
+    sizes = sizes_of(conf, space)
     seed_torch(seed, "supernet")
     return SearchRun(
         space=space,
         io=inputs.io,
-        net=space.supernet(method.fill, inputs.io, dropout=options.dropout).to(device),
-        costs=table(space, inputs.io),
+        net=space.supernet(method.fill, inputs.io, dropout=options.dropout, sizes=sizes).to(device),
+        costs=table(space, inputs.io, sizes),
         optim=options.optim,
         epochs=options.epochs,
         seed=seed,
         device=device,
         label_smoothing=options.label_smoothing,
         amp=options.amp and device.type == "cuda",
+        sizes=sizes,
+        dropout=options.dropout,
     )
+
+
+def sizes_of(conf: Config, space: Space) -> dict[str, int]:
+    """The supernet's size in a space of cells; empty in others, where asking for one is a UserError."""
+    asked = {k: v for k, v in (("layers", conf.search.layers), ("channels", conf.search.channels)) if v}
+    if unknown := [k for k in asked if k not in space.sizes]:
+        raise UserError(
+            [
+                f"search.{k}: space {space.name} has no such size.{did_you_mean(k, space.sizes)}"
+                for k in unknown
+            ],
+            hint="Only spaces of cells, such as darts_cell, have layers and channels.",
+        )
+    return {**space.sizes, **asked}
 
 
 def _run(conf: Config, method: Method, inputs: Inputs, device: torch.device, folder: Path) -> ArchSpec:
@@ -133,27 +156,38 @@ def _run(conf: Config, method: Method, inputs: Inputs, device: torch.device, fol
         reporter = Reporter(folder, since=checkpoint.latest(folder / "ckpt"))
         train, valid = halves(conf, inputs, reporter)
         work = Searching(method, run, folder, inputs, conf)
+        run.valid = partial(_prepared, valid, work.prepare_valid)
         fit(
             work,
-            lambda epoch: zip(train.epoch(epoch), _endless(valid, epoch), strict=False),
+            lambda epoch: pairs(method, train, valid, epoch),
             len(train),
             epochs=run.epochs,
             seed=run.seed,
             folder=folder,
             reporter=reporter,
         )
+        found = method.derive()
         reporter.close()
         train.close()
         valid.close()
+        return found
     return method.derive()
 
 
+def _prepared(batches: Batches, prepare: Callable[[Batch], Batch]) -> Iterator[Batch]:
+    """One pass over the alpha half, in one order."""
+    return map(prepare, batches.epoch(0))
+
+
 def halves(conf: Config, inputs: Inputs, reporter: Reporter) -> tuple[Batches, Batches]:
-    """Batches for the weights and for alpha, from different speakers; only the first are augmented."""
+    """Batches for the weights and for alpha, from different speakers; only the first are augmented.
+
+    A method of one level takes all training data for the first.
+    """
     items = DataDir(Path(conf.data.train), inputs.train.items)
     first, _ = items.split(conf.search.split, conf.general.seed)
-    mine = {item.id for item in first}
-    member = np.array([item.id in mine for item in inputs.train.items])
+    ids = {item.id for item in first}
+    member = np.array([item.id in ids for item in inputs.train.items])
     batches = partial(
         train_batches,
         conf,
@@ -162,9 +196,18 @@ def halves(conf: Config, inputs: Inputs, reporter: Reporter) -> tuple[Batches, B
         workers=conf.search.workers,
         reporter=reporter,
     )
-    train = batches(np.flatnonzero(member), augmented=True)
+    assert conf.method is not None
+    mine = member if conf.method.halves else np.ones_like(member)
+    train = batches(np.flatnonzero(mine), augmented=True)
     valid = batches(np.flatnonzero(~member), augmented=False)
     return train, valid
+
+
+def pairs(method: Method, train: Batches, valid: Batches, epoch: int) -> Iterable[tuple[Batch, Batch]]:
+    """An epoch's (train, valid) batches; for a method of one level both are the same."""
+    if method.halves:
+        return zip(train.epoch(epoch), _endless(valid, epoch), strict=False)
+    return ((batch, batch) for batch in train.epoch(epoch))
 
 
 def _endless(batches: Batches, epoch: int) -> Iterator[Batch]:

@@ -1,9 +1,10 @@
 """What every search space is: a frozen set of parameters with choices and one skeleton.
 
-`network(fill, io)` builds the skeleton and asks `fill` for an edge at each choice: mixed edges make
-the supernet, fixed edges the final network. There is no second copy of a network to drift away.
+`network(fill, io, scale)` builds the skeleton and asks `fill` for an edge at each choice: mixed edges
+make the supernet, fixed edges the final network. There is no second copy of a network to drift away.
 """
 
+import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
@@ -20,7 +21,28 @@ from audionas.core.registry import resolve
 from audionas.core.strict import Strict
 from audionas.nn.blocks import init_weights
 from audionas.nn.edge import Edge, EdgeFactory, FixedEdge, Gate, Gates
-from audionas.nn.ops import OpShape
+from audionas.nn.ops import FREE, OPS, OpShape
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scale:
+    """How a network is built beyond its architecture: nothing here is part of an architecture's identity.
+
+    `layers` and `channels` size a network of cells. `dropout` stands before the last layer (None: the
+    space's usual one). `search` builds candidate operations as searches have them (`OpShape`) and keeps
+    the places of nodes without inputs. `auxiliary` adds the second head that helps training, where the
+    space has one.
+    """
+
+    layers: int = 0
+    channels: int = 0
+    dropout: float | None = None
+    search: bool = False
+    auxiliary: bool = False
+
+    def dropout_or(self, usual: float) -> float:
+        """The dropout asked for, or the usual one."""
+        return usual if self.dropout is None else self.dropout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,10 +50,14 @@ class Space(Strict, ABC):
     """Its fields are its parameters and part of an architecture's identity.
 
     A space has two abstract methods; all else is derived from them. `features` names the front-end
-    that the space was made for, as `name/preset`.
+    that the space was made for, as `name/preset` (empty for images). A space of cells has `sizes`, the
+    usual size of its networks (keys `layers`, `channels`), and may keep only `inputs` incoming edges a
+    node; with 0 every choice stands.
     """
 
     features: ClassVar[str] = "mfcc/tc_resnet"
+    sizes: ClassVar[Mapping[str, int]] = {}
+    inputs: ClassVar[int] = 0
     paper: ClassVar[str] = ""
     arxiv: ClassVar[str] = ""
 
@@ -58,11 +84,10 @@ class Space(Strict, ABC):
         """The decisions in the order of the network."""
 
     @abstractmethod
-    def network(self, fill: EdgeFactory, io: InputSpec, *, dropout: float | None = None) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
         """The skeleton, `net(x, gates=None)`: (B, C, F, T) to (B, classes) logits.
 
-        `dropout` (before the last layer) overrides the space's usual one. Raises UserError where
-        the input does not fit.
+        Raises UserError where the input does not fit.
         """
 
     @property
@@ -73,48 +98,102 @@ class Space(Strict, ABC):
         return stem if package == "audionas.spaces" else f"{module}:{type(self).__name__}"
 
     def build(
-        self, spec: ArchSpec, *, io: InputSpec | None = None, dropout: float | None = None
+        self,
+        spec: ArchSpec,
+        *,
+        io: InputSpec | None = None,
+        dropout: float | None = None,
+        search: bool = False,
+        auxiliary: bool = False,
     ) -> nn.Module:
-        """The final network of a spec, freshly initialised from torch's global generator."""
+        """The final network of a spec, freshly initialised from torch's global generator.
+
+        With `search` it is built as the supernet is, so that it can take over the supernet's weights.
+        """
         self.check(spec)
 
-        def fill(choice: Choice, shape: OpShape) -> Edge:
-            return FixedEdge(choice, shape, chosen=spec.choices[choice.name])
+        def fill(choice: Choice, shape: OpShape) -> Edge | None:
+            chosen = spec.choices[choice.name]
+            return FixedEdge(choice, shape, chosen=chosen) if chosen else None
 
-        return self._initialised(fill, io or spec.io, dropout)
+        scale = self._scale(spec.scale, dropout=dropout, search=search, auxiliary=auxiliary)
+        return self._initialised(fill, io or spec.io, scale)
 
-    def supernet(self, fill: EdgeFactory, io: InputSpec, *, dropout: float | None = None) -> nn.Module:
-        """The network that holds every option, freshly initialised."""
-        return self._initialised(fill, io, dropout)
+    def supernet(
+        self,
+        fill: EdgeFactory,
+        io: InputSpec,
+        *,
+        dropout: float | None = None,
+        sizes: Mapping[str, int] | None = None,
+        final: bool = False,
+    ) -> nn.Module:
+        """The network that holds every option, freshly initialised; `sizes` change the usual ones.
+
+        With `final` its operations are built as in final networks, as costs are counted.
+        """
+        scale = self._scale(sizes or {}, dropout=dropout, search=not final)
+        return self._initialised(fill, io, scale)
 
     def inherit(self, supernet: nn.Module, spec: ArchSpec) -> dict[str, Tensor]:
-        """The supernet's weights that belong to `spec`, named as `build(spec)` names them."""
+        """The supernet's weights that belong to `spec`, named as `build(spec, search=True)` names them.
+
+        Raises UserError where the supernet's edges hold weights of other shapes (PC-DARTS, MergeNAS).
+        """
         with torch.device("meta"):
-            wanted = self.build(spec).state_dict()
+            wanted = self.build(spec, search=True).state_dict()
         have = supernet.state_dict()
+        if any(name not in have or have[name].shape != t.shape for name, t in wanted.items()):
+            raise UserError("this supernet's weights cannot be inherited: its edges are built otherwise")
         return {name: have[name].clone() for name in wanted}
 
     def spec(
-        self, choices: Mapping[str, Iterable[str]], io: InputSpec, note: Mapping[str, Any] | None = None
+        self,
+        choices: Mapping[str, Iterable[str]],
+        io: InputSpec,
+        note: Mapping[str, Any] | None = None,
+        sizes: Mapping[str, int] | None = None,
     ) -> ArchSpec:
         """A checked architecture of this space; options stand in the order of their choice."""
         taken = {name: tuple(options) for name, options in choices.items()}
-        self.check(spec := ArchSpec(self.name, asdict(self), taken, io, note or {}))
+        scale = {**self.sizes, **(sizes or {})}
+        self.check(spec := ArchSpec(self.name, asdict(self), taken, io, note or {}, scale=scale))
         ordered = {c.name: tuple(o for o in c.options if o in taken[c.name]) for c in self.choices()}
         return replace(spec, choices=ordered)
 
     def sample(self, rng: np.random.Generator, io: InputSpec) -> ArchSpec:
-        """A uniformly drawn architecture."""
-        return self.decode(np.array([rng.integers(len(c.options)) for c in self.choices()]), io)
+        """A uniformly drawn architecture: one option a choice, and `inputs` edges a node where limited."""
+        taken: dict[str, tuple[str, ...]] = {c.name: () for c in self.choices()}
+        for edges in self.nodes():
+            kept = rng.choice(len(edges), self.inputs, replace=False) if self.inputs else range(len(edges))
+            for choice in (edges[int(i)] for i in kept):
+                taken[choice.name] = (str(rng.choice(present(choice))),)
+        return self.spec(taken, io)
 
     def encode(self, spec: ArchSpec) -> np.ndarray:
-        """One option index a choice; only for specs with a single option everywhere."""
-        return np.array([c.options.index(spec.choices[c.name][0]) for c in self.choices()])
+        """One option index a choice, the number of options for an absent edge; only for single options."""
+        taken = {c.name: (*spec.choices[c.name], "")[0] for c in self.choices()}
+        return np.array([(*c.options, "").index(taken[c.name]) for c in self.choices()])
 
     def decode(self, vector: np.ndarray, io: InputSpec) -> ArchSpec:
         """The inverse of `encode`."""
-        taken = {c.name: (c.options[int(i)],) for c, i in zip(self.choices(), vector, strict=True)}
-        return self.spec(taken, io)
+        pairs = zip(self.choices(), vector, strict=True)
+        return self.spec({c.name: c.options[int(i) : int(i) + 1] for c, i in pairs}, io)
+
+    def nodes(self) -> list[list[Choice]]:
+        """The choices that enter each node of a cell; outside cells each choice is its own group."""
+        groups: dict[str, list[Choice]] = {}
+        for choice in self.choices():
+            groups.setdefault(choice.node or choice.name, []).append(choice)
+        return list(groups.values())
+
+    def repair(self, choices: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+        """The nearest choices that `check` accepts; spaces whose choices depend on each other override it."""
+        return {name: tuple(options) for name, options in choices.items()}
+
+    def watched(self) -> tuple[Choice, ...]:
+        """The choices among which collapsed searches are recognised: those that offer a free operation."""
+        return tuple(c for c in self.choices() if any(OPS[o].kind in FREE for o in c.options))
 
     def one_hot(self, spec: ArchSpec) -> Gates:
         """Gates under which the supernet computes exactly `spec`: weight 1 and active for what was chosen."""
@@ -127,8 +206,12 @@ class Space(Strict, ABC):
         return Gates(gates)
 
     def size(self) -> int:
-        """How many networks with one option a choice the space holds."""
-        return math.prod(len(choice.options) for choice in self.choices())
+        """How many networks with one option a choice (`inputs` edges a node) the space holds."""
+        counts = [[len(present(choice)) for choice in edges] for edges in self.nodes()]
+        return math.prod(
+            sum(math.prod(kept) for kept in itertools.combinations(edges, self.inputs or len(edges)))
+            for edges in counts
+        )
 
     def check(self, spec: ArchSpec) -> None:
         """Raise UserError, all problems at once, unless `spec` is an architecture of this space."""
@@ -138,20 +221,40 @@ class Space(Strict, ABC):
         ]
         for name, choice in known.items():
             taken = spec.choices.get(name, ())
-            if not 1 <= len(taken) <= choice.max_active:
-                problems.append(f"{name}: {len(taken)} options taken, expected 1 to {choice.max_active}")
+            if not choice.least <= len(taken) <= choice.max_active:
+                wanted = f"{choice.least} to {choice.max_active}"
+                problems.append(f"{name}: {len(taken)} options taken, expected {wanted}")
             if len(set(taken)) < len(taken):
                 problems.append(f"{name}: an option stands twice in {' '.join(taken)}")
             for option in taken:
                 if option not in choice.options:
                     problems.append(f"{name}: no option '{option}'.{did_you_mean(option, choice.options)}")
+        if not problems and self.repair(spec.choices) != spec.choices:
+            repaired = self.repair(spec.choices)
+            problems = [
+                f"{n}: has no input, leave it out" for n, o in repaired.items() if o != spec.choices[n]
+            ]
+        problems += [
+            f"scale: {self.name} has no '{k}'.{did_you_mean(k, self.sizes)}"
+            for k in spec.scale
+            if k not in self.sizes
+        ]
         if problems:
             raise UserError([f"architecture does not fit space {self.name}:", *(f"  {p}" for p in problems)])
 
-    def _initialised(self, fill: EdgeFactory, io: InputSpec, dropout: float | None) -> nn.Module:
-        net = self.network(fill, io, dropout=dropout)
+    def _scale(self, sizes: Mapping[str, int], **rest: Any) -> Scale:
+        wanted = {**self.sizes, **sizes}
+        return Scale(layers=wanted.get("layers", 0), channels=wanted.get("channels", 0), **rest)
+
+    def _initialised(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+        net = self.network(fill, io, scale)
         init_weights(net)
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+
+def present(choice: Choice) -> tuple[str, ...]:
+    """The options that an edge can have: `none` is not one where the edge may be absent instead."""
+    return tuple(o for o in choice.options if choice.least or OPS[o].kind != "none")
 
 
 def space_of(spec: ArchSpec) -> Space:

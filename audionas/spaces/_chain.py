@@ -18,10 +18,10 @@ class Chain(nn.Module):
     With `fold` frequency becomes channels, (B, 1, F, T) to (B, F, 1, T), for temporal networks.
     """
 
-    def __init__(self, stem: nn.Module, edges: list[Edge], head: Head, *, fold: bool) -> None:
+    def __init__(self, stem: nn.Module, edges: Sequence[Edge | None], head: Head, *, fold: bool) -> None:
         super().__init__()
         self.stem = stem
-        self.edges = nn.ModuleDict({edge.choice.name: edge for edge in edges})
+        self.edges = nn.ModuleDict({edge.choice.name: edge for edge in edges if edge is not None})
         self.head = head
         self.fold = fold
 

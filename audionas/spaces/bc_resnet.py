@@ -13,7 +13,7 @@ from audionas.core.errors import UserError
 from audionas.nn.bc_blocks import BANDS, BCBlock, FullBand
 from audionas.nn.blocks import ConvBN, Head
 from audionas.nn.edge import EdgeFactory
-from audionas.spaces._base import Space
+from audionas.spaces._base import Scale, Space
 from audionas.spaces._chain import Chain, one_channel, scaled
 
 _CHANNELS = (16, 8, 12, 16, 20, 32)  # stem, four stages, tail at tau 1
@@ -35,7 +35,7 @@ class BcResnet(Space):
         """None: the network is hand-made."""
         return ()
 
-    def network(self, fill: EdgeFactory, io: InputSpec, *, dropout: float | None = None) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
         """Stem, twelve blocks, tail; no dropout before the last layer unless given."""
         one_channel(io, self.name)
         _check_bands(io.freq)
@@ -50,7 +50,7 @@ class BcResnet(Space):
                 c_in = c_out
         body.add_module("band", FullBand(c_in, c_in, (5, 5), groups=c_in, causal=self.causal))
         body.add_module("tail", ConvBN(c_in, tail, (1, 1)))
-        return Chain(body, [], Head(tail, io.classes, dropout or 0.0), fold=False)
+        return Chain(body, [], Head(tail, io.classes, scale.dropout_or(0.0)), fold=False)
 
 
 def _check_bands(freq: int) -> None:

@@ -12,7 +12,7 @@ from torch import nn
 from audionas.core.arch import Choice, InputSpec
 from audionas.nn.blocks import ConvBN, Head
 from audionas.nn.edge import EdgeFactory
-from audionas.spaces._base import Space
+from audionas.spaces._base import Scale, Space
 from audionas.spaces._chain import Chain, one_channel
 
 
@@ -46,7 +46,7 @@ class DsCnn(Space):
         """None: the network is hand-made."""
         return ()
 
-    def network(self, fill: EdgeFactory, io: InputSpec, *, dropout: float | None = None) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
         """A convolution of 4 MFCCs by 10 frames, separable blocks; no dropout unless given."""
         one_channel(io, self.name)
         size = _SIZES[self.variant]
@@ -58,4 +58,4 @@ class DsCnn(Space):
             stride = size.first if i == 1 else (1, 1)
             body.add_module(f"depth{i}", ConvBN(c, c, (3, 3), stride=stride, groups=c, bias=True))
             body.add_module(f"point{i}", ConvBN(c, c, (1, 1), bias=True))
-        return Chain(body, [], Head(c, io.classes, dropout or 0.0), fold=False)
+        return Chain(body, [], Head(c, io.classes, scale.dropout_or(0.0)), fold=False)

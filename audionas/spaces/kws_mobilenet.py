@@ -12,7 +12,7 @@ from torch import nn
 from audionas.core.arch import Choice, InputSpec
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.ops import KERNELS
-from audionas.spaces._base import Space
+from audionas.spaces._base import Scale, Space
 from audionas.spaces._chain import one_channel, scaled, temporal_chain
 
 _CHANNELS = (24, 24, 24, 36, 36, 48, 48, 64, 64)  # stem, then the eight layers at width 1
@@ -41,7 +41,7 @@ class KwsMobilenet(Space):
         options = [(*convs, "skip") if i in skips else convs for i in range(len(_STRIDES))]
         return tuple(Choice(f"layer{i}", o, max_active=len(o)) for i, o in enumerate(options, 1))
 
-    def network(self, fill: EdgeFactory, io: InputSpec, *, dropout: float | None = None) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
         """The chain; dropout 0.2 before the last layer unless given."""
         one_channel(io, self.name)
         return temporal_chain(
@@ -51,5 +51,5 @@ class KwsMobilenet(Space):
             channels=scaled(_CHANNELS, self.width),
             strides=_STRIDES,
             causal=self.causal,
-            dropout=0.2 if dropout is None else dropout,
+            dropout=scale.dropout_or(0.2),
         )

@@ -12,7 +12,7 @@ from torch import nn
 from audionas.core.arch import Choice, InputSpec
 from audionas.nn.blocks import ConvBN, Head, TCBlock
 from audionas.nn.edge import EdgeFactory
-from audionas.spaces._base import Space
+from audionas.spaces._base import Scale, Space
 from audionas.spaces._chain import Chain, one_channel, scaled
 
 _STEM = 16
@@ -38,7 +38,7 @@ class TcResnet(Space):
         """None: the network is hand-made."""
         return ()
 
-    def network(self, fill: EdgeFactory, io: InputSpec, *, dropout: float | None = None) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
         """Stem and blocks; dropout 0.5 before the last layer unless given."""
         one_channel(io, self.name)
         blocks = _BLOCKS[self.depth]
@@ -48,4 +48,4 @@ class TcResnet(Space):
         for i, (c_out, (_, stride)) in enumerate(zip(channels, blocks, strict=True), 1):
             body.add_module(f"block{i}", TCBlock(c_in, c_out, 9, stride=stride, causal=self.causal))
             c_in = c_out
-        return Chain(body, [], Head(c_in, io.classes, 0.5 if dropout is None else dropout), fold=True)
+        return Chain(body, [], Head(c_in, io.classes, scale.dropout_or(0.5)), fold=True)

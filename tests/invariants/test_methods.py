@@ -262,7 +262,7 @@ def test_alpha_follows_the_gradient_of_the_validation_loss(name):
 def test_a_cost_penalty_alone_makes_the_network_cheaper(name, space, aimed):
     io = input_of(space)._replace(frames=SMALL["frames"])
     costs = costs_of(space, io)
-    least = costs.of(space.spec(costs.extremes("macs")[0], io), "macs")
+    least = costs.of(space.spec(costs.extremes(space, "macs")[0], io), "macs")
     cost = CostPenalty(weight=1.0, target=least if aimed else None)
     method = resolve("method", name)(cost=cost, alpha_lr=0.1)
     run = started(method, space, **SMALL)

@@ -143,7 +143,7 @@ def test_every_parameter_learns(space):
 @pytest.mark.parametrize("space", DEFAULTS, ids=named)
 def test_the_smallest_and_the_largest_network_fit_the_input(space, classes):
     io = input_of(space, classes)
-    for choices in costs_of(space, input_of(space)).extremes("params"):
+    for choices in costs_of(space, input_of(space)).extremes(space, "params"):
         net = space.build(space.spec(choices, io)).eval()
         for frames in {1, io.frames - 1, io.frames, *range(98, 102)}:
             with torch.no_grad():

@@ -70,7 +70,7 @@ def test_gradient_is_the_cost_of_each_option(made, what):
 @pytest.mark.parametrize("what", WHAT)
 def test_extremes_bound_every_network(made, what):
     space, costs = made
-    low, high = (costs.of(space.spec(choices, IO), what) for choices in costs.extremes(what))
+    low, high = (costs.of(space.spec(choices, IO), what) for choices in costs.extremes(space, what))
     rng = np.random.default_rng(1)
     some = [costs.of(space.sample(rng, IO), what) for _ in range(20)]
     assert low <= min(some) <= max(some) <= high

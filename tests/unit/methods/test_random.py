@@ -52,7 +52,7 @@ def test_the_limit_holds_and_binds(name):
 @pytest.mark.parametrize("name", ["macs", "params"])
 def test_the_cheapest_network_is_possible_and_anything_below_is_refused(name):
     run = started(Random(), SPACE, frames=9)
-    least = run.costs.of(SPACE.spec(run.costs.extremes(name)[0], run.io), name)
+    least = run.costs.of(SPACE.spec(run.costs.extremes(SPACE, name)[0], run.io), name)
     with pytest.raises(UserError, match=f"{least:,}") as caught:
         list(found([0], limit=Limit(name=name, most=least - 1)))
     assert "method.limit.most" in caught.value.hint

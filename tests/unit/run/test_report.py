@@ -73,7 +73,7 @@ def metrics(epochs: int, step: str) -> list[dict]:
         if step == "search":
             row |= {
                 "alpha_entropy": 2.1 - 1.3 * t,
-                "skip_share": 0.11 + 0.1 * t * t,
+                "parameter_free": 0.11 + 0.1 * t * t,
                 "cost": 5.1e6 - 1.4e6 * t,
             }
         rows.append(row)

@@ -1,0 +1,236 @@
+"""The frame of all differentiable methods: alphas, two optimisers, and the hooks that methods override."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from audionas.core.arch import ArchSpec, Choice
+from audionas.core.errors import UserError
+from audionas.core.rng import torch_rng
+from audionas.cost.objective import CostPenalty
+from audionas.data.batches import Batch
+from audionas.engine.checkpoint import State
+from audionas.engine.optim import pack, set_rate, unpack
+from audionas.methods._base import Method, Phase, SearchRun, require_reachable
+from audionas.methods._derive import strongest
+from audionas.nn.edge import Gate, Gates
+
+
+@dataclass(kw_only=True)
+class Bilevel(Method):
+    """Alternates an Adam step on alpha (valid batch) and a weight step (train batch), first order.
+
+    DARTS, eq. 3-4 with xi = 0. The alpha step asks autograd for alpha's gradient alone, so the
+    weights' gradients are neither computed nor left behind. With `level: one` both follow the same
+    loss on one batch of all training data, in one backward pass. `warmup_epochs` holds alpha still
+    at first; `alpha_clip` bounds the norm of its gradient. `cost` adds a penalty on the expected
+    cost of the relaxed network.
+    """
+
+    family: ClassVar[str] = "differentiable"
+
+    alpha_lr: float = 3e-4
+    alpha_betas: tuple[float, float] = (0.5, 0.999)
+    alpha_weight_decay: float = 1e-3
+    alpha_clip: float | None = None
+    warmup_epochs: int = 0
+    level: Literal["two", "one"] = "two"
+    cost: CostPenalty | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what no search could run with; subclasses call it before checks of their own."""
+        problems = []
+        if not 0 < self.alpha_lr < math.inf or not 0 <= self.alpha_weight_decay < math.inf:
+            problems.append("alpha_lr must be positive and alpha_weight_decay not negative, both finite")
+        if not all(0 <= beta < 1 for beta in self.alpha_betas):
+            problems.append(f"alpha_betas are {list(self.alpha_betas)}, expected two numbers in [0, 1)")
+        if self.alpha_clip is not None and not self.alpha_clip > 0:
+            problems.append(f"alpha_clip is {self.alpha_clip}, expected a positive norm")
+        if self.warmup_epochs < 0:
+            problems.append(f"warmup_epochs is {self.warmup_epochs}, expected 0 or more")
+        if problems:
+            raise UserError(problems)
+
+    @property
+    def halves(self) -> bool:
+        """One-level methods train on everything."""
+        return self.level == "two"
+
+    def setup(self, run: SearchRun) -> None:
+        """Make the architecture parameters and their Adam."""
+        super().setup(run)
+        if self.cost is not None and self.cost.target is not None:
+            require_reachable(run, self.cost.name, self.cost.target, "method.cost.target")
+        run.alphas = {name: nn.Parameter(logits) for name, logits in self.init_alphas().items()}
+        self._optimizer = torch.optim.Adam(
+            run.alphas.values(),
+            lr=self.alpha_lr,
+            betas=self.alpha_betas,
+            weight_decay=self.alpha_weight_decay,
+        )
+
+    def init_alphas(self) -> dict[str, Tensor]:
+        """Logits (options,) by choice name; a method adds parameters of its own under other names."""
+        return {choice.name: self.init_alpha(choice) for choice in self.run.space.choices()}
+
+    def init_alpha(self, choice: Choice) -> Tensor:
+        """1e-3 N(0, 1) logits, (options,)."""
+        rng = torch_rng(self.run.seed, "alpha", choice.name)
+        return 1e-3 * torch.randn(len(choice.options), generator=rng)
+
+    def relax(self, logits: Tensor) -> Tensor:
+        """Logits to weights over a choice's options: softmax."""
+        return logits.softmax(-1)
+
+    def gates(self, phase: Phase) -> Gates:
+        """One gate a choice, differentiable in alpha; a method that samples draws anew at every call."""
+        device, alphas = self.run.device, self.run.alphas
+        names = [choice.name for choice in self.run.space.choices()]
+        return Gates({name: Gate(self.relax(alphas[name]).to(device)) for name in names}, self.extra())
+
+    def extra(self) -> Mapping[str, float]:
+        """Schedule scalars for the method's edges."""
+        return {}
+
+    def expected(self, gates: Gates) -> Gates:
+        """The gates that the cost penalty sees: the dense weights, also where a step samples."""
+        return gates
+
+    def penalty(self, gates: Gates) -> Tensor:
+        """What is added to the alpha step's loss beyond the cost penalty; zero unless a method has one."""
+        return torch.zeros((), device=self.run.device)
+
+    def step(self, train: Batch, valid: Batch, progress: float) -> dict[str, Tensor | float]:
+        """Alpha first, then weights, as DARTS does; both at once where `level` is one."""
+        set_rate(self.run.weight_optimizer, self.rate(progress))
+        moves = self.run.epoch >= self.warmup_epochs
+        if self.level == "one":
+            return self.joint_step(train, alpha=moves)
+        metrics = self.alpha_step(valid, train) if moves else {}
+        return {**metrics, **self.weight_step(train)}
+
+    def alpha_step(self, valid: Batch, train: Batch) -> dict[str, Tensor | float]:
+        """An Adam step on `alpha_gradient`, then `after_alpha`."""
+        before = {name: alpha.detach().clone() for name, alpha in self.run.alphas.items()}
+        metrics = self.alpha_gradient(valid, train)
+        self._move_alphas(before)
+        return metrics
+
+    def alpha_gradient(self, valid: Batch, train: Batch) -> dict[str, Tensor | float]:
+        """Leave the gradient of the validation loss, first order, in `alpha.grad`; returns metrics."""
+        gates = self.gates("alpha")
+        logits = self.run.logits(valid.x, gates)
+        loss = self.run.criterion(logits, valid.target)
+        extra, metrics = self.terms(gates)
+        self.take(
+            torch.autograd.grad(loss + extra, self.parameters(), materialize_grads=True, allow_unused=True)
+        )
+        return {"valid_loss": loss, "valid_accuracy": accuracy(logits, valid.target), **metrics}
+
+    def weight_step(self, train: Batch) -> dict[str, Tensor | float]:
+        """A step of the weights' optimiser on `weight_gradient`."""
+        self.run.weight_optimizer.zero_grad(set_to_none=True)  # what is not sampled must not even decay
+        metrics = self.weight_gradient(train)
+        self._move_weights()
+        return metrics
+
+    def weight_gradient(self, train: Batch) -> dict[str, Tensor | float]:
+        """Add the gradient of the training loss to the weights' `grad`; returns metrics."""
+        with torch.no_grad():
+            gates = self.gates("weights")
+        logits = self.run.logits(train.x, gates)
+        loss = self.run.criterion(logits, train.target)
+        loss.backward()
+        return {"loss": loss, "accuracy": accuracy(logits, train.target)}
+
+    def joint_step(self, train: Batch, *, alpha: bool = True) -> dict[str, Tensor | float]:
+        """One backward pass for alphas and weights, then a step of both (SNAS, DropNAS)."""
+        if not alpha:
+            return self.weight_step(train)
+        before = {name: a.detach().clone() for name, a in self.run.alphas.items()}
+        self.run.weight_optimizer.zero_grad(set_to_none=True)
+        self._optimizer.zero_grad(set_to_none=False)
+        gates = self.gates("alpha")
+        logits = self.run.logits(train.x, gates)
+        loss = self.run.criterion(logits, train.target)
+        extra, metrics = self.terms(gates)
+        (loss + extra).backward()
+        self._move_weights()
+        self._move_alphas(before)
+        return {"loss": loss, "accuracy": accuracy(logits, train.target), **metrics}
+
+    def terms(self, gates: Gates) -> tuple[Tensor, dict[str, Tensor | float]]:
+        """What the alpha step adds to the task's loss: the method's penalty and the price of the network."""
+        extra = self.penalty(gates)
+        if self.cost is None:
+            return extra, {}
+        expected = self.run.costs.expected(self.expected(gates), self.cost.name)
+        return extra + self.cost.penalty(expected), {self.cost.name: expected}
+
+    def parameters(self) -> list[nn.Parameter]:
+        """All architecture parameters, in one order."""
+        return list(self.run.alphas.values())
+
+    def take(self, gradients: Iterable[Tensor]) -> None:
+        """Store gradients of `parameters` where the optimiser finds them."""
+        for parameter, gradient in zip(self.parameters(), gradients, strict=True):
+            parameter.grad = gradient
+
+    def after_alpha(self, before: Mapping[str, Tensor]) -> None:
+        """After the optimiser's step, with the values before it: restoring, recentring."""
+
+    def _move_alphas(self, before: Mapping[str, Tensor]) -> None:
+        if self.alpha_clip is not None:
+            nn.utils.clip_grad_norm_(self.parameters(), self.alpha_clip)
+        self._optimizer.step()
+        with torch.no_grad():
+            self.after_alpha(before)
+
+    def _move_weights(self) -> None:
+        if self.run.optim.clip is not None:
+            nn.utils.clip_grad_norm_(self.run.net.parameters(), self.run.optim.clip)
+        self.run.weight_optimizer.step()
+
+    def probabilities(self) -> dict[str, dict[str, float]]:
+        """The relaxed weights of each option."""
+        with torch.no_grad():
+            return {
+                c.name: dict(zip(c.options, self.relax(self.run.alphas[c.name]).tolist(), strict=True))
+                for c in self.run.space.choices()
+            }
+
+    def scores(self) -> dict[str, dict[str, float]]:
+        """By what options are compared when the architecture is derived, across the edges of a node too."""
+        return self.probabilities()
+
+    def derive(self) -> ArchSpec:
+        """The strongest option of each choice; in cells that keep few inputs, of a node's strongest edges."""
+        return self.spec_of(strongest(self.run.space, self.scores()))
+
+    def spec_of(self, choices: Mapping[str, Iterable[str]]) -> ArchSpec:
+        """An architecture of the run's space at the supernet's size."""
+        run = self.run
+        return run.space.spec(run.space.repair(choices), run.io, sizes=run.sizes)
+
+    def state(self) -> State:
+        """Weights, alphas and both optimisers."""
+        state = super().state()
+        state.tensors["alphas"] = {name: alpha.data for name, alpha in self.run.alphas.items()}
+        state.tensors["alpha_optimizer"] = pack(self._optimizer)
+        return state
+
+    def restore(self, state: State) -> None:
+        """Go back to `state`."""
+        super().restore(state)
+        for name, alpha in self.run.alphas.items():
+            alpha.data.copy_(state.tensors["alphas"][name])
+        unpack(self._optimizer, state.tensors["alpha_optimizer"])
+
+
+def accuracy(logits: Tensor, target: Tensor) -> Tensor:
+    """The share of right answers, on the device."""
+    return (logits.detach().argmax(1) == target).float().mean()

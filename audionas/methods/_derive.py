@@ -1,0 +1,35 @@
+"""From scores to an architecture, and the statistic by which a collapsed one is recognised."""
+
+from collections.abc import Mapping
+
+from audionas.core.arch import ArchSpec
+from audionas.nn.ops import FREE, OPS
+from audionas.spaces._base import Space, present
+
+
+def strongest(
+    space: Space, scores: Mapping[str, Mapping[str, float]], *, inputs: int | None = None
+) -> dict[str, tuple[str, ...]]:
+    """The option with the best score at each choice, the first among equals.
+
+    Where a node keeps few inputs (`inputs`, by default the space's), those edges stay whose best option
+    scores most (DARTS, section 2.4); `none` is never kept where an edge may be absent.
+    """
+    limit = space.inputs if inputs is None else inputs
+    kept: dict[str, tuple[str, ...]] = {}
+    for edges in space.nodes():
+        best = {c.name: max(present(c), key=scores[c.name].__getitem__) for c in edges}
+        ranked = sorted(best, key=lambda name: -scores[name][best[name]])  # stable: the first among equals
+        stay = set(ranked[: limit or len(ranked)])
+        kept |= {name: (option,) if name in stay else () for name, option in best.items()}
+    return {choice.name: kept[choice.name] for choice in space.choices()}
+
+
+def parameter_free(spec: ArchSpec, space: Space) -> tuple[int, int]:
+    """How many kept operations have no weights, and how many are kept: the sign of a collapse.
+
+    Counted over `space.watched()`: the normal cell of cell spaces, the layers that may skip in chains.
+    Skips, pools, `none` and noise count; a skip that carries a stride counts as one.
+    """
+    kept = [option for choice in space.watched() for option in spec.choices[choice.name]]
+    return sum(OPS[option].kind in FREE for option in kept), len(kept)

@@ -1,0 +1,116 @@
+"""The skeletons of cell spaces: a cell as a graph of edges, and DARTS' stack of cells of two kinds."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from audionas.core.errors import UserError
+from audionas.nn.blocks import Head
+from audionas.nn.cell_blocks import FactorizedReduce, ReluConvBN
+from audionas.nn.edge import Edge, Gates
+
+Edges = Mapping[tuple[int, int], Edge | None]  # by (node, input)
+
+
+class Graph(nn.Module):
+    """The edges of a cell, under `<node>_<input>`; a node is the sum of the edges that enter it.
+
+    Edges that an architecture leaves out are not built; one whose gate is closed gives nothing.
+    """
+
+    def __init__(self, edges: Edges) -> None:
+        super().__init__()
+        built = {place: edge for place, edge in edges.items() if edge is not None}
+        self.edges = nn.ModuleDict({f"{node}_{source}": edge for (node, source), edge in built.items()})
+        self.entering: dict[int, list[int]] = {}
+        for node, source in built:
+            self.entering.setdefault(node, []).append(source)
+
+    def node(self, number: int, states: Mapping[int, Tensor | None], gates: Gates | None) -> Tensor | None:
+        """The sum over the edges into a node, (B, C, H, W); None where nothing enters it."""
+        total: Tensor | None = None
+        for source in self.entering.get(number, ()):
+            x = states[source]
+            y = None if x is None else self.edges[f"{number}_{source}"](x, gates)
+            if y is not None:
+                total = y if total is None else total + y
+        return total
+
+
+class Cell(nn.Module):
+    """Two inputs, `nodes` intermediate nodes numbered from 2, output the nodes side by side.
+
+    In a search a node that nothing enters gives zeros, so that the output keeps its width; in a final
+    network such a node has no place.
+    """
+
+    def __init__(
+        self, edges: Edges, c_before: tuple[int, int], c: int, *, nodes: int, halved: bool, search: bool
+    ) -> None:
+        """`c_before`: channels of both inputs; `halved`: the second input has half the size of the first."""
+        super().__init__()
+        first, second = c_before
+        self.first = (
+            FactorizedReduce(first, c, affine=not search)
+            if halved
+            else ReluConvBN(first, c, 1, affine=not search)
+        )
+        self.second = ReluConvBN(second, c, 1, affine=not search)
+        self.graph = Graph(edges)
+        numbers = range(2, 2 + nodes)
+        self.concat = [n for n in numbers if search or n in self.graph.entering]
+        self.channels = c * len(self.concat)
+
+    def forward(self, before: Tensor, last: Tensor, gates: Gates | None) -> Tensor:
+        """The outputs of the two cells before it to (B, channels, H, W)."""
+        states: dict[int, Tensor | None] = {0: self.first(before), 1: self.second(last)}
+        for number in self.concat:
+            states[number] = self.graph.node(number, states, gates)
+        given = [states[n] for n in self.concat]
+        some = next((s for s in given if s is not None), None)
+        if some is None:
+            raise AssertionError("a cell whose every edge is closed")
+        return torch.cat([torch.zeros_like(some) if s is None else s for s in given], dim=1)
+
+
+class CellNetwork(nn.Module):
+    """Stem, cells, head; with an auxiliary head after the cell `auxiliary_after`, for training only."""
+
+    def __init__(
+        self,
+        stem: nn.Module,
+        second_stem: nn.Module | None,
+        cells: list[Cell],
+        head: Head,
+        auxiliary: nn.Module | None = None,
+        auxiliary_after: int = 0,
+    ) -> None:
+        super().__init__()
+        self.stem, self.second_stem = stem, second_stem
+        self.cells, self.head = nn.ModuleList(cells), head
+        self.auxiliary, self.auxiliary_after = auxiliary, auxiliary_after
+
+    def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
+        """(B, C, H, W) to (B, classes) logits."""
+        return self.scores(x, gates)[0]
+
+    def scores(self, x: Tensor, gates: Gates | None = None) -> tuple[Tensor, Tensor | None]:
+        """The logits, and in training those of the auxiliary head where there is one."""
+        before = self.stem(x.contiguous(memory_format=torch.channels_last))
+        last = before if self.second_stem is None else self.second_stem(before)
+        second: Tensor | None = None
+        for number, cell in enumerate(self.cells):
+            before, last = last, cell(before, last, gates)
+            if self.auxiliary is not None and self.training and number == self.auxiliary_after:
+                second = self.auxiliary(last)
+        return self.head(last), second
+
+
+def require_even(size: tuple[int, int], halvings: int, space: str) -> None:
+    """Raise UserError unless both axes can be halved so often without a rest."""
+    if any(s % 2**halvings or s < 2**halvings for s in size):
+        raise UserError(
+            f"space {space}: an input of {size[0]}x{size[1]} cannot be halved {halvings} times",
+            hint=f"Height and width must be multiples of {2**halvings}, for example 32x32.",
+        )

@@ -1,0 +1,139 @@
+"""DARTS' space: a normal and a reduction cell of four nodes, stacked (Liu et al., arXiv:1806.09055).
+
+Each node takes two of the cell's two inputs and of the nodes before it, each through one operation. The
+network is the same for search (8 cells, 16 channels) and training (20 cells, 36 channels); inputs of
+more than 64 pixels get ImageNet's stem, which divides their size by 8 before the first cell's input.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import nn
+
+from audionas.core.arch import ArchSpec, Choice, InputSpec
+from audionas.core.errors import UserError
+from audionas.nn.blocks import Head
+from audionas.nn.edge import EdgeFactory
+from audionas.nn.ops import OpShape
+from audionas.spaces._base import Scale, Space
+from audionas.spaces._cells import Cell, CellNetwork, require_even
+
+NODES = (2, 3, 4, 5)
+KINDS = ("normal", "reduce")
+PRIMITIVES = (  # in the order by which genotypes and published alphas are indexed
+    *("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect"),
+    *("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"),
+)
+PRESETS = {
+    "darts": PRIMITIVES,
+    "no_none": PRIMITIVES[1:],
+    "s2": ("skip_connect", "sep_conv_3x3"),
+    "s3": ("none", "skip_connect", "sep_conv_3x3"),
+    "s4": ("noise", "sep_conv_3x3"),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DartsCell(Space):
+    """`preset`: the operations of an edge. `darts` is the paper's eight, `no_none` the seven without `none`
+    (FairDARTS, NoisyDARTS, ROME), `s2` to `s4` those of RobustDARTS.
+    """
+
+    preset: Literal["darts", "no_none", "s2", "s3", "s4"] = "darts"
+
+    features: ClassVar[str] = ""
+    paper: ClassVar[str] = "DARTS: Differentiable Architecture Search"
+    arxiv: ClassVar[str] = "1806.09055"
+    sizes: ClassVar[Mapping[str, int]] = {"layers": 8, "channels": 16}
+    inputs: ClassVar[int] = 2
+
+    def choices(self) -> tuple[Choice, ...]:
+        """14 edges a kind of cell: `normal/2_0` leads from input 0 to node 2."""
+        return tuple(
+            Choice(
+                f"{kind}/{node}_{source}",
+                self.options(kind, node, source),
+                node=f"{kind}/{node}",
+                max_active=len(self.options(kind, node, source)),
+                least=0,
+            )
+            for kind in KINDS
+            for node in NODES
+            for source in range(node)
+        )
+
+    def options(self, kind: str, node: int, source: int) -> tuple[str, ...]:
+        """The operations of one edge."""
+        return PRESETS[self.preset]
+
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+        """Stem of 3 C channels, cells with reductions at one and two thirds, pooling, one linear layer."""
+        large = max(io.freq, io.frames) > 64
+        require_even((io.freq, io.frames), 5 if large else 2, self.name)
+        c, (before, last) = scale.channels, _stem_channels(scale.channels, large)
+        known = {choice.name: choice for choice in self.choices()}
+        cells: list[Cell] = []
+        halved = large
+        reductions = {scale.layers // 3, 2 * scale.layers // 3}
+        for number in range(scale.layers):
+            reduces = number in reductions
+            c *= 2 if reduces else 1
+            kind = "reduce" if reduces else "normal"
+            edges = {
+                (node, source): fill(
+                    known[f"{kind}/{node}_{source}"],
+                    OpShape(c, c, (2, 2) if reduces and source < 2 else (1, 1), search=scale.search),
+                )
+                for node in NODES
+                for source in range(node)
+            }
+            cell = Cell(edges, (before, last), c, nodes=len(NODES), halved=halved, search=scale.search)
+            before, last, halved = last, cell.channels, reduces
+            cells.append(cell)
+        stems = _stems(io.channels, scale.channels, large)
+        return CellNetwork(*stems, cells, Head(last, io.classes, scale.dropout_or(0.0)))
+
+    def repair(self, choices: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
+        """Leave out the edges that start from a node without inputs: nothing flows through them."""
+        kept = {name: tuple(options) for name, options in choices.items()}
+        for kind in KINDS:
+            entered = {0, 1}
+            for node in NODES:
+                for source in range(node):
+                    if source not in entered:
+                        kept[f"{kind}/{node}_{source}"] = ()
+                if any(kept[f"{kind}/{node}_{source}"] for source in range(node)):
+                    entered.add(node)
+        return kept
+
+    def check(self, spec: ArchSpec) -> None:
+        """Also raise UserError for a cell without a single edge."""
+        super().check(spec)
+        for kind in KINDS:
+            if not any(options for name, options in spec.choices.items() if name.startswith(f"{kind}/")):
+                raise UserError(f"the {kind} cell has no edge: nothing leads from its inputs to its output")
+
+    def watched(self) -> tuple[Choice, ...]:
+        """The edges of the normal cell."""
+        return tuple(c for c in self.choices() if c.name.startswith("normal/"))
+
+
+def _stem_channels(channels: int, large: bool) -> tuple[int, int]:
+    return (channels, channels) if large else (3 * channels, 3 * channels)
+
+
+def _stems(c_in: int, channels: int, large: bool) -> tuple[nn.Module, nn.Module | None]:
+    """CIFAR: one convolution to 3 C channels. ImageNet: two of stride 2, a third for the second input."""
+    if not large:
+        return nn.Sequential(_conv(c_in, 3 * channels, 1), nn.BatchNorm2d(3 * channels)), None
+    half = channels // 2
+    first = nn.Sequential(
+        *(_conv(c_in, half, 2), nn.BatchNorm2d(half), nn.ReLU()),
+        *(_conv(half, channels, 2), nn.BatchNorm2d(channels)),
+    )
+    return first, nn.Sequential(nn.ReLU(), _conv(channels, channels, 2), nn.BatchNorm2d(channels))
+
+
+def _conv(c_in: int, c_out: int, stride: int) -> nn.Module:
+    return nn.Conv2d(c_in, c_out, 3, stride, 1, bias=False)

@@ -1,0 +1,103 @@
+"""NAS-Bench-201: one cell of four nodes and six edges, five operations (Dong and Yang, arXiv:2001.00326).
+
+A node is the sum of its incoming edges, the cell's output its last node; three stages of equal cells
+are joined by residual blocks that halve the resolution. All six edges stand, `none` is an operation.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from audionas.core.arch import Choice, InputSpec
+from audionas.nn.blocks import Head
+from audionas.nn.cell_blocks import ReluConvBN
+from audionas.nn.edge import Edge, EdgeFactory, Gates
+from audionas.nn.ops import OpShape
+from audionas.spaces._base import Scale, Space
+from audionas.spaces._cells import Graph, require_even
+
+PRIMITIVES = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+EDGES = tuple((node, source) for node in (1, 2, 3) for source in range(node))  # in the order of the string
+
+
+class SumCell(nn.Module):
+    """Node 0 is the input, node 3 the output."""
+
+    def __init__(self, edges: Mapping[tuple[int, int], Edge | None]) -> None:
+        super().__init__()
+        self.graph = Graph(edges)
+
+    def forward(self, x: Tensor, gates: Gates | None) -> Tensor:
+        """(B, C, H, W) to the same shape; zeros where nothing reaches the output."""
+        states: dict[int, Tensor | None] = {0: x}
+        for node in (1, 2, 3):
+            states[node] = self.graph.node(node, states, gates)
+        out = states[3]
+        return torch.zeros_like(x) if out is None else out
+
+
+class ResidualReduction(nn.Module):
+    """ResNet's basic block with stride 2; the shortcut averages 2 x 2 pixels, then a 1x1 convolution."""
+
+    def __init__(self, c_in: int, c_out: int) -> None:
+        super().__init__()
+        self.first = ReluConvBN(c_in, c_out, 3, stride=(2, 2), affine=True)
+        self.second = ReluConvBN(c_out, c_out, 3, affine=True)
+        self.shortcut = nn.Sequential(nn.AvgPool2d(2), nn.Conv2d(c_in, c_out, 1, bias=False))
+
+    def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
+        """(B, c_in, H, W) to (B, c_out, H / 2, W / 2)."""
+        y: Tensor = self.shortcut(x) + self.second(self.first(x))
+        return y
+
+
+class StagedCells(nn.Module):
+    """Stem, stages of cells with reductions between, batch norm, ReLU, head."""
+
+    def __init__(self, stem: nn.Module, body: list[nn.Module], channels: int, head: Head) -> None:
+        super().__init__()
+        self.stem = stem
+        self.body = nn.ModuleList(body)
+        self.last = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
+        self.head = head
+
+    def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
+        """(B, C, H, W) to (B, classes) logits."""
+        x = self.stem(x.contiguous(memory_format=torch.channels_last))
+        for part in self.body:
+            x = part(x, gates)
+        logits: Tensor = self.head(self.last(x))
+        return logits
+
+
+@dataclass(frozen=True, kw_only=True)
+class NasBench201(Space):
+    """No parameters: 5^6 = 15,625 cells. `layers` is the number of cells a stage."""
+
+    features: ClassVar[str] = ""
+    paper: ClassVar[str] = "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search"
+    arxiv: ClassVar[str] = "2001.00326"
+    sizes: ClassVar[Mapping[str, int]] = {"layers": 5, "channels": 16}
+
+    def choices(self) -> tuple[Choice, ...]:
+        """`1_0` leads from node 0 to node 1."""
+        return tuple(Choice(f"{node}_{source}", PRIMITIVES, node=str(node)) for node, source in EDGES)
+
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+        """C, 2 C and 4 C channels in the three stages."""
+        require_even((io.freq, io.frames), 2, self.name)
+        c = scale.channels
+        stem = nn.Sequential(nn.Conv2d(io.channels, c, 3, 1, 1, bias=False), nn.BatchNorm2d(c))
+        body: list[nn.Module] = []
+        for stage in range(3):
+            if stage:
+                body.append(ResidualReduction(c, 2 * c))
+                c *= 2
+            shape = OpShape(c, c, search=scale.search)
+            for _ in range(scale.layers):
+                pairs = zip(EDGES, self.choices(), strict=True)
+                body.append(SumCell({place: fill(choice, shape) for place, choice in pairs}))
+        return StagedCells(stem, body, c, Head(c, io.classes, scale.dropout_or(0.0)))
