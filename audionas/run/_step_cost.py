@@ -1,0 +1,158 @@
+"""What a step costs: seconds, and bytes kept for the backward pass, side by side in one run.
+
+A machine's speed changes from minute to minute. Steps are therefore taken in turns, and each is
+compared with the first of its own round.
+"""
+
+import statistics
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+
+from audionas.core.rng import seed_torch
+from audionas.data.batches import Batch
+from audionas.engine.optim import Optim
+from audionas.methods._base import Method
+from audionas.methods._bilevel import Bilevel
+
+
+class StepCost(NamedTuple):
+    """Median seconds of a step, most bytes kept for backward at once, and both relative to the first step."""
+
+    seconds: float
+    saved_bytes: int
+    time_ratio: float = 1.0
+    memory_ratio: float = 1.0
+
+
+class Step(NamedTuple):
+    """Something to measure: `take` does one step, `owned` are the tensors that live anyway."""
+
+    take: Callable[[], object]
+    owned: Callable[[], Iterable[Tensor]]
+
+
+def method_costs(
+    methods: Sequence[Method], train: Batch, valid: Batch, *, rounds: int = 5, warmup: int = 2
+) -> list[StepCost]:
+    """Of a full step (alpha and weights) of each method, in order; all must be set up on runs of their own.
+
+    The methods are moved past their warm-up epochs, and their runs are used up: begin a search with others.
+    """
+    device = methods[0].run.device
+    return step_costs([method_step(m, train, valid) for m in methods], device, rounds=rounds, warmup=warmup)
+
+
+def method_step(method: Method, train: Batch, valid: Batch) -> Step:
+    """A step of a method that is set up, in the first epoch in which its alphas move."""
+    run, halves = method.run, method.halves
+    epoch = method.warmup_epochs if isinstance(method, Bilevel) else 0
+    method.on_epoch(epoch)
+    run.net.train()
+    return Step(
+        lambda: method.step(train, valid if halves else train, float(epoch)),
+        lambda: [*run.net.parameters(), *run.net.buffers(), *run.alphas.values()],
+    )
+
+
+def network_step(net: nn.Module, optim: Optim, batch: Batch) -> Step:
+    """A training step of a single network."""
+    optimizer, criterion = optim.build(net.parameters()), nn.CrossEntropyLoss()
+    net.train()
+
+    def take() -> None:
+        optimizer.zero_grad(set_to_none=True)
+        criterion(net(batch.x), batch.target).backward()
+        optimizer.step()
+
+    return Step(take, lambda: [*net.parameters(), *net.buffers()])
+
+
+def step_costs(
+    steps: Sequence[Step], device: torch.device, *, rounds: int = 5, warmup: int = 2
+) -> list[StepCost]:
+    """Measure each step: `warmup` rounds, the last of which tells memory, then `rounds` timed in turns."""
+    with torch.random.fork_rng():
+        seed_torch(0, "step costs")
+        for _ in range(warmup - 1):
+            for step in steps:
+                step.take()
+        saved = [_kept_on_gpu(s, device) if device.type == "cuda" else _kept_for_backward(s) for s in steps]
+        table = [[_seconds(step, device) for step in steps] for _ in range(rounds)]
+    return [
+        StepCost(
+            seconds=statistics.median(row[i] for row in table),
+            saved_bytes=saved[i],
+            time_ratio=statistics.median(row[i] / row[0] for row in table),
+            memory_ratio=saved[i] / max(saved[0], 1),
+        )
+        for i in range(len(steps))
+    ]
+
+
+def _seconds(step: Step, device: torch.device) -> float:
+    _wait(device)
+    began = time.perf_counter()
+    step.take()
+    _wait(device)
+    return time.perf_counter() - began
+
+
+def _wait(device: torch.device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
+
+
+def _kept_on_gpu(step: Step, device: torch.device) -> int:
+    """Peak bytes of a step beyond what was allocated before it."""
+    before = torch.cuda.memory_allocated(device)
+    torch.cuda.reset_peak_memory_stats(device)
+    step.take()
+    return torch.cuda.max_memory_allocated(device) - before
+
+
+def _kept_for_backward(step: Step) -> int:
+    """The most bytes of storages that autograd keeps at one time, parameters and buffers apart."""
+    meter = Meter(step.owned())
+    with meter.watching():
+        step.take()
+    return meter.most
+
+
+class Meter:
+    """Counts the bytes that autograd keeps: a storage once, from its first saving to its last release."""
+
+    def __init__(self, owned: Iterable[Tensor]) -> None:
+        self.owned = {t.untyped_storage().data_ptr() for t in owned}
+        self.holders: dict[int, int] = {}
+        self.now = self.most = 0
+
+    def watching(self) -> AbstractContextManager[None]:
+        """While this is entered, what autograd saves is counted."""
+        return saved_tensors_hooks(lambda tensor: _Held(tensor, self), lambda held: held.tensor)
+
+
+class _Held:
+    """A saved tensor, which tells the meter when it is let go."""
+
+    def __init__(self, tensor: Tensor, meter: Meter) -> None:
+        self.tensor, self.meter = tensor.detach(), meter
+        storage = tensor.untyped_storage()
+        self.place, self.size = storage.data_ptr(), storage.nbytes()
+        held = meter.holders.get(self.place, 0)
+        meter.holders[self.place] = held + 1
+        if not held and self.place not in meter.owned:
+            meter.now += self.size
+            meter.most = max(meter.most, meter.now)
+
+    def __del__(self) -> None:
+        meter = self.meter
+        meter.holders[self.place] -= 1
+        if not meter.holders[self.place]:
+            del meter.holders[self.place]
+            meter.now -= 0 if self.place in meter.owned else self.size
