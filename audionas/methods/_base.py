@@ -12,6 +12,7 @@ from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from audionas.core.arch import ArchSpec, Choice, InputSpec
 from audionas.core.errors import UserError
@@ -62,10 +63,16 @@ class SearchRun:
         self.net = net.to(self.device).train(self.net.training)
         self.weight_optimizer = self.optim.build(self.net.parameters())
 
-    def logits(self, x: Tensor, gates: Gates) -> Tensor:
-        """The supernet under `gates`, in bfloat16 where mixed precision is on."""
+    def logits(self, x: Tensor, gates: Gates, state: Mapping[str, Tensor] | None = None) -> Tensor:
+        """The supernet under `gates`, in bfloat16 where mixed precision is on.
+
+        `state` stands in for weights and buffers of these names; batch norms then update its buffers.
+        """
         with self._autocast():
-            logits: Tensor = self.net(x, gates)
+            if state is None:
+                logits: Tensor = self.net(x, gates)
+            else:
+                logits = functional_call(self.net, dict(state), (x, gates))
         return logits.float() if self.amp else logits
 
     def _autocast(self) -> AbstractContextManager[Any]:
@@ -132,6 +139,27 @@ class Method(Strict, ABC):
         """The weights' learning rate at a (fractional) epoch."""
         return self.run.optim.rate(progress, self.run.epochs)
 
+    def weight_step(self, train: Batch) -> dict[str, Tensor | float]:
+        """A step of the weights' optimiser on `weight_gradient`."""
+        self.run.weight_optimizer.zero_grad(set_to_none=True)  # what is not sampled must not even decay
+        metrics = self.weight_gradient(train)
+        self._move_weights()
+        return metrics
+
+    def weight_gradient(self, train: Batch) -> dict[str, Tensor | float]:
+        """Add the gradient of the training loss to the weights' `grad`; returns metrics."""
+        with torch.no_grad():
+            gates = self.gates("weights")
+        logits = self.run.logits(train.x, gates)
+        loss = self.run.criterion(logits, train.target)
+        loss.backward()
+        return {"loss": loss, "accuracy": accuracy(logits, train.target)}
+
+    def _move_weights(self) -> None:
+        if self.run.optim.clip is not None:
+            nn.utils.clip_grad_norm_(self.run.net.parameters(), self.run.optim.clip)
+        self.run.weight_optimizer.step()
+
     @abstractmethod
     def probabilities(self) -> dict[str, dict[str, float]]:
         """How strongly each option of each choice is held; logged every epoch."""
@@ -139,6 +167,11 @@ class Method(Strict, ABC):
     @abstractmethod
     def derive(self) -> ArchSpec:
         """The architecture that the search has found."""
+
+    def spec_of(self, choices: Mapping[str, Iterable[str]]) -> ArchSpec:
+        """An architecture of the run's space at the supernet's size."""
+        run = self.run
+        return run.space.spec(run.space.repair(choices), run.io, sizes=run.sizes)
 
     def state(self) -> State:
         """The weights and their optimiser; subclasses add theirs."""
@@ -149,6 +182,11 @@ class Method(Strict, ABC):
         """Go back to `state`."""
         self.run.net.load_state_dict(state.tensors["weights"])
         unpack(self.run.weight_optimizer, state.tensors["weight_optimizer"])
+
+
+def accuracy(logits: Tensor, target: Tensor) -> Tensor:
+    """The share of right answers, on the device."""
+    return (logits.detach().argmax(1) == target).float().mean()
 
 
 def require_reachable(run: SearchRun, what: Literal["macs", "params"], most: float, key: str) -> None:

@@ -15,7 +15,7 @@ from audionas.cost.objective import CostPenalty
 from audionas.data.batches import Batch
 from audionas.engine.checkpoint import State
 from audionas.engine.optim import pack, set_rate, unpack
-from audionas.methods._base import Method, Phase, SearchRun, require_reachable
+from audionas.methods._base import Method, Phase, SearchRun, accuracy, require_reachable
 from audionas.methods._derive import strongest
 from audionas.nn.edge import Gate, Gates
 
@@ -32,6 +32,7 @@ class Bilevel(Method):
     """
 
     family: ClassVar[str] = "differentiable"
+    weights_first: ClassVar[bool] = False  # GDAS moves the weights before alpha
 
     alpha_lr: float = 3e-4
     alpha_betas: tuple[float, float] = (0.5, 0.999)
@@ -110,8 +111,9 @@ class Bilevel(Method):
         moves = self.run.epoch >= self.warmup_epochs
         if self.level == "one":
             return self.joint_step(train, alpha=moves)
+        first = self.weight_step(train) if self.weights_first else {}
         metrics = self.alpha_step(valid, train) if moves else {}
-        return {**metrics, **self.weight_step(train)}
+        return {**metrics, **(first or self.weight_step(train))}
 
     def alpha_step(self, valid: Batch, train: Batch) -> dict[str, Tensor | float]:
         """An Adam step on `alpha_gradient`, then `after_alpha`."""
@@ -130,22 +132,6 @@ class Bilevel(Method):
             torch.autograd.grad(loss + extra, self.parameters(), materialize_grads=True, allow_unused=True)
         )
         return {"valid_loss": loss, "valid_accuracy": accuracy(logits, valid.target), **metrics}
-
-    def weight_step(self, train: Batch) -> dict[str, Tensor | float]:
-        """A step of the weights' optimiser on `weight_gradient`."""
-        self.run.weight_optimizer.zero_grad(set_to_none=True)  # what is not sampled must not even decay
-        metrics = self.weight_gradient(train)
-        self._move_weights()
-        return metrics
-
-    def weight_gradient(self, train: Batch) -> dict[str, Tensor | float]:
-        """Add the gradient of the training loss to the weights' `grad`; returns metrics."""
-        with torch.no_grad():
-            gates = self.gates("weights")
-        logits = self.run.logits(train.x, gates)
-        loss = self.run.criterion(logits, train.target)
-        loss.backward()
-        return {"loss": loss, "accuracy": accuracy(logits, train.target)}
 
     def joint_step(self, train: Batch, *, alpha: bool = True) -> dict[str, Tensor | float]:
         """One backward pass for alphas and weights, then a step of both (SNAS, DropNAS)."""
@@ -190,11 +176,6 @@ class Bilevel(Method):
         with torch.no_grad():
             self.after_alpha(before)
 
-    def _move_weights(self) -> None:
-        if self.run.optim.clip is not None:
-            nn.utils.clip_grad_norm_(self.run.net.parameters(), self.run.optim.clip)
-        self.run.weight_optimizer.step()
-
     def probabilities(self) -> dict[str, dict[str, float]]:
         """The relaxed weights of each option."""
         with torch.no_grad():
@@ -211,11 +192,6 @@ class Bilevel(Method):
         """The strongest option of each choice; in cells that keep few inputs, of a node's strongest edges."""
         return self.spec_of(strongest(self.run.space, self.scores()))
 
-    def spec_of(self, choices: Mapping[str, Iterable[str]]) -> ArchSpec:
-        """An architecture of the run's space at the supernet's size."""
-        run = self.run
-        return run.space.spec(run.space.repair(choices), run.io, sizes=run.sizes)
-
     def state(self) -> State:
         """Weights, alphas and both optimisers."""
         state = super().state()
@@ -229,8 +205,3 @@ class Bilevel(Method):
         for name, alpha in self.run.alphas.items():
             alpha.data.copy_(state.tensors["alphas"][name])
         unpack(self._optimizer, state.tensors["alpha_optimizer"])
-
-
-def accuracy(logits: Tensor, target: Tensor) -> Tensor:
-    """The share of right answers, on the device."""
-    return (logits.detach().argmax(1) == target).float().mean()
