@@ -221,7 +221,9 @@ class Space(Strict, ABC):
         ]
         for name, choice in known.items():
             taken = spec.choices.get(name, ())
-            if not choice.least <= len(taken) <= choice.max_active:
+            if name not in spec.choices:
+                problems.append(f"{name}: missing")
+            elif not choice.least <= len(taken) <= choice.max_active:
                 wanted = f"{choice.least} to {choice.max_active}"
                 problems.append(f"{name}: {len(taken)} options taken, expected {wanted}")
             if len(set(taken)) < len(taken):
@@ -229,6 +231,8 @@ class Space(Strict, ABC):
             for option in taken:
                 if option not in choice.options:
                     problems.append(f"{name}: no option '{option}'.{did_you_mean(option, choice.options)}")
+                elif option not in present(choice):
+                    problems.append(f"{name}: an edge without operation is left out, not given '{option}'")
         if not problems and self.repair(spec.choices) != spec.choices:
             repaired = self.repair(spec.choices)
             problems = [

@@ -18,9 +18,11 @@ from audionas.data.batches import Batch
 from audionas.engine.optim import Optim
 from audionas.features import Features, build
 from audionas.methods._base import Method, SearchRun
-from audionas.spaces._base import Space
+from audionas.spaces._base import Space, present
 
 NARROW = {"width": 0.25}  # the value of a space's field in tests, where it has the field
+CELLS = {"darts_cell": {"layers": 3, "channels": 4}, "nas_bench_201": {"layers": 1, "channels": 4}}
+FIELDS = {"p_darts": {"depths": (2, 3, 4)}, "rome": {"samples": 2}, "parsec": {"samples": 2}}  # small settings
 CLASSES = 3
 
 
@@ -47,6 +49,17 @@ METHODS = names("method")
 TRAINED = [name for name in METHODS if resolve("method", name).trains]
 
 
+def made(name: str, **fields: Any) -> Method:
+    """A method with settings small enough for tests."""
+    method: Method = resolve("method", name)(**{**FIELDS.get(name, {}), **fields})
+    return method
+
+
+def runs(name: str, space: Space) -> bool:
+    """Whether a method is defined on a space."""
+    return not made(name).refuses(space)
+
+
 def named(value: Any) -> str:
     """A short test id for a space."""
     if not isinstance(value, Space):
@@ -62,8 +75,10 @@ def named(value: Any) -> str:
 
 @functools.cache
 def input_of(space: Space, classes: int = CLASSES) -> InputSpec:
-    """What one second of sound becomes under the front-end that the space was made for."""
+    """What one second of sound becomes under the front-end that the space was made for; or a small image."""
     name, _, preset = space.features.partition("/")
+    if not name:
+        return InputSpec(3, 8, 8, classes)
     front_end = build(Features(name=name, preset=preset))
     return InputSpec(1, *front_end.shape(front_end.sample_rate), classes)
 
@@ -71,16 +86,22 @@ def input_of(space: Space, classes: int = CLASSES) -> InputSpec:
 @functools.cache
 def costs_of(space: Space, io: InputSpec) -> CostTable:
     """The cost table of a space, computed once a test session."""
-    return table(space, io)
+    return table(space, io, CELLS.get(space.name))
 
 
 def some_specs(space: Space, count: int = 2) -> list[ArchSpec]:
     """Random networks, then one that keeps several options wherever it may, in a random order."""
     io, rng = input_of(space), numpy_rng("some specs", space.name)
     several = {
-        c.name: tuple(rng.permutation(c.options)[: min(4, c.max_active)].tolist()) for c in space.choices()
+        c.name: tuple(rng.permutation(present(c))[: min(4, c.max_active)].tolist()) for c in space.choices()
     }
-    return [*(space.sample(rng, io) for _ in range(count)), space.spec(several, io)]
+    drawn = [space.sample(rng, io) for _ in range(count)]
+    return [small(spec) for spec in (*drawn, space.spec(several, io))]
+
+
+def small(spec: ArchSpec) -> ArchSpec:
+    """The same architecture at the size of tests."""
+    return dataclasses.replace(spec, scale=CELLS.get(spec.space, {}))
 
 
 def shake(net: nn.Module) -> nn.Module:
@@ -120,17 +141,22 @@ def started(
     optim: Optim | None = None,
 ) -> SearchRun:
     """A run of `method` on `space` over short inputs, before its first step."""
-    io = input_of(space)._replace(frames=frames)
+    io = input_of(space)
+    io = io._replace(frames=frames) if space.features else io
+    sizes = CELLS.get(space.name, {})
     seed_torch(seed, "supernet")
     run = SearchRun(
         space=space,
         io=io,
-        net=space.supernet(method.fill, io, dropout=dropout).train(),
+        net=space.supernet(method.fill, io, dropout=dropout, sizes=sizes).train(),
         costs=costs_of(space, io),
         optim=optim or Optim(lr=0.1, final_lr=0.001, weight_decay=3e-4, clip=5.0),
         epochs=epochs,
         seed=seed,
         device=torch.device("cpu"),
+        sizes=sizes,
+        dropout=dropout,
+        valid=lambda: [valid for _, valid in batches(io, 2, seed=1000, size=4)],
     )
     method.setup(run)
     return run
@@ -145,7 +171,7 @@ def steps(method: Method, first: int, last: int) -> list[dict[str, float]]:
             seed_torch(run.seed, "epoch", epoch)
             method.on_epoch(epoch)
         ((train, valid),) = batches(run.io, 1, seed=number)
-        metrics = method.step(train, valid, number / 3)
+        metrics = method.step(train, valid if method.halves else train, number / 3)
         told.append({k: float(torch.as_tensor(v).detach()) for k, v in metrics.items()})
     return told
 

@@ -100,7 +100,7 @@ class Twice(Space):
     def choices(self):
         return (Choice("both", ("tc_k3", "tc_k9")),)
 
-    def network(self, fill, io, *, dropout=None):
+    def network(self, fill, io, scale):
         (choice,) = self.choices()
         return TwoEdges(fill(choice, OpShape(8, 8)), fill(choice, OpShape(8, 12)), io)
 

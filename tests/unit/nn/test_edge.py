@@ -19,7 +19,7 @@ def edge():
 
 
 def run(edge, weight, active=None, scale=None):
-    return edge(X, Gates({"here": Gate(torch.tensor(weight), active, scale)}))
+    return edge(X, Gates({"here": Gate(torch.tensor(weight), active, scale=scale)}))
 
 
 def test_the_output_is_the_weighted_sum(edge):
@@ -45,11 +45,37 @@ def test_scale_multiplies_the_whole_edge(edge):
     )
 
 
-def test_without_gates_or_options_it_says_so(edge):
+def test_without_gates_it_says_so_and_a_closed_edge_gives_nothing(edge):
     with pytest.raises(AssertionError, match="gates"):
         edge(X)
-    with pytest.raises(AssertionError, match="no option is active"):
-        run(edge, [1.0, 1.0, 1.0, 1.0], ())
+    assert run(edge, [1.0, 1.0, 1.0, 1.0], ()) is None
+
+
+def test_a_frozen_option_counts_but_only_its_weight_learns(edge):
+    weight = torch.tensor([0.1, 0.4, 0.3, 0.2], requires_grad=True)
+    mixed = edge(X, Gates({"here": Gate(weight, (0, 2), frozen=(2,))}))
+    mixed.square().sum().backward()
+    assert torch.equal(mixed, weight[0] * edge.ops["tc_k3"](X) + weight[2] * edge.ops["mb_k3_e3"](X))
+    assert weight.grad[[0, 2]].ne(0).all()
+    learns = {name: any(p.grad is not None for p in op.parameters()) for name, op in edge.ops.items()}
+    assert learns == {name: name == "tc_k3" for name in edge.ops}
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_paths_are_dropped_in_training_only_and_never_a_skip(training):
+    torch.manual_seed(0)
+    choice = Choice("here", ("nor_conv_3x3", "skip_connect"), max_active=2)
+    edge = FixedEdge(choice, OpShape(4, 4), chosen=choice.options).train(training)
+    x = torch.randn(400, 4, 2, 2)
+    with torch.no_grad():
+        whole = edge.ops["nor_conv_3x3"](x)
+        dropped = edge(x, Gates({}, {"drop_path": 0.25})) - x
+    kept = dropped.abs().sum((1, 2, 3)) > 1e-4
+    if not training:
+        assert torch.allclose(dropped, whole, atol=1e-5)
+    else:
+        assert torch.allclose(dropped[kept], whole[kept] / 0.75, atol=1e-5)
+        assert 0.15 < 1 - kept.float().mean() < 0.35  # 0.25, deviation 0.022
 
 
 def test_the_gradient_of_a_weight_is_the_output_of_its_option(edge):
