@@ -1,7 +1,8 @@
 """The candidate operations by name: kind, kernel k, expansion e, squeeze-and-excitation.
 
 A name is kind + kernel (`tc_k9_se`, `mb_k5_e6`), or the field's own (`sep_conv_3x3`, `skip_connect`); an
-operation is one line here and a block beside it.
+operation is one line here and a block beside it. The kernel of `tc` and `mb` lies along time, that of
+`mbf` along frequency, that of `mbs` and of the field's own along both axes.
 """
 
 from collections.abc import Callable
@@ -19,6 +20,7 @@ class OpShape(NamedTuple):
 
     With `search` the operations of cell spaces have batch norms without affine parameters, and pools
     one of their own, as DARTS searches; the others are built alike in searches and final networks.
+    Bottlenecks take ReLU6 for ReLU with `relu6`.
     """
 
     c_in: int
@@ -26,6 +28,7 @@ class OpShape(NamedTuple):
     stride: tuple[int, int] = (1, 1)
     causal: bool = False
     search: bool = False
+    relu6: bool = False
 
     @property
     def keeps(self) -> bool:
@@ -36,7 +39,8 @@ class OpShape(NamedTuple):
 class Op(NamedTuple):
     """`make` builds it; `kind`, `kernel` and `dilation` are what methods ask about it.
 
-    Kinds: skip, pool, none, noise (none of them has weights where the shape stays), conv.
+    Kinds: skip, pool, none, noise (none of them has weights where the shape stays), conv. `axes` are those
+    of a (B, C, F, T) tensor along which the kernel lies: 2 frequency, 3 time.
     """
 
     make: Callable[[OpShape], nn.Module]
@@ -44,6 +48,7 @@ class Op(NamedTuple):
     kernel: int = 0
     summary: str = ""
     dilation: int = 1
+    axes: tuple[int, ...] = (3,)
 
 
 def _tc(shape: OpShape, *, kernel: int, se: bool, wide: bool) -> nn.Module:
@@ -58,15 +63,16 @@ def _tc(shape: OpShape, *, kernel: int, se: bool, wide: bool) -> nn.Module:
     )
 
 
-def _mb(shape: OpShape, *, kernel: int, expansion: int, se: bool) -> nn.Module:
+def _mb(shape: OpShape, *, kernel: int, axes: tuple[int, ...], expansion: int, se: bool) -> nn.Module:
     return MBBlock(
         shape.c_in,
         shape.c_out,
-        kernel,
+        (kernel if 2 in axes else 1, kernel if 3 in axes else 1),
         expansion=expansion,
-        stride=shape.stride[1],
+        stride=shape.stride,
         se=se,
         causal=shape.causal,
+        relu6=shape.relu6,
     )
 
 
@@ -111,6 +117,7 @@ def _noise(shape: OpShape) -> nn.Module:
 
 
 KERNELS = (3, 5, 7, 9)
+SQUARE = (2, 3)  # a kernel along both axes
 FREE = ("skip", "pool", "none", "noise")  # kinds without weights: what collapsed searches are full of
 
 OPS: dict[str, Op] = {
@@ -127,13 +134,19 @@ OPS: dict[str, Op] = {
         for se in (0, 1)
     },
     **{
-        f"mb_k{k}_e{e}{'_se' * se}": Op(
-            partial(_mb, kernel=k, expansion=e, se=bool(se)),
+        f"{kind}_k{k}_e{e}{'_se' * se}": Op(
+            partial(_mb, kernel=k, axes=axes, expansion=e, se=bool(se)),
             "conv",
             k,
-            f"inverted bottleneck over time, kernel {k}, expansion {e}{', SE' * se}",
+            f"inverted bottleneck {told}, kernel {k}, expansion {e}{', SE' * se}",
+            axes=axes,
         )
-        for k in KERNELS
+        for kind, told, axes, kernels in (
+            ("mb", "over time", (3,), KERNELS),
+            ("mbf", "over frequency", (2,), KERNELS[:3]),
+            ("mbs", "with a square kernel", SQUARE, KERNELS[:3]),
+        )
+        for k in kernels
         for e in (3, 6)
         for se in (0, 1)
     },
@@ -141,24 +154,24 @@ OPS: dict[str, Op] = {
     "noise": Op(_noise, "noise", summary="Gaussian noise instead of the input"),
     "skip_connect": Op(_skip_connect, "skip", summary="identity, or a factorized reduction at stride 2"),
     **{
-        f"{kind}_pool_3x3": Op(partial(_pool, kind=kind), "pool", 3, f"3 x 3 {told} pooling")
+        f"{kind}_pool_3x3": Op(partial(_pool, kind=kind), "pool", 3, f"3 x 3 {told} pooling", axes=SQUARE)
         for kind, told in (("max", "maximum"), ("avg", "average"))
     },
     **{
         f"sep_conv_{k}x{k}": Op(
-            partial(_sep, kernel=k), "conv", k, f"separable {k} x {k} convolution, applied twice"
+            partial(_sep, kernel=k), "conv", k, f"separable {k} x {k} convolution, applied twice", axes=SQUARE
         )
         for k in (3, 5, 7)
     },
     **{
         f"dil_conv_{k}x{k}": Op(
-            partial(_dil, kernel=k), "conv", k, f"separable {k} x {k} convolution, dilation 2", 2
+            partial(_dil, kernel=k), "conv", k, f"separable {k} x {k} convolution, dilation 2", 2, SQUARE
         )
         for k in (3, 5)
     },
     **{
         f"nor_conv_{k}x{k}": Op(
-            partial(_nor, kernel=k), "conv", k, f"ReLU, {k} x {k} convolution, batch norm"
+            partial(_nor, kernel=k), "conv", k, f"ReLU, {k} x {k} convolution, batch norm", axes=SQUARE
         )
         for k in (1, 3)
     },

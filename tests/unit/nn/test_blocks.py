@@ -1,4 +1,4 @@
-"""Blocks of temporal networks against their formulas."""
+"""Blocks of temporal networks and MobileNets against their formulas."""
 
 import math
 
@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from audionas.nn.blocks import SE, Conv, Head, MBBlock, TCBlock, init_weights
+from audionas.nn.blocks import SE, Conv, Head, MBBlock, TCBlock, WideHead, init_weights
 
 
 def clip(*shape, seed=0):
@@ -73,21 +73,45 @@ def test_the_residual_block_keeps_its_input_where_the_shape_stays():
     assert torch.equal(block(x), functional.relu(x))
 
 
-def test_the_inverted_bottleneck():
-    block = MBBlock(3, 3, 5, expansion=6, stride=1).eval()
-    x = clip(2, 3, 1, 10)
-    y = functional.relu(functional.conv2d(x, block.expand.conv.weight) / norm())
-    y = functional.relu(functional.conv2d(y, block.depthwise.conv.weight, padding=(0, 2), groups=18) / norm())
+@pytest.mark.parametrize("relu6", [False, True])
+@pytest.mark.parametrize("kernel", [(1, 5), (5, 1), (3, 3)])
+def test_the_inverted_bottleneck(kernel, relu6):
+    block = MBBlock(3, 3, kernel, expansion=6, stride=(1, 1), relu6=relu6).eval()
+    x = 20 * clip(2, 3, 6, 10)
+    act = functional.relu6 if relu6 else functional.relu
+    y = act(functional.conv2d(x, block.expand.conv.weight) / norm())
+    padding = tuple(k // 2 for k in kernel)
+    y = act(functional.conv2d(y, block.depthwise.conv.weight, padding=padding, groups=18) / norm())
     torch.testing.assert_close(block(x), x + functional.conv2d(y, block.project.conv.weight) / norm())
 
 
-@pytest.mark.parametrize(("c_out", "stride", "residual"), [(3, 1, True), (4, 1, False), (3, 2, False)])
+def test_an_inverted_bottleneck_that_does_not_expand_has_no_first_convolution():
+    block = MBBlock(3, 4, (3, 3), expansion=1, stride=(1, 1)).eval()
+    x = clip(2, 3, 6, 10)
+    y = functional.relu(functional.conv2d(x, block.depthwise.conv.weight, padding=1, groups=3) / norm())
+    torch.testing.assert_close(block(x), functional.conv2d(y, block.project.conv.weight) / norm())
+
+
+SHAPES = [(3, (1, 1), True), (4, (1, 1), False), (3, (1, 2), False), (3, (2, 1), False)]
+
+
+@pytest.mark.parametrize(("c_out", "stride", "residual"), SHAPES)
 def test_the_inverted_bottleneck_adds_its_input_where_the_shape_stays(c_out, stride, residual):
-    block = MBBlock(3, c_out, 3, expansion=3, stride=stride).eval()
+    block = MBBlock(3, c_out, (1, 3), expansion=3, stride=stride).eval()
     nn.init.zeros_(block.project.conv.weight)
-    x = clip(1, 3, 1, 6)
-    expected = x if residual else torch.zeros(1, c_out, 1, 6 // stride)
+    x = clip(1, 3, 4, 6)
+    expected = x if residual else torch.zeros(1, c_out, 4 // stride[0], 6 // stride[1])
     assert torch.equal(block(x), expected)
+
+
+def test_a_kernel_over_one_axis_subsamples_the_other():
+    """At stride 2 along an axis of kernel size 1 every second position is read and no other."""
+    block = MBBlock(2, 2, (1, 3), expansion=3, stride=(2, 1)).eval()
+    x = clip(1, 2, 5, 6)
+    changed = x.clone()
+    changed[:, :, 1::2] += 3
+    assert torch.equal(block(x), block(changed))
+    assert block(x).shape == (1, 2, 3, 6)
 
 
 def norm():
@@ -102,6 +126,14 @@ def test_the_head_averages_then_drops_out_while_training_only():
     )
     torch.manual_seed(0)
     assert not torch.equal(head.train()(x), head.eval()(x))
+
+
+@pytest.mark.parametrize("relu6", [False, True])
+def test_the_wide_head_widens_before_it_averages(relu6):
+    head, x = WideHead(3, 8, 4, relu6=relu6).eval(), 20 * clip(2, 3, 4, 5)
+    wide = functional.conv2d(x, head.conv.conv.weight) / norm()
+    pooled = (functional.relu6(wide) if relu6 else functional.relu(wide)).mean((2, 3))
+    torch.testing.assert_close(head(x), functional.linear(pooled, head.linear.weight, head.linear.bias))
 
 
 def test_weights_begin_with_the_deviation_of_he():
