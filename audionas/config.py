@@ -14,11 +14,11 @@ import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.registry import resolve
+from audionas.core.registry import names, resolve
 from audionas.core.strict import Strict
 from audionas.data.augment import Augment
 from audionas.data.conf import Data
-from audionas.engine.conf import Search, Train
+from audionas.engine.conf import Compare, Search, Train, label_of
 from audionas.features import Features, SpecAugment
 from audionas.methods._base import Method
 from audionas.spaces._base import Space
@@ -57,6 +57,7 @@ class Config:
     method: Method | None
     search: Search
     train: Train
+    compare: Compare | None
     raw: Mapping[str, Any] = field(repr=False)
 
     @property
@@ -84,9 +85,10 @@ SECTIONS: dict[str, type] = {
     "method": Method,
     "search": Search,
     "train": Train,
+    "compare": Compare,
 }
 NAMED = ("space", "method")  # sections whose class is chosen by `name`
-OPTIONAL = ("features", "space", "method")
+OPTIONAL = ("features", "space", "method", "compare")
 
 
 class _Loader(yaml.SafeLoader):
@@ -115,15 +117,46 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
         if "base" in base:
             raise UserError(f"{path}: its base has a base of its own", hint="Configs inherit one level only.")
         raw = _merge(base, raw)
+    written = _compared(raw)
     for override in overrides:
         raw = _merge(raw, _override(override))
     raw.setdefault("name", path.stem)
+    if methods := _compared(raw):  # a name on the command line means the file's section of that name
+        sections = {label_of(m): m for m in written if isinstance(m, Mapping)}
+        chosen = [sections.get(m, m) if isinstance(m, str) else m for m in methods]
+        raw = {**raw, "compare": {**raw["compare"], "methods": chosen}}
     return _build(raw, str(path))
+
+
+def changed(conf: Config, **sections: Any) -> Config:
+    """The config with other keys or sections in place of its own (None: without them), checked again."""
+    raw = {key: value for key, value in {**conf.raw, **sections}.items() if value is not None}
+    return _build(raw, conf.general.name)
+
+
+def compared(conf: Config) -> dict[str, dict[str, Any]]:
+    """The `method` sections that a comparison runs, by label; by default all that train a supernet."""
+    wanted = conf.compare.methods if conf.compare is not None else None
+    if wanted is None:
+        wanted = tuple(name for name in names("method") if resolve("method", name).trains)
+    return {label_of(method): _method(method) for method in wanted}
 
 
 def dump(plain: Mapping[str, Any]) -> str:
     """Plain data as YAML, in the order given."""
     return yaml.safe_dump(dict(plain), sort_keys=False, allow_unicode=True)
+
+
+def _compared(raw: Mapping[str, Any]) -> list[Any]:
+    """What stands in `compare.methods`, if it is a list."""
+    section = raw.get("compare")
+    methods = section.get("methods") if isinstance(section, Mapping) else None
+    return methods if isinstance(methods, list) else []
+
+
+def _method(method: str | Mapping[str, Any]) -> dict[str, Any]:
+    """A `method` section of its name, or of itself without `as`."""
+    return {"name": method} if isinstance(method, str) else {k: v for k, v in method.items() if k != "as"}
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -188,9 +221,11 @@ def _build(raw: dict[str, Any], source: str) -> Config:
         elif value is not None and not isinstance(value, Mapping):
             problems.append(f"{section}: expected keys and values, got {value!r}")
         elif value is not None and section in NAMED:
-            built[section] = _named(section, value, problems)
+            built[section] = _named(section, value, problems, section)
         else:
             built[section] = _section(kind, value or {}, section, problems)
+    for place, method in enumerate(built["compare"].methods or ()) if built.get("compare") else ():
+        _named("method", _method(method), problems, f"compare.methods.{place}")
     if built.get("features") is not None:
         problems += _contradictions(built["features"])
     if problems:
@@ -199,22 +234,22 @@ def _build(raw: dict[str, Any], source: str) -> Config:
     return Config(**built, raw=raw)
 
 
-def _named(section: str, value: Mapping[str, Any], problems: list[str]) -> Any:
+def _named(section: str, value: Mapping[str, Any], problems: list[str], path: str) -> Any:
     """A section whose class its `name` chooses."""
     rest = dict(value)
     name = rest.pop("name", None)
     if not isinstance(name, str):
-        problems.append(f"{section}.name: missing; see: audionas list {section}s")
+        problems.append(f"{path}.name: missing; see: audionas list {section}s")
         return None
     try:
         kind = resolve(section, name)
     except UserError as error:
-        problems.append(f"{section}.name: {error.problems[0]} (audionas list {section}s)")
+        problems.append(f"{path}.name: {error.problems[0]} (audionas list {section}s)")
         return None
     if not issubclass(kind, SECTIONS[section]):
-        problems.append(f"{section}.name: {name} is not a {SECTIONS[section].__name__}")
+        problems.append(f"{path}.name: {name} is not a {SECTIONS[section].__name__}")
         return None
-    return _section(kind, rest, section, problems)
+    return _section(kind, rest, path, problems)
 
 
 def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str]) -> Any:

@@ -1,8 +1,12 @@
-"""How long and how a network is fitted: the `search` and `train` sections of a config."""
+"""How long and how networks are fitted: the `search`, `train` and `compare` sections of a config."""
 
 import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from audionas.core.errors import UserError
 from audionas.core.strict import Strict
@@ -82,6 +86,54 @@ class Train(Strict):
             )
         if problems:
             raise UserError(problems)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare(Strict):
+    """Searches side by side: every method with every seed, all else equal.
+
+    `methods` are names, or `method` sections with settings of their own; by default all that train a
+    supernet. A section's `as` names its rows and folders, for a method that stands there twice. `retrain`
+    also trains each network found, as the section `train` says. `test` is what networks are scored on: a
+    data directory or, for images, whatever `images.path` can be (its test part); by default the development
+    data. `table` is a file of NAS-Bench-201's results, in which the networks found are looked up.
+    """
+
+    methods: tuple[str | dict[str, Any], ...] | None = None
+    seeds: tuple[int, ...] = (0, 1, 2)
+    retrain: bool = False
+    test: str = ""
+    table: str = ""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.methods is not None:
+            labels = [label_of(method) for method in self.methods]
+            problems += [] if labels else ["compare.methods is empty, expected names such as darts, gdas"]
+            problems += [
+                f"compare.methods: '{label}' stands there twice. Tell them apart: {{..., as: {label}_2}}"
+                for label in _repeated(labels)
+            ]
+            problems += [
+                f"compare.methods: '{label}' cannot name a folder, expected letters, digits and _ . + -"
+                for label in labels
+                if label and not re.fullmatch(r"\w[\w.+-]*", label)
+            ]
+        if not self.seeds:
+            problems.append("compare.seeds is empty, expected numbers such as 0, 1, 2")
+        problems += [f"compare.seeds: {seed} stands there twice" for seed in _repeated(self.seeds)]
+        if problems:
+            raise UserError(problems)
+
+
+def label_of(method: str | Mapping[str, Any]) -> str:
+    """What a method of a comparison is called: `as`, or its name, of a class from outside only the class."""
+    section = {"name": method} if isinstance(method, str) else method
+    return str(section.get("as") or str(section.get("name", "")).rpartition(":")[2])
+
+
+def _repeated(values: Sequence[Any]) -> list[Any]:
+    return [value for value, count in Counter(values).items() if count > 1]
 
 
 def _problems(section: str, conf: Search | Train) -> list[str]:
