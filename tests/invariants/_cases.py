@@ -22,7 +22,14 @@ from audionas.spaces._base import Space, present
 
 NARROW = {"width": 0.25}  # the value of a space's field in tests, where it has the field
 CELLS = {"darts_cell": {"layers": 3, "channels": 4}, "nas_bench_201": {"layers": 1, "channels": 4}}
-FIELDS = {"p_darts": {"depths": (2, 3, 4)}, "rome": {"samples": 2}, "parsec": {"samples": 2}}  # small settings
+FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
+    "p_darts": {"depths": (2, 3, 4)},
+    "rome": {"samples": 2},
+    "parsec": {"samples": 2},
+    "pc_darts": {"warmup_epochs": 0},
+    "proxyless_nas": {"warmup_epochs": 0, "alpha_every": 1},
+}
+STEPS = 2  # an epoch
 CLASSES = 3
 
 
@@ -163,15 +170,15 @@ def started(
 
 
 def steps(method: Method, first: int, last: int) -> list[dict[str, float]]:
-    """The steps `first` to `last` - 1 of a search of epochs of three steps; their metrics."""
+    """The steps `first` to `last` - 1 of a search of epochs of `STEPS` steps; their metrics."""
     run, told = method.run, []
     for number in range(first, last):
-        epoch, place = divmod(number, 3)
+        epoch, place = divmod(number, STEPS)
         if place == 0:
             seed_torch(run.seed, "epoch", epoch)
             method.on_epoch(epoch)
         ((train, valid),) = batches(run.io, 1, seed=number)
-        metrics = method.step(train, valid if method.halves else train, number / 3)
+        metrics = method.step(train, valid if method.halves else train, number / STEPS)
         told.append({k: float(torch.as_tensor(v).detach()) for k, v in metrics.items()})
     return told
 
