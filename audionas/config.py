@@ -17,7 +17,7 @@ from audionas.core.errors import UserError, did_you_mean
 from audionas.core.registry import names, resolve
 from audionas.core.strict import Strict
 from audionas.data.augment import Augment
-from audionas.data.conf import Data
+from audionas.data.conf import Data, Images
 from audionas.engine.conf import Compare, Search, Train, label_of
 from audionas.features import Features, SpecAugment
 from audionas.methods._base import Method
@@ -46,10 +46,13 @@ class General(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Config:
-    """A checked config. `features` is None where the architecture's own front-end is to be used."""
+    """A checked config. `features` is None where the architecture's own front-end is to be used, `images`
+    where the data are recordings; with `images` the sections about recordings are not read.
+    """
 
     general: General
     data: Data
+    images: Images | None
     augment: Augment
     spec_augment: SpecAugment
     features: Features | None
@@ -70,7 +73,7 @@ class Config:
         plain: dict[str, Any] = {f.name: getattr(self.general, f.name) for f in fields(General)}
         for section in SECTIONS:
             value = getattr(self, section)
-            if value is not None:
+            if value is not None and not (self.images is not None and section in SOUND):
                 name = {"name": self.raw[section]["name"]} if section in NAMED else {}
                 plain[section] = {**name, **_plain(asdict(value))}
         return plain
@@ -78,6 +81,7 @@ class Config:
 
 SECTIONS: dict[str, type] = {
     "data": Data,
+    "images": Images,
     "augment": Augment,
     "spec_augment": SpecAugment,
     "features": Features,
@@ -88,7 +92,8 @@ SECTIONS: dict[str, type] = {
     "compare": Compare,
 }
 NAMED = ("space", "method")  # sections whose class is chosen by `name`
-OPTIONAL = ("features", "space", "method", "compare")
+OPTIONAL = ("images", "features", "space", "method", "compare")
+SOUND = ("data", "features", "augment", "spec_augment")  # of recordings; `images` excludes them
 
 
 class _Loader(yaml.SafeLoader):
@@ -224,6 +229,10 @@ def _build(raw: dict[str, Any], source: str) -> Config:
             built[section] = _named(section, value, problems, section)
         else:
             built[section] = _section(kind, value or {}, section, problems)
+    if raw.get("images") is not None and (both := [s for s in SOUND if raw.get(s) is not None]):
+        problems.append(
+            f"images: a run reads images or recordings, not both; leave out images, or {', '.join(both)}"
+        )
     for place, method in enumerate(built["compare"].methods or ()) if built.get("compare") else ():
         _named("method", _method(method), problems, f"compare.methods.{place}")
     if built.get("features") is not None:

@@ -16,8 +16,9 @@ from audionas.core.strict import Strict
 class Optim(Strict):
     """What updates the weights. Epochs in `warmup_epochs` and `milestones` may be fractions.
 
-    `cosine` falls from `lr` to `final_lr`; `step` multiplies by `gamma` at each milestone; the rate
-    rises linearly from 0 during the warm-up. `clip` bounds the gradient's norm.
+    `cosine` and `linear` fall from `lr` to `final_lr`; `step` multiplies by `gamma` at each milestone,
+    `exponential` after every epoch; the rate rises linearly from 0 during the warm-up. `clip` bounds the
+    gradient's norm.
     """
 
     name: Literal["sgd", "adam", "adamw"] = "sgd"
@@ -26,7 +27,7 @@ class Optim(Strict):
     nesterov: bool = False
     weight_decay: float = 1e-3
     clip: float | None = None
-    schedule: Literal["cosine", "step", "constant"] = "cosine"
+    schedule: Literal["cosine", "linear", "step", "exponential", "constant"] = "cosine"
     warmup_epochs: float = 0.0
     final_lr: float = 0.0
     milestones: tuple[float, ...] = ()
@@ -75,10 +76,13 @@ class Optim(Strict):
             return self.lr * epoch / self.warmup_epochs
         if self.schedule == "step":
             return self.lr * self.gamma ** sum(epoch >= m for m in self.milestones)
+        if self.schedule == "exponential":
+            return self.lr * self.gamma ** math.floor(epoch)
         if self.schedule == "constant":
             return self.lr
-        part = (epoch - self.warmup_epochs) / max(epochs - self.warmup_epochs, 1e-9)
-        return self.final_lr + (self.lr - self.final_lr) * (1 + math.cos(math.pi * min(part, 1.0))) / 2
+        part = min((epoch - self.warmup_epochs) / max(epochs - self.warmup_epochs, 1e-9), 1.0)
+        left = 1 - part if self.schedule == "linear" else (1 + math.cos(math.pi * part)) / 2
+        return self.final_lr + (self.lr - self.final_lr) * left
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

@@ -1,4 +1,4 @@
-"""A trained model on disk: architecture, front-end, labels, statistics and weights in one folder.
+"""A trained model on disk: architecture, labels, statistics and weights, for sound also the front-end.
 
 `bundle.json` and `weights.safetensors` are all that prediction, evaluation and export ever read, so
 no later stage repeats a model flag.
@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import atomic, read_json, write_json
+from audionas.data.image_augment import Standardize
 from audionas.features import Features, FrontEnd, Normalize, build
 from audionas.spaces._base import space_of
 
@@ -38,18 +39,48 @@ class KeywordModel(nn.Module):
         return logits.softmax(1)
 
 
+class PictureModel(nn.Module):
+    """Images (B, C, H, W) in [0, 1] to class probabilities (B, classes): statistics, network, softmax."""
+
+    def __init__(self, standardize: Standardize, net: nn.Module) -> None:
+        super().__init__()
+        self.standardize = standardize
+        self.net = net
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Probabilities that sum to 1 for each image."""
+        logits: Tensor = self.net(self.standardize(image))
+        return logits.softmax(1)
+
+
 @dataclass(frozen=True)
 class ModelBundle:
-    """Everything about a trained model; `weights` are the network's, by name."""
+    """Everything about a trained model; `weights` are the network's, by name.
+
+    A model of sound has `features` and takes waveforms of `samples` samples. One of images has None and 0
+    there and takes the shape of `spec.io`; `resize` is the length to which an image file's shorter side
+    is brought before the centre is cut out.
+    """
 
     spec: ArchSpec
-    features: Features
+    features: Features | None
     labels: tuple[str, ...]
     samples: int
-    mean: Tensor  # (F,)
-    std: Tensor  # (F,)
+    mean: Tensor  # (F,), of images (C,)
+    std: Tensor  # (F,), of images (C,)
     weights: dict[str, Tensor]
     note: dict[str, Any]
+    resize: int = 0
+
+    @property
+    def input_name(self) -> str:
+        """What the input is called in exported files."""
+        return "image" if self.features is None else "waveform"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one example: (samples,), or (C, H, W)."""
+        return tuple(self.spec.io[:3]) if self.features is None else (self.samples,)
 
     def save(self, folder: Path) -> None:
         """Write the weights, then the JSON that makes the folder a bundle."""
@@ -62,9 +93,10 @@ class ModelBundle:
             {
                 "format": FORMAT,
                 "arch": self.spec.id,
-                "features": asdict(self.features),
+                "features": None if self.features is None else asdict(self.features),
                 "labels": list(self.labels),
                 "samples": self.samples,
+                **({"resize": self.resize} if self.features is None else {}),
                 "note": self.note,
             },
         )
@@ -88,24 +120,28 @@ class ModelBundle:
                 f"{folder}/bundle.json: not of format {FORMAT}, which this version reads", hint=_AGAIN
             )
         try:
+            features = plain["features"]
             bundle = ModelBundle(
                 spec=ArchSpec.from_json(spec_text, str(file)),
-                features=Features(**plain["features"]),
+                features=None if features is None else Features(**features),
                 labels=tuple(plain["labels"]),
                 samples=int(plain["samples"]),
                 mean=tensors.pop("normalize.mean"),
                 std=tensors.pop("normalize.std"),
                 weights={name.removeprefix("net."): tensor for name, tensor in tensors.items()},
                 note=plain["note"],
+                resize=int(plain["resize"]) if features is None else 0,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{folder}: damaged ({type(error).__name__}: {error})", hint=_AGAIN) from error
         if plain.get("arch") != bundle.spec.id or len(bundle.labels) != bundle.spec.io.classes:
             raise UserError(f"{folder}: its two files are of different models", hint=_AGAIN)
+        if features is None and len(bundle.mean) != bundle.spec.io.channels:
+            raise UserError(f"{folder}: damaged (no statistics of each channel)", hint=_AGAIN)
         return bundle
 
-    def network(self) -> KeywordModel:
-        """The whole model in evaluation mode: waveforms (B, samples) to probabilities (B, classes).
+    def network(self) -> KeywordModel | PictureModel:
+        """The whole model in evaluation mode: a batch of inputs to probabilities (B, classes).
 
         Raises UserError where the weights are not those of the architecture.
         """
@@ -117,6 +153,8 @@ class ModelBundle:
             raise UserError(
                 f"the weights do not fit architecture {self.spec.id}: {error}", hint=_AGAIN
             ) from error
+        if self.features is None:
+            return PictureModel(Standardize(self.mean, self.std), net).eval()
         return KeywordModel(build(self.features), Normalize(self.mean, self.std), net).eval()
 
 

@@ -1,4 +1,4 @@
-"""A bundle as one ONNX file, waveform in and class scores out, and a session that runs it."""
+"""A bundle as one ONNX file, waveform or image in and class scores out, and a session that runs it."""
 
 import logging
 import warnings
@@ -12,21 +12,23 @@ from torch import Tensor, nn
 
 from audionas.core.errors import UserError
 from audionas.core.files import atomic
-from audionas.export.bundle import ModelBundle
+from audionas.export.bundle import KeywordModel, ModelBundle
 
 _OPSET = 18
 
 
 def export(bundle: ModelBundle, out: Path) -> int:
-    """Write `out`: input `waveform` (batch, samples) float32 in [-1, 1], output `scores` (batch, classes).
+    """Write `out`: input `waveform` (batch, samples) float32 in [-1, 1], or `image` (batch, 3, H, W) float32
+    RGB in [0, 1]; output `scores` (batch, classes).
 
-    Labels, sample rate and architecture id are in the file's metadata. Returns the opset. Raises
-    UserError without the extra `export`.
+    Labels, architecture id and the sample rate of a waveform are in the file's metadata. Returns the
+    opset. Raises UserError without the extra `export`.
     """
     model = bundle.network()
-    rate = model.front_end.sample_rate
-    facts = {"labels": "\n".join(bundle.labels), "sample_rate": str(rate), "arch": bundle.spec.id}
-    return write(model, torch.zeros(2, bundle.samples), out, name="waveform", facts=facts)
+    facts = {"labels": "\n".join(bundle.labels), "arch": bundle.spec.id}
+    if isinstance(model, KeywordModel):
+        facts["sample_rate"] = str(model.front_end.sample_rate)
+    return write(model, torch.zeros(2, *bundle.input_shape), out, name=bundle.input_name, facts=facts)
 
 
 def write(model: nn.Module, example: Tensor, out: Path, *, name: str, facts: dict[str, str]) -> int:
@@ -55,7 +57,7 @@ def write(model: nn.Module, example: Tensor, out: Path, *, name: str, facts: dic
 
 
 def session(file: Path, *, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
-    """ONNX Runtime on the CPU as a function: (B, samples) float32 to (B, classes)."""
+    """ONNX Runtime on the CPU as a function: a batch of the model's inputs, float32, to (B, classes)."""
     if not file.exists():
         raise UserError(f"{file}: not exported yet", hint=f"audionas export {file.parents[1]}")
     runtime = _import("onnxruntime")
@@ -65,7 +67,8 @@ def session(file: Path, *, threads: int = 1) -> Callable[[np.ndarray], np.ndarra
         opened = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's own classes
         raise UserError(f"{file}: ONNX Runtime cannot load it: {error}", hint="Export it again.") from error
-    return lambda waves: opened.run(None, {"waveform": waves})[0]
+    (name,) = (given.name for given in opened.get_inputs())
+    return lambda batch: opened.run(None, {name: batch})[0]
 
 
 def _import(name: str) -> Any:

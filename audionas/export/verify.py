@@ -1,4 +1,4 @@
-"""The proof that an exported file says what torch says, on real clips."""
+"""The proof that an exported file says what torch says, on real clips or images."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -9,7 +9,7 @@ TOLERANCE = 1e-4  # largest difference of a probability
 
 
 class Parity(NamedTuple):
-    """`difference` is the largest of any score; `agree` the share of clips with the same label."""
+    """`difference` is the largest of any score; `agree` the share of examples with the same label."""
 
     difference: float
     agree: float
@@ -22,8 +22,8 @@ class Parity(NamedTuple):
 
 
 def compare(
-    mine: Callable[[np.ndarray], np.ndarray], theirs: Callable[[np.ndarray], np.ndarray], waves: np.ndarray
+    mine: Callable[[np.ndarray], np.ndarray], theirs: Callable[[np.ndarray], np.ndarray], batch: np.ndarray
 ) -> Parity:
-    """Run (n, samples) waveforms through both."""
-    a, b = mine(waves), theirs(waves)
-    return Parity(float(np.abs(a - b).max()), float((a.argmax(1) == b.argmax(1)).mean()), len(waves))
+    """Run a batch of waveforms (n, samples) or images (n, 3, H, W) through both."""
+    a, b = mine(batch), theirs(batch)
+    return Parity(float(np.abs(a - b).max()), float((a.argmax(1) == b.argmax(1)).mean()), len(batch))

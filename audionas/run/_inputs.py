@@ -1,137 +1,45 @@
-"""From a config's data directories to batches of features: what search and training share."""
+"""From a config's data to batches ready for a network: what search, training and checking share."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from audionas.config import Config
-from audionas.core.arch import InputSpec
-from audionas.core.errors import UserError, did_you_mean
+from audionas.core.errors import UserError
 from audionas.core.report import Reporter
-from audionas.data import kaldi
-from audionas.data.augment import WaveAugment
 from audionas.data.batches import Batch, Batches
-from audionas.data.conf import Data
-from audionas.data.kaldi import DataDir, Item
-from audionas.data.store import Waves, waves
-from audionas.features import (
-    Features,
-    FrontEnd,
-    Normalize,
-    SpecAugment,
-    build,
-    feature_store,
-    spec_augment,
-    statistics,
-)
+from audionas.features import Features, SpecAugment
+from audionas.run._examples import Inputs as Inputs  # search, training and checking take it from here
+from audionas.run._examples import Split
+from audionas.run._pictures import open_images
+from audionas.run._recordings import open_recordings
+
+# Keys that came after the first runs, with the values that change nothing: left out of a run's facts, so
+# that a run begun before can be continued.
+_LATER = {"layers": 0, "channels": 0, "auxiliary": 0.0, "drop_path": 0.0}
 
 
-class Split(NamedTuple):
-    """The readable clips of a data directory, in its order: items, waveforms, class indices (n,)."""
-
-    items: list[Item]
-    waves: Waves
-    targets: np.ndarray
-
-    @property
-    def speakers(self) -> list[str]:
-        """Who speaks in each clip; a clip without a speaker is its own."""
-        return [item.speaker or item.id for item in self.items]
-
-
-class Inputs(NamedTuple):
-    """Everything a fit reads, and what a bundle must remember of it."""
-
-    labels: tuple[str, ...]
-    features: Features
-    front_end: FrontEnd
-    normalize: Normalize
-    io: InputSpec
-    samples: int
-    train: Split
-    dev: Split
-    fingerprint: str
-
-
-def open_inputs(conf: Config, features: Features, reporter: Reporter) -> Inputs:
-    """Read train and dev, decode their clips once, and take the training statistics."""
-    data = conf.data
-    front_end = build(features)
-    samples = round(data.seconds * front_end.sample_rate)
-    directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
-    labels = labels_of(data, directories["train"])
-    train, dev = (open_split(d, data, labels, front_end, samples, reporter) for d in directories.values())
-    _require_all_classes(train, labels, data.train)
-    stored = feature_store(
-        front_end, train.waves.array, key=train.waves.key, folder=cache_of(data), reporter=reporter
-    )
-    mean, std = statistics(stored)
-    return Inputs(
-        labels=labels,
-        features=features,
-        front_end=front_end,
-        normalize=Normalize(torch.from_numpy(mean), torch.from_numpy(std)),
-        io=InputSpec(1, *front_end.shape(samples), len(labels)),
-        samples=samples,
-        train=train,
-        dev=dev,
-        fingerprint=f"{directories['train'].fingerprint[:12]} {directories['dev'].fingerprint[:12]}",
-    )
-
-
-def open_split(
-    directory: DataDir,
-    data: Data,
-    labels: Sequence[str],
-    front_end: FrontEnd,
-    samples: int,
-    reporter: Reporter,
-) -> Split:
-    """Decode a data directory; UserError for a label that is not among `labels`."""
-    unknown = sorted(set(directory.labels) - set(labels))
-    if unknown:
+def open_inputs(conf: Config, features: Features | None, reporter: Reporter) -> Inputs:
+    """The images that the config names, or its recordings with a front-end for them."""
+    if conf.images is not None:
+        return open_images(conf, reporter)
+    if features is None:
         raise UserError(
-            [
-                f"{directory.path}: label '{u}' is not a class of this model.{did_you_mean(u, labels)}"
-                for u in unknown
-            ],
-            hint=f"Classes: {' '.join(labels)}",
+            f"{conf.general.name}: the space is made for images and names no front-end for recordings",
+            hint="Add a section images: {path: ...}, or features: {name: mfcc, preset: tc_resnet}.",
         )
-    decoded = waves(
-        directory,
-        rate=front_end.sample_rate,
-        samples=samples,
-        resample=data.resample,
-        on_bad=data.on_bad,
-        folder=cache_of(data),
-        reporter=reporter,
-    )
-    items = [directory[i] for i in decoded.kept]
-    return Split(items, decoded, np.array([labels.index(item.label) for item in items], dtype=np.int64))
+    return open_recordings(conf, features, reporter)
 
 
-def labels_of(data: Data, train: DataDir) -> tuple[str, ...]:
-    """The classes in order: the file that `data.labels` names, `labels.txt` beside train, or sorted."""
-    file = Path(data.labels) if data.labels else Path(data.train).parent / "labels.txt"
-    if not file.exists() and not data.labels:
-        return tuple(train.labels)
-    try:
-        labels = tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: cannot be read ({error})") from error
-    if len(set(labels)) != len(labels):
-        raise UserError(f"{file}: a label stands twice")
-    return labels
+def split_rows(conf: Config, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the training split for the weights (a share `search.split`) and for alpha.
 
-
-def cache_of(data: Data) -> Path:
-    """Where decoded clips and features are kept."""
-    return Path(data.cache) if data.cache else Path(data.train).parent / "cache"
+    Recordings are divided by speaker, images class by class.
+    """
+    return inputs.halves(conf.search.split, conf.general.seed)
 
 
 def train_batches(
@@ -144,36 +52,47 @@ def train_batches(
     augmented: bool,
     reporter: Reporter,
 ) -> Batches:
-    """Shuffled batches over `rows` of the training split: augmented waveforms, else stored features."""
-    augment = None
-    if augmented and conf.augment.active:
-        augment = WaveAugment(
-            conf.augment, inputs.front_end.sample_rate, conf.general.seed, resample=conf.data.resample
-        )
-    source = inputs.train.waves.array if augment else _stored(conf, inputs, inputs.train, reporter)
-    return _batches(inputs.train, source, rows, conf.general.seed, batch_size, workers, augment, shuffle=True)
+    """Shuffled batches over `rows` of the training split."""
+    return inputs.batches(
+        conf,
+        inputs.train,
+        rows,
+        batch_size=batch_size,
+        workers=workers,
+        shuffle=True,
+        augmented=augmented,
+        reporter=reporter,
+    )
 
 
 def eval_batches(
     conf: Config, inputs: Inputs, split: Split, reporter: Reporter, batch_size: int = 256
 ) -> Batches:
-    """Stored features of a whole split, in its order."""
-    source = _stored(conf, inputs, split, reporter)
-    return _batches(split, source, np.arange(len(split.items)), 0, batch_size, 0, None, shuffle=False)
+    """A whole split, in its order, not augmented."""
+    return inputs.batches(
+        conf,
+        split,
+        np.arange(len(split)),
+        batch_size=batch_size,
+        workers=0,
+        shuffle=False,
+        augmented=False,
+        reporter=reporter,
+    )
 
 
 def preparer(
-    inputs: Inputs, device: torch.device, masks: SpecAugment | None = None
+    inputs: Inputs, device: torch.device, masks: SpecAugment | None = None, *, final: bool = False
 ) -> Callable[[Batch], Batch]:
-    """To the device, through front-end (waveforms only) and statistics, and SpecAugment where given."""
-    front_end, normalize = inputs.front_end.to(device), inputs.normalize.to(device)
+    """To the device and to what the network sees; augmented where `masks` are given.
+
+    `final` adds what is for the training of final networks alone (cutout).
+    """
+    inputs.to(device)
 
     def prepare(batch: Batch) -> Batch:
         with torch.no_grad():
-            x = batch.x.to(device, non_blocking=True)
-            x = normalize(front_end(x) if x.ndim == 2 else x)
-            if masks is not None:
-                x = spec_augment(x, masks)
+            x = inputs.ready(batch.x.to(device, non_blocking=True), masks, final=final)
         return Batch(x, batch.target.to(device, non_blocking=True))
 
     return prepare
@@ -187,64 +106,22 @@ def facts_of(conf: Config, inputs: Inputs, device: torch.device, sections: Seque
         "threads": torch.get_num_threads(),
         "device": device.type,
         "data_fingerprint": inputs.fingerprint,
-        "features": inputs.features.resolved(),
-        **{section: _without_workers(resolved.get(section)) for section in sections},
-        "data": {k: v for k, v in asdict(conf.data).items() if k in ("seconds", "on_bad", "resample")},
+        **{section: _that_count(resolved.get(section)) for section in sections},
+        **inputs.facts(conf),
     }
 
 
-def _without_workers(section: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Any number of loader workers gives the same batches, so it may change when a run is continued."""
-    return None if section is None else {k: v for k, v in section.items() if k != "workers"}
-
-
-def _stored(conf: Config, inputs: Inputs, split: Split, reporter: Reporter) -> np.ndarray:
-    key = split.waves.key
-    return feature_store(
-        inputs.front_end, split.waves.array, key=key, folder=cache_of(conf.data), reporter=reporter
-    )
-
-
-def _batches(
-    split: Split,
-    source: np.ndarray,
-    rows: np.ndarray,
-    seed: int,
-    batch_size: int,
-    workers: int,
-    augment: WaveAugment | None,
-    *,
-    shuffle: bool,
-) -> Batches:
-    return Batches(
-        source,
-        split.targets,
-        [item.id for item in split.items],
-        [item.label for item in split.items],
-        rows=rows,
-        batch_size=batch_size,
-        seed=seed,
-        shuffle=shuffle,
-        augment=augment,
-        workers=workers,
-        drop_last=shuffle,
-    )
-
-
-def _require_all_classes(split: Split, labels: Sequence[str], path: str) -> None:
-    counts = np.bincount(split.targets, minlength=len(labels))
-    empty = [label for label, count in zip(labels, counts, strict=True) if count == 0]
-    if empty:
-        raise UserError(
-            f"{path}: no clip of {', '.join(empty)}",
-            hint="Add recordings of it, or take the label out of labels.txt.",
-        )
+def _that_count(section: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Without `workers`, any number of which gives the same batches, and what `_LATER` names."""
+    if section is None:
+        return None
+    return {k: v for k, v in section.items() if k != "workers" and not (k in _LATER and v == _LATER[k])}
 
 
 def scores_of(
     net: Callable[[Tensor], Tensor], batches: Batches, prepare: Callable[[Batch], Batch]
 ) -> np.ndarray:
-    """Class probabilities (n, classes) of every clip, in order."""
+    """Class probabilities (n, classes) of every example, in order."""
     rows = []
     with torch.inference_mode():
         for batch in batches.epoch(0):

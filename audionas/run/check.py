@@ -1,24 +1,25 @@
 """`audionas check`: is this config going to work, what is its space worth, how long will it take."""
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.report import Reporter, clock
 from audionas.engine.optim import set_rate
+from audionas.features import Features
 from audionas.run import _archs
 from audionas.run._folder import device_of
 from audionas.run._inputs import Inputs, open_inputs, preparer, train_batches
 from audionas.run.costs import ends
-from audionas.run.search import default_features, halves, search_run
-from audionas.run.train import features_of
-from audionas.spaces._base import Space, space_of
+from audionas.run.search import default_features, halves, pairs, search_run
+from audionas.run.train import built, features_of, loss_of, sized
+from audionas.spaces._base import Space
 
 _STEPS = 2  # timed, after one to warm up
 
@@ -31,19 +32,17 @@ def check(conf: Config) -> dict[str, Any]:
     reporter = Reporter()
     device, why = device_of(conf)
     spec = _archs.find(conf.general.arch) if conf.general.arch else None
-    if conf.features is not None:
-        features = conf.features
-    else:
-        features = features_of(spec) if spec is not None else default_features(_space(conf))
-    inputs = open_inputs(conf, features, reporter)
+    inputs = open_inputs(conf, _features(conf, spec), reporter)
+    train, dev = inputs.train, inputs.dev
     result: dict[str, Any] = {
         "config": conf.resolved(),
         "device": why,
         "labels": list(inputs.labels),
-        "clips": {"train": len(inputs.train.items), "dev": len(inputs.dev.items)},
-        "speakers": {"train": len(set(inputs.train.speakers)), "dev": len(set(inputs.dev.speakers))},
+        inputs.noun: {"train": len(train), "dev": len(dev)},
         "input": inputs.io._asdict(),
     }
+    if conf.images is None:
+        result["speakers"] = {"train": len(set(train.speakers)), "dev": len(set(dev.speakers))}
     if conf.space is not None and conf.method is not None:
         space = conf.space
         result["space"] = {"name": space.name, "size": space.size(), **ends(space, inputs.io)}
@@ -55,10 +54,11 @@ def check(conf: Config) -> dict[str, Any]:
 
 def show(result: dict[str, Any]) -> None:
     """The same for people, on standard output."""
-    clips, io = result["clips"], result["input"]
+    noun = "images" if "images" in result else "clips"
+    count, io = result[noun], result["input"]
     print(f"{result['device']}")
     print(
-        f"{clips['train']} training and {clips['dev']} development clips of {len(result['labels'])} classes"
+        f"{count['train']} training and {count['dev']} development {noun} of {len(result['labels'])} classes"
     )
     print(f"input {io['channels']}x{io['freq']}x{io['frames']}")
     if "space" in result:
@@ -73,6 +73,15 @@ def show(result: dict[str, Any]) -> None:
                 f"{what}: {timing['seconds_a_step']:.3f} s a step, {timing['steps']} steps, "
                 f"about {clock(timing['seconds'])}"
             )
+
+
+def _features(conf: Config, spec: ArchSpec | None) -> Features | None:
+    """The front-end that a run would use; None for images."""
+    if conf.images is not None:
+        return None
+    if conf.features is not None:
+        return conf.features
+    return features_of(spec) if spec is not None else default_features(_space(conf))
 
 
 def _space(conf: Config) -> Space:
@@ -94,9 +103,8 @@ def _search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: R
     conf.method.on_epoch(0)
     train, valid = halves(conf, inputs, reporter)
     masked, clean = preparer(inputs, device, conf.spec_augment), preparer(inputs, device)
-    pairs = zip(train.epoch(0), valid.epoch(0), strict=False)
     times = []
-    for start, (a, b) in _clocked(pairs):
+    for start, (a, b) in _clocked(pairs(conf.method, train, valid, 0)):
         float(torch.as_tensor(conf.method.step(masked(a), clean(b), 0.0)["loss"]).detach())
         times.append(time.monotonic() - start)
     train.close()
@@ -107,18 +115,20 @@ def _search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: R
 def _train_time(
     conf: Config, inputs: Inputs, spec: ArchSpec, device: torch.device, reporter: Reporter
 ) -> dict[str, Any]:
-    net = space_of(spec).build(spec, io=inputs.io).to(device).train()
-    rows = np.arange(len(inputs.train.items))
     options = conf.train
+    spec = replace(sized(spec, options), io=inputs.io)
+    net = built(spec, options).to(device).train()
+    rows = np.arange(len(inputs.train))
     batches = train_batches(
         conf, inputs, rows, batch_size=options.batch_size, workers=0, augmented=True, reporter=reporter
     )
-    prepare, optimizer = preparer(inputs, device, conf.spec_augment), options.optim.build(net.parameters())
+    prepare = preparer(inputs, device, conf.spec_augment, final=True)
+    optimizer, criterion = options.optim.build(net.parameters()), torch.nn.CrossEntropyLoss()
     set_rate(optimizer, 0.0)
     times = []
     for start, batch in _clocked(batches.epoch(0)):
         x, target = prepare(batch)
-        loss: Tensor = torch.nn.functional.cross_entropy(net(x), target)
+        loss, _ = loss_of(net, criterion, x, target, options.auxiliary)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         times.append(time.monotonic() - start)

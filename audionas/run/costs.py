@@ -59,12 +59,12 @@ def ends(space: Space, io: InputSpec) -> dict[str, dict[str, Any]]:
     """The networks of a space with the fewest and with the most multiply-adds: parameters, MACs, choices."""
     costs = table(space, io)
     found = {}
-    for which, choices in zip(("cheapest", "dearest"), costs.extremes("macs"), strict=True):
+    for which, choices in zip(("cheapest", "dearest"), costs.extremes(space, "macs"), strict=True):
         spec = space.spec(choices, io)
         found[which] = {
             "params": costs.of(spec, "params"),
             "macs": costs.of(spec, "macs"),
-            "choices": {name: options[0] for name, options in choices.items()},
+            "choices": {name: "".join(options[:1]) for name, options in choices.items()},
         }
     return found
 

@@ -1,5 +1,6 @@
-"""`audionas eval`: a trained model on a data directory, by torch or by its exported file."""
+"""`audionas eval`: a trained model on a data directory or on test images, by torch or its exported file."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -13,8 +14,12 @@ from audionas.data.conf import Data
 from audionas.engine.metrics import summary
 from audionas.export import onnx
 from audionas.export.bundle import ModelBundle
-from audionas.run._inputs import Split, open_split
-from audionas.run.predict import load
+from audionas.run._examples import Split
+from audionas.run._pictures import open_test
+from audionas.run._recordings import open_split
+from audionas.run.predict import ImageModel, load
+
+Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples, and rows of them as a float32 batch
 
 _BATCH = 256
 
@@ -25,6 +30,11 @@ class Scored(NamedTuple):
     bundle: ModelBundle
     split: Split
     scores: np.ndarray
+
+    @property
+    def truth(self) -> list[str]:
+        """The label of each example."""
+        return [self.bundle.labels[target] for target in self.split.targets]
 
 
 def evaluate(
@@ -39,7 +49,8 @@ def evaluate(
     Also written to `eval/<directory>.json`; `eval.json` and `scores.json` (each clip's answer) are
     the latest.
 
-    `data` gives the rules for clips that cannot be read; its directories are not used.
+    For a model of images `directory` is an archive, an .npz file or a folder of which the test part is
+    taken. `data` gives the rules for clips that cannot be read; its directories are not used.
     """
     scored = score(folder, directory, engine=engine, data=data or Data())
     bundle = scored.bundle
@@ -49,6 +60,8 @@ def evaluate(
         "engine": engine,
         "arch": bundle.spec.id,
     }
+    if bundle.features is None:
+        del result["speakers"]  # images have none: the interval is over the images
     write_json(folder / "eval" / f"{directory.name}.json", result)
     write_json(folder / "scores.json", _rows(scored))
     write_json(folder / "eval.json", result)
@@ -65,16 +78,31 @@ def show(result: dict[str, Any]) -> None:
             for label, row in result["per_class"].items()
         ],
     )
+    over = (
+        f"{result['speakers']} speakers, {result['n']} clips"
+        if "speakers" in result
+        else f"{result['n']} images"
+    )
     print(
-        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {low:.2%} to {high:.2%} over "
-        f"{result['speakers']} speakers, {result['n']} clips of {result['data']} ({result['engine']})"
+        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {low:.2%} to {high:.2%} over {over} "
+        f"of {result['data']} ({result['engine']})"
     )
 
 
 def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], data: Data) -> Scored:
-    """Run every clip through the whole model, waveform in."""
-    model = load(folder)
-    items = kaldi.read(directory)
+    """Run every example through the whole model, waveform or image in."""
+    model, reporter = load(folder), Reporter()
+    opened = _images if isinstance(model, ImageModel) else _clips
+    split, batch = opened(model, directory, data, reporter)
+    if not len(split):
+        raise UserError(f"{directory}: nothing to evaluate")
+    answer = model.scores if engine == "torch" else onnx.session(folder / "export" / "model.onnx")
+    starts = reporter.progress(range(0, len(split), _BATCH), f"scoring {directory}")
+    return Scored(model.bundle, split, np.concatenate([answer(batch(i, i + _BATCH)) for i in starts]))
+
+
+def _clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opened:
+    """The clips of a data directory; a batch is (B, samples) in [-1, 1]."""
     rules = Data(
         train=str(directory),
         seconds=model.bundle.samples / model.sample_rate,
@@ -82,28 +110,32 @@ def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], da
         resample=data.resample,
         cache=data.cache or str(directory.parent / "cache"),
     )
-    reporter = Reporter()
-    split = open_split(items, rules, model.labels, model.network.front_end, model.bundle.samples, reporter)
-    if not split.items:
-        raise UserError(f"{directory}: no clip to evaluate")
-    answer = model.scores if engine == "torch" else onnx.session(folder / "export" / "model.onnx")
-    starts = reporter.progress(range(0, len(split.items), _BATCH), f"scoring {directory}")
-    parts = [answer(split.waves.array[i : i + _BATCH].astype(np.float32) / np.float32(32768)) for i in starts]
-    return Scored(model.bundle, split, np.concatenate(parts))
+    items, front_end = kaldi.read(directory), model.network.front_end
+    split = open_split(items, rules, model.labels, front_end, model.bundle.samples, reporter)
+    array = split.waves.array
+    return split, lambda start, end: array[start:end].astype(np.float32) / np.float32(32768)
+
+
+def _images(model: Any, path: Path, data: Data, reporter: Reporter) -> Opened:
+    """The test images of an archive, a file or a folder; a batch is (B, 3, H, W) in [0, 1]."""
+    split = open_test(path, model.bundle, data.cache, reporter)
+    pixels, rows = split.pool.pixels, split.rows
+    return split, lambda start, end: model.ready(pixels[rows[start:end]])
 
 
 def _rows(scored: Scored) -> list[dict[str, Any]]:
-    """What paired comparisons need: each clip's truth, answer and speaker."""
+    """What paired comparisons need: each example's truth, answer and speaker."""
     answers = scored.scores.argmax(1)
+    split = scored.split
     return [
         {
-            "id": item.id,
+            "id": name,
             "speaker": speaker,
-            "truth": item.label,
+            "truth": truth,
             "label": scored.bundle.labels[int(answer)],
             "score": float(row[answer]),
         }
-        for item, speaker, answer, row in zip(
-            scored.split.items, scored.split.speakers, answers, scored.scores, strict=True
+        for name, speaker, truth, answer, row in zip(
+            split.ids, split.speakers, scored.truth, answers, scored.scores, strict=True
         )
     ]

@@ -13,8 +13,9 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.latency import latency
 from audionas.data import audio, kaldi
 from audionas.export import onnx, verify
+from audionas.run._pictures import open_test
 from audionas.run.costs import network_latency
-from audionas.run.predict import Model, load
+from audionas.run.predict import ImageModel, Model, load
 
 _CLIPS = 64
 
@@ -22,16 +23,16 @@ _CLIPS = 64
 def export(folder: Path, *, data: Path | None = None) -> dict[str, Any]:
     """Write `export/model.onnx`, `labels.txt` and `report.json`; UserError if the file disagrees with torch.
 
-    Parity is measured on up to 64 clips of `data` (default: the directory last evaluated), or on
-    seeded noise where there are no recordings at hand; the report says which.
+    Parity is measured on up to 64 clips or images of `data` (default: what was last evaluated), or on
+    seeded noise where there is nothing at hand; the report says which.
     """
     model, reporter = load(folder), Reporter()
     target = folder / "export" / "model.onnx"
     draft = target.with_name("draft.onnx")
-    waves, source = _clips(folder, model, data)
+    batch, source = _examples(folder, model, data)
     reporter.note("exporting to ONNX")
     opset = onnx.export(model.bundle, draft)
-    parity = verify.compare(model.scores, onnx.session(draft), waves)
+    parity = verify.compare(model.scores, onnx.session(draft), batch)
     if not parity.holds:
         draft.unlink()
         raise UserError(
@@ -45,17 +46,17 @@ def export(folder: Path, *, data: Path | None = None) -> dict[str, Any]:
         "bytes": target.stat().st_size,
         "opset": opset,
         "input": {
-            "name": "waveform",
-            "shape": ["batch", model.bundle.samples],
-            "sample_rate": model.sample_rate,
+            "name": model.bundle.input_name,
+            "shape": ["batch", *model.bundle.input_shape],
+            **({"sample_rate": model.sample_rate} if isinstance(model, Model) else {}),
         },
         "output": {"name": "scores", "shape": ["batch", len(model.labels)], "labels": list(model.labels)},
         "max_difference": parity.difference,
         "same_label": parity.agree,
         "clips": parity.clips,
         "clips_from": source,
-        "latency_ms": _short(latency(target, (1, model.bundle.samples))),
-        "network_latency_ms": _short(network_latency(model.network.net, model.bundle.spec.io)),
+        "latency_ms": _short(latency(target, (1, *model.bundle.input_shape))),
+        "network_latency_ms": _short(network_latency(model.net, model.bundle.spec.io)),
     }
     write_json(target.with_name("report.json"), report)
     return report
@@ -71,12 +72,14 @@ def _short(times: dict[str, float | int]) -> dict[str, float | int]:
     }
 
 
-def _clips(folder: Path, model: Model, data: Path | None) -> tuple[np.ndarray, str]:
-    """Waveforms (n, samples) to compare on, and where they came from."""
+def _examples(folder: Path, model: Model | ImageModel, data: Path | None) -> tuple[np.ndarray, str]:
+    """A batch of inputs to compare on, and where they came from."""
     evaluated = folder / "eval.json"
     if data is None and evaluated.exists():
         known = Path(read_json(evaluated)["data"])
         data = known if known.exists() else None
+    if isinstance(model, ImageModel):
+        return _images(model, data)
     if data is None:
         noise = numpy_rng("export", "noise").normal(0, 0.1, (_CLIPS, model.bundle.samples))
         return noise.clip(-1, 1).astype(np.float32), "seeded noise"
@@ -88,3 +91,13 @@ def _clips(folder: Path, model: Model, data: Path | None) -> tuple[np.ndarray, s
         for i in chosen
     ]
     return np.stack(clips), str(data)
+
+
+def _images(model: ImageModel, data: Path | None) -> tuple[np.ndarray, str]:
+    """Images (n, 3, H, W) in [0, 1], evenly taken from the test part of `data`."""
+    if data is None:
+        noise = numpy_rng("export", "noise").random((_CLIPS, *model.bundle.input_shape))
+        return noise.astype(np.float32), "seeded noise"
+    split = open_test(data, model.bundle, "", Reporter())
+    chosen = split.rows[:: math.ceil(len(split) / _CLIPS)]
+    return model.ready(split.pool.pixels[chosen]), str(data)

@@ -19,7 +19,6 @@ from audionas.core.report import Reporter, read_rows
 from audionas.core.rng import seed_torch
 from audionas.cost.table import table
 from audionas.data.batches import Batch, Batches
-from audionas.data.kaldi import DataDir
 from audionas.engine import checkpoint
 from audionas.engine.checkpoint import State
 from audionas.engine.loop import Metrics, fit
@@ -28,7 +27,7 @@ from audionas.methods._base import Method, SearchRun
 from audionas.methods._derive import parameter_free
 from audionas.run import _archs
 from audionas.run._folder import device_of, finish, phase
-from audionas.run._inputs import Inputs, facts_of, open_inputs, preparer, train_batches
+from audionas.run._inputs import Inputs, facts_of, open_inputs, preparer, split_rows, train_batches
 from audionas.spaces._base import Space
 
 _SECTIONS = ("augment", "spec_augment", "space", "method", "search")
@@ -60,10 +59,10 @@ def search(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Ar
     return spec
 
 
-def default_features(space: Space) -> Features:
-    """The front-end that a space was made for."""
+def default_features(space: Space) -> Features | None:
+    """The front-end that a space was made for; None where it was made for images."""
     name, _, preset = space.features.partition("/")
-    return Features(name=name, preset=preset)
+    return Features(name=name, preset=preset) if name else None
 
 
 class Searching:
@@ -180,14 +179,11 @@ def _prepared(batches: Batches, prepare: Callable[[Batch], Batch]) -> Iterator[B
 
 
 def halves(conf: Config, inputs: Inputs, reporter: Reporter) -> tuple[Batches, Batches]:
-    """Batches for the weights and for alpha, from different speakers; only the first are augmented.
+    """Batches for the weights and for alpha, of different examples; only the first are augmented.
 
     A method of one level takes all training data for the first.
     """
-    items = DataDir(Path(conf.data.train), inputs.train.items)
-    first, _ = items.split(conf.search.split, conf.general.seed)
-    ids = {item.id for item in first}
-    member = np.array([item.id in ids for item in inputs.train.items])
+    first, second = split_rows(conf, inputs)
     batches = partial(
         train_batches,
         conf,
@@ -197,9 +193,8 @@ def halves(conf: Config, inputs: Inputs, reporter: Reporter) -> tuple[Batches, B
         reporter=reporter,
     )
     assert conf.method is not None
-    mine = member if conf.method.halves else np.ones_like(member)
-    train = batches(np.flatnonzero(mine), augmented=True)
-    valid = batches(np.flatnonzero(~member), augmented=False)
+    train = batches(first if conf.method.halves else np.arange(len(inputs.train)), augmented=True)
+    valid = batches(second, augmented=False)
     return train, valid
 
 

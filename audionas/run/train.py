@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
@@ -18,10 +18,12 @@ from audionas.data.batches import Batch
 from audionas.engine import checkpoint
 from audionas.engine.averaging import Average
 from audionas.engine.checkpoint import State
+from audionas.engine.conf import Train
 from audionas.engine.loop import Metrics, fit
 from audionas.engine.optim import pack, set_rate, unpack
 from audionas.export.bundle import ModelBundle
 from audionas.features import Features
+from audionas.nn.edge import Gates
 from audionas.run import _archs
 from audionas.run._folder import device_of, finish, phase
 from audionas.run._inputs import (
@@ -44,12 +46,17 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
     reporter = Reporter()
     device, why = device_of(conf)
     reporter.note(why)
-    inputs = open_inputs(conf, conf.features or features_of(spec), reporter)
-    spec = replace(spec, io=inputs.io)
+    features = None if conf.images is not None else conf.features or features_of(spec)
+    inputs = open_inputs(conf, features, reporter)
+    spec = replace(sized(spec, conf.train), io=inputs.io)
+    if conf.train.patience and not len(inputs.dev):
+        raise UserError("train.patience needs development images, and images.dev is 0")
     with torch.device("meta"):
-        space_of(spec).build(spec)  # what cannot be built is refused before anything is written
+        built(spec, conf.train)  # what cannot be built is refused before anything is written
     _keep_searched(conf.folder, spec)
     facts = {**facts_of(conf, inputs, device, _SECTIONS), "arch": spec.id}
+    if spec.scale:
+        facts["scale"] = dict(spec.scale)
     with phase(conf, "train", facts, resume=resume, overwrite=overwrite) as (folder, finished):
         model = conf.folder / "model"
         if finished and (model / "bundle.json").exists():
@@ -61,10 +68,51 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
         bundle, result = _run(conf, spec, inputs, device, folder)
         bundle.save(model)
         finish(folder, result)
-    reporter.note(
-        f"trained {spec.id}: development accuracy {result['valid_accuracy']:.2%}; written to {model}"
-    )
+    accuracy = f"development accuracy {result['valid_accuracy']:.2%}; " if len(inputs.dev) else ""
+    reporter.note(f"trained {spec.id}: {accuracy}written to {model}")
     return bundle
+
+
+def sized(spec: ArchSpec, options: Train) -> ArchSpec:
+    """`spec` at the size that the `train` section asks for; UserError where its space has no sizes."""
+    asked = {k: v for k, v in (("layers", options.layers), ("channels", options.channels)) if v}
+    unknown = [k for k in asked if k not in space_of(spec).sizes]
+    if unknown:
+        raise UserError(
+            [f"train.{k}: space {spec.space} has no such size" for k in unknown],
+            hint="Only spaces of cells, such as darts_cell, have layers and channels.",
+        )
+    return replace(spec, scale={**spec.scale, **asked})
+
+
+def built(spec: ArchSpec, options: Train) -> nn.Module:
+    """A fresh network, with the auxiliary head where its loss is asked for; UserError where there is none."""
+    wanted = options.auxiliary > 0
+    net = space_of(spec).build(spec, dropout=options.dropout, auxiliary=wanted)
+    if wanted and getattr(net, "auxiliary", None) is None:
+        raise UserError(
+            f"train.auxiliary: networks of space {spec.space} have no auxiliary head",
+            hint="Set train.auxiliary=0.",
+        )
+    return net
+
+
+def loss_of(
+    net: nn.Module,
+    criterion: nn.Module,
+    x: Tensor,
+    target: Tensor,
+    auxiliary: float,
+    drop_path: float = 0.0,
+) -> tuple[Tensor, Tensor]:
+    """The loss, with the auxiliary head's part where it weighs anything, and the logits (B, classes)."""
+    gates = Gates({}, {"drop_path": drop_path}) if drop_path else None
+    if not auxiliary:
+        logits = net(x, gates).float()
+        return criterion(logits, target), logits
+    logits, second = net.scores(x, gates)  # type: ignore[operator]
+    loss = criterion(logits.float(), target) + auxiliary * criterion(second.float(), target)
+    return loss, logits.float()
 
 
 class Training:
@@ -77,14 +125,16 @@ class Training:
         self.optimizer = self.options.optim.build(net.parameters())
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.options.label_smoothing)
         self.average = Average(net, self.options.ema) if self.options.ema or self.options.average else None
-        self.prepare = preparer(inputs, device, conf.spec_augment)
+        self.prepare = preparer(inputs, device, conf.spec_augment, final=True)
         self.prepare_dev = preparer(inputs, device)
-        self.dev = eval_batches(conf, inputs, inputs.dev, reporter)
+        self.dev = eval_batches(conf, inputs, inputs.dev, reporter) if len(inputs.dev) else None
         self.accuracies: list[float] = []  # on the development data, an entry an epoch
+        self.drop_path = 0.0
 
     def begin(self, epoch: int) -> None:
-        """Training mode."""
+        """Training mode; more paths are dropped from epoch to epoch."""
         self.net.train()
+        self.drop_path = self.options.drop_path * epoch / self.options.epochs
 
     def step(self, batch: Batch, progress: float) -> Metrics:
         """One optimiser step; mixed precision in bfloat16 where it is on."""
@@ -92,10 +142,11 @@ class Training:
         with torch.autocast(
             self.device.type, torch.bfloat16, enabled=self.options.amp and self.device.type == "cuda"
         ):
-            logits = self.net(x).float()
-            loss = self.criterion(logits, target)
+            loss, logits = loss_of(
+                self.net, self.criterion, x, target, self.options.auxiliary, self.drop_path
+            )
         self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         if self.options.optim.clip is not None:
             nn.utils.clip_grad_norm_(self.net.parameters(), self.options.optim.clip)
         set_rate(self.optimizer, self.options.optim.rate(progress, self.options.epochs))
@@ -108,13 +159,14 @@ class Training:
         """Average, then validate what would be kept if training ended here."""
         if self.average is not None and epoch >= self.options.epochs - self.options.average:
             self.average.update(self.net)
-        accuracy, loss = self.validate()
-        self.accuracies.append(accuracy)
-        rate = self.options.optim.rate(epoch + 1, self.options.epochs)
-        return {"valid_loss": loss, "valid_accuracy": accuracy, "lr": rate}
+        valid = self.validate()
+        self.accuracies += [valid["valid_accuracy"]] if valid else []
+        return {**valid, "lr": self.options.optim.rate(epoch + 1, self.options.epochs)}
 
-    def validate(self) -> tuple[float, float]:
-        """Accuracy and cross-entropy on the development data, of the weights to be kept."""
+    def validate(self) -> dict[str, float]:
+        """Accuracy and cross-entropy on the development data, if any, of the weights to be kept."""
+        if self.dev is None:
+            return {}
         own = {name: t.clone() for name, t in self.net.state_dict().items()}
         self.net.load_state_dict(self.kept())
         self.net.eval()
@@ -123,7 +175,8 @@ class Training:
         targets = self.inputs.dev.targets
         likelihood = scores[np.arange(len(targets)), targets]
         accuracy = float((scores.argmax(1) == targets).mean())
-        return accuracy, float(-np.log(np.maximum(likelihood, 1e-12)).mean())
+        loss = float(-np.log(np.maximum(likelihood, 1e-12)).mean())
+        return {"valid_loss": loss, "valid_accuracy": accuracy}
 
     def kept(self) -> dict[str, torch.Tensor]:
         """The weights that the bundle will hold: an average once there is one, else the present ones."""
@@ -162,11 +215,11 @@ def _run(
     options, seed = conf.train, conf.general.seed
     reporter = Reporter(folder, since=checkpoint.latest(folder / "ckpt"))
     seed_torch(seed, "weights")
-    net = space_of(spec).build(spec, dropout=options.dropout).to(device)
+    net = built(spec, options).to(device)
     batches = train_batches(
         conf,
         inputs,
-        np.arange(len(inputs.train.items)),
+        np.arange(len(inputs.train)),
         batch_size=options.batch_size,
         workers=options.workers,
         augmented=True,
@@ -176,19 +229,11 @@ def _run(
     fit(work, batches.epoch, len(batches), epochs=options.epochs, seed=seed, folder=folder, reporter=reporter)
     reporter.close()
     batches.close()
-    accuracy, loss = work.validate()
-    result = {"valid_accuracy": accuracy, "valid_loss": loss, "epochs": len(work.accuracies)}
-    bundle = ModelBundle(
-        spec=spec,
-        features=inputs.features,
-        labels=inputs.labels,
-        samples=inputs.samples,
-        mean=inputs.normalize.mean.flatten().cpu(),
-        std=inputs.normalize.std.flatten().cpu(),
-        weights=work.kept(),
-        note={**result, "seed": seed, "name": conf.general.name},
-    )
-    return bundle, result
+    result = {**work.validate(), "epochs": len(work.accuracies) or options.epochs}
+    with torch.device("meta"):
+        own = space_of(spec).build(spec).state_dict()  # without the auxiliary head
+    weights = {name: tensor for name, tensor in work.kept().items() if name in own}
+    return inputs.bundle(spec, weights, {**result, "seed": seed, "name": conf.general.name}), result
 
 
 def _keep_searched(folder: Path, spec: ArchSpec) -> None:

@@ -1,0 +1,219 @@
+"""Recordings as inputs of a fit: data directories, decoded clips, a front-end and its statistics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audionas.config import Config
+from audionas.core.arch import ArchSpec, InputSpec
+from audionas.core.errors import UserError, did_you_mean
+from audionas.core.report import Reporter
+from audionas.data import kaldi
+from audionas.data.augment import WaveAugment
+from audionas.data.batches import Batches
+from audionas.data.conf import Data
+from audionas.data.kaldi import DataDir, Item
+from audionas.data.store import Waves, waves
+from audionas.export.bundle import ModelBundle
+from audionas.features import (
+    Features,
+    FrontEnd,
+    Normalize,
+    SpecAugment,
+    build,
+    feature_store,
+    spec_augment,
+    statistics,
+)
+from audionas.run._examples import Inputs, Split
+
+
+@dataclass(frozen=True)
+class ClipSplit(Split):
+    """The readable clips of a data directory, with their waveforms."""
+
+    items: list[Item]
+    waves: Waves
+
+
+@dataclass(frozen=True)
+class ClipInputs(Inputs):
+    """Clips of `samples` samples and the front-end that makes features of them."""
+
+    noun: ClassVar[str] = "clips"
+
+    train: ClipSplit
+    dev: ClipSplit
+    features: Features
+    front_end: FrontEnd
+    normalize: Normalize
+    samples: int
+
+    def halves(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """No speaker is on both sides."""
+        first, _ = DataDir(Path(), self.train.items).split(share, seed)
+        ids = {item.id for item in first}
+        member = np.array([item.id in ids for item in self.train.items])
+        return np.flatnonzero(member), np.flatnonzero(~member)
+
+    def batches(
+        self,
+        conf: Config,
+        split: Split,
+        rows: np.ndarray,
+        *,
+        batch_size: int,
+        workers: int,
+        shuffle: bool,
+        augmented: bool,
+        reporter: Reporter,
+    ) -> Batches:
+        """Augmented waveforms where there is something to augment, else stored features."""
+        assert isinstance(split, ClipSplit)
+        augment = None
+        if augmented and conf.augment.active:
+            rate, again = self.front_end.sample_rate, conf.data.resample
+            augment = WaveAugment(conf.augment, rate, conf.general.seed, resample=again)
+        source = split.waves.array if augment else self._stored(conf, split, reporter)
+        return Batches(
+            source,
+            split.targets,
+            split.ids,
+            [item.label for item in split.items],
+            rows=rows,
+            batch_size=batch_size,
+            seed=conf.general.seed,
+            shuffle=shuffle,
+            augment=augment,
+            workers=workers,
+            drop_last=shuffle,
+        )
+
+    def to(self, device: torch.device) -> None:
+        """The front-end and the statistics."""
+        self.front_end.to(device)
+        self.normalize.to(device)
+
+    def ready(self, x: Tensor, masks: SpecAugment | None, *, final: bool) -> Tensor:
+        """Through front-end (waveforms only) and statistics, and SpecAugment where given."""
+        x = self.normalize(self.front_end(x) if x.ndim == 2 else x)
+        return x if masks is None else spec_augment(x, masks)
+
+    def facts(self, conf: Config) -> Mapping[str, Any]:
+        """The front-end's settings, and how clips are read."""
+        data = {k: v for k, v in asdict(conf.data).items() if k in ("seconds", "on_bad", "resample")}
+        return {"features": self.features.resolved(), "data": data}
+
+    def bundle(self, spec: ArchSpec, weights: dict[str, Tensor], note: dict[str, Any]) -> ModelBundle:
+        """With the front-end and the statistics of each coefficient."""
+        return ModelBundle(
+            spec=spec,
+            features=self.features,
+            labels=self.labels,
+            samples=self.samples,
+            mean=self.normalize.mean.flatten().cpu(),
+            std=self.normalize.std.flatten().cpu(),
+            weights=weights,
+            note=note,
+        )
+
+    def _stored(self, conf: Config, split: ClipSplit, reporter: Reporter) -> np.ndarray:
+        key, folder = split.waves.key, cache_of(conf.data)
+        return feature_store(self.front_end, split.waves.array, key=key, folder=folder, reporter=reporter)
+
+
+def open_recordings(conf: Config, features: Features, reporter: Reporter) -> ClipInputs:
+    """Read train and dev, decode their clips once, and take the training statistics."""
+    data = conf.data
+    front_end = build(features)
+    samples = round(data.seconds * front_end.sample_rate)
+    directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
+    labels = labels_of(data, directories["train"])
+    train, dev = (open_split(d, data, labels, front_end, samples, reporter) for d in directories.values())
+    _require_all_classes(train, labels, data.train)
+    stored = feature_store(
+        front_end, train.waves.array, key=train.waves.key, folder=cache_of(data), reporter=reporter
+    )
+    mean, std = statistics(stored)
+    return ClipInputs(
+        labels=labels,
+        io=InputSpec(1, *front_end.shape(samples), len(labels)),
+        train=train,
+        dev=dev,
+        fingerprint=f"{directories['train'].fingerprint[:12]} {directories['dev'].fingerprint[:12]}",
+        features=features,
+        front_end=front_end,
+        normalize=Normalize(torch.from_numpy(mean), torch.from_numpy(std)),
+        samples=samples,
+    )
+
+
+def open_split(
+    directory: DataDir,
+    data: Data,
+    labels: Sequence[str],
+    front_end: FrontEnd,
+    samples: int,
+    reporter: Reporter,
+) -> ClipSplit:
+    """Decode a data directory; UserError for a label that is not among `labels`."""
+    unknown = sorted(set(directory.labels) - set(labels))
+    if unknown:
+        raise UserError(
+            [
+                f"{directory.path}: label '{u}' is not a class of this model.{did_you_mean(u, labels)}"
+                for u in unknown
+            ],
+            hint=f"Classes: {' '.join(labels)}",
+        )
+    decoded = waves(
+        directory,
+        rate=front_end.sample_rate,
+        samples=samples,
+        resample=data.resample,
+        on_bad=data.on_bad,
+        folder=cache_of(data),
+        reporter=reporter,
+    )
+    items = [directory[i] for i in decoded.kept]
+    return ClipSplit(
+        ids=[item.id for item in items],
+        targets=np.array([labels.index(item.label) for item in items], dtype=np.int64),
+        speakers=[item.speaker or item.id for item in items],
+        items=items,
+        waves=decoded,
+    )
+
+
+def labels_of(data: Data, train: DataDir) -> tuple[str, ...]:
+    """The classes in order: the file that `data.labels` names, `labels.txt` beside train, or sorted."""
+    file = Path(data.labels) if data.labels else Path(data.train).parent / "labels.txt"
+    if not file.exists() and not data.labels:
+        return tuple(train.labels)
+    try:
+        labels = tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: cannot be read ({error})") from error
+    if len(set(labels)) != len(labels):
+        raise UserError(f"{file}: a label stands twice")
+    return labels
+
+
+def cache_of(data: Data) -> Path:
+    """Where decoded clips and features are kept."""
+    return Path(data.cache) if data.cache else Path(data.train).parent / "cache"
+
+
+def _require_all_classes(split: Split, labels: Sequence[str], path: str) -> None:
+    counts = np.bincount(split.targets, minlength=len(labels))
+    empty = [label for label, count in zip(labels, counts, strict=True) if count == 0]
+    if empty:
+        raise UserError(
+            f"{path}: no clip of {', '.join(empty)}",
+            hint="Add recordings of it, or take the label out of labels.txt.",
+        )
