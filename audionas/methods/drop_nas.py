@@ -1,0 +1,125 @@
+"""DropNAS: operations are dropped at random in groups (Hong et al., IJCAI 2020, arXiv:2201.11679).
+
+Operations that are trained together adapt to each other, and one that learns early keeps winning. Here
+each step drops some at random, separately among those with weights and those without, so that each must
+also do without the others. Alphas and weights follow one loss; the probability of what was dropped stays
+what it was.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from audionas.core.errors import UserError
+from audionas.methods._base import Phase, SearchRun
+from audionas.methods._bilevel import Bilevel
+from audionas.methods._recentre import recentre
+from audionas.nn.edge import Gate, Gates
+from audionas.nn.ops import FREE, OPS
+
+
+class Groups:
+    """The options of all choices side by side, in groups: of each choice those with weights, those without.
+
+    Each option of a group of n is dropped with probability q = drop ** (1 / n), independently, and a group
+    is drawn anew until one of it survives; so an option is absent with (q - q^n) / (1 - q^n).
+    """
+
+    def __init__(self, choices: Mapping[str, tuple[str, ...]], drop: float, drop_free: float) -> None:
+        kinds = {name: [OPS[option].kind in FREE for option in options] for name, options in choices.items()}
+        self.sizes = [len(flags) for flags in kinds.values()]
+        places = [(name, free) for name, flags in kinds.items() for free in flags]
+        known = list(dict.fromkeys(places))
+        self.of = torch.tensor([known.index(place) for place in places])
+        rates = [(drop_free if free else drop) ** (1 / kinds[name].count(free)) for name, free in places]
+        self.rates = torch.tensor(rates)
+        self.count = len(known)
+
+    def draw(self) -> list[tuple[int, ...]]:
+        """What is kept of each choice, as indices; drawn on the CPU from torch's generator."""
+        kept = torch.rand(len(self.rates)) >= self.rates
+        while not (alive := self.alive(kept)).all():
+            again = ~alive[self.of]
+            kept[again] = torch.rand(len(self.rates))[again] >= self.rates[again]
+        flags = iter(kept.tolist())
+        return [tuple(i for i, stays in enumerate(islice(flags, n)) if stays) for n in self.sizes]
+
+    def alive(self, kept: Tensor) -> Tensor:
+        """Which groups have a survivor."""
+        return torch.zeros(self.count).index_add_(0, self.of, kept.float()) > 0
+
+
+@dataclass(kw_only=True)
+class DropNas(Bilevel):
+    """`drop` is the probability that a whole group would be dropped, of operations with weights; `drop_free`
+    that of the others (official code has both). A group of one is never dropped, so where every group is
+    one operation (`darts_cell` with preset s2) the method is DARTS of one level.
+
+    Decay is partial: what was dropped decays neither in weight nor in alpha, within the one step of each
+    optimiser (official code takes a second one for decay, which applies momentum twice). `rank: alpha`
+    compares edges by raw alpha as official code does, `softmax` by probability: logits of different edges
+    have no common scale. Nothing is dropped during warm-up. Runs on every space.
+    """
+
+    paper: ClassVar[str] = "DropNAS: Grouped Operation Dropout for Differentiable Architecture Search"
+    arxiv: ClassVar[str] = "2201.11679"
+
+    level: Literal["two", "one"] = "one"
+    drop: float = 3e-5
+    drop_free: float = 3e-5
+    rank: Literal["softmax", "alpha"] = "softmax"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not (0 <= self.drop < 1 and 0 <= self.drop_free < 1):
+            raise UserError(f"drop {self.drop} and drop_free {self.drop_free} must lie in [0, 1)")
+
+    def setup(self, run: SearchRun) -> None:
+        """Adam's own decay would reach what was dropped: `penalty` has it instead."""
+        super().setup(run)
+        self._optimizer.param_groups[0]["weight_decay"] = 0.0
+        choices = {choice.name: choice.options for choice in run.space.choices()}
+        self._groups = Groups(choices, self.drop, self.drop_free)
+        self._kept: dict[str, tuple[int, ...]] = {}
+
+    def gates(self, phase: Phase) -> Gates:
+        """Softmax over what a fresh draw keeps; without dropping nothing is drawn."""
+        if self.run.epoch < self.warmup_epochs or self.drop == self.drop_free == 0:
+            kept = {c.name: tuple(range(len(c.options))) for c in self.run.space.choices()}
+        else:
+            names = [choice.name for choice in self.run.space.choices()]
+            kept = dict(zip(names, self._groups.draw(), strict=True))
+        if phase == "alpha":
+            self._kept = kept  # until the end of this step
+        return Gates({name: self._gate(self.run.alphas[name], active) for name, active in kept.items()})
+
+    def _gate(self, alpha: Tensor, active: tuple[int, ...]) -> Gate:
+        dropped = torch.ones(len(alpha), dtype=torch.bool)
+        dropped[list(active)] = False
+        weight = alpha.masked_fill(dropped, -torch.inf).softmax(0)
+        return Gate(weight.to(self.run.device), active)
+
+    def expected(self, gates: Gates) -> Gates:
+        """The dense softmax: what was dropped for a step costs as much as before."""
+        return super().gates("alpha")
+
+    def penalty(self, gates: Gates) -> Tensor:
+        """L2 decay of the kept alphas only."""
+        kept = [self.run.alphas[name][list(active)] for name, active in self._kept.items()]
+        return (self.alpha_weight_decay / 2 * torch.cat(kept).square().sum()).to(self.run.device)
+
+    def after_alpha(self, before: Mapping[str, Tensor]) -> None:
+        """Alpha-adjust: the probability of what was dropped is what it was."""
+        for name, active in self._kept.items():
+            recentre(before[name], self.run.alphas[name], active)
+
+    def scores(self) -> dict[str, dict[str, float]]:
+        """Probabilities, or raw alphas."""
+        if self.rank == "softmax":
+            return self.probabilities()
+        choices = self.run.space.choices()
+        return {c.name: dict(zip(c.options, self.run.alphas[c.name].tolist(), strict=True)) for c in choices}
