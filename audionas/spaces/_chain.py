@@ -66,3 +66,14 @@ def one_channel(io: InputSpec, space: str) -> None:
 def scaled(channels: Iterable[int], width: float) -> list[int]:
     """Channel counts times `width`, rounded to the nearest integer, at least 1."""
     return [max(1, round(c * width)) for c in channels]
+
+
+def eights(channels: Iterable[int], width: float) -> list[int]:
+    """Channel counts times `width` as multiples of 8: the nearest, half upwards, unless that is more than
+    a tenth below (the rule of the MobileNets' code).
+    """
+    found = []
+    for wanted in (c * width for c in channels):
+        nearest = max(8, int(wanted + 4) // 8 * 8)
+        found.append(nearest if nearest >= 0.9 * wanted else nearest + 8)
+    return found
