@@ -4,8 +4,15 @@ Everything is drawn on the CPU in float32 from torch's global generator, which a
 start of each epoch: a GPU is never asked what was drawn, and a resumed search draws the same.
 """
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
+
+from audionas.methods._base import SearchRun
+from audionas.nn.edge import Gate, Gates
 
 
 def gumbel(*shape: int) -> Tensor:
@@ -21,3 +28,33 @@ def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
 def anneal(first: float, last: float, epoch: int, epochs: int) -> float:
     """Linear from `first` in epoch 0 to `last` in the last of `epochs`."""
     return first + (last - first) * min(epoch / max(epochs - 1, 1), 1.0)
+
+
+def concrete(logits: Tensor, temperature: float) -> Tensor:
+    """A sample of the concrete distribution over the last axis: softmax((logits + Gumbel) / temperature).
+
+    Its largest entry is at each option with the softmax probability of that option's logit, whatever the
+    temperature.
+    """
+    return ((logits + gumbel(*logits.shape)) / temperature).softmax(-1)
+
+
+def rows(run: SearchRun) -> Tensor:
+    """The logits of all choices as (choices, options), so that one operation draws for all of them.
+
+    Choices of fewer options end in -inf: options that are never drawn.
+    """
+    logits: list[Tensor] = [run.alphas[choice.name] for choice in run.space.choices()]
+    return pad_sequence(logits, batch_first=True, padding_value=-math.inf)
+
+
+def gates_of(run: SearchRun, weights: Tensor, picked: Sequence[int] | None = None) -> Gates:
+    """Gates on the run's device from `weights` (choices, options), one copy for all of them.
+
+    `picked` names the one option of each choice that runs; None runs all.
+    """
+    weights, gates = weights.to(run.device), {}
+    for number, choice in enumerate(run.space.choices()):
+        active = None if picked is None else (picked[number],)
+        gates[choice.name] = Gate(weights[number, : len(choice.options)], active)
+    return Gates(gates)
