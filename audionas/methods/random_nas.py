@@ -1,0 +1,120 @@
+"""RandomNAS: random search with shared weights (Li and Talwalkar, UAI 2019, arXiv:1902.07638).
+
+There is nothing to learn about architectures: each batch trains one network drawn uniformly from the
+space, in a supernet that all of them share. At the end random networks are compared by their accuracy
+with these weights, and the best is kept. The baseline of every method that claims to search.
+"""
+
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError
+from audionas.core.rng import numpy_rng, seed_torch
+from audionas.data.batches import Batch
+from audionas.engine.optim import set_rate
+from audionas.methods._base import Method, Phase, SearchRun
+from audionas.nn.edge import Gates
+
+
+@dataclass(kw_only=True)
+class RandomNas(Method):
+    """`draws` networks are scored on `batches` batches of the alpha half, the best `finalists` on all of it.
+
+    Defaults are those of one round of official code, which draws anew for every 10,000 training steps.
+    Networks are scored with the statistics of each batch (official code: running ones, which mix those of
+    all networks), without dropout; accuracy decides, among equals the loss. `none` is never drawn where
+    an edge may be absent.
+    """
+
+    family: ClassVar[str] = "one-shot"
+    paper: ClassVar[str] = "Random Search and Reproducibility for Neural Architecture Search"
+    arxiv: ClassVar[str] = "1902.07638"
+    quick: ClassVar[bool] = False
+
+    draws: int = 1000
+    batches: int = 10
+    finalists: int = 10
+
+    def __post_init__(self) -> None:
+        wrong = [name for name in ("draws", "batches", "finalists") if getattr(self, name) < 1]
+        if wrong:
+            raise UserError([f"{name} is {getattr(self, name)}, expected at least 1" for name in wrong])
+
+    def step(self, train: Batch, valid: Batch, progress: float) -> dict[str, Tensor | float]:
+        """Train one random network."""
+        set_rate(self.run.weight_optimizer, self.rate(progress))
+        return self.weight_step(train)
+
+    def gates(self, phase: Phase) -> Gates:
+        """Those of one network, drawn uniformly; a function of torch's generator, as dropout is."""
+        run = self.run
+        rng = numpy_rng("random_nas", int(torch.randint(2**62, ())))
+        return run.space.one_hot(run.space.sample(rng, run.io))
+
+    def probabilities(self) -> dict[str, dict[str, float]]:
+        """Uniform, always."""
+        return {c.name: dict.fromkeys(c.options, 1 / len(c.options)) for c in self.run.space.choices()}
+
+    def derive(self) -> ArchSpec:
+        """The best of `draws` networks with the shared weights: a function of weights, data and seed."""
+        run, rng = self.run, numpy_rng(self.run.seed, "random_nas", "draws")
+        specs = [run.space.sample(rng, run.io) for _ in range(self.draws)]
+        few = list(itertools.islice(run.valid(), self.batches))
+        finalists = _ranked(specs, _scores(run, specs, few))[: self.finalists]
+        best = _ranked(finalists, _scores(run, finalists, run.valid()))[0]
+        return self.spec_of(best.choices)
+
+
+def _ranked(specs: Sequence[ArchSpec], scores: Sequence[tuple[float, float]]) -> list[ArchSpec]:
+    """The best first; the first drawn among equals."""
+    return [specs[i] for i in sorted(range(len(specs)), key=lambda i: scores[i], reverse=True)]
+
+
+@torch.no_grad()
+def _scores(run: SearchRun, specs: Sequence[ArchSpec], batches: Iterable[Batch]) -> list[tuple[float, float]]:
+    """Of each network the number of right answers, and the sum of its losses negated."""
+    gates = [run.space.one_hot(spec) for spec in specs]
+    sums = torch.zeros(len(specs), 2, dtype=torch.double, device=run.device)
+    seen = 0
+    with batch_statistics(run.net) as scratch, torch.random.fork_rng(_devices(run)):
+        seed_torch(run.seed, "random_nas", "scores")  # operations that are noise draw from torch
+        for batch in batches:
+            seen += len(batch.target)
+            for row, gate in zip(sums, gates, strict=True):
+                logits = run.logits(batch.x, gate, scratch)
+                row[0] += (logits.argmax(1) == batch.target).sum()
+                row[1] -= run.criterion(logits, batch.target) * len(batch.target)
+    if not seen:
+        raise UserError("random_nas has no examples to score networks on", hint="Lower search.split")
+    return [(right, loss) for right, loss in sums.tolist()]
+
+
+@contextmanager
+def batch_statistics(net: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """Inside the block batch norms use the statistics of each batch, all else is in evaluation mode.
+
+    Yields copies of the buffers, for a forward pass that is to leave the running statistics alone.
+    """
+    modes = {module: module.training for module in net.modules()}
+    net.eval()
+    for module in modes:
+        if isinstance(module, _BatchNorm):
+            module.train()
+    try:
+        yield {name: buffer.clone() for name, buffer in net.named_buffers()}
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def _devices(run: SearchRun) -> list[torch.device]:
+    """Whose random state `fork_rng` keeps, beside the CPU's."""
+    return [run.device] if run.device.type == "cuda" else []

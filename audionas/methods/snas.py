@@ -1,0 +1,104 @@
+"""SNAS: stochastic architectures by the concrete distribution (Xie et al., ICLR 2019, arXiv:1812.09926).
+
+DARTS' mean of all operations is not the mean loss of the networks that it stands for. Here each batch
+draws a soft one-hot vector an edge, softmax((log alpha + Gumbel) / temperature), the same in all
+cells of a kind. Weights and alpha follow one loss on all training data; as the temperature falls
+the draws become networks.
+"""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from audionas.core.arch import ArchSpec, Choice
+from audionas.core.errors import UserError
+from audionas.core.rng import torch_rng
+from audionas.methods._base import Phase
+from audionas.methods._bilevel import Bilevel
+from audionas.methods._sample import anneal, concrete, gates_of, rows
+from audionas.nn.edge import Gates
+from audionas.spaces._base import Space, present
+
+
+@dataclass(kw_only=True)
+class Snas(Bilevel):
+    """`cost` prices the drawn weights, as the paper prices resources. `alpha_clip` is official code's.
+
+    `temperature` falls linearly from the first value, in the first epoch, to the second, in the last;
+    official code does so over 150 epochs whatever the search's length, and only if asked:
+    `anneal: false` stays at the first value as its default does.
+
+    `inputs: all` keeps each edge's strongest option; an edge whose strongest is `none` is left out, so
+    that a node may have any number of inputs. Where that cuts every path through a cell, its strongest
+    edge that starts at an input of the cell stays; official code would train a cell of zeros.
+    `inputs: two` derives as DARTS does.
+    """
+
+    paper: ClassVar[str] = "SNAS: Stochastic Neural Architecture Search"
+    arxiv: ClassVar[str] = "1812.09926"
+
+    level: Literal["two", "one"] = "one"
+    alpha_clip: float | None = 10.0
+    temperature: tuple[float, float] = (1.0, 0.03)
+    anneal: bool = True
+    inputs: Literal["all", "two"] = "all"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not all(0 < t < math.inf for t in self.temperature):
+            raise UserError(f"temperature is {list(self.temperature)}, expected two positive numbers")
+
+    def init_alpha(self, choice: Choice) -> Tensor:
+        """log alpha of mean 1 and deviation 0.01."""
+        rng = torch_rng(self.run.seed, "alpha", choice.name)
+        return 1 + 0.01 * torch.randn(len(choice.options), generator=rng)
+
+    def gates(self, phase: Phase) -> Gates:
+        """A concrete sample a choice; all options run."""
+        first, last = self.temperature
+        heat = anneal(first, last, self.run.epoch, self.run.epochs) if self.anneal else first
+        return gates_of(self.run, concrete(rows(self.run), heat))
+
+    def derive(self) -> ArchSpec:
+        """The strongest option of each edge, `none` included, unless `inputs` is two."""
+        if self.inputs == "two":
+            return super().derive()
+        space, scores = self.run.space, self.scores()
+        kept = space.repair({c.name: _decided(c, scores[c.name]) for c in space.choices()})
+        for cell in _cells(space.choices()):
+            if not any(kept[choice.name] for choice in cell):
+                kept |= _path(space, cell, scores)
+        return self.spec_of(kept)
+
+
+def _decided(choice: Choice, scores: Mapping[str, float]) -> tuple[str, ...]:
+    """The strongest option; nothing where that is `none` and the edge may be absent."""
+    best = max(choice.options, key=scores.__getitem__)
+    return (best,) if best in present(choice) else ()
+
+
+def _cells(choices: Iterable[Choice]) -> list[list[Choice]]:
+    """The choices of each kind of cell: their nodes' names begin alike, `normal/2` and `normal/3`."""
+    cells: dict[str, list[Choice]] = {}
+    for choice in choices:
+        cells.setdefault(choice.node.rpartition("/")[0], []).append(choice)
+    return list(cells.values())
+
+
+def _path(
+    space: Space, cell: list[Choice], scores: Mapping[str, Mapping[str, float]]
+) -> dict[str, tuple[str, ...]]:
+    """The strongest edge of an empty cell that may stand alone."""
+    best = {c.name: max(present(c), key=scores[c.name].__getitem__) for c in cell}
+    empty: dict[str, tuple[str, ...]] = {choice.name: () for choice in space.choices()}
+    alone = (
+        name
+        for name in sorted(best, key=lambda name: -scores[name][best[name]])
+        if space.repair({**empty, name: (best[name],)})[name]
+    )
+    name = next(alone)
+    return {name: (best[name],)}
