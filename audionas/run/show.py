@@ -56,10 +56,12 @@ def show(found: dict[str, Any]) -> None:
     evaluation, export = found["evaluation"], found["export"]
     if evaluation:
         low, high = evaluation["interval"]
-        print(
-            f"accuracy      {evaluation['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}, "
-            f"{evaluation['speakers']} unseen speakers, {evaluation['n']} clips)"
+        over = (
+            f"{evaluation['speakers']} unseen speakers, {evaluation['n']} clips"
+            if "speakers" in evaluation
+            else f"{evaluation['n']} images"
         )
+        print(f"accuracy      {evaluation['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}, {over})")
     print(f"parameters    {found['params']:,}")
     print(f"multiply-adds {found['macs']:,}")
     if export:
@@ -71,9 +73,10 @@ def _examples(folder: Path) -> list[report.Example]:
     """A few clips of the last evaluation with what the model says; mistakes first, at most half."""
     if not (folder / "eval.json").exists() or not (folder / "scores.json").exists():
         return []
-    directory = Path(read_json(folder / "eval.json")["data"])
-    if not directory.exists():
-        return []
+    evaluation = read_json(folder / "eval.json")
+    directory = Path(evaluation["data"])
+    if "speakers" not in evaluation or not directory.exists():
+        return []  # of images there is no picture of features
     rows = read_json(folder / "scores.json")
     order = numpy_rng("examples").permutation(len(rows))
     wrong = [rows[i] for i in order if rows[i]["label"] != rows[i]["truth"]][: _EXAMPLES // 2]
