@@ -24,6 +24,10 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json, write_text
 
 
+class Busy(UserError):
+    """Another process has the folder."""
+
+
 @contextmanager
 def phase(
     conf: Config, name: str, facts: Mapping[str, Any], *, resume: bool, overwrite: bool
@@ -36,14 +40,14 @@ def phase(
     """
     folder = conf.folder / name
     folder.mkdir(parents=True, exist_ok=True)
-    with _alone(conf.folder / f".{name}.lock", folder):
+    with alone(conf.folder / f".{name}.lock", folder):
         if overwrite:
             shutil.rmtree(folder)
             folder.mkdir()
         started = folder / "run.json"
         finished = (folder / "done.json").exists()
         if started.exists():
-            _compare(folder, read_json(started), facts)
+            require_equal(folder, read_json(started), facts)
             if not finished and not resume:
                 raise UserError(
                     f"{folder}: an unfinished run lies here",
@@ -95,7 +99,8 @@ def device_of(conf: Config) -> tuple[torch.device, str]:
     return torch.device("cuda"), f"device {torch.cuda.get_device_name()} ({why})"
 
 
-def _compare(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+def require_equal(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """Raise UserError where a run was started with other facts than those of now."""
     old, new = _flat(before), _flat(now)
     differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     if differing:
@@ -129,12 +134,13 @@ def _commit() -> str:
 
 
 @contextmanager
-def _alone(lock: Path, folder: Path) -> Iterator[None]:
+def alone(lock: Path, folder: Path) -> Iterator[None]:
+    """Hold a folder by its lock file; Busy, a UserError, while another process does."""
     with lock.open("w") as held:
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
-            raise UserError(
+            raise Busy(
                 f"{folder}: another process is running this", hint="Wait for it, or use another name=..."
             ) from error
         yield

@@ -17,7 +17,7 @@ from audionas.run import _archs
 from audionas.run._folder import device_of
 from audionas.run._inputs import Inputs, open_inputs, preparer, train_batches
 from audionas.run.costs import ends
-from audionas.run.search import default_features, halves, pairs, search_run
+from audionas.run.search import budget, default_features, halves, pairs, search_run
 from audionas.run.train import built, features_of, loss_of, sized
 from audionas.spaces._base import Space
 
@@ -104,12 +104,13 @@ def _search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: R
     train, valid = halves(conf, inputs, reporter)
     masked, clean = preparer(inputs, device, conf.spec_augment), preparer(inputs, device)
     times = []
-    for start, (a, b) in _clocked(pairs(conf.method, train, valid, 0)):
+    steps = budget(conf, inputs).steps
+    for start, (a, b) in _clocked(pairs(conf.method, train, valid, 0, steps)):
         float(torch.as_tensor(conf.method.step(masked(a), clean(b), 0.0)["loss"]).detach())
         times.append(time.monotonic() - start)
     train.close()
     valid.close()
-    return _timing(times, len(train) * conf.search.epochs)
+    return _timing(times, steps * conf.search.epochs)
 
 
 def _train_time(

@@ -3,10 +3,12 @@
 import itertools
 import json
 import math
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +16,7 @@ import torch
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.files import write_text
+from audionas.core.files import write_json, write_text
 from audionas.core.report import Reporter, read_rows
 from audionas.core.rng import seed_torch
 from audionas.cost.table import table
@@ -35,13 +37,15 @@ _SECTIONS = ("augment", "spec_augment", "space", "method", "search")
 
 def search(conf: Config, *, resume: bool = False, overwrite: bool = False) -> ArchSpec:
     """Search `conf.space` with `conf.method`; writes and returns `exp/<name>/arch.json`."""
-    space, method = _wanted(conf)
+    space, method = wanted(conf)
     reporter = Reporter()
     device, why = device_of(conf)
     reporter.note(why)
     inputs = open_inputs(conf, conf.features or default_features(space), reporter)
-    facts = facts_of(conf, inputs, device, _SECTIONS)
-    with phase(conf, "search", facts, resume=resume, overwrite=overwrite) as (folder, finished):
+    with phase(conf, "search", facts(conf, inputs, device), resume=resume, overwrite=overwrite) as (
+        folder,
+        finished,
+    ):
         arch = conf.folder / "arch.json"
         if finished and arch.exists():
             spec = _archs.read(arch)
@@ -57,6 +61,11 @@ def search(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Ar
     reporter.note(f"found {spec.id}: {blocks}")
     reporter.note(f"{params:,} parameters, {macs:,} multiply-adds; written to {arch}")
     return spec
+
+
+def facts(conf: Config, inputs: Inputs, device: torch.device) -> dict[str, Any]:
+    """What must be equal for a search to be continued."""
+    return facts_of(conf, inputs, device, _SECTIONS)
 
 
 def default_features(space: Space) -> Features | None:
@@ -113,7 +122,7 @@ class Searching:
 
 def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
     """A fresh supernet with all that a method needs to work on it."""
-    space, method = _wanted(conf)
+    space, method = wanted(conf)
     options, seed = conf.search, conf.general.seed
     method.require(space)
     sizes = sizes_of(conf, space)
@@ -154,18 +163,22 @@ def _run(conf: Config, method: Method, inputs: Inputs, device: torch.device, fol
     if method.trains:
         reporter = Reporter(folder, since=checkpoint.latest(folder / "ckpt"))
         train, valid = halves(conf, inputs, reporter)
+        steps = budget(conf, inputs).steps
         work = Searching(method, run, folder, inputs, conf)
         run.valid = partial(_prepared, valid, work.prepare_valid)
         fit(
             work,
-            lambda epoch: pairs(method, train, valid, epoch),
-            len(train),
+            lambda epoch: pairs(method, train, valid, epoch, steps),
+            steps,
             epochs=run.epochs,
             seed=run.seed,
             folder=folder,
             reporter=reporter,
         )
+        start = time.monotonic()
         found = method.derive()
+        if not method.quick:
+            write_json(folder / "derive.json", {"seconds": time.monotonic() - start})
         reporter.close()
         train.close()
         valid.close()
@@ -198,15 +211,41 @@ def halves(conf: Config, inputs: Inputs, reporter: Reporter) -> tuple[Batches, B
     return train, valid
 
 
-def pairs(method: Method, train: Batches, valid: Batches, epoch: int) -> Iterable[tuple[Batch, Batch]]:
+class Budget(NamedTuple):
+    """What an epoch takes: steps, and training examples drawn."""
+
+    steps: int
+    examples: int
+
+
+def budget(conf: Config, inputs: Inputs) -> Budget:
+    """An epoch of `conf.method`: every method draws as many examples in one, as far as batches allow.
+
+    That is a pass over the half for the weights, and as many batches of the other; a method of one level
+    draws them from all training data.
+    """
+    first, second = (len(rows) for rows in split_rows(conf, inputs))
+    size = conf.search.batch_size
+    steps = max(1, first // size)
+    examples = steps * (min(size, first) + min(size, second))
+    assert conf.method is not None
+    if conf.method.halves:
+        return Budget(steps, examples)
+    batch = min(size, len(inputs.train))
+    return Budget(max(1, examples // batch), max(1, examples // batch) * batch)
+
+
+def pairs(
+    method: Method, train: Batches, valid: Batches, epoch: int, steps: int
+) -> Iterable[tuple[Batch, Batch]]:
     """An epoch's (train, valid) batches; for a method of one level both are the same."""
     if method.halves:
         return zip(train.epoch(epoch), _endless(valid, epoch), strict=False)
-    return ((batch, batch) for batch in train.epoch(epoch))
+    return ((batch, batch) for batch in itertools.islice(_endless(train, epoch), steps))
 
 
 def _endless(batches: Batches, epoch: int) -> Iterator[Batch]:
-    """As many passes as the other half needs; each pass has an order of its own."""
+    """As many passes as an epoch needs; each pass has an order of its own."""
     passes: Iterable[int] = itertools.count()
     for k in passes:
         yield from batches.epoch(epoch * 1000 + k)
@@ -227,7 +266,8 @@ def _note(conf: Config) -> dict[str, str | int]:
     return {"name": conf.general.name, "method": conf.raw["method"]["name"], "seed": conf.general.seed}
 
 
-def _wanted(conf: Config) -> tuple[Space, Method]:
+def wanted(conf: Config) -> tuple[Space, Method]:
+    """The space and the method of a search; UserError where there is none, or nothing to search."""
     missing = [s for s in ("space", "method") if getattr(conf, s) is None]
     if missing or conf.space is None or conf.method is None:
         raise UserError(
