@@ -1,0 +1,132 @@
+"""PC-DARTS: only a part of the channels is searched (Xu et al., ICLR 2020, arXiv:1907.05737).
+
+An edge sends the first 1/k of its channels through the candidate operations and passes the others by, so
+that a search keeps far fewer activations and can take larger batches. The channels are then shuffled, so
+that each meets the operations of some edge. Because fewer channels make the choice of edges unstable, the
+edges into a node are weighted too, by a softmax over logits of their own (edge normalisation).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from audionas.core.arch import Choice
+from audionas.core.errors import UserError
+from audionas.core.rng import torch_rng
+from audionas.methods._base import Phase
+from audionas.methods._bilevel import Bilevel
+from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
+from audionas.nn.ops import OpShape
+
+
+def shuffle(x: Tensor, groups: int) -> Tensor:
+    """(B, C, H, W) with the channels of the `groups` equal groups taken in turns; C / groups undoes it."""
+    last = x.permute(0, 2, 3, 1).unflatten(-1, (groups, -1))  # stays in channels_last memory
+    return last.transpose(-1, -2).flatten(-2).permute(0, 3, 1, 2)
+
+
+def parts(shape: OpShape, k: int) -> int:
+    """Into how many parts an edge's channels can be cut: `k`, or 1 where that is not defined.
+
+    It is not where channels change, where k does not divide them (a strided edge needs an even part,
+    which a factorized reduction can halve), and where the pool of the bypass would look ahead.
+    """
+    strided = shape.stride != (1, 1)
+    cut = shape.c_in == shape.c_out and shape.c_in % (2 * k if strided else k) == 0
+    return k if cut and not (strided and shape.causal) else 1
+
+
+class PartialEdge(MixedEdge):
+    """The first of `k` parts of the channels goes through the options, the others go by.
+
+    Where the edge has a stride these are max-pooled, window and stride alike. `shape` is that of the
+    options: they have C / k channels.
+    """
+
+    def __init__(self, choice: Choice, shape: OpShape, *, k: int) -> None:
+        k = parts(shape, k)
+        super().__init__(choice, shape._replace(c_in=shape.c_in // k, c_out=shape.c_out // k))
+        self.k = k
+        strided = k > 1 and shape.stride != (1, 1)
+        self.bypass = nn.MaxPool2d(shape.stride, ceil_mode=True) if strided else nn.Identity()
+
+    def mix(self, x: Tensor, gate: Gate, extra: Mapping[str, float]) -> Tensor:
+        """The weighted sum on the first C / k channels beside the bypass, shuffled."""
+        if self.k == 1:
+            return super().mix(x, gate, extra)
+        c = self.shape.c_in
+        mixed = super().mix(x[:, :c], gate, extra)
+        return shuffle(torch.cat([mixed, self.bypass(x[:, c:])], dim=1), self.k)
+
+
+@dataclass(kw_only=True)
+class PcDarts(Bilevel):
+    """Defaults are those for CIFAR-10, where alpha rests for 15 of 50 epochs: set `warmup_epochs` for less.
+
+    `k` is one over the share of channels searched. The sampled channels are always the first, as in
+    official code; the paper's text says at random. `edge_normalization` gives each node of a cell a
+    vector `beta/<node>`, which scales the whole output of an edge, bypass included, and by which
+    edges are compared when the architecture is derived. In chains no edges compete: there it is idle.
+
+    An edge is searched with all its channels, without bypass, where its channels change (most strides of
+    the keyword chains), where k does not divide them (with a stride: 2k), or where a causal one has a
+    stride. A space in which nothing is cut is searched as by DARTS with edge normalisation. The
+    supernet's operations are narrower than those of the final network, which inherits no weights.
+    """
+
+    paper: ClassVar[str] = (
+        "PC-DARTS: Partial Channel Connections for Memory-Efficient Differentiable Architecture Search"
+    )
+    arxiv: ClassVar[str] = "1907.05737"
+
+    alpha_lr: float = 6e-4
+    warmup_epochs: int = 15
+    k: int = 4
+    edge_normalization: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.k < 1:
+            raise UserError(f"k is {self.k}, expected 1 or more: 1/k of the channels are searched")
+
+    def fill(self, choice: Choice, shape: OpShape) -> Edge:
+        """An edge with fewer channels."""
+        return PartialEdge(choice, shape, k=self.k)
+
+    def init_alphas(self) -> dict[str, Tensor]:
+        """Also 1e-3 N(0, 1) logits (edges,) for each node, in the order of its edges."""
+        betas = {
+            f"beta/{node}": 1e-3 * torch.randn(len(edges), generator=torch_rng(self.run.seed, "beta", node))
+            for node, edges in self._nodes().items()
+        }
+        return {**super().init_alphas(), **betas}
+
+    def gates(self, phase: Phase) -> Gates:
+        """DARTS' gates, scaled by the softmax of beta over the edges of a node."""
+        gates, shares = super().gates(phase), self.shares(self.run.device)
+        return Gates({n: gate._replace(scale=shares.get(n)) for n, gate in gates.items()}, gates.extra)
+
+    def shares(self, device: torch.device | None = None) -> dict[str, Tensor]:
+        """Each edge's share of its node by the choice's name, a scalar differentiable in beta."""
+        found: dict[str, Tensor] = {}
+        for node, edges in self._nodes().items():
+            shares = self.run.alphas[f"beta/{node}"].softmax(-1).to(device)
+            found |= dict(zip((choice.name for choice in edges), shares.unbind(), strict=True))
+        return found
+
+    def scores(self) -> dict[str, dict[str, float]]:
+        """An option's probability times its edge's share."""
+        with torch.no_grad():
+            shares = {name: float(share) for name, share in self.shares().items()}
+        return {
+            name: {option: p * shares.get(name, 1.0) for option, p in options.items()}
+            for name, options in self.probabilities().items()
+        }
+
+    def _nodes(self) -> dict[str, list[Choice]]:
+        """The nodes whose edges are weighted, by name."""
+        wanted = [edges for edges in self.run.space.nodes() if self.edge_normalization and edges[0].node]
+        return {edges[0].node: edges for edges in wanted}
