@@ -111,12 +111,12 @@ def small(spec: ArchSpec) -> ArchSpec:
     return dataclasses.replace(spec, scale=CELLS.get(spec.space, {}))
 
 
-def shake(net: nn.Module) -> nn.Module:
+def shake(net: nn.Module, most: float = 0.2) -> nn.Module:
     """Give every parameter and statistic a value that no other has."""
     rng = torch.Generator().manual_seed(1)
     for tensor in [*net.parameters(), *net.buffers()]:
         if tensor.is_floating_point():
-            tensor.data.add_(0.2 * torch.rand(tensor.shape, generator=rng))
+            tensor.data.add_(most * torch.rand(tensor.shape, generator=rng))
     return net
 
 

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 import torch
-from torch.nn import functional
 
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
@@ -143,14 +142,15 @@ def test_the_order_in_which_options_are_named_does_not_matter(space):
 @every_space
 def test_every_parameter_learns(space):
     io, rng = input_of(space), numpy_rng("parameters")
+    io = io if space.features else io._replace(freq=32, frames=32)
     torch.manual_seed(0)
-    options = {c.name: Gate(torch.full((len(c.options),), 0.5)) for c in space.choices()}
+    options = {c.name: Gate(torch.full((k := len(c.options),), 1 / k)) for c in space.choices()}
     nets = [(space.supernet(MixedEdge, io, dropout=0.0, sizes=CELLS.get(space.name)), (Gates(options),))]
     if space.name not in CELLS:  # a derived cell may leave an input or a node unused
         nets += [(space.build(space.sample(rng, io), dropout=0.0), ())]
     for net, gates in nets:
-        scores = shake(net)(features_of(io, 3), *gates)
-        functional.cross_entropy(scores, torch.arange(3) % io.classes).backward()
+        scores = shake(net, 0.01)(features_of(io, 3), *gates)  # little, or sigmoids saturate
+        (scores * features_of(io, 3)[:, 0, 0, :1]).sum().backward()
         untouched = [k for k, p in net.named_parameters() if p.grad is None or not p.grad.ne(0).any()]
         assert not untouched
         assert all(torch.isfinite(p.grad).all() for p in net.parameters())
@@ -187,7 +187,8 @@ def test_what_comes_before_the_head_depends_on_no_later_frame_exactly_if_causal(
         before, after = seen
         stride = 96 // (before.shape[3] - 1)
         known = 48 // stride + 1
-        assert torch.equal(before[..., :known], after[..., :known]) == space.causal
+        blind = getattr(space, "kernels", "") == "frequency"  # sees no neighbouring frame at all
+        assert torch.equal(before[..., :known], after[..., :known]) == (space.causal or blind)
         assert not torch.equal(before[..., known:], after[..., known:])
 
 
