@@ -133,8 +133,8 @@ def _misshapen(path: Path, part: Part, x: np.ndarray, y: np.ndarray, classes: np
     if not problems and (bad := (y < 0) | (y >= len(classes))).any():
         first = int(bad.argmax())
         problems.append(
-            f"{path}: y_{part}: {int(bad.sum())} labels are not among 0 to {len(classes) - 1}, "
-            f"the first is {int(y[first])} in row {first}"
+            f"{path}: y_{part}: {int(bad.sum())} of {len(y)} labels are not among 0 to {len(classes) - 1}; "
+            f"the first is {int(y[first])}, in row {first}"
         )
     return problems
 

@@ -131,7 +131,7 @@ def _square(picture: Any, side: int) -> np.ndarray:
     if picture.size != (width, height):
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     left, top = (width - side) // 2, (height - side) // 2
-    return np.asarray(picture.crop((left, top, left + side, top + side)))
+    return np.array(picture.crop((left, top, left + side, top + side)))
 
 
 def _from_arrays(path: Path, conf: Images, part: Part, arrays: Arrays, labels: tuple[str, ...]) -> ImageSet:

@@ -136,8 +136,9 @@ class ModelBundle:
             raise UserError(f"{folder}: damaged ({type(error).__name__}: {error})", hint=_AGAIN) from error
         if plain.get("arch") != bundle.spec.id or len(bundle.labels) != bundle.spec.io.classes:
             raise UserError(f"{folder}: its two files are of different models", hint=_AGAIN)
-        if features is None and len(bundle.mean) != bundle.spec.io.channels:
-            raise UserError(f"{folder}: damaged (no statistics of each channel)", hint=_AGAIN)
+        io = bundle.spec.io
+        if len(bundle.mean) != (io.channels if features is None else io.freq):
+            raise UserError(f"{folder}: damaged (statistics of another input)", hint=_AGAIN)
         return bundle
 
     def network(self) -> KeywordModel | PictureModel:

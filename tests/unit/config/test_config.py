@@ -23,6 +23,13 @@ method: {name: noisy_darts, std: 0.3, cost: {name: macs, weight: 0.2, target: 4.
 search: {epochs: 3, optim: {lr: 0.05, schedule: step, milestones: [1, 2]}}
 train: {epochs: 4, optim: {warmup_epochs: 1}}
 """
+VISION = """
+images: {path: cifar-10-binary.tar.gz, dev: 0, cutout: 16, jitter: [0.4, 0.4, 0.4, 0.2], area: [0.1, 1]}
+space: {name: darts_cell}
+method: {name: fair_darts}
+search: {layers: 8, channels: 16}
+train: {layers: 20, channels: 36, auxiliary: 0.4, drop_path: 0.2}
+"""
 
 
 def write(path: Path, text: str) -> Path:
@@ -322,6 +329,34 @@ def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
             load(path)
 
 
+# Images or recordings
+
+
+@pytest.mark.parametrize("section", ["data", "features", "augment", "spec_augment"])
+def test_images_and_a_section_about_recordings_exclude_each_other(tmp_path: Path, section: str) -> None:
+    (problem,) = problems(tmp_path, f"images: {{path: x.npz}}\n{section}: {{}}")
+    assert problem == f"images: a run reads images or recordings, not both; leave out images, or {section}"
+
+
+def test_all_excluded_sections_are_named_beside_other_problems(tmp_path: Path) -> None:
+    found = problems(tmp_path, "images: {path: x, flipp: 1}\ndata: {}\nfeatures: {}")
+    assert found[0] == "images.flipp: unknown key. Did you mean 'flip'?"
+    assert found[1].endswith("leave out images, or data, features")
+
+
+def test_images_need_their_path_and_are_none_where_recordings_are_read(tmp_path: Path) -> None:
+    assert load(write(tmp_path / "x.yaml", "seed: 1")).images is None
+    (problem,) = problems(tmp_path, "images: {}")
+    assert problem.startswith("images.path:")
+
+
+def test_a_base_of_recordings_can_be_turned_to_images(tmp_path: Path) -> None:
+    write(tmp_path / "base.yaml", "data: {train: a}\nsearch: {epochs: 3}")
+    conf = load(write(tmp_path / "x.yaml", "base: base.yaml\ndata:\nimages: {path: x}"))
+    assert conf.images is not None
+    assert "data" not in conf.resolved()
+
+
 # Resolved configs
 
 
@@ -334,6 +369,7 @@ def without_raw(conf: Config) -> dict[str, Any]:
     [
         "",
         FULL,
+        VISION,
         *(f"method: {{name: {m}}}" for m in names("method")),
         *(f"space: {{name: {s}}}" for s in names("space")),
     ],

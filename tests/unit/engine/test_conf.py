@@ -26,6 +26,9 @@ from audionas.engine.conf import Search, Train
         ),
         *((Search, {"split": value}, "split") for value in (0.0, 1.0, -1.0, float("nan"))),
         *((Train, {"ema": value}, "ema") for value in (0.0, 1.0, 1.5, float("nan"))),
+        *((kind, {key: -1}, key) for kind in (Search, Train) for key in ("layers", "channels")),
+        *((Train, {"auxiliary": value}, "auxiliary") for value in (-0.4, float("inf"), float("nan"))),
+        *((Train, {"drop_path": value}, "drop_path") for value in (-0.1, 1.0, float("nan"))),
         (Train, {"average": -1}, "average"),
         (Train, {"patience": -1}, "patience"),
         (Train, {"average": 3, "ema": 0.99}, "average"),
@@ -45,7 +48,7 @@ def test_several_impossible_values_are_told_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{}, {"ema": 0.999, "patience": 3}, {"average": 5}, {"dropout": 0.0, "workers": 2}]
+    "values", [{}, {"ema": 0.999, "patience": 3}, {"average": 5}, {"dropout": 0.0, "workers": 2}, {"auxiliary": 0.4, "drop_path": 0.2}]
 )
 def test_possible_values_are_taken(values: dict[str, Any]) -> None:
     Train(**values)

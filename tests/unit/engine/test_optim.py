@@ -30,7 +30,23 @@ def test_cosine_falls_from_the_rate_to_the_final_one(warmup: float, final: float
     assert all(a > b for a, b in pairwise(rates))
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "step", "constant"])
+@pytest.mark.parametrize("warmup", [0.0, 5.0])
+def test_linear_falls_evenly_to_the_final_rate(warmup: float) -> None:
+    optim = Optim(lr=0.5, final_lr=0.1, schedule="linear", warmup_epochs=warmup)
+    rates = [optim.rate(e, EPOCHS) for e in grid(warmup)]
+    np.testing.assert_allclose(rates, np.linspace(0.5, 0.1, len(rates)), rtol=1e-9)
+
+
+def test_exponential_multiplies_after_every_whole_epoch() -> None:
+    optim = Optim(lr=0.1, schedule="exponential", gamma=0.97)
+    for epoch, times in ((0, 0), (0.99, 0), (1, 1), (7.5, 7), (29, 29)):
+        assert optim.rate(epoch, EPOCHS) == pytest.approx(0.1 * 0.97**times)
+
+
+SCHEDULES = ["cosine", "linear", "step", "exponential", "constant"]
+
+
+@pytest.mark.parametrize("schedule", [s for s in SCHEDULES if s != "exponential"])
 def test_the_warm_up_is_a_line_from_nothing(schedule: Any) -> None:
     optim = Optim(lr=0.4, schedule=schedule, warmup_epochs=4, milestones=(20,))
     assert [optim.rate(e, EPOCHS) for e in (0, 1, 2, 3, 4)] == pytest.approx([0, 0.1, 0.2, 0.3, 0.4])
@@ -46,7 +62,7 @@ def test_constant_is_constant() -> None:
     assert {Optim(lr=0.3, schedule="constant").rate(e, EPOCHS) for e in grid()} == {0.3}
 
 
-@pytest.mark.parametrize("schedule", ["cosine", "step", "constant"])
+@pytest.mark.parametrize("schedule", SCHEDULES)
 @pytest.mark.parametrize("warmup", [0.0, 3.0, float(EPOCHS), 2.0 * EPOCHS])
 def test_rates_stay_between_nothing_and_the_rate(schedule: Any, warmup: float) -> None:
     optim = Optim(lr=0.1, schedule=schedule, warmup_epochs=warmup, milestones=(5,))

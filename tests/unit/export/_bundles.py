@@ -1,5 +1,7 @@
 """Untrained bundles of any space, with weights and statistics that are not the plain ones."""
 
+from dataclasses import replace
+
 import torch
 
 from audionas.core.arch import InputSpec
@@ -7,18 +9,28 @@ from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng, seed_torch
 from audionas.export.bundle import ModelBundle
 from audionas.features import Features, build
+from tests.invariants._cases import CELLS
 
 LABELS = ("_silence_", "yes", "no")
 SAMPLES = 16000
 
 
+SIDE = 32
+
+
 def bundle_of(space_name: str, **params: object) -> ModelBundle:
-    """A random architecture of a space on one second of its own front-end."""
+    """A random architecture of a space, on one second of its own front-end or on small images.
+
+    Spaces of cells are built with few cells of few channels.
+    """
     space = resolve("space", space_name)(**params)
     name, _, preset = space.features.partition("/")
-    features = Features(name=name, preset=preset)
-    freq, frames = build(features).shape(SAMPLES)
-    spec = space.sample(numpy_rng("bundles", space_name), InputSpec(1, freq, frames, len(LABELS)))
+    features = Features(name=name, preset=preset) if name else None
+    io = InputSpec(3, SIDE, SIDE, len(LABELS))
+    if features is not None:
+        io = InputSpec(1, *build(features).shape(SAMPLES), len(LABELS))
+    spec = space.sample(numpy_rng("bundles", space_name), io)
+    spec = replace(spec, scale=CELLS.get(space_name, {}))
     with torch.random.fork_rng(devices=[]):
         seed_torch("bundles", space_name)
         net = space.build(spec)
@@ -27,7 +39,16 @@ def bundle_of(space_name: str, **params: object) -> ModelBundle:
         ) in net.state_dict().values():  # batch norm's statistics too: zero and one would hide mistakes
             if tensor.is_floating_point():
                 tensor.add_(0.05 * torch.rand_like(tensor))
-        mean, std = torch.randn(freq), 0.5 + torch.rand(freq)
+        rows = io.channels if features is None else io.freq
+        mean, std = torch.randn(rows), 0.5 + torch.rand(rows)
     return ModelBundle(
-        spec, features, LABELS, SAMPLES, mean, std, dict(net.state_dict()), {"seed": 3, "name": "ü"}
+        spec,
+        features,
+        LABELS,
+        SAMPLES if features is not None else 0,
+        mean,
+        std,
+        dict(net.state_dict()),
+        {"seed": 3, "name": "ü"},
+        resize=0 if features is not None else SIDE + 8,
     )

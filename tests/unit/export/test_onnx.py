@@ -10,7 +10,8 @@ from audionas.core.errors import UserError
 from audionas.core.registry import names
 from audionas.core.rng import numpy_rng
 from audionas.export import onnx, verify
-from tests.unit.export._bundles import LABELS, SAMPLES, bundle_of
+from audionas.export.bundle import ModelBundle
+from tests.unit.export._bundles import LABELS, SAMPLES, SIDE, bundle_of
 
 for _package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(_package)
@@ -18,7 +19,10 @@ for _package in ("onnx", "onnxscript", "onnxruntime"):
 WAVES = numpy_rng("onnx", "noise").normal(0, 0.1, (3, SAMPLES)).clip(-1, 1).astype(np.float32)
 
 
-def exported(space: str, folder: Path) -> tuple[object, Path]:
+IMAGES = numpy_rng("onnx", "images").random((3, 3, SIDE, SIDE)).astype(np.float32)
+
+
+def exported(space: str, folder: Path) -> tuple[ModelBundle, Path]:
     bundle = bundle_of(space)
     onnx.export(bundle, folder / "export" / "model.onnx")
     return bundle, folder / "export" / "model.onnx"
@@ -28,25 +32,28 @@ def exported(space: str, folder: Path) -> tuple[object, Path]:
 def test_the_file_says_what_torch_says(space: str, tmp_path: Path) -> None:
     bundle, file = exported(space, tmp_path)
     network, run = bundle.network(), onnx.session(file)
+    batch = WAVES if bundle.features is not None else IMAGES
 
-    def mine(waves: np.ndarray) -> np.ndarray:
+    def mine(batch: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return network(torch.from_numpy(waves)).numpy()
+            return network(torch.from_numpy(batch)).numpy()
 
-    parity = verify.compare(mine, run, WAVES)
+    parity = verify.compare(mine, run, batch)
     assert parity.difference <= 1e-4
     assert parity.holds
     assert (parity.agree, parity.clips) == (1.0, 3)
-    # any number of clips, each on its own
-    assert run(WAVES[:1]).shape == (1, len(LABELS))
-    np.testing.assert_allclose(run(WAVES)[1:2], run(WAVES[1:2]), atol=1e-5)
+    # any number of examples, each on its own
+    assert run(batch[:1]).shape == (1, len(LABELS))
+    np.testing.assert_allclose(run(batch)[1:2], run(batch[1:2]), atol=1e-5)
     # what a program on a device needs to know lies in the file
     import onnx as package
 
     proto = package.load(file)
-    facts = {"labels": "\n".join(LABELS), "sample_rate": "16000", "arch": bundle.spec.id}
+    facts = {"labels": "\n".join(LABELS), "arch": bundle.spec.id}
+    if bundle.features is not None:
+        facts["sample_rate"] = "16000"
     assert facts.items() <= {p.key: p.value for p in proto.metadata_props}.items()
-    assert [i.name for i in proto.graph.input] == ["waveform"]
+    assert [i.name for i in proto.graph.input] == ["waveform" if bundle.features is not None else "image"]
     assert [o.name for o in proto.graph.output] == ["scores"]
     assert not list(file.parent.glob("*.data")), "one file, nothing beside it"
 
