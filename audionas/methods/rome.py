@@ -1,0 +1,192 @@
+"""ROME: edges and operations are drawn separately, several times a step (Wang et al., arXiv:2011.11233).
+
+A search that draws one operation an edge collapses too, for two reasons: it trains all edges of a cell
+although two a node are kept, and it samples too little. Here parameters beta of their own draw which two
+edges of a node are there at all, and each step averages the alpha gradients of several draws and sums the
+weights'. Only the drawn edges and operations run.
+"""
+
+import math
+from dataclasses import dataclass
+from itertools import combinations
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError
+from audionas.core.rng import torch_rng
+from audionas.data.batches import Batch
+from audionas.methods._base import Phase, SearchRun
+from audionas.methods._bilevel import Bilevel
+from audionas.methods._derive import strongest
+from audionas.methods._sample import anneal, concrete, gates_of, gumbel, rows, straight_through
+from audionas.nn.edge import Gates
+from audionas.spaces._base import Space, present
+
+Metrics = dict[str, Tensor | float]
+
+
+def pairs(edges: int) -> Tensor:
+    """The unordered pairs of a node's edges, (pairs, edges): 1 where an edge belongs to a pair."""
+    return torch.stack([one_hot(torch.tensor(pair), edges).sum(0) for pair in combinations(range(edges), 2)])
+
+
+def top_two(beta: Tensor, temperature: float) -> Tensor:
+    """Version 2: Gumbel-top-2, a draw of two edges without replacement, straight-through; (..., edges)."""
+    drawn = beta + gumbel(*beta.shape)
+    soft = (drawn / temperature).softmax(-1)
+    hard = one_hot(drawn.topk(2).indices, beta.shape[-1]).sum(-2)
+    return straight_through(hard.to(soft.dtype), soft)
+
+
+def one_pair(beta: Tensor, temperature: float, edges: int) -> Tensor:
+    """Version 1: a draw of one of the pairs, straight-through; how often it holds each edge, (..., edges)."""
+    soft = concrete(beta, temperature)
+    hard = one_hot(soft.argmax(-1), beta.shape[-1]).to(soft.dtype)
+    return straight_through(hard, soft) @ pairs(edges).to(soft.dtype)
+
+
+def inclusion(p: Tensor) -> Tensor:
+    """P(edge i is one of the two) = p_i + sum over j != i of p_j p_i / (1 - p_j), (edges,)."""
+    apart = 1 - torch.eye(len(p), dtype=p.dtype)
+    first = p / (apart @ p).clamp_min(torch.finfo(p.dtype).tiny)  # p_j / (1 - p_j), without cancellation
+    return p * (1 + apart @ first)
+
+
+@dataclass(kw_only=True)
+class Rome(Bilevel):
+    """`version: v2` has a logit an edge, `v1` one for each pair of a node's edges; they are the alphas
+    `beta/<node>`. `samples` is the paper's K. The weights' gradients are summed, so K acts as a larger
+    learning rate up to `optim.clip`. `temperature` (not given in the paper) is GDAS'.
+
+    There is no official code. Where a node keeps all its inputs, in chains and in NAS-Bench-201, only
+    the sampling part runs. `none` is no operation of the paper: where an edge may be absent instead, it is
+    never drawn. With `level: one` both sides draw on the same batch. Spaces that keep another number of
+    edges a node than two are refused.
+    """
+
+    paper: ClassVar[str] = (
+        "ROME: Robustifying Memory-Efficient NAS via Topology Disentanglement and Gradient Accumulation"
+    )
+    arxiv: ClassVar[str] = "2011.11233"
+
+    version: Literal["v1", "v2"] = "v2"
+    samples: int = 7
+    temperature: tuple[float, float] = (10.0, 0.1)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        problems = [] if self.samples >= 1 else [f"samples is {self.samples}, expected 1 or more"]
+        if not all(0 < t < math.inf for t in self.temperature):
+            problems.append(f"temperature is {list(self.temperature)}, expected two positive numbers")
+        if problems:
+            raise UserError(problems)
+
+    def refuses(self, space: Space) -> str:
+        """Its topology is a draw of two edges."""
+        return "" if space.inputs in (0, 2) else f"its nodes keep {space.inputs} edges, and ROME draws two"
+
+    def nodes(self) -> dict[str, list[str]]:
+        """The edges of each node that keeps two of them, under the name of its beta; none in chains."""
+        nodes = self.run.space.nodes() if self.run.space.inputs else []
+        return {f"beta/{edges[0].node}": [choice.name for choice in edges] for edges in nodes}
+
+    def init_alphas(self) -> dict[str, Tensor]:
+        """Alphas as in DARTS, and betas likewise."""
+        alphas = super().init_alphas()
+        for name, edges in self.nodes().items():
+            count = len(edges) if self.version == "v2" else len(pairs(len(edges)))
+            alphas[name] = 1e-3 * torch.randn(count, generator=torch_rng(self.run.seed, name))
+        return alphas
+
+    def setup(self, run: SearchRun) -> None:
+        """Mark the options that are never drawn."""
+        super().setup(run)
+        self._never = torch.zeros(rows(run).shape, dtype=torch.bool)
+        for number, choice in enumerate(run.space.choices()):
+            drawn = present(choice)
+            self._never[number, [i for i, o in enumerate(choice.options) if o not in drawn]] = True
+
+    def logits(self) -> Tensor:
+        """Those of all choices, (choices, options), -inf where an option is never drawn."""
+        return rows(self.run).masked_fill(self._never, -math.inf)
+
+    def gates(self, phase: Phase) -> Gates:
+        """One drawn option on each drawn edge; the gates of the other edges are closed."""
+        heat = anneal(*self.temperature, self.run.epoch, self.run.epochs)
+        soft = concrete(self.logits(), heat)
+        drawn = soft.argmax(-1)
+        hard = one_hot(drawn, soft.shape[-1]).to(soft.dtype)
+        gates = dict(gates_of(self.run, straight_through(hard, soft), drawn.tolist()))
+        for name, edges in self.nodes().items():
+            beta = self.run.alphas[name]
+            kept = top_two(beta, heat) if self.version == "v2" else one_pair(beta, heat, len(edges))
+            scales = kept.to(self.run.device)
+            for number, (edge, stays) in enumerate(zip(edges, kept.tolist(), strict=True)):
+                gate = gates[edge]
+                gates[edge] = gate._replace(scale=scales[number]) if stays else gate._replace(active=())
+        return Gates(gates)
+
+    def inclusions(self) -> dict[str, Tensor]:
+        """How probably each edge of a node is drawn, by the name of its beta, (edges,)."""
+        found = {}
+        for name, edges in self.nodes().items():
+            p = self.run.alphas[name].softmax(0)
+            found[name] = inclusion(p) if self.version == "v2" else p @ pairs(len(edges)).to(p.dtype)
+        return found
+
+    def expected(self, gates: Gates) -> Gates:
+        """The probability of each option times that of its edge: the mean cost of the networks drawn."""
+        dense = dict(gates_of(self.run, self.logits().softmax(-1)))
+        for name, share in self.inclusions().items():
+            for number, edge in enumerate(self.nodes()[name]):
+                dense[edge] = dense[edge]._replace(
+                    weight=dense[edge].weight * share[number].to(self.run.device)
+                )
+        return Gates(dense)
+
+    def alpha_gradient(self, valid: Batch, train: Batch) -> Metrics:
+        """The mean over `samples` draws."""
+        told, total = [], [torch.zeros_like(parameter) for parameter in self.parameters()]
+        for _ in range(self.samples):
+            told.append(super().alpha_gradient(valid, train))
+            drawn = [parameter.grad for parameter in self.parameters() if parameter.grad is not None]
+            for gradient, one in zip(total, drawn, strict=True):
+                gradient += one
+        self.take(gradient / self.samples for gradient in total)
+        return _mean(told)
+
+    def weight_gradient(self, train: Batch) -> Metrics:
+        """The sum over `samples` draws."""
+        told = []
+        for _ in range(self.samples):
+            told.append(super().weight_gradient(train))
+        return _mean(told)
+
+    def joint_step(self, train: Batch, *, alpha: bool = True) -> Metrics:
+        """Mean and sum are different gradients: two rounds of draws on one batch."""
+        metrics = self.alpha_step(train, train) if alpha else {}
+        return {**metrics, **self.weight_step(train)}
+
+    def probabilities(self) -> dict[str, dict[str, float]]:
+        """Of each option once its edge is drawn."""
+        with torch.no_grad():
+            held = self.logits().softmax(-1).tolist()
+        choices = self.run.space.choices()
+        return {c.name: dict(zip(c.options, p, strict=False)) for c, p in zip(choices, held, strict=True)}
+
+    def derive(self) -> ArchSpec:
+        """The most probable edges of each node by beta alone, then the most probable option on each."""
+        kept = strongest(self.run.space, self.probabilities(), inputs=0)
+        for name, edges in self.nodes().items():
+            ranked = self.run.alphas[name].argsort(descending=True, stable=True)
+            stay = ranked[:2] if self.version == "v2" else pairs(len(edges))[ranked[0]].nonzero().flatten()
+            kept |= {edge: () for number, edge in enumerate(edges) if number not in stay.tolist()}
+        return self.spec_of(kept)
+
+
+def _mean(told: list[Metrics]) -> Metrics:
+    return {name: sum(metrics[name] for metrics in told) / len(told) for name in told[0]}
