@@ -49,3 +49,7 @@ class Gdas(Bilevel):
         drawn = soft.argmax(-1)
         hard = one_hot(drawn, soft.shape[-1]).to(soft.dtype)
         return gates_of(self.run, straight_through(hard, soft), drawn.tolist())
+
+    def expected(self, gates: Gates) -> Gates:
+        """A `cost` is paid for the probabilities: a draw's own cost would only be a noisier price."""
+        return super().gates("alpha")
