@@ -7,6 +7,7 @@ takes the same steps, bit for bit on one kind of CPU with one number of threads.
 
 import math
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -80,14 +81,15 @@ def fit(
 
 
 def _epoch(work: Work, batches: Iterable[Any], epoch: int, steps: int) -> dict[str, float]:
-    """All batches of one epoch; the mean of each metric."""
+    """All batches of one epoch; the mean of each metric over the steps that tell it."""
     sums: dict[str, Tensor] = {}
-    count = 0
-    for count, batch in enumerate(batches, 1):
-        for name, value in work.step(batch, epoch + (count - 1) / steps).items():
+    counts: Counter[str] = Counter()
+    for number, batch in enumerate(batches):
+        for name, value in work.step(batch, epoch + number / steps).items():
             tensor = torch.as_tensor(value).detach()
             sums[name] = sums[name] + tensor if name in sums else tensor
-    means = {name: float(total) / count for name, total in sums.items()}
+            counts[name] += 1
+    means = {name: float(total) / counts[name] for name, total in sums.items()}
     if not math.isfinite(means.get("loss", 0.0)):
         raise UserError(
             f"the loss became {means['loss']} in epoch {epoch + 1}",

@@ -127,10 +127,8 @@ class Bilevel(Method):
         gates = self.gates("alpha")
         logits = self.run.logits(valid.x, gates)
         loss = self.run.criterion(logits, valid.target)
-        extra, metrics = self.terms(gates)
-        self.take(
-            torch.autograd.grad(loss + extra, self.parameters(), materialize_grads=True, allow_unused=True)
-        )
+        total, metrics = self.objective(loss, gates)
+        self.take(torch.autograd.grad(total, self.parameters(), materialize_grads=True, allow_unused=True))
         return {"valid_loss": loss, "valid_accuracy": accuracy(logits, valid.target), **metrics}
 
     def joint_step(self, train: Batch, *, alpha: bool = True) -> dict[str, Tensor | float]:
@@ -143,11 +141,16 @@ class Bilevel(Method):
         gates = self.gates("alpha")
         logits = self.run.logits(train.x, gates)
         loss = self.run.criterion(logits, train.target)
-        extra, metrics = self.terms(gates)
-        (loss + extra).backward()
+        total, metrics = self.objective(loss, gates)
+        total.backward()
         self._move_weights()
         self._move_alphas(before)
         return {"loss": loss, "accuracy": accuracy(logits, train.target), **metrics}
+
+    def objective(self, loss: Tensor, gates: Gates) -> tuple[Tensor, dict[str, Tensor | float]]:
+        """What alpha minimises: the task's loss plus `terms`, unless a method joins them otherwise."""
+        extra, metrics = self.terms(gates)
+        return loss + extra, metrics
 
     def terms(self, gates: Gates) -> tuple[Tensor, dict[str, Tensor | float]]:
         """What the alpha step adds to the task's loss: the method's penalty and the price of the network."""

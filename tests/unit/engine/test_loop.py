@@ -171,6 +171,18 @@ def test_metrics_are_means_over_the_epoch(tmp_path: Path) -> None:
     assert all("valid" in row for row in rows(tmp_path))
 
 
+def test_a_metric_that_some_steps_do_not_tell_is_the_mean_over_those_that_do(tmp_path: Path) -> None:
+    """ProxylessNAS moves alpha every few steps only."""
+
+    class Seldom(Toy):
+        def step(self, batch: Tensor, progress: float) -> Mapping[str, Tensor | float]:
+            told = super().step(batch, progress)
+            return told if progress % 1 else {**told, "seldom": 4.0}
+
+    run(tmp_path, Seldom(), epochs=2)
+    assert [(row["seldom"], row["plain"]) for row in rows(tmp_path)] == [(4.0, 2.0)] * 2
+
+
 def test_work_may_end_early_and_stays_ended(tmp_path: Path) -> None:
     assert run(tmp_path, Toy(stop_after=2)).done == [0, 1]
     again = run(tmp_path, Toy(stop_after=2))
