@@ -1,7 +1,7 @@
 """Images as inputs of a fit: training and held-out images, cropped and standardised on the device."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -90,7 +90,8 @@ class ImageInputs(Inputs):
 
     def facts(self, conf: Config) -> Mapping[str, Any]:
         """All settings of the images but where they and their cache lie."""
-        return {"images": {k: v for k, v in asdict(self.images).items() if k not in ("path", "cache")}}
+        plain = conf.resolved()["images"]
+        return {"images": {k: v for k, v in plain.items() if k not in ("path", "cache")}}
 
     def bundle(self, spec: ArchSpec, weights: dict[str, Tensor], note: dict[str, Any]) -> ModelBundle:
         """With the statistics of each channel, and how image files are brought to size."""
