@@ -142,7 +142,7 @@ class Bilevel(Method):
         logits = self.run.logits(train.x, gates)
         loss = self.run.criterion(logits, train.target)
         total, metrics = self.objective(loss, gates)
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         self._move_weights()
         self._move_alphas(before)
         return {"loss": loss, "accuracy": accuracy(logits, train.target), **metrics}
