@@ -71,7 +71,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     return Run(conf, data, folder / "exp" / "pictures")
 
 
-# --- the whole way ------------------------------------------------------------------------------------------
+# --- the whole way ---
 
 
 def test_an_evaluation_is_of_the_test_part_over_images(run: Run) -> None:
@@ -133,7 +133,7 @@ def test_a_space_of_images_with_recordings_says_what_is_missing(tmp_path: Path) 
     refused("search", conf, says="names no front-end for recordings")
 
 
-# --- what is read, held out and divided -----------------------------------------------------------------------
+# --- what is read, held out and divided ---
 
 
 def test_development_images_are_the_same_for_every_seed_and_the_halves_are_not(run: Run) -> None:
@@ -203,7 +203,7 @@ def test_a_class_of_one_image_cannot_be_held_out(tmp_path: Path) -> None:
     refused("check", conf_of(tmp_path, data), says="no image is left to train light")
 
 
-# --- a folder in ImageNet's layout ------------------------------------------------------------------------------
+# --- a folder in ImageNet's layout ---
 
 
 def test_a_tree_is_trained_on_and_its_validation_part_is_the_test(tmp_path: Path) -> None:
@@ -220,7 +220,7 @@ def test_a_tree_is_trained_on_and_its_validation_part_is_the_test(tmp_path: Path
     refused("eval", exp, "--data", data, says="01.JPEG: cannot be read as an image")
 
 
-# --- on after a crash, with any number of workers ---------------------------------------------------------------
+# --- on after a crash, with any number of workers ---
 
 
 def outcome(folder: Path, phase: str) -> dict[str, Any]:
@@ -290,7 +290,7 @@ def test_a_run_from_before_the_settings_of_cells_can_be_continued(run: Run, tmp_
     done(*words, "train.drop_path=0")
 
 
-# --- networks of cells: size, auxiliary head, dropped paths -------------------------------------------------------
+# --- networks of cells: size, auxiliary head, dropped paths ---
 
 
 def test_the_size_asked_for_is_built_and_kept(run: Run, tmp_path: Path) -> None:
