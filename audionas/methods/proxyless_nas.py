@@ -1,0 +1,157 @@
+"""ProxylessNAS: binary gates, one path at a time (Cai et al., ICLR 2019, arXiv:1812.00332).
+
+A relaxed supernet runs every operation, which no large task affords. Here the weights are trained on
+one path a step, drawn from the probabilities. Alpha learns through binary gates: one operation passes
+its output on, and the gradient of each gate tells what its operation would have changed. The expected
+cost, from a look-up table, is a differentiable term of alpha's loss.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+from audionas.core.errors import UserError
+from audionas.data.batches import Batch
+from audionas.engine.checkpoint import State
+from audionas.engine.optim import set_rate
+from audionas.methods._base import Phase, SearchRun
+from audionas.methods._bilevel import Bilevel
+from audionas.methods._recentre import recentre
+from audionas.methods._sample import gates_of, gumbel, rows, straight_through
+from audionas.nn.edge import Gates
+
+
+@dataclass(kw_only=True)
+class ProxylessNas(Bilevel):
+    """The weights move first, on one drawn path; every `alpha_every` such steps alpha follows. During the
+    warm-up, 40 of the paper's 160 epochs, paths are drawn uniformly and alpha rests (official code lets it
+    rest for one epoch more).
+
+    `update: full` runs all operations of an edge, the inactive ones without a graph; their outputs are
+    kept, where official code computes them again in the backward pass. `update: two` draws two operations
+    an edge, runs both, and shifts both alphas so that the probabilities of the others stay. Those do move
+    where there is a `cost`, whose gradient reaches all of them.
+
+    `cost_form` joins loss and `cost`: `added` as all methods do, `linear` as loss + weight (E / target -
+    1), which also rewards what is below the target, `mul_log` as loss (log E / log target) ** weight,
+    official code's for phones with weight 0.3 (its constant factor is nothing to Adam). The weights' label
+    smoothing acts on alpha's loss too. With `level: one` both steps take the same batch. Here `none` is an
+    operation that gives zeros; official code lets alpha rest where it was drawn. The paper's REINFORCE
+    variant is not here. Runs on every space.
+    """
+
+    paper: ClassVar[str] = "ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware"
+    arxiv: ClassVar[str] = "1812.00332"
+
+    alpha_lr: float = 1e-3
+    alpha_betas: tuple[float, float] = (0.0, 0.999)
+    alpha_weight_decay: float = 0.0
+    warmup_epochs: int = 40
+    alpha_every: int = 5
+    update: Literal["full", "two"] = "full"
+    cost_form: Literal["added", "linear", "mul_log"] = "added"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        problems = []
+        if self.alpha_every < 1:
+            problems.append(f"alpha_every is {self.alpha_every}, expected 1 or more")
+        if self.cost_form != "added" and (self.cost is None or self.cost.target is None):
+            problems.append(f"cost_form {self.cost_form} needs a cost with a target")
+        if problems:
+            raise UserError(problems, hint="For example: cost: {name: macs, weight: 0.1, target: 1.5e6}")
+
+    def setup(self, run: SearchRun) -> None:
+        """Refuse a search that would end before alpha has moved."""
+        super().setup(run)
+        if self.warmup_epochs >= run.epochs:
+            raise UserError(
+                f"method.warmup_epochs is {self.warmup_epochs}, and the search ends after {run.epochs}: "
+                "alpha would never move",
+                hint="The paper warms up for a quarter of its epochs.",
+            )
+        self._steps = 0
+        self._touched: dict[str, tuple[int, ...]] = {}
+
+    def step(self, train: Batch, valid: Batch, progress: float) -> dict[str, Tensor | float]:
+        """A step of the weights, and of alpha where it is due."""
+        set_rate(self.run.weight_optimizer, self.rate(progress))
+        metrics = self.weight_step(train)
+        self._steps += 1
+        if self.run.epoch < self.warmup_epochs or self._steps % self.alpha_every:
+            return metrics
+        return {**metrics, **self.alpha_step(valid, train)}
+
+    def gates(self, phase: Phase) -> Gates:
+        """One path for the weights; for alpha binary gates over all options, or over two."""
+        logits = rows(self.run)
+        if phase == "alpha":
+            return self._two(logits) if self.update == "two" else self._full(logits)
+        if self.run.epoch < self.warmup_epochs:
+            logits = torch.zeros_like(logits).masked_fill(logits.isinf(), -math.inf)
+        drawn = (logits + gumbel(*logits.shape)).argmax(-1)
+        return gates_of(self.run, one_hot(drawn, logits.shape[-1]).to(logits.dtype), drawn.tolist())
+
+    def _full(self, logits: Tensor) -> Gates:
+        """The drawn option is active; the others run frozen, for the gradient of their gates."""
+        soft = logits.softmax(-1)
+        drawn = (logits.detach() + gumbel(*logits.shape)).argmax(-1)
+        weights = straight_through(one_hot(drawn, logits.shape[-1]).to(soft.dtype), soft)
+        return self._frozen(gates_of(self.run, weights), drawn.tolist())
+
+    def _two(self, logits: Tensor) -> Gates:
+        """Two options drawn without replacement; one of them is active, by the softmax over the two."""
+        pairs = (logits.detach() + gumbel(*logits.shape)).topk(2).indices
+        both = logits.gather(1, pairs)
+        first = (both.detach() + gumbel(*both.shape)).argmax(-1)
+        weights = straight_through(one_hot(first, 2).to(both.dtype), both.softmax(-1))
+        spread = torch.zeros(logits.shape, dtype=both.dtype).scatter(1, pairs, weights)
+        drawn = pairs.gather(1, first[:, None])[:, 0].tolist()
+        return self._frozen(gates_of(self.run, spread), drawn, pairs.tolist())
+
+    def _frozen(self, gates: Gates, drawn: list[int], pairs: list[list[int]] | None = None) -> Gates:
+        """All of `pairs`, or all options, run; those not drawn run frozen."""
+        frozen = {}
+        for number, choice in enumerate(self.run.space.choices()):
+            known = range(len(choice.options))  # a choice of one option has no second
+            active = tuple(i for i in known if pairs is None or i in pairs[number])
+            self._touched[choice.name] = active
+            others = tuple(i for i in active if i != drawn[number])
+            frozen[choice.name] = gates[choice.name]._replace(active=active, frozen=others)
+        return Gates(frozen)
+
+    def after_alpha(self, before: Mapping[str, Tensor]) -> None:
+        """Rescaling: where two options were touched, the probabilities of the others stay."""
+        for name, touched in self._touched.items():
+            recentre(before[name], self.run.alphas[name], touched, restore=self.cost is None)
+
+    def expected(self, gates: Gates) -> Gates:
+        """The probabilities, not the binary gates."""
+        return super().gates("alpha")
+
+    def objective(self, loss: Tensor, gates: Gates) -> tuple[Tensor, dict[str, Tensor | float]]:
+        """Loss and expected cost, joined as `cost_form` says."""
+        if self.cost_form == "added" or self.cost is None or self.cost.target is None:
+            return super().objective(loss, gates)
+        cost, target = self.run.costs.expected(self.expected(gates), self.cost.name), self.cost.target
+        if self.cost_form == "linear":
+            total = loss + self.cost.weight * (cost / target - 1)
+        else:
+            total = loss * (cost.log() / math.log(target)) ** self.cost.weight
+        return total, {self.cost.name: cost}
+
+    def state(self) -> State:
+        """Also how many steps the weights have taken."""
+        state = super().state()
+        state.plain["steps"] = self._steps
+        return state
+
+    def restore(self, state: State) -> None:
+        """Go back to `state`."""
+        super().restore(state)
+        self._steps = int(state.plain["steps"])
