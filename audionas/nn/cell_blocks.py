@@ -1,4 +1,4 @@
-"""The candidate operations of cell spaces (DARTS, NAS-Bench-201): convolutions, pools, none, noise.
+"""The parts of cell spaces (DARTS, NAS-Bench-201): convolutions, pools, none, noise, the auxiliary head.
 
 Batch norms have affine parameters only in final networks: during a search an operation that could
 rescale its own output would fool its architecture parameter.
@@ -8,21 +8,33 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audionas.nn._norm import EndsInNorm, Norm, NormedSequence
+from audionas.nn._pooling import average_pool
+from audionas.nn._sharing import once
+
 Pair = tuple[int, int]
 
 
-class ReluConvBN(nn.Sequential):
+class SharedReLU(nn.Module):
+    """ReLU; the candidate operations on one node compute it once (`nn/_sharing.py`)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to the same shape."""
+        return once(x, "relu", functional.relu)
+
+
+class ReluConvBN(NormedSequence):
     """ReLU, k x k convolution, batch norm."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, *, stride: Pair = (1, 1), affine: bool) -> None:
         super().__init__(
-            nn.ReLU(),
+            SharedReLU(),
             nn.Conv2d(c_in, c_out, kernel, stride, kernel // 2, bias=False),
-            nn.BatchNorm2d(c_out, affine=affine),
+            Norm(c_out, affine=affine),
         )
 
 
-class DilConv(nn.Sequential):
+class DilConv(NormedSequence):
     """ReLU, depthwise k x k with a dilation, 1x1, batch norm."""
 
     def __init__(
@@ -30,14 +42,14 @@ class DilConv(nn.Sequential):
     ) -> None:
         padding = dilation * (kernel - 1) // 2
         super().__init__(
-            nn.ReLU(),
+            SharedReLU(),
             nn.Conv2d(c_in, c_in, kernel, stride, padding, dilation, groups=c_in, bias=False),
             nn.Conv2d(c_in, c_out, 1, bias=False),
-            nn.BatchNorm2d(c_out, affine=affine),
+            Norm(c_out, affine=affine),
         )
 
 
-class SepConv(nn.Sequential):
+class SepConv(NormedSequence):
     """A depthwise-separable convolution twice; the first carries stride and change of channels."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, *, stride: Pair, affine: bool) -> None:
@@ -47,7 +59,7 @@ class SepConv(nn.Sequential):
         )
 
 
-class FactorizedReduce(nn.Module):
+class FactorizedReduce(EndsInNorm):
     """Half the positions, all the information: two 1x1 convolutions of stride 2, one shifted by a pixel.
 
     ReLU first, batch norm after. Both axes must be even; channels out must be even.
@@ -57,16 +69,16 @@ class FactorizedReduce(nn.Module):
         super().__init__()
         self.even = nn.Conv2d(c_in, c_out // 2, 1, 2, bias=False)
         self.odd = nn.Conv2d(c_in, c_out // 2, 1, 2, bias=False)
-        self.bn = nn.BatchNorm2d(c_out, affine=affine)
+        self.bn = Norm(c_out, affine=affine)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
         """(B, c_in, H, W) to (B, c_out, H / 2, W / 2)."""
-        x = functional.relu(x)
-        joined: Tensor = self.bn(torch.cat([self.even(x), self.odd(x[:, :, 1:, 1:])], dim=1))
+        x = once(x, "relu", functional.relu)
+        joined: Tensor = self.bn(torch.cat([self.even(x), self.odd(x[:, :, 1:, 1:])], dim=1), scale)
         return joined
 
 
-class Pool(nn.Module):
+class Pool(EndsInNorm):
     """3 x 3 pooling with padding 1; borders average what is there. Followed by a batch norm in searches.
 
     Where channels change a 1x1 convolution comes first, as in NAS-Bench-201.
@@ -77,17 +89,23 @@ class Pool(nn.Module):
         self.kind, self.stride = kind, stride
         same = c_in == c_out
         self.adapt = nn.Identity() if same else ReluConvBN(c_in, c_out, 1, affine=not search)
-        self.bn = nn.BatchNorm2d(c_out, affine=False) if search else nn.Identity()
+        self.bn = Norm(c_out, affine=False) if search else None
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
         """(B, c_in, H, W) to (B, c_out, ceil(H / s), ceil(W / s))."""
         x = self.adapt(x)
+        pooled = once(x, (self.kind, self.stride), self._pool)
+        if self.bn is not None:
+            normed: Tensor = self.bn(pooled, scale)
+            return normed
+        return pooled if scale is None else pooled * scale
+
+    def _pool(self, x: Tensor) -> Tensor:
         if self.kind == "max":
-            pooled = functional.max_pool2d(x, 3, self.stride, 1)
-        else:
-            pooled = functional.avg_pool2d(x, 3, self.stride, 1, count_include_pad=False)
-        normed: Tensor = self.bn(pooled)
-        return normed
+            return functional.max_pool2d(x, 3, self.stride, 1)
+        if self.bn is not None:
+            return average_pool(x, self.stride)
+        return functional.avg_pool2d(x, 3, self.stride, 1, count_include_pad=False)
 
 
 class Zero(nn.Module):
@@ -112,6 +130,34 @@ class Noise(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, c_in, H, W) to (B, c_out, ceil(H / s), ceil(W / s))."""
         return torch.randn(_shape(x, self.c_out, self.stride), dtype=x.dtype, device=x.device)
+
+
+class AuxiliaryHead(nn.Module):
+    """DARTS' second classifier: ReLU, 5 x 5 average pooling, 1x1 conv to 128, 2x2 conv to 768, linear.
+
+    BN and ReLU follow each convolution; the network for ImageNet (`large`) pools with stride 2 instead of
+    3 and has no BN after the second, as in the official code. Where 2 x 2 leaves more than one position
+    they are averaged.
+    """
+
+    def __init__(self, channels: int, classes: int, *, large: bool) -> None:
+        super().__init__()
+        self.pool = nn.AvgPool2d(5, self.stride_of(large), count_include_pad=False)
+        self.first = nn.Sequential(nn.Conv2d(channels, 128, 1, bias=False), nn.BatchNorm2d(128), nn.ReLU())
+        norm = [] if large else [nn.BatchNorm2d(768)]
+        self.second = nn.Sequential(nn.Conv2d(128, 768, 2, bias=False), *norm, nn.ReLU())
+        self.linear = nn.Linear(768, classes)
+
+    @staticmethod
+    def stride_of(large: bool) -> int:
+        """The stride of its pooling: it needs an input of 5 pixels and this, at least."""
+        return 2 if large else 3
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) to (B, classes) logits."""
+        x = self.second(self.first(self.pool(functional.relu(x))))
+        logits: Tensor = self.linear(x.mean((2, 3)))
+        return logits
 
 
 def _shape(x: Tensor, channels: int, stride: Pair) -> tuple[int, int, int, int]:

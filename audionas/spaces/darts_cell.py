@@ -14,6 +14,7 @@ from torch import nn
 from audionas.core.arch import ArchSpec, Choice, InputSpec
 from audionas.core.errors import UserError
 from audionas.nn.blocks import Head
+from audionas.nn.cell_blocks import AuxiliaryHead
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.ops import OpShape
 from audionas.spaces._base import Scale, Space
@@ -25,22 +26,31 @@ PRIMITIVES = (  # in the order by which genotypes and published alphas are index
     *("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect"),
     *("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"),
 )
-PRESETS = {
+PRESETS = {  # the same operations on every edge
     "darts": PRIMITIVES,
     "no_none": PRIMITIVES[1:],
     "s2": ("skip_connect", "sep_conv_3x3"),
     "s3": ("none", "skip_connect", "sep_conv_3x3"),
     "s4": ("noise", "sep_conv_3x3"),
 }
+_SHORT = {
+    **{"mp": "max_pool_3x3", "ap": "avg_pool_3x3", "sk": "skip_connect"},
+    **{"s3": "sep_conv_3x3", "d3": "dil_conv_3x3", "d5": "dil_conv_5x5"},
+}
+S1 = {  # two operations an edge, in the order of the edges
+    "normal": "sk|d3 sk|d5 sk|d5 sk|s3 sk|d3 mp|sk sk|s3 sk|s3 sk|d3 sk|s3 mp|sk sk|d3 d3|d5 d3|d5",
+    "reduce": "mp|ap mp|d3 mp|ap mp|ap sk|d5 mp|ap mp|s3 sk|d3 sk|d5 mp|ap mp|ap sk|d5 sk|d5 sk|d5",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class DartsCell(Space):
     """`preset`: the operations of an edge. `darts` is the paper's eight, `no_none` the seven without `none`
-    (FairDARTS, NoisyDARTS, ROME), `s2` to `s4` those of RobustDARTS.
+    (FairDARTS, NoisyDARTS, ROME), `s1` to `s4` those of RobustDARTS: two of an earlier search's best on
+    each edge, or the same two or three everywhere.
     """
 
-    preset: Literal["darts", "no_none", "s2", "s3", "s4"] = "darts"
+    preset: Literal["darts", "no_none", "s1", "s2", "s3", "s4"] = "darts"
 
     features: ClassVar[str] = ""
     paper: ClassVar[str] = "DARTS: Differentiable Architecture Search"
@@ -65,6 +75,9 @@ class DartsCell(Space):
 
     def options(self, kind: str, node: int, source: int) -> tuple[str, ...]:
         """The operations of one edge."""
+        if self.preset == "s1":
+            place = node * (node - 1) // 2 - 1 + source  # the edges into node n follow those into n - 1
+            return tuple(_SHORT[short] for short in S1[kind].split()[place].split("|"))
         return PRESETS[self.preset]
 
     def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
@@ -75,7 +88,9 @@ class DartsCell(Space):
         known = {choice.name: choice for choice in self.choices()}
         cells: list[Cell] = []
         halved = large
-        reductions = {scale.layers // 3, 2 * scale.layers // 3}
+        middle = 2 * scale.layers // 3
+        reductions = {scale.layers // 3, middle}
+        auxiliary = None
         for number in range(scale.layers):
             reduces = number in reductions
             c *= 2 if reduces else 1
@@ -91,8 +106,11 @@ class DartsCell(Space):
             cell = Cell(edges, (before, last), c, nodes=len(NODES), halved=halved, search=scale.search)
             before, last, halved = last, cell.channels, reduces
             cells.append(cell)
+            if scale.auxiliary and number == middle:
+                auxiliary = _auxiliary(last, io, large, (8 if large else 1) * 2 ** len(reductions))
         stems = _stems(io.channels, scale.channels, large)
-        return CellNetwork(*stems, cells, Head(last, io.classes, scale.dropout_or(0.0)))
+        head = Head(last, io.classes, scale.dropout_or(0.0))
+        return CellNetwork(*stems, cells, head, auxiliary, middle)
 
     def repair(self, choices: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
         """Leave out the edges that start from a node without inputs: nothing flows through them."""
@@ -117,6 +135,19 @@ class DartsCell(Space):
     def watched(self) -> tuple[Choice, ...]:
         """The edges of the normal cell."""
         return tuple(c for c in self.choices() if c.name.startswith("normal/"))
+
+
+def _auxiliary(channels: int, io: InputSpec, large: bool, divided: int) -> AuxiliaryHead:
+    """The second head, where the input's size has been divided by `divided`; UserError where that is too
+    small to be pooled.
+    """
+    least = divided * (5 + AuxiliaryHead.stride_of(large))
+    if min(io.freq, io.frames) < least:
+        raise UserError(
+            f"the auxiliary head of darts_cell needs {least}x{least} pixels here, not {io.freq}x{io.frames}",
+            hint="Train without it: train.auxiliary=0",
+        )
+    return AuxiliaryHead(channels, io.classes, large=large)
 
 
 def _stem_channels(channels: int, large: bool) -> tuple[int, int]:

@@ -1,0 +1,187 @@
+"""What every cell of NAS-Bench-201 reached when it was trained, from a table file that the user names.
+
+The file is `.npz` without object arrays. `arch_str` (n,): the cells' strings. For each data set
+`<set>/test_acc` (n,) and `<set>/val_acc_seeds` (n, seeds) in percent, NaN where a seed is missing;
+`<set>/params_m`, `<set>/latency_s`, `<set>/train_time_s` (n,). Where devices were measured
+`device_names` (d,) and `device_latency_ms` (n, d). Other arrays are not read.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError, did_you_mean
+from audionas.spaces._nb201_code import code, code_of, parse
+
+SETS = ("cifar10", "cifar100", "ImageNet16-120")
+_COLUMNS = ("test_acc", "val_acc_seeds", "params_m", "latency_s", "train_time_s")
+_HINT = "recipes/nas_bench_201/README.md says what the table holds and how to get one."
+
+
+class Outcome(NamedTuple):
+    """A cell on one data set, trained for 200 epochs; accuracies in percent, means over the seeds trained.
+
+    `latency_s` is of the benchmark's GPU. Validation on CIFAR-100 and ImageNet16-120 is half of their test
+    set.
+    """
+
+    val: float
+    test: float
+    params_m: float
+    latency_s: float
+    train_time_s: float
+
+
+class Row(NamedTuple):
+    """A cell by its string; outcomes by data set, and milliseconds by device where they were measured."""
+
+    code: str
+    outcomes: Mapping[str, Outcome]
+    devices: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Nb201Table:
+    """Cells are looked up by their strings alone: each was trained by itself, equal networks too."""
+
+    rows: Mapping[str, int]
+    outcomes: Mapping[str, np.ndarray]  # by data set, (n, len(Outcome._fields))
+    devices: tuple[str, ...]
+    latencies: np.ndarray  # (n, devices) milliseconds
+
+    @staticmethod
+    def load(path: Path | str) -> "Nb201Table":
+        """Read a table file; raises UserError, all problems at once, for a file of another layout."""
+        arrays = _arrays(Path(path))
+        sets = [name for name in SETS if f"{name}/test_acc" in arrays]
+        problems: list[str] = []
+        rows = _rows(arrays.get("arch_str", np.array([])), problems)
+        problems += _problems(arrays, sets, len(rows)) if not problems else []
+        if problems:
+            raise UserError([f"{path}: {problem}" for problem in problems], hint=_HINT)
+        return Nb201Table(
+            rows=rows,
+            outcomes={name: _outcomes(arrays, name) for name in sets},
+            devices=tuple(arrays.get("device_names", np.array([])).tolist()),
+            latencies=arrays.get("device_latency_ms", np.zeros((len(rows), 0))),
+        )
+
+    def row(self, spec: ArchSpec) -> Row:
+        """What an architecture of `nas_bench_201` reached; UserError where the table has not that cell."""
+        return self.of(code_of(spec))
+
+    def of(self, text: str) -> Row:
+        """The same by the cell's string."""
+        text = code(parse(text))
+        if text not in self.rows:
+            raise UserError(f"the table has no cell {text} ({len(self.rows)} cells)", hint=_HINT)
+        return self._row(text, self.rows[text])
+
+    def best(self, data_set: str, part: Literal["val", "test"] = "val") -> Row:
+        """The cell of the highest accuracy, the first of several."""
+        column = self._accuracies(data_set, part)
+        place = int(column.argmax())
+        return self._row(list(self.rows)[place], place)
+
+    def rank(self, row: Row, data_set: str, part: Literal["val", "test"] = "test") -> int:
+        """1 for the best cell: one more than the number of cells that are more accurate."""
+        column = self._accuracies(data_set, part)
+        return 1 + int((column > column[self.rows[row.code]]).sum())
+
+    def _accuracies(self, data_set: str, part: str) -> np.ndarray:
+        if data_set not in self.outcomes:
+            known = ", ".join(self.outcomes)
+            raise UserError(
+                f"the table has no data set '{data_set}'.{did_you_mean(data_set, self.outcomes)}",
+                hint=f"It has {known}.",
+            )
+        accuracies: np.ndarray = self.outcomes[data_set][:, Outcome._fields.index(part)]
+        return accuracies
+
+    def _row(self, text: str, place: int) -> Row:
+        outcomes = {name: Outcome(*found[place].tolist()) for name, found in self.outcomes.items()}
+        return Row(text, outcomes, dict(zip(self.devices, self.latencies[place].tolist(), strict=True)))
+
+
+def _outcomes(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
+    """(n, len(Outcome._fields)) in double precision; seeds that were not trained count for nothing."""
+    columns = {column: arrays[f"{name}/{column}"].astype(np.float64) for column in _COLUMNS}
+    columns["test"], columns["val"] = columns["test_acc"], np.nanmean(columns["val_acc_seeds"], axis=1)
+    return np.stack([columns[field] for field in Outcome._fields], axis=1)
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of the file that a table is made of; nothing in it is unpickled."""
+    wanted = {"arch_str", "device_names", "device_latency_ms", *(f"{s}/{c}" for s in SETS for c in _COLUMNS)}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            found = {}
+            for key in sorted(wanted & set(members)):
+                with archive.open(members[key]) as stream:
+                    found[key] = np.lib.format.read_array(stream, allow_pickle=False)
+            return found
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise UserError(f"{path}: cannot be read as a table ({error})", hint=_HINT) from error
+
+
+def _rows(strings: np.ndarray, problems: list[str]) -> dict[str, int]:
+    """The row of each cell by its string; what is wrong goes to `problems`, at most five of a kind."""
+    if strings.dtype.kind != "U" or strings.ndim != 1 or not strings.size:
+        problems.append(f"arch_str: {strings.dtype} {strings.shape}, expected strings (cells,)")
+        return {}
+    rows: dict[str, int] = {}
+    wrong = []
+    for row, text in enumerate(strings.tolist()):
+        try:
+            first = rows.setdefault(code(parse(text)), row)
+        except UserError as error:
+            wrong.append(f"arch_str, row {row}: {error.problems[0]}")
+        else:
+            if first != row:
+                wrong.append(f"arch_str, row {row}: the cell of row {first} once more")
+    problems += wrong[:5]  # a file of another kind has thousands
+    return rows
+
+
+def _problems(arrays: Mapping[str, np.ndarray], sets: list[str], count: int) -> list[str]:
+    """Everything in which the arrays of `count` cells are not as the layout says."""
+    problems = [] if sets else [f"no accuracies: expected test_acc of one of {', '.join(SETS)} at least"]
+    for name in sets:
+        for column in _COLUMNS:
+            shape = (count, None) if column == "val_acc_seeds" else (count,)
+            problems += _array_problems(arrays, f"{name}/{column}", shape)
+    if {"device_names", "device_latency_ms"} & set(arrays):
+        names = arrays.get("device_names", np.array([]))
+        if names.dtype.kind != "U" or names.ndim != 1 or len(set(names.tolist())) < max(names.size, 1):
+            problems.append(f"device_names: {names.dtype} {names.shape}, expected distinct names (devices,)")
+        else:
+            problems += _array_problems(arrays, "device_latency_ms", (count, names.size))
+    return problems
+
+
+def _array_problems(arrays: Mapping[str, np.ndarray], key: str, shape: tuple[int | None, ...]) -> list[str]:
+    """Why an array is not as it must be: there, of its shape, numbers, and these possible."""
+    if key not in arrays:
+        return [f"{key}: missing"]
+    found = arrays[key]
+    told = ", ".join("any" if size is None else str(size) for size in shape)
+    fits = len(found.shape) == len(shape) and all(
+        want in (None, have) for want, have in zip(shape, found.shape, strict=True)
+    )
+    if found.dtype.kind not in "fiu" or not fits or not found.size:
+        return [f"{key}: {found.dtype} {found.shape}, expected numbers ({told})"]
+    limit = 100.0 if "_acc" in key else np.finfo(np.float64).max
+    possible = (found >= 0) & (found <= limit)
+    if key.endswith("_seeds"):
+        absent = np.isnan(found)
+        possible = (possible | absent) & ~absent.all(1, keepdims=True)
+    bad = ~possible.reshape(len(found), -1).all(1)
+    count, first = int(bad.sum()), int(bad.argmax())
+    return [f"{key}: impossible values in {count} rows, the first is row {first}"] if count else []
