@@ -114,6 +114,21 @@ def search(
 
 
 @app.command()
+def compare(
+    conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
+) -> None:
+    """Search with every method and seed under one budget: writes exp/NAME/compare.html, .md and .csv.
+
+    Example: audionas compare conf/search.yaml methods=darts,gdas seeds=0,1,2 name=duel
+    """
+    from audionas.config import load
+    from audionas.run.compare import compare as go
+    from audionas.run.compare import overrides_of
+
+    go(load(conf, overrides_of(overrides or [])), resume=resume, overwrite=overwrite)
+
+
+@app.command()
 def train(
     conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
 ) -> None:

@@ -68,6 +68,9 @@ th, td {{ padding: 5px 12px 5px 0; border-bottom: 1px solid var(--faint); text-a
 th:first-child {{ text-align: left; }}
 thead th {{ color: var(--muted); font-size: .8rem; border-color: var(--line); }}
 tfoot th, tfoot td {{ font-weight: 650; border-bottom: 0; border-top: 1px solid var(--line); }}
+td small {{ color: var(--muted); }}
+.wrap {{ display: inline-block; min-width: 30ch; white-space: normal; overflow-wrap: anywhere;
+  text-align: left; }}
 .bar {{ display: inline-block; width: 90px; height: 8px; background: var(--faint); border-radius: 4px;
   overflow: hidden; margin-left: 8px; }}
 .bar i {{ display: block; height: 100%; border-radius: 4px; }}

@@ -10,13 +10,11 @@ from audionas.core.files import read_json, write_text
 from audionas.core.report import read_rows
 from audionas.run import _progress, _results
 from audionas.run._html import Html, join, section, tag
+from audionas.run._page import page
 from audionas.run._results import Example
-from audionas.run._style import CSS
 
 __all__ = ["Example", "write"]
 
-# The page may load nothing at all: its style and pictures are inside it.
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 _STEPS = {
     "search": "search/metrics.jsonl",
     "train": "train/metrics.jsonl",
@@ -41,7 +39,7 @@ def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
     arch = folder / "arch.json"
     spec = ArchSpec.from_json(arch.read_text(encoding="utf-8"), str(arch)) if arch.is_file() else None
     body = join((_title(folder, spec), *_sections(folder, spec, examples)))
-    write_text(folder / "report.html", _page(folder.resolve().name, body))
+    write_text(folder / "report.html", page(folder.resolve().name, body))
     return folder / "report.html"
 
 
@@ -97,21 +95,6 @@ def _title(folder: Path, spec: ArchSpec | None) -> Html:
         tag("p", *facts, class_="facts"),
         tag("ul", *steps, class_="steps"),
     )
-
-
-def _page(title: str, body: Html) -> str:
-    head = join(
-        (
-            tag("meta", charset="utf-8"),
-            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
-            tag("meta", name="color-scheme", content="light dark"),
-            tag("title", f"{title} · audionas"),
-            tag("style", Html(CSS)),
-        )
-    )
-    page = join((tag("head", head), tag("body", tag("main", body))))
-    return f'<!doctype html>\n<html lang="en">{page}</html>\n'
 
 
 def _optional(path: Path) -> Mapping[str, Any] | None:
