@@ -6,6 +6,7 @@ a maximum): ask `graph.measure`.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import torch
@@ -81,10 +82,16 @@ def table(space: Space, io: InputSpec, sizes: Mapping[str, int] | None = None) -
     """The table of a space at a size, from one pass of its supernet on the meta device (about a second).
 
     The supernet is built as final networks are. In cells it is exact for networks all of whose nodes have
-    inputs; without one the output of a cell is narrower, and the network cheaper than told.
+    inputs; without one the output of a cell is narrower, and the network cheaper than told. The last few
+    tables are remembered.
     """
+    return _table(space, io, tuple(sorted((sizes or {}).items())))
+
+
+@lru_cache(maxsize=8)
+def _table(space: Space, io: InputSpec, sizes: tuple[tuple[str, int], ...]) -> CostTable:
     with torch.device("meta"):
-        net = space.supernet(MixedEdge, io, sizes=sizes, final=True)
+        net = space.supernet(MixedEdge, io, sizes=dict(sizes), final=True)
         gates = Gates({c.name: Gate(torch.ones(len(c.options))) for c in space.choices()})
     place = {  # which option a module belongs to, by its prefix
         f"{path}.ops.{option}.": (edge.choice.name, option)

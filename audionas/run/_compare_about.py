@@ -7,8 +7,8 @@ from dataclasses import asdict, fields
 
 from audionas.config import Config
 from audionas.core.files import read_json
+from audionas.run._compare_bench import CALIBRATION, Bench
 from audionas.run._compare_rows import Key, Row
-from audionas.run._compare_score import CALIBRATION, Bench
 from audionas.run.search import sizes_of
 from audionas.spaces._base import Space
 

@@ -3,8 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,97 +11,29 @@ from torch import Tensor
 
 from audionas.config import Config, changed
 from audionas.core.arch import ArchSpec
-from audionas.core.errors import UserError
 from audionas.core.files import read_json
-from audionas.core.report import Reporter, read_rows
-from audionas.core.rng import numpy_rng, seed_torch
+from audionas.core.report import read_rows
+from audionas.core.rng import seed_torch
 from audionas.cost.graph import measure
-from audionas.data import kaldi
 from audionas.engine import checkpoint
-from audionas.engine.conf import Compare
 from audionas.engine.recalibrate import recalibrated
 from audionas.export.bundle import ModelBundle
 from audionas.methods._base import SearchRun
 from audionas.methods._derive import parameter_free
 from audionas.nn.edge import Gates
-from audionas.run._examples import Split
-from audionas.run._folder import device_of
+from audionas.run._compare_bench import CALIBRATION, Bench
 from audionas.run._inputs import (
-    Inputs,
     eval_batches,
-    facts_of,
-    open_inputs,
     preparer,
     scores_of,
     train_batches,
 )
-from audionas.run._pictures import ImageSplit, open_test
-from audionas.run._recordings import ClipInputs, open_split
-from audionas.run.search import budget, default_features, search, search_run, sizes_of, wanted
+from audionas.run.search import budget, search, search_run, sizes_of
 from audionas.run.train import sized, train
 from audionas.spaces._base import Space, space_of
+from audionas.spaces._nb201_table import Nb201Table
 
-CALIBRATION = 32  # batches of training data from which batch-norm statistics are taken
 COLLAPSED = 5 / 8  # share of operations without weights in a cell from which on it counts as collapsed
-
-
-class Bench(NamedTuple):
-    """What all runs share: space, data, device, and the split that networks are scored on, in words `tested`.
-
-    `measured` says by which rules a row was made; a row made by others is made anew from its run.
-    """
-
-    space: Space
-    inputs: Inputs
-    device: torch.device
-    test: Split
-    tested: str
-    compare: Compare
-    measured: dict[str, Any]
-    reporter: Reporter
-
-
-def open_bench(one: Config, conf: Config, reporter: Reporter) -> Bench:
-    """Open the data; `one` is the config of any of the searches. Raises the UserErrors that it would."""
-    space, _ = wanted(one)
-    compare = conf.compare
-    assert compare is not None
-    device, why = device_of(one)
-    reporter.note(why)
-    inputs = open_inputs(one, one.features or default_features(space), reporter)
-    test = scored_split(one, inputs, compare.test, reporter)
-    tested = f"{len(test):,} {inputs.noun} of {compare.test or 'the development data'}"
-    measured = {
-        "test": _fingerprint(inputs, compare.test, test),
-        "calibration": CALIBRATION,
-        "train": facts_of(one, inputs, device, ("train",))["train"] if compare.retrain else None,
-    }
-    return Bench(space, inputs, device, test, tested, compare, measured, reporter)
-
-
-def scored_split(conf: Config, inputs: Inputs, test: str, reporter: Reporter) -> Split:
-    """The examples of `compare.test`, or the development data; UserError where there are none."""
-    if not test:
-        if not len(inputs.dev):
-            raise UserError(
-                f"{conf.general.name}: nothing to score networks on: images.dev is 0",
-                hint="Hold images out with images.dev=0.1, or name a test part with compare.test=PATH.",
-            )
-        return inputs.dev
-    if isinstance(inputs, ClipInputs):
-        folder, samples = kaldi.read(Path(test)), inputs.samples
-        return open_split(folder, conf.data, inputs.labels, inputs.front_end, samples, reporter)
-    assert conf.images is not None
-    assert conf.space is not None
-    any_network = conf.space.sample(numpy_rng(0), inputs.io)
-    return open_test(Path(test), inputs.bundle(any_network, {}, {}), conf.images.cache, reporter)
-
-
-def _fingerprint(inputs: Inputs, test: str, split: Split) -> str:
-    """Of what networks are scored on."""
-    if isinstance(split, ImageSplit) and test:
-        return split.pool.fingerprint
-    return kaldi.read(Path(test)).fingerprint[:12] if test else inputs.fingerprint
 
 
 def score(conf: Config, bench: Bench, *, resume: bool, overwrite: bool) -> dict[str, Any]:
@@ -120,7 +51,21 @@ def score(conf: Config, bench: Bench, *, resume: bool, overwrite: bool) -> dict[
         bundle = train(conf, resume=resume, overwrite=overwrite)
         row["trained"] = trained(conf, bundle, bench)
         spec = sized(spec, conf.train)
+    if bench.table is not None:
+        row |= looked_up(spec, bench.table)
     return {**row, **worth(spec, bench.space), "network": taken(spec)}
+
+
+def looked_up(spec: ArchSpec, table: Nb201Table) -> dict[str, float]:
+    """What the table says of a cell: accuracies as shares, and its rank by CIFAR-10's test accuracy."""
+    found = table.row(spec)
+    row: dict[str, float] = {}
+    for name, outcome in found.outcomes.items():
+        short = name.lower().replace("-", "_")
+        row |= {f"{short}_val": outcome.val / 100, f"{short}_test": outcome.test / 100}
+    if "cifar10" in found.outcomes:
+        row["cifar10_rank"] = table.rank(found, "cifar10")
+    return row
 
 
 def worth(spec: ArchSpec, space: Space) -> dict[str, Any]:

@@ -9,8 +9,8 @@ from audionas.core.files import read_json, write_json, write_text
 from audionas.core.registry import resolve
 from audionas.data.batches import Batch
 from audionas.methods._base import Method
+from audionas.run._compare_bench import Bench
 from audionas.run._compare_rows import run_conf, waiting
-from audionas.run._compare_score import Bench
 from audionas.run._inputs import preparer
 from audionas.run._step_cost import method_costs, method_step
 from audionas.run.search import halves, search_run

@@ -79,10 +79,11 @@ OUTCOME = (
     Column("relaxed", "relaxed %", percent, "accuracy of the supernet as its weights were trained"),
     Column("gap", "gap", percent, "discretisation gap: relaxed less inherited, in points"),
     Column("trained", "trained %", percent, "accuracy of the derived network trained from scratch"),
-    Column("cifar10_valid", "CIFAR-10 valid %", percent, "from the table"),
-    Column("cifar10_test", "CIFAR-10 %", percent, "from the table, test part"),
-    Column("cifar100_test", "CIFAR-100 %", percent, "from the table, test part"),
-    Column("imagenet16_120_test", "ImageNet16-120 %", percent, "from the table, test part"),
+    Column("cifar10_val", "CIFAR-10 val %", percent, "of the cell found, from the table, validation part"),
+    Column("cifar10_test", "CIFAR-10 %", percent, "of the cell found, from the table, test part"),
+    Column("cifar10_rank", "CIFAR-10 rank", whole, "of the cell found among all of the table, by test part"),
+    Column("cifar100_test", "CIFAR-100 %", percent, "of the cell found, from the table, test part"),
+    Column("imagenet16_120_test", "ImageNet16-120 %", percent, "likewise"),
     Column("free_share", "free %", percent, "kept operations without weights: skip, pool, none, noise"),
 )
 COST = (
@@ -111,9 +112,8 @@ def show(comparison: Comparison) -> None:
     rows = []
     for label in comparison.labels:
         if own := comparison.of(label):
-            spreads = [(comparison.spread(label, column.key), column.form) for column in columns]
-            ratios = _ratios(comparison, label).values()
-            rows.append((label, len(own), *(short(s, form) for s, form in spreads), *ratios))
+            cells = [_brief(comparison.spread(label, column.key), column) for column in columns]
+            rows.append((label, len(own), *cells, *_ratios(comparison, label).values()))
     head = ("method", "seeds", *(column.title for column in columns), "step time", "memory")
     Reporter(stdout=True).table(head, rows)
     print("\n".join(str(comparison.folder / f"compare.{kind}") for kind in ("md", "csv", "html")))
@@ -162,9 +162,9 @@ def spread(value: Mapping[str, Any] | None, form: Form) -> str:
     return f"{form(value['mean'])} ± {form(value['sd'])} ({form(low)} to {form(high)})"
 
 
-def short(value: Mapping[str, Any] | None, form: Form) -> str:
-    """`91.2 ± 1.1`."""
-    return spread(value, form).partition(" (")[0]
+def _brief(value: Mapping[str, Any] | None, column: Column) -> str:
+    """`91.2 ± 1.1` for accuracies, else the mean alone."""
+    return spread(value, column.form).partition(" ±" if column.key == "free_share" else " (")[0]
 
 
 def collapses(comparison: Comparison, label: str) -> str:

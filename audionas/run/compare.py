@@ -11,8 +11,9 @@ from audionas.core.report import Reporter
 from audionas.engine.conf import Compare
 from audionas.run import _compare_html, _compare_steps, _compare_table
 from audionas.run._compare_about import about
+from audionas.run._compare_bench import Bench, open_bench
 from audionas.run._compare_rows import Key, Row, Run, append, known, runs_of, waiting
-from audionas.run._compare_score import Bench, open_bench, score
+from audionas.run._compare_score import score
 from audionas.run._compare_table import Comparison
 from audionas.run._folder import Busy, alone, require_equal
 from audionas.run._inputs import facts_of
@@ -180,7 +181,7 @@ def _tables(conf: Config, bench: Bench) -> Comparison:
 def _require_success(runs: Sequence[Run], rows: dict[Key, Row], steps: dict[str, str]) -> None:
     """Raise UserError where runs of this call failed, now or before."""
     lost = [
-        f"{run.words}: {rows[run.key]['reason']}"
+        f"{run.words}: {' '.join(rows[run.key]['reason'].split())}"
         for run in runs
         if run.key in rows and rows[run.key]["status"] == "failed"
     ]
