@@ -210,20 +210,28 @@ def export(
 @app.command()
 def cost(
     network: Annotated[
-        str, typer.Argument(help="A zoo name, an arch.json or a run folder.", show_default=False)
+        str,
+        typer.Argument(help="A zoo name, an arch.json, a run folder or a genotype.", show_default=False),
     ],
     shape: Annotated[str, typer.Option("--input", help="CxFxT; default: the architecture's own.")] = "",
     classes: Annotated[int, typer.Option(min=0, help="Classes; default: the architecture's own.")] = 0,
     timed: Annotated[bool, typer.Option("--latency", help="Time it in ONNX Runtime as well.")] = False,
+    layers: Annotated[int, typer.Option(min=0, help="Cells, where it is made of cells.")] = 0,
+    channels: Annotated[int, typer.Option(min=0, help="Channels of the first cells.")] = 0,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="A table of NAS-Bench-201 to look the cell up in.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Parameters, multiply-adds, peak activation memory and weights in bytes, per layer and in sum.
 
-    Example: audionas cost tc_resnet8 --input 1x40x98 --classes 12
+    Examples: audionas cost tc_resnet8 --input 1x40x98 --classes 12;
+    audionas cost exp/nb201 --table nasbench201.npz
     """
     from audionas.run import costs
 
-    result = costs.cost(network, shape, classes, timed=timed)
+    sizes = {name: size for name, size in (("layers", layers), ("channels", channels)) if size}
+    result = costs.cost(network, shape, classes, timed=timed, sizes=sizes, table_file=table)
     stdout_json(result) if as_json else costs.show(result)
 
 

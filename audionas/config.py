@@ -188,7 +188,8 @@ def _override(text: str) -> dict[str, Any]:
             f"'{text}' is not an override", hint="Write key=value, for example: method.std=0.1 seed=3"
         )
     try:
-        nested: Any = yaml.load(value, Loader=_Loader)  # a SafeLoader
+        # a string of NAS-Bench-201 begins with what YAML takes for a block
+        nested: Any = value if value.startswith("|") else yaml.load(value, Loader=_Loader)  # a SafeLoader
     except yaml.YAMLError as error:
         raise UserError(f"'{text}': the value is not valid YAML: {error}") from error
     for key in reversed(keys.split(".")):

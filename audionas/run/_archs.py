@@ -1,20 +1,32 @@
-"""An architecture by name or file: a zoo entry, an `arch.json`, or a run folder that holds one."""
+"""An architecture by name, file or text: a zoo entry, `arch.json`, a run folder, a genotype, a string."""
 
 from pathlib import Path
 
 from audionas import zoo
-from audionas.core.arch import ArchSpec
+from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError, did_you_mean
+from audionas.spaces._genotype import genotype_of, spec_from_genotype
+from audionas.spaces._nb201_code import code_of, spec_from_code
+from audionas.spaces.darts_cell import DartsCell
+
+CIFAR = InputSpec(3, 32, 32, 10)
+TRAINED = {"layers": 20, "channels": 36}  # how large DARTS and its successors train a cell for CIFAR
 
 
 def find(name: str) -> ArchSpec:
-    """The spec behind `name`; UserError when there is no such zoo network and no such file."""
+    """The spec behind `name`; UserError when there is no such zoo network, file or text.
+
+    Text says nothing of the network around the cell: DARTS' cells are read as trained for CIFAR (20 cells,
+    36 channels), those of NAS-Bench-201 as in the benchmark.
+    """
+    if _is_text(name):
+        return parse(name)
     path = Path(name)
     if path.is_dir():
         path = path / "arch.json"
     if path.is_file():
         return read(path)
-    if path.suffix == ".json" or "/" in name:
+    if path.suffix in (".json", ".txt") or "/" in name:
         raise UserError(
             f"{path}: no such file", hint="Search for an architecture first: audionas search CONF"
         )
@@ -22,14 +34,39 @@ def find(name: str) -> ArchSpec:
         return zoo.load(name)
     raise UserError(
         f"no network called '{name}'.{did_you_mean(name, zoo.names())}",
-        hint="Give an arch.json, or a name from: audionas list zoo",
+        hint="Give an arch.json, a genotype, or a name from: audionas list zoo",
     )
 
 
 def read(path: Path) -> ArchSpec:
-    """The spec in an architecture file; UserError for a file of another kind."""
+    """The spec in an architecture file, or in a text file; UserError for a file of another kind."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not an architecture file ({error})") from error
-    return ArchSpec.from_json(text, str(path))
+    if not _is_text(text):
+        return ArchSpec.from_json(text, str(path))
+    try:
+        return parse(text)
+    except UserError as error:
+        raise UserError([f"{path}:", *error.problems], hint=error.hint) from error
+
+
+def parse(text: str) -> ArchSpec:
+    """The architecture that a genotype or a string of NAS-Bench-201 writes out; UserError for other text."""
+    if text.strip().startswith("|"):
+        return spec_from_code(text, CIFAR)
+    return spec_from_genotype(text, DartsCell(preset="s4" if "'noise'" in text else "darts"), CIFAR, TRAINED)
+
+
+def told(spec: ArchSpec) -> str:
+    """An architecture in a line as the field writes it, elsewhere its options in order, else its space."""
+    if spec.space == "darts_cell":
+        return genotype_of(spec)
+    if spec.space == "nas_bench_201":
+        return code_of(spec)
+    return " ".join("+".join(options) for options in spec.choices.values()) or spec.space
+
+
+def _is_text(text: str) -> bool:
+    return text.strip().startswith("|") or "Genotype(" in text.partition("{")[0]

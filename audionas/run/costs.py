@@ -1,5 +1,6 @@
 """`audionas cost`: what a network costs, per layer and in sum."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -8,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from audionas.core.arch import InputSpec
+from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.report import Reporter
 from audionas.cost.graph import measure
 from audionas.cost.latency import latency
@@ -16,17 +17,28 @@ from audionas.cost.table import table
 from audionas.export import onnx
 from audionas.run import _archs
 from audionas.spaces._base import Space, space_of
+from audionas.spaces._nb201_table import PARTS, Nb201Table
 
 
-def cost(network: str, shape: str = "", classes: int = 0, *, timed: bool = False) -> dict[str, Any]:
-    """The cost of a zoo network or architecture file, at its own input unless told otherwise.
+def cost(
+    network: str,
+    shape: str = "",
+    classes: int = 0,
+    *,
+    timed: bool = False,
+    sizes: Mapping[str, int] | None = None,
+    table_file: Path | None = None,
+) -> dict[str, Any]:
+    """The cost of a zoo network or architecture, at its own input and size unless told otherwise.
 
-    With `timed` also ONNX Runtime's latency for one example on one thread, features in.
+    With `timed` also ONNX Runtime's latency for one example on one thread, features in; with a table of
+    NAS-Bench-201 also what that says of the cell.
     """
     spec = _archs.find(network)
     classes = classes or spec.io.classes
     io = InputSpec.parse(shape, classes) if shape else spec.io._replace(classes=classes)
-    spec = replace(spec, io=io)
+    spec = replace(spec, io=io, scale={**spec.scale, **(sizes or {})})
+    known = {} if table_file is None else {"table": looked_up(spec, table_file)}
     net = space_of(spec).build(spec)
     found = measure(net, io)
     return {
@@ -43,7 +55,25 @@ def cost(network: str, shape: str = "", classes: int = 0, *, timed: bool = False
             for x in found.layers
         ],
         **({"latency_ms": network_latency(net, io)} if timed else {}),
+        **known,
     }
+
+
+def looked_up(spec: ArchSpec, file: Path) -> dict[str, Any]:
+    """What a table of NAS-Bench-201 says of a cell: accuracies in percent with the rank among all cells and
+    the best of them, by data set, and milliseconds by device.
+    """
+    found = Nb201Table.load(file)
+    row = found.row(spec)
+    outcomes = {
+        name: {
+            **outcome._asdict(),
+            "rank": {part: found.rank(row, name, part) for part in PARTS},
+            "best": {part: getattr(found.best(name, part).outcomes[name], part) for part in PARTS},
+        }
+        for name, outcome in row.outcomes.items()
+    }
+    return {"cell": row.code, "cells": len(found.rows), "outcomes": outcomes, "devices_ms": row.devices}
 
 
 def network_latency(net: nn.Module, io: InputSpec) -> dict[str, float | int]:
@@ -85,3 +115,16 @@ def show(result: dict[str, Any]) -> None:
     if "latency_ms" in result:
         times = result["latency_ms"]
         print(f"ONNX Runtime, one thread: {times['p50_ms']:.3f} ms, 95 % under {times['p95_ms']:.3f} ms")
+    if "table" in result:
+        _show_table(result["table"])
+
+
+def _show_table(known: dict[str, Any]) -> None:
+    """Accuracies and ranks; `--json` has the rest."""
+    rows = [
+        (name, part, f"{o[part]:.2f}", f"{o['rank'][part]:,}", f"{o['best'][part]:.2f}")
+        for name, o in known["outcomes"].items()
+        for part in PARTS
+    ]
+    print(f"\n{known['cell']}\ntrained for 200 epochs, one of {known['cells']:,} cells in the table:")
+    Reporter(stdout=True).table(("data set", "part", "accuracy %", "rank", "best %"), rows)

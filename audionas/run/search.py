@@ -56,9 +56,8 @@ def search(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Ar
         spec.save(arch)
         finish(folder, {"arch": spec.id})
     costs = table(space, inputs.io, spec.scale)
-    blocks = " ".join("+".join(options) for options in spec.choices.values())
     params, macs = (costs.of(spec, what) for what in ("params", "macs"))
-    reporter.note(f"found {spec.id}: {blocks}")
+    reporter.note(f"found {spec.id}: {_archs.told(spec)}")
     reporter.note(f"{params:,} parameters, {macs:,} multiply-adds; written to {arch}")
     return spec
 

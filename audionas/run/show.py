@@ -34,6 +34,7 @@ def gather(folder: Path) -> dict[str, Any]:
         "arch": spec.id,
         "space": spec.space,
         "choices": {name: list(options) for name, options in spec.choices.items()},
+        "network": _archs.told(spec),
         "params": cost.params,
         "macs": cost.macs,
         "probabilities": history[-1]["probabilities"] if history else None,
@@ -51,8 +52,7 @@ def show(found: dict[str, Any]) -> None:
         for option, p in options.items():
             kept = "*" if option in found["choices"][choice] else " "
             print(f"  {kept} {option:<14} {p:6.3f} {'█' * round(p * _BAR)}")
-    blocks = " ".join("+".join(options) for options in found["choices"].values())
-    print(f"architecture  {blocks or found['space']} ({found['arch']})")
+    print(f"architecture  {found['network']} ({found['arch']})")
     evaluation, export = found["evaluation"], found["export"]
     if evaluation:
         low, high = evaluation["interval"]

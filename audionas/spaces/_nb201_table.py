@@ -20,6 +20,8 @@ from audionas.core.errors import UserError, did_you_mean
 from audionas.spaces._nb201_code import code, code_of, parse
 
 SETS = ("cifar10", "cifar100", "ImageNet16-120")
+Part = Literal["val", "test"]
+PARTS: tuple[Part, ...] = ("val", "test")
 _COLUMNS = ("test_acc", "val_acc_seeds", "params_m", "latency_s", "train_time_s")
 _HINT = "recipes/nas_bench_201/README.md says what the table holds and how to get one."
 
@@ -83,18 +85,18 @@ class Nb201Table:
             raise UserError(f"the table has no cell {text} ({len(self.rows)} cells)", hint=_HINT)
         return self._row(text, self.rows[text])
 
-    def best(self, data_set: str, part: Literal["val", "test"] = "val") -> Row:
+    def best(self, data_set: str, part: Part = "val") -> Row:
         """The cell of the highest accuracy, the first of several."""
         column = self._accuracies(data_set, part)
         place = int(column.argmax())
         return self._row(list(self.rows)[place], place)
 
-    def rank(self, row: Row, data_set: str, part: Literal["val", "test"] = "test") -> int:
+    def rank(self, row: Row, data_set: str, part: Part = "test") -> int:
         """1 for the best cell: one more than the number of cells that are more accurate."""
         column = self._accuracies(data_set, part)
         return 1 + int((column > column[self.rows[row.code]]).sum())
 
-    def _accuracies(self, data_set: str, part: str) -> np.ndarray:
+    def _accuracies(self, data_set: str, part: Part) -> np.ndarray:
         if data_set not in self.outcomes:
             known = ", ".join(self.outcomes)
             raise UserError(
