@@ -1,15 +1,15 @@
 """From scores to an architecture, and the statistic by which a collapsed one is recognised."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
-from audionas.core.arch import ArchSpec
+from audionas.core.arch import ArchSpec, Choice
 from audionas.nn.ops import FREE, OPS
 from audionas.spaces._base import Space, present
 
+Scores = Mapping[str, Mapping[str, float]]  # by choice and option
 
-def strongest(
-    space: Space, scores: Mapping[str, Mapping[str, float]], *, inputs: int | None = None
-) -> dict[str, tuple[str, ...]]:
+
+def strongest(space: Space, scores: Scores, *, inputs: int | None = None) -> dict[str, tuple[str, ...]]:
     """The option with the best score at each choice, the first among equals.
 
     Where a node keeps few inputs (`inputs`, by default the space's), those edges stay whose best option
@@ -23,6 +23,40 @@ def strongest(
         stay = set(ranked[: limit or len(ranked)])
         kept |= {name: (option,) if name in stay else () for name, option in best.items()}
     return {choice.name: kept[choice.name] for choice in space.choices()}
+
+
+def cells(space: Space) -> dict[str, list[Choice]]:
+    """The choices of each kind of cell: their nodes' names begin alike, `normal/2` and `normal/3`."""
+    found: dict[str, list[Choice]] = {}
+    for choice in space.choices():
+        found.setdefault(choice.node.rpartition("/")[0], []).append(choice)
+    return found
+
+
+def filled(
+    space: Space, choices: Mapping[str, Iterable[str]], scores: Scores
+) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Repaired choices in which no cell is empty, and the kinds of cell that were.
+
+    An empty cell gets its strongest edge that may stand alone: one that starts at an input of the cell.
+    """
+    kept, empty = space.repair(choices), []
+    for kind, members in cells(space).items():
+        if not any(kept[choice.name] for choice in members):
+            kept = _with_one(space, kept, members, scores)
+            empty.append(kind)
+    return kept, empty
+
+
+def _with_one(
+    space: Space, kept: Mapping[str, tuple[str, ...]], members: Iterable[Choice], scores: Scores
+) -> dict[str, tuple[str, ...]]:
+    best = {c.name: max(present(c), key=scores[c.name].__getitem__) for c in members}
+    for name in sorted(best, key=lambda name: -scores[name][best[name]]):
+        repaired = space.repair({**kept, name: (best[name],)})
+        if repaired[name]:
+            return repaired
+    raise AssertionError("an edge from an input of a cell may stand alone")
 
 
 def parameter_free(spec: ArchSpec, space: Space) -> tuple[int, int]:

@@ -2,10 +2,11 @@
 
 Softmax makes operations compete, and skips win unfairly. Here each operation has a sigmoid of its
 own, so none wins at another's expense, and a zero-one loss drives every sigmoid to 0 or 1, so that
-discretisation changes little. All operations above a threshold are kept; in a chain they are summed.
+discretisation changes little. What passes a threshold is kept: in a cell edges may vanish, in a chain
+several operations are summed.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 import torch
@@ -14,7 +15,7 @@ from torch import Tensor
 from audionas.core.arch import ArchSpec, Choice
 from audionas.core.errors import UserError
 from audionas.methods._bilevel import Bilevel
-from audionas.methods._derive import strongest
+from audionas.methods._derive import filled, strongest
 from audionas.nn.edge import Gates
 from audionas.spaces._base import present
 
@@ -32,7 +33,13 @@ def zero_one_loss(weights: Tensor, form: Literal["squared", "absolute"] = "squar
 class FairDarts(Bilevel):
     """`threshold` is the paper's 0.85 for cells; AutoKWS quotes 0.8 for its chain.
 
-    A choice of which no operation passes keeps its strongest one, because a chain cannot lose a link.
+    `rule` says what cells keep. `threshold_sparse`: the two strongest edges of a node, each with its
+    strongest operation, where that passes. `threshold_edge`: on every edge up to two operations that pass.
+    A node without edges is left out and its cell's output is narrower; a cell that would be empty keeps
+    its strongest edge, and the architecture's note says so. `darts`: as DARTS derives.
+
+    Where an edge cannot be absent (chains, NAS-Bench-201) both thresholds keep all operations that pass, as
+    many as the choice allows, or the strongest: a chain cannot lose a link. Runs on every space.
     """
 
     paper: ClassVar[str] = "Fair DARTS: Eliminating Unfair Advantages in Differentiable Architecture Search"
@@ -43,6 +50,7 @@ class FairDarts(Bilevel):
     zero_one_weight: float = 10.0
     zero_one_form: Literal["squared", "absolute"] = "squared"
     threshold: float = 0.85
+    rule: Literal["threshold_sparse", "threshold_edge", "darts"] = "threshold_sparse"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -63,11 +71,23 @@ class FairDarts(Bilevel):
         return self.zero_one_weight * zero_one_loss(weights, self.zero_one_form)
 
     def derive(self) -> ArchSpec:
-        """Every option above the threshold, or the strongest where none is."""
-        probabilities = self.probabilities()
-        kept = strongest(self.run.space, probabilities)
+        """What `rule` keeps of the options above the threshold."""
+        held = self.probabilities()
+        kept = strongest(self.run.space, held)
+        if self.rule == "darts":
+            return self.spec_of(kept)
         for choice in self.run.space.choices():
-            p = probabilities[choice.name]
-            passing = sorted((o for o in present(choice) if p[o] >= self.threshold), key=lambda o: -p[o])
-            kept[choice.name] = tuple(passing[: choice.max_active]) or kept[choice.name]
-        return self.spec_of(kept)
+            p = held[choice.name]
+            passing = tuple(
+                sorted((o for o in present(choice) if p[o] >= self.threshold), key=lambda o: -p[o])
+            )
+            if choice.least:
+                kept[choice.name] = passing[: choice.max_active] or kept[choice.name]
+            elif self.rule == "threshold_edge":
+                kept[choice.name] = passing[:2]
+            else:
+                kept[choice.name] = kept[choice.name] and passing[:1]
+        choices, empty = filled(self.run.space, kept, held)
+        spec = self.spec_of(choices)
+        said = f"no edge reaches {self.threshold:g}, the strongest is kept"
+        return replace(spec, note={**spec.note, **{f"{kind} cell": said for kind in empty}})

@@ -7,7 +7,7 @@ the draws become networks.
 """
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -19,9 +19,10 @@ from audionas.core.errors import UserError
 from audionas.core.rng import torch_rng
 from audionas.methods._base import Phase
 from audionas.methods._bilevel import Bilevel
+from audionas.methods._derive import filled
 from audionas.methods._sample import anneal, concrete, gates_of, rows
 from audionas.nn.edge import Gates
-from audionas.spaces._base import Space, present
+from audionas.spaces._base import present
 
 
 @dataclass(kw_only=True)
@@ -68,37 +69,11 @@ class Snas(Bilevel):
         if self.inputs == "two":
             return super().derive()
         space, scores = self.run.space, self.scores()
-        kept = space.repair({c.name: _decided(c, scores[c.name]) for c in space.choices()})
-        for cell in _cells(space.choices()):
-            if not any(kept[choice.name] for choice in cell):
-                kept |= _path(space, cell, scores)
-        return self.spec_of(kept)
+        kept = {c.name: _decided(c, scores[c.name]) for c in space.choices()}
+        return self.spec_of(filled(space, kept, scores)[0])
 
 
 def _decided(choice: Choice, scores: Mapping[str, float]) -> tuple[str, ...]:
     """The strongest option; nothing where that is `none` and the edge may be absent."""
     best = max(choice.options, key=scores.__getitem__)
     return (best,) if best in present(choice) else ()
-
-
-def _cells(choices: Iterable[Choice]) -> list[list[Choice]]:
-    """The choices of each kind of cell: their nodes' names begin alike, `normal/2` and `normal/3`."""
-    cells: dict[str, list[Choice]] = {}
-    for choice in choices:
-        cells.setdefault(choice.node.rpartition("/")[0], []).append(choice)
-    return list(cells.values())
-
-
-def _path(
-    space: Space, cell: list[Choice], scores: Mapping[str, Mapping[str, float]]
-) -> dict[str, tuple[str, ...]]:
-    """The strongest edge of an empty cell that may stand alone."""
-    best = {c.name: max(present(c), key=scores[c.name].__getitem__) for c in cell}
-    empty: dict[str, tuple[str, ...]] = {choice.name: () for choice in space.choices()}
-    alone = (
-        name
-        for name in sorted(best, key=lambda name: -scores[name][best[name]])
-        if space.repair({**empty, name: (best[name],)})[name]
-    )
-    name = next(alone)
-    return {name: (best[name],)}
