@@ -5,7 +5,7 @@ set -euo pipefail
 usage='Usage: ./setup.sh [--help]
 
 Makes .venv beside this script with Python 3.11, 3.12 or 3.13 and installs audionas there, with the extras
-mini, export and dev, under constraints.txt. A second run sees that nothing has changed and ends at once;
+mini, export, vision and dev, under constraints.txt. A second run sees that nothing has changed and ends at once;
 an interrupted one is simply started again. No compiler and no system package is needed.
 
 Environment
@@ -23,7 +23,7 @@ case "${1:-}" in
 esac
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
-extras="mini,export,dev"
+extras="mini,export,vision,dev"
 marker=.venv/installed  # written last: a .venv without it is not finished
 
 candidates=(python3.11 python3.12 python3.13 python3 python)

@@ -48,7 +48,14 @@ def test_several_impossible_values_are_told_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "values", [{}, {"ema": 0.999, "patience": 3}, {"average": 5}, {"dropout": 0.0, "workers": 2}, {"auxiliary": 0.4, "drop_path": 0.2}]
+    "values",
+    [
+        {},
+        {"ema": 0.999, "patience": 3},
+        {"average": 5},
+        {"dropout": 0.0, "workers": 2},
+        {"auxiliary": 0.4, "drop_path": 0.2},
+    ],
 )
 def test_possible_values_are_taken(values: dict[str, Any]) -> None:
     Train(**values)

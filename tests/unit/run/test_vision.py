@@ -19,7 +19,7 @@ from audionas.data.batches import Batch
 from audionas.export.bundle import ModelBundle
 from audionas.run._inputs import eval_batches, open_inputs, preparer, split_rows, train_batches
 from audionas.run.search import Searching, search
-from audionas.run.train import Training, train
+from audionas.run.train import Training, loss_of, train
 from tests.unit.cli._command import done, refused
 from tests.unit.data._images import LABELS, npz, tree
 
@@ -321,3 +321,29 @@ def test_paths_are_dropped_more_from_epoch_to_epoch(run: Run) -> None:
         work.begin(epoch)
         found.append(work.drop_path)
     assert found == pytest.approx([0.0, 0.1, 0.2])
+
+
+def test_the_auxiliary_head_helps_training_and_is_no_part_of_the_model(run: Run, tmp_path: Path) -> None:
+    data = npz(tmp_path / "larger.npz", side=32)
+    cells = {"epochs": 1, "layers": 3, "channels": 4, "auxiliary": 0.4}
+    conf = conf_of(tmp_path, data, space={"name": "darts_cell"}, method={"name": "random"}, train=cells)
+    done("search", conf)
+    done("train", conf)
+    exp = tmp_path / "exp" / "pictures"
+    trained = load_file(next((exp / "train" / "ckpt").glob("*/weights.safetensors")))
+    kept = ModelBundle.load(exp / "model")
+    assert {name.split(".")[0] for name in set(trained) - set(kept.weights)} == {"auxiliary"}
+    assert not any("auxiliary" in name for name in kept.weights)
+    done("eval", exp, "--data", data)
+
+
+def test_the_losses_of_both_heads_are_added() -> None:
+    class Two(torch.nn.Module):
+        def scores(self, x: torch.Tensor, gates: Any) -> tuple[torch.Tensor, torch.Tensor]:
+            return x, 2 * x
+
+    x, target = torch.randn(4, 3, generator=torch.Generator().manual_seed(0)), torch.tensor([0, 1, 2, 0])
+    criterion = torch.nn.CrossEntropyLoss()
+    loss, logits = loss_of(Two(), criterion, x, target, 0.4)
+    assert torch.equal(logits, x)
+    assert torch.equal(loss, criterion(x, target) + 0.4 * criterion(2 * x, target))
