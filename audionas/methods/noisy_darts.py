@@ -23,7 +23,8 @@ from audionas.nn.ops import OPS, OpShape
 class NoisyEdge(MixedEdge):
     """A mixed edge whose skips are noisy while training; evaluation is clean.
 
-    `extra["noise"]` scales the noise (its decay over the search), 1 at full strength.
+    `extra["noise"]` scales the noise (its decay over the search), 1 at full strength; gates without it,
+    as those of one derived network, are clean too.
     """
 
     def __init__(self, choice: Choice, shape: OpShape, *, conf: "NoisyDarts") -> None:
@@ -32,9 +33,14 @@ class NoisyEdge(MixedEdge):
 
     def output(self, option: str, y: Tensor, extra: Mapping[str, float]) -> Tensor:
         """Noise, then drop-path, on the output of a skip; never in place: `y` may be the edge's input."""
-        if OPS[option].kind != "skip" or not self.training:
+        if self.passes(option) or "noise" not in extra:
             return y
         return drop_path(self.conf.noisy(y, extra["noise"]), self.conf.drop_path)
+
+    def passes(self, option: str) -> bool:
+        """Only skips are disturbed, in training, by what the method's fields ask for."""
+        silent = self.conf.std == self.conf.mean == self.conf.drop_path == 0
+        return OPS[option].kind != "skip" or not self.training or silent
 
 
 @dataclass(kw_only=True)
@@ -44,7 +50,8 @@ class NoisyDarts(Bilevel):
     `form: multiplicative` scales by N(1 + mean, std) instead. `noise: uniform` is mean + a U(-1, 1)
     with a = sqrt(3 std), not scaled by the deviation, as official code has it: its variance, not its
     deviation, is `std`. `drop_path: 0.3` adds what official code hard-wires on skips and the paper
-    does not describe. `decay: cosine` fades the noise out over the search.
+    does not describe. `decay: cosine` fades the noise out over the search. Runs on every space; where
+    none of the options is a skip (`darts_cell` with preset s4) it is DARTS.
     """
 
     paper: ClassVar[str] = "Noisy Differentiable Architecture Search"
@@ -79,7 +86,7 @@ class NoisyDarts(Bilevel):
 
         Without noise nothing is drawn either, so that such a search is DARTS bit for bit.
         """
-        if self.std == 0 and self.mean == 0:
+        if self.std == self.mean == 0:
             return y
         if self.noise == "uniform":
             spread = math.sqrt(3 * self.std) * (2 * torch.rand_like(y) - 1)

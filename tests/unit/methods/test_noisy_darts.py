@@ -11,8 +11,10 @@ from audionas.core.errors import UserError
 from audionas.methods.darts import Darts
 from audionas.methods.noisy_darts import NoisyDarts, NoisyEdge, drop_path
 from audionas.nn.edge import Gate, Gates, MixedEdge
-from audionas.nn.ops import OpShape
+from audionas.nn.ops import OPS, OpShape
+from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
+from audionas.spaces.nas_bench_201 import NasBench201
 from tests.invariants._cases import batches, shake, started, steps
 
 SPACE = KwsTcResnet(width=0.25, se="none")
@@ -110,6 +112,36 @@ def test_only_skips_are_noisy(shape):
         assert torch.equal(edge(X, one), plain(X, one)) is not noisy
 
 
+@pytest.mark.parametrize("option", ["skip_connect", "avg_pool_3x3", "none", "noise", "sep_conv_3x3"])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
+def test_in_cells_too_only_skips_are_noisy(option, stride):
+    """Identity or factorised reduction; no pool and no other operation without weights."""
+    choice, shape = Choice("here", (option,), least=0), OpShape(4, 4, stride, search=True)
+    edge, plain = edge_of(choice, shape, std=0.2), MixedEdge(choice, shape).train()
+    plain.load_state_dict(edge.state_dict())
+    x, outs = torch.randn(8, 4, 16, 16, generator=torch.Generator().manual_seed(2)), []
+    for one in (edge, plain):
+        torch.manual_seed(4)
+        outs.append(one(x, gates(1.0)).detach())
+    eps = outs[0] - outs[1]
+    assert bool(eps.any()) is (OPS[option].kind == "skip")
+    if eps.any():
+        assert off(eps, 0.0) < ERRORS
+        assert float(eps.std()) == pytest.approx(0.2 * float(outs[1].std()), rel=0.03)
+
+
+@pytest.mark.parametrize("space", [DartsCell(preset="s2"), NasBench201()], ids=lambda s: s.name)
+def test_one_network_of_the_supernet_is_clean_in_training_too(space):
+    """Batch statistics are renewed in training mode, under gates that know no noise."""
+    method = NoisyDarts(drop_path=0.3)
+    run = started(method, space, dropout=0.0)
+    ((train, _),) = batches(run.io, 1, seed=0, size=4)
+    one = space.one_hot(method.derive())
+    assert torch.equal(run.net(train.x, one), run.net(train.x, one))
+    noisy = method.gates("weights")
+    assert not torch.equal(run.net(train.x, noisy), run.net(train.x, noisy))
+
+
 @pytest.mark.parametrize("mean", [0.0, 0.5])
 def test_the_deviation_carries_no_gradient(mean):
     """d (x + eps) / dx is the identity; a deviation with a gradient would add eps * d std / dx."""
@@ -141,7 +173,7 @@ def test_the_schedule_falls_from_one_to_zero_over_the_search_or_stays():
     seen = []
     for epoch in range(51):
         method.on_epoch(epoch)
-        seen.append(method.gates().extra["noise"])
+        seen.append(method.gates("weights").extra["noise"])
     assert seen[0] == 1.0
     assert seen[25] == pytest.approx(0.5)
     assert seen[50] == pytest.approx(0.0, abs=1e-12)
@@ -149,7 +181,7 @@ def test_the_schedule_falls_from_one_to_zero_over_the_search_or_stays():
     steady = NoisyDarts()
     steady.setup(run)
     steady.on_epoch(49)
-    assert steady.gates().extra["noise"] == 1.0
+    assert steady.gates("alpha").extra["noise"] == 1.0
 
 
 def test_drop_path_zeroes_whole_clips_without_bias_and_out_of_place():
@@ -210,7 +242,7 @@ def test_the_gradient_of_alpha_in_a_frozen_supernet_is_unbiased_for_small_noise(
     def gradient(conf):
         for edge in run.net.edges.values():
             edge.conf = conf
-        loss = run.criterion(run.logits(valid.x, method.gates()), valid.target)
+        loss = run.criterion(run.logits(valid.x, method.gates("alpha")), valid.target)
         found = torch.autograd.grad(loss, [run.alphas[name] for name, _ in skips])
         return torch.stack([g[place] for g, (_, place) in zip(found, skips, strict=True)])
 
@@ -223,12 +255,13 @@ def test_the_gradient_of_alpha_in_a_frozen_supernet_is_unbiased_for_small_noise(
         assert off(biased[:, place], float(clean[place])) > ERRORS
 
 
-def test_without_noise_it_is_darts_bit_for_bit():
+@pytest.mark.parametrize("space", [SPACE, DartsCell(preset="s2"), NasBench201()], ids=lambda s: s.name)
+def test_without_noise_it_is_darts_bit_for_bit(space):
     """Dropout included, although noise would draw from the same generator."""
     told, weights = [], []
     for method in (Darts(), NoisyDarts(std=0.0), NoisyDarts(std=0.2)):
-        run = started(method, SPACE, frames=9, dropout=0.3)
-        told.append(steps(method, 0, 3))
+        run = started(method, space, frames=9, dropout=0.3)
+        told.append(steps(method, 0, 2))
         weights.append([*run.net.state_dict().values(), *run.alphas.values()])
     assert told[0] == told[1] != told[2]
     assert all(torch.equal(a, b) for a, b in zip(weights[0], weights[1], strict=True))
