@@ -147,13 +147,18 @@ def train(
 def evaluate(
     exp: Exp,
     data: Annotated[
-        Path, typer.Option("--data", help="A Kaldi data directory, such as data/test.", show_default=False)
+        Path,
+        typer.Option(
+            "--data",
+            help="A Kaldi data directory such as data/test; for images their archive, file or folder.",
+            show_default=False,
+        ),
     ],
     engine: Annotated[str, typer.Option(help="torch, or onnx to run the exported file.")] = "torch",
     resample: Resample = False,
     as_json: AsJson = False,
 ) -> None:
-    """Accuracy with its 95 % interval over speakers, per-class figures, confusion matrix.
+    """Accuracy with its 95 % interval over speakers (or images), per-class figures, confusion matrix.
 
     Example: audionas eval exp/mini --data data/test --engine onnx
     """
@@ -169,11 +174,11 @@ def evaluate(
 @app.command()
 def predict(
     exp: Exp,
-    files: Annotated[list[Path], typer.Argument(help="Recordings.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(help="Recordings, or images.", show_default=False)],
     resample: Resample = False,
     as_json: AsJson = False,
 ) -> None:
-    """Name the word in each recording.
+    """Name the word in each recording, or what is in each image.
 
     Example: audionas predict exp/mini my.wav other.flac --json
     """
@@ -191,19 +196,20 @@ def predict(
 def export(
     exp: Exp,
     data: Annotated[
-        Path | None, typer.Option("--data", help="Clips to verify on; default: those last evaluated.")
+        Path | None, typer.Option("--data", help="What to verify on; default: what was last evaluated.")
     ] = None,
 ) -> None:
-    """Write exp/NAME/export/model.onnx (waveform in, class scores out), verified against torch.
+    """Write exp/NAME/export/model.onnx (waveform or image in, class scores out), verified against torch.
 
     Example: audionas export exp/mini
     """
     from audionas.run.export import export as go
 
     report = go(exp, data=data)
+    one = "image" if report["input"]["name"] == "image" else "clip"
     print(
         f"{report['file']}  {report['bytes']:,} bytes  largest difference {report['max_difference']:.1e} "
-        f"on {report['clips']} clips  {report['latency_ms']['p50']:.3f} ms a clip"
+        f"on {report['clips']} {one}s  {report['latency_ms']['p50']:.3f} ms a {one}"
     )
 
 
