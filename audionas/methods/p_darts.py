@@ -1,0 +1,211 @@
+"""P-DARTS: the network deepens while the options thin out (Chen et al., ICCV 2019, arXiv:1904.12760).
+
+A cell found in a shallow network need not be good in the deep one that is trained. The search therefore
+has stages: each builds a deeper supernet from scratch, and takes over only the options that were held most
+strongly in the stage before. Dropout on skips keeps them from winning early, and the normal cell that is
+derived may have only so many of them.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from audionas.core.arch import ArchSpec, Choice
+from audionas.core.errors import UserError
+from audionas.core.rng import torch_rng
+from audionas.cost.table import table
+from audionas.data.batches import Batch
+from audionas.engine.checkpoint import State
+from audionas.engine.optim import set_rate
+from audionas.methods._base import Phase, SearchRun
+from audionas.methods._bilevel import Bilevel
+from audionas.methods._derive import strongest
+from audionas.methods._stages import Stage, skip_dropout, stage, thinned
+from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
+from audionas.nn.ops import OPS, OpShape
+from audionas.spaces._base import Space
+
+Kept = Mapping[str, tuple[str, ...]]  # the options that are left at each choice
+
+
+class SkipDropoutEdge(MixedEdge):
+    """A mixed edge with elementwise dropout, `extra["skip_dropout"]`, on skips that change no shape."""
+
+    def output(self, option: str, y: Tensor, extra: Mapping[str, float]) -> Tensor:
+        """Dropout in training, out of place: `y` is the edge's input."""
+        rate = extra.get("skip_dropout", 0.0)
+        if rate == 0 or OPS[option].kind != "skip" or not self.shape.keeps:
+            return y
+        return functional.dropout(y, rate, self.training)
+
+
+@dataclass(kw_only=True)
+class PDarts(Bilevel):
+    """`depths` has the supernet's layers in each stage and takes the place of the search's own.
+
+    A stage is an equal part of the search's epochs with a learning-rate schedule of its own. Each has a new
+    network and new alphas; the first `rest` of it, in whole epochs, trains weights alone. After all but
+    the last, `keep` says which share of a choice's options is left, rounded up: 8, 5, 3. `skip_dropout`
+    is the rate with which each stage starts. It falls linearly while alpha rests, jumps back, then decays
+    exponentially, as in official code, which has stages of 25 epochs; other lengths are scaled to it.
+
+    While the normal cell (in NAS-Bench-201 the cell) has more than `max_skips` skips, the weakest is
+    struck out and the cell derived again; it stays only where its edge has nothing else left. An edge
+    that may be absent keeps at least one option besides `none`. `cost` prices networks of the last depth
+    in all stages. Chains are refused: they cannot be deepened.
+    """
+
+    paper: ClassVar[str] = (
+        "Progressive Differentiable Architecture Search: Bridging the Depth Gap between Search and Evaluation"
+    )
+    arxiv: ClassVar[str] = "1904.12760"
+
+    alpha_lr: float = 6e-4
+    alpha_clip: float | None = 5.0
+    depths: tuple[int, ...] = (5, 11, 17)
+    keep: tuple[float, ...] = (0.625, 0.375)
+    skip_dropout: tuple[float, ...] = (0.0, 0.4, 0.7)
+    rest: float = 0.4
+    max_skips: int = 2
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        stages, falling = len(self.depths), sorted(self.keep, reverse=True)
+        rules = (
+            (stages and min(self.depths) >= 1, f"depths {list(self.depths)}: expected layers, at least 1"),
+            (
+                len(self.keep) == stages - 1 and all(0 < k <= 1 for k in self.keep),
+                f"keep {list(self.keep)}: expected {stages - 1} shares above 0, one fewer than depths",
+            ),
+            (list(self.keep) == falling, f"keep {list(self.keep)}: what was dropped does not come back"),
+            (
+                len(self.skip_dropout) == stages and all(0 <= p < 1 for p in self.skip_dropout),
+                f"skip_dropout {list(self.skip_dropout)}: expected {stages} rates in [0, 1), one a depth",
+            ),
+            (0 <= self.rest < 1, f"rest is {self.rest}, expected a share of a stage in [0, 1)"),
+            (self.max_skips >= 0, f"max_skips is {self.max_skips}, expected 0 or more"),
+        )
+        if problems := [text for holds, text in rules if not holds]:
+            raise UserError(problems)
+
+    def refuses(self, space: Space) -> str:
+        """Chains."""
+        return "" if "layers" in space.sizes else "it deepens the network, and a chain has one depth"
+
+    def fill(self, choice: Choice, shape: OpShape) -> Edge:
+        """An edge whose skip drops out, with every option."""
+        return SkipDropoutEdge(choice, shape)
+
+    def setup(self, run: SearchRun) -> None:
+        """Begin the first stage; UserError where there are fewer epochs than stages."""
+        self.require(run.space)
+        if run.epochs < len(self.depths):
+            raise UserError(
+                f"method p_darts has {len(self.depths)} stages, but the search has {run.epochs} epochs",
+                hint="Raise search.epochs, or give fewer stages: method.depths, keep and skip_dropout.",
+            )
+        self.run = run
+        if self.cost is not None:
+            run.costs = table(run.space, run.io, {**run.sizes, "layers": self.depths[-1]})
+        self._begin(0, {choice.name: choice.options for choice in run.space.choices()})
+
+    def _begin(self, number: int, kept: Kept) -> None:
+        """A network of the stage's depth with the options that are left, and fresh alphas."""
+        self._stage, self._kept = number, kept
+
+        def fill(choice: Choice, shape: OpShape) -> Edge:
+            return SkipDropoutEdge(choice, shape, kept[choice.name])
+
+        self.run.renew(fill, {**self.run.sizes, "layers": self.depths[number]})
+        super().setup(self.run)
+
+    def init_alpha(self, choice: Choice) -> Tensor:
+        """1e-3 N(0, 1) logits, (options,), anew in each stage; those of options that are gone are idle."""
+        rng = torch_rng(self.run.seed, "alpha", self._stage, choice.name)
+        return 1e-3 * torch.randn(len(choice.options), generator=rng)
+
+    def on_epoch(self, epoch: int) -> None:
+        """The next stage, when its first epoch has come."""
+        super().on_epoch(epoch)
+        if epoch * len(self.depths) // self.run.epochs > self._stage:
+            held, share = self.probabilities(), self.keep[self._stage]
+            kept = {
+                choice.name: thinned(choice, self._kept[choice.name], held[choice.name], share)
+                for choice in self.run.space.choices()
+            }
+            self._begin(self._stage + 1, kept)
+
+    @property
+    def _now(self) -> Stage:
+        return stage(self._stage, len(self.depths), self.run.epochs, self.rest)
+
+    def rate(self, progress: float) -> float:
+        """The schedule begins anew in each stage."""
+        return self.run.optim.rate(progress - self._now.first, self._now.length)
+
+    def step(self, train: Batch, valid: Batch, progress: float) -> dict[str, Tensor | float]:
+        """As DARTS; the weights alone at the beginning of a stage."""
+        if self.run.epoch - self._now.first >= self._now.rests:
+            return super().step(train, valid, progress)
+        set_rate(self.run.weight_optimizer, self.rate(progress))
+        return self.weight_step(train)
+
+    def extra(self) -> Mapping[str, float]:
+        """The dropout on skips in this epoch."""
+        return {"skip_dropout": skip_dropout(self.skip_dropout[self._stage], self.run.epoch, self._now)}
+
+    def gates(self, phase: Phase) -> Gates:
+        """A softmax over the options that are left; the others have weight 0 and do not run."""
+        gates = {}
+        for choice in self.run.space.choices():
+            left = self._kept[choice.name]
+            active = tuple(i for i, option in enumerate(choice.options) if option in left)
+            gates[choice.name] = Gate(self._weight(choice).to(self.run.device), active)
+        return Gates(gates, self.extra())
+
+    def _weight(self, choice: Choice) -> Tensor:
+        gone = torch.tensor([option not in self._kept[choice.name] for option in choice.options])
+        return self.relax(self.run.alphas[choice.name].masked_fill(gone, -math.inf))
+
+    def probabilities(self) -> dict[str, dict[str, float]]:
+        """The weights; 0 for what is gone."""
+        with torch.no_grad():
+            return {
+                c.name: dict(zip(c.options, self._weight(c).tolist(), strict=True))
+                for c in self.run.space.choices()
+            }
+
+    def derive(self) -> ArchSpec:
+        """The strongest options, then again without the weakest skip while the normal cell has too many."""
+        scores = {
+            name: {o: p if o in self._kept[name] else -1.0 for o, p in options.items()}
+            for name, options in self.probabilities().items()
+        }
+        while True:
+            found = strongest(self.run.space, scores)
+            skips = [
+                (scores[choice.name][option], choice.name, option)
+                for choice in self.run.space.watched()
+                for option in found[choice.name]
+                if OPS[option].kind == "skip"
+            ]
+            weakest = min((skip for skip in skips if skip[0] > 0), default=None)
+            if len(skips) <= self.max_skips or weakest is None:
+                return self.spec_of(found)
+            scores[weakest[1]][weakest[2]] = 0.0  # still above what is gone
+
+    def state(self) -> State:
+        """Also the stage and what is left."""
+        state = super().state()
+        state.plain |= {"stage": self._stage, "kept": {name: list(o) for name, o in self._kept.items()}}
+        return state
+
+    def restore(self, state: State) -> None:
+        """Build the stage's network first: its weights are in `state`."""
+        self._begin(state.plain["stage"], {name: tuple(o) for name, o in state.plain["kept"].items()})
+        super().restore(state)
