@@ -23,7 +23,14 @@ A method is one file in `audionas/methods/`; the file name is the name that goes
 are its hyper-parameters, and an unknown one is refused. `audionas list methods` prints the same in short.
 How to add one: [howto/add_a_method.md](howto/add_a_method.md).
 """
-KINDS = {int: "integer", float: "number", bool: "true or false", str: "text", NoneType: "null"}
+KINDS = {
+    int: "integer",
+    float: "number",
+    bool: "true or false",
+    str: "text",
+    NoneType: "null",
+    Ellipsis: "...",
+}
 
 
 def methods() -> str:
@@ -35,10 +42,7 @@ def methods() -> str:
 
 
 def _families(found: dict[str, type[Method]]) -> str:
-    rows = [
-        f"| [`{n}`](#{n}) | {m.family} | [{m.paper}](https://arxiv.org/abs/{m.arxiv}) |"
-        for n, m in found.items()
-    ]
+    rows = [f"| [`{n}`](#{n}) | {m.family} | {_paper(m)} |" for n, m in found.items()]
     shared = f"\n## Every differentiable method\n\n{_text(Bilevel)}\n"
     return "\n".join(["| name | family | paper |", "|---|---|---|", *rows, shared])
 

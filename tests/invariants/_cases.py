@@ -23,7 +23,7 @@ from audionas.spaces._base import Space, present
 NARROW = {"width": 0.25}  # the value of a space's field in tests, where it has the field
 CELLS = {"darts_cell": {"layers": 3, "channels": 4}, "nas_bench_201": {"layers": 1, "channels": 4}}
 FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
-    "p_darts": {"depths": (2, 3, 4)},
+    "p_darts": {"depths": (3, 3, 4)},  # below 3 layers there is no normal cell
     "rome": {"samples": 2},
     "parsec": {"samples": 2},
     "pc_darts": {"warmup_epochs": 0},

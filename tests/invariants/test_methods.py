@@ -19,13 +19,13 @@ from audionas.engine import checkpoint
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._derive import parameter_free
 from audionas.nn.edge import Gate, Gates
+from audionas.spaces._base import present
 from tests.invariants._cases import (
     METHODS,
     SEARCHABLE,
     STEPS,
     TRAINED,
     batches,
-    costs_of,
     features_of,
     fields_of,
     input_of,
@@ -187,9 +187,9 @@ def test_a_method_names_its_paper_and_is_short(name):
     kind = resolve("method", name)
     assert kind.paper
     assert kind.family
-    assert kind.arxiv.replace(".", "").isdigit()
+    assert kind.arxiv.replace(".", "").isdigit() or not kind.arxiv
     source = Path(inspect.getfile(kind)).read_text(encoding="utf-8")
-    assert f"arXiv:{kind.arxiv}" in summary("method", name)
+    assert (f"arXiv:{kind.arxiv}" if kind.arxiv else "doi:10.") in summary("method", name)
     assert kind.__doc__
     assert code_lines(source) < 150
 
@@ -307,7 +307,7 @@ def test_alpha_follows_the_gradient_of_the_validation_loss(name):
 @spaced
 def test_a_cost_penalty_alone_makes_the_network_cheaper(name, space, aimed):
     io = input_of(space)._replace(frames=SMALL["frames"]) if space.features else input_of(space)
-    costs = costs_of(space, io)
+    costs = started(made(name, cost=CostPenalty()), space, **SMALL).costs  # P-DARTS prices its last depth
     least = costs.of(small(space.spec(costs.extremes(space, "macs")[0], io)), "macs")
     cost = CostPenalty(weight=1.0, target=least if aimed else None)
     method = made(name, cost=cost, alpha_lr=0.1)
@@ -364,9 +364,9 @@ def test_alpha_rests_while_the_weights_warm_up(name):
 def test_the_strongest_option_is_among_the_derived(name):
     method = made(name)
     run = started(method, CHAIN if runs(name, CHAIN) else home(name), **SMALL)
-    for place in (0, 2, -1):
+    for place in (0, 1, -1):
         for choice in run.space.choices():
-            run.alphas[choice.name].data.zero_()[place] = 0.5
+            run.alphas[choice.name].data.zero_()[choice.options.index(present(choice)[place])] = 0.5
         for choice in run.space.choices():
             taken = method.derive().choices[choice.name]
-            assert taken == (choice.options[place],) or (run.space.inputs and taken == ())
+            assert taken == (present(choice)[place],) or (run.space.inputs and taken == ())
