@@ -10,7 +10,7 @@ _ROW = 26  # pixels a method takes
 _NAMES, _WORDS = 112, 58  # widths of the names before a plot, and of the figures behind it
 WIDE, NARROW = 690, 300  # widths of a plot: of a whole page, of half of one
 _AXIS = 30  # height of the axis below a plot
-_LETTER = 6.6  # width of a letter of a label, about
+_LETTER = 7.4  # width of a letter of a label, at most on average
 _REACH = 0.6  # an interval may widen the scale by this share of the range of the values, on each side
 
 Format = Callable[[float], str]
@@ -132,23 +132,40 @@ def _names(means: Sequence[tuple[str, float, float]], within: tuple[float, float
     taken = [(px - 6, py - 6, px + 6, py + 6) for _, px, py in means]
     parts = []
     for name, px, py in sorted(means, key=lambda mean: mean[2]):
-        width = _LETTER * len(name)
-        places = [
-            (px + dx if dx > 0 else px + dx - width if dx < 0 else px - width / 2, py + dy)
-            for dx, dy in ((9, 0), (-9, 0), (0, -13), (0, 13), (9, -12), (9, 12), (-9, -12), (-9, 12))
-        ]
-        boxes = [(a, b - 7, a + width, b + 7) for a, b in places]
-        free = [
-            box
-            for box in boxes
-            if within[0] <= box[0]
-            and box[2] <= within[1]
-            and not any(_overlap(box, other) for other in taken)
-        ]
-        box = (free or boxes)[0]
-        taken.append(box)
-        parts.append(_text(box[0], box[1] + 11, name, anchor="start"))
+        places = [_place(px, py, dx, dy, _LETTER * len(name)) for dx, dy in _AROUND]
+        inside = [p for p in places if within[0] <= p.box[0] and p.box[2] <= within[1]]
+        free = [p for p in inside if not any(_overlap(p.box, other) for other in taken)]
+        place = (free or places)[0]
+        taken.append(place.box)
+        label = _text(
+            place.x,
+            place.y + 4,
+            name,
+            anchor=place.anchor,
+            paint_order="stroke",
+            stroke="var(--card)",
+            stroke_width=3,
+        )
+        parts.append(label)
     return parts
+
+
+class _Place(NamedTuple):
+    """Where a label may stand: its anchor point and the box (left, top, right, bottom) that it fills."""
+
+    x: float
+    y: float
+    anchor: str
+    box: tuple[float, float, float, float]
+
+
+_AROUND = ((9, 0), (-9, 0), (0, -13), (0, 13), (9, -12), (9, 12), (-9, -12), (-9, 12), (0, -26), (0, 26))
+
+
+def _place(px: float, py: float, dx: float, dy: float, width: float) -> _Place:
+    x, y = px + dx, py + dy
+    anchor, left = ("start", x) if dx > 0 else ("end", x - width) if dx < 0 else ("middle", x - width / 2)
+    return _Place(x, y, anchor, (left, y - 7, left + width, y + 7))
 
 
 def _overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:

@@ -77,11 +77,12 @@ def _accuracies(c: Comparison) -> list[Html]:
         ),
     }
     how = (
-        " In percent: small dots are seeds, the large dot is their mean, the line its 95 % t-interval; the"
-        " dashed line is the mean of DARTS. A line without an end runs beyond the scale."
+        " In percent: small dots are seeds, the large dot is their mean, the line its 95 % t-interval; a line"
+        " without an end runs beyond the scale."
     )
+    dashes = " Dashed: the mean of DARTS." if c.of(_BASE) else ""
     return [
-        section(title, _forest(c, key, title, limits=(0, 1)), lead=lead + how)
+        section(title, _forest(c, key, title, limits=(0, 1)), lead=lead + how + dashes)
         for key, (title, lead) in wanted.items()
         if _groups(c, key)
     ]
@@ -163,9 +164,9 @@ def _signs(c: Comparison) -> Html:
 def _costs(c: Comparison) -> Html:
     """Multiply-adds against the most telling accuracy."""
     known = (
-        ("cifar10_test", "CIFAR-10 accuracy"),
-        ("trained", "accuracy, trained"),
-        ("accuracy", "accuracy"),
+        ("cifar10_test", "accuracy by the table"),
+        ("trained", "accuracy when trained from scratch"),
+        ("accuracy", "accuracy with inherited weights"),
     )
     key, words = next(((k, w) for k, w in known if _groups(c, k)), ("", ""))
     if not key:
@@ -176,7 +177,10 @@ def _costs(c: Comparison) -> Html:
         if c.values(label, key)
     ]
     picture = charts.scatter(clouds, (short, _PERCENT[1]), "Multiply-adds against accuracy")
-    lead = f"To the right multiply-adds of the network found, upwards its {words} in percent; a dot is a run."
+    lead = (
+        f"To the right multiply-adds of the network found, upwards its {words}, in percent. A grey dot is a "
+        "run, a blue one the mean of a method."
+    )
     return section("Cost against accuracy", picture, lead=lead)
 
 
@@ -242,13 +246,11 @@ def _steps(c: Comparison) -> Html:
 
 
 def _lost(c: Comparison) -> Html:
-    lost = [row for row in c.rows if row["status"] != "done"]
-    rows = [
-        (row["method"], row["seed"], row["status"], tag("span", row["reason"], class_="wrap")) for row in lost
+    lost = [
+        (label, seeds, status, tag("span", why, class_="wrap"))
+        for (label, status, why), seeds in table.lost(c).items()
     ]
-    if not rows:
-        return Html()
-    return section("Not in the figures", html_table(("method", "seed", "", "why"), rows))
+    return section("Not in the figures", html_table(("method", "seeds", "", "why"), lost)) if lost else Html()
 
 
 def _runs(c: Comparison) -> Html:

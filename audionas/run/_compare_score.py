@@ -21,6 +21,7 @@ from audionas.export.bundle import ModelBundle
 from audionas.methods._base import SearchRun
 from audionas.methods._derive import parameter_free
 from audionas.nn.edge import Gates
+from audionas.run._archs import told
 from audionas.run._compare_bench import CALIBRATION, Bench
 from audionas.run._inputs import (
     eval_batches,
@@ -53,7 +54,7 @@ def score(conf: Config, bench: Bench, *, resume: bool, overwrite: bool) -> dict[
         spec = sized(spec, conf.train)
     if bench.table is not None:
         row |= looked_up(spec, bench.table)
-    return {**row, **worth(spec, bench.space), "network": taken(spec)}
+    return {**row, **worth(spec, bench.space), "network": told(spec)}
 
 
 def looked_up(spec: ArchSpec, table: Nb201Table) -> dict[str, float]:
@@ -87,13 +88,6 @@ def _collapsed(free: int, kept: int, space: Space) -> bool:
     """At least five of eight kept operations of a cell, or all layers of a chain that may skip."""
     cells = any(choice.node for choice in space.choices())
     return kept > 0 and free >= (COLLAPSED * kept if cells else kept)
-
-
-def taken(spec: ArchSpec) -> str:
-    """The network in a line: its options in order, in cells with their edges."""
-    cells = any(not options or "/" in name for name, options in spec.choices.items())
-    kept = {name: "+".join(options) for name, options in spec.choices.items() if options}
-    return " ".join(f"{name}:{options}" if cells else options for name, options in kept.items())
 
 
 def history(conf: Config, bench: Bench) -> dict[str, Any]:

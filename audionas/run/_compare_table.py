@@ -142,10 +142,10 @@ def markdown(comparison: Comparison) -> str:
         f"- step time, memory: {RATIOS}",
         "",
     ]
-    if lost := [row for row in comparison.rows if row["status"] != "done"]:
+    if reasons := lost(comparison):
         lines += ["Not in the table:", ""]
         lines += [
-            f"- {row['method']}, seed {row['seed']} ({row['status']}): {_line(row['reason'])}" for row in lost
+            f"- {label}, seeds {seeds} ({status}): {why}" for (label, status, why), seeds in reasons.items()
         ]
         lines += [""]
     lines += [f"- {name}: {value}" for name, value in comparison.facts.items()]
@@ -205,5 +205,11 @@ def _block(
     return [*(f"| {' | '.join(row)} |" for row in (head, ["---", *["---:"] * (len(head) - 1)], *rows)), ""]
 
 
-def _line(text: str) -> str:
-    return " ".join(text.split())
+def lost(comparison: Comparison) -> dict[tuple[str, str, str], str]:
+    """Seeds of the runs that have no figures, by method, status and reason."""
+    found: dict[tuple[str, str, str], str] = {}
+    for row in comparison.rows:
+        if row["status"] != "done":
+            key = (row["method"], row["status"], " ".join(row["reason"].split()))
+            found[key] = f"{found.get(key, '')} {row['seed']}".strip()
+    return found

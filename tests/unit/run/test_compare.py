@@ -21,7 +21,7 @@ from audionas.methods._derive import parameter_free
 from audionas.run import _compare_score
 from audionas.run._compare_bench import open_bench
 from audionas.run._compare_rows import known, runs_of
-from audionas.run._compare_score import looked_up, taken
+from audionas.run._compare_score import looked_up
 from audionas.run._folder import alone
 from audionas.run._inputs import open_inputs, preparer
 from audionas.run.compare import compare, overrides_of
@@ -209,7 +209,6 @@ def test_a_cell_is_looked_up(tmp_path: Path) -> None:
     row = looked_up(spec, table)
     assert (row["cifar10_val"], row["cifar10_test"], row["imagenet16_120_test"]) == (0.64, 0.6, 0.62)
     assert row["cifar10_rank"] == 2
-    assert taken(spec)
 
 
 # --- what is run ----------------------------------------------------------------------------------------

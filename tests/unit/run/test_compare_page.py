@@ -111,7 +111,7 @@ def test_without_a_finished_run_the_page_says_what_was_lost(tmp_path: Path) -> N
     assert "it needs cells" in page
     text = _compare_table.markdown(made)
     assert "No run has finished." in text
-    assert "- rome, seed 0 (refused): it needs cells" in text
+    assert "- rome, seeds 0 (refused): it needs cells" in text
 
 
 def test_a_method_without_a_supernet_has_no_inherited_accuracy(tmp_path: Path) -> None:
@@ -159,8 +159,10 @@ def test_labels_of_a_scatter_do_not_overlap() -> None:
     rng = numpy_rng("scatter")
     clouds = [Cloud(name, [tuple(rng.normal(size=2))]) for name in METHODS]
     svg = charts.scatter(clouds, (str, str), "x")
-    places = re.findall(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="start"[^>]*>(\w+)</text>', svg)
-    boxes = [(float(x), float(y), float(x) + 6.6 * len(name), float(y) + 14) for x, y, name in places]
+    label = re.compile(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)"[^>]*paint[^>]*>(\w+)</text>')
+    share = {"start": 0.0, "middle": 0.5, "end": 1.0}
+    places = [(float(x) - share[anchor] * 7 * len(n), float(y), n) for x, y, anchor, n in label.findall(svg)]
+    boxes = [(x, y, x + 7 * len(name), y + 14) for x, y, name in places]
     assert len(boxes) == len(METHODS)
     pairs = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i]]
     assert not any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for a, b in pairs)
