@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audionas.core.arch import Choice
+from audionas.nn._norm import weighted
+from audionas.nn._sharing import sharing
 from audionas.nn.ops import OPS, OpShape
 
 
@@ -92,15 +94,21 @@ class MixedEdge(Edge):
 
     def mix(self, x: Tensor, gate: Gate, extra: Mapping[str, float]) -> Tensor:
         """The weighted sum over the active options; a method's edge may add to it."""
+        weights = gate.weight.unbind()
         total: Tensor | None = None
-        for index in range(len(self.choice.options)) if gate.active is None else gate.active:
-            name = self.choice.options[index]
-            if OPS[name].kind == "none":
-                continue  # adds zeros
-            with torch.set_grad_enabled(torch.is_grad_enabled() and index not in gate.frozen):
-                y = self.output(name, self.ops[name](x), extra)
-            term = gate.weight[index] * y
-            total = term if total is None else total + term
+        with sharing() as offer:
+            offer(x)
+            for index in range(len(weights)) if gate.active is None else gate.active:
+                name = self.choice.options[index]
+                if OPS[name].kind == "none":
+                    continue  # adds zeros
+                if index not in gate.frozen and self.passes(name):
+                    term = weighted(self.ops[name], x, weights[index])
+                else:
+                    with torch.set_grad_enabled(torch.is_grad_enabled() and index not in gate.frozen):
+                        y = self.output(name, self.ops[name](x), extra)
+                    term = weights[index] * y
+                total = term if total is None else total + term
         if total is None:
             zeros: Tensor = OPS["none"].make(self.shape)(x)
             return zeros
@@ -109,6 +117,13 @@ class MixedEdge(Edge):
     def output(self, option: str, y: Tensor, extra: Mapping[str, float]) -> Tensor:
         """What an option's output `y` contributes; a method's edge may change it (noise on skips)."""
         return y
+
+    def passes(self, option: str) -> bool:
+        """Whether `output` leaves this option's as it is: its weight may then act inside the operation.
+
+        An edge that overrides `output` for some options says here which it leaves alone; it need not.
+        """
+        return type(self).output is MixedEdge.output
 
 
 class FixedEdge(Edge):

@@ -1,16 +1,18 @@
 """The skeletons of cell spaces: a cell as a graph of edges, and DARTS' stack of cells of two kinds."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
 
 from audionas.core.errors import UserError
+from audionas.nn._sharing import sharing
 from audionas.nn.blocks import Head
 from audionas.nn.cell_blocks import FactorizedReduce, ReluConvBN
 from audionas.nn.edge import Edge, Gates
 
 Edges = Mapping[tuple[int, int], Edge | None]  # by (node, input)
+States = Mapping[int, Tensor | None]  # by node
 
 
 class Graph(nn.Module):
@@ -27,12 +29,21 @@ class Graph(nn.Module):
         for node, source in built:
             self.entering.setdefault(node, []).append(source)
 
-    def node(self, number: int, states: Mapping[int, Tensor | None], gates: Gates | None) -> Tensor | None:
-        """The sum over the edges into a node, (B, C, H, W); None where nothing enters it."""
+    def run(self, inputs: States, nodes: Iterable[int], gates: Gates | None) -> States:
+        """Add `nodes` in turn to `inputs`: (B, C, H, W) each, None where nothing enters it."""
+        states = dict(inputs)
+        with sharing() as offer:
+            for number in nodes:
+                states[number] = self._node(number, states, gates, offer)
+        return states
+
+    def _node(
+        self, number: int, states: States, gates: Gates | None, offer: Callable[[Tensor], Tensor]
+    ) -> Tensor | None:
         total: Tensor | None = None
         for source in self.entering.get(number, ()):
             x = states[source]
-            y = None if x is None else self.edges[f"{number}_{source}"](x, gates)
+            y = None if x is None else self.edges[f"{number}_{source}"](offer(x), gates)
             if y is not None:
                 total = y if total is None else total + y
         return total
@@ -64,9 +75,8 @@ class Cell(nn.Module):
 
     def forward(self, before: Tensor, last: Tensor, gates: Gates | None) -> Tensor:
         """The outputs of the two cells before it to (B, channels, H, W)."""
-        states: dict[int, Tensor | None] = {0: self.first(before), 1: self.second(last)}
-        for number in self.concat:
-            states[number] = self.graph.node(number, states, gates)
+        inputs: States = {0: self.first(before), 1: self.second(last)}
+        states = self.graph.run(inputs, self.concat, gates)
         given = [states[n] for n in self.concat]
         some = next((s for s in given if s is not None), None)
         if some is None:

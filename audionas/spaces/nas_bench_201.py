@@ -32,10 +32,7 @@ class SumCell(nn.Module):
 
     def forward(self, x: Tensor, gates: Gates | None) -> Tensor:
         """(B, C, H, W) to the same shape; zeros where nothing reaches the output."""
-        states: dict[int, Tensor | None] = {0: x}
-        for node in (1, 2, 3):
-            states[node] = self.graph.node(node, states, gates)
-        out = states[3]
+        out = self.graph.run({0: x}, (1, 2, 3), gates)[3]
         return torch.zeros_like(x) if out is None else out
 
 

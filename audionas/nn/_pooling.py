@@ -1,0 +1,43 @@
+"""Average pooling as candidate operations use it: on a CPU several times quicker than torch's own."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.autograd import Function
+from torch.nn import functional
+
+Pair = tuple[int, int]
+
+
+def average_pool(x: Tensor, stride: Pair) -> Tensor:
+    """Means over 3 x 3 windows, at borders over what is there: (B, C, H, W) to (B, C, ceil(H/s), ceil(W/s)).
+
+    On a CPU it is a depthwise convolution by ones, divided by how many positions a window has.
+    """
+    if x.device.type != "cpu":
+        return functional.avg_pool2d(x, 3, stride, 1, count_include_pad=False)
+    with torch.no_grad():
+        ones = torch.ones(1, *x.shape[1:], dtype=x.dtype).contiguous(memory_format=torch.channels_last)
+        share = _sums(ones, stride).reciprocal()
+    sums: Tensor = _Sums.apply(x) if stride == (1, 1) else _sums(x, stride)  # type: ignore[no-untyped-call]
+    return sums * share
+
+
+def _sums(x: Tensor, stride: Pair = (1, 1)) -> Tensor:
+    channels = x.shape[1]
+    ones = x.new_ones(channels, 1, 3, 3).contiguous(memory_format=torch.channels_last)
+    return functional.conv2d(x, ones, None, stride, 1, groups=channels)
+
+
+class _Sums(Function):
+    """Sums over 3 x 3 windows: linear and its own adjoint, so nothing is kept and its gradient is itself."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return _sums(x)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        summed: Tensor = _Sums.apply(gradient)  # type: ignore[no-untyped-call]
+        return summed
