@@ -26,7 +26,8 @@ class Darts(Bilevel):
 
     `order: 2` looks one step of SGD ahead, at the present rate and momentum. `eps` is the length of its
     finite difference. The paper's 0.01 is not exact: where rectifiers switch within that length it can be
-    as far off as the first order. `eps: null` differentiates twice instead, exact and dearer.
+    as far off as the first order. `eps: null` differentiates twice instead, exact and dearer. Runs on
+    every space.
     """
 
     paper: ClassVar[str] = "DARTS: Differentiable Architecture Search"

@@ -29,7 +29,7 @@ class Gdas(Bilevel):
     may stand on one edge.
 
     A row of alpha that drew `none` has no gradient but the decay's, which Adam turns into a step of full
-    length; `alpha_weight_decay: 0` avoids that and is not the paper's.
+    length; `alpha_weight_decay: 0` avoids that and is not the paper's. Runs on every space.
     """
 
     paper: ClassVar[str] = "Searching for a Robust Neural Architecture in Four GPU Hours"

@@ -34,7 +34,8 @@ class Parsec(Bilevel):
     decay are chosen here, and so is the uniform prior at the start.
 
     With a `cost` the expected cost under the prior is paid for. Every edge draws an operation, `none`
-    where it is one of the options; a cell's inputs are chosen as DARTS does when it derives.
+    where it is one of the options; a cell's inputs are chosen as DARTS does when it derives. Runs on
+    every space.
     """
 
     paper: ClassVar[str] = "Probabilistic Neural Architecture Search"

@@ -31,7 +31,7 @@ class RandomNas(Method):
     Defaults are those of one round of official code, which draws anew for every 10,000 training steps.
     Networks are scored with the statistics of each batch (official code: running ones, which mix those of
     all networks), without dropout; accuracy decides, among equals the loss. `none` is never drawn where
-    an edge may be absent.
+    an edge may be absent. Runs on every space.
     """
 
     family: ClassVar[str] = "one-shot"
@@ -55,9 +55,8 @@ class RandomNas(Method):
 
     def gates(self, phase: Phase) -> Gates:
         """Those of one network, drawn uniformly; a function of torch's generator, as dropout is."""
-        run = self.run
         rng = numpy_rng("random_nas", int(torch.randint(2**62, ())))
-        return run.space.one_hot(run.space.sample(rng, run.io))
+        return _gates(self.run, self.run.space.sample(rng, self.run.io))
 
     def probabilities(self) -> dict[str, dict[str, float]]:
         """Uniform, always."""
@@ -73,6 +72,12 @@ class RandomNas(Method):
         return self.spec_of(best.choices)
 
 
+def _gates(run: SearchRun, spec: ArchSpec) -> Gates:
+    """Those of one network, on the run's device."""
+    gates = run.space.one_hot(spec)
+    return Gates({n: gate._replace(weight=gate.weight.to(run.device)) for n, gate in gates.items()})
+
+
 def _ranked(specs: Sequence[ArchSpec], scores: Sequence[tuple[float, float]]) -> list[ArchSpec]:
     """The best first; the first drawn among equals."""
     return [specs[i] for i in sorted(range(len(specs)), key=lambda i: scores[i], reverse=True)]
@@ -81,7 +86,7 @@ def _ranked(specs: Sequence[ArchSpec], scores: Sequence[tuple[float, float]]) ->
 @torch.no_grad()
 def _scores(run: SearchRun, specs: Sequence[ArchSpec], batches: Iterable[Batch]) -> list[tuple[float, float]]:
     """Of each network the number of right answers, and the sum of its losses negated."""
-    gates = [run.space.one_hot(spec) for spec in specs]
+    gates = [_gates(run, spec) for spec in specs]
     sums = torch.zeros(len(specs), 2, dtype=torch.double, device=run.device)
     seen = 0
     with batch_statistics(run.net) as scratch, torch.random.fork_rng(_devices(run)):

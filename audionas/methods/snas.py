@@ -36,7 +36,7 @@ class Snas(Bilevel):
     `inputs: all` keeps each edge's strongest option; an edge whose strongest is `none` is left out, so
     that a node may have any number of inputs. Where that cuts every path through a cell, its strongest
     edge that starts at an input of the cell stays; official code would train a cell of zeros.
-    `inputs: two` derives as DARTS does.
+    `inputs: two` derives as DARTS does. Runs on every space.
     """
 
     paper: ClassVar[str] = "SNAS: Stochastic Neural Architecture Search"
