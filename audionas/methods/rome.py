@@ -1,4 +1,4 @@
-"""ROME: edges and operations are drawn separately, several times a step (Wang et al., arXiv:2011.11233).
+"""ROME: edges and operations drawn apart, several times a step (Wang et al., ICCV 2023, arXiv:2011.11233).
 
 A search that draws one operation an edge collapses too, for two reasons: it trains all edges of a cell
 although two a node are kept, and it samples too little. Here parameters beta of their own draw which two
