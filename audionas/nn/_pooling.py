@@ -21,7 +21,7 @@ def average_pool(x: Tensor, stride: Pair) -> Tensor:
         ones = torch.ones(1, *x.shape[1:], dtype=x.dtype).contiguous(memory_format=torch.channels_last)
         share = _sums(ones, stride).reciprocal()
     sums: Tensor = _Sums.apply(x) if stride == (1, 1) else _sums(x, stride)  # type: ignore[no-untyped-call]
-    return sums * share
+    return sums.mul_(share)
 
 
 def _sums(x: Tensor, stride: Pair = (1, 1)) -> Tensor:

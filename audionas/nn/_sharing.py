@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class _Kept(threading.local):
-    """What is kept of each offered tensor, by its identity; the tensors live in the blocks that offer them."""
+    """What is kept of each offered tensor, by its identity; the blocks that offer them hold them."""
 
     def __init__(self) -> None:
         self.of: dict[int, dict[Hashable, Tensor]] = {}
