@@ -66,7 +66,7 @@ def run() -> None:
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
             Reporter().note(
-                "interrupted; the same command goes on where it was (search and train: with --resume)"
+                "interrupted; the same command goes on where it was (search, compare, train: with --resume)"
             )
         sys.exit(FIXABLE if stop.code == 2 else stop.code)  # 2: a wrong option, which the user can fix
     except Exception as error:

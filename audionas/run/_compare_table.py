@@ -205,11 +205,16 @@ def _block(
     return [*(f"| {' | '.join(row)} |" for row in (head, ["---", *["---:"] * (len(head) - 1)], *rows)), ""]
 
 
+def in_a_line(reason: str) -> str:
+    """The lines of a message one behind the other."""
+    return "; ".join(line.strip().rstrip(".") for line in reason.splitlines() if line.strip())
+
+
 def lost(comparison: Comparison) -> dict[tuple[str, str, str], str]:
     """Seeds of the runs that have no figures, by method, status and reason."""
     found: dict[tuple[str, str, str], str] = {}
     for row in comparison.rows:
         if row["status"] != "done":
-            key = (row["method"], row["status"], " ".join(row["reason"].split()))
+            key = (row["method"], row["status"], in_a_line(row["reason"]))
             found[key] = f"{found.get(key, '')} {row['seed']}".strip()
     return found

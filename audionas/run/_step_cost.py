@@ -49,15 +49,30 @@ def method_costs(
 
 
 def method_step(method: Method, train: Batch, valid: Batch) -> Step:
-    """A step of a method that is set up, in the first epoch in which its alphas move."""
-    run, halves = method.run, method.halves
-    epoch = method.warmup_epochs if isinstance(method, Bilevel) else 0
-    method.on_epoch(epoch)
-    run.net.train()
+    """A step of a method that is set up, in the first epoch in which its alphas move (or the last)."""
+    run = method.run
+    pair = (train, valid if method.halves else train)
+    with torch.random.fork_rng():
+        _reach(method, pair)
     return Step(
-        lambda: method.step(train, valid if halves else train, float(epoch)),
+        lambda: method.step(*pair, float(run.epoch)),
         lambda: [*run.net.parameters(), *run.net.buffers(), *run.alphas.values()],
     )
+
+
+def _reach(method: Method, pair: tuple[Batch, Batch]) -> None:
+    """Go from epoch to epoch, by a step in each, until one changes alphas: some methods hold them first."""
+    run = method.run
+    start = method.warmup_epochs if isinstance(method, Bilevel) else 0
+    for epoch in range(start, max(run.epochs, start + 1)):
+        method.on_epoch(epoch)
+        run.net.train()
+        before = {name: alpha.detach().clone() for name, alpha in run.alphas.items()}
+        if not before:
+            return
+        method.step(*pair, float(epoch))
+        if any(not torch.equal(before[name], alpha) for name, alpha in run.alphas.items()):
+            return
 
 
 def network_step(net: nn.Module, optim: Optim, batch: Batch) -> Step:

@@ -14,7 +14,7 @@ from audionas.run._compare_about import about
 from audionas.run._compare_bench import Bench, open_bench
 from audionas.run._compare_rows import Key, Row, Run, append, known, runs_of, waiting
 from audionas.run._compare_score import score
-from audionas.run._compare_table import Comparison
+from audionas.run._compare_table import Comparison, in_a_line
 from audionas.run._folder import Busy, alone, require_equal
 from audionas.run._inputs import facts_of
 from audionas.run.search import facts
@@ -181,7 +181,7 @@ def _tables(conf: Config, bench: Bench) -> Comparison:
 def _require_success(runs: Sequence[Run], rows: dict[Key, Row], steps: dict[str, str]) -> None:
     """Raise UserError where runs of this call failed, now or before."""
     lost = [
-        f"{run.words}: {' '.join(rows[run.key]['reason'].split())}"
+        f"{run.words}: {in_a_line(rows[run.key]['reason'])}"
         for run in runs
         if run.key in rows and rows[run.key]["status"] == "failed"
     ]

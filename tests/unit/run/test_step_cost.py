@@ -62,11 +62,15 @@ def test_costs_stand_beside_the_first():
     assert nothing[0].saved_bytes == 0
 
 
-@pytest.mark.parametrize("name", ["darts", "noisy_darts"])
-def test_a_methods_step_is_measured_with_alphas_that_move(name):
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [("darts", {"warmup_epochs": 2}), ("noisy_darts", {"warmup_epochs": 2}), ("p_darts", {})],
+)
+def test_a_methods_step_is_measured_with_alphas_that_move(name, fields):
+    """P-DARTS' rest at the beginning of a stage, which is no warm-up by name."""
     space = next(s for s in DEFAULTS if s.name == "nas_bench_201")
-    methods = [made("darts"), made(name, warmup_epochs=2)]
-    runs = [started(method, space) for method in methods]
+    methods = [made("darts"), made(name, **fields)]
+    runs = [started(method, space, epochs=9) for method in methods]
     before = {n: a.detach().clone() for n, a in runs[1].alphas.items()}
     rng = torch.get_rng_state()
     ((train, valid),) = batches(runs[0].io, 1, seed=0, size=4)
