@@ -1,5 +1,6 @@
 """Writes docs/methods.md from the registered methods: `python docs/_generate.py`."""
 
+import csv
 import inspect
 import sys
 from collections.abc import Iterator
@@ -11,11 +12,15 @@ from typing import Any, Literal, Union, get_args, get_origin
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from audionas.core.files import read_json  # noqa: E402
 from audionas.core.registry import names, resolve, summary  # noqa: E402
+from audionas.engine.metrics import over_seeds  # noqa: E402
 from audionas.methods._base import Method  # noqa: E402
 from audionas.methods._bilevel import Bilevel  # noqa: E402
 
 TARGET = ROOT / "docs" / "methods.md"
+RESULTS = ROOT / "docs" / "results"  # what `audionas compare` wrote: NAME.csv, NAME.md, NAME.steps.json
+OUTCOMES = {"cifar10_test": "CIFAR-10, from the table", "trained": "trained", "accuracy": "inherited"}
 HEAD = """<!-- Written by docs/_generate.py. Change a method's docstring or fields, then run it again. -->
 # Search methods
 
@@ -53,7 +58,35 @@ def _paper(method: type[Method]) -> str:
 
 def _method(name: str, method: type[Method]) -> str:
     example = f"```yaml\nmethod: {{name: {name}}}\n```\n"
-    return f"## {name}\n\n{summary('method', name)}\n\n{_text(method)}\n\n{example}\n{_table(method)}\n"
+    text = f"## {name}\n\n{summary('method', name)}\n\n{_text(method)}\n\n{example}\n{_table(method)}\n"
+    return text + _measured(name)
+
+
+def _measured(name: str) -> str:
+    """What the committed comparisons found for a method: a row a comparison."""
+    rows = [row for file in sorted(RESULTS.glob("*.csv")) for row in _outcome(name, file)]
+    head = ["\nMeasured ([all methods](results.md)):\n", "| comparison | seeds | accuracy % | free % | step time |"]
+    return "\n".join([*head, "|---|---:|---|---:|---:|", *rows, ""]) if rows else ""
+
+
+def _outcome(name: str, file: Path) -> Iterator[str]:
+    with file.open(encoding="utf-8", newline="") as text:
+        mine = [row for row in csv.DictReader(text) if row["method"] == name]
+    done = [row for row in mine if row["status"] == "done"]
+    where = f"[{file.stem}](results/{file.stem}.md)"
+    if done:
+        column = next(key for key in (*OUTCOMES, "") if not key or done[0].get(key))
+        found = f"{_percent(done, column)} ({OUTCOMES[column]})" if column else "-"
+        steps = read_json(file.with_suffix(".steps.json"))["methods"].get(name, {})
+        ratio = f"{steps['time_ratio']:.2f} ×" if "time_ratio" in steps else "-"
+        yield f"| {where} | {len(done)} | {found} | {_percent(done, 'free_share')} | {ratio} |"
+    elif mine:
+        yield f"| {where} | | {mine[0]['status']}: {mine[0]['reason']} | | |"
+
+
+def _percent(rows: list[dict[str, str]], column: str) -> str:
+    found = over_seeds([100 * float(row[column]) for row in rows if row[column]])
+    return f"{found['mean']:.1f}" + (f" ± {found['sd']:.1f}" if found["sd"] is not None else "")
 
 
 def _settings(name: str, kind: type) -> str:
