@@ -158,6 +158,18 @@ def test_each_jitter_keeps_what_it_must(which: int) -> None:
         torch.testing.assert_close(y.amin(1), x.amin(1), **close())
 
 
+def test_hue_turns_by_up_to_its_strength_of_a_circle() -> None:
+    """Red turned towards green by an angle below 60 degrees has so much of 60 degrees in green."""
+    pytest.importorskip("kornia")
+    seed_torch("hue")
+    x = torch.zeros(500, 3, 2, 2)
+    x[:, 0] = 1.0
+    y = jittered(x, (0.0, 0.0, 0.0, 0.1))[:, :, 0, 0]
+    turn = (y[:, 1] - y[:, 2]) / 6  # of a circle
+    assert 0.095 < float(turn.max()) < 0.1001
+    assert -0.1001 < float(turn.min()) < -0.095
+
+
 def close() -> dict[str, float]:
     return {"atol": 1e-4, "rtol": 0.0}
 

@@ -303,6 +303,18 @@ def test_the_size_asked_for_is_built_and_kept(run: Run, tmp_path: Path) -> None:
         train(load(conf, [f"arch={run.exp / 'arch.json'}", "train.layers=1"]))
 
 
+def test_a_training_is_not_continued_at_another_size_of_the_same_architecture(
+    run: Run, tmp_path: Path
+) -> None:
+    exp = tmp_path / "exp"
+    shutil.copytree(run.exp.parent, exp)
+    plain = read_json(run.exp / "arch.json")
+    write_json(tmp_path / "larger.json", {**plain, "scale": {"layers": 2, "channels": 4}})
+    words = ("train", run.conf, f"out={exp}", "--resume")
+    assert "finished earlier" in done(*words).err
+    refused(*words, f"arch={tmp_path / 'larger.json'}", says="scale.layers: 1 there, 2 now")
+
+
 def test_a_space_without_sizes_or_auxiliary_head_says_so(run: Run, tmp_path: Path) -> None:
     conf = conf_of(tmp_path, run.data, train={"epochs": 1})
     refused("train", conf, "arch=bc_resnet1", "train.layers=3", says="space bc_resnet has no such size")
