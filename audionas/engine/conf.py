@@ -115,9 +115,9 @@ class Compare(Strict):
                 for label in _repeated(labels)
             ]
             problems += [
-                f"compare.methods: '{label}' cannot name a folder, expected letters, digits and _ . + -"
+                f"compare.methods: '{label}' cannot name a folder, expected letters, digits, _ and -"
                 for label in labels
-                if label and not re.fullmatch(r"\w[\w.+-]*", label)
+                if label and not re.fullmatch(r"\w[\w-]*", label)
             ]
         if not self.seeds:
             problems.append("compare.seeds is empty, expected numbers such as 0, 1, 2")

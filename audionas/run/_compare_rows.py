@@ -70,8 +70,8 @@ def append(folder: Path, row: Row) -> None:
 
 
 @contextmanager
-def waiting(folder: Path) -> Iterator[None]:
-    """Hold the comparison's own files; another process waits."""
-    with (folder / ".compare.lock").open("w") as held:
+def waiting(folder: Path, name: str = "compare") -> Iterator[None]:
+    """Hold the comparison's own files, or its measuring of steps; another process waits."""
+    with (folder / f".{name}.lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         yield

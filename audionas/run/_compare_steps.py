@@ -31,6 +31,11 @@ def measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Benc
 
     All take the same batches, of the sizes of a search, and turns; the first is always DARTS.
     """
+    with waiting(conf.folder, "steps"):  # two processes that measured at once would slow each other down
+        return _measure(conf, sections, bench)
+
+
+def _measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Bench) -> dict[str, str]:
     done = steps(conf)
     methods: dict[str, Method] = {}
     failed: dict[str, str] = {}
