@@ -27,6 +27,7 @@ FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "rome": {"samples": 2},
     "parsec": {"samples": 2},
     "pc_darts": {"warmup_epochs": 0},
+    "random_nas": {"draws": 20, "batches": 1, "finalists": 2},
     "proxyless_nas": {"warmup_epochs": 0, "alpha_every": 1},
 }
 STEPS = 2  # an epoch

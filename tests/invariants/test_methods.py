@@ -49,8 +49,22 @@ SAMPLED = (
 )  # their alpha gradient is an estimate: laws of their own
 LEARNING = dict(epochs=6, dropout=0.1)  # dropout draws from the generator that noise draws from
 SMALL = dict(frames=9, dropout=0.0)  # for laws that need no learning
-PAIRS = [(name, space) for name in TRAINED for space in SEARCHABLE if runs(name, space)]
+LARGE = ("asc_mobilenet", "mobilenet")  # seconds a step, so only among the slow tests
+SPACES = [pytest.param(s, marks=pytest.mark.slow if s.name in LARGE else (), id=named(s)) for s in SEARCHABLE]
+PAIRS = [
+    pytest.param(name, *space.values, marks=space.marks)
+    for name in TRAINED
+    for space in SPACES
+    if runs(name, *space.values)
+]
+everywhere = pytest.mark.parametrize("space", SPACES)
 CHAIN = next(space for space in SEARCHABLE if space.name == "kws_tc_resnet")
+
+
+def told(pair):
+    """A short test id."""
+    name, space = pair.values
+    return f"{name}-{named(space)}"
 
 
 def home(name):
@@ -86,7 +100,7 @@ def saved(folder):
     return {f"{group}/{k}": t for group, ts in state.tensors.items() for k, t in ts.items()}
 
 
-@pytest.fixture(scope="module", params=PAIRS, ids=lambda p: f"{p[0]}-{named(p[1])}")
+@pytest.fixture(scope="module", params=[pytest.param(p.values, marks=p.marks, id=told(p)) for p in PAIRS])
 def searched(request, tmp_path_factory):
     return Searched(*request.param, tmp_path_factory.mktemp("ckpt"))
 
@@ -158,7 +172,7 @@ def test_one_seed_is_one_search(searched):
 
 
 @pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("space", SEARCHABLE, ids=named)
+@everywhere
 def test_a_method_runs_on_a_space_or_says_why_not(name, space):
     why = made(name).refuses(space)
     if why:
@@ -169,7 +183,7 @@ def test_a_method_runs_on_a_space_or_says_why_not(name, space):
 
 
 @pytest.mark.parametrize("name", METHODS)
-@pytest.mark.parametrize("space", SEARCHABLE, ids=named)
+@everywhere
 def test_a_fresh_method_saves_restores_and_derives(name, space, tmp_path):
     """Before the first step too; what it derives is a network of the space and a function of the seed."""
     if not runs(name, space):
@@ -223,7 +237,7 @@ def test_lines_of_code_are_counted_rightly():
     )
 
 
-SPACED = [(name, space) for name, space in PAIRS if name in BILEVEL]
+SPACED = [pair for pair in PAIRS if pair.values[0] in BILEVEL]
 spaced = pytest.mark.parametrize(("name", "space"), SPACED, ids=named)
 
 
