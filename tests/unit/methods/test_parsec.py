@@ -132,7 +132,7 @@ def test_the_priors_gradient_tends_to_that_of_the_marginal_likelihood(tempering)
     The error of a self-normalised mean of the scores s_a with shares u_a is, for many draws,
     sum_a p(a) (u_a / U)^2 (s_a - mean)^2 / draws with U = sum_a p(a) u_a.
     """
-    draws = 6000
+    draws = 3000
     method, batch = toy(samples=draws, tempering=tempering)
     first, second = method.parameters()
     first.data, second.data = torch.tensor([0.5, 0.0, -0.5]), torch.tensor([-0.3, 0.2])
