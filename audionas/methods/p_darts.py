@@ -39,9 +39,13 @@ class SkipDropoutEdge(MixedEdge):
     def output(self, option: str, y: Tensor, extra: Mapping[str, float]) -> Tensor:
         """Dropout in training, out of place: `y` is the edge's input."""
         rate = extra.get("skip_dropout", 0.0)
-        if rate == 0 or OPS[option].kind != "skip" or not self.shape.keeps:
+        if rate == 0 or self.passes(option):
             return y
         return functional.dropout(y, rate, self.training)
+
+    def passes(self, option: str) -> bool:
+        """All other options."""
+        return OPS[option].kind != "skip" or not self.shape.keeps
 
 
 @dataclass(kw_only=True)
