@@ -165,6 +165,13 @@ def _empty(path: Path, targets: np.ndarray, labels: Sequence[str]) -> list[str]:
 
 def _tree(path: Path, conf: Images, part: Part, reporter: Reporter, labels: tuple[str, ...]) -> ImageSet:
     """A folder in ImageNet's layout, decoded once: a folder a class in `train/` and in `val/`."""
+    size = conf.size or _SIZE
+    side = conf.stored or round(size * 8 / 7)
+    if side < size:
+        raise UserError(
+            f"images.stored is {side}, less than the {size} pixels that a network sees",
+            hint=f"Set images.size as well, for example images.size={round(side * 7 / 8)}.",
+        )
     root = path / _FOLDERS[part]
     classes = _classes(root, labels)
     labels = labels or tuple(classes)
@@ -175,8 +182,6 @@ def _tree(path: Path, conf: Images, part: Part, reporter: Reporter, labels: tupl
             own = [file for file, kept in zip(own, mask, strict=True) if kept]
         files += own
         targets += [labels.index(label)] * len(own)
-    size = conf.size or _SIZE
-    side = conf.stored or round(size * 8 / 7)
     facts = [(str(file.relative_to(root)), (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
     key = sha256_text(json.dumps({"stored": side, "files": facts}))
 

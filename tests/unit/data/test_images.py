@@ -182,6 +182,12 @@ def test_a_tree_is_decoded_once_to_squares(tmp_path: Path) -> None:
     assert again.fingerprint == found.fingerprint
 
 
+def test_a_tree_is_not_stored_smaller_than_it_is_seen(tmp_path: Path) -> None:
+    error = refused(tree(tmp_path / "data"), stored=100)
+    assert "images.stored is 100, less than the 224" in str(error)
+    assert read(tmp_path / "data", stored=16, size=16).pixels.shape[1] == 16
+
+
 def test_the_test_part_of_a_tree_takes_the_models_order(tmp_path: Path) -> None:
     found = read(tree(tmp_path / "data"), "test", ("light", "dark"), size=14)
     means = found.pixels.mean((1, 2, 3))
