@@ -28,9 +28,9 @@ class Batches:
 
     `source` is waveforms (n, samples), int16 or float32, features (n, F, T) float32, or pixels
     (n, H, W, 3) uint8, usually memory-mapped; `targets` is (n,) or (n, K); `ids` and `labels` name each
-    row for the augmentation. Only `rows` take part (all by default). With `shuffle` their order is drawn anew each epoch. `drop_last` leaves
-    an incomplete last batch out, unless it is the only one. `workers` processes prepare batches ahead and
-    stay alive until `close`; 0 works in this process.
+    row for the augmentation. Only `rows` take part (all by default). With `shuffle` their order is drawn
+    anew each epoch. `drop_last` leaves an incomplete last batch out, unless it is the only one. `workers`
+    processes prepare batches ahead and stay alive until `close`; 0 works in this process.
     """
 
     def __init__(
