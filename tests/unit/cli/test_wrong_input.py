@@ -149,7 +149,7 @@ ARCHS = [
     ({"space": "kws_mobilenet", "id": None}, "kws_mobilenet"),
     ({"space": "kws_tcresnet", "id": None}, "Did you mean 'kws_tc_resnet'?"),
     ({"space": "tc_resnet", "id": None, "params": {}}, "no choice called 'block1'"),
-    ({"choices": {"block1": "tc_k3"}, "id": None}, "block2: 0 options taken"),
+    ({"choices": {"block1": "tc_k3"}, "id": None}, "block2: missing"),
     (
         {"choices": {f"block{i}": "tc_k4" for i in range(1, 7)}, "id": None},
         "no option 'tc_k4'. Did you mean 'tc_k",
