@@ -7,8 +7,6 @@ from typing import NamedTuple
 from audionas.core.arch import Choice
 from audionas.spaces._base import present
 
-_SLACK = 1e-9  # 0.6 of 5 options are 3, although 0.6 * 5 may be a little more in binary
-
 
 class Stage(NamedTuple):
     """Epochs `first` to `first + length - 1`, in the first `rests` of which alpha rests."""
@@ -24,7 +22,7 @@ def stage(number: int, stages: int, epochs: int, rest: float) -> Stage:
     It is the part to which each epoch e with floor(e * stages / epochs) = number belongs.
     """
     first, end = (-(-n * epochs // stages) for n in (number, number + 1))  # rounded up
-    return Stage(first, end - first, math.floor(rest * (end - first) + _SLACK))
+    return Stage(first, end - first, math.floor(rest * (end - first)))
 
 
 def skip_dropout(start: float, epoch: int, within: Stage) -> float:
@@ -45,7 +43,7 @@ def thinned(
 
     The strongest that an edge can be stays, so that none is left with `none` where it may be absent.
     """
-    count = math.ceil(share * len(choice.options) - _SLACK)
+    count = math.ceil(share * len(choice.options))
     best = max((o for o in present(choice) if o in left), key=strength.__getitem__)
     others = sorted((o for o in left if o != best), key=strength.__getitem__, reverse=True)
     return tuple(o for o in left if o in (best, *others[: count - 1]))

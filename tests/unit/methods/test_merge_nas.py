@@ -165,8 +165,10 @@ def test_an_edge_adds_what_is_not_merged(shape, merge_free):
     if not merge_free:
         only = p[3] * edge.ops["skip_connect"](x) + edge.merged(x, Gate(p, active))
         torch.testing.assert_close(edge(x, Gates({"here": Gate(p, active)})), only, **EXACT)
+    seen = edge.merged.bn.num_batches_tracked.clone()
     pool = edge(x, Gates({"here": Gate(p, (1,))}))
     torch.testing.assert_close(pool, p[1] * edge.ops["max_pool_3x3"](x), **EXACT)
+    assert edge.merged.bn.num_batches_tracked == seen  # what does not run sees nothing
     scaled = edge(x, Gates({"here": Gate(p, scale=torch.tensor(0.5, dtype=torch.double))}))
     torch.testing.assert_close(scaled, 0.5 * (merged + others), **EXACT)
 

@@ -316,6 +316,9 @@ def test_a_resumed_search_takes_the_same_steps(space, saved, tmp_path):
     one, other = copied(method), copied(again)
     assert one.keys() == other.keys()
     assert all(torch.equal(one[key], other[key]) for key in one)
+    fresh = prepared(space, skip_dropout=(0.3, 0.4, 0.7))
+    fresh.restore(method.state())
+    assert fresh.gates("weights").extra["skip_dropout"] <= 0.7  # also before its first epoch
     assert again.derive() == method.derive()
     assert again.run.sizes == method.run.sizes == {"layers": 4, "channels": 4}
 
