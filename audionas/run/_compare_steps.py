@@ -1,7 +1,7 @@
 """What a step of each compared method costs against one of DARTS, measured once and kept in `steps.json`."""
 
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from audionas.config import Config
@@ -12,7 +12,7 @@ from audionas.methods._base import Method
 from audionas.run._compare_bench import Bench
 from audionas.run._compare_rows import run_conf, waiting
 from audionas.run._inputs import preparer
-from audionas.run._step_cost import method_costs, method_step
+from audionas.run._step_cost import StepCost, method_step, step_costs
 from audionas.run.search import halves, search_run
 
 Costs = Mapping[str, Mapping[str, Any]]
@@ -37,7 +37,6 @@ def measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Benc
 
 def _measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Bench) -> dict[str, str]:
     done = steps(conf)
-    methods: dict[str, Method] = {}
     failed: dict[str, str] = {}
     wanted = {
         label: section
@@ -47,39 +46,33 @@ def _measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Ben
     if not wanted:
         return failed
     bench.reporter.note(f"seconds and memory of a step: {', '.join(wanted)}")
-    train, valid = _batches(conf, bench)
-    baseline = _started(conf, DARTS, bench)
+    pair = _batches(conf, bench)
+    taken = {"": method_step(_started(conf, DARTS, bench), *pair)}  # the baseline first
     for label, section in wanted.items():
         if section == DARTS:
             continue  # the baseline itself
         try:
-            method = _started(conf, section, bench)
-            method_step(method, train, valid).take()  # one that fails must not lose the others
-            methods[label] = method
+            taken[label] = method_step(_started(conf, section, bench), *pair)
         except Exception as error:  # whatever goes wrong in one method, the others are measured
             failed[label] = f"{type(error).__name__}: {error}"
             write_text(conf.folder / label / "step_error.log", traceback.format_exc())
-    _store(conf, wanted, methods, _measured([baseline, *methods.values()], train, valid), bench)
+    costs = step_costs(list(taken.values()), bench.device, warmup=1)
+    _store(conf, wanted, dict(zip(taken, costs, strict=True)), bench)
     return failed
 
 
-def _measured(methods: Sequence[Method], train: Batch, valid: Batch) -> list[dict[str, Any]]:
-    return [dict(cost._asdict()) for cost in method_costs(methods, train, valid)]
-
-
 def _store(
-    conf: Config,
-    sections: Mapping[str, Mapping[str, Any]],
-    methods: Mapping[str, Method],
-    costs: Sequence[Mapping[str, Any]],
-    bench: Bench,
+    conf: Config, sections: Mapping[str, Mapping[str, Any]], costs: Mapping[str, StepCost], bench: Bench
 ) -> None:
     """Beside each method what DARTS took in the same minutes."""
-    darts, *others = costs
-    base = {f"darts_{name}": darts[name] for name in ("seconds", "saved_bytes")}
-    own = {label: darts for label, section in sections.items() if section == DARTS}
-    own |= dict(zip(methods, others, strict=True))
-    rows = {label: {"section": sections[label], **cost, **base} for label, cost in own.items()}
+    darts = costs[""]
+    base = {"darts_seconds": darts.seconds, "darts_saved_bytes": darts.saved_bytes}
+    own = {label: darts if section == DARTS else costs.get(label) for label, section in sections.items()}
+    rows = {
+        label: {"section": sections[label], **c._asdict(), **base}
+        for label, c in own.items()
+        if c is not None
+    }
     with waiting(conf.folder):
         about = {"device": bench.device.type, "batch_size": conf.search.batch_size}
         write_json(conf.folder / "steps.json", {**about, "methods": {**steps(conf), **rows}})

@@ -68,10 +68,8 @@ def _reach(method: Method, pair: tuple[Batch, Batch]) -> None:
         method.on_epoch(epoch)
         run.net.train()
         before = {name: alpha.detach().clone() for name, alpha in run.alphas.items()}
-        if not before:
-            return
         method.step(*pair, float(epoch))
-        if any(not torch.equal(before[name], alpha) for name, alpha in run.alphas.items()):
+        if not before or any(not torch.equal(before[name], alpha) for name, alpha in run.alphas.items()):
             return
 
 
