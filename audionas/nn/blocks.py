@@ -9,6 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from audionas.nn._depthwise import Form, depthwise
+
 Pair = tuple[int, int]
 
 
@@ -40,7 +42,11 @@ class Conv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c_in, F, T) to (B, c_out, ceil(F / stride), ceil(T / stride))."""
-        return super().forward(functional.pad(x, (self.past, 0)) if self.past else x)
+        x = functional.pad(x, (self.past, 0)) if self.past else x
+        if self.groups == self.in_channels == self.out_channels > 1 and self.bias is None:
+            assert not isinstance(self.padding, str)
+            return depthwise(x, self.weight, Form(self.stride, self.padding, self.dilation))
+        return super().forward(x)
 
 
 class ConvBN(nn.Sequential):

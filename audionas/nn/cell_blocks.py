@@ -11,6 +11,7 @@ from torch.nn import functional
 from audionas.nn._norm import EndsInNorm, Norm, NormedSequence
 from audionas.nn._pooling import average_pool
 from audionas.nn._sharing import once
+from audionas.nn.blocks import Conv
 
 Pair = tuple[int, int]
 
@@ -40,10 +41,9 @@ class DilConv(NormedSequence):
     def __init__(
         self, c_in: int, c_out: int, kernel: int, *, stride: Pair, dilation: int = 2, affine: bool
     ) -> None:
-        padding = dilation * (kernel - 1) // 2
         super().__init__(
             SharedReLU(),
-            nn.Conv2d(c_in, c_in, kernel, stride, padding, dilation, groups=c_in, bias=False),
+            Conv(c_in, c_in, (kernel, kernel), stride=stride, dilation=(dilation, dilation), groups=c_in),
             nn.Conv2d(c_in, c_out, 1, bias=False),
             Norm(c_out, affine=affine),
         )
