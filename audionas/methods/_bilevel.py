@@ -1,7 +1,8 @@
 """The frame of all differentiable methods: alphas, two optimisers, and the hooks that methods override."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -125,10 +126,11 @@ class Bilevel(Method):
     def alpha_gradient(self, valid: Batch, train: Batch) -> dict[str, Tensor | float]:
         """Leave the gradient of the validation loss, first order, in `alpha.grad`; returns metrics."""
         gates = self.gates("alpha")
-        logits = self.run.logits(valid.x, gates)
+        with resting(self.run.net):
+            logits = self.run.logits(valid.x, gates)
         loss = self.run.criterion(logits, valid.target)
         total, metrics = self.objective(loss, gates)
-        self.take(torch.autograd.grad(total, self.parameters(), materialize_grads=True, allow_unused=True))
+        self.take(_gradients(total, self.parameters()))
         return {"valid_loss": loss, "valid_accuracy": accuracy(logits, valid.target), **metrics}
 
     def joint_step(self, train: Batch, *, alpha: bool = True) -> dict[str, Tensor | float]:
@@ -208,3 +210,23 @@ class Bilevel(Method):
         for name, alpha in self.run.alphas.items():
             alpha.data.copy_(state.tensors["alphas"][name])
         unpack(self._optimizer, state.tensors["alpha_optimizer"])
+
+
+def _gradients(total: Tensor, parameters: list[nn.Parameter]) -> Iterable[Tensor]:
+    """Zeros for what `total` does not depend on; on none of them where all edges drew `none`."""
+    if not total.requires_grad:
+        return [torch.zeros_like(parameter) for parameter in parameters]
+    return torch.autograd.grad(total, parameters, materialize_grads=True, allow_unused=True)
+
+
+@contextmanager
+def resting(net: nn.Module) -> Iterator[None]:
+    """What is computed inside has no gradient for the weights of `net`, and keeps nothing for one."""
+    weights = [weight for weight in net.parameters() if weight.requires_grad]
+    try:
+        for weight in weights:
+            weight.requires_grad_(False)
+        yield
+    finally:
+        for weight in weights:
+            weight.requires_grad_(True)

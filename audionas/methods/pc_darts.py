@@ -24,7 +24,8 @@ from audionas.nn.ops import OpShape
 
 def shuffle(x: Tensor, groups: int) -> Tensor:
     """(B, C, H, W) with the channels of the `groups` equal groups taken in turns; C / groups undoes it."""
-    last = x.permute(0, 2, 3, 1).unflatten(-1, (groups, -1))  # stays in channels_last memory
+    rows = x.permute(0, 2, 3, 1)  # stays in channels_last memory
+    last = rows.reshape(*rows.shape[:3], groups, -1)
     return last.transpose(-1, -2).flatten(-2).permute(0, 3, 1, 2)
 
 

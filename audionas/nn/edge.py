@@ -108,7 +108,7 @@ class MixedEdge(Edge):
                     with torch.set_grad_enabled(torch.is_grad_enabled() and index not in gate.frozen):
                         y = self.output(name, self.ops[name](x), extra)
                     term = weights[index] * y
-                total = term if total is None else total + term
+                total = term if total is None else total.add_(term)  # every term is a tensor of its own
         if total is None:
             zeros: Tensor = OPS["none"].make(self.shape)(x)
             return zeros

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from audionas.core.errors import UserError
+from audionas.nn._join import join
 from audionas.nn._sharing import sharing
 from audionas.nn.blocks import Head
 from audionas.nn.cell_blocks import FactorizedReduce, ReluConvBN
@@ -81,7 +82,7 @@ class Cell(nn.Module):
         some = next((s for s in given if s is not None), None)
         if some is None:
             raise AssertionError("a cell whose every edge is closed")
-        return torch.cat([torch.zeros_like(some) if s is None else s for s in given], dim=1)
+        return join([torch.zeros_like(some) if s is None else s for s in given])
 
 
 class CellNetwork(nn.Module):

@@ -62,6 +62,18 @@ def test_alpha_steps_by_adam(order):
         torch.testing.assert_close(alpha.detach(), expected, rtol=1e-5, atol=1e-8)
 
 
+def test_alphas_gradient_is_that_of_the_whole_graph_and_weights_rest(method):
+    run, batch = method.run, Batch(features_of(method.run.io, 6), torch.arange(6) % 3)
+    run.net.eval()  # so that both passes see the same statistics
+    frozen = next(run.net.parameters()).requires_grad_(False)
+    method.alpha_gradient(batch, batch)
+    assert all(weight.requires_grad is (weight is not frozen) for weight in run.net.parameters())
+    assert all(weight.grad is None for weight in run.net.parameters())
+    loss = run.criterion(run.logits(batch.x, method.gates("alpha")), batch.target)
+    for alpha, whole in zip(method.parameters(), torch.autograd.grad(loss, method.parameters()), strict=True):
+        torch.testing.assert_close(alpha.grad, whole)
+
+
 def test_probabilities_are_the_softmax_of_alpha(method):
     for name, options in method.probabilities().items():
         assert list(options.values()) == method.run.alphas[name].softmax(0).tolist()
