@@ -1,7 +1,10 @@
-"""What a list of scores is worth: accuracy with its interval, per-class figures, comparisons.
+"""What a list of scores is worth: accuracy and macro F1 with intervals, per-class figures, comparisons.
 
 An interval is 95 %, by bootstrap over speakers with 2,000 seeded draws: clips of one voice are not
 independent, so whole voices are drawn. Where speakers are not known each clip is its own.
+
+Macro F1 is the mean of the classes' F1 over the classes of which there are clips: among the data, or
+among a bootstrap's draw.
 """
 
 import math
@@ -33,6 +36,7 @@ def summary(
         "interval": list(interval(predicted == targets, speakers)),
         "balanced_accuracy": float(recall[present].mean()),
         "macro_f1": float(f1[present].mean()),
+        "macro_f1_interval": list(macro_f1_interval(predicted, targets, speakers)),
         "log_loss": float(log_loss(targets, scores, labels=index)),
         "n": len(targets),
         "speakers": len(set(speakers)),
@@ -65,6 +69,31 @@ def paired(a: np.ndarray, b: np.ndarray, groups: Sequence[str]) -> dict[str, Any
     return {"difference": float(difference.mean()), "interval": [low, high], "n": len(difference)}
 
 
+def macro_f1(predicted: np.ndarray, targets: np.ndarray) -> float:
+    """Macro F1 of (n,) class indices, 0 to 1; n is at least 1."""
+    one_group = np.zeros(len(targets), dtype=int)
+    return float(_f1(*_counts(predicted, targets, one_group))[0])
+
+
+def macro_f1_interval(
+    predicted: np.ndarray, targets: np.ndarray, groups: Sequence[str]
+) -> tuple[float, float]:
+    """95 % interval of the macro F1 of (n,) class indices, by bootstrap over groups."""
+    return _percentiles(_drawn_f1(predicted, targets, groups))
+
+
+def paired_macro_f1(
+    a: np.ndarray, b: np.ndarray, targets: np.ndarray, groups: Sequence[str]
+) -> dict[str, Any]:
+    """Macro F1 of the answers `a` less that of `b` to the same clips, as `paired` has it for accuracies.
+
+    Both are computed on the same draws, so what makes a draw hard for both cancels.
+    """
+    low, high = _percentiles(_drawn_f1(a, targets, groups) - _drawn_f1(b, targets, groups))
+    difference = macro_f1(a, targets) - macro_f1(b, targets)
+    return {"difference": difference, "interval": [low, high], "n": len(targets)}
+
+
 def over_seeds(values: Sequence[float]) -> Mapping[str, Any]:
     """Mean, standard deviation and 95 % t-interval over seeds; with one seed only the mean."""
     n, mean = len(values), float(np.mean(values))
@@ -77,13 +106,49 @@ def over_seeds(values: Sequence[float]) -> Mapping[str, Any]:
 
 def _means(values: np.ndarray, groups: Sequence[str]) -> np.ndarray:
     """The bootstrap means (DRAWS,): groups are drawn with replacement, each brings all its values."""
-    _, member = np.unique(np.asarray(groups), return_inverse=True)
+    member = _members(groups)
     total = np.bincount(member, weights=np.asarray(values, dtype=float))
     size = np.bincount(member)
-    rng = numpy_rng("bootstrap", len(size))
-    # a draw of G groups with replacement is a multinomial count a group
-    counts = rng.multinomial(len(size), np.full(len(size), 1 / len(size)), size=DRAWS)  # (DRAWS, G)
-    return (counts @ total) / (counts @ size)
+    drawn = _draws(len(size))
+    return (drawn @ total) / (drawn @ size)
+
+
+def _drawn_f1(predicted: np.ndarray, targets: np.ndarray, groups: Sequence[str]) -> np.ndarray:
+    """The bootstrap's macro F1 (DRAWS,)."""
+    counts = _counts(predicted, targets, _members(groups))
+    drawn = _draws(len(counts[0]))
+    return _f1(*(drawn @ each for each in counts))
+
+
+def _counts(predicted: np.ndarray, targets: np.ndarray, member: np.ndarray) -> list[np.ndarray]:
+    """For each group and class (G, C): clips named rightly, clips given this name, clips of this class."""
+    classes = 1 + int(max(predicted.max(), targets.max()))
+    shape = (int(member.max()) + 1, classes)
+    right = predicted == targets
+    found = []
+    for rows, names in ((member[right], targets[right]), (member, predicted), (member, targets)):
+        table = np.zeros(shape)
+        np.add.at(table, (rows, names), 1)
+        found.append(table)
+    return found
+
+
+def _f1(right: np.ndarray, named: np.ndarray, true: np.ndarray) -> np.ndarray:
+    """Macro F1 over the last axis, the classes; F1 is 2 TP / (2 TP + FP + FN)."""
+    present = true > 0
+    f1 = 2 * right / np.where(present, named + true, 1)
+    return np.asarray((f1 * present).sum(-1) / present.sum(-1))
+
+
+def _members(groups: Sequence[str]) -> np.ndarray:
+    """The number of each clip's group (n,)."""
+    return np.unique(np.asarray(groups), return_inverse=True)[1]
+
+
+def _draws(groups: int) -> np.ndarray:
+    """How often each group is drawn (DRAWS, G): G draws with replacement are a multinomial count a group."""
+    rng = numpy_rng("bootstrap", groups)
+    return rng.multinomial(groups, np.full(groups, 1 / groups), size=DRAWS)
 
 
 def _percentiles(means: np.ndarray) -> tuple[float, float]:

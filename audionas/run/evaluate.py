@@ -44,7 +44,7 @@ def evaluate(
     engine: Literal["torch", "onnx"] = "torch",
     data: Data | None = None,
 ) -> dict[str, Any]:
-    """Accuracy with interval, per-class figures and confusion matrix.
+    """Accuracy and macro F1 with intervals, per-class figures and confusion matrix.
 
     Also written to `eval/<directory>.json`; `eval.json` and `scores.json` (each clip's answer) are
     the latest.
@@ -71,6 +71,7 @@ def evaluate(
 def show(result: dict[str, Any]) -> None:
     """The same for people, on standard output."""
     low, high = result["interval"]
+    f1_low, f1_high = result["macro_f1_interval"]
     Reporter(stdout=True).table(
         ("label", "recall", "precision", "clips"),
         [
@@ -85,7 +86,8 @@ def show(result: dict[str, Any]) -> None:
     )
     print(
         f"\naccuracy {result['accuracy']:.2%}, 95 % interval {low:.2%} to {high:.2%} over {over} "
-        f"of {result['data']} ({result['engine']})"
+        f"of {result['data']} ({result['engine']})\n"
+        f"macro F1 {result['macro_f1']:.2%}, 95 % interval {f1_low:.2%} to {f1_high:.2%}"
     )
 
 

@@ -3,9 +3,18 @@
 import numpy as np
 import pytest
 from scipy import stats
+from sklearn.metrics import f1_score
 
 from audionas.core.rng import numpy_rng
-from audionas.engine.metrics import interval, over_seeds, paired, summary
+from audionas.engine.metrics import (
+    interval,
+    macro_f1,
+    macro_f1_interval,
+    over_seeds,
+    paired,
+    paired_macro_f1,
+    summary,
+)
 
 LABELS = ["_silence_", "yes", "no"]
 # rows: truth yes yes yes yes no no _silence_ _silence_; answers as named
@@ -33,6 +42,8 @@ def test_a_small_table_equals_counts_by_hand() -> None:
         "no": {"recall": 0.5, "precision": 0.5, "f1": 0.5, "n": 2},
     }
     assert found["macro_f1"] == pytest.approx((0.8 + 6 / 7 + 0.5) / 3)
+    assert macro_f1(ANSWERS, TARGETS) == pytest.approx(found["macro_f1"])
+    assert found["macro_f1_interval"] == list(macro_f1_interval(ANSWERS, TARGETS, SPEAKERS))
     assert found["log_loss"] == pytest.approx(-(6 * np.log(0.8) + 2 * np.log(0.1)) / 8)
     assert found["interval"] == list(interval(ANSWERS == TARGETS, SPEAKERS))
 
@@ -51,6 +62,7 @@ def test_classes_without_clips_and_classes_never_named() -> None:
 def test_all_right_has_no_width() -> None:
     found = summary(scores(TARGETS), TARGETS, LABELS, SPEAKERS)
     assert (found["accuracy"], found["interval"]) == (1.0, [1.0, 1.0])
+    assert (found["macro_f1"], found["macro_f1_interval"]) == (1.0, [1.0, 1.0])
 
 
 def test_one_clip_is_enough() -> None:
@@ -139,6 +151,57 @@ def test_a_pair_turned_round_changes_its_sign() -> None:
     assert there["difference"] == pytest.approx(-back["difference"])
     assert there["interval"] == pytest.approx([-back["interval"][1], -back["interval"][0]])
     assert paired(a, a, groups)["interval"] == [0.0, 0.0]
+
+
+def answers_of(trial: int, speakers: int = 40) -> tuple[np.ndarray, np.ndarray, list[str]]:
+    """Answers, truth and speakers of clips of 3 classes; some speakers are understood better than others."""
+    rng = numpy_rng("metrics", "f1", trial)
+    targets = rng.integers(0, 3, (speakers, 6))
+    right = rng.random((speakers, 6)) < rng.beta(8, 3, size=(speakers, 1))
+    answers = np.where(right, targets, (targets + rng.integers(1, 3, targets.shape)) % 3)
+    return answers.ravel(), targets.ravel(), np.repeat(np.arange(speakers), 6).astype(str).tolist()
+
+
+def test_macro_f1_is_that_of_scikit_learn() -> None:
+    answers, targets, _ = answers_of(0)
+    assert macro_f1(answers, targets) == pytest.approx(f1_score(targets, answers, average="macro"))
+    some = targets < 2  # class 2 is named, but there is none of it
+    expected = f1_score(targets[some], answers[some], average="macro", labels=[0, 1])
+    assert macro_f1(answers[some], targets[some]) == pytest.approx(expected)
+
+
+def test_a_draw_of_macro_f1_is_the_macro_f1_of_the_clips_drawn() -> None:
+    """With two speakers a draw holds one twice, the other twice, or both once: quarters and a half."""
+    answers, targets, _ = answers_of(1, speakers=2)
+    speakers = ["a"] * 6 + ["b"] * 6
+    each = [macro_f1(answers[part], targets[part]) for part in (slice(0, 6), slice(6, 12))]
+    assert min(each) < macro_f1(answers, targets) < max(each)
+    assert macro_f1_interval(answers, targets, speakers) == pytest.approx(sorted(each))
+
+
+def test_the_interval_of_macro_f1_covers_the_true_one_about_95_times_in_100() -> None:
+    """200 data sets; the truth from a million clips. Four standard deviations of the count are 6 points."""
+    answers, targets, _ = answers_of(-1, speakers=160_000)
+    true = macro_f1(answers, targets)
+    covered = 0
+    for trial in range(200):
+        low, high = macro_f1_interval(*answers_of(trial))
+        covered += low <= true <= high
+    assert 0.88 <= covered / 200 <= 0.99
+
+
+def test_a_paired_difference_of_macro_f1() -> None:
+    a, targets, speakers = answers_of(3)
+    b = np.where(numpy_rng("metrics", "spoilt").random(len(a)) < 0.1, (a + 1) % 3, a)
+    found, back = paired_macro_f1(a, b, targets, speakers), paired_macro_f1(b, a, targets, speakers)
+    assert found["difference"] == pytest.approx(macro_f1(a, targets) - macro_f1(b, targets))
+    assert found["difference"] == pytest.approx(-back["difference"])
+    assert found["interval"] == pytest.approx([-back["interval"][1], -back["interval"][0]])
+    low, high = found["interval"]
+    assert low < found["difference"] < high
+    alone = macro_f1_interval(a, targets, speakers)
+    assert high - low < alone[1] - alone[0]
+    assert paired_macro_f1(a, a, targets, speakers)["interval"] == [0.0, 0.0]
 
 
 @pytest.mark.parametrize("n", [2, 3, 10])
