@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.registry import names, resolve
 from audionas.core.strict import Strict
+from audionas.cost.limits import Limits
 from audionas.data.augment import Augment
 from audionas.data.conf import Data, Images
 from audionas.engine.conf import Compare, Search, Train, label_of
@@ -61,6 +62,7 @@ class Config:
     search: Search
     train: Train
     compare: Compare | None
+    limits: Limits | None
     raw: Mapping[str, Any] = field(repr=False)
 
     @property
@@ -90,9 +92,10 @@ SECTIONS: dict[str, type] = {
     "search": Search,
     "train": Train,
     "compare": Compare,
+    "limits": Limits,
 }
 NAMED = ("space", "method")  # sections whose class is chosen by `name`
-OPTIONAL = ("images", "features", "space", "method", "compare")
+OPTIONAL = ("images", "features", "space", "method", "compare", "limits")
 SOUND = ("data", "features", "augment", "spec_augment")  # of recordings; `images` excludes them
 
 

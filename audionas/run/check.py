@@ -18,7 +18,7 @@ from audionas.run._folder import device_of
 from audionas.run._inputs import Inputs, open_inputs, preparer, train_batches
 from audionas.run.costs import ends
 from audionas.run.search import budget, default_features, halves, pairs, search_run
-from audionas.run.train import built, features_of, loss_of, sized
+from audionas.run.train import built, features_of, loss_of, sized, within_limits
 from audionas.spaces._base import Space
 
 _STEPS = 2  # timed, after one to warm up
@@ -48,6 +48,8 @@ def check(conf: Config) -> dict[str, Any]:
         result["space"] = {"name": space.name, "size": space.size(), **ends(space, inputs.io)}
         result["search"] = _search_time(conf, inputs, device, reporter)
     if spec is not None:
+        spec = replace(sized(spec, conf.train), io=inputs.io)
+        within_limits(conf, spec, conf.general.arch)
         result["train"] = _train_time(conf, inputs, spec, device, reporter)
     return result
 
@@ -117,7 +119,6 @@ def _train_time(
     conf: Config, inputs: Inputs, spec: ArchSpec, device: torch.device, reporter: Reporter
 ) -> dict[str, Any]:
     options = conf.train
-    spec = replace(sized(spec, options), io=inputs.io)
     net = built(spec, options).to(device).train()
     rows = np.arange(len(inputs.train))
     batches = train_batches(

@@ -42,7 +42,8 @@ _SECTIONS = ("augment", "spec_augment", "train")
 
 def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> ModelBundle:
     """Train `conf.general.arch` (default: the run's own arch.json); writes `exp/<name>/model/`."""
-    spec = _archs.find(conf.general.arch or str(conf.folder / "arch.json"))
+    wanted = conf.general.arch or str(conf.folder / "arch.json")
+    spec = _archs.find(wanted)
     reporter = Reporter()
     device, why = device_of(conf)
     reporter.note(why)
@@ -53,6 +54,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
         raise UserError("train.patience needs development images, and images.dev is 0")
     with torch.device("meta"):
         built(spec, conf.train)  # what cannot be built is refused before anything is written
+    within_limits(conf, spec, wanted)
     _keep_searched(conf.folder, spec)
     facts = {**facts_of(conf, inputs, device, _SECTIONS), "arch": spec.id}
     if spec.scale:
@@ -83,6 +85,14 @@ def sized(spec: ArchSpec, options: Train) -> ArchSpec:
             hint="Only spaces of cells, such as darts_cell, have layers and channels.",
         )
     return replace(spec, scale={**spec.scale, **asked})
+
+
+def within_limits(conf: Config, spec: ArchSpec, name: str) -> None:
+    """Raise UserError where the network of `spec`, called `name`, costs more than `conf.limits` allows."""
+    if conf.limits is not None:
+        with torch.device("meta"):
+            net = space_of(spec).build(spec)
+        conf.limits.require(net, spec.io, name)
 
 
 def built(spec: ArchSpec, options: Train) -> nn.Module:

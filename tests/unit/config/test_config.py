@@ -22,6 +22,7 @@ space: {name: kws_tc_resnet, width: 0.5}
 method: {name: noisy_darts, std: 0.3, cost: {name: macs, weight: 0.2, target: 4.0e5}}
 search: {epochs: 3, optim: {lr: 0.05, schedule: step, milestones: [1, 2]}}
 train: {epochs: 4, optim: {warmup_epochs: 1}}
+limits: {weight_bytes: 131072, macs: 30e6}
 """
 VISION = """
 images: {path: cifar-10-binary.tar.gz, dev: 0, cutout: 16, jitter: [0.4, 0.4, 0.4, 0.2], area: [0.1, 1]}

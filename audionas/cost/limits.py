@@ -1,0 +1,88 @@
+"""The budget gate: what a network may cost at most, and by how much it costs more."""
+
+import math
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass
+
+from torch import nn
+
+from audionas.core.arch import InputSpec
+from audionas.core.errors import UserError
+from audionas.core.strict import Strict
+from audionas.cost.graph import layers, peak_activation
+
+NOUNS = {  # what a message calls each cost
+    "macs": "multiply-adds",
+    "params": "parameters",
+    "weight_bytes": "weight bytes",
+    "peak_bytes": "bytes of activations at once",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits(Strict):
+    """At most so much of each cost, of one example in float32; None sets no limit.
+
+    `weight_bytes` is 4 bytes for each parameter and batch norm statistic, `peak_bytes` the most activations
+    alive at once, as `cost.graph` measures them. DCASE's budget for low-complexity scenes since 2022 is
+    `{params: 131072, macs: 30e6}` for weights of one byte, `{weight_bytes: 131072, macs: 30e6}` in float32.
+    """
+
+    macs: float | None = None
+    params: float | None = None
+    weight_bytes: float | None = None
+    peak_bytes: float | None = None
+
+    def __post_init__(self) -> None:
+        problems = [
+            f"limits.{name} is {most}, expected a number above 0"
+            for name, most in self.given.items()
+            if not 0 < most < math.inf
+        ]
+        if problems:
+            raise UserError(problems)
+
+    @property
+    def given(self) -> dict[str, float]:
+        """The limits that are set, by the cost's name."""
+        return {name: most for name, most in asdict(self).items() if most is not None}
+
+    def require(self, net: nn.Module, io: InputSpec, name: str) -> None:
+        """Raise UserError where the final network `net`, called `name`, exceeds a limit; says by how much."""
+        costs = measured(net, io, self.given)
+        problems = [
+            f"{name}: {costs[cost]:,} {NOUNS[cost]}, {100 * over:.1f} % over limits.{cost} {most:,.0f}"
+            for cost, most in self.given.items()
+            if (over := excess(costs, self.given).get(cost, 0.0)) > 0
+        ]
+        if problems:
+            raise UserError(
+                problems, hint="Take a smaller network (a smaller width, another arch), or raise the limit."
+            )
+
+
+def excess(costs: Mapping[str, float], limits: Mapping[str, float]) -> dict[str, float]:
+    """By what share of its limit each cost lies above it; the costs that keep their limits are left out.
+
+    Limits on what `costs` does not name are not looked at. The sum over costs orders networks by how far
+    they are from feasible, whatever the units.
+    """
+    shares = {name: costs[name] / most - 1 for name, most in limits.items() if name in costs}
+    return {name: share for name, share in shares.items() if share > 0}
+
+
+def measured(net: nn.Module, io: InputSpec, names: Collection[str]) -> dict[str, int]:
+    """The costs of a final network that `names` asks for, by name; nothing else is computed.
+
+    All but `peak_bytes` take milliseconds, that one a second or two.
+    """
+    found: dict[str, int] = {}
+    if {"macs", "params", "weight_bytes"} & set(names):
+        every = layers(net, io)
+        params = sum(layer.params for layer in every)
+        statistics = sum(b.numel() for b in net.buffers() if b.is_floating_point())
+        macs = sum(layer.macs for layer in every)
+        found = {"macs": macs, "params": params, "weight_bytes": 4 * (params + statistics)}
+    if "peak_bytes" in names:
+        found["peak_bytes"] = peak_activation(net, io)[0]
+    return {name: found[name] for name in names}
