@@ -11,7 +11,7 @@ from typing import Any
 
 from audionas.core.errors import UserError, did_you_mean
 
-FOLDERS = {"method": "methods", "space": "spaces", "features": "features"}
+FOLDERS = {"method": "methods", "searcher": "searchers", "space": "spaces", "features": "features"}
 
 
 def names(kind: str) -> list[str]:

@@ -1,0 +1,1 @@
+"""Which networks are scored, and when: one searcher a file, the file name is its registered name."""

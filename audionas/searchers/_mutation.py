@@ -1,0 +1,40 @@
+"""How children differ from what crossover made of their parents: each choice resampled with a probability."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from audionas.searchers._vectors import Vectors
+
+
+class Group(NamedTuple):
+    """Scored networks: vectors (n, positions), points to minimise (n, objectives), violations (n,)."""
+
+    vectors: np.ndarray
+    points: np.ndarray
+    violations: np.ndarray
+
+
+class Mutation:
+    """Uniform: any other option. One lives for one search."""
+
+    def __init__(self, vectors: Vectors, probability: float | None) -> None:
+        """Resample each choice with `probability`; None: one over the number of choices."""
+        self.vectors = vectors
+        self.probability = 1 / len(vectors.choices) if probability is None else probability
+        self.uniform = vectors.allowed.astype(float)
+
+    def __call__(self, children: np.ndarray, population: Group, rng: np.random.Generator) -> np.ndarray:
+        """(n, positions) to the same: vectors of architectures, repaired where crossover broke them."""
+        return np.array([self.child(child, population, rng) for child in children])
+
+    def child(self, child: np.ndarray, population: Group, rng: np.random.Generator) -> np.ndarray:
+        """One of them."""
+        return self.vectors.resample(child, self.where(rng), self.uniform, rng)[0]
+
+    def where(self, rng: np.random.Generator) -> np.ndarray:
+        """(positions,) which choices to resample."""
+        return rng.random(len(self.vectors.choices)) < self.probability
+
+    def learn(self, children: Group, population: Group) -> None:
+        """Look at children just scored, beside the population that their parents are from."""
