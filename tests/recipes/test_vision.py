@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from audionas.config import load
+from audionas.config import Config, load
 from audionas.core.files import read_json
 from audionas.methods._base import Method
+from audionas.run._compare_rows import runs_of
 from audionas.spaces._base import Space
 from tests.unit.data._images import npz, tree
 
@@ -24,13 +25,20 @@ TINY = ("threads=1", "search.epochs=1", "search.batch_size=8", "train.epochs=1",
 CELLS = ("search.layers=3", "search.channels=4", "train.layers=3", "train.channels=4")
 
 
+def methods_of(conf: Config) -> list[Method]:
+    """That of a search; all of a comparison."""
+    found = [conf.method] if conf.method else [run.conf.method for run in runs_of(conf)]
+    assert found
+    return [method for method in found if method is not None]
+
+
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda f: f"{f.parts[-3]}-{f.stem}")
 def test_a_config_names_a_method_that_runs_on_its_space(file: Path) -> None:
     conf = load(file)
     assert conf.images is not None
     assert isinstance(conf.space, Space)
-    assert isinstance(conf.method, Method)
-    assert not conf.method.refuses(conf.space)
+    for method in methods_of(conf):
+        assert not method.refuses(conf.space)
     assert (
         not {"layers", "channels"} & set(conf.resolved()["train"])
         or conf.space.sizes

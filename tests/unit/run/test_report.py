@@ -324,7 +324,7 @@ def test_options_that_do_not_sum_to_one_are_not_stacked() -> None:
 def test_every_operation_is_read_from_its_name(option: str) -> None:
     kernel, skip, extras = traits(option)
     assert kernel == OPS[option].kernel
-    assert skip == (option == "skip")
+    assert skip == (option in ("skip", "skip_connect"))
     assert ("SE" in extras) == ("_se" in option)
 
 
