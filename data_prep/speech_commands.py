@@ -21,7 +21,6 @@ OFFICIAL = {  # SHA-256; none is published for the test archives
     "speech_commands_v0.02.tar.gz": "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
 }
 SILENCES = ("zeros", "noise")
-ARCHIVES = (".tar.gz", ".tgz", ".tar")
 
 
 @dataclass(frozen=True)
@@ -120,24 +119,13 @@ def _check(version: str, classes: str, silence: str, test_archive: str) -> None:
 
 def _folder(source: Path | None, name: str, job: Job) -> Path:
     """The unpacked corpus: `source` itself, or OUT/audio/<archive> from a local or a fetched archive."""
-    if source is not None and source.is_dir():
-        return source
-    kept = job.out / "download"
-    if source is None:
-        archive = kept / name
-        digest = download.fetch(
-            f"{ADDRESS}/{name}", archive, job.reporter, official=OFFICIAL.get(name), accept=job.accept
-        )
-    elif not source.is_file() or not source.name.endswith(ARCHIVES):
-        raise UserError(f"{source}: neither a folder nor an archive ({' '.join(ARCHIVES)})")
-    else:
-        archive = source
-        official = OFFICIAL.get(source.name)
-        digest = download.verify(source, kept / source.name, official=official, accept=job.accept)
-    stem = next(archive.name.removesuffix(suffix) for suffix in ARCHIVES if archive.name.endswith(suffix))
-    folder = job.out / "audio" / stem
-    download.unpack(archive, folder, digest, job.reporter)
-    return folder
+    if source is not None:
+        return download.opened(source, job.out, job.reporter, official=OFFICIAL, accept=job.accept)
+    archive = job.out / "download" / name
+    digest = download.fetch(
+        f"{ADDRESS}/{name}", archive, job.reporter, official=OFFICIAL.get(name), accept=job.accept
+    )
+    return download.unpacked(archive, job.out, digest, job.reporter)
 
 
 def _tree(folder: Path, part: str) -> Path:

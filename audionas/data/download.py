@@ -5,7 +5,7 @@ import re
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from http.client import HTTPException, HTTPResponse
 from lzma import LZMAError
 from pathlib import Path, PurePosixPath
@@ -16,6 +16,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import sha256, write_text
 from audionas.core.report import Reporter
 
+ARCHIVES = (".tar.gz", ".tgz", ".tar")
 _MIB = 1 << 20  # bytes asked for at a time
 _TIMEOUT = 60.0  # seconds without a byte
 _DONE = ".unpacked"  # inside an unpacked folder: the SHA-256 of its archive
@@ -71,6 +72,36 @@ def verify(file: Path, name: Path, *, official: str | None = None, accept: Seque
     if digest not in (official, recorded):
         write_text(record, f"{digest}  {name.name}\n")
     return digest
+
+
+def opened(
+    source: Path,
+    out: Path,
+    reporter: Reporter,
+    *,
+    official: Mapping[str, str] | None = None,
+    accept: Sequence[str] = (),
+) -> Path:
+    """The folder of a corpus: `source` itself, or `OUT/audio/<archive>` with the archive `source` unpacked.
+
+    `official` has published sums by the archive's name; see `verify`. Raises UserError where `source` is
+    neither a folder nor an archive, and as `verify` and `unpack` do.
+    """
+    if source.is_dir():
+        return source
+    if not source.is_file() or not source.name.endswith(ARCHIVES):
+        raise UserError(f"{source}: neither a folder nor an archive ({' '.join(ARCHIVES)})")
+    record = out / "download" / source.name
+    digest = verify(source, record, official=(official or {}).get(source.name), accept=accept)
+    return unpacked(source, out, digest, reporter)
+
+
+def unpacked(archive: Path, out: Path, digest: str, reporter: Reporter) -> Path:
+    """Unpack `archive` as `unpack` does into `OUT/audio/<archive>`, and return that folder."""
+    stem = next(archive.name.removesuffix(suffix) for suffix in ARCHIVES if archive.name.endswith(suffix))
+    folder = out / "audio" / stem
+    unpack(archive, folder, digest, reporter)
+    return folder
 
 
 def unpack(archive: Path, folder: Path, digest: str, reporter: Reporter) -> None:

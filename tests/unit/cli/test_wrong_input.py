@@ -34,6 +34,9 @@ WRONG = [
     ("train {conf} out={tmp} arch={tmp}", "arch.json: no such file"),
     ("train {conf} out={tmp} arch={conf}", "not an architecture file"),
     ("train {conf} out={tmp} arch={wav}", "not an architecture file"),
+    ("train {conf} out={tmp} arch=tc_resnet8 limits.macs=1e6", "% over limits.macs 1,000,000"),
+    ("check {conf} arch=tc_resnet8 limits.params=100 --json", "tc_resnet8: 64,"),
+    ("train {conf} out={tmp} arch=tc_resnet8 limits.flops=1e6", "limits.flops: unknown key"),
     ("eval {tmp} --data {data}/test --json", "no trained model here"),
     ("eval {exp} --data {tmp} --json", "{tmp}"),
     ("eval {exp} --data {tmp}/nowhere --json", "nowhere"),
@@ -78,6 +81,8 @@ WRONG = [
     ("prep speech_commands {tmp}/nowhere {tmp}/out", "nowhere"),
     ("prep speech_commands {data} {tmp}/out --version v0.03", "v0.03"),
     ("prep speech_commands {data} {tmp}/out --protocol 13", "13"),
+    ("prep esc10 {tmp}/out --src {tmp}/nowhere", "nowhere: neither a folder nor an archive"),
+    ("prep esc10 {tmp}/out --src {tmp}", "no ESC-10"),
     ("serach {conf}", "No such command"),
     ("prep folders {tmp} {tmp}/out", "No such command"),
 ]
@@ -97,7 +102,15 @@ def test_wrong_input_is_refused_with_its_reason(words: str, says: str, trained: 
 
 
 COMMANDS = ["check", "search", "train", "eval", "predict", "export", "cost", "list", "show"]
-PREPS = ["prep folder", "prep manifest", "prep speech_commands", "prep mini", "recipe copy", "recipe list"]
+PREPS = [
+    "prep folder",
+    "prep manifest",
+    "prep speech_commands",
+    "prep esc10",
+    "prep mini",
+    "recipe copy",
+    "recipe list",
+]
 
 
 @pytest.mark.parametrize("command", [*COMMANDS, *PREPS, ""])
