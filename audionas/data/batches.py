@@ -1,5 +1,6 @@
 """Batches of a data set, epoch by epoch: the same ones for any number of workers and after a resume."""
 
+import copy
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.data.augment import WaveAugment
 
@@ -68,6 +70,27 @@ class Batches:
             return (self._clips[wanted] for wanted in self._order.plan(epoch))
         return self._from_workers(epoch)
 
+    def shared(self, rank: int, processes: int) -> "Batches":
+        """The parts of these batches that fall to one of several processes, with workers of their own.
+
+        Raises UserError where a batch cannot be shared out evenly: a mean of means needs equal parts.
+        """
+        if processes == 1:
+            return self
+        sizes = {len(rows) for _, rows in self._order.plan(0)}
+        if uneven := sorted(size for size in sizes if size % processes):
+            raise UserError(
+                [
+                    f"a batch of {size} cannot be shared out evenly over {processes} processes"
+                    for size in uneven
+                ],
+                hint=f"Choose a batch_size that is a multiple of {processes}, and no larger than the data.",
+            )
+        mine = copy.copy(self)
+        mine._order, mine._loader = copy.copy(self._order), None
+        mine._order.rank, mine._order.processes = rank, processes
+        return mine
+
     def close(self) -> None:
         """End the workers."""
         self._loader = None
@@ -101,6 +124,7 @@ class _Order(Sampler[tuple[int, np.ndarray]]):
         clips = len(rows)
         self.last = clips - clips % batch_size if drop_last and clips >= batch_size else clips
         self.epoch = 0
+        self.rank, self.processes = 0, 1
 
     def __len__(self) -> int:
         return -(-self.last // self.batch_size)
@@ -112,7 +136,9 @@ class _Order(Sampler[tuple[int, np.ndarray]]):
         """An epoch's batches as (epoch, rows)."""
         rows = numpy_rng(self.seed, "order", epoch).permutation(self.rows) if self.shuffle else self.rows
         for at in range(0, self.last, self.batch_size):
-            yield epoch, rows[at : min(at + self.batch_size, self.last)]
+            whole = rows[at : min(at + self.batch_size, self.last)]
+            part = len(whole) // self.processes
+            yield epoch, whole[self.rank * part : (self.rank + 1) * part]
 
 
 class _Clips(Dataset[Batch]):

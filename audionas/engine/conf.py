@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import Any, Literal
 
 from audionas.core.errors import UserError
 from audionas.core.strict import Strict
@@ -18,6 +18,10 @@ class Search(Strict):
     """The supernet's fit. `split` is the share of training speakers whose clips (of each class's
     images) update weights; the others' update architecture parameters. `layers` and `channels` size
     the supernet of a space of cells (0: the space's usual size).
+
+    Under torchrun a batch of `batch_size` is shared out evenly over the processes. `bn` says over what batch
+    norms take their statistics: a process's own share (`local`), or the whole batch (`sync`), with which the
+    search is that of one process.
     """
 
     epochs: int = 50
@@ -29,6 +33,7 @@ class Search(Strict):
     layers: int = 0
     channels: int = 0
     amp: bool = True
+    bn: Literal["local", "sync"] = "local"
     optim: Optim = field(default_factory=partial(Optim, lr=0.05, final_lr=0.001, weight_decay=3e-4, clip=5.0))
 
     def __post_init__(self) -> None:
@@ -51,6 +56,8 @@ class Train(Strict):
     architecture file says); `auxiliary` weighs the loss of a second head, which is no part of the
     trained model (0: no such head). Operations are dropped with the probability `drop_path`, example by
     example; it grows linearly from 0.
+
+    Under torchrun a batch of `batch_size` is shared out evenly over the processes; `bn` is as in `search`.
     """
 
     epochs: int = 60
@@ -63,6 +70,7 @@ class Train(Strict):
     auxiliary: float = 0.0
     drop_path: float = 0.0
     amp: bool = True
+    bn: Literal["local", "sync"] = "local"
     ema: float | None = None
     average: int = 0
     patience: int = 0

@@ -2,7 +2,8 @@
 
 The loop drives a `Work` and knows nothing of what it does. An epoch seeds torch from (seed, epoch)
 when it begins and data order is a function of the epoch, so a run that was interrupted and resumed
-takes the same steps, bit for bit on one kind of CPU with one number of threads.
+takes the same steps, bit for bit on one kind of CPU with one number of threads. Of several processes the
+first writes, and the others wait for it.
 """
 
 import math
@@ -18,7 +19,7 @@ from torch import Tensor
 from audionas.core.errors import UserError
 from audionas.core.report import Reporter
 from audionas.core.rng import seed_torch
-from audionas.engine import checkpoint
+from audionas.engine import checkpoint, distributed, processes
 from audionas.engine.checkpoint import State
 
 Metrics = Mapping[str, Tensor | float]
@@ -60,7 +61,7 @@ def fit(
 
     Raises UserError when the loss is no longer finite.
     """
-    done = checkpoint.latest(folder / "ckpt")
+    done = processes.tell(checkpoint.latest(folder / "ckpt"))
     if done:
         work.restore(checkpoint.load(folder / "ckpt"))
     clocked: list[float] = []
@@ -69,6 +70,7 @@ def fit(
             return
         start = time.monotonic()
         seed_torch(seed, "epoch", epoch)
+        distributed.seed_own(seed, "epoch", epoch)
         work.begin(epoch)
         values = _epoch(
             work, reporter.progress(batches(epoch), f"epoch {epoch + 1}/{epochs}", steps), epoch, steps
@@ -77,7 +79,9 @@ def fit(
         clocked.append(time.monotonic() - start)
         left = sum(clocked) / len(clocked) * (epochs - epoch - 1)
         reporter.epoch(epoch, epochs, values, seconds=clocked[-1], left=left)
-        checkpoint.save(folder / "ckpt", epoch + 1, work.state())
+        if processes.first():
+            checkpoint.save(folder / "ckpt", epoch + 1, work.state())
+        processes.tell(epoch)
 
 
 def _epoch(work: Work, batches: Iterable[Any], epoch: int, steps: int) -> dict[str, float]:
@@ -89,7 +93,7 @@ def _epoch(work: Work, batches: Iterable[Any], epoch: int, steps: int) -> dict[s
             tensor = torch.as_tensor(value).detach()
             sums[name] = sums[name] + tensor if name in sums else tensor
             counts[name] += 1
-    means = {name: float(total) / counts[name] for name, total in sums.items()}
+    means = distributed.mean({name: float(total) / counts[name] for name, total in sums.items()})
     if not math.isfinite(means.get("loss", 0.0)):
         raise UserError(
             f"the loss became {means['loss']} in epoch {epoch + 1}",

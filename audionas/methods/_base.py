@@ -20,7 +20,9 @@ from audionas.core.strict import Strict
 from audionas.cost.table import CostTable
 from audionas.data.batches import Batch
 from audionas.engine.checkpoint import State
+from audionas.engine.distributed import average_gradients, own_draws
 from audionas.engine.optim import Optim, pack, unpack
+from audionas.engine.sync_norm import synced
 from audionas.nn.edge import Edge, EdgeFactory, Gate, Gates, MixedEdge
 from audionas.nn.ops import OpShape
 from audionas.spaces._base import Space
@@ -33,7 +35,9 @@ class SearchRun:
     """All that changes during a search, and what it works on. `alphas` stay on the CPU.
 
     `sizes` is the supernet's size in a space of cells. `valid` gives the batches of the alpha half, in
-    one order, for methods that score networks when they derive.
+    one order, for methods that score networks when they derive; `train` those of the other half, not
+    augmented, by which batch norms are recalibrated. One-shot methods count their updates of the weights
+    (`steps`) and those that each option has received, (options,) by choice.
     """
 
     space: Space
@@ -46,11 +50,15 @@ class SearchRun:
     device: torch.device
     label_smoothing: float = 0.0
     amp: bool = False
+    sync_norms: bool = False
     sizes: Mapping[str, int] = field(default_factory=dict)
     dropout: float | None = None
     valid: Callable[[], Iterable[Batch]] = tuple
+    train: Callable[[], Iterable[Batch]] = tuple
     epoch: int = 0
+    steps: int = 0
     alphas: dict[str, nn.Parameter] = field(default_factory=dict)
+    updates: dict[str, Tensor] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.weight_optimizer = self.optim.build(self.net.parameters())
@@ -66,9 +74,11 @@ class SearchRun:
     def logits(self, x: Tensor, gates: Gates, state: Mapping[str, Tensor] | None = None) -> Tensor:
         """The supernet under `gates`, in bfloat16 where mixed precision is on.
 
-        `state` stands in for weights and buffers of these names; batch norms then update its buffers.
+        `state` stands in for weights and buffers of these names; batch norms then update its buffers. In
+        training each of several processes passes its share of a batch, with `sync_norms` under common norms.
         """
-        with self._autocast():
+        shared = self.net.training
+        with self._autocast(), own_draws(shared), synced(shared and self.sync_norms):
             if state is None:
                 logits: Tensor = self.net(x, gates)
             else:
@@ -156,6 +166,7 @@ class Method(Strict, ABC):
         return {"loss": loss, "accuracy": accuracy(logits, train.target)}
 
     def _move_weights(self) -> None:
+        average_gradients(self.run.net.parameters())
         if self.run.optim.clip is not None:
             nn.utils.clip_grad_norm_(self.run.net.parameters(), self.run.optim.clip)
         self.run.weight_optimizer.step()
@@ -163,6 +174,10 @@ class Method(Strict, ABC):
     @abstractmethod
     def probabilities(self) -> dict[str, dict[str, float]]:
         """How strongly each option of each choice is held; logged every epoch."""
+
+    def tell(self) -> Mapping[str, float]:
+        """What the log says of an epoch beyond the means of its steps; nothing unless a method has it."""
+        return {}
 
     @abstractmethod
     def derive(self) -> ArchSpec:

@@ -15,6 +15,7 @@ from audionas.core.rng import torch_rng
 from audionas.cost.objective import CostPenalty
 from audionas.data.batches import Batch
 from audionas.engine.checkpoint import State
+from audionas.engine.distributed import average_gradients
 from audionas.engine.optim import pack, set_rate, unpack
 from audionas.methods._base import Method, Phase, SearchRun, accuracy, require_reachable
 from audionas.methods._derive import strongest
@@ -175,6 +176,7 @@ class Bilevel(Method):
         """After the optimiser's step, with the values before it: restoring, recentring."""
 
     def _move_alphas(self, before: Mapping[str, Tensor]) -> None:
+        average_gradients(self.parameters())
         if self.alpha_clip is not None:
             nn.utils.clip_grad_norm_(self.parameters(), self.alpha_clip)
         self._optimizer.step()

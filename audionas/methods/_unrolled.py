@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from audionas.data.batches import Batch
+from audionas.engine.distributed import averaged, forked_draws
 from audionas.methods._base import SearchRun, accuracy
 from audionas.methods._bilevel import Bilevel
 from audionas.nn.edge import Gates
@@ -31,14 +32,15 @@ def unrolled_gradient(method: Bilevel, valid: Batch, train: Batch, *, eps: float
     passes = _Passes(run)
     weights = dict(run.net.named_parameters())
     loss, _ = passes.run(weights, train, method.gates("alpha"))
-    ahead = _step_ahead(run, weights, _gradients(loss, weights.values(), create_graph=eps is None))
+    gradients = averaged(_gradients(loss, weights.values(), create_graph=eps is None))
+    ahead = _step_ahead(run, weights, gradients)
     if eps is not None:
         ahead = {name: tensor.detach().requires_grad_() for name, tensor in ahead.items()}
     gates = method.gates("alpha")
     loss, logits = passes.run(ahead, valid, gates)
     extra, metrics = method.terms(gates)
     found = _gradients(loss + extra, [*alphas, *(ahead.values() if eps is not None else ())])
-    direct, v = found[: len(alphas)], found[len(alphas) :]
+    direct, v = found[: len(alphas)], averaged(found[len(alphas) :])
     gradient = list(direct)
     if eps is not None:
         radius = eps / torch.linalg.vector_norm(torch.stack([t.norm() for t in v])).clamp_min(1e-30).cpu()
@@ -63,7 +65,7 @@ class _Passes:
 
     def run(self, weights: Weights, batch: Batch, gates: Gates) -> tuple[Tensor, Tensor]:
         """The loss and the logits at `weights`."""
-        with torch.random.fork_rng(self.devices):
+        with forked_draws(self.devices):
             logits = self.search.logits(batch.x, gates, {**weights, **self.buffers})
         return self.search.criterion(logits, batch.target), logits
 

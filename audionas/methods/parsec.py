@@ -18,6 +18,7 @@ from torch.nn.functional import one_hot
 from audionas.core.arch import Choice
 from audionas.core.errors import UserError
 from audionas.data.batches import Batch
+from audionas.engine.distributed import average
 from audionas.methods._base import Phase, accuracy
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._sample import gates_of, gumbel, rows
@@ -72,7 +73,7 @@ class Parsec(Bilevel):
         """That of -log p(valid | prior): -sum_k share_k grad log p(network k), by the score function."""
         drawn = self._drawn(self.samples)
         with torch.no_grad():
-            told = torch.stack([self._outcome(gates, valid) for gates in self._networks(drawn)])
+            told = average(torch.stack([self._outcome(gates, valid) for gates in self._networks(drawn)]))
         losses, right = told.unbind(1)
         shares = importance(losses, self.tempering)
         surprise = -(shares.cpu() * self._log_prior(drawn)).sum()
@@ -94,13 +95,13 @@ class Parsec(Bilevel):
         mean = torch.zeros(2, device=self.run.device)
         for gates in self._networks(self._drawn(self.samples)):
             outcome = self._outcome(gates, train)
-            loss = outcome[0]
-            after = torch.logaddexp(total, -self.tempering * loss.detach())
-            keep, share = torch.exp(total - after), torch.exp(-self.tempering * loss.detach() - after)
+            loss, told = outcome[0], average(outcome)  # what all processes have seen weighs a network
+            after = torch.logaddexp(total, -self.tempering * told[0])
+            keep, share = torch.exp(total - after), torch.exp(-self.tempering * told[0] - after)
             for gradient in (w.grad for w in weights if w.grad is not None):
                 gradient.mul_(keep)
             torch.autograd.backward(share * loss)
-            mean, total = keep * mean + share * outcome.detach(), after
+            mean, total = keep * mean + share * told, after
         return {"loss": mean[0], "accuracy": mean[1]}
 
     def _drawn(self, count: int) -> Tensor:

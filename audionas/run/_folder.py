@@ -22,6 +22,7 @@ import audionas
 from audionas.config import Config, dump
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json, write_text
+from audionas.engine import processes
 
 
 class Busy(UserError):
@@ -36,9 +37,14 @@ def phase(
 
     `facts` are what must be equal for a run to be continued. Raises UserError for an unfinished run
     without `resume`, and for one that was started with other facts. A UserError before the first
-    checkpoint ends the phase as if it had not begun, so that a corrected one may follow.
+    checkpoint ends the phase as if it had not begun, so that a corrected one may follow. Of several processes
+    the first does all this, and the others hear of it.
     """
     folder = conf.folder / name
+    if not processes.first():
+        yield folder, processes.tell(False)
+        processes.tell("done")
+        return
     folder.mkdir(parents=True, exist_ok=True)
     with alone(conf.folder / f".{name}.lock", folder):
         if overwrite:
@@ -58,7 +64,8 @@ def phase(
             write_json(folder / "env.json", environment(conf.general.seed))
             write_json(started, facts)
         try:
-            yield folder, finished
+            yield folder, processes.tell(finished)
+            processes.tell("done")
         except UserError:
             if not finished and not (folder / "ckpt").exists():
                 started.unlink()
@@ -67,7 +74,8 @@ def phase(
 
 def finish(folder: Path, result: Mapping[str, Any]) -> None:
     """Mark a phase as ended well."""
-    write_json(folder / "done.json", result)
+    if processes.first():
+        write_json(folder / "done.json", result)
 
 
 def environment(seed: int) -> dict[str, Any]:
@@ -96,7 +104,7 @@ def device_of(conf: Config) -> tuple[torch.device, str]:
         why = "asked for" if wanted == "cpu" else "no CUDA device is visible"
         return torch.device("cpu"), f"device cpu ({why}), {torch.get_num_threads()} threads"
     why = "asked for" if wanted == "cuda" else "visible"
-    return torch.device("cuda"), f"device {torch.cuda.get_device_name()} ({why})"
+    return processes.gpu(), f"device {torch.cuda.get_device_name()} ({why})"
 
 
 def require_equal(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from audionas.config import Config
 from audionas.core.errors import UserError
 from audionas.core.report import Reporter
 from audionas.data.batches import Batch, Batches
+from audionas.engine import processes
 from audionas.features import Features, SpecAugment
 from audionas.run._examples import Inputs as Inputs  # search, training and checking take it from here
 from audionas.run._examples import Split
@@ -19,7 +20,7 @@ from audionas.run._recordings import open_recordings
 
 # Keys that came after the first runs, with the values that change nothing: left out of a run's facts, so
 # that a run begun before can be continued.
-_LATER = {"layers": 0, "channels": 0, "auxiliary": 0.0, "drop_path": 0.0}
+_LATER = {"layers": 0, "channels": 0, "auxiliary": 0.0, "drop_path": 0.0, "bn": "local"}
 
 
 def open_inputs(conf: Config, features: Features | None, reporter: Reporter) -> Inputs:
@@ -105,6 +106,7 @@ def facts_of(conf: Config, inputs: Inputs, device: torch.device, sections: Seque
         "seed": conf.general.seed,
         "threads": torch.get_num_threads(),
         "device": device.type,
+        **({"processes": processes.count()} if processes.count() > 1 else {}),
         "data_fingerprint": inputs.fingerprint,
         **{section: _that_count(resolved.get(section)) for section in sections},
         **inputs.facts(conf),

@@ -16,13 +16,14 @@ import torch
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.files import write_json, write_text
+from audionas.core.files import read_json, write_json, write_text
 from audionas.core.report import Reporter, read_rows
 from audionas.core.rng import seed_torch
 from audionas.cost.table import table
 from audionas.data.batches import Batch, Batches
-from audionas.engine import checkpoint
+from audionas.engine import checkpoint, processes
 from audionas.engine.checkpoint import State
+from audionas.engine.distributed import level, own_draws
 from audionas.engine.loop import Metrics, fit
 from audionas.features import Features
 from audionas.methods._base import Method, SearchRun
@@ -30,35 +31,58 @@ from audionas.methods._derive import parameter_free
 from audionas.run import _archs
 from audionas.run._folder import device_of, finish, phase
 from audionas.run._inputs import Inputs, facts_of, open_inputs, preparer, split_rows, train_batches
+from audionas.run._select import select
+from audionas.searchers._base import Problem
 from audionas.spaces._base import Space
 
 _SECTIONS = ("augment", "spec_augment", "space", "method", "search")
 
 
+@processes.joined()
 def search(conf: Config, *, resume: bool = False, overwrite: bool = False) -> ArchSpec:
-    """Search `conf.space` with `conf.method`; writes and returns `exp/<name>/arch.json`."""
+    """Search `conf.space` with `conf.method`; writes and returns `exp/<name>/arch.json`.
+
+    With a searcher the method only trains the supernet; the architecture is then the knee of the front that
+    the searcher finds, which `front.json` has whole. Under torchrun every process calls this, and the first one writes.
+    """
     space, method = wanted(conf)
-    reporter = Reporter()
+    reporter = processes.reporter()
     device, why = device_of(conf)
     reporter.note(why)
     inputs = open_inputs(conf, conf.features or default_features(space), reporter)
-    with phase(conf, "search", facts(conf, inputs, device), resume=resume, overwrite=overwrite) as (
-        folder,
-        finished,
-    ):
-        arch = conf.folder / "arch.json"
-        if finished and arch.exists():
+    started = facts(conf, inputs, device)
+    arch = conf.folder / "arch.json"
+    with phase(conf, "search", started, resume=resume, overwrite=overwrite) as (folder, finished):
+        if conf.searcher is None and finished and _derived(folder) and arch.exists():
             spec = _archs.read(arch)
             reporter.note(f"{folder}: finished earlier; the architecture is {arch} ({spec.id})")
             return spec
-        found = _run(conf, method, inputs, device, folder)
-        spec = replace(found, note={**found.note, **_note(conf)})
-        spec.save(arch)
-        finish(folder, {"arch": spec.id})
+        if conf.searcher is None or not finished:
+            found = _run(conf, method, inputs, device, folder)
+            if found is not None:
+                spec = _kept(conf, found, arch)
+            finish(folder, {"arch": found.id if found is not None else None})
+    if conf.searcher is not None:
+        problem = Problem(space, inputs.io, sizes_of(conf, space), conf.general.seed)
+        front = select(conf, problem, started, resume=resume, overwrite=overwrite)
+        spec = _kept(conf, front.member(front.knee).spec, arch)
     costs = table(space, inputs.io, spec.scale)
     params, macs = (costs.of(spec, what) for what in ("params", "macs"))
     reporter.note(f"found {spec.id}: {_archs.told(spec)}")
     reporter.note(f"{params:,} parameters, {macs:,} multiply-adds; written to {arch}")
+    return spec
+
+
+def _derived(folder: Path) -> bool:
+    """Whether the method itself has derived an architecture from the supernet."""
+    return read_json(folder / "done.json")["arch"] is not None
+
+
+def _kept(conf: Config, found: ArchSpec, file: Path) -> ArchSpec:
+    """The architecture with a note of where it is from, written by the first process."""
+    spec = replace(found, note={**found.note, **_note(conf)})
+    if processes.first():
+        spec.save(file)
     return spec
 
 
@@ -89,22 +113,28 @@ class Searching:
     def step(self, batch: tuple[Batch, Batch], progress: float) -> Metrics:
         """One step of the method on (train, valid)."""
         train, valid = batch
-        first = self.prepare_train(train)
+        with own_draws():
+            first = self.prepare_train(train)
         second = self.prepare_valid(valid) if self.method.halves else first
         return self.method.step(first, second, progress)
 
     def end(self, epoch: int) -> Mapping[str, float]:
         """Log the probabilities; entropy and the share of free operations say how far it has decided."""
+        level(self.run.net.buffers())
         probabilities = self.method.probabilities()
-        log = self.folder / "alphas.jsonl"
-        rows = [row for row in read_rows(log) if row["epoch"] < epoch]
-        rows.append({"epoch": epoch, "probabilities": probabilities})
-        write_text(log, "".join(json.dumps(row) + "\n" for row in rows))
+        if processes.first():
+            self._log(epoch, probabilities)
         row = {"alpha_entropy": _entropy(probabilities), "lr": self.method.rate(epoch + 1)}
         if self.method.quick:
             free, kept = parameter_free(self.method.derive(), self.run.space)
             row["parameter_free"] = free / max(kept, 1)
-        return row
+        return {**row, **self.method.tell()}
+
+    def _log(self, epoch: int, probabilities: Mapping[str, Mapping[str, float]]) -> None:
+        log = self.folder / "alphas.jsonl"
+        rows = [row for row in read_rows(log) if row["epoch"] < epoch]
+        rows.append({"epoch": epoch, "probabilities": probabilities})
+        write_text(log, "".join(json.dumps(row) + "\n" for row in rows))
 
     def stop(self) -> bool:
         """A search runs its epochs."""
@@ -137,6 +167,7 @@ def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
         device=device,
         label_smoothing=options.label_smoothing,
         amp=options.amp and device.type == "cuda",
+        sync_norms=options.bn == "sync",
         sizes=sizes,
         dropout=options.dropout,
     )
@@ -156,37 +187,53 @@ def sizes_of(conf: Config, space: Space) -> dict[str, int]:
     return {**space.sizes, **asked}
 
 
-def _run(conf: Config, method: Method, inputs: Inputs, device: torch.device, folder: Path) -> ArchSpec:
-    run = search_run(conf, inputs, device)
+def _run(conf: Config, method: Method, inputs: Inputs, device: torch.device, folder: Path) -> ArchSpec | None:
+    """Train the supernet and derive, where no searcher is to do that."""
+    run, place = search_run(conf, inputs, device), (processes.rank(), processes.count())
     method.setup(run)
     if method.trains:
-        reporter = Reporter(folder, since=checkpoint.latest(folder / "ckpt"))
+        reporter = processes.reporter(folder, since=checkpoint.latest(folder / "ckpt"))
         train, valid = halves(conf, inputs, reporter)
         steps = budget(conf, inputs).steps
+        mine = train.shared(*place), valid.shared(*place) if method.halves else valid
         work = Searching(method, run, folder, inputs, conf)
-        run.valid = partial(_prepared, valid, work.prepare_valid)
+        give_examples(conf, run, inputs, reporter)
         fit(
             work,
-            lambda epoch: pairs(method, train, valid, epoch, steps),
+            lambda epoch: pairs(method, *mine, epoch, steps),
             steps,
             epochs=run.epochs,
             seed=run.seed,
             folder=folder,
             reporter=reporter,
         )
-        start = time.monotonic()
-        found = method.derive()
-        if not method.quick:
-            write_json(folder / "derive.json", {"seconds": time.monotonic() - start})
+        found = _derive(method, folder) if conf.searcher is None else None
         reporter.close()
-        train.close()
-        valid.close()
+        for batches in (train, valid, *mine):
+            batches.close()
         return found
     return method.derive()
 
 
+def _derive(method: Method, folder: Path) -> ArchSpec:
+    start = time.monotonic()
+    found = method.derive()
+    if not method.quick and processes.first():
+        write_json(folder / "derive.json", {"seconds": time.monotonic() - start})
+    return found
+
+
+def give_examples(conf: Config, run: SearchRun, inputs: Inputs, reporter: Reporter) -> None:
+    """What networks of the supernet are scored on: both halves in one order, not augmented."""
+    prepare = preparer(inputs, run.device)
+    batches = partial(
+        train_batches, conf, inputs, batch_size=conf.search.batch_size, workers=0, augmented=False
+    )
+    first, second = (batches(rows, reporter=reporter) for rows in split_rows(conf, inputs))
+    run.train, run.valid = partial(_prepared, first, prepare), partial(_prepared, second, prepare)
+
+
 def _prepared(batches: Batches, prepare: Callable[[Batch], Batch]) -> Iterator[Batch]:
-    """One pass over the alpha half, in one order."""
     return map(prepare, batches.epoch(0))
 
 
@@ -272,6 +319,11 @@ def wanted(conf: Config) -> tuple[Space, Method]:
         raise UserError(
             [f"{conf.general.name}: the config has no section '{s}'" for s in missing],
             hint="For example: space: {name: kws_tc_resnet}, method: {name: noisy_darts}",
+        )
+    if conf.searcher is not None and not conf.method.trains:
+        raise UserError(
+            f"searcher: method {conf.raw['method']['name']} trains no supernet to score networks by",
+            hint="For example: method: {name: fair_nas}",
         )
     if not conf.space.choices():
         raise UserError(

@@ -15,12 +15,14 @@ from audionas.core.errors import UserError
 from audionas.core.report import Reporter
 from audionas.core.rng import seed_torch
 from audionas.data.batches import Batch
-from audionas.engine import checkpoint
+from audionas.engine import checkpoint, processes
 from audionas.engine.averaging import Average
 from audionas.engine.checkpoint import State
 from audionas.engine.conf import Train
+from audionas.engine.distributed import average_gradients, level, own_draws
 from audionas.engine.loop import Metrics, fit
 from audionas.engine.optim import pack, set_rate, unpack
+from audionas.engine.sync_norm import synced
 from audionas.export.bundle import ModelBundle
 from audionas.features import Features
 from audionas.nn.edge import Gates
@@ -40,11 +42,15 @@ from audionas.spaces._base import space_of
 _SECTIONS = ("augment", "spec_augment", "train")
 
 
+@processes.joined()
 def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> ModelBundle:
-    """Train `conf.general.arch` (default: the run's own arch.json); writes `exp/<name>/model/`."""
+    """Train `conf.general.arch` (default: the run's own arch.json); writes `exp/<name>/model/`.
+
+    Under torchrun every process calls this, and the first one writes.
+    """
     wanted = conf.general.arch or str(conf.folder / "arch.json")
     spec = _archs.find(wanted)
-    reporter = Reporter()
+    reporter = processes.reporter()
     device, why = device_of(conf)
     reporter.note(why)
     features = None if conf.images is not None else conf.features or features_of(spec)
@@ -64,11 +70,13 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
         if finished and (model / "bundle.json").exists():
             reporter.note(f"{folder}: finished earlier; the model is {model}")
             return ModelBundle.load(model)
-        if overwrite:
-            _forget(conf.folder)
-        spec.save(conf.folder / "arch.json")
+        if processes.first():
+            if overwrite:
+                _forget(conf.folder)
+            spec.save(conf.folder / "arch.json")
         bundle, result = _run(conf, spec, inputs, device, folder)
-        bundle.save(model)
+        if processes.first():
+            bundle.save(model)
         finish(folder, result)
     accuracy = f"development accuracy {result['valid_accuracy']:.2%}; " if len(inputs.dev) else ""
     reporter.note(f"trained {spec.id}: {accuracy}written to {model}")
@@ -148,15 +156,20 @@ class Training:
 
     def step(self, batch: Batch, progress: float) -> Metrics:
         """One optimiser step; mixed precision in bfloat16 where it is on."""
-        x, target = self.prepare(batch)
-        with torch.autocast(
-            self.device.type, torch.bfloat16, enabled=self.options.amp and self.device.type == "cuda"
+        amp = self.options.amp and self.device.type == "cuda"
+        with own_draws():
+            x, target = self.prepare(batch)
+        with (
+            torch.autocast(self.device.type, torch.bfloat16, enabled=amp),
+            own_draws(),
+            synced(self.options.bn == "sync"),
         ):
             loss, logits = loss_of(
                 self.net, self.criterion, x, target, self.options.auxiliary, self.drop_path
             )
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
+        average_gradients(self.net.parameters())
         if self.options.optim.clip is not None:
             nn.utils.clip_grad_norm_(self.net.parameters(), self.options.optim.clip)
         set_rate(self.optimizer, self.options.optim.rate(progress, self.options.epochs))
@@ -167,6 +180,9 @@ class Training:
 
     def end(self, epoch: int) -> Mapping[str, float]:
         """Average, then validate what would be kept if training ended here."""
+        level(self.net.buffers())
+        if self.average is not None:
+            level(t for name, t in self.average.tensors.items() if name in dict(self.net.named_buffers()))
         if self.average is not None and epoch >= self.options.epochs - self.options.average:
             self.average.update(self.net)
         valid = self.validate()
@@ -223,7 +239,7 @@ def _run(
     conf: Config, spec: ArchSpec, inputs: Inputs, device: torch.device, folder: Path
 ) -> tuple[ModelBundle, dict[str, float]]:
     options, seed = conf.train, conf.general.seed
-    reporter = Reporter(folder, since=checkpoint.latest(folder / "ckpt"))
+    reporter = processes.reporter(folder, since=checkpoint.latest(folder / "ckpt"))
     seed_torch(seed, "weights")
     net = built(spec, options).to(device)
     batches = train_batches(
@@ -235,10 +251,11 @@ def _run(
         augmented=True,
         reporter=reporter,
     )
+    mine = batches.shared(processes.rank(), processes.count())
     work = Training(conf, net, inputs, device, reporter)
-    fit(work, batches.epoch, len(batches), epochs=options.epochs, seed=seed, folder=folder, reporter=reporter)
+    fit(work, mine.epoch, len(batches), epochs=options.epochs, seed=seed, folder=folder, reporter=reporter)
     reporter.close()
-    batches.close()
+    mine.close()
     result = {**work.validate(), "epochs": len(work.accuracies) or options.epochs}
     with torch.device("meta"):
         own = space_of(spec).build(spec).state_dict()  # without the auxiliary head
