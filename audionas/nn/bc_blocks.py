@@ -69,7 +69,7 @@ class BCBlock(nn.Module):
         self.spectral = Conv(c_out, c_out, (3, 1), stride=(stride, 1), groups=c_out)
         self.norm = SubSpectralNorm(c_out)
         self.temporal = ConvBN(
-            c_out, c_out, (1, 3), act=False, dilation=(1, dilation), groups=c_out, causal=causal
+            c_out, c_out, (1, 3), act=None, dilation=(1, dilation), groups=c_out, causal=causal
         )
         self.point = Conv(c_out, c_out, (1, 1))
         self.dropout = nn.Dropout2d(dropout)

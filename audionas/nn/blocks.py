@@ -5,6 +5,9 @@ in channels_last memory this trains about three times faster than Conv1d on a CP
 argument, resolved in `Conv`: a causal convolution pads only the past. Images are (B, C, H, W).
 """
 
+from collections.abc import Callable
+from typing import Literal, NamedTuple
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,6 +15,8 @@ from torch.nn import functional
 from audionas.nn._depthwise import Form, depthwise
 
 Pair = tuple[int, int]
+Act = Literal["relu", "relu6", "hswish"]  # "hswish" is x relu6(x + 3) / 6 (Howard et al., arXiv:1905.02244)
+ACTS: dict[Act, Callable[[], nn.Module]] = {"relu": nn.ReLU, "relu6": nn.ReLU6, "hswish": nn.Hardswish}
 
 
 class Conv(nn.Conv2d):
@@ -50,36 +55,54 @@ class Conv(nn.Conv2d):
 
 
 class ConvBN(nn.Sequential):
-    """Convolution, batch norm, and ReLU unless `act` is off; `relu6` bounds it at 6."""
+    """Convolution, batch norm, and the activation `act`, with None nothing."""
 
     def __init__(
-        self, c_in: int, c_out: int, kernel: Pair, *, act: bool = True, relu6: bool = False, **options: object
+        self, c_in: int, c_out: int, kernel: Pair, *, act: Act | None = "relu", **options: object
     ) -> None:
         super().__init__()
         self.conv = Conv(c_in, c_out, kernel, **options)  # type: ignore[arg-type]
         self.bn = nn.BatchNorm2d(c_out)
-        if act:
-            self.act = nn.ReLU6() if relu6 else nn.ReLU()
+        if act is not None:
+            self.act = ACTS[act]()
+
+
+class SEForm(NamedTuple):
+    """The activation of a squeeze's hidden units, and whether the excitation's sigmoid is the `hard` one."""
+
+    act: Act = "relu"
+    hard: bool = False
 
 
 class SE(nn.Module):
     """Squeeze-and-excitation (Hu et al., arXiv:1709.01507) with reduction 4, at least 8 hidden units.
 
-    The squeeze is the mean over the clip; with `causal` it is the running mean over the frames so
-    far, so that a frame's scale depends on no later frame.
+    The hard sigmoid is relu6(x + 3) / 6. The squeeze is the mean over the clip; with `causal` it is the
+    running mean over the frames so far, so that a frame's scale depends on no later frame.
     """
 
-    def __init__(self, channels: int, *, causal: bool = False, reduction: int = 4, least: int = 8) -> None:
+    def __init__(
+        self,
+        channels: int,
+        *,
+        causal: bool = False,
+        reduction: int = 4,
+        least: int = 8,
+        form: SEForm = SEForm(),
+    ) -> None:
         super().__init__()
         hidden = max(least, channels // reduction)
         self.causal = causal
         self.squeeze = nn.Conv2d(channels, hidden, 1)
         self.excite = nn.Conv2d(hidden, channels, 1)
+        self.act = ACTS[form.act]()
+        self.sigmoid = nn.Hardsigmoid() if form.hard else nn.Sigmoid()
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, F, T) to the same shape."""
         pooled = _running_mean(x) if self.causal else x.mean((2, 3), keepdim=True)
-        return x * torch.sigmoid(self.excite(functional.relu(self.squeeze(pooled))))
+        scale: Tensor = self.sigmoid(self.excite(self.act(self.squeeze(pooled))))
+        return x * scale
 
 
 class TCBlock(nn.Module):
@@ -104,7 +127,7 @@ class TCBlock(nn.Module):
         super().__init__()
         step = (1, stride)
         self.first = ConvBN(c_in, c_out, (1, kernel), stride=step, causal=causal)
-        self.second = ConvBN(c_out, c_out, (1, kernel), act=False, causal=causal)
+        self.second = ConvBN(c_out, c_out, (1, kernel), act=None, causal=causal)
         self.se = SE(c_out, causal=causal) if se else nn.Identity()
         same = stride == 1 and c_in == c_out
         reach = (1, kernel if wide_shortcut else 1)
@@ -118,9 +141,9 @@ class TCBlock(nn.Module):
 class MBBlock(nn.Module):
     """MobileNetV2's inverted bottleneck (Sandler et al., arXiv:1801.04381) with a kernel of any form.
 
-    1x1 conv to expansion * c_in, BN, ReLU (none of these with expansion 1); depthwise kernel with the
-    stride, BN, ReLU; [SE]; 1x1 conv, BN; identity shortcut where the shape stays. A kernel of size 1
-    along an axis of stride 2 takes every second position.
+    1x1 conv to expansion * c_in, BN, activation (none of these with expansion 1); depthwise kernel with the
+    stride, BN, activation; [SE of `form`]; 1x1 conv, BN; identity shortcut where the shape stays. A kernel
+    of size 1 along an axis of stride 2 takes every second position.
     """
 
     def __init__(
@@ -133,14 +156,15 @@ class MBBlock(nn.Module):
         stride: Pair,
         se: bool = False,
         causal: bool = False,
-        relu6: bool = False,
+        act: Act = "relu",
+        form: SEForm = SEForm(),
     ) -> None:
         super().__init__()
         wide = expansion * c_in
-        self.expand = nn.Identity() if expansion == 1 else ConvBN(c_in, wide, (1, 1), relu6=relu6)
-        self.depthwise = ConvBN(wide, wide, kernel, stride=stride, groups=wide, causal=causal, relu6=relu6)
-        self.se = SE(wide, causal=causal) if se else nn.Identity()
-        self.project = ConvBN(wide, c_out, (1, 1), act=False)
+        self.expand = nn.Identity() if expansion == 1 else ConvBN(c_in, wide, (1, 1), act=act)
+        self.depthwise = ConvBN(wide, wide, kernel, stride=stride, groups=wide, causal=causal, act=act)
+        self.se = SE(wide, causal=causal, form=form) if se else nn.Identity()
+        self.project = ConvBN(wide, c_out, (1, 1), act=None)
         self.residual = stride == (1, 1) and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
@@ -164,17 +188,33 @@ class Head(nn.Module):
 
 
 class WideHead(Head):
-    """A 1x1 convolution to `wide` channels with BN and ReLU, then as `Head`: how MobileNets end."""
+    """A 1x1 convolution to `wide` channels with BN and activation, then as `Head`: how MobileNets end."""
 
     def __init__(
-        self, channels: int, wide: int, classes: int, dropout: float = 0.0, *, relu6: bool = False
+        self, channels: int, wide: int, classes: int, dropout: float = 0.0, *, act: Act = "relu"
     ) -> None:
         super().__init__(wide, classes, dropout)
-        self.conv = ConvBN(channels, wide, (1, 1), relu6=relu6)
+        self.conv = ConvBN(channels, wide, (1, 1), act=act)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, F, T) to (B, classes) logits."""
         return super().forward(self.conv(x))
+
+
+class LateHead(Head):
+    """A 1x1 convolution to `wide` channels with BN, global average, a 1x1 convolution to `late` channels without
+    BN, then as `Head`: how MobileNetV3 ends (Howard et al., arXiv:1905.02244). Both activations are hswish.
+    """
+
+    def __init__(self, channels: int, wide: int, late: int, classes: int, dropout: float = 0.0) -> None:
+        super().__init__(late, classes, dropout)
+        self.conv = ConvBN(channels, wide, (1, 1), act="hswish")
+        self.late = Conv(wide, late, (1, 1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, F, T) to (B, classes) logits."""
+        pooled = self.conv(x).mean((2, 3), keepdim=True)
+        return super().forward(functional.hardswish(self.late(pooled)))
 
 
 def init_weights(net: nn.Module) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from audionas.nn.blocks import ConvBN, MBBlock, TCBlock
+from audionas.nn.blocks import Act, ConvBN, MBBlock, SEForm, TCBlock
 from audionas.nn.cell_blocks import DilConv, FactorizedReduce, Noise, Pool, ReluConvBN, SepConv, Zero
 
 
@@ -20,7 +20,7 @@ class OpShape(NamedTuple):
 
     With `search` the operations of cell spaces have batch norms without affine parameters, and pools
     one of their own, as DARTS searches; the others are built alike in searches and final networks.
-    Bottlenecks take ReLU6 for ReLU with `relu6`.
+    Bottlenecks have the activation `act`, and squeeze-and-excitation of the form `se`.
     """
 
     c_in: int
@@ -28,7 +28,8 @@ class OpShape(NamedTuple):
     stride: tuple[int, int] = (1, 1)
     causal: bool = False
     search: bool = False
-    relu6: bool = False
+    act: Act = "relu"
+    se: SEForm = SEForm()
 
     @property
     def keeps(self) -> bool:
@@ -72,7 +73,8 @@ def _mb(shape: OpShape, *, kernel: int, axes: tuple[int, ...], expansion: int, s
         stride=shape.stride,
         se=se,
         causal=shape.causal,
-        relu6=shape.relu6,
+        act=shape.act,
+        form=shape.se,
     )
 
 
@@ -80,7 +82,7 @@ def _skip(shape: OpShape) -> nn.Module:
     """Identity; where the shape changes a 1x1 convolution with batch norm carries the stride."""
     if shape.keeps:
         return nn.Identity()
-    return ConvBN(shape.c_in, shape.c_out, (1, 1), stride=shape.stride, act=False, causal=shape.causal)
+    return ConvBN(shape.c_in, shape.c_out, (1, 1), stride=shape.stride, act=None, causal=shape.causal)
 
 
 def _sep(shape: OpShape, *, kernel: int) -> nn.Module:

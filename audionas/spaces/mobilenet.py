@@ -63,15 +63,15 @@ class Mobilenet(Space):
         stem, first, head = eights((_STEM, _FIRST, _HEAD), self.width)
         body = nn.Sequential()
         step = (self.stem_stride, self.stem_stride)
-        body.add_module("conv", ConvBN(io.channels, stem, (3, 3), stride=step, relu6=True))
-        body.add_module("first", MBBlock(stem, first, (3, 3), expansion=1, stride=(1, 1), relu6=True))
+        body.add_module("conv", ConvBN(io.channels, stem, (3, 3), stride=step, act="relu6"))
+        body.add_module("first", MBBlock(stem, first, (3, 3), expansion=1, stride=(1, 1), act="relu6"))
         edges, c_in = [], first
         for choice, layer in zip(self.choices(), self._layers(), strict=True):
             (c_out,) = eights((layer.channels,), self.width)
-            shape = OpShape(c_in, c_out, (layer.stride, layer.stride), relu6=True)
+            shape = OpShape(c_in, c_out, (layer.stride, layer.stride), act="relu6")
             edges.append(fill(choice, shape))
             c_in = c_out
-        last = WideHead(c_in, head, io.classes, scale.dropout_or(0.2), relu6=True)
+        last = WideHead(c_in, head, io.classes, scale.dropout_or(0.2), act="relu6")
         return Chain(body, edges, last, fold=False)
 
     def _layers(self) -> Iterator[_Layer]:

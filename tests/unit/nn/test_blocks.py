@@ -7,7 +7,13 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from audionas.nn.blocks import SE, Conv, Head, MBBlock, TCBlock, WideHead, init_weights
+from audionas.nn.blocks import SE, Conv, Head, LateHead, MBBlock, SEForm, TCBlock, WideHead, init_weights
+
+ACTS = {
+    "relu": functional.relu,
+    "relu6": functional.relu6,
+    "hswish": lambda x: x * functional.relu6(x + 3) / 6,
+}
 
 
 def clip(*shape, seed=0):
@@ -38,6 +44,14 @@ def test_squeeze_and_excitation_scales_channels_by_the_mean_over_the_clip():
     pooled = x.mean((2, 3))
     first = functional.relu(pooled @ se.squeeze.weight[:, :, 0, 0].T + se.squeeze.bias)
     scale = torch.sigmoid(first @ se.excite.weight[:, :, 0, 0].T + se.excite.bias)
+    torch.testing.assert_close(se(x), x * scale[:, :, None, None])
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_a_squeeze_with_another_activation_and_the_hard_sigmoid(act):
+    se, x = SE(16, form=SEForm(act, hard=True)), 20 * clip(2, 16, 1, 9)
+    first = ACTS[act](x.mean((2, 3)) @ se.squeeze.weight[:, :, 0, 0].T + se.squeeze.bias)
+    scale = functional.relu6(first @ se.excite.weight[:, :, 0, 0].T + se.excite.bias + 3) / 6
     torch.testing.assert_close(se(x), x * scale[:, :, None, None])
 
 
@@ -73,12 +87,11 @@ def test_the_residual_block_keeps_its_input_where_the_shape_stays():
     assert torch.equal(block(x), functional.relu(x))
 
 
-@pytest.mark.parametrize("relu6", [False, True])
+@pytest.mark.parametrize("name", ACTS)
 @pytest.mark.parametrize("kernel", [(1, 5), (5, 1), (3, 3)])
-def test_the_inverted_bottleneck(kernel, relu6):
-    block = MBBlock(3, 3, kernel, expansion=6, stride=(1, 1), relu6=relu6).eval()
-    x = 20 * clip(2, 3, 6, 10)
-    act = functional.relu6 if relu6 else functional.relu
+def test_the_inverted_bottleneck(kernel, name):
+    block = MBBlock(3, 3, kernel, expansion=6, stride=(1, 1), act=name).eval()
+    x, act = 20 * clip(2, 3, 6, 10), ACTS[name]
     y = act(functional.conv2d(x, block.expand.conv.weight) / norm())
     padding = tuple(k // 2 for k in kernel)
     y = act(functional.conv2d(y, block.depthwise.conv.weight, padding=padding, groups=18) / norm())
@@ -128,12 +141,18 @@ def test_the_head_averages_then_drops_out_while_training_only():
     assert not torch.equal(head.train()(x), head.eval()(x))
 
 
-@pytest.mark.parametrize("relu6", [False, True])
-def test_the_wide_head_widens_before_it_averages(relu6):
-    head, x = WideHead(3, 8, 4, relu6=relu6).eval(), 20 * clip(2, 3, 4, 5)
-    wide = functional.conv2d(x, head.conv.conv.weight) / norm()
-    pooled = (functional.relu6(wide) if relu6 else functional.relu(wide)).mean((2, 3))
+@pytest.mark.parametrize("act", ACTS)
+def test_the_wide_head_widens_before_it_averages(act):
+    head, x = WideHead(3, 8, 4, act=act).eval(), 20 * clip(2, 3, 4, 5)
+    pooled = ACTS[act](functional.conv2d(x, head.conv.conv.weight) / norm()).mean((2, 3))
     torch.testing.assert_close(head(x), functional.linear(pooled, head.linear.weight, head.linear.bias))
+
+
+def test_the_late_head_widens_once_more_after_it_has_averaged():
+    head, x = LateHead(3, 8, 10, 4).eval(), 20 * clip(2, 3, 4, 5)
+    pooled = ACTS["hswish"](functional.conv2d(x, head.conv.conv.weight) / norm()).mean((2, 3), keepdim=True)
+    last = ACTS["hswish"](functional.conv2d(pooled, head.late.weight))[:, :, 0, 0]
+    torch.testing.assert_close(head(x), functional.linear(last, head.linear.weight, head.linear.bias))
 
 
 def test_weights_begin_with_the_deviation_of_he():

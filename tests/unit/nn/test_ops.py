@@ -69,7 +69,7 @@ def test_a_causal_bottleneck_ignores_the_future_at_every_frequency(name):
 
 @pytest.mark.parametrize("name", BOTTLENECKS)
 def test_relu6_is_taken_where_the_network_asks_for_it(name):
-    bounded, free = made(name, relu6=True), made(name)
+    bounded, free = made(name, act="relu6"), made(name)
     assert sum(isinstance(m, torch.nn.ReLU6) for m in bounded.modules()) == 2
     assert not any(isinstance(m, torch.nn.ReLU6) for m in free.modules())
     bounded.load_state_dict(free.state_dict())
