@@ -1,7 +1,7 @@
-"""The chains of inverted bottlenecks of ProxylessNAS (21 layers) and FairNAS (19), for images.
+"""The chains of inverted bottlenecks of ProxylessNAS (21 layers), FairNAS and SCARLET (19), for images.
 
-Cai et al., "ProxylessNAS", and Chu et al., "FairNAS" (arXiv:1907.01845). Each layer chooses a square
-kernel and an expansion, and may be left out where its shape stays.
+Cai et al., "ProxylessNAS", Chu et al., "FairNAS" (arXiv:1907.01845) and "SCARLET-NAS" (arXiv:1908.06022).
+Each layer chooses a square kernel and an expansion, and may be left out where its shape stays.
 """
 
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, NamedTuple
 from torch import nn
 
 from audionas.core.arch import Choice, InputSpec
-from audionas.nn.blocks import ConvBN, MBBlock, WideHead
+from audionas.nn.blocks import ConvBN, MBBlock, SEForm, WideHead
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.ops import KERNELS, OpShape
 from audionas.spaces._base import Scale, Space
@@ -24,6 +24,7 @@ _STAGES = {  # (channels at width 1, layers)
     "fairnas": ((32, 2), (40, 4), (80, 4), (96, 4), (192, 4), (320, 1)),
 }
 _CONVS = tuple(f"mbs_k{k}_e{e}" for k in KERNELS[:3] for e in (3, 6))
+WITH_SE = tuple(f"{conv}{se}" for conv in _CONVS for se in ("", "_se"))
 
 
 class _Layer(NamedTuple):
@@ -35,14 +36,15 @@ class _Layer(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Mobilenet(Space):
     """`form`: `proxyless` offers a skip in the 15 layers whose shape stays, `fairnas` none, `noisy_darts` is
-    FairNAS' chain with a skip in 13 layers. ProxylessNAS' zero operation has a shortcut around it there:
-    the sum is the input, so it is the skip here.
+    FairNAS' chain with a skip in 13 layers, and `scarlet` that with and without squeeze-and-excitation, whose
+    layers have hswish and the hard sigmoid. ProxylessNAS' zero operation has a shortcut around it there: the
+    sum is the input, so it is the skip here.
 
     `width` multiplies every channel count, to multiples of 8. The network divides the size by 32, with
     `stem_stride` 1 by 16: for images of 32 pixels.
     """
 
-    form: Literal["proxyless", "fairnas", "noisy_darts"] = "proxyless"
+    form: Literal["proxyless", "fairnas", "noisy_darts", "scarlet"] = "proxyless"
     width: float = 1.0
     stem_stride: Literal[1, 2] = 2
 
@@ -52,24 +54,27 @@ class Mobilenet(Space):
 
     def choices(self) -> tuple[Choice, ...]:
         """layer1 to layer21 or layer19; several may survive and be summed, as FairDARTS derives them."""
-        found = []
+        found, convs = [], WITH_SE if self.form == "scarlet" else _CONVS
         for i, layer in enumerate(self._layers(), 1):
-            options = (*_CONVS, "skip") if layer.keeps and self.form != "fairnas" else _CONVS
+            options = (*convs, "skip") if layer.keeps and self.form != "fairnas" else convs
             found.append(Choice(f"layer{i}", options, max_active=len(options)))
         return tuple(found)
 
     def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
-        """Stem, a block that does not expand, the layers, all with ReLU6; dropout 0.2 unless given."""
+        """Stem, a block that does not expand, layers and head, with ReLU6; dropout 0.2 unless given."""
         stem, first, head = eights((_STEM, _FIRST, _HEAD), self.width)
         body = nn.Sequential()
         step = (self.stem_stride, self.stem_stride)
         body.add_module("conv", ConvBN(io.channels, stem, (3, 3), stride=step, act="relu6"))
         body.add_module("first", MBBlock(stem, first, (3, 3), expansion=1, stride=(1, 1), act="relu6"))
+        usual = OpShape(1, 1, act="relu6")
+        if self.form == "scarlet":
+            usual = OpShape(1, 1, act="hswish", se=SEForm(hard=True))
         edges, c_in = [], first
         for choice, layer in zip(self.choices(), self._layers(), strict=True):
             (c_out,) = eights((layer.channels,), self.width)
-            shape = OpShape(c_in, c_out, (layer.stride, layer.stride), act="relu6")
-            edges.append(fill(choice, shape))
+            stride = (layer.stride, layer.stride)
+            edges.append(fill(choice, usual._replace(c_in=c_in, c_out=c_out, stride=stride)))
             c_in = c_out
         last = WideHead(c_in, head, io.classes, scale.dropout_or(0.2), act="relu6")
         return Chain(body, edges, last, fold=False)

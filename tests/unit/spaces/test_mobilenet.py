@@ -1,4 +1,4 @@
-"""The chains of ProxylessNAS and FairNAS: layers, sizes of the spaces, counts of published networks."""
+"""The chains of ProxylessNAS, FairNAS and SCARLET: layers, sizes of spaces, counts of published networks."""
 
 import pytest
 import torch
@@ -13,6 +13,28 @@ FAIRNAS = {  # expansion and kernel of each layer; multiply-adds in millions
     "B": ("35 33 35 33 63 35 37 33 63 35 33 63 37 33 67 65 67 63 65", 345),
     "C": ("35 33 37 33 33 33 33 33 33 63 33 33 33 33 67 67 63 63 65", 321),
 }
+SCARLET = {  # expansion, kernel and SE of each layer, "-" left out; millions of multiply-adds, parameters
+    "A": ("37 65 35 37s 63s 35s 63s 33 37s 37 35 37s 33 37s 63s 65s 33s 63s 67s", 365.3, 6.708),
+    "B": ("33s 35s 33s 67s 33 35 67s 33s - 35 33s 33s 67s 33s 65s 65s - 67s 65s", 326.9, 6.532),
+    "C": ("35s 33s 35s - - 33 67s 33s 33s 35 37s 37 33s 37s 33s - 63s 67s 65s", 280.1, 6.074),
+}
+
+
+def option(word):
+    """The option that "37s" stands for: expansion 3, kernel 7, SE."""
+    return "skip" if word == "-" else f"mbs_k{word[1]}_e{word[0]}{'_se' * word.endswith('s')}"
+
+
+@pytest.mark.parametrize("name", SCARLET)
+def test_published_networks_with_squeeze_and_excitation(name):
+    """B's layers as released have 326.9 M, where the paper's table says 329."""
+    space, (words, macs, params) = Mobilenet(form="scarlet"), SCARLET[name]
+    taken = [option(word) for word in words.split()]
+    spec = space.spec({c.name: (o,) for c, o in zip(space.choices(), taken, strict=True)}, IMAGENET)
+    with torch.device("meta"):
+        rows = layers(space.build(spec), IMAGENET)
+    assert round(sum(row.macs for row in rows) / 1e6, 1) == macs
+    assert round(sum(row.params for row in rows) / 1e6, 3) == params
 
 
 def fairnas(name):
@@ -35,17 +57,23 @@ def test_published_parameters():
 
 @pytest.mark.parametrize(
     ("form", "count", "skips", "size"),
-    [("proxyless", 21, 15, 7**15 * 6**6), ("fairnas", 19, 0, 6**19), ("noisy_darts", 19, 13, 7**13 * 6**6)],
+    [
+        ("proxyless", 21, 15, 7**15 * 6**6),
+        ("fairnas", 19, 0, 6**19),
+        ("noisy_darts", 19, 13, 7**13 * 6**6),
+        ("scarlet", 19, 13, 12**6 * 13**13),
+    ],
 )
 def test_layers_and_sizes_of_the_spaces(form, count, skips, size):
     space = Mobilenet(form=form)
     assert len(space.choices()) == count
     assert sum("skip" in c.options for c in space.choices()) == skips
     assert space.size() == size
-    assert {len(c.options) for c in space.choices()} <= {6, 7}
+    most = 13 if form == "scarlet" else 7
+    assert {len(c.options) for c in space.choices()} <= {most - 1, most}
 
 
-@pytest.mark.parametrize("form", ["proxyless", "noisy_darts"])
+@pytest.mark.parametrize("form", ["proxyless", "noisy_darts", "scarlet"])
 @pytest.mark.parametrize("width", [1.0, 0.25])
 def test_a_skip_stands_exactly_where_the_shape_stays_at_width_1(form, width):
     space = Mobilenet(form=form, width=width, stem_stride=1)
@@ -104,3 +132,14 @@ def test_every_activation_is_bounded_at_six():
     net = space.build(space.spec({c.name: ("mbs_k3_e3",) for c in space.choices()}, io))
     assert not any(isinstance(m, torch.nn.ReLU) for m in net.modules())
     assert sum(isinstance(m, torch.nn.ReLU6) for m in net.modules()) == 1 + 1 + 2 * 21 + 1
+
+
+def test_layers_with_squeeze_and_excitation_have_hswish_and_stem_and_head_stay_as_they_are():
+    space, io = Mobilenet(form="scarlet", width=0.25, stem_stride=1), InputSpec(3, 32, 32, 10)
+    net = space.build(space.spec({c.name: ("mbs_k3_e3_se",) for c in space.choices()}, io))
+    for part, bounded in ((net.stem, 2), (net.head, 1)):
+        assert sum(isinstance(m, torch.nn.ReLU6) for m in part.modules()) == bounded
+    for edge in net.edges.values():
+        kinds = [type(m).__name__ for m in edge.modules()]
+        assert kinds.count("Hardswish") == 2
+        assert (kinds.count("ReLU"), kinds.count("Hardsigmoid"), kinds.count("ReLU6")) == (1, 1, 0)

@@ -1,0 +1,69 @@
+"""MoGA's space: MobileNetV3-Large whose 14 layers choose kernel, expansion and squeeze-and-excitation.
+
+Chu et al., "MoGA: Searching Beyond MobileNetV3" (ICASSP 2020). Channels, strides and activations are those
+of the position: ReLU at high resolutions, hswish further down. No layer can be left out.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import nn
+
+from audionas.core.arch import Choice, InputSpec
+from audionas.nn.blocks import Act, ConvBN, LateHead, SEForm
+from audionas.nn.edge import EdgeFactory
+from audionas.nn.ops import OpShape
+from audionas.spaces._base import Scale, Space
+from audionas.spaces._chain import Chain, eights
+from audionas.spaces.mobilenet import WITH_SE
+
+_STEM, _WIDE, _LATE = 16, 960, 1280  # channels at width 1
+_STAGES: tuple[tuple[int, int, int, Act], ...] = (  # channels at width 1, layers, stride, activation
+    (24, 2, 2, "relu"),
+    (40, 3, 2, "relu"),
+    (80, 4, 2, "hswish"),
+    (112, 2, 1, "hswish"),
+    (160, 3, 2, "hswish"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MogaMobilenet(Space):
+    """`width` multiplies every channel count, to multiples of 8. The network divides the size by 32, with
+    `stem_stride` 1 by 16: for images of 32 pixels.
+    """
+
+    width: float = 1.0
+    stem_stride: Literal[1, 2] = 2
+
+    features: ClassVar[str] = ""
+    paper: ClassVar[str] = "MoGA: Searching Beyond MobileNetV3"
+    arxiv: ClassVar[str] = "1908.01314"
+
+    def choices(self) -> tuple[Choice, ...]:
+        """layer1 to layer14; several bottlenecks may survive and be summed, as FairDARTS derives them."""
+        names = (f"layer{i}" for i, _ in enumerate(_layers(), 1))
+        return tuple(Choice(name, WITH_SE, max_active=len(WITH_SE)) for name in names)
+
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+        """Stem, a separable convolution, the layers, MobileNetV3's head; dropout 0.2 unless given."""
+        c_in, wide, late = eights((_STEM, _WIDE, _LATE), self.width)
+        body, step = nn.Sequential(), (self.stem_stride, self.stem_stride)
+        body.add_module("conv", ConvBN(io.channels, c_in, (3, 3), stride=step, act="hswish"))
+        body.add_module("depthwise", ConvBN(c_in, c_in, (3, 3), groups=c_in))
+        body.add_module("point", ConvBN(c_in, c_in, (1, 1), act=None))
+        edges = []
+        for choice, (channels, stride, act) in zip(self.choices(), _layers(), strict=True):
+            (c_out,) = eights((channels,), self.width)
+            se = SEForm(act, hard=True)
+            edges.append(fill(choice, OpShape(c_in, c_out, (stride, stride), act=act, se=se)))
+            c_in = c_out
+        return Chain(body, edges, LateHead(c_in, wide, late, io.classes, scale.dropout_or(0.2)), fold=False)
+
+
+def _layers() -> Iterator[tuple[int, int, Act]]:
+    """Channels at width 1, stride and activation of each layer."""
+    for channels, layers, stride, act in _STAGES:
+        for j in range(layers):
+            yield channels, 1 if j else stride, act
