@@ -22,13 +22,18 @@ from audionas.data.conf import Data, Images
 from audionas.engine.conf import Compare, Search, Train, label_of
 from audionas.features import Features, SpecAugment
 from audionas.methods._base import Method
+from audionas.searchers._base import Searcher
 from audionas.spaces._base import Space
 
 
 @dataclass(frozen=True, kw_only=True)
 class General(Strict):
-    """What is not a section: `name` of the run, `out` folder, `seed`, `threads`, `device`,
-    `arch` to train."""
+    """What is not a section: `name` of the run, `out` folder, `seed`, `threads`, `device`, `arch` to train.
+
+    A searcher's networks are scored by `workers`: processes of this machine, or with `backend: ray` actors
+    with `threads` CPUs and `gpus` GPUs each, of the cluster at `address` (`auto`, or empty for one that is
+    started here).
+    """
 
     name: str
     out: str = "exp"
@@ -36,11 +41,17 @@ class General(Strict):
     threads: int | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     arch: str = ""
+    workers: int = 1
+    backend: Literal["process", "ray"] = "process"
+    address: str = ""
+    gpus: float = 0.0
 
     def __post_init__(self) -> None:
         problems = [] if self.name.strip() else ["name: empty, expected a name for the run's folder"]
         if self.threads is not None and self.threads < 1:
             problems.append(f"threads: {self.threads}, expected at least 1")
+        if self.workers < 1:
+            problems.append(f"workers: {self.workers}, expected at least 1")
         if problems:
             raise UserError(problems)
 
@@ -59,6 +70,7 @@ class Config:
     features: Features | None
     space: Space | None
     method: Method | None
+    searcher: Searcher | None
     search: Search
     train: Train
     compare: Compare | None
@@ -89,13 +101,14 @@ SECTIONS: dict[str, type] = {
     "features": Features,
     "space": Space,
     "method": Method,
+    "searcher": Searcher,
     "search": Search,
     "train": Train,
     "compare": Compare,
     "limits": Limits,
 }
-NAMED = ("space", "method")  # sections whose class is chosen by `name`
-OPTIONAL = ("images", "features", "space", "method", "compare", "limits")
+NAMED = ("space", "method", "searcher")  # sections whose class is chosen by `name`
+OPTIONAL = ("images", "features", "space", "method", "searcher", "compare", "limits")
 SOUND = ("data", "features", "augment", "spec_augment")  # of recordings; `images` excludes them
 
 
@@ -140,6 +153,11 @@ def changed(conf: Config, **sections: Any) -> Config:
     """The config with other keys or sections in place of its own (None: without them), checked again."""
     raw = {key: value for key, value in {**conf.raw, **sections}.items() if value is not None}
     return _build(raw, conf.general.name)
+
+
+def built(raw: Mapping[str, Any]) -> Config:
+    """The config of plain data, such as another process's `Config.raw`; checked again."""
+    return _build(dict(raw), str(raw.get("name", "config")))
 
 
 def compared(conf: Config) -> dict[str, dict[str, Any]]:

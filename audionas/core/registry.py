@@ -35,7 +35,11 @@ def resolve(kind: str, name: str) -> type[Any]:
         )
     module = importlib.import_module(f"audionas.{FOLDERS[kind]}.{name}")
     wanted = name.replace("_", "")
-    found = [c for n, c in vars(module).items() if isinstance(c, type) and n.lower() == wanted]
+    found = [
+        c
+        for n, c in vars(module).items()
+        if isinstance(c, type) and c.__module__ == module.__name__ and n.lower() == wanted
+    ]
     assert len(found) == 1, f"{module.__file__} must define exactly one class named like the file"
     return found[0]
 

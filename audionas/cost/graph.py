@@ -72,7 +72,7 @@ def layers(net: nn.Module, io: InputSpec, gates: Gates | None = None) -> list[La
 
     for module in owners:
         module.register_forward_hook(count)
-    x = _example(io)
+    x = example(io)
     _ = shadow(x) if gates is None else shadow(x, gates)
     unused = [LayerCost(n, _kind(m), _own_params(m), 0, ()) for m, n in owners.items() if n not in found]
     return [*found.values(), *unused]
@@ -87,7 +87,7 @@ def peak_activation(net: nn.Module, io: InputSpec) -> tuple[int, str]:
     writes over an input of its output's size that it is the last to read. Weights, and what is
     computed from them alone, and the scratch memory of kernels are not counted.
     """
-    program = torch.export.export(copy.deepcopy(net).to("meta").eval(), (_example(io),))
+    program = torch.export.export(copy.deepcopy(net).to("meta").eval(), (example(io),))
     owner = _memory_owners(program.graph, program.graph_signature.user_inputs)
     last = {owner[arg]: node for node in program.graph.nodes for arg in node.all_input_nodes if arg in owner}
     alive: dict[fx.Node, int] = {}
@@ -143,7 +143,8 @@ def _layer(node: fx.Node) -> str:
     return str(stack[-1][0]) if stack else "input"
 
 
-def _example(io: InputSpec) -> Tensor:
+def example(io: InputSpec) -> Tensor:
+    """An input of one example on the meta device."""
     return torch.zeros(1, io.channels, io.freq, io.frames, device="meta")
 
 

@@ -1,10 +1,12 @@
 """An architecture by name, file or text: a zoo entry, `arch.json`, a run folder, a genotype, a string."""
 
+import json
 from pathlib import Path
 
 from audionas import zoo
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError, did_you_mean
+from audionas.core.files import read_json
 from audionas.spaces._genotype import genotype_of, spec_from_genotype
 from audionas.spaces._nb201_code import code_of, spec_from_code
 from audionas.spaces.darts_cell import DartsCell
@@ -16,12 +18,16 @@ TRAINED = {"layers": 20, "channels": 36}  # how large DARTS and its successors t
 def find(name: str) -> ArchSpec:
     """The spec behind `name`; UserError when there is no such zoo network, file or text.
 
-    Text says nothing of the network around the cell: DARTS' cells are read as trained for CIFAR (20 cells,
-    36 channels), those of NAS-Bench-201 as in the benchmark.
+    A front, `front.json`, stands for its knee, `front.json#3` for its number 3. Text says nothing of the
+    network around the cell: DARTS' cells are read as trained for CIFAR (20 cells, 36 channels), those of
+    NAS-Bench-201 as in the benchmark.
     """
     if _is_text(name):
         return parse(name)
-    path = Path(name)
+    file, hash_, number = name.partition("#")
+    path = Path(file)
+    if path.suffix == ".json" and path.is_file() and (hash_ or path.name == "front.json"):
+        return _member(path, number)
     if path.is_dir():
         path = path / "arch.json"
     if path.is_file():
@@ -36,6 +42,20 @@ def find(name: str) -> ArchSpec:
         f"no network called '{name}'.{did_you_mean(name, zoo.names())}",
         hint="Give an arch.json, a genotype, or a name from: audionas list zoo",
     )
+
+
+def _member(path: Path, number: str) -> ArchSpec:
+    """One of a front, counted from 1; the knee where `number` is empty."""
+    try:
+        raw = read_json(path)
+        members = raw["members"]
+        which = int(number or raw["knee"])
+        found = json.dumps(members[which - 1]["arch"]) if 1 <= which <= len(members) else ""
+    except (KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}#{number}: no network of a front ({error})") from error
+    if not found:
+        raise UserError(f"{path}#{number}: the front has networks 1 to {len(members)}")
+    return ArchSpec.from_json(found, f"{path}#{which}")
 
 
 def read(path: Path) -> ArchSpec:

@@ -43,7 +43,8 @@ def search(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Ar
     """Search `conf.space` with `conf.method`; writes and returns `exp/<name>/arch.json`.
 
     With a searcher the method only trains the supernet; the architecture is then the knee of the front that
-    the searcher finds, which `front.json` has whole. Under torchrun every process calls this, and the first one writes.
+    the searcher finds, which `front.json` has whole. Under torchrun every process calls this, and the first
+    one writes.
     """
     space, method = wanted(conf)
     reporter = processes.reporter()

@@ -48,7 +48,8 @@ Evaluate = Callable[[Sequence[ArchSpec]], list[Score]]  # in order, one score an
 class Searcher(Strict, ABC):
     """`objectives` by name, the first is the one of searchers that know only one; `limits` are at most.
 
-    No searcher asks for an architecture twice.
+    `latency` is the file of the table that `latency_ms` is read from. No searcher asks for an architecture
+    twice.
     """
 
     paper: ClassVar[str] = ""
@@ -56,6 +57,7 @@ class Searcher(Strict, ABC):
 
     objectives: dict[str, Direction] = field(default_factory=lambda: {"accuracy": "max", "macs": "min"})
     limits: dict[str, float] = field(default_factory=dict)
+    latency: str = ""
 
     def __post_init__(self) -> None:
         """Refuse unknown names and impossible values, all of them at once."""
@@ -86,6 +88,8 @@ class Searcher(Strict, ABC):
                 found.append(f"limits: no cost '{name}'.{did_you_mean(name, CHEAP)}")
             if not (_is_number(most) and 0 < most < math.inf):
                 found.append(f"limits.{name} is {most!r}, expected a positive number")
+        if "latency_ms" in (*self.objectives, *self.limits) and not self.latency:
+            found.append("latency: empty, but latency_ms needs a table (audionas latency build CONF)")
         return found
 
     def violation(self, values: Mapping[str, float]) -> float:

@@ -1,0 +1,105 @@
+"""How good a network inside a supernet is, with the supernet's weights: scored without training."""
+
+import itertools
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError
+from audionas.core.rng import seed_torch
+from audionas.core.strict import Strict
+from audionas.engine.metrics import macro_f1
+from audionas.engine.recalibrate import recalibrated
+from audionas.methods._base import SearchRun
+from audionas.nn.edge import Gates
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scoring(Strict):
+    """With which batch-norm statistics a network is scored, and on how much of the held-out half.
+
+    `recalibrated` measures them anew on `calibration` batches of training data, for this network alone
+    (SPOS, Guo et al., arXiv:1904.00420); `running` takes the supernet's, a mixture over all networks, as
+    FairNAS does. `batches` of the held-out half are scored, with 0 all of it.
+    """
+
+    statistics: Literal["recalibrated", "running"] = "recalibrated"
+    calibration: int = 8
+    batches: int = 0
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.calibration < 1:
+            problems.append(f"scoring.calibration is {self.calibration}, expected at least 1 batch")
+        if self.batches < 0:
+            problems.append(f"scoring.batches is {self.batches}, expected 0 (all) or a number of batches")
+        if problems:
+            raise UserError(problems)
+
+
+def gates_of(run: SearchRun, spec: ArchSpec) -> Gates:
+    """Those under which the supernet computes `spec`, on the run's device."""
+    gates = run.space.one_hot(spec)
+    return Gates({n: gate._replace(weight=gate.weight.to(run.device)) for n, gate in gates.items()})
+
+
+@torch.no_grad()
+def score(run: SearchRun, spec: ArchSpec, scoring: Scoring) -> dict[str, float]:
+    """`accuracy`, `macro_f1` (over the classes that occur) and mean `loss` on the held-out half.
+
+    A function of the weights, the data and the architecture: neither of what was scored before, nor of
+    who scores. Raises UserError where there is nothing to score on.
+    """
+    gates = gates_of(run, spec)
+    guesses: list[Tensor] = []
+    targets: list[Tensor] = []
+    loss = 0.0
+    with torch.random.fork_rng(_devices(run)), _statistics(run, gates, scoring):
+        seed_torch(run.seed, "score", spec.id)  # operations that are noise draw from torch
+        for batch in itertools.islice(run.valid(), scoring.batches or None):
+            logits = run.logits(batch.x, gates)
+            loss += float(run.criterion(logits, batch.target)) * len(batch.target)
+            guesses.append(logits.argmax(1).cpu())
+            targets.append(batch.target.cpu())
+    if not targets:
+        raise UserError("no held-out examples to score networks on", hint="Lower search.split")
+    guess, target = torch.cat(guesses), torch.cat(targets)
+    told = {
+        "accuracy": float((guess == target).double().mean()),
+        "macro_f1": macro_f1(guess.numpy(), target.numpy()),
+        "loss": loss / len(target),
+    }
+    return {name: value if math.isfinite(value) else _worst(name) for name, value in told.items()}
+
+
+def _worst(name: str) -> float:
+    """What stands for a value that is no number: a network whose outputs overflow is the worst there is."""
+    return 1e9 if name == "loss" else 0.0
+
+
+@contextmanager
+def _statistics(run: SearchRun, gates: Gates, scoring: Scoring) -> Iterator[None]:
+    """The supernet in evaluation mode with the statistics asked for; as before afterwards."""
+    if scoring.statistics == "recalibrated":
+        batches = itertools.islice(run.train(), scoring.calibration)
+        with recalibrated(run.net, lambda batch: run.logits(batch.x, gates), batches):
+            yield
+        return
+    modes = {module: module.training for module in run.net.modules()}
+    run.net.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
+
+
+def _devices(run: SearchRun) -> list[torch.device]:
+    """Whose random state `fork_rng` keeps, beside the CPU's."""
+    return [run.device] if run.device.type == "cuda" else []
