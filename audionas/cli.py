@@ -36,7 +36,9 @@ prep_app = typer.Typer(
 )
 recipe_app = typer.Typer(help="The recipes that come with audionas.", no_args_is_help=True)
 app.add_typer(prep_app, name="prep")
+latency_app = typer.Typer(help="How long a network takes, looked up by its parts.", no_args_is_help=True)
 app.add_typer(recipe_app, name="recipe")
+app.add_typer(latency_app, name="latency")
 
 Conf = Annotated[Path, typer.Argument(help="A YAML config.", show_default=False)]
 Overrides = Annotated[
@@ -266,6 +268,51 @@ def show(exp: Exp, as_json: AsJson = False) -> None:
 
     result = page.gather(exp)
     stdout_json(result) if as_json else page.show(result)
+
+
+@latency_app.command("build")
+def latency_build(
+    conf: Conf,
+    overrides: Overrides = None,
+    check: Annotated[int, typer.Option(min=0, help="Whole networks to check the sums against.")] = 20,
+    threads: Annotated[int, typer.Option(min=1, help="Threads of ONNX Runtime.")] = 1,
+    rounds: Annotated[int, typer.Option(min=1, help="How often all is measured; the median counts.")] = 10,
+    shape: Annotated[str, typer.Option("--input", help="CxFxT; default: what the config's data give.")] = "",
+    classes: Annotated[int, typer.Option(min=0, help="Classes, with --input.")] = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Measure each option at each shape of a space in ONNX Runtime: writes exp/NAME/latency.json and .html.
+
+    Example: audionas latency build conf/search.yaml name=here --check 20 --threads 1
+    """
+    from audionas.config import load
+    from audionas.run import latency as page
+
+    page.show(
+        page.build(
+            load(conf, overrides or []),
+            check=check,
+            threads=threads,
+            rounds=rounds,
+            shape=shape,
+            classes=classes,
+            overwrite=overwrite,
+        )
+    )
+
+
+@latency_app.command("show")
+def latency_show(
+    file: Annotated[Path, typer.Argument(help="latency.json, or its run folder.", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """What a latency table holds, of which device, and how well its sums agree with whole networks.
+
+    Example: audionas latency show exp/here/latency.json
+    """
+    from audionas.run import latency as page
+
+    stdout_json(page.as_json(file)) if as_json else page.show(file)
 
 
 @recipe_app.command("copy")

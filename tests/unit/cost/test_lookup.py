@@ -142,8 +142,8 @@ def test_another_space_input_or_size_is_refused_with_what_differs(made):
         table.of(replace(spec, space="other"))
     with pytest.raises(UserError, match=r"layers: \S+( set)? there, 99 in"):
         table.of(replace(spec, scale={**spec.scale, "layers": 99}))
+    name = next(iter(spec.choices))
     with pytest.raises(UserError, match=r"no time for 'sep_conv_9x9'"):
-        name = next(iter(spec.choices))
         table.of(replace(spec, choices={**spec.choices, name: ("sep_conv_9x9",)}))
 
 
@@ -188,8 +188,9 @@ def test_a_damaged_file_says_where(plain, change, says):
 def test_another_devices_times_take_the_place_of_all():
     space = resolve("space", "kws_mobilenet")(width=0.25, preset="depth")
     table = tabled(space, SPEECH, {})
-    table = replace(table, entries=tuple(e._replace(model="" if e.option == "skip" else e.model, ms=0.0)
-                                         if e.option == "skip" else e for e in table.entries))  # fmt: skip
+    free = {"model": "", "ms": 0.0}  # as skips have it
+    entries = (e._replace(**free) if e.option == "skip" else e for e in table.entries)
+    table = replace(table, entries=tuple(entries))
     times = {entry.model: 2 * entry.ms for entry in table.entries if entry.model}
     phone = table.filled("a phone", 2 * table.base, times, runtime="TFLite", threads=4)
     spec = some(space, table)

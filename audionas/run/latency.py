@@ -1,0 +1,227 @@
+"""`audionas latency`: a table of milliseconds by operation and shape, checked against whole networks."""
+
+import os
+import platform
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from audionas.config import Config
+from audionas.core.arch import ArchSpec, InputSpec
+from audionas.core.errors import UserError
+from audionas.core.files import read_json
+from audionas.core.report import Reporter
+from audionas.core.rng import numpy_rng, seed_torch
+from audionas.cost.latency import runtime
+from audionas.cost.lookup import Entry, LatencyTable
+from audionas.cost.places import Place, places
+from audionas.cost.table import table as cost_table
+from audionas.run import _latency_page
+from audionas.run._folder import finish, phase
+from audionas.run._inputs import open_inputs
+from audionas.run._latency_check import agreement
+from audionas.run._latency_times import Model, forget, times
+from audionas.run.search import default_features, sizes_of
+from audionas.spaces._base import Space
+
+FILE = "latency.json"
+_BASE = 8  # networks from which the base is taken; none of them is checked against
+_CALL = "call"  # a model that does nothing: what ONNX Runtime needs for a call
+_TRIES = 50  # draws for each network wanted, until spaces are taken to be too small
+
+Times = Mapping[str, Sequence[float]]  # milliseconds by model, one a round
+
+
+def build(
+    conf: Config,
+    *,
+    check: int = 20,
+    threads: int = 1,
+    rounds: int = 10,
+    shape: str = "",
+    classes: int = 0,
+    overwrite: bool = False,
+) -> Path:
+    """Measure the config's space with ONNX Runtime on this machine; writes and returns exp/NAME/latency.json.
+
+    `shape` and `classes` stand for the input that the config's data give; the data are then not read. An
+    interrupted call goes on where it was. Raises UserError where there is nothing to choose.
+    """
+    space, reporter = _space(conf), Reporter()
+    sizes = sizes_of(conf, space)
+    io = InputSpec.parse(shape, classes) if shape or classes else _input(conf, space, reporter)
+    facts = {
+        "space": {"name": space.name, **asdict(space)},
+        "io": io._asdict(),
+        "scale": sizes,
+        "device": processor(),
+        "runtime": runtime(),
+        "threads": threads,
+        "rounds": rounds,
+        "check": check,
+    }
+    file = conf.folder / FILE
+    with phase(conf, "latency", facts, resume=True, overwrite=overwrite) as (folder, finished):
+        if finished and file.exists():
+            reporter.note(f"{folder}: finished earlier; --overwrite measures again")
+            return file
+        try:
+            table = _measure(space, io, sizes, facts, folder, reporter)
+        except UserError:  # the phase then counts as not begun, and may begin with other facts
+            forget(folder)
+            raise
+        table.save(file)
+        _latency_page.write(conf.folder / "latency.html", conf.general.name, table)
+        finish(folder, {"base_ms": table.base})
+    return file
+
+
+def show(file: Path) -> None:
+    """A table for people, on standard output; `file` may be a run folder."""
+    table = load(file)
+    about, out = table.about, Reporter(stdout=True)
+    print("\n".join(f"{name}: {words}" for name, words in _latency_page.facts(table)))
+    rows = []
+    for name, options in table.options.items():
+        low, high = min(options, key=options.__getitem__), max(options, key=options.__getitem__)
+        rows.append((name, low, f"{options[low]:.4f}", high, f"{options[high]:.4f}"))
+    out.table(("choice", "quickest", "ms", "slowest", "ms"), rows)
+    print(f"base {table.base:.4f} ms; {len(table.entries)} operations measured")
+    if "check" in about:
+        print()
+        out.table(_latency_page.HEAD, _latency_page.figures(about["check"]))
+
+
+def as_json(file: Path) -> Any:
+    """The file as it is, once it has been found to be a table."""
+    load(file)
+    return read_json(_file(file))
+
+
+def load(file: Path) -> LatencyTable:
+    """The table in a file, or in a run folder."""
+    return LatencyTable.load(_file(file))
+
+
+def processor() -> str:
+    """This machine's processor in words, with the number of its threads."""
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    words = named[0] if named else platform.processor() or "processor"
+    return f"{words}, {platform.machine()}, {os.cpu_count()} threads"
+
+
+def drawn(space: Space, io: InputSpec, sizes: Mapping[str, int], count: int) -> list[ArchSpec]:
+    """Distinct uniformly drawn architectures, `count` of them or as many as a small space gave."""
+    found: dict[str, ArchSpec] = {}
+    for draw in range(_TRIES * count):
+        if len(found) == count:
+            break
+        spec = replace(space.sample(numpy_rng("latency", "network", draw), io), scale=dict(sizes))
+        found.setdefault(spec.id, spec)
+    return list(found.values())
+
+
+def _measure(
+    space: Space,
+    io: InputSpec,
+    sizes: Mapping[str, int],
+    facts: Mapping[str, Any],
+    folder: Path,
+    reporter: Reporter,
+) -> LatencyTable:
+    found = places(space, io, sizes)
+    specs = drawn(space, io, sizes, _BASE + facts["check"])
+    small = len(specs) < _BASE + facts["check"]  # then one half for the base, the other to check
+    first = (len(specs) + 1) // 2 if small else _BASE
+    for_base, checked = specs[:first], specs[first:][: facts["check"]]
+    models = {_CALL: Model(nn.Identity, (1, 1, 1))}
+    models |= {place.name: Model(place.build, place.input) for place in found if not place.free}
+    models |= {_name(spec): Model(_maker(space, spec), io[:3]) for spec in (*for_base, *checked)}
+    measured = times(models, folder, rounds=facts["rounds"], threads=facts["threads"], reporter=reporter)
+    table = LatencyTable(
+        device=facts["device"],
+        space=space.name,
+        params=asdict(space),
+        io=io,
+        base=0.0,
+        entries=tuple(_entry(place, at, measured) for place, at in found.items()),
+        scale=dict(sizes),
+        about={},
+    )
+    rest = [statistics.median(measured[_name(spec)]) - table.of(spec) for spec in for_base]
+    about = {k: facts[k] for k in ("runtime", "threads", "rounds")} | {
+        "date": f"{datetime.now(UTC):%Y-%m-%d}"
+    }
+    table = replace(table, base=round(statistics.median(rest), 6), about=about)
+    if checked:
+        return replace(table, about={**about, "check": _checked(table, space, checked, measured)})
+    return table
+
+
+def _entry(place: Place, at: Mapping[str, int], measured: Times) -> Entry:
+    """Milliseconds of an operation alone, less those of a call that does nothing."""
+    if place.free:
+        return Entry(place.option, place.told, at, 0.0)
+    ms = statistics.median(measured[place.name]) - statistics.median(measured[_CALL])
+    return Entry(place.option, place.told, at, round(max(ms, 0.0), 6), place.name)
+
+
+def _checked(table: LatencyTable, space: Space, specs: Sequence[ArchSpec], measured: Times) -> dict[str, Any]:
+    """The sums against whole networks; beside them multiply-adds, and the measurement against itself."""
+    predicted = [table.of(spec) for spec in specs]
+    rounds = [measured[_name(spec)] for spec in specs]
+    found = [statistics.median(row) for row in rounds]
+    costs = cost_table(space, table.io, table.scale)
+    macs = agreement([float(costs.of(spec, "macs")) for spec in specs], found)
+    ranks = ("pearson", "spearman", "kendall")
+    result: dict[str, Any] = {"networks": len(specs), "table": agreement(predicted, found)}
+    result["multiply-adds"] = {name: macs[name] for name in ranks}
+    if len(rounds[0]) > 1:
+        odd, even = ([statistics.median(row[start::2]) for row in rounds] for start in (0, 1))
+        again = agreement(odd, even)
+        result["repeated"] = {name: again[name] for name in ("rmse", "relative_rmse", *ranks)}
+    result["points"] = [
+        {"arch": spec.id, "predicted_ms": round(p, 6), "measured_ms": round(m, 6)}
+        for spec, p, m in zip(specs, predicted, found, strict=True)
+    ]
+    return result
+
+
+def _maker(space: Space, spec: ArchSpec) -> Callable[[], nn.Module]:
+    def make() -> nn.Module:
+        seed_torch("latency", spec.id)
+        return space.build(spec)
+
+    return make
+
+
+def _name(spec: ArchSpec) -> str:
+    return f"network-{spec.id}"
+
+
+def _space(conf: Config) -> Space:
+    if conf.space is None or not conf.space.choices():
+        why = (
+            "has no section 'space'" if conf.space is None else f"has space {conf.space.name} without choices"
+        )
+        raise UserError(
+            f"{conf.general.name}: the config {why}: there is nothing to look up",
+            hint="For example: space: {name: kws_mobilenet}. One network: audionas cost NETWORK --latency",
+        )
+    return conf.space
+
+
+def _input(conf: Config, space: Space, reporter: Reporter) -> InputSpec:
+    """What a search of this config sees."""
+    return open_inputs(conf, conf.features or default_features(space), reporter).io
+
+
+def _file(file: Path) -> Path:
+    return file / FILE if file.is_dir() else file
