@@ -7,12 +7,21 @@ Where a node keeps few inputs, drawn and repaired vectors keep exactly so many, 
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from audionas.core.arch import ArchSpec
 from audionas.searchers._base import Problem
 from audionas.spaces._base import present
+
+
+class Known(NamedTuple):
+    """An architecture, its id and its vector, which nobody may change."""
+
+    spec: ArchSpec
+    id: str
+    vector: np.ndarray
 
 
 class Vectors:
@@ -25,20 +34,26 @@ class Vectors:
         self.allowed = np.zeros((len(self.choices), width), dtype=bool)
         for row, choice in zip(self.allowed, self.choices, strict=True):
             row[[choice.options.index(option) for option in present(choice)]] = True
-            row[len(choice.options)] = bool(space.inputs)
         place = {choice.name: i for i, choice in enumerate(self.choices)}
         nodes = space.nodes() if space.inputs else []
         self._nodes = [np.array([place[choice.name] for choice in edges]) for edges in nodes]
         self._absent = np.array([len(choice.options) for choice in self.choices])
-        self._specs: dict[bytes, ArchSpec] = {}
+        for node in self._nodes:
+            self.allowed[node, self._absent[node]] = len(node) > space.inputs
+        self._known: dict[bytes, Known] = {}
+
+    def known(self, vector: np.ndarray) -> Known:
+        """What a vector stands for; of what does not fit together, the nearest that does."""
+        vector = np.asarray(vector, dtype=np.int64)
+        if (key := vector.tobytes()) not in self._known:
+            pairs = zip(self.choices, vector, strict=True)
+            spec = _spec(self.problem, {c.name: c.options[i : i + 1] for c, i in pairs})
+            self._known[key] = Known(spec, spec.id, self.of(spec))
+        return self._known[key]
 
     def spec(self, vector: np.ndarray) -> ArchSpec:
-        """The architecture at the problem's size; of what does not fit together, the nearest that does."""
-        vector = np.asarray(vector, dtype=np.int64)
-        if (key := vector.tobytes()) not in self._specs:
-            pairs = zip(self.choices, vector, strict=True)
-            self._specs[key] = _spec(self.problem, {c.name: c.options[i : i + 1] for c, i in pairs})
-        return self._specs[key]
+        """The architecture at the problem's size."""
+        return self.known(vector).spec
 
     def of(self, spec: ArchSpec) -> np.ndarray:
         """(positions,) the vector of an architecture."""
@@ -85,7 +100,7 @@ class Vectors:
             for position in order[~standing][: max(-surplus, 0)]:
                 codes = np.flatnonzero(self.allowed[position, : self._absent[position]])
                 repaired[position] = rng.choice(codes)
-        return self.of(self.spec(repaired))
+        return self.known(repaired).vector
 
 
 def every(problem: Problem) -> Iterator[ArchSpec]:

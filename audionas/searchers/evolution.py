@@ -82,6 +82,6 @@ class Evolution(Searcher):
         vector = min(drawn, key=lambda member: member.merit).vector
         for _ in range(_STEPS):
             vector = vectors.mutated(vector, rng)
-            if (spec := vectors.spec(vector)).id not in seen:
-                return spec
+            if (known := vectors.known(vector)).id not in seen:
+                return known.spec
         return None

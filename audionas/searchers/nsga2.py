@@ -76,6 +76,8 @@ class Nsga2(Searcher):
             if generation:  # the first population is drawn, not made
                 mutation.learn(_group(children), _group(algorithm.pop))
             algorithm.tell(children)
+            if len(seen) == problem.space.size():
+                return
 
     def mutations(self, vectors: Vectors) -> Mutation:
         """What changes children; subclasses bring their own."""
@@ -142,7 +144,7 @@ class _AskedBefore(DuplicateElimination):
         return is_duplicate
 
     def _id(self, one: Any) -> str:
-        return self.vectors.spec(one.X).id
+        return self.vectors.known(one.X).id
 
 
 class _Crowding(CrowdingDiversity):
