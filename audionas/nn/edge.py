@@ -56,7 +56,7 @@ class Edge(nn.Module, ABC):
     """Holds `ops`, one module an option, under the option's name in every kind of edge.
 
     Weights are therefore inherited by name: the state of a derived network is a part of its
-    supernet's.
+    supernet's. An edge whose options share weights says in `weights_of` which are whose.
     """
 
     def __init__(self, choice: Choice, shape: OpShape, options: tuple[str, ...]) -> None:
@@ -68,6 +68,10 @@ class Edge(nn.Module, ABC):
     def make_ops(self, shape: OpShape, options: tuple[str, ...]) -> dict[str, nn.Module]:
         """The candidate modules by option; a method may build them otherwise (PC-DARTS: fewer channels)."""
         return {name: OPS[name].make(shape) for name in options}
+
+    def weights_of(self, option: str) -> dict[str, Tensor]:
+        """The state that an option alone would have, by its own names; empty where it has no such state."""
+        return dict(self.ops[option].state_dict()) if option in self.ops else {}
 
     @abstractmethod
     def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor | None:

@@ -1,8 +1,9 @@
 """The candidate operations by name: kind, kernel k, expansion e, squeeze-and-excitation.
 
 A name is kind + kernel (`tc_k9_se`, `mb_k5_e6`), or the field's own (`sep_conv_3x3`, `skip_connect`); an
-operation is one line here and a block beside it. The kernel of `tc` and `mb` lies along time, that of
-`mbf` along frequency, that of `mbs` and of the field's own along both axes.
+operation is one line here and a block beside it. The kernel of `tc`, `mb` and `mix` lies along time, that
+of `mbf` along frequency, that of `mbs`, `mixs` and of the field's own along both axes. `mix_k35_e3` has
+kernels 3 and 5 in parallel.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from torch import nn
 
 from audionas.nn.blocks import Act, ConvBN, MBBlock, SEForm, TCBlock
 from audionas.nn.cell_blocks import DilConv, FactorizedReduce, Noise, Pool, ReluConvBN, SepConv, Zero
+from audionas.nn.mix import Mix, MixBlock, mixes
 
 
 class OpShape(NamedTuple):
@@ -41,7 +43,8 @@ class Op(NamedTuple):
     """`make` builds it; `kind`, `kernel` and `dilation` are what methods ask about it.
 
     Kinds: skip, pool, none, noise (none of them has weights where the shape stays), conv. `axes` are those
-    of a (B, C, F, T) tensor along which the kernel lies: 2 frequency, 3 time.
+    of a (B, C, F, T) tensor along which the kernel lies: 2 frequency, 3 time. `mix` says which kernels stand
+    in parallel, and the expansion; `kernel` is then the largest.
     """
 
     make: Callable[[OpShape], nn.Module]
@@ -50,6 +53,7 @@ class Op(NamedTuple):
     summary: str = ""
     dilation: int = 1
     axes: tuple[int, ...] = (3,)
+    mix: Mix | None = None
 
 
 def _tc(shape: OpShape, *, kernel: int, se: bool, wide: bool) -> nn.Module:
@@ -75,6 +79,18 @@ def _mb(shape: OpShape, *, kernel: int, axes: tuple[int, ...], expansion: int, s
         causal=shape.causal,
         act=shape.act,
         form=shape.se,
+    )
+
+
+def _mix(shape: OpShape, *, mix: Mix, axes: tuple[int, ...]) -> nn.Module:
+    return MixBlock(
+        shape.c_in,
+        shape.c_out,
+        mix,
+        axes=axes,
+        stride=shape.stride,
+        causal=shape.causal,
+        act=shape.act,
     )
 
 
@@ -151,6 +167,18 @@ OPS: dict[str, Op] = {
         for k in kernels
         for e in (3, 6)
         for se in (0, 1)
+    },
+    **{
+        f"{kind}_{mix.name}": Op(
+            partial(_mix, mix=mix, axes=axes),
+            "conv",
+            max(mix.kernels),
+            f"inverted bottleneck {told}, {mix.told}",
+            axes=axes,
+            mix=mix,
+        )
+        for kind, told, axes in (("mix", "over time", (3,)), ("mixs", "with square kernels", SQUARE))
+        for mix in mixes(KERNELS, len(KERNELS))
     },
     "none": Op(_none, "none", summary="zeros: the edge is cut"),
     "noise": Op(_noise, "noise", summary="Gaussian noise instead of the input"),

@@ -142,7 +142,10 @@ class Space(Strict, ABC):
         """
         with torch.device("meta"):
             wanted = self.build(spec, search=True).state_dict()
-        have = supernet.state_dict()
+        have = dict(supernet.state_dict())
+        for path, edge in supernet.named_modules():
+            for option in spec.choices[edge.choice.name] if isinstance(edge, Edge) else ():
+                have |= {f"{path}.ops.{option}.{n}": t for n, t in edge.weights_of(option).items()}
         if any(name not in have or have[name].shape != t.shape for name, t in wanted.items()):
             raise UserError("this supernet's weights cannot be inherited: its edges are built otherwise")
         return {name: have[name].clone() for name in wanted}

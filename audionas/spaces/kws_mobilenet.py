@@ -11,6 +11,7 @@ from torch import nn
 
 from audionas.core.arch import Choice, InputSpec
 from audionas.nn.edge import EdgeFactory
+from audionas.nn.mix import mixes
 from audionas.nn.ops import KERNELS
 from audionas.spaces._base import Scale, Space
 from audionas.spaces._chain import one_channel, scaled, temporal_chain
@@ -23,9 +24,11 @@ _STRIDES = (2, 1, 2, 1, 2, 1, 1, 1)
 class KwsMobilenet(Space):
     """Presets, options a layer: `sf6` k3/5/7 x e3/6; `sf8` adds k9; `sf16` adds SE; `depth` is sf8 with a
     skip where the shape stays; `darts` is sf8 with a skip everywhere (a 1x1 convolution where it changes).
+    `mix2` sums up to 2 of the kernels 3/5/7/9 inside a block, x e3/6 (20 options), `mix3` (28) and `mix4`
+    (30) up to 3 and 4: the presets for MixPath.
     """
 
-    preset: Literal["sf6", "sf8", "sf16", "depth", "darts"] = "sf8"
+    preset: Literal["sf6", "sf8", "sf16", "depth", "darts", "mix2", "mix3", "mix4"] = "sf8"
     width: float = 1.0
     causal: bool = False
 
@@ -33,7 +36,13 @@ class KwsMobilenet(Space):
     arxiv: ClassVar[str] = "1801.04381"
 
     def choices(self) -> tuple[Choice, ...]:
-        """layer1 to layer8; several bottlenecks may survive and be summed, as FairDARTS derives them."""
+        """layer1 to layer8; several bottlenecks may survive and be summed, as FairDARTS derives them.
+
+        Of those with kernels in parallel one is taken.
+        """
+        if self.preset.startswith("mix"):
+            mixed = tuple(f"mix_{mix.name}" for mix in mixes(KERNELS, int(self.preset[3:])))
+            return tuple(Choice(f"layer{i}", mixed) for i, _ in enumerate(_STRIDES, 1))
         kernels = KERNELS[:3] if self.preset == "sf6" else KERNELS
         suffixes = ("", "_se") if self.preset == "sf16" else ("",)
         convs = tuple(f"mb_k{k}_e{e}{s}" for k in kernels for e in (3, 6) for s in suffixes)

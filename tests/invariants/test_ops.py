@@ -117,12 +117,14 @@ def test_a_skip_is_the_identity_where_the_shape_stays(name, causal):
 def test_name_says_kernel_and_every_operation_has_a_summary(name):
     op = OPS[name]
     assert op.summary
-    told = f"{op.kernel}x{op.kernel}" if name in CELL else f"k{op.kernel}"
+    kernels = op.mix.kernels if op.mix else (op.kernel,)
+    assert op.kernel == max(kernels)
+    told = f"{op.kernel}x{op.kernel}" if name in CELL else f"k{''.join(map(str, kernels))}"
     assert told in name.split("_") if op.kernel else True
-    reach = (op.kernel if 2 in op.axes else 1, op.kernel if 3 in op.axes else 1)
+    reach = {(k if 2 in op.axes else 1, k if 3 in op.axes else 1) for k in kernels}
     convs = [m for m in made(name, 4, 4).modules() if isinstance(m, torch.nn.Conv2d)]
     wide = {m.kernel_size for m in convs if m.kernel_size != (1, 1)}
-    assert wide == ({reach} if name in CONVS and op.kernel > 1 else set())
+    assert wide == (reach if name in CONVS and op.kernel > 1 else set())
     assert {m.dilation for m in convs if m.kernel_size != (1, 1)} <= {
         (op.dilation, op.dilation),
         (1, op.dilation),

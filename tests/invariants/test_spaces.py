@@ -39,6 +39,8 @@ SIZES = [
     ("kws_mobilenet", {"preset": "sf16"}, 16**8),
     ("kws_mobilenet", {"preset": "depth"}, 8**4 * 9**4),
     ("kws_mobilenet", {"preset": "darts"}, 9**8),
+    *(("kws_mobilenet", {"preset": f"mix{m}"}, k**8) for m, k in ((2, 20), (3, 28), (4, 30))),
+    *(("mix_mobilenet", {"most": m}, k**12) for m, k in ((2, 20), (3, 28), (4, 30))),
 ]
 
 
@@ -207,7 +209,8 @@ def test_size_is_the_number_of_networks(space):
 def test_draws_are_uniform_and_follow_the_generator(space):
     """Each option comes up; the same generator draws the same network."""
     io, rng = input_of(space), numpy_rng("draws")
-    drawn = [space.sample(rng, io) for _ in range(300 if space.inputs else 150)]
+    most = max((len(choice.options) for choice in space.choices()), default=0)
+    drawn = [space.sample(rng, io) for _ in range(300 if space.inputs else max(150, 15 * most))]
     for choice in space.choices():
         assert {option for spec in drawn for option in spec.choices[choice.name]} == set(present(choice))
     for edges in space.nodes():

@@ -18,7 +18,8 @@ IO = InputSpec(1, 40, 98, 12)
 SPACES = [
     ("kws_tc_resnet", {}),
     ("kws_tc_resnet", {"se": "none", "shortcut": "kernel", "causal": True, "width": 0.75}),
-    *(("kws_mobilenet", {"preset": preset}) for preset in ("sf6", "sf8", "sf16", "depth", "darts")),
+    *(("kws_mobilenet", {"preset": preset}) for preset in ("sf6", "sf8", "sf16", "depth", "darts", "mix4")),
+    ("mix_mobilenet", {"width": 0.25}),
 ]
 WHAT = ("macs", "params")
 
@@ -33,7 +34,8 @@ def made(request):
 def several(space, rng):
     """A spec where some choices keep two options, as FairDARTS derives them."""
     spec = space.sample(rng, IO)
-    more = {c.name: tuple(rng.choice(c.options, 2, replace=False)) for c in space.choices()[::2]}
+    some = [c for c in space.choices()[::2] if c.max_active > 1]
+    more = {c.name: tuple(rng.choice(c.options, 2, replace=False)) for c in some}
     return space.spec({**spec.choices, **more}, IO)
 
 

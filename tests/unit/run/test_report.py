@@ -328,6 +328,11 @@ def test_every_operation_is_read_from_its_name(option: str) -> None:
     assert ("SE" in extras) == ("_se" in option)
 
 
+def test_smaller_kernels_in_parallel_are_told_beside_the_largest() -> None:
+    assert traits("mix_k359_e6") == (9, False, ("+3,5", "×6"))
+    assert traits("mixs_k7_e3") == (7, False, ("×3",))
+
+
 @pytest.mark.parametrize("values", [[0.1001, 0.1002, 0.1003], [5_101_000, 5_102_000, 5_103_000]])
 def test_the_numbers_on_an_axis_differ(values: list[float]) -> None:
     drawn = _charts.curves({"": ([1, 2, 3], values)}, ["accent"], "x")

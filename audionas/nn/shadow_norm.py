@@ -1,0 +1,27 @@
+"""Shadow batch norm: one for every number of active paths (MixPath, Chu et al., arXiv:2001.05887)."""
+
+from torch import Tensor, nn
+
+
+class ShadowNorm(nn.Module):
+    """Batch norms over (B, `channels`, F, T) for sums of 1 to `most` paths.
+
+    Paths of one layer compute nearly the same, so that a sum of m has about m times the mean and m^2 times
+    the variance of one: one norm cannot serve them all, a norm for every subset of paths is not needed.
+    With `single` one norm serves them all nevertheless: what shadow batch norm is to be compared with.
+    """
+
+    def __init__(self, channels: int, most: int, *, single: bool = False) -> None:
+        super().__init__()
+        self.most, self.single = most, single
+        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(1 if single else most))
+
+    def of(self, active: int) -> nn.Module:
+        """The norm of a sum of `active` paths."""
+        assert 1 <= active <= self.most, f"a sum of {active} paths, where there are 1 to {self.most}"
+        return self.norms[0 if self.single else active - 1]
+
+    def forward(self, x: Tensor, active: int) -> Tensor:
+        """The same shape, normalised as a sum of `active` paths; no other norm learns or sees anything."""
+        y: Tensor = self.of(active)(x)
+        return y
