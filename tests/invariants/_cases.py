@@ -27,6 +27,7 @@ FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "rome": {"samples": 2},
     "parsec": {"samples": 2},
     "pc_darts": {"warmup_epochs": 0},
+    "mix_path": {"draws": 3},
     "random_nas": {"draws": 20, "batches": 1, "finalists": 2},
     "proxyless_nas": {"warmup_epochs": 0, "alpha_every": 1},
 }
@@ -149,6 +150,7 @@ def started(
     optim: Optim | None = None,
 ) -> SearchRun:
     """A run of `method` on `space` over short inputs, before its first step."""
+    method.require(space)
     io = input_of(space)
     io = io._replace(frames=frames) if space.features else io
     sizes = CELLS.get(space.name, {})
