@@ -131,6 +131,23 @@ def compare(
 
 
 @app.command()
+def rank(
+    conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
+) -> None:
+    """Ask how well a supernet ranks networks: trains some of them alone, writes exp/NAME/rank/.
+
+    Prints Kendall's tau-b, Spearman's rho and the regret of the supernet's best k, with 95 % intervals by
+    bootstrap over networks. Finished trainings are kept, also for other supernets (rank.alone=FOLDER).
+
+    Example: audionas rank conf/fair.yaml rank.networks=30 rank.alone=exp/alone name=fair_0 --resume
+    """
+    from audionas.config import load
+    from audionas.run.rank import rank as go
+
+    go(load(conf, overrides or []), resume=resume, overwrite=overwrite)
+
+
+@app.command()
 def train(
     conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
 ) -> None:

@@ -19,7 +19,7 @@ from audionas.core.strict import Strict
 from audionas.cost.limits import Limits
 from audionas.data.augment import Augment
 from audionas.data.conf import Data, Images
-from audionas.engine.conf import Compare, Search, Train, label_of
+from audionas.engine.conf import Compare, Rank, Search, Train, label_of
 from audionas.features import Features, SpecAugment
 from audionas.methods._base import Method
 from audionas.searchers._base import Searcher
@@ -74,6 +74,7 @@ class Config:
     search: Search
     train: Train
     compare: Compare | None
+    rank: Rank | None
     limits: Limits | None
     raw: Mapping[str, Any] = field(repr=False)
 
@@ -105,10 +106,11 @@ SECTIONS: dict[str, type] = {
     "search": Search,
     "train": Train,
     "compare": Compare,
+    "rank": Rank,
     "limits": Limits,
 }
 NAMED = ("space", "method", "searcher")  # sections whose class is chosen by `name`
-OPTIONAL = ("images", "features", "space", "method", "searcher", "compare", "limits")
+OPTIONAL = ("images", "features", "space", "method", "searcher", "compare", "rank", "limits")
 SOUND = ("data", "features", "augment", "spec_augment")  # of recordings; `images` excludes them
 
 

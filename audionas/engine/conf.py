@@ -1,4 +1,4 @@
-"""How long and how networks are fitted: the `search`, `train` and `compare` sections of a config."""
+"""How long and how networks are fitted: the `search`, `train`, `compare` and `rank` sections of a config."""
 
 import math
 import re
@@ -130,6 +130,36 @@ class Compare(Strict):
         if not self.seeds:
             problems.append("compare.seeds is empty, expected numbers such as 0, 1, 2")
         problems += [f"compare.seeds: {seed} stands there twice" for seed in _repeated(self.seeds)]
+        if problems:
+            raise UserError(problems)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rank(Strict):
+    """Whether a supernet ranks networks as training them alone does.
+
+    `networks` of the space are drawn with `seed`, spread evenly over the range of a cost, `strata`; each is
+    scored by the supernet and trained alone as the section `train` says. Trained networks lie in `alone`, a
+    folder that several supernets of one space may share; by default in the run's own. `test` is what they
+    are scored on, as for comparisons. The regret is told for the supernet's best `top`.
+    """
+
+    networks: int = 30
+    strata: Literal["macs", "params"] = "macs"
+    seed: int = 0
+    alone: str = ""
+    test: str = ""
+    top: tuple[int, ...] = (1, 3, 5)
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.networks < 3:
+            problems.append(f"rank.networks is {self.networks}, expected at least 3")
+        problems += [
+            f"rank.top: {k} is not between 1 and rank.networks, {self.networks}"
+            for k in self.top
+            if not 1 <= k <= self.networks
+        ]
         if problems:
             raise UserError(problems)
 

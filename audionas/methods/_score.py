@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
@@ -19,6 +19,9 @@ from audionas.engine.recalibrate import recalibrated
 from audionas.methods._base import SearchRun
 from audionas.nn.edge import Gates
 
+Statistics = Literal["recalibrated", "running"]
+STATISTICS: tuple[Statistics, ...] = get_args(Statistics)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring(Strict):
@@ -29,7 +32,7 @@ class Scoring(Strict):
     FairNAS does. `batches` of the held-out half are scored, with 0 all of it.
     """
 
-    statistics: Literal["recalibrated", "running"] = "recalibrated"
+    statistics: Statistics = "recalibrated"
     calibration: int = 8
     batches: int = 0
 

@@ -127,6 +127,26 @@ def scatter(clouds: Sequence[Cloud], forms: tuple[Format, Format], name: str) ->
     return _svg(parts, left + wide + 8, top + tall + _AXIS, name)
 
 
+class Spot(NamedTuple):
+    """A point with words that show when it is pointed at."""
+
+    x: float
+    y: float
+    words: str
+
+
+def spots(dots: Sequence[Spot], forms: tuple[Format, Format], name: str) -> Html:
+    """Unconnected points; `forms` write x and y."""
+    left, top, wide, tall = 40, 8, 790, 360
+    x = Scale(min(d.x for d in dots), max(d.x for d in dots), left, left + wide)
+    y = Scale(min(d.y for d in dots), max(d.y for d in dots), top + tall, top)
+    parts = _axis(x, top + tall, forms[0], top=top) + _side(y, left, left + wide, forms[1])
+    for d in dots:
+        words = f"{forms[0](d.x)}, {forms[1](d.y)}: {d.words}"
+        parts.append(tag("g", tag("title", words), _dot(x(d.x), y(d.y), 4, "accent", fill_opacity=0.7)))
+    return _svg(parts, left + wide + 8, top + tall + _AXIS, name)
+
+
 def _names(means: Sequence[tuple[str, float, float]], within: tuple[float, float]) -> list[Html]:
     """A label beside each mean, where no other stands if there is such a place."""
     taken = [(px - 6, py - 6, px + 6, py + 6) for _, px, py in means]

@@ -35,7 +35,7 @@ def write(file: Path, title: str, table: LatencyTable) -> None:
 
 def facts(table: LatencyTable) -> Iterator[tuple[str, str]]:
     """What the table is of, as (name, words)."""
-    about = {k: v for k, v in table.about.items() if not isinstance(v, Mapping)}
+    about = {k: v for k, v in table.about.items() if not isinstance(v, Mapping | list)}
     params = ", ".join(f"{name} {value}" for name, value in {**table.params, **table.scale}.items())
     yield "device", table.device
     yield "measured", ", ".join(f"{name} {value}" for name, value in about.items())

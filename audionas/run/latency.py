@@ -3,9 +3,10 @@
 import os
 import platform
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,10 @@ from audionas.cost.latency import runtime
 from audionas.cost.lookup import Entry, LatencyTable
 from audionas.cost.places import Place, places
 from audionas.cost.table import table as cost_table
+from audionas.engine.agreement import agreement
 from audionas.run import _latency_page
 from audionas.run._folder import finish, phase
 from audionas.run._inputs import open_inputs
-from audionas.run._latency_check import agreement
 from audionas.run._latency_times import Model, forget, times
 from audionas.run.search import default_features, sizes_of
 from audionas.spaces._base import Space
@@ -136,33 +137,47 @@ def _measure(
     folder: Path,
     reporter: Reporter,
 ) -> LatencyTable:
-    found = places(space, io, sizes)
-    specs = drawn(space, io, sizes, _BASE + facts["check"])
-    small = len(specs) < _BASE + facts["check"]  # then one half for the base, the other to check
-    first = (len(specs) + 1) // 2 if small else _BASE
-    for_base, checked = specs[:first], specs[first:][: facts["check"]]
-    models = {_CALL: Model(nn.Identity, (1, 1, 1))}
-    models |= {place.name: Model(place.build, place.input) for place in found if not place.free}
-    models |= {_name(spec): Model(_maker(space, spec), io[:3]) for spec in (*for_base, *checked)}
+    found, (for_base, checked) = places(space, io, sizes), networks(space, io, sizes, facts["check"])
+    for spec in (*for_base, *checked):  # for those who measure the same networks on another device
+        spec.save(folder / "networks" / f"{spec.id}.json")
+    models = _models(space, io, found, (*for_base, *checked))
     measured = times(models, folder, rounds=facts["rounds"], threads=facts["threads"], reporter=reporter)
-    table = LatencyTable(
-        device=facts["device"],
-        space=space.name,
-        params=asdict(space),
-        io=io,
-        base=0.0,
-        entries=tuple(_entry(place, at, measured) for place, at in found.items()),
-        scale=dict(sizes),
-        about={},
-    )
-    rest = [statistics.median(measured[_name(spec)]) - table.of(spec) for spec in for_base]
-    about = {k: facts[k] for k in ("runtime", "threads", "rounds")} | {
-        "date": f"{datetime.now(UTC):%Y-%m-%d}"
+    about = {
+        **{k: facts[k] for k in ("runtime", "threads", "rounds")},
+        "date": f"{datetime.now(UTC):%Y-%m-%d}",
+        "base_networks": [spec.id for spec in for_base],
     }
-    table = replace(table, base=round(statistics.median(rest), 6), about=about)
-    if checked:
-        return replace(table, about={**about, "check": _checked(table, space, checked, measured)})
-    return table
+    entries = tuple(_entry(place, at, measured) for place, at in found.items())
+    table = LatencyTable(facts["device"], space.name, asdict(space), io, 0.0, entries, dict(sizes), about)
+    rest = [statistics.median(measured[_name(spec)]) - table.of(spec) for spec in for_base]
+    table = replace(table, base=round(statistics.median(rest), 6))
+    check = {"check": _checked(table, space, checked, measured)} if checked else {}
+    return replace(table, about={**about, **check})
+
+
+def networks(
+    space: Space, io: InputSpec, sizes: Mapping[str, int], check: int
+) -> tuple[list[ArchSpec], list[ArchSpec]]:
+    """Networks from which the base is taken, and `check` others; of a small space one half each, or fewer."""
+    specs = drawn(space, io, sizes, _BASE + check)
+    first = _BASE if len(specs) == _BASE + check else (len(specs) + 1) // 2
+    return specs[:first], specs[first:][:check]
+
+
+def _models(
+    space: Space, io: InputSpec, found: Iterable[Place], specs: Iterable[ArchSpec]
+) -> dict[str, Model]:
+    """What is measured, by name: a call, each operation that does something, whole networks."""
+    return {
+        _CALL: Model(nn.Identity, (1, 1, 1)),
+        **{place.name: Model(place.build, place.input) for place in found if not place.free},
+        **{_name(spec): Model(partial(_network, space, spec), io[:3]) for spec in specs},
+    }
+
+
+def _network(space: Space, spec: ArchSpec) -> nn.Module:
+    seed_torch("latency", spec.id)
+    return space.build(spec)
 
 
 def _entry(place: Place, at: Mapping[str, int], measured: Times) -> Entry:
@@ -192,14 +207,6 @@ def _checked(table: LatencyTable, space: Space, specs: Sequence[ArchSpec], measu
         for spec, p, m in zip(specs, predicted, found, strict=True)
     ]
     return result
-
-
-def _maker(space: Space, spec: ArchSpec) -> Callable[[], nn.Module]:
-    def make() -> nn.Module:
-        seed_torch("latency", spec.id)
-        return space.build(spec)
-
-    return make
 
 
 def _name(spec: ArchSpec) -> str:

@@ -46,32 +46,65 @@ def search(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Ar
     the searcher finds, which `front.json` has whole. Under torchrun every process calls this, and the first
     one writes.
     """
-    space, method = wanted(conf)
+    space, _ = wanted(conf)
+    inputs, device, reporter = opened(conf)
+    arch = conf.folder / "arch.json"
+    found = _fitted(conf, inputs, device, reporter, resume=resume, overwrite=overwrite)
+    if conf.searcher is not None:
+        problem = Problem(space, inputs.io, sizes_of(conf, space), conf.general.seed)
+        start = facts(conf, inputs, device)
+        front = select(conf, problem, start, resume=resume, overwrite=overwrite)
+        found = _kept(conf, front.member(front.knee).spec)
+    assert found is not None
+    costs = table(space, inputs.io, found.scale)
+    params, macs = (costs.of(found, what) for what in ("params", "macs"))
+    reporter.note(f"found {found.id}: {_archs.told(found)}")
+    reporter.note(f"{params:,} parameters, {macs:,} multiply-adds; written to {arch}")
+    return found
+
+
+@processes.joined()
+def supernet(conf: Config, *, resume: bool = False, overwrite: bool = False) -> None:
+    """Only train the supernet of `conf.space` as `conf.method` does, for what scores networks in it."""
+    inputs, device, reporter = opened(conf)
+    _fitted(conf, inputs, device, reporter, derive=False, resume=resume, overwrite=overwrite)
+
+
+def opened(conf: Config) -> tuple[Inputs, torch.device, Reporter]:
+    """Data, device and voice of a search; UserErrors of whatever it lacks."""
+    space, _ = wanted(conf)
     reporter = processes.reporter()
     device, why = device_of(conf)
     reporter.note(why)
-    inputs = open_inputs(conf, conf.features or default_features(space), reporter)
-    started = facts(conf, inputs, device)
+    return open_inputs(conf, conf.features or default_features(space), reporter), device, reporter
+
+
+def _fitted(
+    conf: Config,
+    inputs: Inputs,
+    device: torch.device,
+    reporter: Reporter,
+    *,
+    derive: bool = True,
+    resume: bool,
+    overwrite: bool,
+) -> ArchSpec | None:
+    """The phase in which the method works; the architecture that it derives, where it is to derive one."""
+    derive = derive and conf.searcher is None
     arch = conf.folder / "arch.json"
+    started = facts(conf, inputs, device)
     with phase(conf, "search", started, resume=resume, overwrite=overwrite) as (folder, finished):
-        if conf.searcher is None and finished and _derived(folder) and arch.exists():
+        if finished and not derive:
+            return None
+        if finished and _derived(folder) and arch.exists():
             spec = _archs.read(arch)
             reporter.note(f"{folder}: finished earlier; the architecture is {arch} ({spec.id})")
             return spec
-        if conf.searcher is None or not finished:
-            found = _run(conf, method, inputs, device, folder)
-            if found is not None:
-                spec = _kept(conf, found, arch)
-            finish(folder, {"arch": found.id if found is not None else None})
-    if conf.searcher is not None:
-        problem = Problem(space, inputs.io, sizes_of(conf, space), conf.general.seed)
-        front = select(conf, problem, started, resume=resume, overwrite=overwrite)
-        spec = _kept(conf, front.member(front.knee).spec, arch)
-    costs = table(space, inputs.io, spec.scale)
-    params, macs = (costs.of(spec, what) for what in ("params", "macs"))
-    reporter.note(f"found {spec.id}: {_archs.told(spec)}")
-    reporter.note(f"{params:,} parameters, {macs:,} multiply-adds; written to {arch}")
-    return spec
+        assert conf.method is not None
+        found = _run(conf, conf.method, inputs, device, folder, derive=derive)
+        kept = _kept(conf, found) if found is not None else None
+        finish(folder, {"arch": kept.id if kept is not None else None})
+        return kept
 
 
 def _derived(folder: Path) -> bool:
@@ -79,11 +112,11 @@ def _derived(folder: Path) -> bool:
     return read_json(folder / "done.json")["arch"] is not None
 
 
-def _kept(conf: Config, found: ArchSpec, file: Path) -> ArchSpec:
-    """The architecture with a note of where it is from, written by the first process."""
+def _kept(conf: Config, found: ArchSpec) -> ArchSpec:
+    """The architecture with a note of where it is from, written to `arch.json` by the first process."""
     spec = replace(found, note={**found.note, **_note(conf)})
     if processes.first():
-        spec.save(file)
+        spec.save(conf.folder / "arch.json")
     return spec
 
 
@@ -188,8 +221,10 @@ def sizes_of(conf: Config, space: Space) -> dict[str, int]:
     return {**space.sizes, **asked}
 
 
-def _run(conf: Config, method: Method, inputs: Inputs, device: torch.device, folder: Path) -> ArchSpec | None:
-    """Train the supernet and derive, where no searcher is to do that."""
+def _run(
+    conf: Config, method: Method, inputs: Inputs, device: torch.device, folder: Path, *, derive: bool
+) -> ArchSpec | None:
+    """Train the supernet, and derive where that is wanted."""
     run, place = search_run(conf, inputs, device), (processes.rank(), processes.count())
     method.setup(run)
     if method.trains:
@@ -208,12 +243,12 @@ def _run(conf: Config, method: Method, inputs: Inputs, device: torch.device, fol
             folder=folder,
             reporter=reporter,
         )
-        found = _derive(method, folder) if conf.searcher is None else None
+        found = _derive(method, folder) if derive else None
         reporter.close()
         for batches in (train, valid, *mine):
             batches.close()
         return found
-    return method.derive()
+    return method.derive() if derive else None
 
 
 def _derive(method: Method, folder: Path) -> ArchSpec:

@@ -16,7 +16,7 @@ from audionas.core.errors import UserError
 from audionas.core.report import Reporter
 from audionas.cost.lookup import LatencyTable
 from audionas.run import latency
-from audionas.run._latency_check import agreement, kendall
+from audionas.engine.agreement import agreement, kendall
 from audionas.run._latency_times import Model, forget, times
 from tests.unit.cli._command import done, refused
 
@@ -126,6 +126,9 @@ def test_the_check_is_of_networks_that_the_base_does_not_know(built):
     points = {point["arch"]: point for point in check["points"]}
     assert check["networks"] == len(points) == 2
     assert list(points) == [spec.id for spec in specs[2:]]
+    assert table.about["base_networks"] == [spec.id for spec in specs[:2]]
+    kept = (conf.folder / "latency" / "networks").iterdir()
+    assert sorted(file.stem for file in kept) == sorted(spec.id for spec in specs)
     rows = [json.loads(line) for line in (conf.folder / "latency" / "times.jsonl").read_text().splitlines()]
     measured = {
         spec.id: np.median([row["ms"] for row in rows if row["model"] == f"network-{spec.id}"])

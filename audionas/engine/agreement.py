@@ -1,4 +1,4 @@
-"""How well predicted times agree with measured ones: errors and correlations with bootstrap intervals."""
+"""How well predictions agree with what is measured: errors, correlations, regret, with their intervals."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -32,6 +32,16 @@ def agreement(predicted: Sequence[float], measured: Sequence[float]) -> dict[str
     return {name: _with_interval(figure, p, m) for name, figure in figures.items()}
 
 
+def regret(score: np.ndarray, value: np.ndarray, k: int) -> dict[str, Any]:
+    """The best of all values less the best among the k of highest score, with its interval as above."""
+
+    def lost(a: np.ndarray, b: np.ndarray) -> float:
+        first = np.lexsort((b, -a))[:k]  # of equal scores the worse value: no luck in the order
+        return float(b.max() - b[first].max())
+
+    return _with_interval(lost, np.asarray(score, dtype=float), np.asarray(value, dtype=float))
+
+
 def kendall(a: np.ndarray, b: np.ndarray) -> float:
     """Kendall's tau-b of two series (n,); NaN where one of them is constant."""
     above, right = (np.sign(x[:, None] - x[None, :]) for x in (a, b))
@@ -54,7 +64,7 @@ def _with_interval(
     figure: Callable[[np.ndarray, np.ndarray], float], a: np.ndarray, b: np.ndarray
 ) -> dict[str, Any]:
     """Draws in which the figure has no value (all networks equal) are left out of the interval."""
-    rng = numpy_rng("latency", "bootstrap", len(a))
+    rng = numpy_rng("agreement", len(a))
     value = figure(a, b) if len(a) >= _FEWEST else float("nan")
     if not np.isfinite(value):
         return {"value": None, "interval": None}

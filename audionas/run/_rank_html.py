@@ -1,0 +1,30 @@
+"""A ranking study as a page: a scatter plot for each kind of batch-norm statistics, and the table."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from audionas.run import _page
+from audionas.run._compare_charts import Spot, spots
+from audionas.run._html import join, percent, section, table
+
+if TYPE_CHECKING:
+    from audionas.run._rank_table import Ranking
+
+
+def page(found: "Ranking") -> str:
+    """The file's text."""
+    from audionas.run._rank_table import lines
+
+    head, rows = lines(found)
+    lead = "How well the supernet's accuracies order networks that were also trained alone."
+    parts = [section(found.title, table(head, rows), lead=lead)]
+    for kind in found.agreement:
+        words = f"accuracy in the supernet ({kind} statistics) and alone"
+        parts.append(section(kind, _plot(found.rows, kind, words), lead=f"Across: {words}, upwards."))
+    facts = table(["", ""], [[name, str(value)] for name, value in found.facts.items()])
+    return _page.page(found.title, join((*parts, section("How it was measured", facts))))
+
+
+def _plot(rows: Sequence[Mapping[str, Any]], kind: str, name: str) -> Any:
+    dots = [Spot(row[kind], row["alone"], f"{row['network']}: {row['macs']:,} MACs") for row in rows]
+    return spots(dots, (percent, percent), name)
