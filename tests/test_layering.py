@@ -37,6 +37,7 @@ FENCES = {
     "PIL": ("data/images.py",),
     "kornia": ("data/image_augment.py",),
     "pymoo": ("searchers/nsga2.py",),
+    "ray": ("run/_pool_ray.py",),
     "rich": ("core/report.py",),
     "typer": ("cli.py",),
     "click": ("cli.py",),
