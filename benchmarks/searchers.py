@@ -76,7 +76,7 @@ def analytic() -> Task:
 
 
 def _additive_front(gains: np.ndarray, pairs: np.ndarray, params: np.ndarray) -> np.ndarray:
-    """(n, 2) the front of (-gain, parameters) over all chains, by dynamic programming over the last option."""
+    """(n, 2) the front of (-gain, parameters) over all chains, by dynamic programming over last options."""
     layers, options = gains.shape
     ends = [np.array([[-gains[0, o], params[0, o]]]) for o in range(options)]
     for layer in range(1, layers):
