@@ -27,7 +27,7 @@ FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "rome": {"samples": 2},
     "parsec": {"samples": 2},
     "pc_darts": {"warmup_epochs": 0},
-    "mix_path": {"draws": 3},
+    **{name: {"draws": 3} for name in ("spos", "fair_nas", "mix_path", "scarlet", "moga")},
     "random_nas": {"draws": 20, "batches": 1, "finalists": 2},
     "proxyless_nas": {"warmup_epochs": 0, "alpha_every": 1},
 }
@@ -167,6 +167,7 @@ def started(
         sizes=sizes,
         dropout=dropout,
         valid=lambda: [valid for _, valid in batches(io, 2, seed=1000, size=4)],
+        train=lambda: [train for train, _ in batches(io, 2, seed=2000, size=4)],
     )
     method.setup(run)
     return run
