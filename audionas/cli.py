@@ -103,16 +103,28 @@ def check(conf: Conf, overrides: Overrides = None, as_json: AsJson = False) -> N
 
 @app.command()
 def search(
-    conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
+    conf: Conf,
+    overrides: Overrides = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    keep_supernet: Annotated[
+        bool, typer.Option("--keep-supernet", help="With --overwrite: only the searcher begins anew.")
+    ] = False,
 ) -> None:
     """Search a space for an architecture: writes exp/NAME/arch.json.
 
+    With a section searcher the method trains a supernet, whose networks are then searched for several aims at
+    once: writes exp/NAME/front.json as well, and every scored network to exp/NAME/select/archive.jsonl.
+
     Example: audionas search conf/search.yaml method.name=darts seed=1 name=darts_1
+
+    Example: audionas search conf/search.yaml method.name=fair_nas 'searcher={name: nsga2}' workers=2
     """
     from audionas.config import load
     from audionas.run.search import search as go
 
-    go(load(conf, overrides or []), resume=resume, overwrite=overwrite)
+    settings = load(conf, overrides or [])
+    go(settings, resume=resume, overwrite=overwrite, keep_supernet=keep_supernet)
 
 
 @app.command()

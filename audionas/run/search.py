@@ -39,17 +39,20 @@ _SECTIONS = ("augment", "spec_augment", "space", "method", "search")
 
 
 @processes.joined()
-def search(conf: Config, *, resume: bool = False, overwrite: bool = False) -> ArchSpec:
+def search(
+    conf: Config, *, resume: bool = False, overwrite: bool = False, keep_supernet: bool = False
+) -> ArchSpec:
     """Search `conf.space` with `conf.method`; writes and returns `exp/<name>/arch.json`.
 
     With a searcher the method only trains the supernet; the architecture is then the knee of the front that
-    the searcher finds, which `front.json` has whole. Under torchrun every process calls this, and the first
-    one writes.
+    the searcher finds, which `front.json` has whole; `keep_supernet` overwrites only what the searcher found.
+    Under torchrun every process calls this, and the first one writes.
     """
     space, _ = wanted(conf)
     inputs, device, reporter = opened(conf)
     arch = conf.folder / "arch.json"
-    found = _fitted(conf, inputs, device, reporter, resume=resume, overwrite=overwrite)
+    again = overwrite and not keep_supernet
+    found = _fitted(conf, inputs, device, reporter, resume=resume, overwrite=again)
     if conf.searcher is not None:
         problem = Problem(space, inputs.io, sizes_of(conf, space), conf.general.seed)
         start = facts(conf, inputs, device)
