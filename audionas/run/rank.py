@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from audionas.config import Config, changed
-from audionas.core.arch import ArchSpec
+from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
 from audionas.core.rng import numpy_rng
@@ -21,7 +21,6 @@ from audionas.run import _rank_table
 from audionas.run._compare_bench import Bench, scored_split
 from audionas.run._compare_score import trained
 from audionas.run._folder import Busy
-from audionas.run._inputs import Inputs
 from audionas.run._rank_table import Ranking
 from audionas.run._scorer import finished
 from audionas.run.search import opened, sizes_of, supernet
@@ -47,7 +46,7 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
     inputs, device, reporter = opened(conf)
     test = scored_split(conf, inputs, conf.rank.test, reporter)
     bench = Bench(conf.space, inputs, device, test, "", Compare(), None, {}, reporter)
-    specs = drawn(conf.space, inputs, sizes_of(conf, conf.space), conf.rank)
+    specs = drawn(conf.space, inputs.io, sizes_of(conf, conf.space), conf.rank)
     told = _scored(conf, bench, specs, overwrite=overwrite)
     alone = _trained(conf, bench, specs)
     if len(alone) < len(specs):
@@ -59,14 +58,14 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
     return found
 
 
-def drawn(space: Space, inputs: Inputs, sizes: dict[str, int], options: Rank) -> list[ArchSpec]:
+def drawn(space: Space, io: InputSpec, sizes: dict[str, int], options: Rank) -> list[ArchSpec]:
     """Distinct networks, those of a large random pool nearest to evenly spaced values of the cost.
 
     They depend on the space, the input and `options` alone, so that several supernets are asked the same.
     """
     rng = numpy_rng(options.seed, "rank", space.name)
-    costs = table(space, inputs.io, sizes)
-    pool = {spec.id: spec for spec in (space.sample(rng, inputs.io) for _ in range(_POOL))}
+    costs = table(space, io, sizes)
+    pool = {spec.id: spec for spec in (space.sample(rng, io) for _ in range(_POOL))}
     if len(pool) < options.networks:
         raise UserError(
             f"rank.networks: {options.networks}, but space {space.name} has about {len(pool)} networks"
