@@ -1,0 +1,73 @@
+"""Prints the ranking studies as Markdown: a row a study and kind of statistics, then paired differences of tau.
+
+python local/rank_table.py exp/rank_*_0
+"""
+
+import sys
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audionas.core.files import read_json
+from audionas.core.rng import numpy_rng
+from audionas.engine.agreement import DRAWS, kendall
+from audionas.run._rank_table import Ranking, lines
+
+PAIRS = (  # which studies of the same networks are compared
+    ("fair_nas", "spos_passes"),
+    ("fair_nas", "spos_updates"),
+    ("mix2", "mix2_plain"),
+    ("mix4", "mix4_plain"),
+    ("scarlet", "scarlet_plain"),
+)
+
+
+def main(folders: list[Path]) -> None:
+    """All tables, of what is finished."""
+    found = {folder.name: read_json(folder / "rank" / "rank.json") for folder in folders if done(folder)}
+    if not found:
+        sys.exit("no finished study among these folders; start with local/rank.sh")
+    studies = {name.removeprefix("rank_").rpartition("_")[0]: Ranking(**raw) for name, raw in found.items()}
+    head = lines(next(iter(studies.values())))[0]
+    print(f"| study | epochs | {' | '.join(head)} |\n|---|---:|---|{'---:|' * (len(head) - 1)}")
+    for name, study in studies.items():
+        for row in lines(study)[1]:
+            print(f"| {name} | {study.facts['supernet epochs']} | {' | '.join(row)} |")
+    print("\n| difference of tau-b | statistics | paired, 95 % by bootstrap over networks |\n|---|---|---:|")
+    for (a, b), kind in product(PAIRS, next(iter(studies.values())).agreement):
+        if a in studies and b in studies:
+            print(f"| {a} - {b} | {kind} | {difference(studies[a], kind, studies[b], kind)} |")
+    for name, study in studies.items():
+        print(f"| {name} | recalibrated - running | {difference(study, 'recalibrated', study, 'running')} |")
+    for name, study in studies.items():
+        alone = [100 * row["alone"] for row in study.rows]
+        told = f"alone {np.mean(alone):.1f} ± {np.std(alone, ddof=1):.1f} %, commit {study.facts['git']}"
+        print(f"\n- {name}: {len(alone)} networks, {told}", end="")
+    print()
+
+
+def done(folder: Path) -> bool:
+    """Whether a study has ended."""
+    return (folder / "rank" / "rank.json").exists()
+
+
+def difference(a: Ranking, kind: str, b: Ranking, other: str) -> str:
+    """Tau of one study less that of another, over draws of the same networks."""
+    assert [row["arch"] for row in a.rows] == [row["arch"] for row in b.rows]
+    alone, first, second = (
+        np.array([row[key] for row in study.rows]) for study, key in ((a, "alone"), (a, kind), (b, other))
+    )
+
+    def less(rows: Any) -> float:
+        return kendall(first[rows], alone[rows]) - kendall(second[rows], alone[rows])
+
+    rng = numpy_rng("rank table", len(alone))
+    drawn = np.array([less(rows) for rows in rng.integers(len(alone), size=(DRAWS, len(alone)))])
+    low, high = np.percentile(drawn[np.isfinite(drawn)], (2.5, 97.5))
+    return f"{less(slice(None)):+.2f} [{low:+.2f}, {high:+.2f}]"
+
+
+if __name__ == "__main__":
+    main([Path(word) for word in sys.argv[1:]])
