@@ -1,4 +1,4 @@
-"""Prints the ranking studies as Markdown: a row a study and kind of statistics, then paired differences of tau.
+"""Prints the ranking studies as Markdown: a row a study and kind of statistics, then differences of tau.
 
 python local/rank_table.py exp/rank_*_0
 """
