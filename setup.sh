@@ -10,6 +10,7 @@ an interrupted one is simply started again. No compiler and no system package is
 
 Environment
   AUDIONAS_PYTHON       the interpreter to use instead of the first fitting one on PATH
+  AUDIONAS_EXTRAS       further extras: AUDIONAS_EXTRAS=cluster ./setup.sh
   AUDIONAS_TORCH_INDEX  one more package index for pip. On Linux, PyPI serves torch with CUDA, several
                         gigabytes; a machine without a GPU needs only a CPU build, from the index that
                         pytorch.org names: AUDIONAS_TORCH_INDEX=https://... ./setup.sh
@@ -23,7 +24,7 @@ case "${1:-}" in
 esac
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
-extras="mini,export,vision,dev"
+extras="mini,export,vision,dev${AUDIONAS_EXTRAS:+,$AUDIONAS_EXTRAS}"
 marker=.venv/installed  # written last: a .venv without it is not finished
 
 candidates=(python3.11 python3.12 python3.13 python3 python)
