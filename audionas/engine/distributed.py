@@ -37,7 +37,9 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 def averaged(tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
     """The mean over processes of tensors of one type on one device, differentiable any number of times."""
-    if processes.count() == 1 or not tensors:
+    if not tensors:
+        return ()
+    if processes.count() == 1:
         return tuple(tensors)
     flat = total(torch.cat([tensor.reshape(-1) for tensor in tensors])) / processes.count()
     parts = torch.split_with_sizes(flat, [tensor.numel() for tensor in tensors])
@@ -69,6 +71,8 @@ def mean(metrics: Mapping[str, float]) -> dict[str, float]:
 
 def total(tensor: Tensor) -> Tensor:
     """The sum over processes, the same bits on all; differentiable any number of times."""
+    if processes.count() == 1:
+        return tensor
     summed: Tensor = _Sum.apply(tensor)  # type: ignore[no-untyped-call]
     return summed
 

@@ -129,8 +129,10 @@ def tell(value: T) -> T:
         _group.store.set(key, json.dumps(value))
         return value
     try:
+        wait = 0.001
         while not _group.store.check([key]):  # in short waits, between which a signal is noticed
-            time.sleep(0.01)
+            time.sleep(wait)
+            wait = min(1.5 * wait, 0.2)
         said: T = json.loads(_group.store.get(key))
     except RuntimeError as error:
         raise lost() from error

@@ -50,7 +50,7 @@ class Groups:
 
     def alive(self, kept: Tensor) -> Tensor:
         """Which groups have a survivor."""
-        return torch.zeros(self.count).index_add_(0, self.of, kept.float()) > 0
+        return torch.bincount(self.of[kept], minlength=self.count) > 0
 
 
 @dataclass(kw_only=True)
