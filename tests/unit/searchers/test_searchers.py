@@ -1,7 +1,5 @@
 """Laws of every registered searcher: no repetition, a function of seed and scores, accepted by the space."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 
@@ -111,20 +109,12 @@ def test_a_search_broken_off_and_run_again_on_its_record_asks_the_same(name, mom
     assert list(record) == whole
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", [name for name in SMALL if name != "exhaustive"])  # the space is too large
 def test_sizes_go_into_every_architecture(name):
-    space = DartsCell(preset="s4")
-    asked = Evaluator(searcher(name), by_length)
-    conf = {"most": space.size()} if name == "exhaustive" else {}
-    if name == "exhaustive":
-        space = ToyCell()
-        asked.searcher.run(problem(space=space), asked)
-        assert {spec.scale == {} for spec in asked.asked} == {True}
-        return
-    replace(asked.searcher, **conf).run(
-        problem(space=space)._replace(sizes={"layers": 3, "channels": 4}), asked
-    )
-    assert {tuple(sorted(spec.scale.items())) for spec in asked.asked} == {(("channels", 4), ("layers", 3))}
+    evaluate = Evaluator(searcher(name), by_length)
+    sized = problem(space=DartsCell(preset="s4"))._replace(sizes={"layers": 3, "channels": 4})
+    evaluate.searcher.run(sized, evaluate)
+    assert all(dict(spec.scale) == {"layers": 3, "channels": 4} for spec in evaluate.asked)
 
 
 @pytest.mark.parametrize("name", SMALL)
