@@ -23,8 +23,7 @@ h1 {{ font-size: 2.1rem; line-height: 1.15; margin: .15em 0 .2em; letter-spacing
   overflow-wrap: anywhere; }}
 h2 {{ font-size: 1.25rem; margin: 0 0 4px; letter-spacing: -.01em; }}
 h3 {{ font-size: 1rem; margin: 24px 0 8px; }}
-
-  ode, pre {{ font: .86em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }}
+code, pre {{ font: .86em/1.5 ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace; }}
 .eyebrow {{ color: var(--muted); font-size: .8rem; letter-spacing: .08em;
   text-transform: uppercase; margin: 0; }}
 .lead, .facts {{ color: var(--muted); margin: 0 0 16px; max-width: 76ch; }}
@@ -74,6 +73,29 @@ td small {{ color: var(--muted); }}
 .bar {{ display: inline-block; width: 90px; height: 8px; background: var(--faint); border-radius: 4px;
   overflow: hidden; margin-left: 8px; }}
 .bar i {{ display: block; height: 100%; border-radius: 4px; }}
+.plot text {{ fill: var(--muted); font-size: 11px; }} .plot .name {{ font-size: 12px; }}
+.plot .grid {{ stroke: var(--faint); }} .plot .base {{ stroke: var(--line); }}
+.plot .limit {{ stroke: var(--bad); stroke-dasharray: 4 4; }}
+.plot .edge {{ fill: none; stroke: var(--accent); stroke-width: 1.6; stroke-opacity: .7; }}
+.plot .others circle {{ fill: var(--muted); fill-opacity: .35; }}
+.plot .above circle {{ fill: transparent; stroke: var(--muted); stroke-opacity: .6; }}
+.plot g circle:hover {{ fill: var(--ink); fill-opacity: 1; }}
+.plot .dot {{ fill: var(--dot, var(--accent)); stroke: var(--card); stroke-width: 1.5; }}
+.plot .ring {{ fill: none; stroke: var(--dot, var(--accent)); stroke-width: 1.5; }}
+.plot .strong text {{ fill: var(--ink); font-weight: 650; paint-order: stroke; stroke: var(--card);
+  stroke-width: 3px; }}
+.plot .late {{ visibility: var(--reading, hidden); }}
+.readings {{ display: grid; font-size: .88rem; margin: 12px 0 0; }}
+.readings p {{ grid-area: 1 / 1; margin: 0; visibility: var(--reading, hidden);
+  overflow-wrap: anywhere; }}
+.front:not(:has([class^="strong"]:hover, tr:hover)) .readings .knee {{ --reading: visible; }}
+.front tr {{ background: var(--row, transparent); }} .front tr:target {{ background: var(--faint); }}
+.front th:last-child, .front td:last-child {{ text-align: left; padding-left: 12px; white-space: normal; }}
+.front td code {{ display: block; min-width: 40ch; color: var(--muted); overflow-wrap: anywhere; }}
+.rows {{ max-height: 36rem; overflow-y: auto; }}
+.rows thead th {{ position: sticky; top: 0; background: var(--card); }}
+.cells {{ display: flex; flex-wrap: wrap; gap: 1px; margin: 2px 0; }}
+.cells i {{ width: 8px; height: 16px; border-radius: 1px; }}
 .example {{ border-top: 4px solid; padding-top: 6px; font-size: .84rem; overflow-wrap: anywhere; }}
 .example img {{ display: block; width: 100%; height: 92px; border-radius: 4px; margin: 6px 0 4px; }}
 .example figcaption {{ margin: 0; line-height: 1.35; }}
@@ -95,6 +117,6 @@ dl.facts dd {{ margin: 0; color: var(--ink); overflow-wrap: anywhere; }}
   body {{ font-size: 10.5pt; }} main {{ padding: 0; max-width: none; }}
   h2, h3, .lead, .legend {{ break-after: avoid; }}
   section {{ border: 0; padding: 8px 0; }} .tiles, tr, .drawing, dl {{ break-inside: avoid; }}
-  .scroll {{ overflow: visible; }} .drawing {{ min-width: 0 !important; }}
+  .scroll {{ overflow: visible; max-height: none; }} .drawing {{ min-width: 0 !important; }}
 }}
 """

@@ -8,7 +8,7 @@ from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_text
 from audionas.core.report import read_rows
-from audionas.run import _progress, _results
+from audionas.run import _front_html, _fronts, _progress, _results
 from audionas.run._html import Html, join, section, tag
 from audionas.run._page import page
 from audionas.run._results import Example
@@ -21,7 +21,14 @@ _STEPS = {
     "eval": "eval.json",
     "export": "export/report.json",
 }
-_SIGNS = ("arch.json", *_STEPS.values(), "search/alphas.jsonl", "search/env.json", "train/env.json")
+_SIGNS = (
+    "arch.json",
+    "front.json",
+    *_STEPS.values(),
+    "search/alphas.jsonl",
+    "search/env.json",
+    "train/env.json",
+)
 
 
 def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
@@ -49,9 +56,12 @@ def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) 
     scores, export = _optional(folder / "eval.json"), _optional(folder / "export" / "report.json")
     alphas = read_rows(folder / "search" / "alphas.jsonl")
     parts = [_results.headline(cost, scores, export)]
+    front = folder / "front.json"
+    if front.is_file():
+        parts.append(_front_html.draw(_fronts.read(front), folder / "select" / "archive.jsonl"))
     if spec:
         parts.append(_results.network(spec))
-    if alphas:
+    if alphas and not front.is_file():  # of a supernet these are what its paths were drawn with
         parts.append(_progress.history(alphas, spec))
     for title, step in (("Search", "search"), ("Training", "train")):
         if rows := read_rows(folder / step / "metrics.jsonl"):
