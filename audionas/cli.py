@@ -17,6 +17,7 @@ from audionas.core.files import shipped
 from audionas.core.report import Reporter, stdout_json
 
 FIXABLE, BUG, INTERRUPTED = 1, 70, 130
+PARALLEL = ("search", "train")  # what torchrun may start in several processes
 FIXABLE_SYSTEM = {  # what the file system says that a user can put right
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
@@ -81,11 +82,18 @@ def run() -> None:
 
 
 @app.callback(invoke_without_command=True)
-def main(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+def main(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
     """Neural architecture search for audio: from recordings to a small, fast keyword model."""
     if version:
         print(__version__)
         raise typer.Exit
+    if "TORCHELASTIC_RUN_ID" in os.environ and context.invoked_subcommand not in PARALLEL:
+        raise UserError(
+            f"torchrun starts {' and '.join(PARALLEL)}; {context.invoked_subcommand} runs in one process"
+        )
 
 
 @app.command()
@@ -121,10 +129,12 @@ def search(
     Example: audionas search conf/search.yaml method.name=fair_nas 'searcher={name: nsga2}' workers=2
     """
     from audionas.config import load
+    from audionas.engine.processes import joined
     from audionas.run.search import search as go
 
-    settings = load(conf, overrides or [])
-    go(settings, resume=resume, overwrite=overwrite, keep_supernet=keep_supernet)
+    with joined():
+        settings = load(conf, overrides or [])
+        go(settings, resume=resume, overwrite=overwrite, keep_supernet=keep_supernet)
 
 
 @app.command()
@@ -169,9 +179,11 @@ def train(
     audionas train conf/train.yaml arch=tc_resnet8 name=baseline
     """
     from audionas.config import load
+    from audionas.engine.processes import joined
     from audionas.run.train import train as go
 
-    go(load(conf, overrides or []), resume=resume, overwrite=overwrite)
+    with joined():
+        go(load(conf, overrides or []), resume=resume, overwrite=overwrite)
 
 
 @app.command("eval")
@@ -288,14 +300,21 @@ def list_(
 
 
 @app.command()
-def show(exp: Exp, as_json: AsJson = False) -> None:
+def show(
+    exp: Exp,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option("--limit", help="Pick the front's best within it, COST=MOST; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """What a run found and how well it does; writes exp/NAME/report.html.
 
-    Example: audionas show exp/mini
+    Examples: audionas show exp/mini; audionas show exp/front --limit macs=1e6 --limit params=5e4
     """
     from audionas.run import show as page
 
-    result = page.gather(exp)
+    result = page.gather(exp, limit or [])
     stdout_json(result) if as_json else page.show(result)
 
 

@@ -143,21 +143,32 @@ def lost() -> UserError:
     """Who no longer answers; the lowest of those that do says so, the others leave without a word."""
     assert _group is not None
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    _group.store.set(f"here/{_group.rank}", "")
-    missing = list(range(_group.count))
-    until = time.monotonic() + _ROLL_CALL
-    while missing and time.monotonic() < until and not _group.store.check(["explained"]):
-        time.sleep(0.05)
-        missing = [number for number in missing if not _group.store.check([f"here/{number}"])]
-    here = [number for number in range(_group.count) if number not in missing]
-    if _group.rank != here[0] or _group.store.check(["explained"]):
+    try:
+        missing = _roll_call(_group)
+        explained = _group.store.check(["explained"])
+    except RuntimeError:
+        missing, explained, why = [], False, "torchrun does not answer"
+    else:
+        names = ", ".join(str(number) for number in missing)
+        why = f"rank {names} has died or does not answer" if missing else "all were told to stop"
+    lowest = min(number for number in range(_group.count) if number not in missing)
+    if _group.rank != lowest or explained:
         sys.exit(1)
-    names = ", ".join(str(number) for number in missing)
-    why = f"rank {names} has died or does not answer" if missing else "all were told to stop"
     return UserError(
         f"the run of {_group.count} processes ends: {why}",
         hint="The same command with --resume goes on from the last checkpoint.",
     )
+
+
+def _roll_call(group: Group) -> list[int]:
+    """Those that have not answered in time, or before one of them has said why the run ends."""
+    group.store.set(f"here/{group.rank}", "")
+    missing = [number for number in range(group.count) if number != group.rank]
+    until = time.monotonic() + _ROLL_CALL
+    while missing and time.monotonic() < until and not group.store.check(["explained"]):
+        time.sleep(0.05)
+        missing = [number for number in missing if not group.store.check([f"here/{number}"])]
+    return missing
 
 
 def _ended(signum: int, frame: FrameType | None) -> None:
@@ -181,10 +192,15 @@ def _explained(group: Group, error: UserError) -> UserError:
 
 
 def _forget() -> None:
-    """A forked child, such as a loader's worker, is none of the processes."""
+    """A forked child, such as a loader's worker, is none of the processes.
+
+    It leaves the group of its parent too, which torchrun ends as a whole: a loader that finds its worker
+    gone would speak before who is lost can be said. Workers end themselves once their parent has.
+    """
     global _group
     if _group is not None:
         _group = None
+        os.setpgid(0, 0)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
