@@ -18,20 +18,18 @@ TRAINED = {"layers": 20, "channels": 36}  # how large DARTS and its successors t
 def find(name: str) -> ArchSpec:
     """The spec behind `name`; UserError when there is no such zoo network, file or text.
 
-    A front, `front.json`, stands for its knee, `front.json#3` for its number 3. Text says nothing of the
-    network around the cell: DARTS' cells are read as trained for CIFAR (20 cells, 36 channels), those of
-    NAS-Bench-201 as in the benchmark.
+    A front, `front.json`, stands for its knee, `front.json#3` and `exp/x#3` for its number 3. Text says
+    nothing of the network around the cell: DARTS' cells are read as trained for CIFAR (20 cells, 36
+    channels), those of NAS-Bench-201 as in the benchmark.
     """
     if _is_text(name):
         return parse(name)
-    file, hash_, number = name.partition("#")
+    file, hash_, number = (name, "", "") if Path(name).exists() else name.partition("#")
     path = Path(file)
-    if path.suffix == ".json" and path.is_file() and (hash_ or path.name == "front.json"):
-        return _member(path, number)
     if path.is_dir():
-        path = path / "arch.json"
+        path = path / ("front.json" if hash_ else "arch.json")
     if path.is_file():
-        return read(path)
+        return _member(path, number) if hash_ or path.name == "front.json" else read(path)
     if path.suffix in (".json", ".txt") or "/" in name:
         raise UserError(
             f"{path}: no such file", hint="Search for an architecture first: audionas search CONF"
@@ -48,14 +46,13 @@ def _member(path: Path, number: str) -> ArchSpec:
     """One of a front, counted from 1; the knee where `number` is empty."""
     try:
         raw = read_json(path)
-        members = raw["members"]
-        which = int(number or raw["knee"])
-        found = json.dumps(members[which - 1]["arch"]) if 1 <= which <= len(members) else ""
+        members, which = raw["members"], number or str(raw["knee"])
+        found = {str(n): json.dumps(member["arch"]) for n, member in enumerate(members, 1)}
     except (KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}#{number}: no network of a front ({error})") from error
-    if not found:
-        raise UserError(f"{path}#{number}: the front has networks 1 to {len(members)}")
-    return ArchSpec.from_json(found, f"{path}#{which}")
+        raise UserError(f"{path}: not a front", hint="A search with a searcher writes front.json.") from error
+    if which not in found:
+        raise UserError(f"{path}#{which}: no such network; the front has 1 to {len(found)}")
+    return ArchSpec.from_json(found[which], f"{path}#{which}")
 
 
 def read(path: Path) -> ArchSpec:

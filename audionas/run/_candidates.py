@@ -26,7 +26,7 @@ class Archive:
         self.file = file
         rows = read_rows(file)
         self.rows = [_scored(problem, row) for row in rows]
-        if rows:  # without a line that an interruption cut off
+        if file.exists():  # without a line that an interruption cut off
             write_text(file, "".join(json.dumps(row) + "\n" for row in rows))
 
     def add(self, spec: ArchSpec, score: Score) -> None:

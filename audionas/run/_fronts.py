@@ -78,9 +78,10 @@ class Front:
             if all(m.score.values[name] <= most for name, most in limits.items())
         ]
         if not fit:
-            least = {name: min(m.score.values[name] for m in self.members) for name in limits}
+            least = ((name, min(m.score.values[name] for m in self.members)) for name in limits)
+            smallest = ", ".join(f"{name} {shown(value)}" for name, value in least)
             raise UserError(
-                f"no network of the front keeps {_told(limits)}; the smallest values are {_told(least)}",
+                f"no network of the front keeps {_told(limits)}; the smallest values there are: {smallest}",
                 hint="Raise the limit, or search again with it: searcher.limits={macs: 1e6}",
             )
         return max(fit, key=lambda n: sign * self.member(n).score.values[first])
@@ -124,8 +125,10 @@ def read(file: Path) -> Front:
             for m in raw["members"]
         )
         volumes = tuple((int(n), float(v)) for n, v in raw["hypervolume"])
+        if not 1 <= raw["knee"] <= len(members):
+            raise ValueError(f"knee {raw['knee']} of {len(members)} networks")
         return Front(raw["objectives"], raw["limits"], raw["scored"], raw["knee"], members, volumes)
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: not a front ({type(error).__name__}: {error})") from error
 
 
@@ -133,11 +136,16 @@ def table(front: Front) -> tuple[list[str], list[list[str]]]:
     """Head and rows for the terminal; the knee is starred."""
     names = list(dict.fromkeys([*front.objectives, *front.limits, "macs", "params"]))
     rows = [
-        [f"{n}{'*' if n == front.knee else ''}", *(f"{m.score.values[x]:,.6g}" for x in names), told(m.spec)]
+        [f"{n}{'*' if n == front.knee else ''}", *(shown(m.score.values[x]) for x in names), told(m.spec)]
         for n, m in enumerate(front.members, 1)
     ]
     return ["", *names, "architecture"], rows
 
 
+def shown(value: float) -> str:
+    """A whole number in full, another one in six digits."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.6g}"
+
+
 def _told(limits: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} <= {most:,.10g}" for name, most in limits.items()) or "its limits"
+    return ", ".join(f"{name} <= {shown(most)}" for name, most in limits.items()) or "its limits"

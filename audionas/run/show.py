@@ -1,31 +1,45 @@
 """`audionas show`: what a run found and how well it does, as text, JSON and `report.html`."""
 
+import math
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from audionas.core.errors import UserError
+from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_json
-from audionas.core.report import read_rows
+from audionas.core.report import Reporter, read_rows
 from audionas.core.rng import numpy_rng
 from audionas.cost.graph import measure
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
-from audionas.run import _archs, report
+from audionas.run import _archs, _fronts, report
+from audionas.run._fronts import Front
 from audionas.run.predict import load
+from audionas.searchers._base import DEAR
 from audionas.spaces._base import space_of
 
 _EXAMPLES = 6
 _BAR = 20  # characters of a full bar
 
 
-def gather(folder: Path) -> dict[str, Any]:
-    """Everything the run folder holds, in short; writes `report.html` as well."""
+def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
+    """Everything the run folder holds, in short; writes `report.html` as well.
+
+    `limits` such as `macs=1e6` pick the best network of the front within them. Raises UserError where there
+    is no run, no front to pick from, no such cost, or no network within the limits.
+    """
     arch = folder / "arch.json"
     if not arch.exists():
         raise UserError(f"{folder}: no architecture here", hint="Give the folder of a run, such as exp/mini.")
+    fronts = folder / "front.json"
+    if limits and not fronts.exists():
+        raise UserError(
+            f"{folder}: no front here to pick from", hint="A search leaves one: searcher: {name: nsga2}"
+        )
+    front = _front(fronts, limits) if fronts.exists() else None
     spec = _archs.read(arch)
     cost = measure(space_of(spec).build(spec), spec.io)
     history = read_rows(folder / "search" / "alphas.jsonl")
@@ -38,6 +52,7 @@ def gather(folder: Path) -> dict[str, Any]:
         "params": cost.params,
         "macs": cost.macs,
         "probabilities": history[-1]["probabilities"] if history else None,
+        "front": front,
     }
     for part, file in {"evaluation": "eval.json", "export": "export/report.json"}.items():
         found[part] = read_json(folder / file) if (folder / file).exists() else None
@@ -45,9 +60,72 @@ def gather(folder: Path) -> dict[str, Any]:
     return found
 
 
+def _front(file: Path, words: Sequence[str]) -> dict[str, Any]:
+    """What `front.json` holds in short, with what the limits pick."""
+    front = _fronts.read(file)
+    limits = _limits(words, front)
+    members = [
+        {"number": n, "arch": m.spec.id, "values": dict(m.score.values), "network": _archs.told(m.spec)}
+        for n, m in enumerate(front.members, 1)
+    ]
+    return {
+        "file": str(file),
+        "objectives": dict(front.objectives),
+        "limits": dict(front.limits),
+        "scored": front.scored,
+        "hypervolume": front.volumes[-1][1] if front.volumes else None,
+        "knee": front.knee,
+        "members": members,
+        "picked": {"limits": limits, "number": front.best(limits)} if limits else None,
+    }
+
+
+def _limits(words: Sequence[str], front: Front) -> dict[str, float]:
+    """`macs=1e6` as numbers by cost; of several for one cost the smallest."""
+    costs = [name for name in front.members[0].score.values if name not in DEAR]
+    limits: dict[str, float] = {}
+    problems = []
+    for word in words:
+        name, _, text = word.partition("=")
+        most = _number(text)
+        if name not in costs:
+            known = f"; the front has {', '.join(costs)}"
+            problems.append(f"--limit {word}: no cost '{name}'{known}.{did_you_mean(name, costs)}")
+        elif not 0 < most < math.inf:
+            problems.append(f"--limit {word}: expected a number above 0 behind {name}=")
+        else:
+            limits[name] = min(most, limits.get(name, math.inf))
+    if problems:
+        raise UserError(problems, hint="For example: --limit macs=1e6")
+    return limits
+
+
+def _number(text: str) -> float:
+    """NaN for what is none."""
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _show_front(front: Mapping[str, Any]) -> None:
+    """The table, and what the limits pick with the command to train it."""
+    file = front["file"]
+    Reporter(stdout=True).table(*_fronts.table(_fronts.read(Path(file))))
+    share = "" if front["hypervolume"] is None else f", hypervolume {front['hypervolume']:.1%}"
+    print(f"front         {len(front['members'])} of {front['scored']:,} networks scored{share}")
+    print(f"knee          number {front['knee']}: audionas train CONF arch={file}#{front['knee']}")
+    if picked := front["picked"]:
+        limits = ", ".join(f"{name} <= {_fronts.shown(most)}" for name, most in picked["limits"].items())
+        number = picked["number"]
+        print(f"picked        number {number} ({limits}): audionas train CONF arch={file}#{number}")
+
+
 def show(found: dict[str, Any]) -> None:
     """The same for people, on standard output."""
-    for choice, options in (found["probabilities"] or {}).items():
+    if found["front"]:
+        _show_front(found["front"])
+    for choice, options in ({} if found["front"] else found["probabilities"] or {}).items():
         print(choice)
         for option, p in options.items():
             kept = "*" if option in found["choices"][choice] else " "
