@@ -11,7 +11,7 @@ from typing import ClassVar, Literal, NamedTuple
 from torch import nn
 
 from audionas.core.arch import Choice, InputSpec
-from audionas.nn.blocks import ConvBN, MBBlock, SEForm, WideHead
+from audionas.nn.blocks import Act, ConvBN, MBBlock, SEForm, WideHead
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.ops import KERNELS, OpShape
 from audionas.spaces._base import Scale, Space
@@ -67,14 +67,13 @@ class Mobilenet(Space):
         step = (self.stem_stride, self.stem_stride)
         body.add_module("conv", ConvBN(io.channels, stem, (3, 3), stride=step, act="relu6"))
         body.add_module("first", MBBlock(stem, first, (3, 3), expansion=1, stride=(1, 1), act="relu6"))
-        usual = OpShape(1, 1, act="relu6")
-        if self.form == "scarlet":
-            usual = OpShape(1, 1, act="hswish", se=SEForm(hard=True))
+        scarlet = self.form == "scarlet"
+        act: Act = "hswish" if scarlet else "relu6"
         edges, c_in = [], first
         for choice, layer in zip(self.choices(), self._layers(), strict=True):
             (c_out,) = eights((layer.channels,), self.width)
             stride = (layer.stride, layer.stride)
-            edges.append(fill(choice, usual._replace(c_in=c_in, c_out=c_out, stride=stride)))
+            edges.append(fill(choice, OpShape(c_in, c_out, stride, act=act, se=SEForm(hard=scarlet))))
             c_in = c_out
         last = WideHead(c_in, head, io.classes, scale.dropout_or(0.2), act="relu6")
         return Chain(body, edges, last, fold=False)

@@ -1,0 +1,99 @@
+"""Linear maps that stood where a chain skips, worked into the weights around them: the same function without.
+
+SCARLET (Chu et al., arXiv:1908.06022) argues that a map W before a 1x1 convolution P is the one convolution
+PW. A residual block passes W on beside P as well: there the fold is exact only where W has an inverse.
+"""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from audionas.core.errors import UserError
+from audionas.nn.blocks import ConvBN, Head, LateHead, MBBlock, WideHead
+from audionas.nn.edge import Edge
+from audionas.spaces._chain import Chain
+
+
+@torch.no_grad()
+def fold(net: nn.Module, maps: Mapping[str, Tensor]) -> None:
+    """Change the weights of a derived chain so that it computes what it would with `maps` at its skips.
+
+    `maps` holds (C, C) matrices by choice. Exact in evaluation mode, up to rounding. With x = M x', where x
+    is what the network with maps has somewhere and x' what the folded one has, a block that begins with a
+    convolution P gets PM. If it has a shortcut, x + f(x) = M (x' + M^-1 f(x)): its last convolution and
+    batch norm are multiplied by M^-1, and M goes on to the next block; else it ends there.
+
+    Raises UserError, after which the weights are of no use, where that cannot be: networks that are no
+    chains, blocks that begin with something else or have an activation after the sum, an M without inverse
+    before a shortcut.
+    """
+    if not isinstance(net, Chain):
+        raise UserError("only a chain can be folded: elsewhere several blocks read what a skip passes on")
+    carried: Tensor | None = None  # M, None for the identity
+    for name, edge in net.edges.items():
+        assert isinstance(edge, Edge)
+        operation = _only(edge)
+        if isinstance(operation, nn.Identity):
+            if name in maps:
+                own = maps[name].double()
+                carried = own if carried is None else own @ carried
+        elif carried is not None:
+            carried = _absorbed(name, operation, carried)
+    if carried is not None:
+        _compose(_first(net.head), carried)
+
+
+def _only(edge: Edge) -> nn.Module:
+    if len(edge.ops) > 1:
+        raise UserError(f"{edge.choice.name}: a sum of several operations cannot be folded")
+    (operation,) = edge.ops.values()
+    return operation
+
+
+def _absorbed(name: str, operation: nn.Module, carried: Tensor) -> Tensor | None:
+    """Work M into an operation that is no identity; what its output still carries."""
+    if isinstance(operation, ConvBN):  # a skip with a stride
+        _compose(operation.conv, carried)
+        return None
+    if not isinstance(operation, MBBlock) or not isinstance(operation.expand, ConvBN):
+        raise UserError(
+            f"{name}: {type(operation).__name__} is not a linear map first and a sum last, so that a "
+            "transformation before it cannot be folded"
+        )
+    if not operation.residual:
+        _compose(operation.expand.conv, carried)
+        return None
+    if int(torch.linalg.matrix_rank(carried)) < len(carried):
+        raise UserError(f"{name}: the transformation before this residual block has no inverse")
+    _compose(operation.expand.conv, carried)
+    _multiply(operation.project, torch.linalg.inv(carried))
+    return carried
+
+
+def _first(head: Head) -> nn.Conv2d | nn.Linear:
+    """The linear map that reads a chain's last block; the average before `Head`'s commutes with M."""
+    return head.conv.conv if isinstance(head, WideHead | LateHead) else head.linear
+
+
+def _compose(layer: nn.Conv2d | nn.Linear, before: Tensor) -> None:
+    """P becomes PM, at each position of its kernel; zeros that pad stay zeros."""
+    layer.weight.copy_(torch.einsum("oi...,ij->oj...", layer.weight.double(), before))
+
+
+def _multiply(layer: ConvBN, after: Tensor) -> None:
+    """y = s (Qx) + b, convolution and batch norm in evaluation, becomes after @ y.
+
+    The norm's scale goes into the convolution; its statistics become 0 and 1, and its own scale undoes eps.
+    """
+    norm = layer.bn
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    offset = norm.bias.double() - scale * norm.running_mean.double()
+    kernel = layer.conv.weight
+    kernel.copy_(torch.einsum("no,oi...->ni...", after * scale, kernel.double()))
+    norm.running_mean.zero_()
+    norm.running_var.fill_(1)
+    norm.weight.fill_((1 + norm.eps) ** 0.5)
+    norm.bias.copy_(after @ offset)

@@ -1,0 +1,91 @@
+"""SCARLET: depth is searched with FairNAS, skips pass a linear map while training (arXiv:1908.06022).
+
+Chu et al. What a skip passes on differs strongly from what blocks put out, and the layer after it has to
+serve both: a supernet with identities is unstable to train. A 1x1 convolution on each skip, without bias,
+norm and activation, lets its output fit in. It changes nothing of what a network can represent where a
+convolution follows, and is dropped when a network is derived.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from audionas.core.arch import ArchSpec, Choice
+from audionas.methods._fold import fold
+from audionas.methods.darts_minus import IdentityConv
+from audionas.methods.fair_nas import FairNas
+from audionas.nn.edge import Edge, MixedEdge
+from audionas.nn.ops import OPS, OpShape
+from audionas.spaces._base import Space
+
+
+class StableEdge(MixedEdge):
+    """A mixed edge whose identities are 1x1 convolutions; skips that change the shape stay as they are."""
+
+    def __init__(self, choice: Choice, shape: OpShape, *, init: Literal["random", "identity"]) -> None:
+        super().__init__(choice, shape)
+        for option in choice.options:
+            if OPS[option].kind == "skip" and shape.keeps:
+                random = init == "random"
+                c = shape.c_in
+                self.ops[option] = nn.Conv2d(c, c, 1, bias=False) if random else IdentityConv(c)
+
+
+@dataclass(kw_only=True)
+class Scarlet(FairNas):
+    """FairNAS on spaces with identities. `stabilizer: false` leaves the maps out, for comparison.
+
+    The maps begin at random, as the convolutions of the space do and UniNAS' re-implementation has it, or
+    with `init: identity` as identities. Networks are scored with their maps. A derived network has true
+    identities, and what it inherits (`Space.inherit`) leaves the maps out: it is trained anew, or takes the
+    weights that `folded` gives, with which it computes the same. Refuses spaces without skips.
+    """
+
+    paper: ClassVar[str] = (
+        "SCARLET-NAS: Bridging the Gap between Stability and Scalability in Weight-sharing "
+        "Neural Architecture Search"
+    )
+    arxiv: ClassVar[str] = "1908.06022"
+
+    stabilizer: bool = True
+    init: Literal["random", "identity"] = "random"
+
+    def refuses(self, space: Space) -> str:
+        """Also spaces whose depth is fixed."""
+        skips = any(OPS[option].kind == "skip" for choice in space.choices() for option in choice.options)
+        return super().refuses(space) or (
+            ""
+            if skips
+            else "no layer can be skipped; take preset=depth of kws_mobilenet or asc_mobilenet, "
+            "or form=scarlet of mobilenet"
+        )
+
+    def fill(self, choice: Choice, shape: OpShape) -> Edge:
+        """Maps on the skips."""
+        return StableEdge(choice, shape, init=self.init) if self.stabilizer else MixedEdge(choice, shape)
+
+    def folded(self, spec: ArchSpec) -> dict[str, Tensor]:
+        """As `Space.inherit`, with the maps of `spec` worked in: the network computes what the supernet does.
+
+        Holds in evaluation mode. Raises UserError where no such weights are known: `fold` says where.
+        """
+        run = self.run
+        with torch.device("meta"):
+            net = run.space.build(spec, search=True)
+        net.load_state_dict(run.space.inherit(run.net, spec), assign=True)
+        fold(net, self._maps(spec))
+        return dict(net.state_dict())
+
+    def _maps(self, spec: ArchSpec) -> dict[str, Tensor]:
+        """The (C, C) matrices at the skips of `spec`, by choice."""
+        found = {}
+        for edge in self.run.net.modules():
+            if isinstance(edge, StableEdge):
+                for option in spec.choices[edge.choice.name]:
+                    if OPS[option].kind == "skip" and edge.shape.keeps:
+                        weight = edge.ops[option].weight
+                        assert isinstance(weight, Tensor)
+                        found[edge.choice.name] = weight.detach()[:, :, 0, 0]
+        return found
