@@ -38,6 +38,7 @@ from tests.invariants._cases import (
     small,
     started,
     steps,
+    variants,
 )
 
 BILEVEL = [name for name in TRAINED if issubclass(resolve("method", name), Bilevel)]
@@ -49,27 +50,31 @@ SAMPLED = (
 )  # their alpha gradient is an estimate: laws of their own
 LEARNING = dict(epochs=6, dropout=0.1)  # dropout draws from the generator that noise draws from
 SMALL = dict(frames=9, dropout=0.0)  # for laws that need no learning
-LARGE = ("asc_mobilenet", "mobilenet")  # seconds a step, so only among the slow tests
+LARGE = ("asc_mobilenet", "mix_mobilenet", "mobilenet", "moga_mobilenet")  # seconds a step: slow tests only
 SPACES = [pytest.param(s, marks=pytest.mark.slow if s.name in LARGE else (), id=named(s)) for s in SEARCHABLE]
+CHAIN = next(space for space in SEARCHABLE if space.name == "kws_tc_resnet")
+
+
+def home(name):
+    """The space on which a method's laws are tested: the keyword chain, or the first small one it takes."""
+    small = (s for s in (CHAIN, *SEARCHABLE, *variants("kws_mobilenet")) if s.name not in LARGE)
+    return next(s for s in small if runs(name, s))
+
+
 PAIRS = [
     pytest.param(name, *space.values, marks=space.marks)
     for name in TRAINED
     for space in SPACES
     if runs(name, *space.values)
 ]
+PAIRS += [pytest.param(name, home(name)) for name in TRAINED if home(name) not in SEARCHABLE]
 everywhere = pytest.mark.parametrize("space", SPACES)
-CHAIN = next(space for space in SEARCHABLE if space.name == "kws_tc_resnet")
 
 
 def told(pair):
     """A short test id."""
     name, space = pair.values
     return f"{name}-{named(space)}"
-
-
-def home(name):
-    """The space on which a method's laws are tested: the keyword chain, or the first that it runs on."""
-    return next(s for s in (CHAIN, *SEARCHABLE) if runs(name, s))
 
 
 class Searched:
@@ -105,7 +110,7 @@ def searched(request, tmp_path_factory):
     return Searched(*request.param, tmp_path_factory.mktemp("ckpt"))
 
 
-@pytest.mark.parametrize("name", TRAINED)
+@pytest.mark.parametrize("name", [name for name in TRAINED if name != "mix_path"])  # its own tests have it
 def test_a_few_steps_lower_the_loss(name):
     """Within one stage, where a method has stages; one drawn path a step takes more of them."""
     method, few = made(name), name not in (*SAMPLED, "random_nas")

@@ -7,11 +7,26 @@ import torch
 from scipy import stats
 
 from audionas.core.errors import UserError
+from audionas.engine.optim import Optim
 from audionas.methods.mix_path import MixPath, mix_of
 from audionas.nn.edge import Edge
 from audionas.nn.ops import KERNELS
+from audionas.spaces._base import Space
+from audionas.spaces._chain import temporal_chain
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from tests.invariants._cases import batches, features_of, shake, started, steps
+
+
+class Short(Space):
+    """Two layers, so that few steps suffice."""
+
+    def choices(self):
+        return SPACES[2].choices()[:2]
+
+    def network(self, fill, io, scale):
+        form = dict(channels=(6, 6, 6), strides=(2, 1), causal=False, dropout=0.0)
+        return temporal_chain(self.choices(), fill, io, **form)
+
 
 SPACES = {m: KwsMobilenet(preset=f"mix{m}", width=0.25) for m in (2, 3, 4)}
 SAMPLINGS = pytest.mark.parametrize("sampling", ["count", "subset"])
@@ -155,6 +170,14 @@ def test_scoring_a_network_leaves_the_supernet_as_it_is():
     assert told == method.score(spec)
     assert set(told) >= {"accuracy", "loss"}
     assert all(torch.equal(t, before[k]) for k, t in run.net.state_dict().items())
+
+
+@pytest.mark.parametrize("shadow", [True, False])
+def test_a_few_steps_lower_the_loss(shadow):
+    method = MixPath(shadow=shadow)
+    started(method, Short(), epochs=400, optim=Optim(lr=0.05, weight_decay=3e-4, clip=5.0))
+    losses = [row["loss"] for row in steps(method, 0, 60)]
+    assert sum(losses[-15:]) < 0.7 * sum(losses[:15])
 
 
 def test_spaces_without_kernels_in_parallel_are_refused():
