@@ -85,7 +85,9 @@ def joined() -> Iterator[None]:
     if _group is not None or not launched():
         yield
         return
-    store, number, many = next(rendezvous("env://"))
+    shared, number, many = next(rendezvous("env://"))
+    attempt = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")  # after a restart the store is the old one
+    store = PrefixStore(f"attempt/{attempt}", shared)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     apart = PrefixStore("group", store)
     dist.init_process_group(backend, store=apart, rank=number, world_size=many, timeout=_PATIENCE)
