@@ -17,6 +17,7 @@ from audionas.core.registry import names, resolve, summary  # noqa: E402
 from audionas.engine.metrics import over_seeds  # noqa: E402
 from audionas.methods._base import Method  # noqa: E402
 from audionas.methods._bilevel import Bilevel  # noqa: E402
+from audionas.methods._one_shot import OneShot  # noqa: E402
 
 TARGET = ROOT / "docs" / "methods.md"
 RESULTS = ROOT / "docs" / "results"  # what `audionas compare` wrote: NAME.csv, NAME.md, NAME.steps.json
@@ -49,6 +50,7 @@ def methods() -> str:
 def _families(found: dict[str, type[Method]]) -> str:
     rows = [f"| [`{n}`](#{n}) | {m.family} | {_paper(m)} |" for n, m in found.items()]
     shared = f"\n## Every differentiable method\n\n{_text(Bilevel)}\n"
+    shared += f"\n## Every one-shot method, but random_nas\n\n{_text(OneShot)}\n"
     return "\n".join(["| name | family | paper |", "|---|---|---|", *rows, shared])
 
 

@@ -15,7 +15,8 @@ import torch
 import typer
 
 from audionas import zoo
-from audionas.cli import _register_preps, app
+from audionas.cli import app
+from audionas.cli_groups import register_preps
 from audionas.data import audio
 from audionas.export.bundle import ModelBundle
 from audionas.features import Features
@@ -152,7 +153,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_exist(page: Path) -> None:
     """Every `audionas VERB --option` in code is one that the command line knows."""
-    _register_preps()
+    register_preps()
     root = typer.main.get_command(app)
     problems = []
     for line in commands(page):

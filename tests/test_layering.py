@@ -19,6 +19,7 @@ RUNGS = (
     ("methods", "searchers", "export"),
     ("config",),
     ("run",),
+    ("cli_groups",),
     ("cli",),
     ("__main__",),
 )
@@ -39,8 +40,8 @@ FENCES = {
     "pymoo": ("searchers/nsga2.py",),
     "ray": ("run/_pool_ray.py",),
     "rich": ("core/report.py",),
-    "typer": ("cli.py",),
-    "click": ("cli.py",),
+    "typer": ("cli.py", "cli_groups.py"),
+    "click": ("cli.py", "cli_groups.py"),
 }
 PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 FORBIDDEN_CALLS = {

@@ -1,4 +1,4 @@
-"""`audionas list`: methods, spaces, candidate operations and zoo networks, for people and programs."""
+"""`audionas list`: methods, searchers, spaces, operations and zoo networks, for people and programs."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from audionas.run.costs import ends
 from audionas.run.search import default_features
 from audionas.spaces._base import Space, space_of
 
-KINDS = ("methods", "spaces", "ops", "zoo")
+KINDS = ("methods", "searchers", "spaces", "ops", "zoo")
 
 
 def rows(kind: str) -> list[dict[str, Any]]:
@@ -23,7 +23,8 @@ def rows(kind: str) -> list[dict[str, Any]]:
         raise UserError(
             f"'{kind}' cannot be listed.{did_you_mean(kind, KINDS)}", hint=f"One of: {', '.join(KINDS)}"
         )
-    return {"methods": _methods, "spaces": _spaces, "ops": _ops, "zoo": _zoo}[kind]()
+    listed = {"methods": _methods, "searchers": _searchers, "spaces": _spaces, "ops": _ops, "zoo": _zoo}
+    return listed[kind]()
 
 
 def show(found: list[dict[str, Any]]) -> None:
@@ -34,7 +35,12 @@ def show(found: list[dict[str, Any]]) -> None:
 
 
 def _methods() -> list[dict[str, Any]]:
-    return [_row(n, resolve("method", n), family=resolve("method", n).family) for n in names("method")]
+    found = {name: resolve("method", name) for name in names("method")}
+    return [_row("method", name, method, family=method.family) for name, method in found.items()]
+
+
+def _searchers() -> list[dict[str, Any]]:
+    return [_row("searcher", n, resolve("searcher", n), family="searcher") for n in names("searcher")]
 
 
 def _spaces() -> list[dict[str, Any]]:
@@ -42,7 +48,7 @@ def _spaces() -> list[dict[str, Any]]:
     for name in names("space"):
         space = resolve("space", name)()
         family = "searchable" if space.choices() else "hand-made"
-        row = _row(name, space, family=family)
+        row = _row("space", name, space, family=family)
         row |= {"choices": len(space.choices()), "size": space.size(), "features": space.features}
         found.append(row | ends(space, _usual_input(space)))
     return found
@@ -57,8 +63,7 @@ def _usual_input(space: Space) -> InputSpec:
     return InputSpec(1, *front_end.shape(front_end.sample_rate), 12)
 
 
-def _row(name: str, owner: Any, *, family: str) -> dict[str, Any]:
-    kind = "method" if name in names("method") else "space"
+def _row(kind: str, name: str, owner: Any, *, family: str) -> dict[str, Any]:
     first = summary(kind, name).split("\n\n")[0].replace("\n", " ")
     return {"name": name, "paper": owner.paper, "arxiv": owner.arxiv, "summary": first, "family": family}
 
