@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
     @property
     def name(self) -> str:
-        """A name fit for a file: `mb_k5_e6-12x1x98-18-s1x2`, with `-causal`, `-relu6`, `-hard` where they hold."""
+        """A name fit for a file: `mb_k5_e6-12x1x98-18-s1x2`, with `-causal`, `-relu6`, `-hard` where so."""
         shape = self.shape
         words = [self.option, "x".join(map(str, self.input)), str(shape.c_out)]
         words.append("s" + "x".join(map(str, shape.stride)))

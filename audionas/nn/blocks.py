@@ -202,8 +202,10 @@ class WideHead(Head):
 
 
 class LateHead(Head):
-    """A 1x1 convolution to `wide` channels with BN, global average, a 1x1 convolution to `late` channels without
-    BN, then as `Head`: how MobileNetV3 ends (Howard et al., arXiv:1905.02244). Both activations are hswish.
+    """How MobileNetV3 ends (Howard et al., arXiv:1905.02244): both activations are hswish.
+
+    A 1x1 convolution to `wide` channels with BN, global average, a 1x1 convolution to `late` channels
+    without BN, then as `Head`.
     """
 
     def __init__(self, channels: int, wide: int, late: int, classes: int, dropout: float = 0.0) -> None:
