@@ -1,9 +1,10 @@
 """SCARLET: depth is searched with FairNAS, skips pass a linear map while training (arXiv:1908.06022).
 
 Chu et al. What a skip passes on differs strongly from what blocks put out, and the layer after it has to
-serve both: a supernet with identities is unstable to train. A 1x1 convolution on each skip, without bias,
-norm and activation, lets its output fit in. It changes nothing of what a network can represent where a
-convolution follows, and is dropped when a network is derived.
+serve both: with identities, the paper says, supernets are unstable to train. A 1x1 convolution on each
+skip, without bias, norm and activation, lets its output fit in. It changes nothing of what a network can
+represent where a convolution comes next (past shortcuts: where it has an inverse), and is dropped when a
+network is derived.
 """
 
 from dataclasses import dataclass
