@@ -127,7 +127,8 @@ def read(file: Path) -> Front:
         volumes = tuple((int(n), float(v)) for n, v in raw["hypervolume"])
         if not 1 <= raw["knee"] <= len(members):
             raise ValueError(f"knee {raw['knee']} of {len(members)} networks")
-        return Front(raw["objectives"], raw["limits"], raw["scored"], raw["knee"], members, volumes)
+        objectives, limits = dict(raw["objectives"]), dict(raw["limits"])
+        return Front(objectives, limits, raw["scored"], raw["knee"], members, volumes)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: not a front ({type(error).__name__}: {error})") from error
 

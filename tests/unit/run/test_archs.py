@@ -1,5 +1,7 @@
 """An architecture by name, file or text, told as the field writes it; a cell looked up in a table."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,9 @@ from audionas.core.registry import names, resolve
 from audionas.core.rng import numpy_rng
 from audionas.run import _archs, costs
 from audionas.spaces._nb201_code import spec_from_code
+from tests._factory import config, tones
 from tests.unit.cli._command import done, refused
+from tests.unit.run._front_folder import filled
 
 IO = InputSpec(3, 32, 32, 10)
 CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
@@ -87,6 +91,60 @@ def test_both_texts_can_be_given_as_an_override(tmp_path):
     (tmp_path / "conf.yaml").write_text("name: x\n", encoding="utf-8")
     for text in (genotype(), CELL):
         assert load(tmp_path / "conf.yaml", [f"arch={text}"]).general.arch == text
+
+
+# --- a front ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A folder with a front, and the front."""
+    folder = tmp_path_factory.mktemp("fronts") / "run"
+    return folder, filled(folder, 40)
+
+
+def test_a_front_is_found_by_number_and_stands_for_its_knee(run):
+    folder, front = run
+    for number, m in enumerate(front.members, 1):
+        assert _archs.find(f"{folder}/front.json#{number}") == _archs.find(f"{folder}#{number}") == m.spec
+    knee = front.member(front.knee).spec
+    for name in (folder, f"{folder}#", f"{folder}/front.json", f"{folder}/front.json#"):
+        assert _archs.find(str(name)) == knee
+
+
+def test_a_front_is_found_in_a_folder_with_a_hash(run, tmp_path):
+    folder, front = run
+    shutil.copytree(folder, tmp_path / "run#2")
+    assert _archs.find(f"{tmp_path}/run#2") == front.member(front.knee).spec
+
+
+@pytest.mark.parametrize("number", ["0", "99", "-1", "x", "1.0", "01"])
+def test_a_number_that_the_front_does_not_have_is_refused(run, number):
+    says = f"front.json#{number}: no such network; the front has 1 to {len(run[1].members)}"
+    refused("cost", f"{run[0]}/front.json#{number}", says=says)
+
+
+def test_a_number_of_what_is_no_front_is_refused(run, tmp_path):
+    folder, _ = run
+    refused("cost", f"{folder}/arch.json#1", says="arch.json: not a front")
+    refused("cost", f"{tmp_path}#1", says="front.json: no such file")
+    refused("cost", f"{folder}/none/front.json#1", says="front.json: no such file")
+    (tmp_path / "front.json").write_text("[1]", encoding="utf-8")
+    refused("cost", str(tmp_path / "front.json"), says="front.json: not a front")
+    refused("cost", "tc_resnet8#1", says="no network called 'tc_resnet8#1'")
+
+
+def test_any_network_of_a_front_is_costed_and_trained(run, tmp_path):
+    folder, front = run
+    number = len(front.members)
+    assert (
+        done("cost", f"{folder}/front.json#{number}", "--json").json["arch"] == front.member(number).spec.id
+    )
+    conf = config(tones(tmp_path / "data"), space=None, method=None, train={"epochs": 1})
+    done("train", conf, f"arch={folder}/front.json#{number}", "name=last")
+    kept = _archs.find(str(tmp_path / "exp" / "last"))
+    assert kept.id == front.member(number).spec.id
+    refused("train", conf, f"arch={folder}/front.json#{number + 1}", "name=none", says="no such network")
 
 
 # --- audionas cost ----------------------------------------------------------------------------------------
