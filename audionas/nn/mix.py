@@ -26,7 +26,8 @@ class Mix(NamedTuple):
     @property
     def told(self) -> str:
         """In words."""
-        return f"kernels {' + '.join(map(str, self.kernels))}, expansion {self.expansion}"
+        word = "kernels" if len(self.kernels) > 1 else "kernel"
+        return f"{word} {' + '.join(map(str, self.kernels))}, expansion {self.expansion}"
 
 
 def mixes(kernels: Sequence[int], most: int) -> tuple[Mix, ...]:
