@@ -17,6 +17,8 @@ except ModuleNotFoundError as error:
     raise UserError("backend=ray: Ray is not installed", hint="pip install 'audionas[cluster]'") from error
 
 _SECONDS = 5.0  # for the head of a cluster to answer
+_HOW = "Start it first: ray start --head --port=6379, and on the other nodes ray start --address=HEAD:6379"
+_AGAIN = "Ray did not start on this machine. A very busy one may need another try; Ray's logs say more."
 
 
 class Actors:
@@ -87,12 +89,14 @@ def _connect(address: str, cpus: int) -> None:
     try:
         _require_listener(_recorded() if address == "auto" else address)
         ray.init(**({"address": address} if address else here), logging_level="error")
-    except (OSError, RuntimeError, ValueError) as error:  # Ray's ConnectionError is an OSError
+    except Exception as error:  # Ray raises all kinds, plain Exception too
         raise UserError(
-            f"address: '{address}': {str(error).strip().splitlines()[0]}",
-            hint="Start the cluster first: ray start --head --port=6379, and on the other nodes "
-            "ray start --address=HEAD:6379",
+            f"address: '{address}': {_first_line(error)}", hint=_HOW if address else _AGAIN
         ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or repr(error)).splitlines()[0]
 
 
 def _recorded() -> str:

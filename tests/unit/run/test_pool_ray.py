@@ -44,6 +44,13 @@ def test_results_are_those_of_processes(cluster, workers):
     assert not ray.is_initialized()
 
 
+def test_auto_is_the_cluster_of_this_machine(cluster, monkeypatch):
+    monkeypatch.setenv("RAY_ADDRESS", cluster)  # there may be others here
+    with pool("auto", "square") as some:
+        assert list(some.map([{"x": 3}])) == [9]
+        assert len(ray.nodes()) == 2
+
+
 def test_a_killed_actor_is_replaced_and_nothing_is_lost(cluster, tmp_path):
     with pool(cluster, "dies", folder=str(tmp_path), item=5, times=1) as some:
         assert list(some.map(range(12))) == list(range(12))
