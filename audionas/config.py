@@ -30,9 +30,9 @@ from audionas.spaces._base import Space
 class General(Strict):
     """What is not a section: `name` of the run, `out` folder, `seed`, `threads`, `device`, `arch` to train.
 
-    A searcher's networks are scored by `workers`: processes of this machine, or with `backend: ray` actors
-    with `threads` CPUs and `gpus` GPUs each, of the cluster at `address` (`auto`, or empty for one that is
-    started here).
+    A searcher's networks are scored by `workers`: processes of this machine, or with `backend: ray` actors of
+    the cluster at `address` (`auto`, or empty for one that is started here). Each has `threads` CPUs, by
+    default one, and on Ray `gpus` GPUs.
     """
 
     name: str

@@ -5,8 +5,6 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from audionas.config import Config
 from audionas.core.report import Reporter
 from audionas.cost.lookup import LatencyTable
@@ -72,7 +70,8 @@ def _run(conf: Config, searcher: Searcher, problem: Problem, folder: Path, repor
                     {"config": dict(conf.raw), "where": str(Path.cwd())},
                     workers=general.workers,
                     backend=general.backend,
-                    threads=general.threads or torch.get_num_threads(),
+                    threads=general.threads
+                    or 1,  # not more with one worker: what differs in a bit differs in rank
                     gpus=general.gpus,
                     address=general.address,
                 )
