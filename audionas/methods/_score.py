@@ -63,7 +63,7 @@ def score(run: SearchRun, spec: ArchSpec, scoring: Scoring) -> dict[str, float]:
     guesses: list[Tensor] = []
     targets: list[Tensor] = []
     loss = 0.0
-    with torch.random.fork_rng(_devices(run)), _statistics(run, gates, scoring):
+    with torch.random.fork_rng(devices(run)), _statistics(run, gates, scoring):
         seed_torch(run.seed, "score", spec.id)  # operations that are noise draw from torch
         for batch in itertools.islice(run.valid(), scoring.batches or None):
             logits = run.logits(batch.x, gates)
@@ -103,6 +103,6 @@ def _statistics(run: SearchRun, gates: Gates, scoring: Scoring) -> Iterator[None
             module.training = mode
 
 
-def _devices(run: SearchRun) -> list[torch.device]:
+def devices(run: SearchRun) -> list[torch.device]:
     """Whose random state `fork_rng` keeps, beside the CPU's."""
     return [run.device] if run.device.type == "cuda" else []

@@ -21,6 +21,7 @@ from audionas.core.rng import numpy_rng, seed_torch
 from audionas.data.batches import Batch
 from audionas.engine.optim import set_rate
 from audionas.methods._base import Method, Phase, SearchRun
+from audionas.methods._score import devices, gates_of
 from audionas.nn.edge import Gates
 
 
@@ -56,7 +57,7 @@ class RandomNas(Method):
     def gates(self, phase: Phase) -> Gates:
         """Those of one network, drawn uniformly; a function of torch's generator, as dropout is."""
         rng = numpy_rng("random_nas", int(torch.randint(2**62, ())))
-        return _gates(self.run, self.run.space.sample(rng, self.run.io))
+        return gates_of(self.run, self.run.space.sample(rng, self.run.io))
 
     def probabilities(self) -> dict[str, dict[str, float]]:
         """Uniform, always."""
@@ -72,12 +73,6 @@ class RandomNas(Method):
         return self.spec_of(best.choices)
 
 
-def _gates(run: SearchRun, spec: ArchSpec) -> Gates:
-    """Those of one network, on the run's device."""
-    gates = run.space.one_hot(spec)
-    return Gates({n: gate._replace(weight=gate.weight.to(run.device)) for n, gate in gates.items()})
-
-
 def _ranked(specs: Sequence[ArchSpec], scores: Sequence[tuple[float, float]]) -> list[ArchSpec]:
     """The best first; the first drawn among equals."""
     return [specs[i] for i in sorted(range(len(specs)), key=lambda i: scores[i], reverse=True)]
@@ -86,10 +81,10 @@ def _ranked(specs: Sequence[ArchSpec], scores: Sequence[tuple[float, float]]) ->
 @torch.no_grad()
 def _scores(run: SearchRun, specs: Sequence[ArchSpec], batches: Iterable[Batch]) -> list[tuple[float, float]]:
     """Of each network the number of right answers, and the sum of its losses negated."""
-    gates = [_gates(run, spec) for spec in specs]
+    gates = [gates_of(run, spec) for spec in specs]
     sums = torch.zeros(len(specs), 2, dtype=torch.double, device=run.device)
     seen = 0
-    with batch_statistics(run.net) as scratch, torch.random.fork_rng(_devices(run)):
+    with batch_statistics(run.net) as scratch, torch.random.fork_rng(devices(run)):
         seed_torch(run.seed, "random_nas", "scores")  # operations that are noise draw from torch
         for batch in batches:
             seen += len(batch.target)
@@ -118,8 +113,3 @@ def batch_statistics(net: nn.Module) -> Iterator[dict[str, Tensor]]:
     finally:
         for module, mode in modes.items():
             module.training = mode
-
-
-def _devices(run: SearchRun) -> list[torch.device]:
-    """Whose random state `fork_rng` keeps, beside the CPU's."""
-    return [run.device] if run.device.type == "cuda" else []
