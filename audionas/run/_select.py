@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.config import Config
+from audionas.core.errors import UserError
 from audionas.core.report import Reporter
 from audionas.cost.lookup import LatencyTable
 from audionas.cost.table import table
@@ -46,6 +47,35 @@ def select(
     return _fronts.read(file)
 
 
+def require_possible(conf: Config, problem: Problem) -> None:
+    """Raise UserError for what no search could end well with, before a supernet is trained.
+
+    That are limits on parameters or multiply-adds below the cheapest network, a latency table of something
+    else, costs that the space's networks do not have.
+    """
+    searcher = conf.searcher
+    assert searcher is not None
+    limits, space = limits_of(conf, searcher), problem.space
+    costs = _costs(problem, searcher, limits)
+    problems = []
+    for what in ("macs", "params"):
+        choices = costs.table.extremes(space, what)[0]
+        cheapest = space.spec(choices, problem.io, sizes=problem.sizes)
+        found = costs.of(cheapest)[what]
+        if found > limits.get(what, found):
+            problems.append(
+                f"limits.{what} is {limits[what]:,.0f}, but the cheapest network has {found:,.0f}"
+            )
+    if problems:
+        raise UserError(problems, hint="Raise the limit, or narrow the space, for example: space.width=0.5")
+
+
+def _costs(problem: Problem, searcher: Searcher, limits: Mapping[str, float]) -> Costs:
+    wanted = [*searcher.objectives, *limits]
+    latency = LatencyTable.load(searcher.latency) if "latency_ms" in wanted else None
+    return Costs(problem, table(problem.space, problem.io, problem.sizes), latency, wanted)
+
+
 def limits_of(conf: Config, searcher: Searcher) -> dict[str, float]:
     """The searcher's, and those of the config."""
     return {**(conf.limits.given if conf.limits is not None else {}), **searcher.limits}
@@ -54,9 +84,7 @@ def limits_of(conf: Config, searcher: Searcher) -> dict[str, float]:
 def _run(conf: Config, searcher: Searcher, problem: Problem, folder: Path, reporter: Reporter) -> Archive:
     archive = Archive(folder / "archive.jsonl", problem)
     limits, general = limits_of(conf, searcher), conf.general
-    wanted = [*searcher.objectives, *limits]
-    latency = LatencyTable.load(searcher.latency) if "latency_ms" in wanted else None
-    costs = Costs(problem, table(problem.space, problem.io, problem.sizes), latency, wanted)
+    costs = _costs(problem, searcher, limits)
     budget = searcher.budget(problem.space)
     if archive.rows:
         reporter.note(f"{len(archive.rows)} networks were scored before the interruption")

@@ -11,14 +11,19 @@ from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.report import Reporter, clock
+from audionas.core.rng import numpy_rng
 from audionas.engine.optim import set_rate
 from audionas.features import Features
+from audionas.methods._one_shot import OneShot
+from audionas.methods._score import Scoring, score
 from audionas.run import _archs
 from audionas.run._folder import device_of
 from audionas.run._inputs import Inputs, open_inputs, preparer, train_batches
+from audionas.run._select import require_possible
 from audionas.run.costs import ends
-from audionas.run.search import budget, default_features, halves, pairs, search_run
+from audionas.run.search import budget, default_features, give_examples, halves, pairs, search_run, sizes_of
 from audionas.run.train import built, features_of, loss_of, sized, within_limits
+from audionas.searchers._base import Problem
 from audionas.spaces._base import Space
 
 _STEPS = 2  # timed, after one to warm up
@@ -46,7 +51,12 @@ def check(conf: Config) -> dict[str, Any]:
     if conf.space is not None and conf.method is not None:
         space = conf.space
         result["space"] = {"name": space.name, "size": space.size(), **ends(space, inputs.io)}
+        problem = Problem(space, inputs.io, sizes_of(conf, space), conf.general.seed)
+        if conf.searcher is not None:
+            require_possible(conf, problem)
         result["search"] = _search_time(conf, inputs, device, reporter)
+        if conf.searcher is not None:
+            result["select"] = _select_time(conf, inputs, problem, reporter)
     if spec is not None:
         spec = replace(sized(spec, conf.train), io=inputs.io)
         within_limits(conf, spec, conf.general.arch)
@@ -68,6 +78,10 @@ def show(result: dict[str, Any]) -> None:
         print(f"space {space['name']}: {space['size']:,} networks")
         for which in ("cheapest", "dearest"):
             print(f"  {which}: {space[which]['params']:,} parameters, {space[which]['macs']:,} multiply-adds")
+    if "select" in result:
+        timing = result["select"]
+        told = f"{timing['networks']} networks at {timing['seconds_a_network']:.3f} s"
+        print(f"searcher: {told}, about {clock(timing['seconds'])}")
     for what in ("search", "train"):
         if what in result:
             timing = result[what]
@@ -113,6 +127,24 @@ def _search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: R
     train.close()
     valid.close()
     return _timing(times, steps * conf.search.epochs)
+
+
+def _select_time(conf: Config, inputs: Inputs, problem: Problem, reporter: Reporter) -> dict[str, Any]:
+    """Of scoring all networks that the searcher asks for, on the supernet as it stands."""
+    method = conf.method
+    assert method is not None
+    assert conf.searcher is not None
+    give_examples(conf, method.run, inputs, reporter)
+    scoring = method.scoring if isinstance(method, OneShot) else Scoring()
+    times = []
+    for seed in range(_STEPS):
+        spec = problem.space.sample(numpy_rng("check", seed), problem.io)
+        start = time.monotonic()
+        score(method.run, spec, scoring)
+        times.append(time.monotonic() - start)
+    count, each = conf.searcher.budget(problem.space), min(times)
+    seconds = each * count / conf.general.workers
+    return {"seconds_a_network": each, "networks": count, "seconds": seconds}
 
 
 def _train_time(

@@ -31,7 +31,7 @@ from audionas.methods._derive import parameter_free
 from audionas.run import _archs
 from audionas.run._folder import device_of, finish, phase
 from audionas.run._inputs import Inputs, facts_of, open_inputs, preparer, split_rows, train_batches
-from audionas.run._select import select
+from audionas.run._select import require_possible, select
 from audionas.searchers._base import Problem
 from audionas.spaces._base import Space
 
@@ -51,10 +51,12 @@ def search(
     space, _ = wanted(conf)
     inputs, device, reporter = opened(conf)
     arch = conf.folder / "arch.json"
+    problem = Problem(space, inputs.io, sizes_of(conf, space), conf.general.seed)
+    if conf.searcher is not None:
+        require_possible(conf, problem)
     again = overwrite and not keep_supernet
     found = _fitted(conf, inputs, device, reporter, resume=resume, overwrite=again)
     if conf.searcher is not None:
-        problem = Problem(space, inputs.io, sizes_of(conf, space), conf.general.seed)
         start = facts(conf, inputs, device)
         front = select(conf, problem, start, resume=resume, overwrite=overwrite)
         found = _kept(conf, front.member(front.knee).spec)

@@ -135,7 +135,9 @@ WRONG = {
     "searcher={name: nsga3}": "no searcher called 'nsga3'",
     "searcher={name: nsga2, objectives: {acuracy: max}}": "Did you mean 'accuracy'",
     "searcher={name: nsga2, objectives: {latency_ms: min}}": "audionas latency build",
-    "searcher={name: nsga2, limits: {macs: 10}}": "keeps",
+    "searcher={name: nsga2, limits: {macs: 10}}": "limits.macs is 10, but the cheapest network has",
+    "limits={params: 5}": "limits.params is 5, but the cheapest network has",
+    "searcher={name: nsga2, objectives: {state_bytes: min}}": "looks ahead in time",
     "searcher={name: nsga2, populaton: 3}": "populaton",
     "method={name: random}": "trains no supernet",
     "workers=0": "workers: 0",
@@ -144,7 +146,17 @@ WRONG = {
 
 @pytest.mark.parametrize("override", WRONG)
 def test_wrong_input_is_told(override: str, trained: Run, tmp_path: Path) -> None:
-    refused(*words(trained, tmp_path, "search.epochs=1", override), says=WRONG[override])
+    refused(*words(trained, tmp_path, override), says=WRONG[override])
+    assert not (tmp_path / "tones" / "search" / "ckpt").exists()  # told before anything is trained
+    if "workers" not in override:
+        refused("check", *words(trained, tmp_path, override)[1:], says=WRONG[override])
+
+
+def test_check_tells_how_long_the_searcher_will_take(trained: Run, tmp_path: Path) -> None:
+    found = done("check", *words(trained, tmp_path)[1:], "--json").json
+    assert found["select"]["networks"] == 24
+    assert found["select"]["seconds"] == pytest.approx(24 * found["select"]["seconds_a_network"])
+    assert "searcher: 24 networks at" in done("check", *words(trained, tmp_path)[1:]).out
 
 
 def test_a_member_of_the_front_can_be_trained_and_priced(whole: Path, trained: Run, tmp_path: Path) -> None:
