@@ -49,7 +49,7 @@ def torchrun(*words: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     """A command in two processes."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
     command = [*TORCHRUN, *map(str, words)]
-    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=240)
+    return subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600)
 
 
 def parallel(folder: Path, *cases: str) -> dict[str, list[Outcome]]:
@@ -64,12 +64,13 @@ def pairs(tmp_path_factory):
     return parallel(tmp_path_factory.mktemp("ranks"), *QUICK, *OTHERS)
 
 
-def check_agree(pair: list[Outcome], alone: Outcome, most: float = 1e-9) -> None:
+def check_agree(pair: list[Outcome], alone: Outcome) -> None:
     """Both processes have the same bits, and the one process nearly the same numbers."""
     first, second = pair
     assert first.keys() == second.keys() == alone.keys()
     for name, tensor in alone.items():
         assert torch.equal(first[name], second[name]), name
+        most = 1e-6 if name == "metrics" else 1e-9  # an accuracy is float32
         torch.testing.assert_close(first[name], tensor, rtol=most, atol=most, msg=name)
 
 
