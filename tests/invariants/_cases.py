@@ -32,6 +32,7 @@ FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "proxyless_nas": {"warmup_epochs": 0, "alpha_every": 1},
 }
 STEPS = 2  # an epoch
+LARGE = ("asc_mobilenet", "mix_mobilenet", "mobilenet", "moga_mobilenet")  # a second a step, and one an epoch
 CLASSES = 3
 
 
@@ -173,16 +174,22 @@ def started(
     return run
 
 
+def an_epoch(space: Space) -> int:
+    """Steps in an epoch of the invariants."""
+    return 1 if space.name in LARGE else STEPS
+
+
 def steps(method: Method, first: int, last: int) -> list[dict[str, float]]:
-    """The steps `first` to `last` - 1 of a search of epochs of `STEPS` steps; their metrics."""
+    """The steps `first` to `last` - 1 of a search of epochs of `an_epoch` steps; their metrics."""
     run, told = method.run, []
     for number in range(first, last):
-        epoch, place = divmod(number, STEPS)
+        epoch, place = divmod(number, an_epoch(run.space))
         if place == 0:
             seed_torch(run.seed, "epoch", epoch)
             method.on_epoch(epoch)
         ((train, valid),) = batches(run.io, 1, seed=number)
-        metrics = method.step(train, valid if method.halves else train, number / STEPS)
+        progress = number / an_epoch(run.space)
+        metrics = method.step(train, valid if method.halves else train, progress)
         told.append({k: float(torch.as_tensor(v).detach()) for k, v in metrics.items()})
     return told
 
