@@ -21,11 +21,15 @@ class CostPenalty(Strict):
 
     Without: weight * log(cost), FBNet's logarithm (arXiv:1812.03443) as a sum, not a product,
     so that the gradient of the task's loss is not rescaled. Neither depends on the unit of cost.
+
+    `latency_ms` is ProxylessNAS' expected latency, from a look-up table of a device: the file `table`, which
+    `audionas latency build` writes.
     """
 
-    name: Literal["macs", "params"] = "macs"
+    name: Literal["macs", "params", "latency_ms"] = "macs"
     weight: float = 0.0
     target: float | None = None
+    table: str = ""
 
     def __post_init__(self) -> None:
         problems = []
@@ -33,6 +37,10 @@ class CostPenalty(Strict):
             problems.append(f"cost.weight is {self.weight}, expected 0 or a positive number")
         if self.target is not None and not (self.target > 0 and math.isfinite(self.target)):
             problems.append(f"cost.target is {self.target}, expected a positive number of {self.name}")
+        if (self.name == "latency_ms") != bool(self.table):
+            problems.append(
+                "cost.table: a latency table goes with latency_ms, and only with it (audionas latency build)"
+            )
         if problems:
             raise UserError(problems, hint="For example: cost: {name: macs, weight: 0.1, target: 1.5e6}")
 

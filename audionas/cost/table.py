@@ -1,34 +1,36 @@
 """An additive table of what each option of a space costs, for penalties and for quick estimates.
 
-Parameters and MACs add up over a network, so the table is exact for them. Peak memory does not (it is
-a maximum): ask `graph.measure`.
+Parameters and MACs add up over a network, so the table is exact for them; milliseconds, from a latency
+table, nearly. Peak memory does not (it is a maximum): ask `graph.measure`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import torch
 from torch import Tensor
 
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.cost.graph import LayerCost, layers
+from audionas.cost.lookup import LatencyTable
 from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
 from audionas.spaces._base import Space, present
 
-What = Literal["macs", "params"]
+What = Literal["macs", "params", "latency_ms"]
 
 
 class Tally(NamedTuple):
-    """A sum of costs."""
+    """A sum of costs; milliseconds are 0 where no latency table was taken in (`with_latency`)."""
 
     params: int = 0
     macs: int = 0
+    latency_ms: float = 0.0
 
     def plus(self, layer: LayerCost) -> "Tally":
         """With one layer more."""
-        return Tally(self.params + layer.params, self.macs + layer.macs)
+        return self._replace(params=self.params + layer.params, macs=self.macs + layer.macs)
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ class CostTable:
             total = total + (weight * torch.tensor(costs, dtype=weight.dtype, device=weight.device)).sum()
         return torch.as_tensor(total)
 
-    def of(self, spec: ArchSpec, what: What) -> int:
-        """What the final network of `spec` costs."""
+    def of(self, spec: ArchSpec, what: What) -> Any:
+        """What the final network of `spec` costs: a whole number, or milliseconds."""
         taken = (self.options[name][option] for name, some in spec.choices.items() for option in some)
         return getattr(self.base, what) + sum(getattr(tally, what) for tally in taken)
 
@@ -64,6 +66,17 @@ class CostTable:
     ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
         """Choices of the space's cheapest and dearest network, one option a choice, `inputs` edges a node."""
         return self._end(space, what, 1), self._end(space, what, -1)
+
+    def with_latency(self, latency: LatencyTable) -> "CostTable":
+        """The same with the milliseconds of `latency`, whose entries add up as these do.
+
+        What it has no entry for takes no time: `none` on an edge that may be absent. It has no other gaps.
+        """
+        options = {
+            name: {o: t._replace(latency_ms=latency.options[name].get(o, 0.0)) for o, t in some.items()}
+            for name, some in self.options.items()
+        }
+        return CostTable(self.base._replace(latency_ms=latency.base), options)
 
     def _end(self, space: Space, what: What, sign: int) -> dict[str, tuple[str, ...]]:
         kept: dict[str, tuple[str, ...]] = {}

@@ -17,7 +17,7 @@ from torch.func import functional_call
 from audionas.core.arch import ArchSpec, Choice, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.strict import Strict
-from audionas.cost.table import CostTable
+from audionas.cost.table import CostTable, What
 from audionas.data.batches import Batch
 from audionas.engine.checkpoint import State
 from audionas.engine.distributed import average_gradients, own_draws
@@ -204,13 +204,13 @@ def accuracy(logits: Tensor, target: Tensor) -> Tensor:
     return (logits.detach().argmax(1) == target).float().mean()
 
 
-def require_reachable(run: SearchRun, what: Literal["macs", "params"], most: float, key: str) -> None:
+def require_reachable(run: SearchRun, what: What, most: float, key: str) -> None:
     """Raise UserError when even the cheapest network of the space costs more than `most`."""
     choices = run.costs.extremes(run.space, what)[0]
     cheapest = run.costs.of(run.space.spec(choices, run.io, sizes=run.sizes), what)
     if cheapest > most:
         raise UserError(
-            f"{key} is {most:,.0f} {what}, but the cheapest network of {run.space.name} has {cheapest:,}",
+            f"{key} is {most:,.10g} {what}, but the cheapest network of {run.space.name} has {cheapest:,}",
             hint=f"Raise {key}, or narrow the space, for example: space.width=0.5",
         )
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from audionas.core.arch import ArchSpec, Choice
 from audionas.core.errors import UserError
 from audionas.core.rng import torch_rng
+from audionas.cost.lookup import LatencyTable
 from audionas.cost.objective import CostPenalty
 from audionas.data.batches import Batch
 from audionas.engine.checkpoint import State
@@ -66,6 +67,8 @@ class Bilevel(Method):
     def setup(self, run: SearchRun) -> None:
         """Make the architecture parameters and their Adam."""
         super().setup(run)
+        if self.cost is not None and self.cost.table:
+            run.costs = run.costs.with_latency(_latency(run, self.cost.table))
         if self.cost is not None and self.cost.target is not None:
             require_reachable(run, self.cost.name, self.cost.target, "method.cost.target")
         run.alphas = {name: nn.Parameter(logits) for name, logits in self.init_alphas().items()}
@@ -212,6 +215,14 @@ class Bilevel(Method):
         for name, alpha in self.run.alphas.items():
             alpha.data.copy_(state.tensors["alphas"][name])
         unpack(self._optimizer, state.tensors["alpha_optimizer"])
+
+
+def _latency(run: SearchRun, file: str) -> LatencyTable:
+    """The table in a file; UserError where it is not of the run's space, input and size."""
+    table = LatencyTable.load(file)
+    for choices in run.costs.extremes(run.space, "macs"):
+        table.require(run.space.spec(choices, run.io, sizes=run.sizes))
+    return table
 
 
 def _gradients(total: Tensor, parameters: list[nn.Parameter]) -> Iterable[Tensor]:

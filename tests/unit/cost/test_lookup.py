@@ -12,11 +12,16 @@ from audionas.core.arch import Choice, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.registry import resolve
 from audionas.cost.lookup import Entry, LatencyTable
+from audionas.cost.objective import CostPenalty
 from audionas.cost.places import Place, places
+from audionas.cost.table import table as cost_table
+from audionas.methods.proxyless_nas import ProxylessNas
 from audionas.nn.blocks import ConvBN, Head
 from audionas.nn.edge import Edge
 from audionas.nn.ops import OpShape
 from audionas.spaces._base import Space
+from audionas.spaces.kws_tc_resnet import KwsTcResnet
+from tests.invariants._cases import started
 
 SPEECH, IMAGES = InputSpec(1, 40, 98, 12), InputSpec(3, 32, 32, 10)
 SPACES = [
@@ -237,3 +242,41 @@ def test_equal_operations_of_equal_shape_are_one_place_and_count_twice():
     conv, skip = (entry.ms for entry in table.entries)
     for option, ms in (("tc_k3", conv), ("skip", skip)):
         assert table.of(space.spec({"both": (option,)}, SPEECH)) == table.base + 2 * ms
+
+
+def test_taken_into_a_cost_table_it_is_a_price_of_the_relaxed_network(made):
+    """Expected milliseconds at one-hot gates are the prediction; parameters and MACs stay what they were."""
+    space, table = made
+    plain = cost_table(space, table.io, table.scale)
+    costs = plain.with_latency(table)
+    for seed in range(3):
+        spec = some(space, table, seed)
+        assert costs.of(spec, "latency_ms") == table.of(spec)
+        gates = space.one_hot(spec)
+        assert float(costs.expected(gates, "latency_ms")) == pytest.approx(table.of(spec))
+        assert costs.of(spec, "macs") == plain.of(spec, "macs")
+        assert plain.of(spec, "latency_ms") == 0.0
+
+
+def test_a_search_pays_for_expected_latency(tmp_path):
+    """The gradient of alpha is that of the price; a table of another input is refused."""
+    space, io = KwsTcResnet(width=0.25, se="none"), InputSpec(1, 40, 9, 3)
+    table = tabled(space, io, {})
+    table.save(tmp_path / "phone.json")
+    cost = CostPenalty(name="latency_ms", weight=0.5, table=str(tmp_path / "phone.json"))
+    method = ProxylessNas(warmup_epochs=0, cost=cost)
+    run = started(method, space, frames=9)
+    gates = method.gates("alpha")
+    price, told = method.terms(gates)
+    expected = run.costs.expected(method.expected(gates), "latency_ms")
+    assert told["latency_ms"] == expected
+    torch.testing.assert_close(price, 0.5 * expected.log())
+    assert torch.autograd.grad(price, list(run.alphas.values()), allow_unused=True)[0].abs().sum() > 0
+    with pytest.raises(UserError, match="frames: 9 there, 25 in"):
+        started(ProxylessNas(warmup_epochs=0, cost=cost), space, frames=25)
+
+
+@pytest.mark.parametrize("fields", [{"name": "latency_ms"}, {"name": "macs", "table": "phone.json"}])
+def test_a_latency_table_goes_with_latency_only(fields):
+    with pytest.raises(UserError, match=r"cost\.table"):
+        CostPenalty(weight=1.0, **fields)

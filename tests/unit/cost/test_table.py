@@ -119,5 +119,5 @@ def test_a_space_without_choices_is_all_base():
     space = resolve("space", "tc_resnet")()
     costs = table(space, IO)
     assert costs.options == {}
-    assert costs.base == (65_180, 1_522_560)
+    assert costs.base[:2] == (65_180, 1_522_560)
     assert costs.expected(Gates({}), "macs").item() == 1_522_560
