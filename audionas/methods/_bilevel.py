@@ -65,8 +65,14 @@ class Bilevel(Method):
         return self.level == "two"
 
     def setup(self, run: SearchRun) -> None:
-        """Make the architecture parameters and their Adam."""
+        """Make the architecture parameters and their Adam; refuse a search that ends before they move."""
         super().setup(run)
+        if self.warmup_epochs >= run.epochs:
+            raise UserError(
+                f"method.warmup_epochs is {self.warmup_epochs}, and the search ends after {run.epochs}: "
+                "alpha would never move",
+                hint="Lower method.warmup_epochs, or raise search.epochs.",
+            )
         if self.cost is not None and self.cost.table:
             run.costs = run.costs.with_latency(_latency(run, self.cost.table))
         if self.cost is not None and self.cost.target is not None:

@@ -67,14 +67,8 @@ class ProxylessNas(Bilevel):
             raise UserError(problems, hint="For example: cost: {name: macs, weight: 0.1, target: 1.5e6}")
 
     def setup(self, run: SearchRun) -> None:
-        """Refuse a search that would end before alpha has moved."""
+        """No step has been taken, no operation drawn."""
         super().setup(run)
-        if self.warmup_epochs >= run.epochs:
-            raise UserError(
-                f"method.warmup_epochs is {self.warmup_epochs}, and the search ends after {run.epochs}: "
-                "alpha would never move",
-                hint="The paper warms up for a quarter of its epochs.",
-            )
         self._steps = 0
         self._touched: dict[str, tuple[int, ...]] = {}
 
