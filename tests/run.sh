@@ -30,7 +30,7 @@ export OMP_NUM_THREADS=1  # one process a core: threads of torch on top of that 
 
 selection=(-m "not slow")
 if $all; then
-  selection=()
+  selection=(--durations=25)  # what takes longest, so that the whole stays within half an hour
   step ruff format --check .
   step ruff check .
   step mypy
