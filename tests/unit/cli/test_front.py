@@ -167,4 +167,4 @@ def test_a_member_of_the_front_can_be_trained_and_priced(whole: Path, trained: R
     file = f"arch={whole / 'front.json'}#{last}"
     done("train", trained.conf, file, f"out={tmp_path}", "train.epochs=1")
     assert read_json(tmp_path / "tones" / "arch.json")["id"] == members[-1]["arch"]["id"]
-    refused("cost", f"{whole / 'front.json'}#{last + 1}", says=f"the front has networks 1 to {last}")
+    refused("cost", f"{whole / 'front.json'}#{last + 1}", says=f"the front has 1 to {last}")
