@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from audionas.core.arch import ArchSpec
 from audionas.core.files import read_json
+from audionas.cost.lookup import LatencyTable
 from tests.unit.cli._command import audionas, contents, done, refused
 from tests.unit.cli.conftest import Run
 
@@ -150,6 +152,22 @@ def test_wrong_input_is_told(override: str, trained: Run, tmp_path: Path) -> Non
     assert not (tmp_path / "tones" / "search" / "ckpt").exists()  # told before anything is trained
     if "workers" not in override:
         refused("check", *words(trained, tmp_path, override)[1:], says=WRONG[override])
+
+
+@pytest.mark.slow
+def test_latency_from_a_measured_table_is_an_objective(trained: Run, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime")
+    built = ("latency", "build", trained.conf, SETTINGS[0], f"out={tmp_path}", "name=here")
+    done(*built, "--rounds", 1, "--check", 0)
+    file = tmp_path / "here" / "latency.json"
+    aims = "objectives: {accuracy: max, latency_ms: min, params: max}, weights: {accuracy: 1, latency_ms: 0, params: 0}"
+    searcher = f"searcher={{name: nsga2, latency: {file}, {aims}, population: 6, generations: 2}}"
+    done(*words(trained, tmp_path, searcher))
+    front, table = read_json(tmp_path / "tones" / "front.json"), LatencyTable.load(file)
+    assert front["members"]
+    for member in front["members"]:
+        spec = ArchSpec.from_json(json.dumps(member["arch"]))
+        assert member["values"]["latency_ms"] == table.of(spec) > 0
 
 
 def test_check_tells_how_long_the_searcher_will_take(trained: Run, tmp_path: Path) -> None:
