@@ -95,6 +95,7 @@ def joined() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, _ended)
     try:
         yield
+        dist.barrier()  # none closes its connections while another still uses them
         dist.destroy_process_group()
     except UserError as error:
         raise _explained(_group, error) from error
