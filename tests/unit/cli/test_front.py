@@ -160,7 +160,8 @@ def test_latency_from_a_measured_table_is_an_objective(trained: Run, tmp_path: P
     built = ("latency", "build", trained.conf, SETTINGS[0], f"out={tmp_path}", "name=here")
     done(*built, "--rounds", 1, "--check", 0)
     file = tmp_path / "here" / "latency.json"
-    aims = "objectives: {accuracy: max, latency_ms: min, params: max}, weights: {accuracy: 1, latency_ms: 0, params: 0}"
+    aims = "objectives: {accuracy: max, latency_ms: min, params: max}"
+    aims += ", weights: {accuracy: 1, latency_ms: 0, params: 0}"
     searcher = f"searcher={{name: nsga2, latency: {file}, {aims}, population: 6, generations: 2}}"
     done(*words(trained, tmp_path, searcher))
     front, table = read_json(tmp_path / "tones" / "front.json"), LatencyTable.load(file)
