@@ -48,6 +48,11 @@ def search(
     the searcher finds, which `front.json` has whole; `keep_supernet` overwrites only what the searcher found.
     Under torchrun every process calls this, and the first one writes.
     """
+    if keep_supernet and not (overwrite and conf.searcher is not None):
+        raise UserError(
+            "--keep-supernet: there is nothing to keep it from",
+            hint="It goes with --overwrite and a searcher: audionas search CONF --overwrite --keep-supernet",
+        )
     space, _ = wanted(conf)
     inputs, device, reporter = opened(conf)
     arch = conf.folder / "arch.json"

@@ -113,6 +113,7 @@ def test_another_searcher_on_the_same_supernet_needs_no_training(trained: Run, t
     log = (tmp_path / "tones" / "search" / "metrics.jsonl").read_text()
     other = words(trained, tmp_path, "searcher={name: random, networks: 6}")
     refused(*other, says="a run with other settings lies here")
+    refused(*other, "--keep-supernet", says="It goes with --overwrite")
     done(*other, "--overwrite", "--keep-supernet")
     assert (tmp_path / "tones" / "search" / "metrics.jsonl").read_text() == log
     assert lines(tmp_path / "tones") == 6
