@@ -141,10 +141,14 @@ class Rank(Strict):
     `networks` of the space are drawn with `seed`, spread evenly over the range of a cost, `strata`; each is
     scored by the supernet and trained alone as the section `train` says. Trained networks lie in `alone`, a
     folder that several supernets of one space may share; by default in the run's own. `test` is what they
-    are scored on, as for comparisons. The regret is told for the supernet's best `top`.
+    are scored on, as for comparisons. The regret is told for the supernet's best `top`. With `trainings`
+    above 1 each is trained that often, with seeds that follow; the mean is what the supernet must agree with,
+    and how well the second training orders networks as the first does tells what no supernet can surpass by
+    much.
     """
 
     networks: int = 30
+    trainings: int = 1
     strata: Literal["macs", "params"] = "macs"
     seed: int = 0
     alone: str = ""
@@ -155,6 +159,8 @@ class Rank(Strict):
         problems = []
         if self.networks < 3:
             problems.append(f"rank.networks is {self.networks}, expected at least 3")
+        if self.trainings < 1:
+            problems.append(f"rank.trainings is {self.trainings}, expected at least 1")
         problems += [
             f"rank.top: {k} is not between 1 and rank.networks, {self.networks}"
             for k in self.top

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from audionas.methods._score import STATISTICS
 from audionas.run import _page
 from audionas.run._compare_charts import Spot, spots
 from audionas.run._html import join, percent, section, table
@@ -18,7 +19,7 @@ def page(found: "Ranking") -> str:
     head, rows = lines(found)
     lead = "How well the supernet's accuracies order networks that were also trained alone."
     parts = [section(found.title, table(head, rows), lead=lead)]
-    for kind in found.agreement:
+    for kind in map(str, STATISTICS):
         words = f"accuracy in the supernet ({kind} statistics) and alone"
         parts.append(section(kind, _plot(found.rows, kind, words), lead=f"Across: {words}, upwards."))
     facts = table(["", ""], [[name, str(value)] for name, value in found.facts.items()])

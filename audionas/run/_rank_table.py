@@ -19,13 +19,15 @@ from audionas.run import _rank_html
 from audionas.run._archs import told as words_of
 
 SHOWN = ("kendall", "spearman")
+AGAIN = "trained again"  # a second training in the place of the supernet
 
 
 class Ranking(NamedTuple):
     """A study: a row a network, and by kind of batch-norm statistics how well the orders agree.
 
     `agreement[kind]` has Kendall's tau-b, Spearman's rho and for each k the regret: the best accuracy of
-    all less the best among the supernet's first k. Each has its interval by bootstrap over networks.
+    all less the best among the supernet's first k. Each has its interval by bootstrap over networks. The
+    supernet is held against the mean of a network's trainings; `AGAIN` is the second against the first.
     """
 
     title: str
@@ -38,30 +40,35 @@ def ranking(
     conf: Config,
     specs: Sequence[ArchSpec],
     scores: Mapping[str, Any],
-    alone: Mapping[str, float],
+    alone: Mapping[str, Sequence[float]],
     tested: str,
 ) -> Ranking:
     """Put together what was measured."""
     assert conf.rank is not None
     assert conf.space is not None
     costs = table(conf.space, specs[0].io, specs[0].scale)
+    again = conf.rank.trainings > 1
     rows = [
         {
             "arch": spec.id,
             "network": words_of(spec),
             "macs": costs.of(spec, "macs"),
             "params": costs.of(spec, "params"),
-            "alone": alone[spec.id],
+            "alone": float(np.mean(alone[spec.id])),
             **{kind: scores[spec.id][kind]["accuracy"] for kind in STATISTICS},
+            **({f"training {n}": value for n, value in enumerate(alone[spec.id], 1)} if again else {}),
         }
         for spec in specs
     ]
-    found = {str(kind): _agreement(rows, kind, conf.rank.top) for kind in STATISTICS}
+    found = {str(kind): _agreement(rows, kind, "alone", conf.rank.top) for kind in STATISTICS}
+    if again:
+        found[AGAIN] = _agreement(rows, "training 2", "training 1", conf.rank.top)
     run = read_json(conf.folder / "search" / "env.json")
     facts = {
         "method": conf.raw["method"],
         "space": {"name": conf.space.name, **conf.raw["space"]},
         "networks": len(rows),
+        "trainings of each": conf.rank.trainings,
         "scored on": tested,
         "seed": conf.general.seed,
         "supernet epochs": conf.search.epochs,
@@ -71,8 +78,10 @@ def ranking(
     return Ranking(conf.general.name, rows, found, facts)
 
 
-def _agreement(rows: Sequence[Mapping[str, Any]], kind: str, top: Sequence[int]) -> dict[str, Any]:
-    score, alone = (np.array([row[key] for row in rows], dtype=float) for key in (kind, "alone"))
+def _agreement(
+    rows: Sequence[Mapping[str, Any]], kind: str, truth: str, top: Sequence[int]
+) -> dict[str, Any]:
+    score, alone = (np.array([row[key] for row in rows], dtype=float) for key in (kind, truth))
     agreed = agreement(score.tolist(), alone.tolist())
     return {
         **{name: agreed[name] for name in SHOWN},
@@ -109,7 +118,7 @@ def lines(found: Ranking) -> tuple[list[str], list[list[str]]]:
     for kind, told in found.agreement.items():
         cells = [_figure(told[name], 100 if name.startswith("regret") else 1) for name in names]
         rows.append([kind, *cells, f"{100 * told['mean']:.1f} ± {100 * told['sd']:.1f}"])
-    return ["batch-norm statistics", *names, "supernet accuracy %"], rows
+    return ["batch-norm statistics", *names, "accuracy %"], rows
 
 
 def _figure(told: Mapping[str, Any], unit: float) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,8 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
     specs = drawn(conf.space, inputs.io, sizes_of(conf, conf.space), conf.rank)
     told = _scored(conf, bench, specs, overwrite=overwrite)
     alone = _trained(conf, bench, specs)
-    if len(alone) < len(specs):
-        reporter.note(f"{len(specs) - len(alone)} networks are left to another process: run this again")
+    if left := conf.rank.trainings * len(specs) - sum(map(len, alone.values())):
+        reporter.note(f"{left} networks are left to another process: run this again")
         return None
     found = _rank_table.ranking(conf, specs, told, alone, f"{len(test):,} {inputs.noun}")
     _rank_table.save(found, conf.folder / "rank")
@@ -98,28 +99,30 @@ def _scores(method: Method, spec: ArchSpec) -> dict[str, dict[str, float]]:
     return {kind: score(method.run, spec, replace(scoring, statistics=kind)) for kind in STATISTICS}
 
 
-def _trained(conf: Config, bench: Bench, specs: Sequence[ArchSpec]) -> dict[str, float]:
-    """The accuracy of each network trained alone, by id; without those that another process has."""
+def _trained(conf: Config, bench: Bench, specs: Sequence[ArchSpec]) -> dict[str, list[float]]:
+    """By id, the accuracy of each training of a network alone; without those that another process has."""
     assert conf.rank is not None
     home = Path(conf.rank.alone or conf.folder / "rank" / "alone")
-    accuracies: dict[str, float] = {}
-    for number, spec in enumerate(specs, 1):
-        bench.reporter.note(f"network {number} of {len(specs)}, {spec.id}, alone")
+    accuracies: dict[str, list[float]] = {spec.id: [] for spec in specs}
+    todo = list(product(range(conf.rank.trainings), specs))
+    for number, (training, spec) in enumerate(todo, 1):
+        bench.reporter.note(f"training {number} of {len(todo)}, {spec.id}, alone")
         file = home / "archs" / f"{spec.id}.json"
         file.parent.mkdir(parents=True, exist_ok=True)
         if not file.exists():
             spec.save(file)
         try:
-            bundle = train(_alone(conf, home, file, spec), resume=True)
+            bundle = train(_alone(conf, home, file, training), resume=True)
         except Busy:
             continue
-        accuracies[spec.id] = trained(conf, bundle, bench)
+        accuracies[spec.id].append(trained(conf, bundle, bench))
     return accuracies
 
 
-def _alone(conf: Config, home: Path, file: Path, spec: ArchSpec) -> Config:
-    """The config by which one network is trained: the study's seed, nothing of the supernet's."""
+def _alone(conf: Config, home: Path, file: Path, training: int) -> Config:
+    """The config of one training: a seed that follows the study's, nothing of the supernet's."""
     assert conf.rank is not None
     nothing = dict.fromkeys(("space", "method", "searcher", "search", "compare", "rank"))
-    own = {"name": spec.id, "out": str(home), "arch": str(file), "seed": conf.rank.seed}
+    name = f"{file.stem}_{training}" if training else file.stem
+    own = {"name": name, "out": str(home), "arch": str(file), "seed": conf.rank.seed + training}
     return changed(conf, **nothing, **own)

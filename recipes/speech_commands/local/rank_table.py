@@ -13,6 +13,7 @@ import numpy as np
 from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
 from audionas.engine.agreement import DRAWS, kendall
+from audionas.methods._score import STATISTICS
 from audionas.run._rank_table import Ranking, lines
 
 PAIRS = (  # which studies of the same networks are compared
@@ -36,7 +37,7 @@ def main(folders: list[Path]) -> None:
         for row in lines(study)[1]:
             print(f"| {name} | {study.facts['supernet epochs']} | {' | '.join(row)} |")
     print("\n| difference of tau-b | statistics | paired, 95 % by bootstrap over networks |\n|---|---|---:|")
-    for (a, b), kind in product(PAIRS, next(iter(studies.values())).agreement):
+    for (a, b), kind in product(PAIRS, STATISTICS):
         if a in studies and b in studies:
             print(f"| {a} - {b} | {kind} | {difference(studies[a], kind, studies[b], kind)} |")
     for name, study in studies.items():

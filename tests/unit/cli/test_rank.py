@@ -69,6 +69,18 @@ def test_finished_trainings_are_kept_and_shared_by_another_supernet(
     assert mine != theirs
 
 
+def test_a_second_training_tells_what_can_be_hoped_for(whole: Path, trained: Run, tmp_path: Path) -> None:
+    shutil.copytree(whole, tmp_path / "tones")
+    done(*words(trained, tmp_path, "rank.trainings=2", "--resume"))
+    once, twice = (read_json(f / "rank" / "rank.json") for f in (whole, tmp_path / "tones"))
+    for before, after in zip(once["rows"], twice["rows"], strict=True):
+        assert after["training 1"] == before["alone"]
+        assert after["alone"] == pytest.approx((after["training 1"] + after["training 2"]) / 2)
+    weights = [f.read_bytes() for f in (tmp_path / "tones/rank/alone").glob("*/model/*.safetensors")]
+    assert len(set(weights)) == len(weights) == 6
+    assert set(twice["agreement"]) - set(once["agreement"]) == {"trained again"}
+
+
 def test_an_unfinished_training_is_gone_on_with(whole: Path, trained: Run, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "tones")
     (lost,) = [f for f in sorted((tmp_path / "tones/rank/alone").glob("*/train/done.json"))][:1]
@@ -109,6 +121,7 @@ def test_correlations_are_scipys_with_ties() -> None:
 
 WRONG = {
     "rank={networks: 2}": "rank.networks is 2",
+    "rank={trainings: 0}": "rank.trainings is 0",
     "rank={networks: 4, top: [5]}": "rank.top: 5",
     "rank={network: 4}": "Did you mean 'networks'",
     "method={name: random}": "trains no supernet",
