@@ -67,6 +67,23 @@ class ConvBN(nn.Sequential):
             self.act = ACTS[act]()
 
 
+class ClipMean(nn.Module):
+    """The mean over frequency and time."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, F, T) to (B, C, 1, 1)."""
+        return x.mean((2, 3), keepdim=True)
+
+
+class RunningMean(nn.Module):
+    """The mean over frequency and over the frames up to each one."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, F, T) to (B, C, 1, T)."""
+        count = torch.arange(1, x.shape[3] + 1, dtype=x.dtype, device=x.device)
+        return x.mean(2, keepdim=True).cumsum(3) / count
+
+
 class SEForm(NamedTuple):
     """The activation of a squeeze's hidden units, and whether the excitation's sigmoid is the `hard` one."""
 
@@ -92,7 +109,7 @@ class SE(nn.Module):
     ) -> None:
         super().__init__()
         hidden = max(least, channels // reduction)
-        self.causal = causal
+        self.pool = RunningMean() if causal else ClipMean()
         self.squeeze = nn.Conv2d(channels, hidden, 1)
         self.excite = nn.Conv2d(hidden, channels, 1)
         self.act = ACTS[form.act]()
@@ -100,8 +117,7 @@ class SE(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, F, T) to the same shape."""
-        pooled = _running_mean(x) if self.causal else x.mean((2, 3), keepdim=True)
-        scale: Tensor = self.sigmoid(self.excite(self.act(self.squeeze(pooled))))
+        scale: Tensor = self.sigmoid(self.excite(self.act(self.squeeze(self.pool(x)))))
         return x * scale
 
 
@@ -178,12 +194,17 @@ class Head(nn.Module):
 
     def __init__(self, channels: int, classes: int, dropout: float = 0.0) -> None:
         super().__init__()
+        self.pool = ClipMean()
         self.dropout = nn.Dropout(dropout)
         self.linear = nn.Linear(channels, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, F, T) to (B, classes) logits."""
-        logits: Tensor = self.linear(self.dropout(x.mean((2, 3))))
+        return self.classified(self.pool(x))
+
+    def classified(self, pooled: Tensor) -> Tensor:
+        """(B, C, 1, 1) to (B, classes) logits."""
+        logits: Tensor = self.linear(self.dropout(pooled.flatten(1)))
         return logits
 
 
@@ -215,8 +236,7 @@ class LateHead(Head):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, F, T) to (B, classes) logits."""
-        pooled = self.conv(x).mean((2, 3), keepdim=True)
-        return super().forward(functional.hardswish(self.late(pooled)))
+        return self.classified(functional.hardswish(self.late(self.pool(self.conv(x)))))
 
 
 def init_weights(net: nn.Module) -> None:
@@ -229,9 +249,3 @@ def init_weights(net: nn.Module) -> None:
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
-
-
-def _running_mean(x: Tensor) -> Tensor:
-    """Mean over frequency and over the frames up to each one: (B, C, F, T) to (B, C, 1, T)."""
-    count = torch.arange(1, x.shape[3] + 1, dtype=x.dtype, device=x.device)
-    return x.mean(2, keepdim=True).cumsum(3) / count
