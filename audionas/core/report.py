@@ -50,8 +50,9 @@ class Reporter:
         self.console.print(text, markup=False)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-        """A table; numbers are the caller's to format."""
+        """A table, whose first column is never cut; numbers are the caller's to format."""
         table = Table(*head, title=title or None, title_justify="left", box=None, pad_edge=False)
+        table.columns[0].no_wrap = True
         for row in rows:
             table.add_row(*(str(cell) for cell in row))
         self.console.print(table)

@@ -1,6 +1,9 @@
 """`audionas list`: methods, searchers, spaces, operations and zoo networks, for people and programs."""
 
+from collections.abc import Mapping
 from typing import Any
+
+import torch
 
 from audionas import zoo
 from audionas.core.arch import ArchSpec, InputSpec
@@ -28,8 +31,9 @@ def rows(kind: str) -> list[dict[str, Any]]:
 
 
 def show(found: list[dict[str, Any]]) -> None:
-    """A table on standard output: name, what is counted, summary."""
-    counted = [k for k in ("family", "choices", "size", "params", "macs") if all(k in row for row in found)]
+    """A table on standard output: name, what is counted or was measured of any, summary."""
+    columns = ("family", "choices", "size", "params", "macs", "published", "measured")
+    counted = [k for k in columns if all(k in row for row in found) and any(_cell(row[k]) for row in found)]
     cells = [[row["name"], *(_cell(row[k]) for k in counted), row["summary"]] for row in found]
     Reporter(stdout=True).table(("name", *counted, "summary"), cells)
 
@@ -87,7 +91,8 @@ def _zoo() -> list[dict[str, Any]]:
 
 
 def _zoo_row(name: str, spec: ArchSpec) -> dict[str, Any]:
-    parts = layers(space_of(spec).build(spec), spec.io)
+    with torch.device("meta"):  # counting needs no weights
+        parts = layers(space_of(spec).build(spec), spec.io)
     note = spec.note
     return {
         "name": name,
@@ -98,8 +103,17 @@ def _zoo_row(name: str, spec: ArchSpec) -> dict[str, Any]:
         "features": note.get("features", ""),
         "params": sum(part.params for part in parts),
         "macs": sum(part.macs for part in parts),
+        **{key: note.get(key, {}) for key in ("published", "exceptions", "measured")},
     }
 
 
+def accuracies(figures: Mapping[str, Any]) -> str:
+    """The accuracies of a zoo note's `published` or `measured`, in words and percent; "" without any."""
+    return ", ".join(f"{where} {value} %" for where, value in figures.get("accuracy", {}).items())
+
+
 def _cell(value: Any) -> str:
+    if isinstance(value, Mapping):
+        told = accuracies(value)
+        return f"{told} ({value['source']})" if told else ""
     return f"{value:,}" if isinstance(value, int) else str(value)
