@@ -194,18 +194,23 @@ def evaluate(
     ],
     engine: Annotated[str, typer.Option(help="torch, or onnx to run the exported file.")] = "torch",
     resample: Resample = False,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", help="Figures of each group that DATA/utt2NAME tells; may be repeated."),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Accuracy with its 95 % interval over speakers (or images), per-class figures, confusion matrix.
 
-    Example: audionas eval exp/mini --data data/test --engine onnx
+    Examples: audionas eval exp/mini --data data/test --engine onnx;
+    audionas eval exp/scenes --data data/test --by device
     """
     from audionas.data.conf import Data
     from audionas.run import evaluate as page
 
     if engine not in ("torch", "onnx"):
         raise UserError(f"--engine {engine}: expected torch or onnx")
-    result = page.evaluate(exp, data, engine=engine, data=Data(resample=resample))  # type: ignore[arg-type]
+    result = page.evaluate(exp, data, engine=engine, data=Data(resample=resample), by=by or ())  # type: ignore[arg-type]
     stdout_json(result) if as_json else page.show(result)
 
 

@@ -1,6 +1,6 @@
 """`audionas eval`: a trained model on a data directory or on test images, by torch or its exported file."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -11,7 +11,8 @@ from audionas.core.files import write_json
 from audionas.core.report import Reporter
 from audionas.data import kaldi
 from audionas.data.conf import Data
-from audionas.engine.metrics import summary
+from audionas.data.groups import read_groups
+from audionas.engine.metrics import by_group, summary
 from audionas.export import onnx
 from audionas.export.bundle import ModelBundle
 from audionas.run._examples import Split
@@ -22,6 +23,7 @@ from audionas.run.predict import ImageModel, load
 Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples, and rows of them as a float32 batch
 
 _BATCH = 256
+_SHARES = ("accuracy", "balanced_accuracy", "macro_f1")  # what is shown in percent of a group
 
 
 class Scored(NamedTuple):
@@ -43,15 +45,19 @@ def evaluate(
     *,
     engine: Literal["torch", "onnx"] = "torch",
     data: Data | None = None,
+    by: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Accuracy and macro F1 with intervals, per-class figures and confusion matrix.
 
-    Also written to `eval/<directory>.json`; `eval.json` and `scores.json` (each clip's answer) are
-    the latest.
+    With `by` also the figures of each group of clips: `by: {device: {a: {...}, b: {...}}}` where the data
+    directory says in `utt2device` which clip belongs to which (`data.groups`). Also written to
+    `eval/<directory>.json`; `eval.json` and `scores.json` (each clip's answer) are the latest.
 
     For a model of images `directory` is an archive, an .npz file or a folder of which the test part is
     taken. `data` gives the rules for clips that cannot be read; its directories are not used.
     """
+    for name in by:
+        read_groups(directory, name, ())  # a wrong name is told before the clips are scored
     scored = score(folder, directory, engine=engine, data=data or Data())
     bundle = scored.bundle
     result = {
@@ -60,6 +66,8 @@ def evaluate(
         "engine": engine,
         "arch": bundle.spec.id,
     }
+    if by:
+        result["by"] = _groups(scored, directory, by)
     if bundle.features is None:
         del result["speakers"]  # images have none: the interval is over the images
     write_json(folder / "eval" / f"{directory.name}.json", result)
@@ -89,6 +97,15 @@ def show(result: dict[str, Any]) -> None:
         f"of {result['data']} ({result['engine']})\n"
         f"macro F1 {result['macro_f1']:.2%}, 95 % interval {f1_low:.2%} to {f1_high:.2%}"
     )
+    for name, groups in result.get("by", {}).items():
+        print(f"\nby {name}:")
+        Reporter(stdout=True).table(
+            (name, "accuracy", "balanced accuracy", "macro F1", "log loss", "clips"),
+            [
+                (group, *(f"{row[k]:.1%}" for k in _SHARES), f"{row['log_loss']:.3f}", row["n"])
+                for group, row in groups.items()
+            ],
+        )
 
 
 def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], data: Data) -> Scored:
@@ -116,6 +133,13 @@ def _clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opene
     split = open_split(items, rules, model.labels, front_end, model.bundle.samples, reporter)
     array = split.waves.array
     return split, lambda start, end: array[start:end].astype(np.float32) / np.float32(32768)
+
+
+def _groups(scored: Scored, directory: Path, by: Sequence[str]) -> dict[str, Any]:
+    """The figures of the groups of each property in `by`."""
+    split, labels = scored.split, scored.bundle.labels
+    members = {name: read_groups(directory, name, split.ids) for name in by}
+    return {name: by_group(scored.scores, split.targets, labels, of) for name, of in members.items()}
 
 
 def _images(model: Any, path: Path, data: Data, reporter: Reporter) -> Opened:

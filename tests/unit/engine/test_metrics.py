@@ -7,6 +7,7 @@ from sklearn.metrics import f1_score
 
 from audionas.core.rng import numpy_rng
 from audionas.engine.metrics import (
+    by_group,
     interval,
     macro_f1,
     macro_f1_interval,
@@ -46,6 +47,23 @@ def test_a_small_table_equals_counts_by_hand() -> None:
     assert found["macro_f1_interval"] == list(macro_f1_interval(ANSWERS, TARGETS, SPEAKERS))
     assert found["log_loss"] == pytest.approx(-(6 * np.log(0.8) + 2 * np.log(0.1)) / 8)
     assert found["interval"] == list(interval(ANSWERS == TARGETS, SPEAKERS))
+
+
+def test_each_group_has_the_figures_that_it_would_have_alone() -> None:
+    table = scores(ANSWERS)
+    found = by_group(table, TARGETS, LABELS, SPEAKERS)
+    assert list(found) == ["a", "b", "c"]
+    for name, row in found.items():
+        member = np.array([speaker == name for speaker in SPEAKERS])
+        alone = summary(table[member], TARGETS[member], LABELS, ["x"] * int(member.sum()))
+        assert row == {key: pytest.approx(alone[key]) for key in row}
+    assert found["b"] == {
+        "accuracy": 1 / 3,
+        "balanced_accuracy": pytest.approx((1 / 2 + 0) / 2),
+        "macro_f1": pytest.approx((2 / 3 + 0) / 2),
+        "log_loss": pytest.approx(-(np.log(0.8) + 2 * np.log(0.1)) / 3),
+        "n": 3,
+    }
 
 
 def test_classes_without_clips_and_classes_never_named() -> None:
