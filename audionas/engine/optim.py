@@ -3,35 +3,40 @@
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from audionas.core.errors import UserError
 from audionas.core.strict import Strict
+from audionas.engine.rmsprop import RMSProp
 
 
 @dataclass(frozen=True, kw_only=True)
 class Optim(Strict):
-    """What updates the weights. Epochs in `warmup_epochs` and `milestones` may be fractions.
+    """What updates the weights. Epochs may be fractions.
 
     `cosine` and `linear` fall from `lr` to `final_lr`; `step` multiplies by `gamma` at each milestone,
-    `exponential` after every epoch; the rate rises linearly from 0 during the warm-up. `clip` bounds the
-    gradient's norm.
+    `exponential` after every `gamma_epochs`; the rate rises linearly from 0 during the warm-up. `clip` bounds
+    the gradient's norm. `rmsprop` is TensorFlow's, with MnasNet's decay 0.9 and epsilon 1e-3
+    (`engine/rmsprop.py`). With `decay_norms: false` weights of one dimension, those of norms and biases, do
+    not decay.
     """
 
-    name: Literal["sgd", "adam", "adamw"] = "sgd"
+    name: Literal["sgd", "adam", "adamw", "rmsprop"] = "sgd"
     lr: float = 0.1
     momentum: float = 0.9
     nesterov: bool = False
     weight_decay: float = 1e-3
+    decay_norms: bool = True
     clip: float | None = None
     schedule: Literal["cosine", "linear", "step", "exponential", "constant"] = "cosine"
     warmup_epochs: float = 0.0
     final_lr: float = 0.0
     milestones: tuple[float, ...] = ()
     gamma: float = 0.1
+    gamma_epochs: float = 1.0
 
     def __post_init__(self) -> None:
         rules = (
@@ -50,6 +55,10 @@ class Optim(Strict):
             ),
             (0 < self.gamma < math.inf, f"gamma is {self.gamma}, expected a positive factor"),
             (
+                0 < self.gamma_epochs < math.inf,
+                f"gamma_epochs is {self.gamma_epochs}, expected a positive number of epochs",
+            ),
+            (
                 self.schedule != "step" or self.milestones,
                 "milestones is empty: the step schedule needs epochs, [20, 40]",
             ),
@@ -59,16 +68,14 @@ class Optim(Strict):
 
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """A torch optimiser over `parameters`."""
+        groups = parameters if self.decay_norms else _groups(list(parameters))
+        common = {"lr": self.lr, "weight_decay": self.weight_decay}
         if self.name == "sgd":
-            return torch.optim.SGD(
-                parameters,
-                lr=self.lr,
-                momentum=self.momentum,
-                nesterov=self.nesterov,
-                weight_decay=self.weight_decay,
-            )
+            return torch.optim.SGD(groups, momentum=self.momentum, nesterov=self.nesterov, **common)
+        if self.name == "rmsprop":
+            return RMSProp(groups, momentum=self.momentum, **common)
         kind = torch.optim.Adam if self.name == "adam" else torch.optim.AdamW
-        return kind(parameters, lr=self.lr, weight_decay=self.weight_decay)
+        return kind(groups, **common)
 
     def rate(self, epoch: float, epochs: int) -> float:
         """The learning rate at a (fractional) epoch of `epochs`."""
@@ -77,12 +84,19 @@ class Optim(Strict):
         if self.schedule == "step":
             return self.lr * self.gamma ** sum(epoch >= m for m in self.milestones)
         if self.schedule == "exponential":
-            return self.lr * self.gamma ** math.floor(epoch)
+            return self.lr * self.gamma ** math.floor(epoch / self.gamma_epochs)
         if self.schedule == "constant":
             return self.lr
         part = min((epoch - self.warmup_epochs) / max(epochs - self.warmup_epochs, 1e-9), 1.0)
         left = 1 - part if self.schedule == "linear" else (1 + math.cos(math.pi * part)) / 2
         return self.final_lr + (self.lr - self.final_lr) * left
+
+
+def _groups(parameters: list[nn.Parameter]) -> list[dict[str, Any]]:
+    """Weights that decay, and those of one dimension, which do not."""
+    parts = ([p for p in parameters if p.ndim > 1], [p for p in parameters if p.ndim <= 1])
+    groups: list[dict[str, Any]] = [{"params": parts[0]}, {"params": parts[1], "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
 
 
 def set_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:

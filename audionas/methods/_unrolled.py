@@ -82,9 +82,10 @@ def _nearby(
 def _step_ahead(run: SearchRun, weights: Weights, gradients: Iterable[Tensor]) -> Weights:
     """The weights after a step of SGD as torch takes it: momentum buffer, decay, Nesterov."""
     group, state = run.weight_optimizer.param_groups[0], run.weight_optimizer.state
+    decay = {w: g["weight_decay"] for g in run.weight_optimizer.param_groups for w in g["params"]}
     ahead = {}
     for (name, weight), gradient in zip(weights.items(), gradients, strict=True):
-        move = gradient = gradient + group["weight_decay"] * weight.detach()
+        move = gradient = gradient + decay[weight] * weight.detach()
         buffer = state[weight].get("momentum_buffer") if weight in state else None
         if buffer is not None:
             move = gradient + group["momentum"] * buffer

@@ -43,6 +43,13 @@ def test_exponential_multiplies_after_every_whole_epoch() -> None:
         assert optim.rate(epoch, EPOCHS) == pytest.approx(0.1 * 0.97**times)
 
 
+def test_exponential_multiplies_after_a_given_number_of_epochs() -> None:
+    """MnasNet's: times 0.97 every 2.4 epochs, counted from the beginning of the warm-up."""
+    optim = Optim(lr=0.064, schedule="exponential", gamma=0.97, gamma_epochs=2.4, warmup_epochs=5)
+    for epoch, times in ((5, 2), (7.19, 2), (7.21, 3), (24.1, 10)):
+        assert optim.rate(epoch, EPOCHS) == pytest.approx(0.064 * 0.97**times)
+
+
 SCHEDULES = ["cosine", "linear", "step", "exponential", "constant"]
 
 
@@ -83,6 +90,8 @@ OPTIMISERS = [
     Optim(name="sgd", momentum=0.0),
     Optim(name="adam", lr=1e-2),
     Optim(name="adamw", lr=1e-2, weight_decay=0.1),
+    Optim(name="rmsprop", lr=1e-2, weight_decay=0.1),
+    Optim(name="rmsprop", lr=1e-2, weight_decay=0.1, decay_norms=False),
 ]
 
 
@@ -105,7 +114,9 @@ def copied(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     return {name: tensor.clone() for name, tensor in tensors.items()}
 
 
-@pytest.mark.parametrize("optim", OPTIMISERS, ids=lambda o: f"{o.name}-{o.momentum}-{o.nesterov}")
+@pytest.mark.parametrize(
+    "optim", OPTIMISERS, ids=lambda o: f"{o.name}-{o.momentum}-{o.nesterov}-{o.decay_norms}"
+)
 @pytest.mark.parametrize("pause", [0, 1, 5])
 def test_packed_and_unpacked_goes_on_bit_for_bit(optim: Optim, pause: int) -> None:
     with torch.random.fork_rng(devices=[]):
@@ -133,6 +144,38 @@ def test_forgetting_the_state_would_be_noticed() -> None:
         assert not all(torch.equal(a, b) for a, b in zip(whole.parameters(), other.parameters(), strict=True))
 
 
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw", "rmsprop"])
+@pytest.mark.parametrize("everywhere", [True, False])
+def test_norms_and_biases_decay_only_where_asked(name: Any, everywhere: bool) -> None:
+    """Without a gradient's pull, decay alone moves a weight."""
+    net = nn.Sequential(nn.Conv2d(2, 2, 3), nn.BatchNorm2d(2))
+    for weight in net.parameters():
+        nn.init.ones_(weight)
+    optimizer = Optim(name=name, weight_decay=0.1, decay_norms=everywhere).build(net.parameters())
+    for weight in net.parameters():
+        weight.grad = torch.zeros_like(weight)
+    optimizer.step()
+    for weight in net.parameters():
+        assert bool((weight < 1).all()) is (everywhere or weight.ndim > 1)
+
+
+def test_rmsprop_is_the_formula_of_tensorflow() -> None:
+    """Mean square from 1, epsilon under the root, the rate inside the momentum; three steps, one weight."""
+    weight = nn.Parameter(torch.tensor([2.0]))
+    optim = Optim(name="rmsprop", lr=0.1, momentum=0.9, weight_decay=0.01)
+    optimizer = optim.build([weight])
+    w, square, momentum = 2.0, 1.0, 0.0
+    for rate, gradient in ((0.1, 3.0), (0.05, -1.0), (0.02, 0.5)):
+        set_rate(optimizer, rate)
+        weight.grad = torch.tensor([gradient])
+        optimizer.step()
+        total = gradient + 0.01 * w
+        square = 0.9 * square + 0.1 * total**2
+        momentum = 0.9 * momentum + rate * total / math.sqrt(square + 1e-3)
+        w -= momentum
+        assert weight.item() == pytest.approx(w, rel=1e-6)
+
+
 @pytest.mark.parametrize(
     "values",
     [
@@ -149,6 +192,7 @@ def test_forgetting_the_state_would_be_noticed() -> None:
         {"warmup_epochs": -1.0},
         {"final_lr": -0.1},
         {"gamma": -0.1, "schedule": "step", "milestones": (3,)},
+        {"gamma_epochs": 0.0},
         {"schedule": "step", "milestones": ()},
     ],
     ids=str,
