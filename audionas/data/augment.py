@@ -1,9 +1,10 @@
-"""Augmentation of waveforms while training: speed, room, shift, gain and background noise.
+"""Augmentation of waveforms while training: speed, room, recording device, shift, roll, gain and noise.
 
 Everything drawn for a clip is a pure function of (seed, epoch, utterance), so any number of workers, a
 resumed run and a run on another machine hear the same clips.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from typing import NamedTuple, TypeVar
@@ -13,7 +14,7 @@ import numpy as np
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.core.strict import Strict
-from audionas.data import audio, kaldi
+from audionas.data import audio, kaldi, responses
 from audionas.data.audio import Wave
 from audionas.data.kaldi import Item
 
@@ -31,6 +32,10 @@ class Augment(Strict):
     `noise_snr_db`. `silence_volume`: clips labelled `_silence_` always receive noise, at a gain uniform in
     0..`silence_volume`. `speed`: played faster by a factor in this range (the pitch moves too). `gain_db`:
     louder by that much. `rir`: a data directory of room impulse responses, applied with `rir_probability`.
+    `roll_ms`: rotated by up to that much either way, what leaves at one end enters at the other. `device_ir`:
+    a folder of audio files, impulse responses of microphones and other devices, one of which is applied with
+    `device_ir_probability` to the clips in whose id the regular expression `device_ir_ids` finds a match (if
+    it is empty, to all).
     """
 
     shift_ms: float = 0.0
@@ -43,11 +48,16 @@ class Augment(Strict):
     gain_db: tuple[float, float] | None = None
     rir: str = ""
     rir_probability: float = 0.0
+    roll_ms: float = 0.0
+    device_ir: str = ""
+    device_ir_probability: float = 0.0
+    device_ir_ids: str = ""
 
     @property
     def active(self) -> bool:
         """Whether any clip can change: if not, stored features serve as well."""
-        return any((self.shift_ms, self.noise, self.speed, self.gain_db, self.rir))
+        settings = (self.shift_ms, self.noise, self.speed, self.gain_db, self.rir)
+        return any((*settings, self.roll_ms, self.device_ir))
 
     def __post_init__(self) -> None:
         if problems := self._problems():
@@ -66,17 +76,36 @@ class Augment(Strict):
             "silence_volume: has no effect without noise": self.silence_volume is not None and not self.noise,
             "rir: has no effect at rir_probability 0": bool(self.rir) and self.rir_probability == 0,
             "rir_probability: has no effect without rir": self.rir_probability > 0 and not self.rir,
+            "device_ir: has no effect at device_ir_probability 0": bool(self.device_ir)
+            and self.device_ir_probability == 0,
+            "device_ir_probability: has no effect without device_ir": self.device_ir_probability > 0
+            and not self.device_ir,
+            "device_ir_ids: has no effect without device_ir": bool(self.device_ir_ids) and not self.device_ir,
+            f"device_ir_ids: '{self.device_ir_ids}' is no regular expression": not _compiles(
+                self.device_ir_ids
+            ),
         }
         return [f"augment.{text}" for text, is_broken in broken.items() if is_broken]
 
 
-_NOT_NEGATIVE = ("shift_ms", "noise_probability", "noise_volume", "silence_volume", "rir_probability")
+_NOT_NEGATIVE = (
+    *("shift_ms", "noise_probability", "noise_volume", "silence_volume", "rir_probability"),
+    *("roll_ms", "device_ir_probability"),
+)
+
+
+def _compiles(pattern: str) -> bool:
+    try:
+        re.compile(pattern)
+    except re.error:
+        return False
+    return True
 
 
 class _Draws(NamedTuple):
     """Uniform numbers in [0, 1), drawn for every clip in this order, whether they are used or not.
 
-    So switching one augmentation on or off leaves the others' draws as they were.
+    So switching one augmentation on or off leaves the others' draws as they were; new ones come last.
     """
 
     speed: float
@@ -89,14 +118,18 @@ class _Draws(NamedTuple):
     recording: float
     crop: float
     level: float  # volume or signal-to-noise ratio
+    device: float  # below device_ir_probability: applied
+    response: float  # which file
+    device_channel: float
+    roll: float
 
 
 class WaveAugment:
-    """Applies an `Augment`: speed, room, shift, gain, noise, in this order, then clips to [-1, 1].
+    """Applies an `Augment`: speed, room, device, shift, roll, gain, noise, in this order; clips to [-1, 1].
 
-    Noise (recordings (n,)) and rooms (responses (channels, n)) are read from the directories that `conf`
-    names and held in memory, unless they are given here, at `rate`. Responses of another rate are always
-    resampled, noise only with `resample`. Raises one UserError for all recordings that cannot be read.
+    Noise (recordings (n,)), rooms and devices (responses (channels, n)) are read from the directories that
+    `conf` names and held in memory, unless they are given here, at `rate`. Responses of another rate are
+    always resampled, noise only with `resample`. Raises one UserError for all recordings that cannot be read.
     """
 
     def __init__(
@@ -107,7 +140,8 @@ class WaveAugment:
         resample: bool = False,
         *,
         noises: Sequence[Wave] | None = None,
-        rooms: Sequence[Wave] | None = None,
+        rooms: Sequence[Sequence[Wave]] | None = None,
+        devices: Sequence[Sequence[Wave]] | None = None,
     ) -> None:
         if conf.noise and noises is None:
             noises = _read_all(conf.noise, lambda item: _noise(item, rate, resample))
@@ -115,7 +149,10 @@ class WaveAugment:
             rooms = _read_all(conf.rir, lambda item: _response(item, rate))
         self.conf, self.rate, self.seed = conf, rate, seed
         self.noises = [np.asarray(noise, dtype=np.float32) for noise in noises or ()]
-        self.rooms = [[_unit_room(channel) for channel in room] for room in rooms or ()]
+        self.rooms = [responses.unit(room, "augment.rir") for room in rooms or ()]
+        self.devices = [responses.unit(device, "augment.device_ir") for device in devices or ()]
+        if conf.device_ir and devices is None:
+            self.devices = responses.read_folder(conf.device_ir, rate, "augment.device_ir")
 
     def __call__(self, wave: Wave, *, epoch: int, id: str, label: str) -> Wave:
         """The clip (N,) float32 as training hears it in this epoch; same length, in [-1, 1]."""
@@ -127,15 +164,24 @@ class WaveAugment:
             wave = _faster(wave, _between(conf.speed, draw.speed))
         if conf.rir and draw.rir < conf.rir_probability:
             channels = _pick(self.rooms, draw.room)
-            wave = _in_room(wave, _pick(channels, draw.channel))
+            wave = responses.heard_through(wave, _pick(channels, draw.channel))
+        if conf.device_ir and draw.device < conf.device_ir_probability and re.search(conf.device_ir_ids, id):
+            channels = _pick(self.devices, draw.response)
+            wave = responses.heard_through(wave, _pick(channels, draw.device_channel))
         if conf.shift_ms:
-            most = round(conf.shift_ms * self.rate / 1000)
-            wave = _shifted(wave, int(draw.shift * (2 * most + 1)) - most)
+            wave = _shifted(wave, self._samples(conf.shift_ms, draw.shift))
+        if conf.roll_ms:
+            wave = np.roll(wave, self._samples(conf.roll_ms, draw.roll))
         if conf.gain_db:
             wave = wave * np.float32(10 ** (_between(conf.gain_db, draw.gain) / 20))
         if conf.noise:
             wave = self._with_noise(wave, draw, label)
         return np.clip(wave, -1.0, 1.0)
+
+    def _samples(self, most_ms: float, draw: float) -> int:
+        """A number of samples uniform in -most..most."""
+        most = round(most_ms * self.rate / 1000)
+        return int(draw * (2 * most + 1)) - most
 
     def _with_noise(self, wave: Wave, draw: _Draws, label: str) -> Wave:
         conf = self.conf
@@ -152,9 +198,9 @@ class WaveAugment:
         return wave + crop * np.float32(gain)
 
 
-def _read_all(directory: str, read: Callable[[Item], Wave]) -> list[Wave]:
+def _read_all(directory: str, read: Callable[[Item], T]) -> list[T]:
     """Every utterance of a data directory; the faults of all of them in one UserError."""
-    found: list[Wave] = []
+    found: list[T] = []
     problems: list[str] = []
     for item in kaldi.read(directory):
         try:
@@ -171,14 +217,9 @@ def _noise(item: Item, rate: int, resample: bool) -> Wave:
     return audio.read(item.audio, rate=rate, seconds=item.seconds, start=item.start, resample=resample)
 
 
-def _response(item: Item, rate: int) -> Wave:
-    """A room impulse response, all its channels: (channels, n)."""
-    channels = range(audio.probe(item.audio).channels)
-    heard = [
-        audio.read(item.audio, rate=rate, seconds=item.seconds, start=item.start, resample=True, channel=c)
-        for c in channels
-    ]
-    return np.stack(heard)
+def _response(item: Item, rate: int) -> list[Wave]:
+    """A room impulse response, all its channels (n,)."""
+    return responses.read_channels(item.audio, rate, start=item.start, seconds=item.seconds)
 
 
 def _between(bounds: tuple[float, float], draw: float) -> float:
@@ -218,25 +259,3 @@ def _gain_for(wave: Wave, noise: Wave, snr_db: float) -> float:
     """The gain at which the noise lies `snr_db` below the clip; 0 where either of them is silent."""
     signal, background = (float(np.dot(x, x)) for x in (wave, noise))
     return float(np.sqrt(signal / background) * 10 ** (-snr_db / 20)) if background > 0 else 0.0
-
-
-class _Room(NamedTuple):
-    response: Wave  # (n,), energy 1
-    direct: int  # the sample of its strongest arrival
-
-
-def _unit_room(response: Wave) -> _Room:
-    """A response scaled to energy 1, so that a room does not change a clip's loudness on average."""
-    response = np.asarray(response, dtype=np.float32)
-    energy = float(np.dot(response, response))
-    if energy == 0:
-        raise UserError("augment.rir: a room impulse response is silent")
-    return _Room(response / np.float32(np.sqrt(energy)), int(np.argmax(np.abs(response))))
-
-
-def _in_room(wave: Wave, room: _Room) -> Wave:
-    """The clip as heard in the room; the direct path arrives when it did, later echoes are cut off."""
-    from scipy.signal import fftconvolve  # slow to import: only where rooms are asked for
-
-    heard = fftconvolve(wave, room.response[: room.direct + len(wave)])
-    return heard[room.direct : room.direct + len(wave)].astype(np.float32)

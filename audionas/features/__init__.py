@@ -2,6 +2,7 @@
 
 from audionas.features._conf import Features, SpecAugment, build
 from audionas.features._frontend import FrontEnd
+from audionas.features._mix_style import freq_mix_style
 from audionas.features._normalize import Normalize
 from audionas.features._specaugment import spec_augment
 from audionas.features._store import feature_store, statistics
@@ -13,6 +14,7 @@ __all__ = [
     "SpecAugment",
     "build",
     "feature_store",
+    "freq_mix_style",
     "spec_augment",
     "statistics",
 ]

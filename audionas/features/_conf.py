@@ -98,19 +98,28 @@ def _contradictions(s: dict[str, Any]) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class SpecAugment(Strict):
-    """Bands of features set to the mean while training (Park et al. 2019, arXiv 1904.08779); off by default.
+    """Augmentation of features while training; all off by default.
 
-    `freq_masks` bands of 0..`freq_width` coefficients and `time_masks` stretches of 0..`time_width` frames.
+    SpecAugment (Park et al. 2019, arXiv 1904.08779): `freq_masks` bands of 0..`freq_width` coefficients and
+    `time_masks` stretches of 0..`time_width` frames are set to the mean. Freq-MixStyle, after that: with the
+    probability `mix_style` the clips of a batch mix their mean and spread of each coefficient with those of
+    others, by shares from Beta(`mix_alpha`, `mix_alpha`).
     """
 
     freq_masks: int = 0
     freq_width: int = 0
     time_masks: int = 0
     time_width: int = 0
+    mix_style: float = 0.0
+    mix_alpha: float = 0.3
 
     def __post_init__(self) -> None:
         problems = [
             f"spec_augment.{name}: {value} is below 0" for name, value in asdict(self).items() if value < 0
         ]
+        if self.mix_style > 1:
+            problems.append(f"spec_augment.mix_style: {self.mix_style} is above 1, it is a probability")
+        if self.mix_alpha == 0:
+            problems.append("spec_augment.mix_alpha: 0, expected a number above 0 such as 0.3")
         if problems:
             raise UserError(problems)

@@ -20,7 +20,8 @@ class LogMel(FrontEnd):
 
     Presets. `bc_resnet`: Kim et al. 2021 (arXiv 2106.04140) as in its code, 101 frames a second.
     `dcase`: bands, framing and limits of the DCASE 2018 task 5 baseline, 501 frames for 10 s; window,
-    power spectrum and offset are ours.
+    power spectrum and offset are ours. `dcase2024`: the baseline of DCASE 2024 task 1 as in its code, 65
+    frames for 1 s.
     """
 
     PRESETS: ClassVar[Mapping[str, Settings]] = {
@@ -47,6 +48,18 @@ class LogMel(FrontEnd):
             "center": True,
             "power": 2.0,
             "log_offset": 1e-6,
+        },
+        "dcase2024": {
+            "sample_rate": 32000,
+            "window_ms": 96.0,  # 3072 samples
+            "hop_ms": 15.625,  # 500 samples
+            "n_fft": 4096,
+            "n_mels": 256,
+            "f_min": 0.0,
+            "f_max": 16000.0,
+            "center": True,
+            "power": 2.0,
+            "log_offset": 1e-5,
         },
     }
 

@@ -27,6 +27,7 @@ from audionas.features import (
     SpecAugment,
     build,
     feature_store,
+    freq_mix_style,
     spec_augment,
     statistics,
 )
@@ -100,9 +101,11 @@ class ClipInputs(Inputs):
         self.normalize.to(device)
 
     def ready(self, x: Tensor, masks: SpecAugment | None, *, final: bool) -> Tensor:
-        """Through front-end (waveforms only) and statistics, and SpecAugment where given."""
+        """Through front-end (waveforms only) and statistics; `masks` is SpecAugment and Freq-MixStyle."""
         x = self.normalize(self.front_end(x) if x.ndim == 2 else x)
-        return x if masks is None else spec_augment(x, masks)
+        if masks is None:
+            return x
+        return freq_mix_style(spec_augment(x, masks), masks.mix_style, masks.mix_alpha)
 
     def facts(self, conf: Config) -> Mapping[str, Any]:
         """The front-end's settings, and how clips are read."""

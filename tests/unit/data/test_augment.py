@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from audionas.core.errors import UserError
-from audionas.data import audio, kaldi
+from audionas.data import audio, kaldi, responses
 from audionas.data.augment import Augment, WaveAugment
 
 RATE, N = 16000, 16000
@@ -21,6 +21,9 @@ ROOMS = [
 for room in ROOMS:
     room[:, :37] = 0
     room[:, 37] = 1.0  # the direct path
+DEVICES = [
+    (RNG.standard_normal((1, 600)) * np.exp(-np.arange(600) / 50)).astype(np.float32) for _ in range(3)
+]
 EVERYTHING = Augment(
     shift_ms=100,
     noise="given",
@@ -29,15 +32,19 @@ EVERYTHING = Augment(
     gain_db=(-6, 6),
     rir="given",
     rir_probability=0.5,
+    roll_ms=100,
+    device_ir="given",
+    device_ir_probability=0.5,
 )
 
 
 def heard(conf: Augment, *, wave=WAVE, seed=1, epoch=0, id="a-yes-0", label="yes") -> np.ndarray:
-    return WaveAugment(conf, RATE, seed, noises=NOISES, rooms=ROOMS)(wave, epoch=epoch, id=id, label=label)
+    augment = WaveAugment(conf, RATE, seed, noises=NOISES, rooms=ROOMS, devices=DEVICES)
+    return augment(wave, epoch=epoch, id=id, label=label)
 
 
 def each(conf: Augment, count: int = 200, **more) -> list[np.ndarray]:
-    augment = WaveAugment(conf, RATE, 1, noises=NOISES, rooms=ROOMS)
+    augment = WaveAugment(conf, RATE, 1, noises=NOISES, rooms=ROOMS, devices=DEVICES)
     more = {"wave": WAVE, "label": "yes", **more}
     return [augment(more["wave"], epoch=0, id=f"u{i}", label=more["label"]) for i in range(count)]
 
@@ -162,6 +169,29 @@ def test_a_room_comes_with_its_probability() -> None:
     assert np.mean(changed) == pytest.approx(0.3, abs=0.07)
 
 
+def test_a_roll_rotates_and_every_offset_occurs() -> None:
+    wave = np.arange(1, 101, dtype=np.float32) / 200
+    seen = set()
+    for out in each(Augment(roll_ms=3 / 16), 300, wave=wave):  # 3 samples
+        matches = [by for by in range(-3, 4) if np.array_equal(out, np.roll(wave, by))]
+        assert len(matches) == 1
+        seen.add(matches[0])
+    assert seen == set(range(-3, 4))
+
+
+def test_a_device_is_drawn_with_its_probability_for_matching_clips_alone() -> None:
+    conf = Augment(device_ir="given", device_ir_probability=0.4)
+    outs = each(conf, 400)
+    changed = [out for out in outs if not np.array_equal(out, WAVE)]
+    assert len(changed) / 400 == pytest.approx(0.4, abs=0.07)
+    assert len({out.tobytes() for out in changed}) == len(DEVICES)
+    expected = {responses.heard_through(WAVE, responses.unit(d, "")[0]).tobytes() for d in DEVICES}
+    assert {out.tobytes() for out in changed} == expected
+    some = replace(conf, device_ir_probability=1.0, device_ir_ids="-a$")
+    assert not np.array_equal(heard(some, id="lyon-1-tram-a"), WAVE)
+    assert np.array_equal(heard(some, id="lyon-1-a-b"), WAVE)
+
+
 @pytest.mark.parametrize(
     ("settings", "words"),
     [
@@ -173,6 +203,16 @@ def test_a_room_comes_with_its_probability() -> None:
         ({"silence_volume": 0.5}, ["silence_volume: has no effect without noise"]),
         ({"rir": "x"}, ["rir: has no effect at rir_probability 0"]),
         ({"rir_probability": 0.5}, ["rir_probability: has no effect without rir"]),
+        ({"device_ir": "x"}, ["device_ir: has no effect at device_ir_probability 0"]),
+        (
+            {"roll_ms": -1, "device_ir_probability": 0.5, "device_ir_ids": "(a"},
+            [
+                "roll_ms: -1 is below 0",
+                "device_ir_probability: has no effect without device_ir",
+                "device_ir_ids: has no effect without device_ir",
+                "device_ir_ids: '(a' is no regular expression",
+            ],
+        ),
         ({"speed": (0.0, 1.0)}, ["speed: (0.0, 1.0) is not above 0"]),
     ],
 )
@@ -212,4 +252,4 @@ def test_every_unreadable_noise_recording_is_named(tmp_path: Path) -> None:
     resampled = WaveAugment(Augment(noise=str(folder)), RATE, 1, resample=True)
     assert [len(noise) for noise in resampled.noises] == [48000] * 3
     rooms = WaveAugment(Augment(rir=str(folder), rir_probability=1.0), RATE, 1)
-    assert len(rooms.rooms[0][0].response) == 48000, "responses of any rate are resampled"
+    assert len(rooms.rooms[0][0].wave) == 48000, "responses of any rate are resampled"

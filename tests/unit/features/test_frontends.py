@@ -34,6 +34,7 @@ def speech_like(clips: int, samples: int, seed: int = 0) -> torch.Tensor:
         ("mfcc", "ds_cnn", 16000, (10, 49)),
         ("logmel", "bc_resnet", 16000, (40, 101)),
         ("logmel", "dcase", 160000, (40, 501)),
+        ("logmel", "dcase2024", 32000, (256, 65)),
     ],
 )
 def test_presets_have_the_published_shape(
@@ -47,10 +48,11 @@ def test_presets_have_the_published_shape(
 @pytest.mark.parametrize(("name", "preset"), ALL)
 def test_computed_shape_is_the_real_one_for_any_length(name: str, preset: str) -> None:
     rng = np.random.default_rng(1)
-    odd = {} if preset == "bc_resnet" else {"n_fft": 1025, "hop_ms": 7.3}
+    n_fft = 4097 if preset == "dcase2024" else 1025
+    odd = {} if preset == "bc_resnet" else {"n_fft": n_fft, "hop_ms": 7.3}
     for conf in (Features(name=name, preset=preset), Features(name=name, preset=preset, **odd)):
         front_end = build(conf)
-        least = next(n for n in range(1, 2000) if _accepts(front_end, n))
+        least = next(n for n in range(1, 4000) if _accepts(front_end, n))
         for samples in [least, least + 1, *rng.integers(least, 9000, 25).tolist()]:
             assert front_end(torch.zeros(1, samples)).shape[1:] == (1, *front_end.shape(samples)), samples
         with pytest.raises(UserError, match=f"{least - 1} samples is too short"):
@@ -85,7 +87,8 @@ def test_equals_librosa(name: str, preset: str) -> None:
     conf = Features(name=name, preset=preset).resolved()
     waves = torch.cat([speech_like(2, 16000), 0.1 * torch.randn(1, 16000, generator=torch.manual_seed(0))])
     ours = build(Features(name=name, preset=preset))(waves)[:, 0].numpy()
-    window, hop = (round(conf[k] * RATE / 1000) for k in ("window_ms", "hop_ms"))
+    rate = conf["sample_rate"]
+    window, hop = (round(conf[k] * rate / 1000) for k in ("window_ms", "hop_ms"))
     for wave, found in zip(waves.numpy().astype(np.float64), ours, strict=True):
         if not conf["center"]:
             spare = conf["n_fft"] - window
@@ -99,7 +102,7 @@ def test_equals_librosa(name: str, preset: str) -> None:
             pad_mode="reflect",
         )
         bank = librosa.filters.mel(
-            sr=RATE,
+            sr=rate,
             n_fft=conf["n_fft"],
             n_mels=conf["n_mels"],
             fmin=conf["f_min"],

@@ -1,0 +1,36 @@
+"""Freq-MixStyle: clips take on, frequency by frequency, the mean and spread of others in their batch."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_EPSILON = 1e-6  # added to variances, as in the published code: a masked frequency does not vary
+
+
+def freq_mix_style(
+    x: Tensor, probability: float, alpha: float, generator: torch.Generator | None = None
+) -> Tensor:
+    """Mix the statistics of features (B, 1, F, T) over the batch; classes stay with the content.
+
+    With `probability` (one draw a batch) each clip is normalised to its own mean and standard deviation of
+    each frequency, and gets lambda times its own and 1 - lambda times those of another clip, drawn as a
+    permutation of the batch; lambda is drawn from Beta(alpha, alpha) for each clip. MixStyle (Zhou et al.,
+    arXiv:2104.02008) with frequencies in the place of channels, where recording devices differ (Kim et al.,
+    arXiv:2206.12513): Schmid et al., DCASE Workshop 2022.
+
+    Data set statistics may be taken off before or after: mixing is linear in them. Draws come from a CPU
+    generator (torch's own unless given), so every device mixes the same; probability 0 draws nothing.
+    """
+    if not probability:
+        return x
+    rng = np.random.default_rng(int(torch.randint(2**63 - 1, (), generator=generator)))
+    mixed, share, other = rng.random() < probability, rng.beta(alpha, alpha, len(x)), rng.permutation(len(x))
+    if not mixed:
+        return x
+    mean = x.mean((1, 3), keepdim=True)
+    deviation = (x.var((1, 3), keepdim=True) + _EPSILON).sqrt()
+    own = torch.as_tensor(share, dtype=x.dtype, device=x.device).reshape(-1, 1, 1, 1)
+    partner = torch.as_tensor(other, device=x.device)
+    new_mean = own * mean + (1 - own) * mean[partner]
+    new_deviation = own * deviation + (1 - own) * deviation[partner]
+    return (x - mean) / deviation * new_deviation + new_mean
