@@ -15,8 +15,23 @@ from torch.nn import functional
 from audionas.nn._depthwise import Form, depthwise
 
 Pair = tuple[int, int]
-Act = Literal["relu", "relu6", "hswish"]  # "hswish" is x relu6(x + 3) / 6 (Howard et al., arXiv:1905.02244)
-ACTS: dict[Act, Callable[[], nn.Module]] = {"relu": nn.ReLU, "relu6": nn.ReLU6, "hswish": nn.Hardswish}
+# "swish" is x sigmoid(x), "hswish" x relu6(x + 3) / 6 (Howard et al., arXiv:1905.02244)
+Act = Literal["relu", "relu6", "swish", "hswish"]
+ACTS: dict[Act, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "relu6": nn.ReLU6,
+    "swish": nn.SiLU,
+    "hswish": nn.Hardswish,
+}
+
+
+def multiple_of_eight(channels: float) -> int:
+    """The nearest multiple of 8, half upwards, unless that is more than a tenth below; at least 8.
+
+    The rule of the MobileNets' code.
+    """
+    nearest = max(8, int(channels + 4) // 8 * 8)
+    return nearest if nearest >= 0.9 * channels else nearest + 8
 
 
 class Conv(nn.Conv2d):
@@ -85,14 +100,29 @@ class RunningMean(nn.Module):
 
 
 class SEForm(NamedTuple):
-    """The activation of a squeeze's hidden units, and whether the excitation's sigmoid is the `hard` one."""
+    """The activation of a squeeze's hidden units, and whether the excitation's sigmoid is the `hard` one.
+
+    `share` is how many hidden units there are for each channel: of those that are squeezed, by default at
+    least 8, with `eights` as multiples of 8 (MobileNetV3); or, with `entering`, of those that enter the
+    bottleneck, before its expansion (EfficientNet).
+    """
 
     act: Act = "relu"
     hard: bool = False
+    share: float = 0.25
+    eights: bool = False
+    entering: bool = False
+
+    def hidden(self, channels: int, entering: int) -> int:
+        """Hidden units for so many channels, in a bottleneck that so many enter."""
+        if self.entering:
+            return max(1, int(entering * self.share))
+        return multiple_of_eight(channels * self.share) if self.eights else max(8, int(channels * self.share))
 
 
 class SE(nn.Module):
-    """Squeeze-and-excitation (Hu et al., arXiv:1709.01507) with reduction 4, at least 8 hidden units.
+    """Squeeze-and-excitation (Hu et al., arXiv:1709.01507), of `form`, in a bottleneck that `entering`
+    channels enter (0: as many as are squeezed).
 
     The hard sigmoid is relu6(x + 3) / 6. The squeeze is the mean over the clip; with `causal` it is the
     running mean over the frames so far, so that a frame's scale depends on no later frame.
@@ -103,12 +133,11 @@ class SE(nn.Module):
         channels: int,
         *,
         causal: bool = False,
-        reduction: int = 4,
-        least: int = 8,
+        entering: int = 0,
         form: SEForm = SEForm(),
     ) -> None:
         super().__init__()
-        hidden = max(least, channels // reduction)
+        hidden = form.hidden(channels, entering or channels)
         self.pool = RunningMean() if causal else ClipMean()
         self.squeeze = nn.Conv2d(channels, hidden, 1)
         self.excite = nn.Conv2d(hidden, channels, 1)
@@ -168,7 +197,7 @@ class MBBlock(nn.Module):
         c_out: int,
         kernel: Pair,
         *,
-        expansion: int,
+        expansion: float,
         stride: Pair,
         se: bool = False,
         causal: bool = False,
@@ -176,10 +205,10 @@ class MBBlock(nn.Module):
         form: SEForm = SEForm(),
     ) -> None:
         super().__init__()
-        wide = expansion * c_in
+        wide = round(expansion * c_in)
         self.expand = nn.Identity() if expansion == 1 else ConvBN(c_in, wide, (1, 1), act=act)
         self.depthwise = ConvBN(wide, wide, kernel, stride=stride, groups=wide, causal=causal, act=act)
-        self.se = SE(wide, causal=causal, form=form) if se else nn.Identity()
+        self.se = SE(wide, causal=causal, entering=c_in, form=form) if se else nn.Identity()
         self.project = ConvBN(wide, c_out, (1, 1), act=None)
         self.residual = stride == (1, 1) and c_in == c_out
 
@@ -226,13 +255,22 @@ class LateHead(Head):
     """How MobileNetV3 ends (Howard et al., arXiv:1905.02244): both activations are hswish.
 
     A 1x1 convolution to `wide` channels with BN, global average, a 1x1 convolution to `late` channels
-    without BN, then as `Head`.
+    without BN, with or without `bias`, then as `Head`.
     """
 
-    def __init__(self, channels: int, wide: int, late: int, classes: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        channels: int,
+        wide: int,
+        late: int,
+        classes: int,
+        dropout: float = 0.0,
+        *,
+        bias: bool = False,
+    ) -> None:
         super().__init__(late, classes, dropout)
         self.conv = ConvBN(channels, wide, (1, 1), act="hswish")
-        self.late = Conv(wide, late, (1, 1))
+        self.late = Conv(wide, late, (1, 1), bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, F, T) to (B, classes) logits."""

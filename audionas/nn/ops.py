@@ -2,7 +2,7 @@
 
 A name is kind + kernel (`tc_k9_se`, `mb_k5_e6`), or the field's own (`sep_conv_3x3`, `skip_connect`); an
 operation is one line here and a block beside it. The kernel of `tc`, `mb` and `mix` lies along time, that
-of `mbf` along frequency, that of `mbs`, `mixs` and of the field's own along both axes. `mix_k35_e3` has
+of `mbf` along frequency, that of `mbs`, `mixs`, `cp` and of the field's own along both axes. `mix_k35_e3` has
 kernels 3 and 5 in parallel.
 """
 
@@ -14,6 +14,7 @@ from torch import nn
 
 from audionas.nn.blocks import Act, ConvBN, MBBlock, SEForm, TCBlock
 from audionas.nn.cell_blocks import DilConv, FactorizedReduce, Noise, Pool, ReluConvBN, SepConv, Zero
+from audionas.nn.cp_block import CPBlock
 from audionas.nn.mix import Mix, MixBlock, mixes
 
 
@@ -68,7 +69,7 @@ def _tc(shape: OpShape, *, kernel: int, se: bool, wide: bool) -> nn.Module:
     )
 
 
-def _mb(shape: OpShape, *, kernel: int, axes: tuple[int, ...], expansion: int, se: bool) -> nn.Module:
+def _mb(shape: OpShape, *, kernel: int, axes: tuple[int, ...], expansion: float, se: bool) -> nn.Module:
     return MBBlock(
         shape.c_in,
         shape.c_out,
@@ -79,6 +80,17 @@ def _mb(shape: OpShape, *, kernel: int, axes: tuple[int, ...], expansion: int, s
         causal=shape.causal,
         act=shape.act,
         form=shape.se,
+    )
+
+
+def _cp(shape: OpShape, *, kernel: int, expansion: float) -> nn.Module:
+    return CPBlock(
+        shape.c_in,
+        shape.c_out,
+        (kernel, kernel),
+        expansion=expansion,
+        stride=shape.stride,
+        causal=shape.causal,
     )
 
 
@@ -136,6 +148,7 @@ def _noise(shape: OpShape) -> nn.Module:
 
 KERNELS = (3, 5, 7, 9)
 SQUARE = (2, 3)  # a kernel along both axes
+CP_EXPANSIONS = (15, 21, 30)  # of CP-Mobile's bottlenecks, in tenths
 FREE = ("skip", "pool", "none", "noise")  # kinds without weights: what collapsed searches are full of
 
 OPS: dict[str, Op] = {
@@ -169,6 +182,16 @@ OPS: dict[str, Op] = {
         for se in (0, 1)
     },
     **{
+        f"mbs_k3_e{e}".replace(".", "_"): Op(
+            partial(_mb, kernel=3, axes=SQUARE, expansion=e, se=False),
+            "conv",
+            3,
+            f"inverted bottleneck with a square kernel, kernel 3, expansion {e}, as in MobileNetV3",
+            axes=SQUARE,
+        )
+        for e in (2.3, 2.5, 4)
+    },
+    **{
         f"{kind}_{mix.name}": Op(
             partial(_mix, mix=mix, axes=axes),
             "conv",
@@ -179,6 +202,17 @@ OPS: dict[str, Op] = {
         )
         for kind, told, axes in (("mix", "over time", (3,)), ("mixs", "with square kernels", SQUARE))
         for mix in mixes(KERNELS, len(KERNELS))
+    },
+    **{
+        f"cp_k{k}_e{e}": Op(
+            partial(_cp, kernel=k, expansion=e / 10),
+            "conv",
+            k,
+            f"CP-Mobile's bottleneck, kernel {k} x {k}, expansion {e / 10}",
+            axes=SQUARE,
+        )
+        for k in KERNELS[:2]
+        for e in CP_EXPANSIONS
     },
     "none": Op(_none, "none", summary="zeros: the edge is cut"),
     "noise": Op(_noise, "noise", summary="Gaussian noise instead of the input"),

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from audionas.core.arch import Choice, InputSpec
 from audionas.core.errors import UserError
-from audionas.nn.blocks import ConvBN, Head
+from audionas.nn.blocks import ConvBN, Head, multiple_of_eight
 from audionas.nn.edge import Edge, EdgeFactory, Gates
 from audionas.nn.ops import OpShape
 
@@ -18,7 +18,7 @@ class Chain(nn.Module):
     With `fold` frequency becomes channels, (B, 1, F, T) to (B, F, 1, T), for temporal networks.
     """
 
-    def __init__(self, stem: nn.Module, edges: Sequence[Edge | None], head: Head, *, fold: bool) -> None:
+    def __init__(self, stem: nn.Module, edges: Sequence[Edge | None], head: nn.Module, *, fold: bool) -> None:
         super().__init__()
         self.stem = stem
         self.edges = nn.ModuleDict({edge.choice.name: edge for edge in edges if edge is not None})
@@ -32,7 +32,8 @@ class Chain(nn.Module):
         x = self.stem(x.contiguous(memory_format=torch.channels_last))
         for edge in self.edges.values():
             x = edge(x, gates)
-        return self.head(x)
+        logits: Tensor = self.head(x)
+        return logits
 
 
 def temporal_chain(
@@ -68,12 +69,6 @@ def scaled(channels: Iterable[int], width: float) -> list[int]:
     return [max(1, round(c * width)) for c in channels]
 
 
-def eights(channels: Iterable[int], width: float) -> list[int]:
-    """Channel counts times `width` as multiples of 8: the nearest, half upwards, unless that is more than
-    a tenth below (the rule of the MobileNets' code).
-    """
-    found = []
-    for wanted in (c * width for c in channels):
-        nearest = max(8, int(wanted + 4) // 8 * 8)
-        found.append(nearest if nearest >= 0.9 * wanted else nearest + 8)
-    return found
+def eights(channels: Iterable[float], width: float) -> list[int]:
+    """Channel counts times `width` as multiples of 8 (`multiple_of_eight`)."""
+    return [multiple_of_eight(c * width) for c in channels]

@@ -1,0 +1,52 @@
+"""The inverted bottleneck of CP-Mobile, small enough for scenes on devices: ReLU after the sum."""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audionas.nn.blocks import ConvBN, Pair, multiple_of_eight
+
+
+class CPBlock(nn.Module):
+    """1x1 conv, BN, ReLU; depthwise kernel with the stride, BN, ReLU; 1x1 conv, BN; shortcut; ReLU.
+
+    That of CP-Mobile (Schmid et al., DCASE Workshop 2023) without its response normalisation, as the baseline
+    of DCASE 2024 task 1 has it. Hidden channels are `expansion` * c_in as a multiple of 8. Where the channels
+    stay there is a shortcut, with a 3 x 3 average where the positions do not; else there is none.
+    """
+
+    def __init__(
+        self, c_in: int, c_out: int, kernel: Pair, *, expansion: float, stride: Pair, causal: bool = False
+    ) -> None:
+        super().__init__()
+        wide = multiple_of_eight(expansion * c_in)
+        self.expand = ConvBN(c_in, wide, (1, 1))
+        self.depthwise = ConvBN(wide, wide, kernel, stride=stride, groups=wide, causal=causal)
+        self.project = ConvBN(wide, c_out, (1, 1), act=None)
+        self.stride, self.causal, self.residual = stride, causal, c_in == c_out
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, c_in, F, T) to (B, c_out, ceil(F / stride), ceil(T / stride))."""
+        y: Tensor = self.project(self.depthwise(self.expand(x)))
+        return functional.relu(y + self._shortcut(x) if self.residual else y)
+
+    def _shortcut(self, x: Tensor) -> Tensor:
+        """What is outside counts as zeros; with `causal` the three frames averaged end at the present one."""
+        if self.stride == (1, 1):
+            return x
+        if self.causal:
+            return functional.avg_pool2d(functional.pad(x, (2, 0)), 3, self.stride, (1, 0))
+        return functional.avg_pool2d(x, 3, self.stride, 1)
+
+
+class LogitMap(nn.Module):
+    """How CP-Mobile ends: a 1x1 convolution to the classes, BN, and the mean over frequency and time."""
+
+    def __init__(self, channels: int, classes: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.conv = ConvBN(channels, classes, (1, 1), act=None)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, F, T) to (B, classes) logits."""
+        scores: Tensor = self.conv(self.dropout(x))
+        return scores.mean((2, 3))
