@@ -1,13 +1,11 @@
 """Labelled images from an archive, an `.npz` file or a folder: uint8 pixels and their classes.
 
-Files are decoded by Pillow, once, into a memory-mapped array; augmentation is done later, on the device.
+Files are decoded once, into memory-mapped shards (`_image_store.py`); augmentation is done later, on the
+device.
 """
 
 import hashlib
-import io
-import json
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,17 +13,20 @@ import numpy as np
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import sha256_text
-from audionas.core.memmap import memmap_cache
 from audionas.core.report import Reporter
 from audionas.core.rng import numpy_rng
+from audionas.core.shards import Shards
+from audionas.data import ilsvrc
 from audionas.data._image_arrays import Arrays, Part, read_cifar, read_npz
+from audionas.data._image_files import SUFFIXES
+from audionas.data._image_files import fitted as fitted
+from audionas.data._image_files import read_file as read_file
+from audionas.data._image_store import store
 from audionas.data.conf import Images
 
 _SIZE = 224  # pixels a side that a network sees of a folder's images
-SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
 _FOLDERS: dict[Part, str] = {"train": "train", "test": "val"}  # ImageNet's names
-_THREADS = 2  # decoding releases the interpreter lock
-_BLOCK = 64  # images decoded ahead of the writer
+_BLOCK = 64  # images at a time for the statistics
 _MOST_COUNTED = 50_000  # images whose pixels enter the statistics
 
 
@@ -38,7 +39,7 @@ class ImageSet(NamedTuple):
     """
 
     labels: tuple[str, ...]
-    pixels: np.ndarray
+    pixels: np.ndarray | Shards
     targets: np.ndarray
     ids: list[str]
     fingerprint: str
@@ -74,7 +75,7 @@ def drawn(targets: np.ndarray, share: float, *words: Any) -> np.ndarray:
     return mask
 
 
-def statistics(pixels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def statistics(pixels: np.ndarray | Shards, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of each channel of [0, 1] pixels over `rows`: two (3,) float32, exact.
 
     Of more than 50,000 images as many, evenly spread, are counted.
@@ -91,47 +92,6 @@ def statistics(pixels: np.ndarray, rows: np.ndarray) -> tuple[np.ndarray, np.nda
     return mean.astype(np.float32), np.maximum(std, 1e-3).astype(
         np.float32
     )  # a blank channel: no division by 0
-
-
-def read_file(path: Path, side: int) -> np.ndarray:
-    """One image file, its shorter side brought to `side` pixels, the centre square: (side, side, 3) uint8.
-
-    Raises UserError for a file that is no image or a damaged one.
-    """
-    try:
-        return _decoded(path.read_bytes(), side)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read as an image ({error})") from error
-
-
-def fitted(pixels: np.ndarray, side: int) -> np.ndarray:
-    """The same for pixels (H, W, 3) uint8 of any size."""
-    from PIL import Image
-
-    return _square(Image.fromarray(pixels), side)
-
-
-def _decoded(data: bytes, side: int) -> np.ndarray:
-    """Raises OSError for whatever is wrong with the file."""
-    from PIL import Image
-
-    try:
-        with Image.open(io.BytesIO(data)) as opened:
-            opened.draft("RGB", (side, side))  # a large JPEG is decoded at a half, a quarter or an eighth
-            return _square(opened.convert("RGB"), side)
-    except Exception as error:  # on damaged files Pillow's decoders raise many things besides OSError
-        raise OSError(str(error) or type(error).__name__) from error
-
-
-def _square(picture: Any, side: int) -> np.ndarray:
-    from PIL import Image
-
-    short = min(picture.size)
-    width, height = (max(side, round(length * side / short)) for length in picture.size)
-    if picture.size != (width, height):
-        picture = picture.resize((width, height), Image.Resampling.BILINEAR)
-    left, top = (width - side) // 2, (height - side) // 2
-    return np.array(picture.crop((left, top, left + side, top + side)))
 
 
 def _from_arrays(path: Path, conf: Images, part: Part, arrays: Arrays, labels: tuple[str, ...]) -> ImageSet:
@@ -173,7 +133,7 @@ def _tree(path: Path, conf: Images, part: Part, reporter: Reporter, labels: tupl
             hint=f"Set images.size as well, for example images.size={round(side * 7 / 8)}.",
         )
     root = path / _FOLDERS[part]
-    classes = _classes(root, labels)
+    classes = _classes(path, root, labels)
     labels = labels or tuple(classes)
     files, targets = [], []
     for label, own in classes.items():
@@ -183,32 +143,32 @@ def _tree(path: Path, conf: Images, part: Part, reporter: Reporter, labels: tupl
         files += own
         targets += [labels.index(label)] * len(own)
     facts = [(str(file.relative_to(root)), (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
-    key = sha256_text(json.dumps({"stored": side, "files": facts}))
-
-    def fill(out: np.memmap, reporter: Reporter) -> str:
-        return _decode_all(files, side, out, reporter.progress(range(len(files)), f"decoding {root}"))
-
-    stored = memmap_cache(
-        conf.folder / f"images-{key[:12]}.u8", (len(files), side, side, 3), "uint8", key, fill, reporter
-    )
-    names = "\n".join((*labels, *(fact[0] for fact in facts)))
+    found = store(root, facts, side, conf.folder, reporter)
+    ids = [name for name, _, _ in facts]
+    names = "\n".join((*labels, *ids))
     return ImageSet(
         labels,
-        stored.array,
+        found.pixels,
         np.array(targets, dtype=np.int64),
-        [fact[0] for fact in facts],
-        sha256_text(f"{names}\n{side}\n{stored.note}"),
+        ids,
+        sha256_text(f"{names}\n{side}\n{found.digest}"),
         size,
         side,
     )
 
 
-def _classes(root: Path, labels: tuple[str, ...]) -> dict[str, list[Path]]:
-    """The image files of each class folder, all sorted; a class without any is refused."""
+def _classes(path: Path, root: Path, labels: tuple[str, ...]) -> dict[str, list[Path]]:
+    """The image files of each class, all sorted; a class without any is refused.
+
+    Where `root` has images and no folders they are taken for ILSVRC's validation images, unpacked as they are
+    published, and their classes are read from the ground truth in `path`.
+    """
     if not root.is_dir():
         raise UserError(f"{root}: no such folder", hint="Expected train/CLASS/*.JPEG and val/CLASS/*.JPEG.")
     folders = sorted(f for f in root.iterdir() if f.is_dir() and not f.name.startswith("."))
     found = {f.name: sorted(file for file in f.iterdir() if file.suffix.lower() in SUFFIXES) for f in folders}
+    if not found:
+        found = ilsvrc.by_class(path, [f for f in root.iterdir() if f.suffix.lower() in SUFFIXES])
     problems = [f"{root / name}: no image in it" for name, files in found.items() if not files]
     if labels:
         problems += [
@@ -221,33 +181,3 @@ def _classes(root: Path, labels: tuple[str, ...]) -> dict[str, list[Path]]:
     if problems:
         raise UserError(problems, hint=f"One folder a class, with images in it: {' '.join(SUFFIXES)}")
     return found
-
-
-def _decode_all(files: Sequence[Path], side: int, out: np.memmap, rows: Iterator[int]) -> str:
-    """Write every image into its row of `out`; the SHA-256 over all files. UserError names the bad ones."""
-    problems = []
-    digest = hashlib.sha256()
-    for row, result in zip(rows, _ahead(files, side), strict=True):
-        if isinstance(result, str):
-            problems.append(result)
-        else:
-            out[row], own = result
-            digest.update(own)
-    if problems:
-        raise UserError(problems, hint="Repair or remove these images.")
-    return digest.hexdigest()
-
-
-def _ahead(files: Sequence[Path], side: int) -> Iterator[tuple[np.ndarray, bytes] | str]:
-    """Every file decoded, with its digest, in order and a block at a time; or why it cannot be."""
-
-    def decode(path: Path) -> tuple[np.ndarray, bytes] | str:
-        try:
-            data = path.read_bytes()
-            return _decoded(data, side), hashlib.sha256(data).digest()
-        except OSError as error:
-            return f"{path}: cannot be read as an image ({error})"
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for at in range(0, len(files), _BLOCK):
-            yield from list(pool.map(decode, files[at : at + _BLOCK]))

@@ -69,7 +69,7 @@ class Optim(Strict):
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """A torch optimiser over `parameters`."""
         groups = parameters if self.decay_norms else _groups(list(parameters))
-        common = {"lr": self.lr, "weight_decay": self.weight_decay}
+        common: dict[str, Any] = {"lr": self.lr, "weight_decay": self.weight_decay}
         if self.name == "sgd":
             return torch.optim.SGD(groups, momentum=self.momentum, nesterov=self.nesterov, **common)
         if self.name == "rmsprop":
