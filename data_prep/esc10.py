@@ -64,6 +64,9 @@ def main(
     resample: Annotated[
         bool, typer.Option("--resample", help="Convert other rates and channels: copies in OUT/resampled.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that decode; default: one for each core.")
+    ] = None,
 ) -> None:
     """Prepare ESC-10, or the ten classes of it in ESC-50: OUT/fold1 to OUT/fold5, each with train, dev, test.
 
@@ -80,7 +83,15 @@ def main(
         clips = [clip for clip in clips if (clip.source, clip.take) not in SAMPLING_PLUS]
     folds = {f"fold{n}": [_item(clip) for clip in clips if clip.fold == n] for n in FOLDS}
     converted = out / "resampled" if resample else None
-    taken = intake.take(folds, rate=RATE, on_bad=on_bad, converted=converted, reporter=reporter)
+    taken = intake.take(
+        folds,
+        rate=RATE,
+        on_bad=on_bad,
+        converted=converted,
+        reporter=reporter,
+        log=out / intake.LOG,
+        workers=workers,
+    )
     if empty := [fold for fold, items in taken.items() if not items]:
         raise UserError([f"{src}: no clip of {fold} can be used" for fold in empty])
     _store(out, taken)

@@ -32,6 +32,9 @@ def main(
     noise_folder: Annotated[
         str, typer.Option(help="A folder in SRC that is no class but background noise, for augmentation.")
     ] = NOISE,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that decode; default: one for each core.")
+    ] = None,
 ) -> None:
     """Prepare your own recordings, one folder a class.
 
@@ -45,7 +48,13 @@ def main(
     noise = _noise(src.resolve() / noise_folder)
     converted = out / "resampled" if resample else None
     taken = intake.take(
-        {"clips": items, "noise": noise}, rate=rate, on_bad=on_bad, converted=converted, reporter=reporter
+        {"clips": items, "noise": noise},
+        rate=rate,
+        on_bad=on_bad,
+        converted=converted,
+        reporter=reporter,
+        log=out / intake.LOG,
+        workers=workers,
     )
     items, noise = taken["clips"], taken["noise"]
     shares = {split: share for split, share in (("test", test), ("dev", dev)) if share > 0}

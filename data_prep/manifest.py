@@ -24,6 +24,9 @@ def main(
     resample: Annotated[
         bool, typer.Option("--resample", help="Convert other rates and channels: copies in OUT/resampled.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that decode; default: one for each core.")
+    ] = None,
 ) -> None:
     """Prepare data that another toolkit has listed already; its splits are kept.
 
@@ -40,6 +43,14 @@ def main(
         split: readers.FORMATS[form](path, root.resolve() if root else "") for split, path in lists.items()
     }
     converted = out / "resampled" if resample else None
-    splits = intake.take(splits, rate=rate, on_bad=on_bad, converted=converted, reporter=reporter)
+    splits = intake.take(
+        splits,
+        rate=rate,
+        on_bad=on_bad,
+        converted=converted,
+        reporter=reporter,
+        log=out / intake.LOG,
+        workers=workers,
+    )
     labels = sorted({item.label for items in splits.values() for item in items})
     intake.store(out, splits, labels, reporter)

@@ -9,16 +9,24 @@ import numpy as np
 import typer
 
 from audionas.core.errors import UserError
-from audionas.core.files import sha256, write_text
+from audionas.core.files import sha256, write_json, write_text
 from audionas.core.report import Reporter
 from audionas.data import audio, download, intake, protocol
 from audionas.data.kaldi import Item
 from audionas.data.protocol import LABELS_12, NOISE, RATE, SILENCE, SPLITS, UNKNOWN, WANTED, Clip
 
 ADDRESS = "https://storage.googleapis.com/download.tensorflow.org/data"
-OFFICIAL = {  # SHA-256; none is published for the test archives
+OFFICIAL = {  # SHA-256, as TensorFlow Datasets and SUPERB have them
     "speech_commands_v0.01.tar.gz": "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
     "speech_commands_v0.02.tar.gz": "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+    "speech_commands_test_set_v0.01.tar.gz": "baa084f6b62c91de660ff0588ae4dfc4e4d534aa99ac0e5f406cba75836cbd00",
+    "speech_commands_test_set_v0.02.tar.gz": "cc2a00c1147c2254e9be3fa0f779d8c17421dc349b86366567a8edfa9acd51df",
+}
+BYTES = {
+    "speech_commands_v0.01.tar.gz": 1_489_096_277,
+    "speech_commands_v0.02.tar.gz": 2_428_923_189,
+    "speech_commands_test_set_v0.01.tar.gz": 71_271_436,
+    "speech_commands_test_set_v0.02.tar.gz": 112_563_277,
 }
 SILENCES = ("zeros", "noise")
 
@@ -65,6 +73,9 @@ def main(
     resample: Annotated[
         bool, typer.Option("--resample", help="Convert other rates and channels: copies in OUT/resampled.")
     ] = False,
+    workers: Annotated[
+        int | None, typer.Option(help="Processes that decode; default: one for each core.")
+    ] = None,
 ) -> None:
     """Prepare Google Speech Commands: official splits, 12 classes or all words.
 
@@ -82,13 +93,22 @@ def main(
     items = {split: [_item(clip) for clip in group] for split, group in groups.items()}
     items["noise"] = [Item(f"noise-{f.stem}", str(f), "noise", 0.0) for f in protocol.noise_files(tree)]
     converted = out / "resampled" if resample else None
-    taken = intake.take(items, rate=RATE, on_bad=on_bad, converted=converted, reporter=job.reporter)
+    taken = intake.take(
+        items,
+        rate=RATE,
+        on_bad=on_bad,
+        converted=converted,
+        reporter=job.reporter,
+        log=out / intake.LOG,
+        workers=workers,
+    )
     noise = taken.pop("noise")
     for split, ids in silences.items():
         taken[split] += _silence(ids, split, noise, job)
     if silences:
         _write_sums(job)
     intake.store(out, {**taken, **({"noise": noise} if noise else {})}, labels, job.reporter)
+    _write_protocol(job, {split: len(part) for split, part in taken.items()})
 
 
 def _source_and_out(paths: Sequence[Path], fetch: bool) -> tuple[Path | None, Path]:
@@ -122,8 +142,10 @@ def _folder(source: Path | None, name: str, job: Job) -> Path:
     if source is not None:
         return download.opened(source, job.out, job.reporter, official=OFFICIAL, accept=job.accept)
     archive = job.out / "download" / name
+    if not archive.exists():
+        job.reporter.note(f"{ADDRESS}/{name}: {BYTES[name]:,} bytes")
     digest = download.fetch(
-        f"{ADDRESS}/{name}", archive, job.reporter, official=OFFICIAL.get(name), accept=job.accept
+        f"{ADDRESS}/{name}", archive, job.reporter, official=OFFICIAL[name], accept=job.accept
     )
     return download.unpacked(archive, job.out, digest, job.reporter)
 
@@ -248,7 +270,20 @@ def _test_archive(given: str, job: Job) -> list[Clip]:
     clips = protocol.scan(tree)
     if strange := sorted({clip.label for clip in clips} ^ set(LABELS_12)):
         raise UserError(f"{tree}: a test archive has exactly the 12 classes; not so: {', '.join(strange)}")
+    job.reporter.note(protocol.check_test_archive(job.version, len(clips)))
     return clips
+
+
+def _write_protocol(job: Job, counts: dict[str, int]) -> None:
+    """What a figure on these clips has to say, for whoever makes a table of results."""
+    facts = {
+        "name": protocol.name_of(job.version, job.protocol),
+        "version": job.version,
+        "silence": job.silence,
+        "seed": job.seed,
+        "clips": counts,
+    }
+    write_json(job.out / "protocol.json", facts)
 
 
 def _item(clip: Clip) -> Item:

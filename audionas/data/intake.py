@@ -2,18 +2,18 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
 from audionas.core.errors import UserError
 from audionas.core.report import Reporter
-from audionas.data import audio, kaldi
+from audionas.data import kaldi
+from audionas.data._examined import Found, Task, examine
 from audionas.data._tables import TOLERANCE
 from audionas.data.kaldi import DataDir, Item
 
 ON_BAD = ("error", "skip")
-_THREADS = 2  # decoding releases the interpreter; more threads only help where more disks do
+LOG = Path("cache", "examined.jsonl")  # inside a prepared folder, while it is prepared
 
 
 def take(
@@ -23,44 +23,41 @@ def take(
     on_bad: str,
     converted: Path | None,
     reporter: Reporter,
+    log: Path | None = None,
+    workers: int | None = None,
 ) -> dict[str, list[Item]]:
     """The items with seconds and SHA-256 filled in, all of them mono at `rate` Hz.
 
     A file of another rate or with several channels becomes a mono copy in the folder `converted`
-    where one is given. `on_bad="skip"` leaves bad files out and says which.
+    where one is given. `on_bad="skip"` leaves bad files out and says which. Files are decoded by `workers`
+    processes (all cores by default), any number of which finds the same. Until all is well, what was found
+    is kept in the file `log`: an interrupted or refused preparation goes on from there.
 
     Raises:
         UserError: with `on_bad="error"`, naming every bad file; or no item is left.
     """
     copies = {
-        item.audio: converted / split / f"{item.id}.wav" if converted else None
+        item.audio: str(converted / split / f"{item.id}.wav") if converted else ""
         for split, items in splits.items()
         for item in items
     }
-
-    def examine(path: str) -> "tuple[str, audio.Probe] | str":
-        try:
-            return _examine(path, rate, copies[path])
-        except UserError as error:
-            return error.problems[0]
-
-    with ThreadPoolExecutor(_THREADS) as pool:
-        results = reporter.progress(pool.map(examine, copies), "decoding", len(copies))
-        found = dict(zip(copies, results, strict=True))
-    problems = [result for result in found.values() if isinstance(result, str)]
+    tasks = [Task(*pair) for pair in copies.items()]
+    place = {path: number for number, path in enumerate(copies)}
+    found = examine(tasks, rate, log=log, workers=workers, reporter=reporter)
+    problems = list(found.problems.values())
     good: dict[str, list[Item]] = {split: [] for split in splits}
     for split, items in splits.items():
         for item in items:
-            result = found[item.audio]
-            whole = None if isinstance(result, str) else _completed(item, *result)
+            whole = _completed(item, tasks[place[item.audio]], place[item.audio], found)
             if isinstance(whole, Item):
                 good[split].append(whole)
             elif whole:
                 problems.append(whole)
-    made = sum(not isinstance(result, str) and result[0] != path for path, result in found.items())
-    if made:
-        reporter.note(f"{made} files were converted to mono at {rate} Hz, see {converted}")
+    if found.copied.any():
+        reporter.note(f"{found.copied.sum()} files were converted to mono at {rate} Hz, see {converted}")
     _report(problems, any(good.values()), on_bad, converted is not None, reporter)
+    if log is not None:
+        log.unlink()
     return good
 
 
@@ -94,32 +91,22 @@ def check_on_bad(value: str) -> None:
         raise UserError(f"--on-bad {value}: expected one of {', '.join(ON_BAD)}")
 
 
-def _examine(path: str, rate: int, copy: Path | None) -> tuple[str, audio.Probe]:
-    """The file to use, this one or its copy, and what it holds."""
-    probe = audio.probe(path)
-    if probe.rate == rate and probe.channels == 1:
-        return path, probe
-    if copy is None:
-        raise UserError(_mismatch(path, probe, rate))
-    wave = audio.read(path, rate=rate, seconds=None, resample=True, channel="mix")
-    audio.write(copy, wave, rate)
-    return str(copy), audio.probe(copy)
-
-
-def _mismatch(path: str, probe: audio.Probe, rate: int) -> str:
-    if probe.rate != rate:
-        return f"{path}: its sample rate is {probe.rate} Hz, expected {rate} Hz"
-    return f"{path}: has {probe.channels} channels, expected one"
-
-
-def _completed(item: Item, path: str, probe: audio.Probe) -> Item | str:
-    """The item with times taken from its file; the reason where it reaches beyond the end."""
-    rest = probe.seconds - item.start
-    if item.start + item.seconds > probe.seconds + TOLERANCE or rest <= 0:
+def _completed(item: Item, task: Task, place: int, found: Found) -> Item | str:
+    """The item with times taken from its file; the reason where it reaches beyond the end; "": a bad file."""
+    if place in found.problems:
+        return ""
+    seconds = float(found.seconds[place])
+    rest = seconds - item.start
+    if item.start + item.seconds > seconds + TOLERANCE or rest <= 0:
         end = item.start + item.seconds
-        return f"{item.audio}: utterance '{item.id}' ends at {end} s, the file at {probe.seconds:.3f} s"
+        return f"{item.audio}: utterance '{item.id}' ends at {end} s, the file at {seconds:.3f} s"
     to_the_end = item.seconds <= 0 or abs(item.seconds - rest) <= TOLERANCE
-    return replace(item, audio=path, seconds=rest if to_the_end else item.seconds, sha256=probe.sha256)
+    return replace(
+        item,
+        audio=task.copy if found.copied[place] else item.audio,
+        seconds=rest if to_the_end else item.seconds,
+        sha256=found.sha256(place),
+    )
 
 
 def _report(problems: list[str], good: bool, on_bad: str, converting: bool, reporter: Reporter) -> None:
