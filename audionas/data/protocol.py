@@ -21,9 +21,11 @@ SILENCE, UNKNOWN, NOISE = "_silence_", "_unknown_", "_background_noise_"
 WANTED = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 LABELS_12 = (SILENCE, UNKNOWN, *WANTED)
 CLIPS = {"v0.01": 64_721, "v0.02": 105_829}  # in the whole archive
+TEST_ARCHIVE_CLIPS = {"v0.01": 3_081, "v0.02": 4_890}  # in the separate archive of twelve folders
 PROTOCOLS = {"v0.01": ("12", "30"), "v0.02": ("12", "35")}
 COUNTS = {  # (version, protocol) -> train, dev, test of the whole archive
     ("v0.01", "12"): (22_246, 3_093, 3_081),
+    ("v0.01", "30"): (51_088, 6_798, 6_835),
     ("v0.02", "12"): (36_923, 4_445, 4_890),
     ("v0.02", "35"): (84_843, 9_981, 11_005),
 }
@@ -49,6 +51,11 @@ class Cut(NamedTuple):
     file: int
     offset: int
     volume: float
+
+
+def name_of(version: str, protocol: str) -> str:
+    """What a protocol is called where figures are compared: `v2-12`."""
+    return f"v{version[-1]}-{protocol}"
 
 
 def hash_percent(name: str) -> float:
@@ -157,17 +164,28 @@ def check_counts(version: str, protocol: str, clips: int, counts: Mapping[str, i
     Raises UserError where it does not.
     """
     got = tuple(counts[split] for split in SPLITS)
+    told = f"{name_of(version, protocol)}: train, dev, test hold {_told(got)} clips"
     if clips != CLIPS[version]:
-        return f"{clips:,} of the {CLIPS[version]:,} clips of {version}: a part, its counts are not compared"
-    expected = COUNTS.get((version, protocol))
-    if expected is None:
-        return f"all {clips:,} clips of {version}; no published counts for {protocol} classes to compare with"
+        return f"{told}. {clips:,} of the {CLIPS[version]:,} clips of {version}: a part, nothing to compare with"
+    expected = COUNTS[version, protocol]
     if got != expected:
         raise UserError(
-            f"{version}, {protocol} classes: train, dev, test hold {got} clips, published are {expected}",
+            f"{told}, published are {_told(expected)}",
             hint="The lists in the tree were changed: unpack the archive again.",
         )
-    return f"all {clips:,} clips of {version}, and the published counts"
+    return f"{told}, as published; all {clips:,} clips of {version}"
+
+
+def check_test_archive(version: str, clips: int) -> str:
+    """One sentence on the number of clips in a separate test set."""
+    whole = TEST_ARCHIVE_CLIPS[version]
+    if clips == whole:
+        return f"test_archive: {clips:,} clips, as published"
+    return f"test_archive: {clips:,} of the {whole:,} clips of the published archive"
+
+
+def _told(counts: Iterable[int]) -> str:
+    return ", ".join(f"{count:,}" for count in counts)
 
 
 def _has_audio(folder: Path) -> bool:

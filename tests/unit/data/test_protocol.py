@@ -40,15 +40,28 @@ def test_published_counts_agree_with_each_other() -> None:
         full = tuple(count + 2 * protocol.share(count) for count in counts)
         assert full == protocol.COUNTS[version, "12"]
     assert sum(protocol.COUNTS["v0.02", "35"]) == protocol.CLIPS["v0.02"]
+    assert sum(protocol.COUNTS["v0.01", "30"]) == protocol.CLIPS["v0.01"]
 
 
 def test_a_whole_archive_must_have_the_published_counts() -> None:
     good = dict(zip(protocol.SPLITS, (36923, 4445, 4890), strict=True))
-    assert "published counts" in protocol.check_counts("v0.02", "12", 105829, good)
-    with pytest.raises(UserError, match="36924"):
+    assert "as published" in protocol.check_counts("v0.02", "12", 105829, good)
+    with pytest.raises(UserError, match="36,924"):
         protocol.check_counts("v0.02", "12", 105829, {**good, "train": 36924})
     assert "a part" in protocol.check_counts("v0.02", "12", 105828, {**good, "train": 3})
-    assert "no published counts" in protocol.check_counts("v0.01", "30", 64721, {**good, "train": 3})
+    for clips in (64720, 64721):
+        counts = dict(zip(protocol.SPLITS, protocol.COUNTS["v0.01", "30"], strict=True))
+        assert protocol.check_counts("v0.01", "30", clips, counts).startswith("v1-30: train, dev, test hold 51,")
+
+
+def test_every_protocol_has_counts_and_a_whole_test_archive_is_told_from_a_part() -> None:
+    protocols = {(version, one) for version, both in protocol.PROTOCOLS.items() for one in both}
+    assert protocols == set(protocol.COUNTS)
+    assert {protocol.name_of(*p) for p in protocols} == {"v1-12", "v1-30", "v2-12", "v2-35"}
+    for version, whole in protocol.TEST_ARCHIVE_CLIPS.items():
+        assert whole == protocol.COUNTS[version, "12"][2]  # the same number of other clips
+        assert "as published" in protocol.check_test_archive(version, whole)
+        assert f"of the {whole:,}" in protocol.check_test_archive(version, whole - 1)
 
 
 def clips(count: int) -> list[Clip]:

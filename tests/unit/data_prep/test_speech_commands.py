@@ -14,7 +14,7 @@ import typer
 from typer.testing import CliRunner
 
 from audionas.core.errors import UserError
-from audionas.core.files import sha256, shipped
+from audionas.core.files import read_json, sha256, shipped
 from audionas.data import audio, kaldi, protocol
 
 SPLITS = protocol.SPLITS
@@ -145,6 +145,12 @@ def pack(tree: Path, path: Path) -> Path:
     return path
 
 
+def test_every_archive_that_can_be_fetched_has_its_sum_and_size() -> None:
+    fetched = {f"speech_commands_{kind}{v}.tar.gz" for v in protocol.CLIPS for kind in ("", "test_set_")}
+    assert set(prep.OFFICIAL) == set(prep.BYTES) == fetched
+    assert {len(digest) for digest in prep.OFFICIAL.values()} == {64}
+
+
 @pytest.mark.parametrize("name", ["sc.tar", "sc.tar.gz"])
 def test_an_archive_gives_what_its_tree_gives(tree: Path, tmp_path: Path, name: str) -> None:
     archive = pack(tree, tmp_path / name)
@@ -224,6 +230,9 @@ def test_the_test_archive_is_a_second_test_set(tree: Path, tmp_path: Path) -> No
     out = run(tree, tmp_path / "out", test_archive=str(pack(second, tmp_path / "test.tar.gz")))
     data = kaldi.read(out / "test_archive")
     assert len(data) == 72
+    facts = read_json(out / "protocol.json")
+    assert facts["name"] == "v2-12"
+    assert facts["clips"]["test_archive"] == 72
     assert data.labels == sorted(LABELS)
     with pytest.raises(UserError, match="--test-archive"):
         run(second, tmp_path / "other")
