@@ -70,6 +70,10 @@ class Batches:
             return (self._clips[wanted] for wanted in self._order.plan(epoch))
         return self._from_workers(epoch)
 
+    def rows(self, epoch: int) -> Iterator[np.ndarray]:
+        """Which rows of the source make up each batch of this epoch."""
+        return (rows for _, rows in self._order.plan(epoch))
+
     def shared(self, rank: int, processes: int) -> "Batches":
         """The parts of these batches that fall to one of several processes, with workers of their own.
 

@@ -45,8 +45,42 @@ class Search(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Distill(Strict):
+    """A teacher beside the labels: (1 - weight) of the usual loss, and `weight` of T^2 KL(teacher || student)
+    with both softened by the `temperature` T (Hinton et al. 2015, arXiv:1503.02531).
+
+    `teacher` is a trained model: a run folder, its `model/`, or a shipped model's name. Where `cache` is true
+    it answers once, for each example as it is stored, also where the student's examples are augmented; where
+    it is false it answers anew for every batch as the student hears it. By default recordings that are not
+    augmented are cached, and all else is answered anew.
+    """
+
+    teacher: str
+    weight: float = 0.5
+    temperature: float = 4.0
+    cache: bool | None = None
+
+    def __post_init__(self) -> None:
+        rules = (
+            (self.teacher.strip(), "teacher is empty, expected a trained model such as exp/teacher"),
+            (0 <= self.weight <= 1, f"weight is {self.weight}, expected 0 (labels alone) to 1"),
+            (
+                0 < self.temperature < math.inf,
+                f"temperature is {self.temperature}, expected a positive number such as 4",
+            ),
+        )
+        if problems := [f"distill.{text}" for holds, text in rules if not holds]:
+            raise UserError(problems)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Train(Strict):
-    """The final network's fit, from scratch.
+    """The final network's fit, from scratch unless `init` says where its first weights are from.
+
+    `init` is a trained model (a run folder, its `model/`, or a shipped model's name) or the supernet of a
+    finished search (`exp/NAME/search`). Tensors are taken by name where their shapes agree; the others are
+    new. What the patterns in `freeze` choose does not move (`head`, `block*`, `edges.block1.*`; `!head` takes
+    a part out again), and batch norms in it keep their statistics. `distill` adds a teacher.
 
     The last epoch's weights are kept; or their exponential average (`ema`, a decay such as 0.999);
     or the mean over the last `average` epochs. `patience` ends training when the development
@@ -60,6 +94,9 @@ class Train(Strict):
     Under torchrun a batch of `batch_size` is shared out evenly over the processes; `bn` is as in `search`.
     """
 
+    init: str = ""
+    freeze: tuple[str, ...] = ()
+    distill: Distill | None = None
     epochs: int = 60
     batch_size: int = 100
     workers: int = 0
@@ -92,6 +129,8 @@ class Train(Strict):
                 "train.average excludes train.ema and train.patience: "
                 "the mean of the last epochs needs to know which are the last"
             )
+        if any(not pattern.strip("! ") for pattern in self.freeze):
+            problems.append("train.freeze holds an empty pattern, expected names of parts such as stem")
         if problems:
             raise UserError(problems)
 

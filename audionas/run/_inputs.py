@@ -20,7 +20,10 @@ from audionas.run._recordings import open_recordings
 
 # Keys that came after the first runs, with the values that change nothing: left out of a run's facts, so
 # that a run begun before can be continued.
-_LATER = {"layers": 0, "channels": 0, "auxiliary": 0.0, "drop_path": 0.0, "bn": "local"}
+_LATER: dict[str, Any] = {
+    **{"layers": 0, "channels": 0, "auxiliary": 0.0, "drop_path": 0.0, "bn": "local"},
+    **{"init": "", "freeze": [], "distill": None},
+}
 
 
 def open_inputs(conf: Config, features: Features | None, reporter: Reporter) -> Inputs:

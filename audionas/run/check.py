@@ -16,7 +16,7 @@ from audionas.engine.optim import set_rate
 from audionas.features import Features
 from audionas.methods._one_shot import OneShot
 from audionas.methods._score import Scoring, score
-from audionas.run import _archs
+from audionas.run import _archs, _start, _transfer
 from audionas.run._folder import device_of
 from audionas.run._inputs import Inputs, open_inputs, preparer, train_batches
 from audionas.run._select import require_possible
@@ -60,6 +60,10 @@ def check(conf: Config) -> dict[str, Any]:
     if spec is not None:
         spec = replace(sized(spec, conf.train), io=inputs.io)
         within_limits(conf, spec, conf.general.arch)
+        with torch.device("meta"):
+            net = built(spec, conf.train)
+        transfer, inputs = _transfer.find(conf, spec, net, inputs, _start.find(conf))
+        transfer.tell(inputs, reporter)
         result["train"] = _train_time(conf, inputs, spec, device, reporter)
     return result
 

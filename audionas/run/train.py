@@ -1,4 +1,4 @@
-"""`audionas train`: an architecture to a trained model on disk, from scratch."""
+"""`audionas train`: an architecture to a trained model on disk, from scratch or from other weights."""
 
 import shutil
 from collections.abc import Mapping
@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
+from audionas.core.files import write_json
 from audionas.core.report import Reporter
 from audionas.core.rng import seed_torch
 from audionas.data.batches import Batch
@@ -19,14 +20,16 @@ from audionas.engine import checkpoint, processes
 from audionas.engine.averaging import Average
 from audionas.engine.checkpoint import State
 from audionas.engine.conf import Train
+from audionas.engine.distill import distilled, divergence
 from audionas.engine.distributed import average_gradients, level, own_draws
+from audionas.engine.freeze import freeze
 from audionas.engine.loop import Metrics, fit
 from audionas.engine.optim import pack, set_rate, unpack
 from audionas.engine.sync_norm import synced
 from audionas.export.bundle import ModelBundle
 from audionas.features import Features
 from audionas.nn.edge import Gates
-from audionas.run import _archs
+from audionas.run import _archs, _start, _transfer
 from audionas.run._folder import device_of, finish, phase
 from audionas.run._inputs import (
     Inputs,
@@ -37,6 +40,9 @@ from audionas.run._inputs import (
     scores_of,
     train_batches,
 )
+from audionas.run._start import Source
+from audionas.run._teacher import Teaching
+from audionas.run._transfer import Transfer
 from audionas.spaces._base import space_of
 
 _SECTIONS = ("augment", "spec_augment", "train")
@@ -44,25 +50,26 @@ _SECTIONS = ("augment", "spec_augment", "train")
 
 @processes.joined()
 def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> ModelBundle:
-    """Train `conf.general.arch` (default: the run's own arch.json); writes `exp/<name>/model/`.
+    """Train `conf.general.arch` (default: the run's own arch.json, or that of the model in `train.init`);
+    writes `exp/<name>/model/`.
 
     Under torchrun every process calls this, and the first one writes.
     """
-    wanted = conf.general.arch or str(conf.folder / "arch.json")
-    spec = _archs.find(wanted)
+    source = _start.find(conf)
+    wanted, spec = wanted_arch(conf, source)
     reporter = processes.reporter()
     device, why = device_of(conf)
     reporter.note(why)
-    features = None if conf.images is not None else conf.features or features_of(spec)
-    inputs = open_inputs(conf, features, reporter)
+    inputs = open_inputs(conf, wanted_features(conf, spec, source), reporter)
     spec = replace(sized(spec, conf.train), io=inputs.io)
     if conf.train.patience and not len(inputs.dev):
         raise UserError("train.patience needs development images, and images.dev is 0")
     with torch.device("meta"):
-        built(spec, conf.train)  # what cannot be built is refused before anything is written
+        net = built(spec, conf.train)  # what cannot be built is refused before anything is written
+    transfer, inputs = _transfer.find(conf, spec, net, inputs, source)
     within_limits(conf, spec, wanted)
     _keep_searched(conf.folder, spec)
-    facts = {**facts_of(conf, inputs, device, _SECTIONS), "arch": spec.id}
+    facts = {**transfer.facts(facts_of(conf, inputs, device, _SECTIONS)), "arch": spec.id}
     if spec.scale:
         facts["scale"] = dict(spec.scale)
     with phase(conf, "train", facts, resume=resume, overwrite=overwrite) as (folder, finished):
@@ -74,13 +81,30 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
             if overwrite:
                 _forget(conf.folder)
             spec.save(conf.folder / "arch.json")
-        bundle, result = _run(conf, spec, inputs, device, folder)
+        transfer.tell(inputs, reporter)
+        bundle, result = _run(conf, spec, inputs, device, folder, transfer)
         if processes.first():
             bundle.save(model)
         finish(folder, result)
     accuracy = f"development accuracy {result['valid_accuracy']:.2%}; " if len(inputs.dev) else ""
     reporter.note(f"trained {spec.id}: {accuracy}written to {model}")
     return bundle
+
+
+def wanted_arch(conf: Config, source: Source | None) -> tuple[str, ArchSpec]:
+    """The architecture to train and its name: the one asked for, the run's own, or that of `source`."""
+    own = str(conf.folder / "arch.json")
+    if source is not None and source.arch is not None and not conf.general.arch and not Path(own).exists():
+        return source.place, source.arch
+    wanted = conf.general.arch or own
+    return wanted, _archs.find(wanted)
+
+
+def wanted_features(conf: Config, spec: ArchSpec, source: Source | None) -> Features | None:
+    """The front-end asked for, that of the first weights, or the architecture's; None for images."""
+    if conf.images is not None:
+        return None
+    return conf.features or (source.features if source is not None else None) or features_of(spec)
 
 
 def sized(spec: ArchSpec, options: Train) -> ArchSpec:
@@ -134,13 +158,23 @@ def loss_of(
 
 
 class Training:
-    """The work of a training: cross-entropy steps, an average of the weights, validation each epoch."""
+    """The work of a training: cross-entropy steps, an average of the weights, validation each epoch.
+
+    With `teaching` a teacher's answers are part of the loss.
+    """
 
     def __init__(
-        self, conf: Config, net: nn.Module, inputs: Inputs, device: torch.device, reporter: Reporter
+        self,
+        conf: Config,
+        net: nn.Module,
+        inputs: Inputs,
+        device: torch.device,
+        reporter: Reporter,
+        teaching: Teaching | None = None,
     ) -> None:
         self.options, self.net, self.device, self.inputs = conf.train, net, device, inputs
-        self.optimizer = self.options.optim.build(net.parameters())
+        self.frozen, self.teaching = freeze(net, self.options.freeze), teaching
+        self.optimizer = self.options.optim.build(p for p in net.parameters() if p.requires_grad)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.options.label_smoothing)
         self.average = Average(net, self.options.ema) if self.options.ema or self.options.average else None
         self.prepare = preparer(inputs, device, conf.spec_augment, final=True)
@@ -150,8 +184,11 @@ class Training:
         self.drop_path = 0.0
 
     def begin(self, epoch: int) -> None:
-        """Training mode; more paths are dropped from epoch to epoch."""
+        """Training mode, but for frozen batch norms; more paths are dropped from epoch to epoch."""
         self.net.train()
+        self.frozen.hold()
+        if self.teaching is not None:
+            self.teaching.begin(epoch)
         self.drop_path = self.options.drop_path * epoch / self.options.epochs
 
     def step(self, batch: Batch, progress: float) -> Metrics:
@@ -167,6 +204,11 @@ class Training:
             loss, logits = loss_of(
                 self.net, self.criterion, x, target, self.options.auxiliary, self.drop_path
             )
+            told: dict[str, Tensor] = {}
+            if self.teaching is not None:
+                settings, answers = self.teaching.settings, self.teaching.logits(batch, x)
+                told["divergence"] = divergence(logits, answers, settings.temperature)
+                loss = distilled(loss, told["divergence"], settings.weight)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         average_gradients(self.net.parameters())
@@ -176,7 +218,7 @@ class Training:
         self.optimizer.step()
         if self.average is not None and self.options.ema:
             self.average.update(self.net)
-        return {"loss": loss, "accuracy": (logits.detach().argmax(1) == target).float().mean()}
+        return {"loss": loss, **told, "accuracy": (logits.detach().argmax(1) == target).float().mean()}
 
     def end(self, epoch: int) -> Mapping[str, float]:
         """Average, then validate what would be kept if training ended here."""
@@ -236,12 +278,16 @@ class Training:
 
 
 def _run(
-    conf: Config, spec: ArchSpec, inputs: Inputs, device: torch.device, folder: Path
+    conf: Config, spec: ArchSpec, inputs: Inputs, device: torch.device, folder: Path, transfer: Transfer
 ) -> tuple[ModelBundle, dict[str, float]]:
     options, seed = conf.train, conf.general.seed
     reporter = processes.reporter(folder, since=checkpoint.latest(folder / "ckpt"))
     seed_torch(seed, "weights")
     net = built(spec, options).to(device)
+    if transfer.begun is not None:
+        _start.take(net, transfer.begun)
+        if processes.first():
+            write_json(folder / "init.json", transfer.begun.plain)
     batches = train_batches(
         conf,
         inputs,
@@ -252,7 +298,9 @@ def _run(
         reporter=reporter,
     )
     mine = batches.shared(processes.rank(), processes.count())
-    work = Training(conf, net, inputs, device, reporter)
+    teacher = transfer.teacher
+    teaching = Teaching(teacher, inputs, mine, conf, device, reporter) if teacher is not None else None
+    work = Training(conf, net, inputs, device, reporter, teaching)
     fit(work, mine.epoch, len(batches), epochs=options.epochs, seed=seed, folder=folder, reporter=reporter)
     reporter.close()
     mine.close()
@@ -260,7 +308,8 @@ def _run(
     with torch.device("meta"):
         own = space_of(spec).build(spec).state_dict()  # without the auxiliary head
     weights = {name: tensor for name, tensor in work.kept().items() if name in own}
-    return inputs.bundle(spec, weights, {**result, "seed": seed, "name": conf.general.name}), result
+    note = {**result, "seed": seed, "name": conf.general.name, **transfer.note}
+    return inputs.bundle(spec, weights, note), result
 
 
 def _keep_searched(folder: Path, spec: ArchSpec) -> None:
