@@ -5,10 +5,11 @@ from typing import Annotated
 
 import typer
 
+from audionas.core import parallel
 from audionas.core.errors import UserError
 from audionas.core.files import write_text
 from audionas.core.report import Reporter
-from audionas.data import ilsvrc, parallel, zips
+from audionas.data import ilsvrc, zips
 
 LICENCE = (
     "licence: ImageNet's images belong to many owners; those who asked for access at image-net.org may use "

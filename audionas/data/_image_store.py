@@ -17,12 +17,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audionas.core import parallel
 from audionas.core.errors import UserError
 from audionas.core.files import sha256_text
 from audionas.core.memmap import Stored, memmap_cache
 from audionas.core.report import Reporter
 from audionas.core.shards import Shards
-from audionas.data import parallel
 from audionas.data._image_files import decoded
 
 SHARD = 4096  # images a file: 0.8 GB of 256 pixels a side

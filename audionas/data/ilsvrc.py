@@ -15,10 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
+from audionas.core import parallel
 from audionas.core.errors import UserError
 from audionas.core.files import atomic
 from audionas.core.report import Reporter
-from audionas.data import parallel
 
 TRAIN, VAL, DEVKIT = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar", "ILSVRC2012_devkit_t12.tar.gz"
 MD5 = {  # as torchvision and the download page have them

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from audionas.core.errors import UserError
-from audionas.data.parallel import ordered
+from audionas.core.parallel import ordered
 
 
 def squared(x: int) -> int:
