@@ -1,0 +1,152 @@
+"""What reading a training image costs: from its file, from a packed smaller JPEG, from a decoded shard.
+
+    python benchmarks/images.py
+    python benchmarks/images.py --images 2048 --workers 8 --rounds 5
+
+JPEG files of the size of ImageNet's (500 x 375 pixels, about 100 kB) are generated. Each reader gives batches
+of uint8 squares in a random order:
+
+    files    the files themselves, decoded and brought to size each time
+    packed   JPEGs brought to size and encoded again, one after the other in one file, decoded each time
+    shards   squares of pixels, decoded once, memory-mapped (what `images.path: FOLDER` builds)
+
+Rates are for one core, over processor time, so that other work on the machine does not count. What was written
+lately is read from memory: a disk must besides give rate times bytes an image. With `--workers` a last column
+has the rate by the clock, over loader processes that read ahead.
+"""
+
+import argparse
+import io
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from PIL import Image
+
+from audionas.core.report import Reporter
+from audionas.core.rng import numpy_rng
+from audionas.data._image_files import decoded, read_file
+from audionas.data._image_store import store
+from audionas.data.batches import Batches
+
+SIDE = 256
+IMAGENET = 1_281_167  # training images
+BATCH = 64
+QUALITY = 90  # of the packed JPEGs
+
+
+class Reader(NamedTuple):
+    """A source of rows (b, side, side, 3) uint8, and what it reads for one of them."""
+
+    name: str
+    source: "Source"
+    bytes_each: float
+
+
+class Source:
+    """Rows made when they are asked for: as much of an array as batches need."""
+
+    ndim = 4
+
+    def __init__(self, length: int, one: Callable[[int], np.ndarray]) -> None:
+        self.length, self.one = length, one
+
+    def __len__(self) -> int:
+        return self.length
+
+    def __getitem__(self, rows: np.ndarray) -> np.ndarray:
+        return np.stack([self.one(int(row)) for row in rows])
+
+
+def generate(folder: Path, count: int) -> list[Path]:
+    """JPEGs with coarse shapes and fine texture, so that their length is about that of photographs."""
+    files = []
+    for number in range(count):
+        rng = numpy_rng("benchmark images", number)
+        coarse = Image.fromarray(rng.integers(0, 256, (12, 16, 3), dtype=np.uint8)).resize((500, 375))
+        texture = rng.normal(0, 14, (375, 500, 1))
+        pixels = np.clip(np.asarray(coarse) + texture, 0, 255).astype(np.uint8)
+        files.append(folder / f"{number:05d}.JPEG")
+        Image.fromarray(pixels).save(files[-1], quality=92)
+    return files
+
+
+def readers(files: list[Path], folder: Path) -> list[Reader]:
+    """The three ways, over the same images."""
+    facts = [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
+    squares = store(files[0].parent, facts, SIDE, folder, Reporter(), shard=max(1, len(files) // 4)).pixels
+    packed = folder / "packed"
+    ends = [0]
+    with packed.open("wb") as out:
+        for row in range(len(files)):
+            stream = io.BytesIO()
+            Image.fromarray(squares[row]).save(stream, "JPEG", quality=QUALITY)
+            ends.append(ends[-1] + out.write(stream.getvalue()))
+    data = np.memmap(packed, np.uint8, "r")
+    return [
+        Reader("files", Source(len(files), lambda i: read_file(files[i], SIDE)), _mean(files)),
+        Reader(
+            "packed",
+            Source(len(files), lambda i: decoded(data[ends[i] : ends[i + 1]].tobytes(), SIDE)),
+            ends[-1] / len(files),
+        ),
+        Reader("shards", squares, SIDE * SIDE * 3),  # type: ignore[arg-type]
+    ]
+
+
+def _mean(files: list[Path]) -> float:
+    return sum(file.stat().st_size for file in files) / len(files)
+
+
+def rate(reader: Reader, epoch: int, workers: int, clock: Callable[[], float]) -> float:
+    """Images a second of an epoch in random order."""
+    count = len(reader.source)
+    targets = np.zeros(count, np.int64)
+    batches = Batches(
+        reader.source,  # type: ignore[arg-type]
+        targets,
+        [""] * count,
+        [""] * count,
+        batch_size=BATCH,
+        seed=0,
+        shuffle=True,
+        workers=workers,
+    )
+    start = clock()
+    seen = sum(len(batch.x) for batch in batches.epoch(epoch))
+    seconds = clock() - start
+    batches.close()
+    return seen / seconds
+
+
+def main() -> None:
+    """Print the table, a row a reader."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--images", type=int, default=512)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--workers", type=int, default=0)
+    given = parser.parse_args()
+    head = "| reader | images/s of one core | kB an image | GB for ImageNet's training images |"
+    print(head + (f" images/s, {given.workers} workers |" if given.workers else ""))
+    print("|---|---:|---:|---:|" + ("---:|" if given.workers else ""))
+    with tempfile.TemporaryDirectory() as name:
+        source, cache = Path(name, "images"), Path(name, "cache")
+        source.mkdir()
+        cache.mkdir()
+        for reader in readers(generate(source, given.images), cache):
+            own = [rate(reader, epoch, 0, time.process_time) for epoch in range(given.rounds)]
+            row = f"| {reader.name} | {np.median(own):,.0f} | {reader.bytes_each / 1e3:.0f} "
+            row += f"| {reader.bytes_each * IMAGENET / 1e9:.0f} |"
+            if given.workers:
+                beside = [
+                    rate(reader, epoch, given.workers, time.perf_counter) for epoch in range(given.rounds)
+                ]
+                row += f" {np.median(beside):,.0f} |"
+            print(row, flush=True)
+
+
+if __name__ == "__main__":
+    main()
