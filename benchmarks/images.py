@@ -10,9 +10,9 @@ of uint8 squares in a random order:
     packed   JPEGs brought to size and encoded again, one after the other in one file, decoded each time
     shards   squares of pixels, decoded once, memory-mapped (what `images.path: FOLDER` builds)
 
-Rates are for one core, over processor time, so that other work on the machine does not count. What was written
-lately is read from memory: a disk must besides give rate times bytes an image. With `--workers` a last column
-has the rate by the clock, over loader processes that read ahead.
+Rates are for one core, over processor time, so that other work on the machine does not count. What was
+written lately is read from memory: a disk must besides give rate times bytes an image. With `--workers` a
+last column has the rate by the clock, over loader processes that read ahead.
 """
 
 import argparse
