@@ -1,4 +1,4 @@
-"""Audio files: read a clip as mono float32, look at a file, write one. The only user of soundfile."""
+"""Audio files: read a clip as float32, look at a file, write one. The only user of soundfile."""
 
 from io import BytesIO
 from math import gcd
@@ -57,6 +57,24 @@ def read(
     if source_rate != rate:
         wave = resampled(wave, source_rate, rate)
     return wave if seconds is None else fitted(wave, round(seconds * rate))
+
+
+def read_channels(
+    path: Path | str, *, rate: int, channels: int, start: float = 0.0, seconds: float | None = None
+) -> Wave:
+    """Every channel of a file by itself, (channels, N) float32; like `read`, but nothing is padded.
+
+    Raises UserError as `read` does, and where the file has another number of channels.
+    """
+    with _open(path) as file:
+        if int(file.samplerate) != rate:
+            raise UserError(f"{path}: its sample rate is {file.samplerate} Hz, expected {rate} Hz")
+        if int(file.channels) != channels:
+            raise UserError(
+                f"{path}: has {file.channels} channels, expected {channels}",
+                hint="data.channels says how many each recording has.",
+            )
+        return np.ascontiguousarray(_frames(file, path, start, seconds).T)
 
 
 def fitted(wave: Wave, samples: int) -> Wave:

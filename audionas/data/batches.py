@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.data.augment import WaveAugment
+from audionas.data.balance import count, drawn
 
 
 class Batch(NamedTuple):
@@ -31,8 +32,10 @@ class Batches:
     `source` is waveforms (n, samples), int16 or float32, features (n, F, T) float32, or pixels
     (n, H, W, 3) uint8, usually memory-mapped; `targets` is (n,) or (n, K); `ids` and `labels` name each
     row for the augmentation. Only `rows` take part (all by default). With `shuffle` their order is drawn
-    anew each epoch. `drop_last` leaves an incomplete last batch out, unless it is the only one. `workers`
-    processes prepare batches ahead and stay alive until `close`; 0 works in this process.
+    anew each epoch; `together` rows in a row, such as the channels of a recording, stay together then, and
+    with `classes`, the class of each row, every class is under-sampled to the rarest. `drop_last` leaves an
+    incomplete last batch out, unless it is the only one. `workers` processes prepare batches ahead and stay
+    alive until `close`; 0 works in this process.
     """
 
     def __init__(
@@ -49,6 +52,8 @@ class Batches:
         augment: WaveAugment | None = None,
         workers: int = 0,
         drop_last: bool = False,
+        classes: np.ndarray | None = None,
+        together: int = 1,
     ) -> None:
         assert len(source) == len(targets) == len(ids) == len(labels) > 0, (
             "one row, target, id and label a clip"
@@ -56,7 +61,8 @@ class Batches:
         assert augment is None or source.ndim == 2, "only waveforms can be augmented"
         self._clips = _Clips(source, targets, ids, labels, augment)
         rows = np.arange(len(source)) if rows is None else rows
-        self._order = _Order(rows, batch_size, seed, shuffle, drop_last)
+        assert shuffle or classes is None, "only a drawn order can leave rows out"
+        self._order = _Order(rows, batch_size, seed, shuffle, drop_last, classes, together)
         self._workers = workers
         self._loader: DataLoader | None = None
 
@@ -123,9 +129,19 @@ class Batches:
 class _Order(Sampler[tuple[int, np.ndarray]]):
     """Which rows make up each batch of an epoch: (epoch, rows). As a sampler it plans `self.epoch`."""
 
-    def __init__(self, rows: np.ndarray, batch_size: int, seed: int, shuffle: bool, drop_last: bool) -> None:
+    def __init__(
+        self,
+        rows: np.ndarray,
+        batch_size: int,
+        seed: int,
+        shuffle: bool,
+        drop_last: bool,
+        classes: np.ndarray | None,
+        together: int,
+    ) -> None:
         self.rows, self.batch_size, self.seed, self.shuffle = rows, batch_size, seed, shuffle
-        clips = len(rows)
+        self.classes, self.together = classes, together
+        clips = count(rows, classes=classes)
         self.last = clips - clips % batch_size if drop_last and clips >= batch_size else clips
         self.epoch = 0
         self.rank, self.processes = 0, 1
@@ -138,7 +154,9 @@ class _Order(Sampler[tuple[int, np.ndarray]]):
 
     def plan(self, epoch: int) -> Iterator[tuple[int, np.ndarray]]:
         """An epoch's batches as (epoch, rows)."""
-        rows = numpy_rng(self.seed, "order", epoch).permutation(self.rows) if self.shuffle else self.rows
+        rows = self.rows
+        if self.shuffle:
+            rows = drawn(rows, self.seed, epoch, classes=self.classes, together=self.together)
         for at in range(0, self.last, self.batch_size):
             whole = rows[at : min(at + self.batch_size, self.last)]
             part = len(whole) // self.processes

@@ -18,6 +18,10 @@ class Data(Strict):
     (`skip`); `resample` converts other rates. `labels` is a file of one label a line, by default
     `labels.txt` beside the training directory. `cache` holds decoded clips and features, by default
     `cache/` beside the training directory.
+
+    Of recordings with several `channels` each channel is an example of its own, and the answer to a recording
+    is the mean of the answers to its channels. With `balance: undersample` every epoch of training draws as
+    many recordings of each class as the rarest has.
     """
 
     train: str = "data/train"
@@ -27,10 +31,19 @@ class Data(Strict):
     resample: bool = False
     labels: str = ""
     cache: str = ""
+    channels: int = 1
+    balance: Literal["none", "undersample"] = "none"
 
     def __post_init__(self) -> None:
+        problems = []
         if not 0 < self.seconds < math.inf:
-            raise UserError(f"data.seconds is {self.seconds}, expected a positive length")
+            problems.append(f"data.seconds is {self.seconds}, expected a positive length")
+        if self.channels < 1:
+            problems.append(f"data.channels is {self.channels}, expected at least 1")
+        if self.channels > 1 and (self.resample or self.on_bad != "error"):
+            problems.append("data.channels above 1 excludes data.resample and data.on_bad: skip")
+        if problems:
+            raise UserError(problems)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -73,6 +73,11 @@ class ModelBundle:
     resize: int = 0
 
     @property
+    def channels(self) -> int:
+        """Of a recording; the network hears one at a time, and their scores are averaged."""
+        return int(self.note.get("channels", 1))
+
+    @property
     def input_name(self) -> str:
         """What the input is called in exported files."""
         return "image" if self.features is None else "waveform"

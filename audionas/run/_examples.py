@@ -63,6 +63,13 @@ class Inputs(ABC):
     ) -> Batches:
         """Batches over `rows` of a split; `augmented` where the loader, not the device, does that."""
 
+    def answers(self, split: Split, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Probabilities (n, classes) and class indices (n,) of what is asked about, from those of examples.
+
+        An example is asked about, unless it is only a part of a recording.
+        """
+        return scores, split.targets
+
     @abstractmethod
     def to(self, device: torch.device) -> None:
         """Move what `ready` needs to a device."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from audionas.config import Config
 from audionas.core.errors import UserError
 from audionas.core.report import Reporter
+from audionas.data.balance import count
 from audionas.data.batches import Batch, Batches
 from audionas.engine import processes
 from audionas.features import Features, SpecAugment
@@ -49,6 +50,12 @@ def split_rows(conf: Config, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
 def train_batches(
     conf: Config,
     inputs: Inputs,
+def drawn(conf: Config, inputs: Inputs, rows: np.ndarray) -> int:
+    """How many of these rows of the training split an epoch of training draws."""
+    balanced = conf.images is None and conf.data.balance == "undersample"
+    return count(rows, classes=inputs.train.targets if balanced else None)
+
+
     rows: np.ndarray,
     *,
     batch_size: int,

@@ -13,12 +13,15 @@ from audionas.config import Config
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.report import Reporter
+from audionas.core.shards import Shards
 from audionas.data import kaldi
 from audionas.data.augment import WaveAugment
 from audionas.data.batches import Batches
 from audionas.data.conf import Data
 from audionas.data.kaldi import DataDir, Item
+from audionas.data.segments import Form
 from audionas.data.store import Waves, waves
+from audionas.engine.fusion import fused
 from audionas.export.bundle import ModelBundle
 from audionas.features import (
     Features,
@@ -32,6 +35,7 @@ from audionas.features import (
     statistics,
 )
 from audionas.run._examples import Inputs, Split
+from audionas.run._shards import SegmentSplit, open_segments
 
 
 @dataclass(frozen=True)
@@ -44,16 +48,20 @@ class ClipSplit(Split):
 
 @dataclass(frozen=True)
 class ClipInputs(Inputs):
-    """Clips of `samples` samples and the front-end that makes features of them."""
+    """Clips of `samples` samples and the front-end that makes features of them.
+
+    Of recordings with several `channels` each channel is a clip.
+    """
 
     noun: ClassVar[str] = "clips"
 
-    train: ClipSplit
-    dev: ClipSplit
+    train: ClipSplit | SegmentSplit
+    dev: ClipSplit | SegmentSplit
     features: Features
     front_end: FrontEnd
     normalize: Normalize
     samples: int
+    channels: int = 1
 
     def halves(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """No speaker is on both sides."""
@@ -74,13 +82,20 @@ class ClipInputs(Inputs):
         augmented: bool,
         reporter: Reporter,
     ) -> Batches:
-        """Augmented waveforms where there is something to augment, else stored features."""
-        assert isinstance(split, ClipSplit)
+        """Augmented waveforms where there is something to augment, else stored features.
+
+        Under-sampled, where that is asked for, when `augmented`: to train, not to score.
+        """
+        assert isinstance(split, ClipSplit | SegmentSplit)
         augment = None
         if augmented and conf.augment.active:
             rate, again = self.front_end.sample_rate, conf.data.resample
             augment = WaveAugment(conf.augment, rate, conf.general.seed, resample=again)
-        source = split.waves.array if augment else self._stored(conf, split, reporter)
+        if augment is not None and isinstance(split, ClipSplit):
+            source: np.ndarray | Shards = split.waves.array
+        else:
+            source = self._stored(conf, split, reporter)
+        balanced = augmented and conf.data.balance == "undersample"
         return Batches(
             source,
             split.targets,
@@ -93,7 +108,13 @@ class ClipInputs(Inputs):
             augment=augment,
             workers=workers,
             drop_last=shuffle,
+            classes=split.targets if balanced else None,
+            together=self.channels,
         )
+
+    def answers(self, split: Split, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A recording's is the mean of its channels'."""
+        return fused(scores, self.channels), split.targets[:: self.channels]
 
     def to(self, device: torch.device) -> None:
         """The front-end and the statistics."""
@@ -110,6 +131,10 @@ class ClipInputs(Inputs):
     def facts(self, conf: Config) -> Mapping[str, Any]:
         """The front-end's settings, and how clips are read."""
         data = {k: v for k, v in asdict(conf.data).items() if k in ("seconds", "on_bad", "resample")}
+        if self.channels > 1:
+            data["channels"] = self.channels
+        if conf.data.balance != "none":
+            data["balance"] = conf.data.balance
         return {"features": self.features.resolved(), "data": data}
 
     def bundle(self, spec: ArchSpec, weights: dict[str, Tensor], note: dict[str, Any]) -> ModelBundle:
@@ -122,10 +147,14 @@ class ClipInputs(Inputs):
             mean=self.normalize.mean.flatten().cpu(),
             std=self.normalize.std.flatten().cpu(),
             weights=weights,
-            note=note,
+            note={**note, "channels": self.channels} if self.channels > 1 else note,
         )
 
-    def _stored(self, conf: Config, split: ClipSplit, reporter: Reporter) -> np.ndarray:
+    def _stored(
+        self, conf: Config, split: ClipSplit | SegmentSplit, reporter: Reporter
+    ) -> np.ndarray | Shards:
+        if isinstance(split, SegmentSplit):
+            return split.features
         key, folder = split.waves.key, cache_of(conf.data)
         return feature_store(self.front_end, split.waves.array, key=key, folder=folder, reporter=reporter)
 
@@ -135,6 +164,8 @@ def open_recordings(conf: Config, features: Features, reporter: Reporter) -> Cli
     data = conf.data
     front_end = build(features)
     samples = round(data.seconds * front_end.sample_rate)
+    if data.channels > 1:
+        return _open_channels(conf, features, front_end, samples, reporter)
     directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
     labels = labels_of(data, directories["train"])
     train, dev = (open_split(d, data, labels, front_end, samples, reporter) for d in directories.values())
@@ -156,6 +187,40 @@ def open_recordings(conf: Config, features: Features, reporter: Reporter) -> Cli
     )
 
 
+def _open_channels(
+    conf: Config, features: Features, front_end: FrontEnd, samples: int, reporter: Reporter
+) -> ClipInputs:
+    """The same for recordings of several channels, whose waveforms are not kept."""
+    data = conf.data
+    if conf.augment.active:
+        raise UserError(
+            "augment: recordings of several channels are kept as features, which it cannot change",
+            hint="Leave the section out; spec_augment works on features.",
+        )
+    directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
+    labels = labels_of(data, directories["train"])
+    for directory in directories.values():
+        require_known(directory, labels)
+    form = Form(front_end.sample_rate, data.channels, samples)
+    train, dev = (
+        open_segments(directory, labels, front_end, form, cache_of(data), reporter)
+        for directory in directories.values()
+    )
+    _require_all_classes(train, labels, data.train)
+    return ClipInputs(
+        labels=labels,
+        io=InputSpec(1, *front_end.shape(samples), len(labels)),
+        train=train,
+        dev=dev,
+        fingerprint=f"{directories['train'].fingerprint[:12]} {directories['dev'].fingerprint[:12]}",
+        features=features,
+        front_end=front_end,
+        normalize=Normalize(torch.from_numpy(train.mean), torch.from_numpy(train.std)),
+        samples=samples,
+        channels=data.channels,
+    )
+
+
 def open_split(
     directory: DataDir,
     data: Data,
@@ -165,15 +230,7 @@ def open_split(
     reporter: Reporter,
 ) -> ClipSplit:
     """Decode a data directory; UserError for a label that is not among `labels`."""
-    unknown = sorted(set(directory.labels) - set(labels))
-    if unknown:
-        raise UserError(
-            [
-                f"{directory.path}: label '{u}' is not a class of this model.{did_you_mean(u, labels)}"
-                for u in unknown
-            ],
-            hint=f"Classes: {' '.join(labels)}",
-        )
+    require_known(directory, labels)
     decoded = waves(
         directory,
         rate=front_end.sample_rate,
@@ -210,6 +267,18 @@ def labels_of(data: Data, train: DataDir) -> tuple[str, ...]:
 def cache_of(data: Data) -> Path:
     """Where decoded clips and features are kept."""
     return Path(data.cache) if data.cache else Path(data.train).parent / "cache"
+
+
+def require_known(directory: DataDir, labels: Sequence[str]) -> None:
+    """Raise UserError for a label of the directory that is not among `labels`."""
+    if unknown := sorted(set(directory.labels) - set(labels)):
+        raise UserError(
+            [
+                f"{directory.path}: label '{u}' is not a class of this model.{did_you_mean(u, labels)}"
+                for u in unknown
+            ],
+            hint=f"Classes: {' '.join(labels)}",
+        )
 
 
 def _require_all_classes(split: Split, labels: Sequence[str], path: str) -> None:

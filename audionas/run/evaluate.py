@@ -9,15 +9,18 @@ import numpy as np
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.report import Reporter
-from audionas.data import kaldi
+from audionas.data import kaldi, segments
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
 from audionas.engine.metrics import by_group, summary
+from audionas.data.kaldi import DataDir
+from audionas.data.segments import Form
+from audionas.engine.fusion import fused
 from audionas.export import onnx
 from audionas.export.bundle import ModelBundle
 from audionas.run._examples import Split
 from audionas.run._pictures import open_test
-from audionas.run._recordings import open_split
+from audionas.run._recordings import open_split, require_known
 from audionas.run.predict import ImageModel, load
 
 Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples, and rows of them as a float32 batch
@@ -109,21 +112,28 @@ def show(result: dict[str, Any]) -> None:
 
 
 def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], data: Data) -> Scored:
-    """Run every example through the whole model, waveform or image in."""
+    """Run every example through the whole model, waveform or image in.
+
+    A recording of several channels is one example: its scores are the mean of its channels'.
+    """
     model, reporter = load(folder), Reporter()
     opened = _images if isinstance(model, ImageModel) else _clips
     split, batch = opened(model, directory, data, reporter)
     if not len(split):
         raise UserError(f"{directory}: nothing to evaluate")
     answer = model.scores if engine == "torch" else onnx.session(folder / "export" / "model.onnx")
-    starts = reporter.progress(range(0, len(split), _BATCH), f"scoring {directory}")
-    return Scored(model.bundle, split, np.concatenate([answer(batch(i, i + _BATCH)) for i in starts]))
+    channels, size = model.bundle.channels, max(1, _BATCH // model.bundle.channels)
+    starts = reporter.progress(range(0, len(split), size), f"scoring {directory}")
+    scores = np.concatenate([answer(batch(i, i + size)) for i in starts])
+    return Scored(model.bundle, split, fused(scores, channels))
 
 
 def _clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opened:
     """The clips of a data directory; a batch is (B, samples) in [-1, 1]."""
     rules = Data(
         train=str(directory),
+    if model.bundle.channels > 1:
+        return _channels(model, kaldi.read(directory))
         seconds=model.bundle.samples / model.sample_rate,
         on_bad=data.on_bad,
         resample=data.resample,
@@ -137,6 +147,18 @@ def _clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opene
 
 def _groups(scored: Scored, directory: Path, by: Sequence[str]) -> dict[str, Any]:
     """The figures of the groups of each property in `by`."""
+def _channels(model: Any, items: DataDir) -> Opened:
+    """Recordings of several channels, read when they are due; a batch is (B * channels, samples)."""
+    require_known(items, model.labels)
+    form = Form(model.sample_rate, model.bundle.channels, model.bundle.samples)
+    split = Split(
+        ids=[item.id for item in items],
+        targets=np.array([model.labels.index(item.label) for item in items], dtype=np.int64),
+        speakers=[item.speaker or item.id for item in items],
+    )
+    return split, lambda start, end: np.concatenate(list(segments.read_all(items[start:end], form)))
+
+
     split, labels = scored.split, scored.bundle.labels
     members = {name: read_groups(directory, name, split.ids) for name in by}
     return {name: by_group(scored.scores, split.targets, labels, of) for name, of in members.items()}

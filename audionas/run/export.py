@@ -85,9 +85,10 @@ def _examples(folder: Path, model: Model | ImageModel, data: Path | None) -> tup
         return noise.clip(-1, 1).astype(np.float32), "seeded noise"
     items = list(kaldi.read(data))
     chosen = items[:: math.ceil(len(items) / _CLIPS)]
-    seconds = model.bundle.samples / model.sample_rate
+    rate, seconds = model.sample_rate, model.bundle.samples / model.sample_rate
+    first = 0 if model.bundle.channels > 1 else None  # the model hears one channel at a time
     clips = [
-        audio.read(i.audio, rate=model.sample_rate, seconds=seconds, start=i.start, resample=True)
+        audio.read(i.audio, rate=rate, seconds=seconds, start=i.start, resample=True, channel=first)
         for i in chosen
     ]
     return np.stack(clips), str(data)

@@ -36,8 +36,9 @@ class Classifier(ABC):
         return scores
 
     def answer(self, example: np.ndarray) -> dict[str, float]:
-        """Score per label of one example that is ready."""
-        return dict(zip(self.labels, self.scores(example[None])[0].tolist(), strict=True))
+        """Score per label of one example that is ready; of several channels, the mean of their scores."""
+        channels = example.reshape(-1, *self.bundle.input_shape)
+        return dict(zip(self.labels, self.scores(channels).mean(0).tolist(), strict=True))
 
     @abstractmethod
     def read(self, file: Path, *, resample: bool) -> np.ndarray:
@@ -69,9 +70,12 @@ class Model(Classifier):
         return self.answer(self._fitted(array))
 
     def read(self, file: Path, *, resample: bool) -> np.ndarray:
-        """A recording of the model's rate, or of any with `resample`."""
+        """A recording of the model's rate, or of any with `resample`; all channels of one that has them."""
         seconds = self.bundle.samples / self.sample_rate
         return self._fitted(audio.read(file, rate=self.sample_rate, seconds=seconds, resample=resample))
+        if self.bundle.channels > 1:
+            wave = audio.read_channels(file, rate=self.sample_rate, channels=self.bundle.channels)
+            return np.stack([self._fitted(channel) for channel in wave])
 
     def _fitted(self, wave: np.ndarray) -> np.ndarray:
         scale = 32768.0 if wave.dtype == np.int16 else 1.0

@@ -30,7 +30,7 @@ from audionas.methods._base import Method, SearchRun
 from audionas.methods._derive import parameter_free
 from audionas.run import _archs
 from audionas.run._folder import device_of, finish, phase
-from audionas.run._inputs import Inputs, facts_of, open_inputs, preparer, split_rows, train_batches
+from audionas.run._inputs import Inputs, drawn, facts_of, open_inputs, preparer, split_rows, train_batches
 from audionas.run._select import require_possible, select
 from audionas.searchers._base import Problem
 from audionas.spaces._base import Space
@@ -316,14 +316,15 @@ def budget(conf: Config, inputs: Inputs) -> Budget:
     That is a pass over the half for the weights, and as many batches of the other; a method of one level
     draws them from all training data.
     """
-    first, second = (len(rows) for rows in split_rows(conf, inputs))
+    weights, alpha = split_rows(conf, inputs)
+    first, second = drawn(conf, inputs, weights), len(alpha)
     size = conf.search.batch_size
     steps = max(1, first // size)
     examples = steps * (min(size, first) + min(size, second))
     assert conf.method is not None
     if conf.method.halves:
         return Budget(steps, examples)
-    batch = min(size, len(inputs.train))
+    batch = min(size, drawn(conf, inputs, np.arange(len(inputs.train))))
     return Budget(max(1, examples // batch), max(1, examples // batch) * batch)
 
 

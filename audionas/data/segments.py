@@ -1,0 +1,118 @@
+"""Recordings of several channels: files checked in parallel, and read channel by channel as examples."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from audionas.core.errors import UserError
+from audionas.core.report import Reporter
+from audionas.data import audio
+from audionas.data.kaldi import Item
+
+_BLOCK = 256  # files in hand at a time, after which the log is written
+
+
+class Form(NamedTuple):
+    """What every file of a corpus must be: samples a second, channels, samples a channel."""
+
+    rate: int
+    channels: int
+    samples: int
+
+
+def examined(
+    paths: Sequence[Path], form: Form, *, log: Path, jobs: int, reporter: Reporter
+) -> dict[Path, str]:
+    """The SHA-256 of every file, each decoded whole by one of `jobs` threads.
+
+    What is found is appended to `log`, so that an interrupted preparation goes on from there; a file that
+    has been written to since is decoded again.
+
+    Raises one UserError with every file that cannot be decoded or is not of this form.
+    """
+    before = _logged(log, form)
+    found = {path: before[key] for path in paths if (key := _state(path)) in before}
+    left = [path for path in paths if path not in found]
+    if found:
+        reporter.note(f"{len(found):,} of {len(paths):,} files were checked earlier, see {log}")
+    problems: list[str] = []
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with ThreadPoolExecutor(jobs) as pool, log.open("a", encoding="utf-8") as lines:
+        answers = _checked(pool, left, form)
+        for path, answer in zip(left, reporter.progress(answers, "checking files", len(left)), strict=True):
+            if answer.startswith("!"):
+                problems.append(answer[1:])
+                continue
+            found[path] = answer
+            lines.write(json.dumps({"file": _state(path), "form": list(form), "sha256": answer}) + "\n")
+    if problems:
+        raise UserError(problems, hint="Unpack or fetch the archives that hold these files again.")
+    return found
+
+
+def read(item: Item, form: Form) -> np.ndarray:
+    """The channels of a recording, (channels, samples) float32, padded with zeros or cut to length.
+
+    Raises UserError where the file is not of this rate or has another number of channels.
+    """
+    wave = audio.read_channels(
+        item.audio, rate=form.rate, channels=form.channels, start=item.start, seconds=item.seconds
+    )
+    return np.stack([audio.fitted(channel, form.samples) for channel in wave])
+
+
+def read_all(items: Sequence[Item], form: Form, *, threads: int = 2) -> Iterator[np.ndarray]:
+    """`read` for each item in order; only a few are held at a time."""
+    with ThreadPoolExecutor(threads) as pool:
+        rest = iter(items)
+        while block := list(islice(rest, _BLOCK // 4)):
+            yield from list(pool.map(lambda item: read(item, form), block))
+
+
+def _checked(pool: ThreadPoolExecutor, paths: Sequence[Path], form: Form) -> Iterator[str]:
+    """The sum of each file, or `!` and what is wrong with it; a block at a time, so that Ctrl-C is quick."""
+    rest = iter(paths)
+    while block := list(islice(rest, _BLOCK)):
+        yield from pool.map(lambda path: _check(path, form), block)
+
+
+def _check(path: Path, form: Form) -> str:
+    try:
+        probe = audio.probe(path)
+    except UserError as error:
+        return f"!{error.problems[0]}"
+    found = Form(probe.rate, probe.channels, probe.frames)
+    if found != form:
+        return f"!{path}: {_told(found)}, expected {_told(form)}"
+    return probe.sha256
+
+
+def _told(form: Form) -> str:
+    return f"{form.channels} channels of {form.samples:,} samples at {form.rate} Hz"
+
+
+def _state(path: Path) -> str:
+    """The file as it is now: a name that changes when it is written."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return f"{path} missing"
+    return f"{path} {stat.st_size} {stat.st_mtime_ns}"
+
+
+def _logged(log: Path, form: Form) -> Mapping[str, str]:
+    """Sums by state from an earlier preparation; a line that was cut off counts for nothing."""
+    if not log.is_file():
+        return {}
+    rows: list[dict[str, Any]] = []
+    for line in log.read_text(encoding="utf-8").splitlines():
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            continue
+    return {row["file"]: row["sha256"] for row in rows if row["form"] == list(form)}
