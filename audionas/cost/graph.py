@@ -12,6 +12,8 @@ from typing import Any
 
 import torch
 from torch import Tensor, fx, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 from torch.utils import _pytree as pytree
 
 from audionas.core.arch import InputSpec
@@ -73,9 +75,17 @@ def layers(net: nn.Module, io: InputSpec, gates: Gates | None = None) -> list[La
     for module in owners:
         module.register_forward_hook(count)
     x = example(io)
-    _ = shadow(x) if gates is None else shadow(x, gates)
+    with _Unnormed():
+        _ = shadow(x) if gates is None else shadow(x, gates)
     unused = [LayerCost(n, _kind(m), _own_params(m), 0, ()) for m, n in owners.items() if n not in found]
     return [*found.values(), *unused]
+
+
+class _Unnormed(TorchFunctionMode):
+    """Batch norms give their input: its shape is theirs, and on the meta device they take most of a pass."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return args[0] if func is functional.batch_norm else func(*args, **(kwargs or {}))
 
 
 def peak_activation(net: nn.Module, io: InputSpec) -> tuple[int, str]:

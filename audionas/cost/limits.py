@@ -10,7 +10,7 @@ from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.strict import Strict
 from audionas.cost.graph import layers, peak_activation
-from audionas.cost.state import state_bytes
+from audionas.cost.state import stream_cost
 
 NOUNS = {  # what a message calls each cost
     "macs": "multiply-adds",
@@ -18,6 +18,7 @@ NOUNS = {  # what a message calls each cost
     "weight_bytes": "weight bytes",
     "peak_bytes": "bytes of activations at once",
     "state_bytes": "bytes remembered between frames",
+    "hop_macs": "multiply-adds from one score to the next",
 }
 
 
@@ -26,9 +27,10 @@ class Limits(Strict):
     """At most so much of each cost, of one example in float32; None sets no limit.
 
     `weight_bytes` is 4 bytes for each parameter and batch norm statistic, `peak_bytes` the most activations
-    alive at once, as `cost.graph` measures them; `state_bytes` is what a streaming network remembers
-    (`cost.state`). DCASE's budget for low-complexity scenes since 2022 is `{params: 131072, macs: 30e6}` for
-    weights of one byte, `{weight_bytes: 131072, macs: 30e6}` in float32.
+    alive at once, as `cost.graph` measures them; `state_bytes` is what a streaming network remembers and
+    `hop_macs` what it computes for each score (`cost.state`). DCASE's budget for low-complexity scenes since
+    2022 is `{params: 131072, macs: 30e6}` for weights of one byte, `{weight_bytes: 131072, macs: 30e6}` in
+    float32.
     """
 
     macs: float | None = None
@@ -36,6 +38,7 @@ class Limits(Strict):
     weight_bytes: float | None = None
     peak_bytes: float | None = None
     state_bytes: float | None = None
+    hop_macs: float | None = None
 
     def __post_init__(self) -> None:
         problems = [
@@ -89,6 +92,7 @@ def measured(net: nn.Module, io: InputSpec, names: Collection[str]) -> dict[str,
         found = {"macs": macs, "params": params, "weight_bytes": 4 * (params + statistics)}
     if "peak_bytes" in names:
         found["peak_bytes"] = peak_activation(net, io)[0]
-    if "state_bytes" in names:
-        found["state_bytes"] = state_bytes(net, io)
+    if {"state_bytes", "hop_macs"} & set(names):
+        stream = stream_cost(net, io)
+        found |= {"state_bytes": stream.state_bytes, "hop_macs": stream.hop_macs}
     return {name: found[name] for name in names}

@@ -1,39 +1,29 @@
-"""What a network that listens frame by frame must remember between frames."""
+"""What a network costs that listens frame by frame: what it remembers, and what each score takes."""
 
-import copy
-from typing import Any
+from typing import NamedTuple
 
 from torch import nn
 
 from audionas.core.arch import InputSpec
-from audionas.core.errors import UserError
-from audionas.cost.graph import example
-from audionas.nn.blocks import Conv
+from audionas.cost.graph import layers
+from audionas.nn.streaming import Pooling, Step
 
 
-def state_bytes(net: nn.Module, io: InputSpec) -> int:
-    """Bytes of the ring buffers of all temporal convolutions, in float32: past frames x channels x frequency.
-
-    What pooling and squeeze-and-excitation remember, one value a channel, is not counted. Raises UserError
-    for a network that looks ahead and therefore cannot stream.
+class StreamCost(NamedTuple):
+    """Of one stream in float32: `hop` frames from one score to the next, multiply-adds of one hop, bytes and
+    number of the states between hops, and after how many frames the start is forgotten (None: never).
     """
-    shadow = copy.deepcopy(net).to("meta").eval()
-    sizes: list[int] = []
-    ahead: list[str] = []
 
-    def watch(module: nn.Module, args: Any, name: str) -> None:
-        x = args[0]
-        if isinstance(module, Conv) and module.kernel_size[1] > 1:
-            sizes.append(4 * module.past * x.shape[1] * x.shape[2])
-            if not module.past:
-                ahead.append(name)
+    hop: int
+    hop_macs: int
+    state_bytes: int
+    states: int
+    warm_up: int | None
 
-    for name, module in shadow.named_modules():
-        module.register_forward_pre_hook(lambda m, args, name=name: watch(m, args, name))
-    _ = shadow(example(io))
-    if ahead:
-        raise UserError(
-            f"state_bytes: {ahead[0]} looks ahead in time, so that the network cannot stream",
-            hint="Search causal networks, where the space has them: space.causal=true",
-        )
-    return sum(sizes)
+
+def stream_cost(net: nn.Module, io: InputSpec, pool: Pooling = "window") -> StreamCost:
+    """Counted on the meta device, nothing is run. Raises UserError for a network that looks ahead."""
+    step = Step(net, io, pool)
+    macs = sum(layer.macs for layer in layers(step, io._replace(frames=step.hop)))
+    size = sum(4 * state.numel() for state in step.start())
+    return StreamCost(step.hop, macs, size, len(step.shapes), step.warm_up)

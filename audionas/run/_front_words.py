@@ -43,6 +43,7 @@ MEASURES = {
     "weight_bytes": Measure("weights, bytes", _whole, _tick),
     "peak_bytes": Measure("activations, bytes", _whole, _tick),
     "state_bytes": Measure("state, bytes", _whole, _tick),
+    "hop_macs": Measure("multiply-adds a hop", _whole, _tick),
     "latency_ms": Measure("latency, ms", "{:.4g}".format, _tick),
     ASKED: Measure("networks scored", _whole, _tick),
 }

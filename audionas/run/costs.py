@@ -10,9 +10,11 @@ import torch
 from torch import nn
 
 from audionas.core.arch import ArchSpec, InputSpec
+from audionas.core.errors import UserError
 from audionas.core.report import Reporter
 from audionas.cost.graph import measure
 from audionas.cost.latency import latency
+from audionas.cost.state import stream_cost
 from audionas.cost.table import table
 from audionas.export import onnx
 from audionas.run import _archs
@@ -41,7 +43,8 @@ def cost(
     known = {} if table_file is None else {"table": looked_up(spec, table_file)}
     space = space_of(spec)
     with torch.device("meta"):  # counting needs no weights
-        found = measure(space.build(spec), io)
+        net = space.build(spec)
+        found = measure(net, io)
     return {
         "network": network,
         "arch": spec.id,
@@ -55,9 +58,18 @@ def cost(
             {"name": x.name, "kind": x.kind, "params": x.params, "macs": x.macs, "output": list(x.output)}
             for x in found.layers
         ],
+        **({"stream": streamed(net, io)} if space.features else {}),
         **({"latency_ms": network_latency(space.build(spec), io)} if timed else {}),
         **known,
     }
+
+
+def streamed(net: nn.Module, io: InputSpec) -> dict[str, Any]:
+    """What the network costs frame by frame, or, under `why_not`, what keeps it from streaming."""
+    try:
+        return stream_cost(net, io)._asdict()
+    except UserError as error:
+        return {"why_not": error.problems[0]}
 
 
 def looked_up(spec: ArchSpec, file: Path) -> dict[str, Any]:
@@ -113,11 +125,21 @@ def show(result: dict[str, Any]) -> None:
         f"weights {result['weight_bytes']:,} bytes, peak activations {result['peak_activation_bytes']:,} "
         f"bytes (at {result['peak_layer']}), one example in float32"
     )
+    if "stream" in result:
+        print(_streaming(result["stream"]))
     if "latency_ms" in result:
         times = result["latency_ms"]
         print(f"ONNX Runtime, one thread: {times['p50_ms']:.3f} ms, 95 % under {times['p95_ms']:.3f} ms")
     if "table" in result:
         _show_table(result["table"])
+
+
+def _streaming(told: dict[str, Any]) -> str:
+    if "why_not" in told:
+        return f"streaming: no, {told['why_not']}"
+    each = f"every {told['hop']} frames" if told["hop"] > 1 else "every frame"
+    states = f"{told['state_bytes']:,} bytes in {told['states']} states"
+    return f"streaming: a score {each}, {told['hop_macs']:,} multiply-adds each; remembers {states}"
 
 
 def _show_table(known: dict[str, Any]) -> None:

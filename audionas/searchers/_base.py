@@ -17,7 +17,15 @@ from audionas.spaces._base import Space
 
 Direction = Literal["max", "min"]
 DEAR = ("accuracy", "macro_f1", "loss")  # by the supernet
-CHEAP = ("macs", "params", "weight_bytes", "peak_bytes", "state_bytes", "latency_ms")  # without running it
+CHEAP = (  # without running it
+    "macs",
+    "params",
+    "weight_bytes",
+    "peak_bytes",
+    "state_bytes",
+    "hop_macs",
+    "latency_ms",
+)
 BATCH = 100  # architectures asked for at a time where nothing is learnt in between
 
 

@@ -1,0 +1,265 @@
+"""A causal network as a step: frames and what is remembered in, scores and what is remembered out.
+
+The network is not rewritten. In a copy, modules that look at more than one frame are replaced by ones of the
+same weights and names that read the past from a tape and write it back: convolutions over time keep the
+frames that their kernel still needs, means keep what they average. All else works frame by frame as it is.
+"""
+
+import copy
+import math
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from audionas.core.arch import InputSpec
+from audionas.core.errors import UserError
+from audionas.nn.blocks import SE, ClipMean, Head, RunningMean
+
+Pooling = Literal["window", "exponential"]
+_MANY = 1024  # frames, by which strides are told apart
+
+
+class Step(nn.Module):
+    """`step(frames, *states)` to (scores, *states): a pure function that a runtime can hold.
+
+    `frames` is (1, C, F, n), n a multiple of `hop`; `scores` is (1, n / hop, classes), logits. `states` are
+    float32 tensors of `shapes`, zeros at the start, under `names`. A score belongs to the last frame of its
+    hop. Fed after hop - 1 frames of zeros, its scores are from `warm_up` frames on those of `Stream`; with
+    squeeze-and-excitation, which averages over all so far, `warm_up` is None: it never forgets its start.
+
+    The mean at the end is taken over the last clip (`window`), or follows it exponentially with the same
+    mean age (`exponential`), which remembers one frame instead of a clip. Raises UserError for a network
+    that looks ahead.
+    """
+
+    def __init__(self, net: nn.Module, io: InputSpec, pool: Pooling = "window") -> None:
+        super().__init__()
+        self.hop = hop_of(net, io)
+        self.window = math.ceil(io.frames / self.hop)
+        self.tape = Tape()
+        self.net = _replaced(net, self.tape, self.window, pool).eval()
+        parts = [part for part in self.net.modules() if isinstance(part, (_Conv, _Mean))]
+        shadow = copy.deepcopy(self).float().to("meta")
+        _ = shadow.net(torch.zeros(1, io.channels, io.freq, self.hop, device="meta"))
+        self.names = tuple(shadow.tape.kept)
+        self.shapes = tuple(tuple(state.shape) for state in shadow.tape.kept.values())
+        strides = _strides(net, io)
+        reach = sum(part.past * strides[part.slot] for part in parts if isinstance(part, _Conv))
+        forgets = not any(isinstance(part, _SoFar) for part in parts)
+        self.warm_up = reach + self.window * self.hop if forgets else None  # all parallel branches count
+
+    def forward(self, frames: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        """Scores and the states for the next call; without states it starts from zeros."""
+        given = states or self.start()
+        self.tape.given = dict(zip(self.names, given, strict=True))
+        self.tape.kept = {}
+        logits = self.net(frames)
+        return logits.unsqueeze(0), *(self.tape.kept[name] for name in self.names)
+
+    def start(self) -> tuple[Tensor, ...]:
+        """The states of silence: zeros."""
+        kind = next(self.parameters())
+        return tuple(kind.new_zeros(shape) for shape in self.shapes)
+
+
+class Stream:
+    """A network fed in chunks of any length: `step(frames)`, `reset()`.
+
+    The first score comes with the first frame, a further one every `hop` frames. Each is what the network
+    says of the last clip, of `io.frames` frames, with the true past of its first frames in place of zeros.
+    The one that completes the first clip after a reset is the network's own answer.
+    """
+
+    def __init__(self, net: nn.Module, io: InputSpec, pool: Pooling = "window") -> None:
+        self.io = io
+        self.hop = hop_of(net, io)
+        self.tape = Tape()
+        self.net = _replaced(net, self.tape, math.ceil(io.frames / self.hop), pool).eval()
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything heard."""
+        self.tape.kept, self.tape.seen = {}, {}
+
+    @torch.inference_mode()
+    def step(self, frames: Tensor) -> Tensor:
+        """Features (C, F, n) to logits (m, classes), m the number of hops that begin among the n frames."""
+        if frames.shape[:2] != self.io[:2]:
+            wanted = f"{self.io.channels}x{self.io.freq}"
+            raise UserError(f"a stream takes frames of {wanted}, not {tuple(frames.shape)}")
+        if not frames.shape[2]:
+            return frames.new_zeros(0, self.io.classes)
+        self.tape.given, self.tape.kept = self.tape.kept, {}
+        scores: Tensor = self.net(frames.unsqueeze(0))
+        return scores
+
+
+class Tape:
+    """What the parts of one network remember, by their names.
+
+    `given` is read and `kept` written in one pass. `seen` counts the frames that a part with a stride has
+    had; None: chunks are whole hops, and every stride ends with its chunk.
+    """
+
+    def __init__(self) -> None:
+        self.given: dict[str, Tensor] = {}
+        self.kept: dict[str, Tensor] = {}
+        self.seen: dict[str, int] | None = None
+
+    def past(self, slot: str, like: Tensor, frames: int) -> Tensor:
+        """The last `frames` frames that came before `like`, (B, C, F, T)."""
+        return self.given[slot] if slot in self.given else like.new_zeros(*like.shape[:3], frames)
+
+    def skipped(self, slot: str, stride: int, frames: int) -> int:
+        """How many of `frames` new frames come before the first that a stride takes."""
+        if self.seen is None:
+            return stride - 1
+        before = self.seen.get(slot, 0)
+        self.seen[slot] = before + frames
+        return -before % stride
+
+
+class _Conv(nn.Conv2d):
+    """A convolution that finds its past on the tape; made of another by `_become`."""
+
+    tape: Tape
+    slot: str
+    past: int
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, c_in, F, n) to (1, c_out, F', as many as the stride takes of n)."""
+        frames, step = x.shape[3], self.stride[1]
+        if self.past:
+            x = torch.cat((self.tape.past(self.slot, x, self.past), x), 3)
+            self.tape.kept[self.slot] = x[..., -self.past :]
+        skip = self.tape.skipped(self.slot, step, frames) if step > 1 else 0
+        pad, reach = int(self.padding[0]), self.dilation[0] * (self.kernel_size[0] - 1)
+        if skip >= frames:
+            high = (x.shape[2] + 2 * pad - reach - 1) // self.stride[0] + 1
+            return x.new_zeros(x.shape[0], self.out_channels, high, 0)
+        args = (self.weight, self.bias, self.stride, (pad, 0), self.dilation, self.groups)
+        return functional.conv2d(x[..., skip:], *args)
+
+
+class _Mean(nn.Module):
+    """A mean that goes on: over the last `window` frames, or over all so far."""
+
+    def __init__(self, tape: Tape, slot: str) -> None:
+        super().__init__()
+        self.tape, self.slot = tape, slot
+
+
+class _Window(_Mean):
+    """The mean over the last `window` frames; every frame becomes an example of its own."""
+
+    def __init__(self, tape: Tape, slot: str, window: int) -> None:
+        super().__init__(tape, slot)
+        self.window = window
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, F, n) to (n, C, 1, 1)."""
+        line = x.mean(2, keepdim=True)
+        if self.window > 1:
+            line = torch.cat((self.tape.past(self.slot, line, self.window - 1), line), 3)
+            self.tape.kept[self.slot] = line[..., 1 - self.window :]
+        if not x.shape[3]:
+            return x.new_zeros(0, x.shape[1], 1, 1)
+        return functional.avg_pool2d(line, (1, self.window), 1).permute(3, 1, 2, 0)
+
+
+class _Exponential(_Mean):
+    """A mean whose weights decay, of the same mean age as one over `window` frames; as `_Window`."""
+
+    def __init__(self, tape: Tape, slot: str, window: int) -> None:
+        super().__init__(tape, slot)
+        self.share = 2 / (window + 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, F, n) to (n, C, 1, 1)."""
+        state = self.tape.past(self.slot, x[:, :, :1], 1)
+        means = []
+        for frame in torch.split(x.mean(2, keepdim=True), 1, 3):
+            state = state + self.share * (frame - state)
+            means.append(state)
+        self.tape.kept[self.slot] = state
+        return torch.cat(means) if x.shape[3] else x.new_zeros(0, x.shape[1], 1, 1)
+
+
+class _SoFar(_Mean):
+    """The mean over all frames so far: remembers their sum and, as a last channel, their number."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, F, n) to (1, C, 1, n)."""
+        line = x.mean(2, keepdim=True)
+        line = torch.cat((line, torch.ones_like(line[:, :1])), 1)
+        sums = self.tape.past(self.slot, line, 1) + line.cumsum(3)
+        if x.shape[3]:
+            self.tape.kept[self.slot] = sums[..., -1:]
+        else:
+            self.tape.kept[self.slot] = self.tape.past(self.slot, line, 1)
+        return sums[:, :-1] / sums[:, -1:]
+
+
+def hop_of(net: nn.Module, io: InputSpec) -> int:
+    """Frames from one score to the next: the product of the strides in time."""
+    found = 1
+    strides = _strides(net, io)
+    for name, part in net.named_modules():
+        if isinstance(part, nn.Conv2d):
+            found = max(found, strides[name] * part.stride[1])
+    return found
+
+
+def _strides(net: nn.Module, io: InputSpec) -> dict[str, int]:
+    """How many frames of the input lie between two that a convolution gets, by its name."""
+    shadow = copy.deepcopy(net).float().to("meta").eval()
+    found: dict[str, int] = {}
+    frames = _MANY
+
+    def watch(name: str, given: Tensor) -> None:
+        found[name] = round(frames / given.shape[3])
+
+    for name, part in shadow.named_modules():
+        if isinstance(part, nn.Conv2d):
+            part.register_forward_pre_hook(lambda _, args, name=name: watch(name, args[0]))
+    _ = shadow(torch.zeros(1, io.channels, io.freq, frames, device="meta"))
+    return found
+
+
+def _replaced(net: nn.Module, tape: Tape, window: int, pool: Pooling) -> nn.Module:
+    """A copy of the network whose parts read and write the tape."""
+    net = copy.deepcopy(net)
+    ahead = []
+    for name, part in list(net.named_modules()):
+        within = net.get_submodule(name.rpartition(".")[0])
+        if isinstance(part, nn.Conv2d):
+            ahead += [name] if _looks_ahead(part) else []
+            _become(part, tape, name)
+        elif isinstance(part, ClipMean) and isinstance(within, Head):
+            mean = _Window if pool == "window" else _Exponential
+            within.add_module("pool", mean(tape, name, window))
+        elif isinstance(part, RunningMean):
+            assert isinstance(within, SE)
+            within.add_module("pool", _SoFar(tape, name))
+        elif isinstance(part, (ClipMean, nn.AvgPool2d, nn.MaxPool2d)):
+            ahead.append(name)
+    if ahead:
+        raise UserError(
+            f"{ahead[0]} looks ahead in time, so that the network cannot stream",
+            hint="Search causal networks, where the space has them: space.causal=true",
+        )
+    return net
+
+
+def _looks_ahead(conv: nn.Conv2d) -> bool:
+    return conv.kernel_size[1] > 1 and not getattr(conv, "past", 0)
+
+
+def _become(conv: nn.Conv2d, tape: Tape, slot: str) -> None:
+    """Make it a `_Conv`: same weights, same name, same place."""
+    past = getattr(conv, "past", 0)
+    conv.__class__ = _Conv
+    assert isinstance(conv, _Conv)
+    conv.past, conv.tape, conv.slot = past, tape, slot
