@@ -86,6 +86,9 @@ class Train(Strict):
     or the mean over the last `average` epochs. `patience` ends training when the development
     accuracy has not risen for so many epochs. `amp` applies on a GPU only, in bfloat16.
 
+    With `keep` it is the weights of the epoch whose development accuracy or macro F1 was best. Validation
+    comes after each `every` epochs and after the last; it is validations that `patience` counts.
+
     For spaces of cells: `layers` and `channels` say how large the network is built (0: as its
     architecture file says); `auxiliary` weighs the loss of a second head, which is no part of the
     trained model (0: no such head). Operations are dropped with the probability `drop_path`, example by
@@ -111,10 +114,16 @@ class Train(Strict):
     ema: float | None = None
     average: int = 0
     patience: int = 0
+    keep: Literal["last", "accuracy", "macro_f1"] = "last"
+    every: int = 1
     optim: Optim = field(default_factory=Optim)
 
     def __post_init__(self) -> None:
         problems = _problems("train", self)
+        if self.every < 1:
+            problems.append(f"train.every is {self.every}, expected at least 1")
+        if self.average and self.keep != "last":
+            problems.append(f"train.average excludes train.keep: {self.keep}")
         for name, value in {"average": self.average, "patience": self.patience}.items():
             if value < 0:
                 problems.append(f"train.{name} is {value}, expected 0 (off) or a number of epochs")

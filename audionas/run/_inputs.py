@@ -47,9 +47,6 @@ def split_rows(conf: Config, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
     return inputs.halves(conf.search.split, conf.general.seed)
 
 
-def train_batches(
-    conf: Config,
-    inputs: Inputs,
 def drawn(conf: Config, inputs: Inputs, rows: np.ndarray) -> int:
     """How many of these rows of the training split an epoch of training draws."""
     balanced = conf.images is None and conf.data.balance == "undersample"
@@ -59,6 +56,9 @@ def drawn(conf: Config, inputs: Inputs, rows: np.ndarray) -> int:
     rows: np.ndarray,
     *,
     batch_size: int,
+def train_batches(
+    conf: Config,
+    inputs: Inputs,
     workers: int,
     augmented: bool,
     reporter: Reporter,

@@ -18,12 +18,14 @@ from audionas.core.rng import seed_torch
 from audionas.data.batches import Batch
 from audionas.engine import checkpoint, processes
 from audionas.engine.averaging import Average
+from audionas.engine.best import Best
 from audionas.engine.checkpoint import State
 from audionas.engine.conf import Train
 from audionas.engine.distill import distilled, divergence
 from audionas.engine.distributed import average_gradients, level, own_draws
 from audionas.engine.freeze import freeze
 from audionas.engine.loop import Metrics, fit
+from audionas.engine.metrics import macro_f1
 from audionas.engine.optim import pack, set_rate, unpack
 from audionas.engine.sync_norm import synced
 from audionas.export.bundle import ModelBundle
@@ -62,8 +64,9 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
     reporter.note(why)
     inputs = open_inputs(conf, wanted_features(conf, spec, source), reporter)
     spec = replace(sized(spec, conf.train), io=inputs.io)
-    if conf.train.patience and not len(inputs.dev):
-        raise UserError("train.patience needs development images, and images.dev is 0")
+    for name, asked in (("patience", conf.train.patience), ("keep", conf.train.keep != "last")):
+        if asked and not len(inputs.dev):
+            raise UserError(f"train.{name} needs development images, and images.dev is 0")
     with torch.device("meta"):
         net = built(spec, conf.train)  # what cannot be built is refused before anything is written
     transfer, inputs = _transfer.find(conf, spec, net, inputs, source)
@@ -180,7 +183,9 @@ class Training:
         self.prepare = preparer(inputs, device, conf.spec_augment, final=True)
         self.prepare_dev = preparer(inputs, device)
         self.dev = eval_batches(conf, inputs, inputs.dev, reporter) if len(inputs.dev) else None
-        self.accuracies: list[float] = []  # on the development data, an entry an epoch
+        self.best = Best() if self.options.keep != "last" else None
+        self.accuracies: list[float] = []  # on the development data, an entry a validation
+        self.done = 0  # epochs
         self.drop_path = 0.0
 
     def begin(self, epoch: int) -> None:
@@ -227,27 +232,41 @@ class Training:
             level(t for name, t in self.average.tensors.items() if name in dict(self.net.named_buffers()))
         if self.average is not None and epoch >= self.options.epochs - self.options.average:
             self.average.update(self.net)
-        valid = self.validate()
+        self.done = epoch + 1
+        rate = {"lr": self.options.optim.rate(epoch + 1, self.options.epochs)}
+        if self.done % self.options.every and self.done < self.options.epochs:
+            return rate
+        valid = self.validate(self.candidate())
         self.accuracies += [valid["valid_accuracy"]] if valid else []
-        return {**valid, "lr": self.options.optim.rate(epoch + 1, self.options.epochs)}
+        if self.best is not None:
+            self.best.offer(valid[f"valid_{self.options.keep}"], self.done, self.candidate())
+        return {**valid, **rate}
 
-    def validate(self) -> dict[str, float]:
-        """Accuracy and cross-entropy on the development data, if any, of the weights to be kept."""
+    def validate(self, weights: dict[str, Tensor]) -> dict[str, float]:
+        """Accuracy and cross-entropy of some weights on the development data, if any."""
         if self.dev is None:
             return {}
         own = {name: t.clone() for name, t in self.net.state_dict().items()}
-        self.net.load_state_dict(self.kept())
+        self.net.load_state_dict(weights)
         self.net.eval()
-        scores = scores_of(self.net, self.dev, self.prepare_dev)
+        scores, targets = self.inputs.answers(
+            self.inputs.dev, scores_of(self.net, self.dev, self.prepare_dev)
+        )
         self.net.load_state_dict(own)
-        targets = self.inputs.dev.targets
         likelihood = scores[np.arange(len(targets)), targets]
         accuracy = float((scores.argmax(1) == targets).mean())
         loss = float(-np.log(np.maximum(likelihood, 1e-12)).mean())
-        return {"valid_loss": loss, "valid_accuracy": accuracy}
+        told = {"valid_loss": loss, "valid_accuracy": accuracy}
+        if self.options.keep == "macro_f1":
+            told["valid_macro_f1"] = macro_f1(scores.argmax(1), targets)
+        return told
 
-    def kept(self) -> dict[str, torch.Tensor]:
-        """The weights that the bundle will hold: an average once there is one, else the present ones."""
+    def kept(self) -> dict[str, Tensor]:
+        """The weights that the bundle will hold: the best where they are asked for, else the latest."""
+        return self.best.tensors if self.best is not None and self.best.tensors else self.candidate()
+
+    def candidate(self) -> dict[str, Tensor]:
+        """What would be kept of this epoch: an average once there is one, else the present weights."""
         if self.average is not None and self.average.updates:
             return dict(self.average.tensors)
         return dict(self.net.state_dict())
@@ -262,7 +281,10 @@ class Training:
     def state(self) -> State:
         """Weights, optimiser, average, and the accuracies so far."""
         state = State({"weights": dict(self.net.state_dict()), "optimizer": pack(self.optimizer)})
-        state.plain["accuracies"] = self.accuracies
+        state.plain |= {"accuracies": self.accuracies, "epochs": self.done}
+        if self.best is not None and self.best.tensors:
+            state.tensors["best"] = self.best.tensors
+            state.plain["best"] = [self.best.score, self.best.epoch]
         if self.average is not None:
             state.tensors["average"] = self.average.tensors
             state.plain["updates"] = self.average.updates
@@ -273,6 +295,9 @@ class Training:
         self.net.load_state_dict(state.tensors["weights"])
         unpack(self.optimizer, state.tensors["optimizer"])
         self.accuracies = list(state.plain["accuracies"])
+        self.done = int(state.plain.get("epochs", len(self.accuracies)))
+        if self.best is not None and "best" in state.tensors:
+            self.best.restore(state.tensors["best"], *state.plain["best"])
         if self.average is not None:
             self.average.restore(state.tensors["average"], state.plain["updates"])
 
@@ -304,7 +329,9 @@ def _run(
     fit(work, mine.epoch, len(batches), epochs=options.epochs, seed=seed, folder=folder, reporter=reporter)
     reporter.close()
     mine.close()
-    result = {**work.validate(), "epochs": len(work.accuracies) or options.epochs}
+    result = {**work.validate(work.kept()), "epochs": work.done or options.epochs}
+    if work.best is not None:
+        result["best_epoch"] = work.best.epoch
     with torch.device("meta"):
         own = space_of(spec).build(spec).state_dict()  # without the auxiliary head
     weights = {name: tensor for name, tensor in work.kept().items() if name in own}
