@@ -19,6 +19,7 @@ def made(name, c_in=4, c_out=6, **options):
 def test_there_is_each_kernel_with_each_expansion_and_with_or_without_squeeze():
     for kind, kernels in {"mb": (3, 5, 7, 9), "mbf": (3, 5, 7), "mbs": (3, 5, 7)}.items():
         wanted = {f"{kind}_k{k}_e{e}{s}" for k in kernels for e in (3, 6) for s in ("", "_se")}
+        wanted |= {f"mbs_k3_e{e}" for e in ("2_3", "2_5", "4") if kind == "mbs"}  # MobileNetV3's
         assert {n for n in BOTTLENECKS if n.startswith(f"{kind}_")} == wanted
 
 
@@ -34,12 +35,12 @@ def test_both_axes_keep_every_position_that_the_stride_leaves(name, stride):
 
 @pytest.mark.parametrize("name", BOTTLENECKS)
 def test_the_kernel_lies_along_the_axes_that_the_operation_names(name):
-    kind, kernel, expansion, *_ = name.split("_")
+    kind, kernel, *expansion = name.removesuffix("_se").split("_")
     op, built = OPS[name], made(name)
     assert op.axes == EXPECTED[kind]
     assert f"k{op.kernel}" == kernel
     assert built.depthwise.conv.kernel_size == tuple(op.kernel if axis in op.axes else 1 for axis in (2, 3))
-    assert built.depthwise.conv.out_channels == 4 * int(expansion[1:])
+    assert built.depthwise.conv.out_channels == round(4 * float(".".join(expansion)[1:]))
     assert (sum("squeeze" in n for n, _ in built.named_modules()) > 0) == name.endswith("_se")
 
 
