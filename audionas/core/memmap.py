@@ -45,7 +45,7 @@ def memmap_cache(
     if found is not None:
         return found
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path, reporter):
+    with alone(path, reporter):
         found = _open(path, header)  # another process may have built it while this one waited
         if found is None:
             _build(path, header, fill, reporter)
@@ -78,7 +78,7 @@ def _build(
     """Fill a file beside `path`, append the JSON, rename. One that a killed process left is begun again."""
     unfinished = path.with_name(path.name + ".part")
     unfinished.unlink(missing_ok=True)
-    _require_room(path, _size(header))
+    require_room(path, _size(header))
     try:
         array = np.memmap(unfinished, dtype=header["dtype"], mode="w+", shape=tuple(header["shape"]))
         note = fill(array, reporter)
@@ -97,7 +97,7 @@ def _size(header: dict[str, Any]) -> int:
     return int(np.prod(header["shape"], dtype=np.int64)) * np.dtype(header["dtype"]).itemsize
 
 
-def _require_room(path: Path, size: int) -> None:
+def require_room(path: Path, size: int) -> None:
     """A full disk met through a memory map ends the process without a word; so ask before."""
     free = shutil.disk_usage(path.parent).free
     if size > free:
@@ -108,7 +108,7 @@ def _require_room(path: Path, size: int) -> None:
 
 
 @contextmanager
-def _alone(path: Path, reporter: Reporter) -> Iterator[None]:
+def alone(path: Path, reporter: Reporter) -> Iterator[None]:
     """Hold `path`'s lock file; a process that dies gives the lock back."""
     with path.with_name(path.name + ".lock").open("w") as lock:
         try:

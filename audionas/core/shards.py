@@ -1,9 +1,12 @@
 """Several arrays on disk read as one: rows are looked up in the file that holds them."""
 
+from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+
+MOST_OPEN = 64  # files mapped at a time; each map holds a file descriptor
 
 
 class Mapped(NamedTuple):
@@ -27,16 +30,20 @@ class Mapped(NamedTuple):
 class Shards:
     """Arrays of equal rows, one after the other, as one array (n, ...) that is never all in memory.
 
-    It is indexed by a row, an array or a slice of rows, and gives copies.
+    It is indexed by a row, an array or a slice of rows, and gives copies. Files are mapped when they are
+    first read, and no more than `MOST_OPEN` at a time. With `chosen` only those rows are there.
     """
 
-    def __init__(self, parts: Sequence[np.ndarray]) -> None:
+    def __init__(self, parts: Sequence["np.ndarray | Mapped"], chosen: np.ndarray | None = None) -> None:
         assert parts, "at least one part"
-        assert len({(part.shape[1:], part.dtype) for part in parts}) == 1, "rows of one kind"
-        self.parts = list(parts)
-        self._ends = np.cumsum([len(part) for part in parts])
-        self.shape = (int(self._ends[-1]), *parts[0].shape[1:])
-        self.dtype, self.ndim = parts[0].dtype, parts[0].ndim
+        self._parts = [Mapped.of(part) if isinstance(part, np.memmap) else part for part in parts]
+        assert len({(part.shape[1:], np.dtype(part.dtype)) for part in parts}) == 1, "rows of one kind"
+        self._starts = np.cumsum([0, *(part.shape[0] for part in parts)])
+        self._chosen = chosen
+        self._open: OrderedDict[int, np.ndarray] = OrderedDict()
+        count = int(self._starts[-1]) if chosen is None else len(chosen)
+        self.shape = (count, *parts[0].shape[1:])
+        self.dtype, self.ndim = np.dtype(parts[0].dtype), len(self.shape)
 
     def __len__(self) -> int:
         return self.shape[0]
@@ -45,21 +52,34 @@ class Shards:
         wanted = np.asarray(np.arange(len(self))[rows] if isinstance(rows, slice) else rows, dtype=np.int64)
         if wanted.size and not -len(self) <= wanted.min() <= wanted.max() < len(self):
             raise IndexError(f"rows {wanted.min()} to {wanted.max()} of {len(self)}")
-        flat = wanted.reshape(-1) % len(self)
+        flat = wanted.reshape(-1) % max(1, len(self))
+        if self._chosen is not None:
+            flat = self._chosen[flat]
         out = np.empty((len(flat), *self.shape[1:]), self.dtype)
-        for place, (part, row) in enumerate(zip(*self._places(flat), strict=True)):
-            out[place] = self.parts[part][row]
+        which = np.searchsorted(self._starts, flat, side="right") - 1
+        for part in np.unique(which):
+            here = np.flatnonzero(which == part)
+            out[here] = self._part(int(part))[flat[here] - self._starts[part]]
         return out if wanted.ndim else out[0]
 
-    def _places(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The part of each row, and its place there."""
-        which = np.searchsorted(self._ends, rows, side="right")
-        return which, rows - np.concatenate([[0], self._ends])[which]
+    def choose(self, rows: np.ndarray) -> "Shards":
+        """Some of the rows, without copying any."""
+        return Shards(self._parts, rows if self._chosen is None else self._chosen[rows])
+
+    def _part(self, number: int) -> np.ndarray:
+        """The array of one file, which is closed again when many others have been read since."""
+        part = self._parts[number]
+        if not isinstance(part, Mapped):
+            return part
+        if number not in self._open:
+            self._open[number] = part.open()
+            if len(self._open) > MOST_OPEN:
+                self._open.popitem(last=False)
+        self._open.move_to_end(number)
+        return self._open[number]
 
     def __getstate__(self) -> dict[str, Any]:
-        parts = [Mapped.of(part) if isinstance(part, np.memmap) else part for part in self.parts]
-        return {"parts": parts}
+        return {"parts": self._parts, "chosen": self._chosen}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        parts = [part.open() if isinstance(part, Mapped) else part for part in state["parts"]]
-        vars(self).update(vars(Shards(parts)))
+        vars(self).update(vars(Shards(state["parts"], state["chosen"])))

@@ -11,9 +11,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audionas.core.errors import UserError
+from audionas.core.parallel import ordered
 from audionas.core.report import Reporter
 from audionas.data import audio
-from audionas.core.parallel import ordered
 
 _CHUNK = 64  # files a worker is given at a time: fewer than this start no process
 

@@ -17,7 +17,8 @@ class Data(Strict):
     sample rate than the features' stops the run (`on_bad: error`) or is left out with a note
     (`skip`); `resample` converts other rates. `labels` is a file of one label a line, by default
     `labels.txt` beside the training directory. `cache` holds decoded clips and features, by default
-    `cache/` beside the training directory.
+    `cache/` beside the training directory; `workers` processes compute them (default: one for each
+    core; any number computes the same).
 
     Of recordings with several `channels` each channel is an example of its own, and the answer to a recording
     is the mean of the answers to its channels. With `balance: undersample` every epoch of training draws as
@@ -31,6 +32,7 @@ class Data(Strict):
     resample: bool = False
     labels: str = ""
     cache: str = ""
+    workers: int | None = None
     channels: int = 1
     balance: Literal["none", "undersample"] = "none"
 
@@ -38,6 +40,8 @@ class Data(Strict):
         problems = []
         if not 0 < self.seconds < math.inf:
             problems.append(f"data.seconds is {self.seconds}, expected a positive length")
+        if self.workers is not None and self.workers < 1:
+            problems.append(f"data.workers is {self.workers}, expected at least 1")
         if self.channels < 1:
             problems.append(f"data.channels is {self.channels}, expected at least 1")
         if self.channels > 1 and (self.resample or self.on_bad != "error"):

@@ -1,8 +1,7 @@
-"""The waveforms of a data directory, decoded once into a memory-mapped file."""
+"""The waveforms of a data directory, decoded once into memory-mapped files of bounded size."""
 
 import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -10,25 +9,34 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.files import sha256_text
-from audionas.core.memmap import memmap_cache
 from audionas.core.report import Reporter
+from audionas.core.shard_files import Block, Plan, built
+from audionas.core.shards import Shards
 from audionas.data import audio
 from audionas.data.audio import Channel
 from audionas.data.kaldi import DataDir, Item
 
-_THREADS = 2  # decoding releases the interpreter lock
-_BLOCK = 64  # clips decoded ahead of the writer
+_BLOCK, _BYTES = 64, 4 << 20  # clips decoded at a time: so many, or as many as fill so many bytes
 
 
 class Waves(NamedTuple):
-    """Decoded clips (n, samples) int16, read-only, and the data directory's index of each row.
+    """Decoded clips (n, samples) int16, read-only, and the data directory's index (n,) of each row.
 
     `key` identifies the audio and how it was read; whatever is computed from the clips builds on it.
     """
 
-    array: np.ndarray
-    kept: list[int]
+    array: Shards
+    kept: np.ndarray
     key: str
+
+
+class _Form(NamedTuple):
+    """How clips are read."""
+
+    rate: int
+    samples: int
+    resample: bool
+    channel: Channel
 
 
 def waves(
@@ -41,70 +49,60 @@ def waves(
     channel: Channel = None,
     folder: Path,
     reporter: Reporter,
+    workers: int | None = None,
 ) -> Waves:
     """Decode every utterance to `samples` samples at `rate` Hz, padded with zeros or cut; once, then reuse.
 
     Recordings that cannot be read are collected and raised in one UserError, or, with `on_bad="skip"`, left
-    out, which a note says. The file in `folder` is named after the data's fingerprint and these settings.
+    out, which a note says. The files lie in a folder inside `folder`, which is named after the data's
+    fingerprint and these settings. `workers` processes decode (default: all cores); any number of them, and
+    any interruption, leads to the same files.
     """
-    settings = {"rate": rate, "samples": samples, "resample": resample, "on_bad": on_bad, "channel": channel}
+    form = _Form(rate, samples, resample, channel)
+    settings = {**form._asdict(), "on_bad": on_bad}
     key = sha256_text(json.dumps({**settings, "data": data.fingerprint}, sort_keys=True))
-    items = list(data)
-
-    def decode(item: Item) -> np.ndarray | str:
-        return _decode(item, rate, samples, resample, channel)
-
-    def fill(out: np.memmap, reporter: Reporter) -> dict[str, list]:
-        kept: list[int] = []
-        bad: list[str] = []
-        decoded = reporter.progress(_decoded(items, decode), f"decoding {data.path}", len(items))
-        for index, clip in enumerate(decoded):
-            if isinstance(clip, str):
-                bad.append(clip)
-            else:
-                out[len(kept)] = clip
-                kept.append(index)
-        _require_readable(bad, kept, on_bad)
-        return {"kept": kept, "bad": bad}
-
-    stored = memmap_cache(
-        folder / f"waves-{key[:12]}.i16", (len(items), samples), "int16", key, fill, reporter
+    block = max(1, min(_BLOCK, _BYTES // (2 * samples)))
+    found = built(
+        Plan(folder / f"waves-{key[:12]}", key, len(data), (samples,), "int16", block),
+        partial(_decoded, data, form),
+        reporter,
+        label=f"decoding {data.path}",
+        faulty=on_bad == "skip",
+        hint="Repair or remove these recordings, or set on_bad to skip (or resample to true) under data.",
+        workers=workers,
     )
-    kept, bad = stored.note["kept"], stored.note["bad"]
-    if bad:
-        reporter.note(f"{data.path}: {len(bad)} of {len(items)} recordings left out:\n  " + "\n  ".join(bad))
-    return Waves(stored.array[: len(kept)], kept, key)
+    array, bad = found.array, found.faults
+    reasons = [why for _, why in bad]
+    if len(bad) == len(data):
+        raise UserError([*reasons, "no recording can be read"])
+    if not bad:
+        return Waves(array, np.arange(len(data)), key)
+    reporter.note(f"{data.path}: {len(bad)} of {len(data)} recordings left out:\n  " + "\n  ".join(reasons))
+    kept = np.delete(np.arange(len(data)), [row for row, _ in bad])
+    return Waves(array.choose(kept), kept, key)
 
 
-def _decode(item: Item, rate: int, samples: int, resample: bool, channel: Channel) -> np.ndarray | str:
-    """The clip (samples,) int16, or why there is none."""
-    try:
-        wave = audio.read(
-            item.audio,
-            rate=rate,
-            seconds=min(item.seconds, samples / rate),
-            start=item.start,
-            resample=resample,
-            channel=channel,
-        )
-    except UserError as error:
-        return " ".join(error.problems)
-    scaled = np.round(audio.fitted(wave, samples) * 32768)
+def _decoded(data: DataDir, form: _Form, start: int, stop: int) -> Block:
+    """The clips of these utterances; one that cannot be read is silent, and a fault."""
+    rows = np.zeros((stop - start, form.samples), np.int16)
+    faults = []
+    for place in range(start, stop):
+        try:
+            rows[place - start] = _decode(data[place], form)
+        except UserError as error:
+            faults.append((place, " ".join(error.problems)))
+    return Block(rows, faults)
+
+
+def _decode(item: Item, form: _Form) -> np.ndarray:
+    """The clip (samples,) int16."""
+    wave = audio.read(
+        item.audio,
+        rate=form.rate,
+        seconds=min(item.seconds, form.samples / form.rate),
+        start=item.start,
+        resample=form.resample,
+        channel=form.channel,
+    )
+    scaled = np.round(audio.fitted(wave, form.samples) * 32768)
     return np.clip(scaled, -32768, 32767).astype(np.int16)
-
-
-def _decoded(items: list[Item], decode: Callable[[Item], np.ndarray | str]) -> Iterator[np.ndarray | str]:
-    """Every item decoded, in order, a block at a time so that a slow disk does not fill the memory."""
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for at in range(0, len(items), _BLOCK):
-            yield from list(pool.map(decode, items[at : at + _BLOCK]))
-
-
-def _require_readable(bad: list[str], kept: list[int], on_bad: str) -> None:
-    if bad and on_bad == "error":
-        raise UserError(
-            bad,
-            hint="Repair or remove these recordings, or set on_bad to skip (or resample to true) under data.",
-        )
-    if not kept:
-        raise UserError([*bad, "no recording can be read"])

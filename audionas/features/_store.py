@@ -1,54 +1,72 @@
-"""Features of a whole data set, computed once into a memory-mapped file, and their statistics."""
+"""Features of a whole data set, computed once into memory-mapped files, and their statistics."""
 
 import copy
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from audionas.core.files import sha256_text
-from audionas.core.memmap import memmap_cache
 from audionas.core.report import Reporter
+from audionas.core.shard_files import Block, Plan, built
+from audionas.core.shards import Shards
 from audionas.features._frontend import FrontEnd
 
 FLOOR = 1e-5  # the least standard deviation: a coefficient that never changes must not divide by zero
 _BLOCK = 512  # clips read at a time for the statistics
+_BATCH, _BYTES = 64, 4 << 20  # clips computed at a time: so many, or as many as fill so many bytes
 
 
 def feature_store(
     front_end: FrontEnd,
-    waves: np.ndarray,
+    waves: np.ndarray | Shards,
     *,
     key: str,
     folder: Path,
     reporter: Reporter,
-    batch: int = 256,
-    device: str = "cpu",
-) -> np.memmap:
+    workers: int | None = None,
+) -> Shards:
     """Features (n, F, T) float32 of `waves` (n, samples) int16, read-only.
 
-    `key` identifies the waves (their fingerprint). The file in `folder` is named after the key and the
-    front-end's settings and is computed only when it is not there.
+    `key` identifies the waves (their fingerprint). The files lie in a folder inside `folder`, which is named
+    after the key and the front-end's settings; what is missing is computed by `workers` processes (default:
+    all cores), any number of which gives the same files.
     """
-    identity = {"settings": front_end.settings, "waves": key, "count": len(waves)}
+    count, samples = waves.shape
+    identity = {"settings": front_end.settings, "waves": key, "count": count}
     full_key = sha256_text(json.dumps(identity, sort_keys=True))
-    shape = (len(waves), *front_end.shape(waves.shape[1]))
-
-    def fill(out: np.memmap, reporter: Reporter) -> None:
-        module = copy.deepcopy(front_end).to(device)
-        starts = range(0, len(waves), batch)
-        for at in reporter.progress(starts, "features"):
-            x = torch.from_numpy(waves[at : at + batch].astype(np.float32) / 32768).to(device)
-            with torch.inference_mode():
-                out[at : at + batch] = module(x)[:, 0].cpu().numpy()
-
-    return memmap_cache(
-        folder / f"features-{full_key[:12]}.f32", shape, "float32", full_key, fill, reporter
+    own = copy.deepcopy(front_end).cpu()
+    return built(
+        Plan(
+            folder / f"features-{full_key[:12]}",
+            full_key,
+            count,
+            front_end.shape(samples),
+            "float32",
+            max(1, min(_BATCH, _BYTES // (2 * samples))),
+        ),
+        partial(_computed, own, waves),
+        reporter,
+        label="features",
+        workers=workers,
     ).array
 
 
-def statistics(store: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _computed(front_end: FrontEnd, waves: np.ndarray | Shards, start: int, stop: int) -> Block:
+    """The features of some clips, on one thread, as the last bits may depend on the number."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        with torch.inference_mode():
+            x = torch.from_numpy(waves[start:stop].astype(np.float32) / 32768)
+            return Block(front_end(x)[:, 0].numpy(), [])
+    finally:
+        torch.set_num_threads(threads)
+
+
+def statistics(store: np.ndarray | Shards) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of every coefficient over clips and frames: (n, F, T) to two (F,) float32.
 
     Sums are float64, in blocks, so that neither memory nor precision depends on the number of clips.

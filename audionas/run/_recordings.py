@@ -155,8 +155,7 @@ class ClipInputs(Inputs):
     ) -> np.ndarray | Shards:
         if isinstance(split, SegmentSplit):
             return split.features
-        key, folder = split.waves.key, cache_of(conf.data)
-        return feature_store(self.front_end, split.waves.array, key=key, folder=folder, reporter=reporter)
+        return _features(self.front_end, split.waves, conf.data, reporter)
 
 
 def open_recordings(conf: Config, features: Features, reporter: Reporter) -> ClipInputs:
@@ -170,10 +169,7 @@ def open_recordings(conf: Config, features: Features, reporter: Reporter) -> Cli
     labels = labels_of(data, directories["train"])
     train, dev = (open_split(d, data, labels, front_end, samples, reporter) for d in directories.values())
     _require_all_classes(train, labels, data.train)
-    stored = feature_store(
-        front_end, train.waves.array, key=train.waves.key, folder=cache_of(data), reporter=reporter
-    )
-    mean, std = statistics(stored)
+    mean, std = statistics(_features(front_end, train.waves, data, reporter))
     return ClipInputs(
         labels=labels,
         io=InputSpec(1, *front_end.shape(samples), len(labels)),
@@ -239,6 +235,7 @@ def open_split(
         on_bad=data.on_bad,
         folder=cache_of(data),
         reporter=reporter,
+        workers=data.workers,
     )
     items = [directory[i] for i in decoded.kept]
     return ClipSplit(
@@ -262,6 +259,18 @@ def labels_of(data: Data, train: DataDir) -> tuple[str, ...]:
     if len(set(labels)) != len(labels):
         raise UserError(f"{file}: a label stands twice")
     return labels
+
+
+def _features(front_end: FrontEnd, decoded: Waves, data: Data, reporter: Reporter) -> Shards:
+    """The features of decoded clips, stored."""
+    return feature_store(
+        front_end,
+        decoded.array,
+        key=decoded.key,
+        folder=cache_of(data),
+        reporter=reporter,
+        workers=data.workers,
+    )
 
 
 def cache_of(data: Data) -> Path:

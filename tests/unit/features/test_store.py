@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from audionas.core.report import Reporter
+from audionas.core.shards import Shards
 from audionas.features import Features, build, feature_store, statistics
 
 
@@ -13,9 +14,9 @@ def waves() -> np.ndarray:
     return np.random.default_rng(0).integers(-9000, 9000, (23, 4000)).astype(np.int16)
 
 
-def stored(conf: Features, waves: np.ndarray, folder, key: str = "k", batch: int = 7) -> np.ndarray:
+def stored(conf: Features, waves: np.ndarray, folder, key: str = "k", workers: int = 1) -> Shards:
     return feature_store(
-        build(conf), waves, key=key, folder=folder, reporter=Reporter(quiet=True), batch=batch
+        build(conf), waves, key=key, folder=folder, reporter=Reporter(quiet=True), workers=workers
     )
 
 
@@ -24,22 +25,34 @@ def test_rows_are_the_front_ends_features(waves: np.ndarray, tmp_path) -> None:
     found = stored(conf, waves, tmp_path)
     expected = build(conf)(torch.from_numpy(waves / np.float32(32768)))[:, 0]
     assert found.dtype == np.float32
-    np.testing.assert_allclose(found, expected.numpy(), atol=1e-4)
+    np.testing.assert_allclose(found[:], expected.numpy(), atol=1e-4)
 
 
 def test_computed_once_for_the_same_settings_and_audio(waves: np.ndarray, tmp_path) -> None:
-    first = np.array(stored(Features(), waves, tmp_path))
+    first = stored(Features(), waves, tmp_path)[:]
     other = np.zeros_like(waves)  # the same key says that this is the same audio: nothing is computed
-    assert np.array_equal(stored(Features(), other, tmp_path), first)
-    assert not np.array_equal(stored(Features(), other, tmp_path, key="other audio"), first)
-    assert not np.array_equal(stored(Features(log_offset=1e-3), waves, tmp_path), first)
-    assert np.array_equal(stored(Features(), other, tmp_path), first), "other settings do not push it out"
+    assert np.array_equal(stored(Features(), other, tmp_path)[:], first)
+    assert not np.array_equal(stored(Features(), other, tmp_path, key="other audio")[:], first)
+    assert not np.array_equal(stored(Features(log_offset=1e-3), waves, tmp_path)[:], first)
+    assert np.array_equal(stored(Features(), other, tmp_path)[:], first), "other settings do not push it out"
 
 
-def test_the_store_is_read_only(waves: np.ndarray, tmp_path) -> None:
+def test_what_is_read_is_a_copy(waves: np.ndarray, tmp_path) -> None:
     found = stored(Features(), waves, tmp_path)
-    with pytest.raises(ValueError, match="read-only"):
-        found[0, 0, 0] = 1.0
+    before = found[0]
+    found[:1][:] = 1.0
+    assert np.array_equal(found[0], before)
+
+
+def test_three_processes_write_the_same_bytes(tmp_path) -> None:
+    waves = np.random.default_rng(1).integers(-9000, 9000, (150, 1600)).astype(np.int16)
+    files = []
+    for workers in (1, 3):
+        stored(Features(), waves, tmp_path / str(workers), workers=workers)
+        found = (tmp_path / str(workers)).glob("features-*/*.f4")
+        files.append({file.name: file.read_bytes() for file in found})
+    assert files[0] == files[1]
+    assert len(files[0]) == 1
 
 
 def test_statistics_are_those_of_every_clip_and_frame() -> None:
