@@ -16,17 +16,18 @@ from audionas.data.kaldi import Item
 from audionas.data.protocol import LABELS_12, NOISE, RATE, SILENCE, SPLITS, UNKNOWN, WANTED, Clip
 
 ADDRESS = "https://storage.googleapis.com/download.tensorflow.org/data"
+_WHOLE, _TEST = "speech_commands_{}.tar.gz", "speech_commands_test_set_{}.tar.gz"
 OFFICIAL = {  # SHA-256, as TensorFlow Datasets and SUPERB have them
-    "speech_commands_v0.01.tar.gz": "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
-    "speech_commands_v0.02.tar.gz": "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
-    "speech_commands_test_set_v0.01.tar.gz": "baa084f6b62c91de660ff0588ae4dfc4e4d534aa99ac0e5f406cba75836cbd00",
-    "speech_commands_test_set_v0.02.tar.gz": "cc2a00c1147c2254e9be3fa0f779d8c17421dc349b86366567a8edfa9acd51df",
+    _WHOLE.format("v0.01"): "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
+    _WHOLE.format("v0.02"): "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
+    _TEST.format("v0.01"): "baa084f6b62c91de660ff0588ae4dfc4e4d534aa99ac0e5f406cba75836cbd00",
+    _TEST.format("v0.02"): "cc2a00c1147c2254e9be3fa0f779d8c17421dc349b86366567a8edfa9acd51df",
 }
 BYTES = {
-    "speech_commands_v0.01.tar.gz": 1_489_096_277,
-    "speech_commands_v0.02.tar.gz": 2_428_923_189,
-    "speech_commands_test_set_v0.01.tar.gz": 71_271_436,
-    "speech_commands_test_set_v0.02.tar.gz": 112_563_277,
+    _WHOLE.format("v0.01"): 1_489_096_277,
+    _WHOLE.format("v0.02"): 2_428_923_189,
+    _TEST.format("v0.01"): 71_271_436,
+    _TEST.format("v0.02"): 112_563_277,
 }
 SILENCES = ("zeros", "noise")
 
@@ -86,7 +87,7 @@ def main(
     intake.check_on_bad(on_bad)
     accept = tuple(text.lower() for text in sums or ())
     job = Job(out, version, classes, silence, seed, accept, Reporter())
-    tree = _tree(_folder(source, f"speech_commands_{version}.tar.gz", job), part)
+    tree = _tree(_folder(source, _WHOLE.format(version), job), part)
     groups, silences, labels = _plan(tree, job)
     if test_archive:
         groups["test_archive"] = _test_archive(test_archive, job)
@@ -265,7 +266,7 @@ def _write_sums(job: Job) -> None:
 
 def _test_archive(given: str, job: Job) -> list[Clip]:
     """The separate 12-folder test set."""
-    name = f"speech_commands_test_set_{job.version}.tar.gz"
+    name = _TEST.format(job.version)
     tree = _tree(_folder(None if given == "download" else Path(given).resolve(), name, job), "")
     clips = protocol.scan(tree)
     if strange := sorted({clip.label for clip in clips} ^ set(LABELS_12)):

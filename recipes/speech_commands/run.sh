@@ -6,20 +6,22 @@ cd "$(dirname "$0")"
 stage=0
 stop_stage=6
 src=             # an unpacked corpus or its archive; empty: download it
-version=v0.02    # or v0.01
-protocol=12      # or 35 (v0.02), 30 (v0.01)
+protocol=v2-12   # or v1-12, v1-30, v2-35
 part=            # the folder inside src that holds the words, if it has several
-test_archive=    # the separate 12-folder test set: a path, or the word download
-data=data        # Kaldi data directories
-search=tc_small  # conf/$search.yaml; see conf/ for the others
-arch=            # a zoo network to train instead of searching, such as tc_resnet8
+test_archive=    # the separate 12-folder test set: a path, download, or none; empty: download it with the corpus
+silence=zeros    # _silence_ of dev and test, or noise
+data=            # Kaldi data directories; empty: data for v2-12, data/$protocol for the others
+search=tc_small  # conf/$search.yaml; methods/NAME is there for every method
+arch=            # a network to train instead of searching, such as tc_resnet8, under the budget of conf/base.yaml
+paper=           # a published network to train as its paper does: conf/nets/$paper.yaml
 name=            # results go to exp/$name
 seed=0
 
-help_message="usage: run.sh [--stage N] [--stop-stage N] [--src CORPUS] [--version v0.01|v0.02] [--protocol 12|30|35]
-       [--part FOLDER] [--test-archive PATH|download] [--search CONF] [--arch NETWORK] [--name NAME] [--seed N]
+help_message="usage: run.sh [--stage N] [--stop-stage N] [--src CORPUS] [--protocol v1-12|v1-30|v2-12|v2-35]
+       [--part FOLDER] [--test-archive PATH|download|none] [--silence zeros|noise] [--data FOLDER]
+       [--search CONF | --arch NETWORK | --paper NETWORK] [--name NAME] [--seed N] [KEY=VALUE ...]
   0 prepare   1 features   2 search   3 train   4 evaluate   5 export   6 report
-v1-12: --version v0.01; v2-12: the default; v2-35: --protocol 35 --data data35"
+KEY=VALUE changes the config: train.epochs=10 threads=1"
 
 options=../parse_options.sh
 [ -f $options ] || options=./parse_options.sh
@@ -28,25 +30,41 @@ options=../parse_options.sh
 . ./cmd.sh
 
 within() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
+case $protocol in
+    v1-12 | v1-30 | v2-12 | v2-35) version=v0.0${protocol:1:1} classes=${protocol#*-} ;;
+    *) echo "run.sh: --protocol $protocol: expected v1-12, v1-30, v2-12 or v2-35" >&2; exit 1 ;;
+esac
+folder= # of data and results, none for the protocol that is usual
+if [ "$protocol" != v2-12 ]; then folder=$protocol; fi
+data=${data:-data${folder:+/$folder}}
 conf=conf/$search.yaml
-if [ -n "$arch" ]; then conf=conf/base.yaml; fi
-name=${name:-${arch:-$search}_$seed}
+network=${search##*/}
+if [ -n "$arch" ]; then conf=conf/base.yaml network=$arch; fi
+if [ -n "$paper" ]; then conf=conf/nets/$paper.yaml network=paper_$paper; fi
+name=${name:-${folder:+${folder}_}${network}_$seed}
 run=("$conf" "data.train=$data/train" "data.dev=$data/dev" "augment.noise=$data/noise" "name=$name" "seed=$seed")
 if [ -n "$arch" ]; then run+=("arch=$arch"); fi
+run+=("$@")
 
 if within 0; then
-    echo "== stage 0: prepare $version, $protocol classes"
-    prep=("$data" --version "$version" --protocol "$protocol")
+    echo "== stage 0: prepare $protocol"
+    here= # where an earlier protocol of this version has unpacked the corpus
+    for tree in {data,data/*}/audio/"speech_commands_$version"; do
+        if [ -d "$tree" ]; then here=$tree; fi
+    done
+    prep=("$data" --version "$version" --protocol "$classes" --silence "$silence")
+    if [ -z "$src$test_archive" ] && [ "$classes" = 12 ]; then test_archive=download; fi
+    src=${src:-$here}
     if [ -n "$src" ]; then prep=("$src" "${prep[@]}"); else prep+=(--download); fi
     if [ -n "$part" ]; then prep+=(--part "$part"); fi
-    if [ -n "$test_archive" ]; then prep+=(--test-archive "$test_archive"); fi
+    if [ -n "$test_archive" ] && [ "$test_archive" != none ]; then prep+=(--test-archive "$test_archive"); fi
     audionas prep speech_commands "${prep[@]}"
 fi
 if within 1; then
     echo "== stage 1: features, and whether the rest will work"
     audionas check "${run[@]}"
 fi
-if within 2 && [ -z "$arch" ]; then
+if within 2 && [ -z "$arch$paper" ]; then
     echo "== stage 2: search ($conf)"
     $train_cmd audionas search "${run[@]}" --resume
 fi
@@ -57,10 +75,12 @@ fi
 if within 4; then
     echo "== stage 4: evaluate"
     if [ -d "$data/test_archive" ]; then
-        echo "-- the separate test archive"
+        echo "-- test_archive, the separate archive of twelve folders"
         audionas eval "exp/$name" --data "$data/test_archive"
     fi
+    echo "-- test, the test set of the lists"
     audionas eval "exp/$name" --data "$data/test"
+    audionas cost "exp/$name" --json >"exp/$name/cost.json"
 fi
 if within 5; then
     echo "== stage 5: export"
@@ -69,4 +89,5 @@ fi
 if within 6; then
     echo "== stage 6: report"
     audionas show "exp/$name"
+    python3 local/results.py | tee exp/RESULTS.md
 fi

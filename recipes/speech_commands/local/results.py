@@ -1,0 +1,51 @@
+"""Print every evaluation in exp/ as one table, a row for each run and test set; needs nothing but Python."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+SETS = {"test": "lists", "test_archive": "separate archive"}
+HEAD = ("protocol", "test set", "silence", "run", "test clips", "accuracy %", "95 % interval", "macro F1 %")
+COSTS = ("parameters", "M multiply-adds")
+
+
+def main() -> None:
+    """Rows sorted by protocol, test set and run; figures of different protocols are not comparable."""
+    rows = sorted(row(file) for file in Path("exp").glob("*/eval/*.json"))
+    if not rows:
+        raise SystemExit("no evaluation in exp/: run stage 4 first")
+    print("# Results\n")
+    print(
+        "Accuracy and interval (bootstrap over speakers) of each test set; what they are: docs/protocols.md\n"
+    )
+    for cells in ([*HEAD, *COSTS], ["---"] * (len(HEAD) + len(COSTS)), *rows):
+        print(f"| {' | '.join(cells)} |")
+
+
+def row(file: Path) -> list[str]:
+    """The cells of one evaluation."""
+    found = read(file)
+    facts = read(Path(found["data"]).parent / "protocol.json")
+    costs = read(file.parents[1] / "cost.json")
+    low, high = found["interval"]
+    return [
+        facts.get("name", "?"),
+        SETS.get(file.stem, file.stem),
+        "the archive's" if file.stem == "test_archive" else facts.get("silence", "?"),
+        file.parents[1].name,
+        str(found["n"]),
+        f"{100 * found['accuracy']:.2f}",
+        f"{100 * low:.2f} to {100 * high:.2f}",
+        f"{100 * found['macro_f1']:.2f}",
+        f"{costs['params']:,}" if "params" in costs else "-",
+        f"{costs['macs'] / 1e6:.2f}" if "macs" in costs else "-",
+    ]
+
+
+def read(file: Path) -> dict[str, Any]:
+    """A JSON file; nothing where it is absent, as for data that were not prepared here."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+if __name__ == "__main__":
+    main()

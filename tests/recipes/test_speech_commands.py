@@ -1,0 +1,242 @@
+"""The recipe of Speech Commands: its settings are the papers', and run.sh ends in a table of both test sets."""
+
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audionas import zoo
+from audionas.config import Config, load
+from audionas.core.files import read_json
+from audionas.core.registry import names
+from audionas.core.rng import numpy_rng
+from audionas.data import audio, kaldi
+from audionas.data.protocol import LABELS_12, WANTED, which_set
+from audionas.features import Features
+from audionas.run import _archs
+from audionas.run._compare_rows import runs_of
+from audionas.run.train import within_limits
+from tests._served import served
+from tests.recipes.test_vision import copied
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "speech_commands"
+CONFIGS = sorted(f for f in (RECIPE / "conf").rglob("*.yaml"))
+NETS = sorted(f.stem for f in (RECIPE / "conf" / "nets").glob("*.yaml"))
+PATIENCE = 600  # seconds before a recipe that does not move counts as hung
+PROTOCOLS = {"v1-12": 12, "v1-30": 13, "v2-12": 12, "v2-35": 13}  # classes that the generated tree has
+OTHERS = ("bed", "cat", "wow")
+TINY = ("threads=1", "train.epochs=1", "train.batch_size=16")
+
+
+def conf_of(name: str) -> Config:
+    return load(RECIPE / "conf" / f"{name}.yaml")
+
+
+# --- settings -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("file", CONFIGS, ids=lambda f: str(f.relative_to(RECIPE / "conf")))
+def test_a_config_is_valid_and_its_method_runs_on_its_space(file: Path) -> None:
+    conf = load(file)
+    assert (conf.data.train, conf.data.dev) == ("data/train", "data/dev")
+    assert conf.augment.noise in ("", "data/noise")
+    if conf.space is not None and conf.compare is not None:  # those that cannot are left out, with a note
+        assert [run for run in runs_of(conf) if run.conf.method and not run.conf.method.refuses(conf.space)]
+    elif conf.space is not None and conf.method is not None:
+        assert not conf.method.refuses(conf.space)
+    if conf.general.arch:
+        spec = _archs.find(conf.general.arch)
+        within_limits(conf, spec, file.stem)
+        assert conf.features is not None
+        assert f"{conf.features.name}/{conf.features.preset}" == spec.note["features"]
+
+
+def test_every_method_has_a_config() -> None:
+    found = {f.stem: conf_of(f"methods/{f.stem}") for f in (RECIPE / "conf" / "methods").glob("*.yaml")}
+    assert set(found) == set(names("method"))
+    for name, conf in found.items():
+        assert conf.resolved()["method"]["name"] == name
+        one_shot = name in ("spos", "fair_nas", "moga", "scarlet", "mix_path")
+        assert (conf.searcher is not None) == one_shot
+        assert replace(conf.train, layers=0, channels=0) == conf_of("base").train, name
+
+
+def test_every_baseline_of_the_zoo_has_its_papers_settings() -> None:
+    families = ("tc_resnet", "ds_cnn", "bc_resnet")
+    assert sorted(n for n in zoo.names() if zoo.load(n).space in families) == NETS
+
+
+@pytest.mark.parametrize(("net", "width"), [(1, 0), (2, 3), (3, 5), (6, 7), (8, 7)])
+def test_bc_resnet_masks_only_wide_networks(net: int, width: int) -> None:
+    conf = conf_of(f"nets/bc_resnet{net}")
+    masks = conf.spec_augment
+    assert (masks.freq_masks, masks.freq_width) == ((2, width) if width else (0, 0))
+    assert (masks.time_masks, masks.time_width) == ((2, 20) if width else (0, 0))
+    assert (conf.augment.noise_probability, conf.augment.noise_volume, conf.augment.shift_ms) == (
+        0.8,
+        0.1,
+        100,
+    )
+    optim = conf.train.optim
+    assert [optim.rate(e, 200) for e in (2.5, 5, 102.5, 200)] == pytest.approx([0.05, 0.1, 0.05, 0.0])
+    assert (conf.train.epochs, conf.train.batch_size, optim.weight_decay) == (200, 100, 1e-3)
+
+
+def test_tc_resnet_and_ds_cnn_take_the_steps_of_their_authors() -> None:
+    steps = 22_246 // 100  # an epoch of v1-12
+    for net, rates in (("tc_resnet8", (0.1, 0.01, 0.001)), ("ds_cnn_s", (5e-4, 1e-4, 2e-5))):
+        train = conf_of(f"nets/{net}").train
+        assert train.epochs * steps == pytest.approx(30_000, rel=0.01)
+        at = [(10_000 * k + 5_000) / steps for k in range(3)]
+        assert [train.optim.rate(e, train.epochs) for e in at] == pytest.approx(rates)
+    assert conf_of("nets/ds_cnn_s").train.optim.name == "adam"
+    features = conf_of("nets/tc_resnet8").features
+    assert features is not None
+    assert {"window_ms": 30.0, "hop_ms": 10.0, "n_mfcc": 40}.items() <= features.resolved().items()
+    assert isinstance(features, Features)
+
+
+# --- run.sh -------------------------------------------------------------------------------------------
+
+
+def sound(path: Path, seed: str) -> None:
+    wave = 0.1 * numpy_rng("clip", seed).normal(size=16_000)
+    audio.write(path, wave.astype(np.float32), 16_000)
+
+
+def speakers() -> list[str]:
+    """Three for training, one each for dev and test, by the official hash."""
+    wanted = {"train": 3, "dev": 1, "test": 1}
+    found: list[str] = []
+    for number in range(200):
+        name = f"{number * 7919:08x}"
+        split = which_set(f"{name}_nohash_0")
+        if wanted[split]:
+            wanted[split] -= 1
+            found.append(name)
+    return found
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`tree` with thirteen words and noise, `tree.tar`, and `second`, a test archive of two speakers."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for word in (*WANTED, *OTHERS):
+        for speaker in speakers():
+            sound(folder / "tree" / word / f"{speaker}_nohash_0.wav", word + speaker)
+    sound(folder / "tree" / "_background_noise_" / "tap.wav", "tap")
+    with tarfile.open(folder / "tree.tar", "w") as tar:
+        tar.add(folder / "tree", arcname=".")
+    for label in LABELS_12:
+        for number in range(2):
+            stem = {"_silence_": str(number), "_unknown_": f"bed_{number:08x}_nohash_0"}
+            sound(
+                folder / "second" / label / f"{stem.get(label, f'{number:08x}_nohash_0')}.wav",
+                f"{label}{number}",
+            )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def env() -> Iterator[dict[str, str]]:
+    with served() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copied("speech_commands", tmp_path_factory.mktemp("recipe"))
+
+
+def ran(recipe: Path, env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "run.sh", *words],
+        cwd=recipe,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+
+
+def finished(recipe: Path, env: dict[str, str], *words: str) -> str:
+    result = ran(recipe, env, *words)
+    assert result.returncode == 0, result.stdout
+    return result.stdout
+
+
+def test_an_unknown_protocol_is_refused(recipe: Path, env: dict[str, str]) -> None:
+    result = ran(recipe, env, "--protocol", "v2-30")
+    assert result.returncode == 1
+    assert "expected v1-12, v1-30, v2-12 or v2-35" in result.stdout
+
+
+def test_v2_12_is_searched_trained_scored_on_both_test_sets_and_exported(
+    recipe: Path, env: dict[str, str], corpus: Path
+) -> None:
+    pytest.importorskip("onnxruntime", reason='the export needs the extra: pip install "audionas[export]"')
+    source = ("--src", str(corpus / "tree.tar"), "--test-archive", str(corpus / "second"))
+    small = ("space.width=0.25", "search.epochs=1", "search.batch_size=16", *TINY)
+    said = finished(recipe, env, *source, "--stop-stage", "1", *small)
+    assert "v2-12: train, dev, test hold 36, 12, 12 clips" in said
+    assert "test_archive: 24 of the 4,890 clips" in said
+    assert not (recipe / "exp").exists()
+    said = finished(recipe, env, "--stage", "2", *small)
+    run = recipe / "exp" / "tc_small_0"
+    assert {f.stem: read_json(f)["n"] for f in (run / "eval").iterdir()} == {"test": 12, "test_archive": 24}
+    assert (run / "export" / "model.onnx").exists()
+    rows = [line for line in said.splitlines() if "tc_small_0 |" in line]
+    assert [row.split(" | ")[1:3] for row in rows] == [
+        ["lists", "zeros"],
+        ["separate archive", "the archive's"],
+    ]
+    assert rows == [
+        line for line in (recipe / "exp" / "RESULTS.md").read_text().splitlines() if "tc_small_0" in line
+    ]
+    assert "finished earlier" in finished(recipe, env, "--stage", "3", "--stop-stage", "3", *small)
+
+
+@pytest.mark.parametrize("protocol", ["v1-12", "v1-30", "v2-35"])
+def test_the_other_protocols_from_a_tree_to_scores(
+    recipe: Path, env: dict[str, str], corpus: Path, protocol: str
+) -> None:
+    words = (
+        "--protocol",
+        protocol,
+        "--src",
+        str(corpus / "tree"),
+        "--paper",
+        "tc_resnet8",
+        "--stop-stage",
+        "4",
+    )
+    said = finished(recipe, env, *words, *TINY)
+    assert f"{protocol}: train, dev, test hold" in said
+    data, run = recipe / "data" / protocol, recipe / "exp" / f"{protocol}_paper_tc_resnet8_0"
+    assert read_json(data / "protocol.json")["name"] == protocol
+    assert len(kaldi.read_labels(data / "train")) == PROTOCOLS[protocol]
+    assert read_json(run / "eval" / "test.json")["n"] == len(kaldi.read(data / "test"))
+    table = subprocess.run(
+        [sys.executable, "local/results.py"], cwd=recipe, capture_output=True, text=True, check=True
+    )
+    assert f"| {protocol} | lists | zeros | {run.name} |" in table.stdout
+
+
+# --- tables -------------------------------------------------------------------------------------------
+
+
+def test_without_evaluations_there_is_no_table(tmp_path: Path) -> None:
+    shutil.copy(RECIPE / "local" / "results.py", tmp_path)
+    result = subprocess.run(
+        [sys.executable, "results.py"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert "no evaluation in exp/" in result.stderr
