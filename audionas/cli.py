@@ -223,7 +223,9 @@ def predict(
 ) -> None:
     """Name the word in each recording, or what is in each image.
 
-    Example: audionas predict exp/mini my.wav other.flac --json
+    EXP may also be a model that comes along (audionas list models); a folder of that name here comes first.
+
+    Examples: audionas predict exp/mini my.wav other.flac --json; audionas predict kws12 my.wav
     """
     from audionas.run.predict import predict as go
 
@@ -286,10 +288,12 @@ def cost(
 
 @app.command("list")
 def list_(
-    kind: Annotated[str, typer.Argument(help="methods, searchers, spaces, ops or zoo", show_default=False)],
+    kind: Annotated[
+        str, typer.Argument(help="methods, searchers, spaces, ops, zoo or models", show_default=False)
+    ],
     as_json: AsJson = False,
 ) -> None:
-    """What there is: methods, searchers, spaces, ops (candidate operations) or zoo (networks, their costs).
+    """What there is: methods, searchers, spaces, ops (candidate operations), zoo (networks), models (trained).
 
     Example: audionas list zoo --json
     """

@@ -14,7 +14,7 @@ RUNGS = (
     ("core",),
     ("data", "features"),
     ("nn",),
-    ("spaces", "zoo"),
+    ("spaces", "zoo", "models"),
     ("cost", "engine"),
     ("methods", "searchers", "export"),
     ("config",),

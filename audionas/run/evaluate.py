@@ -6,16 +6,17 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from audionas import models
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.report import Reporter
 from audionas.data import kaldi, segments
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
-from audionas.engine.metrics import by_group, summary
 from audionas.data.kaldi import DataDir
 from audionas.data.segments import Form
 from audionas.engine.fusion import fused
+from audionas.engine.metrics import by_group, summary
 from audionas.export import onnx
 from audionas.export.bundle import ModelBundle
 from audionas.run._examples import Split
@@ -59,6 +60,7 @@ def evaluate(
     For a model of images `directory` is an archive, an .npz file or a folder of which the test part is
     taken. `data` gives the rules for clips that cannot be read; its directories are not used.
     """
+    folder = models.own(folder)
     for name in by:
         read_groups(directory, name, ())  # a wrong name is told before the clips are scored
     scored = score(folder, directory, engine=engine, data=data or Data())
@@ -130,10 +132,10 @@ def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], da
 
 def _clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opened:
     """The clips of a data directory; a batch is (B, samples) in [-1, 1]."""
-    rules = Data(
-        train=str(directory),
     if model.bundle.channels > 1:
         return _channels(model, kaldi.read(directory))
+    rules = Data(
+        train=str(directory),
         seconds=model.bundle.samples / model.sample_rate,
         on_bad=data.on_bad,
         resample=data.resample,
@@ -145,8 +147,6 @@ def _clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opene
     return split, lambda start, end: array[start:end].astype(np.float32) / np.float32(32768)
 
 
-def _groups(scored: Scored, directory: Path, by: Sequence[str]) -> dict[str, Any]:
-    """The figures of the groups of each property in `by`."""
 def _channels(model: Any, items: DataDir) -> Opened:
     """Recordings of several channels, read when they are due; a batch is (B * channels, samples)."""
     require_known(items, model.labels)
@@ -159,6 +159,8 @@ def _channels(model: Any, items: DataDir) -> Opened:
     return split, lambda start, end: np.concatenate(list(segments.read_all(items[start:end], form)))
 
 
+def _groups(scored: Scored, directory: Path, by: Sequence[str]) -> dict[str, Any]:
+    """The figures of the groups of each property in `by`."""
     split, labels = scored.split, scored.bundle.labels
     members = {name: read_groups(directory, name, split.ids) for name in by}
     return {name: by_group(scored.scores, split.targets, labels, of) for name, of in members.items()}

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from audionas import models
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json, write_text
 from audionas.core.report import Reporter
@@ -26,6 +27,7 @@ def export(folder: Path, *, data: Path | None = None) -> dict[str, Any]:
     Parity is measured on up to 64 clips or images of `data` (default: what was last evaluated), or on
     seeded noise where there is nothing at hand; the report says which.
     """
+    folder = models.own(folder)
     model, reporter = load(folder), Reporter()
     target = folder / "export" / "model.onnx"
     draft = target.with_name("draft.onnx")

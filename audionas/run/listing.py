@@ -1,11 +1,11 @@
-"""`audionas list`: methods, searchers, spaces, operations and zoo networks, for people and programs."""
+"""`audionas list`: what there is, methods to trained models, for people and programs."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import torch
 
-from audionas import zoo
+from audionas import models, zoo
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.registry import names, resolve, summary
@@ -17,7 +17,7 @@ from audionas.run.costs import ends
 from audionas.run.search import default_features
 from audionas.spaces._base import Space, space_of
 
-KINDS = ("methods", "searchers", "spaces", "ops", "zoo")
+KINDS = ("methods", "searchers", "spaces", "ops", "zoo", "models")
 
 
 def rows(kind: str) -> list[dict[str, Any]]:
@@ -26,7 +26,14 @@ def rows(kind: str) -> list[dict[str, Any]]:
         raise UserError(
             f"'{kind}' cannot be listed.{did_you_mean(kind, KINDS)}", hint=f"One of: {', '.join(KINDS)}"
         )
-    listed = {"methods": _methods, "searchers": _searchers, "spaces": _spaces, "ops": _ops, "zoo": _zoo}
+    listed = {
+        "methods": _methods,
+        "searchers": _searchers,
+        "spaces": _spaces,
+        "ops": _ops,
+        "zoo": _zoo,
+        "models": _models,
+    }
     return listed[kind]()
 
 
@@ -105,6 +112,15 @@ def _zoo_row(name: str, spec: ArchSpec) -> dict[str, Any]:
         "macs": sum(part.macs for part in parts),
         **{key: note.get(key, {}) for key in ("published", "exceptions", "measured")},
     }
+
+
+def _models() -> list[dict[str, Any]]:
+    """Trained models: their architecture's row, with what they were measured on."""
+    found = []
+    for name in models.names():
+        about = {"summary": models.summary(name), "measured": models.measured(name)}
+        found.append({**_zoo_row(name, models.arch(name)), **about})
+    return found
 
 
 def accuracies(figures: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from audionas import models
 from audionas.core.errors import UserError
 from audionas.data import audio, image_augment, images
 from audionas.export.bundle import KeywordModel, ModelBundle
@@ -72,10 +73,10 @@ class Model(Classifier):
     def read(self, file: Path, *, resample: bool) -> np.ndarray:
         """A recording of the model's rate, or of any with `resample`; all channels of one that has them."""
         seconds = self.bundle.samples / self.sample_rate
-        return self._fitted(audio.read(file, rate=self.sample_rate, seconds=seconds, resample=resample))
         if self.bundle.channels > 1:
             wave = audio.read_channels(file, rate=self.sample_rate, channels=self.bundle.channels)
             return np.stack([self._fitted(channel) for channel in wave])
+        return self._fitted(audio.read(file, rate=self.sample_rate, seconds=seconds, resample=resample))
 
     def _fitted(self, wave: np.ndarray) -> np.ndarray:
         scale = 32768.0 if wave.dtype == np.int16 else 1.0
@@ -126,8 +127,11 @@ class ImageModel(Classifier):
 
 
 def load(folder: str | Path) -> Model | ImageModel:
-    """The trained model of a run folder (`exp/x`), or of its `model/` folder."""
-    folder = Path(folder)
+    """The trained model of a run folder (`exp/x`), of its `model/` folder, or one that comes along (`kws12`).
+
+    A path that exists comes before a name.
+    """
+    folder = models.find(folder)
     bundle = ModelBundle.load(folder if (folder / "bundle.json").exists() else folder / "model")
     network = bundle.network()
     return Model(bundle, network) if isinstance(network, KeywordModel) else ImageModel(bundle, network)
