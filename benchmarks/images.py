@@ -28,6 +28,7 @@ from PIL import Image
 
 from audionas.core.report import Reporter
 from audionas.core.rng import numpy_rng
+from audionas.core.shards import Shards
 from audionas.data._image_files import decoded, read_file
 from audionas.data._image_store import store
 from audionas.data.batches import Batches
@@ -42,7 +43,7 @@ class Reader(NamedTuple):
     """A source of rows (b, side, side, 3) uint8, and what it reads for one of them."""
 
     name: str
-    source: "Source"
+    source: "Source | Shards"
     bytes_each: float
 
 
@@ -77,7 +78,7 @@ def generate(folder: Path, count: int) -> list[Path]:
 def readers(files: list[Path], folder: Path) -> list[Reader]:
     """The three ways, over the same images."""
     facts = [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
-    squares = store(files[0].parent, facts, SIDE, folder, Reporter(), shard=max(1, len(files) // 4)).pixels
+    squares = store(files[0].parent, facts, SIDE, folder, Reporter()).pixels
     packed = folder / "packed"
     ends = [0]
     with packed.open("wb") as out:
@@ -93,7 +94,7 @@ def readers(files: list[Path], folder: Path) -> list[Reader]:
             Source(len(files), lambda i: decoded(data[ends[i] : ends[i + 1]].tobytes(), SIDE)),
             ends[-1] / len(files),
         ),
-        Reader("shards", squares, SIDE * SIDE * 3),  # type: ignore[arg-type]
+        Reader("shards", squares, SIDE * SIDE * 3),
     ]
 
 

@@ -4,19 +4,20 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 stage=0
-stop_stage=5
+stop_stage=6
+archives=       # a folder with ImageNet's three archives, to be unpacked into src
 src=            # a folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG
 conf=mobilenet  # conf/$conf.yaml
 method=         # instead of the one in the config
-arch=           # an architecture file to train instead of searching, such as a cell found on CIFAR
+arch=           # an architecture to train instead of searching: a name of the zoo, a file, a genotype
 part=1.0        # share of each class's training images that the search uses
 cache=          # where decoded images are kept; empty: cache/ beside src
 name=           # results go to exp/$name
 seed=0
 
-help_message="usage: run.sh --src FOLDER [--stage N] [--stop-stage N] [--conf CONF] [--method METHOD] [--arch FILE]
-       [--part SHARE] [--cache FOLDER] [--name NAME] [--seed N] [KEY=VALUE ...]
-  0 check   1 search   2 train   3 evaluate   4 export   5 report
+help_message="usage: run.sh --src FOLDER [--archives FOLDER] [--stage N] [--stop-stage N] [--conf CONF] [--method METHOD]
+       [--arch NETWORK] [--part SHARE] [--cache FOLDER] [--name NAME] [--seed N] [KEY=VALUE ...]
+  0 prepare   1 check   2 search   3 train   4 evaluate   5 export   6 report
 KEY=VALUE changes the config: run.sh --src my_images --part 0.1 images.size=64 train.epochs=20"
 
 options=../parse_options.sh
@@ -30,7 +31,8 @@ if [ -z "$src" ]; then
     echo "run.sh: --src is missing: a folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG" >&2
     exit 1
 fi
-name=${name:-${conf}${method:+_$method}_$seed}
+label=$(basename "${arch%.json}" | tr -c 'A-Za-z0-9_\n' _ | cut -c 1-40)
+name=${name:-${conf}${arch:+_$label}${method:+_$method}_$seed}
 run=("conf/$conf.yaml" "images.path=$src" "name=$name" "seed=$seed")
 if [ -n "$cache" ]; then run+=("images.cache=$cache"); fi
 if [ -n "$method" ]; then run+=("method.name=$method"); fi
@@ -39,27 +41,31 @@ run+=("$@")
 first=("${run[@]}") # what the first stages read
 if [ -z "$arch" ]; then first+=("images.subset=$part"); fi
 
-if within 0; then
-    echo "== stage 0: decode the images; whether the rest will work, and how long it will take"
+if within 0 && [ -n "$archives" ]; then
+    echo "== stage 0: unpack ImageNet's archives"
+    audionas prep imagenet "$archives" "$src"
+fi
+if within 1; then
+    echo "== stage 1: decode the images; whether the rest will work, and how long it will take"
     audionas check "${first[@]}"
 fi
-if within 1 && [ -z "$arch" ]; then
-    echo "== stage 1: search (conf/$conf.yaml ${method})"
+if within 2 && [ -z "$arch" ]; then
+    echo "== stage 2: search (conf/$conf.yaml ${method})"
     $train_cmd audionas search "${first[@]}" --resume
 fi
-if within 2; then
-    echo "== stage 2: train on all images, from scratch"
+if within 3; then
+    echo "== stage 3: train on all images, from scratch"
     $train_cmd audionas train "${run[@]}" --resume
 fi
-if within 3; then
-    echo "== stage 3: evaluate on val/"
+if within 4; then
+    echo "== stage 4: evaluate on val/"
     audionas eval "exp/$name" --data "$src"
 fi
-if within 4; then
-    echo "== stage 4: export"
+if within 5; then
+    echo "== stage 5: export"
     audionas export "exp/$name" --data "$src"
 fi
-if within 5; then
-    echo "== stage 5: report"
+if within 6; then
+    echo "== stage 6: report"
     audionas show "exp/$name"
 fi

@@ -1,4 +1,4 @@
-"""Decoded images in shards: the same pixels in any number of them, by any number of workers, gone on with."""
+"""Decoded images in shards: the same pixels in any number of files, by any workers, gone on with."""
 
 from pathlib import Path
 
@@ -7,16 +7,18 @@ import pytest
 
 from audionas.core.errors import UserError
 from audionas.core.report import Reporter
-from audionas.core.shards import Shards
+from audionas.data._image_files import read_file
 from audionas.data._image_store import Decoded, Fact, store
 from tests.unit.data._images import tree
 
-SIDE = 16
+SIDE = 8
+BLOCK = 64 * SIDE * SIDE * 3  # bytes that are decoded together: the smallest file
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tree(tmp_path_factory.mktemp("images"), train=5, side=20) / "train"
+    """200 images: four blocks, of which the last has eight."""
+    return tree(tmp_path_factory.mktemp("images"), train=100, val=1, side=12) / "train"
 
 
 def facts(root: Path) -> list[Fact]:
@@ -24,47 +26,41 @@ def facts(root: Path) -> list[Fact]:
     return [(str(f.relative_to(root)), f.stat().st_size, f.stat().st_mtime_ns) for f in files]
 
 
-def stored(root: Path, folder: Path, *, shard: int = 4096, workers: int = 1) -> Decoded:
+def stored(root: Path, folder: Path, *, shard: int = 1 << 30, workers: int = 1) -> Decoded:
     return store(root, facts(root), SIDE, folder, Reporter(quiet=True), shard=shard, workers=workers)
 
 
-def rows(found: Decoded) -> np.ndarray:
-    return np.asarray(found.pixels[np.arange(len(found.pixels))])
-
-
-@pytest.mark.parametrize(("shard", "workers"), [(3, 1), (3, 2), (10, 2), (1, 2)])
-def test_shards_hold_the_pixels_of_one_file(tmp_path: Path, root: Path, shard: int, workers: int) -> None:
-    one, many = stored(root, tmp_path / "a"), stored(root, tmp_path / "b", shard=shard, workers=workers)
-    assert isinstance(many.pixels, Shards) is (shard < 10)
-    np.testing.assert_array_equal(rows(one), rows(many))
-    assert len(list((tmp_path / "b").glob("*.u8"))) == -(-10 // shard)
+@pytest.mark.parametrize(("shard", "workers"), [(1 << 30, 2), (BLOCK, 1), (BLOCK, 2), (2 * BLOCK, 2)])
+def test_shards_hold_the_pixels_of_every_file(tmp_path: Path, root: Path, shard: int, workers: int) -> None:
+    found = stored(root, tmp_path, shard=shard, workers=workers)
+    wanted = np.stack([read_file(root / name, SIDE) for name, _, _ in facts(root)])
+    np.testing.assert_array_equal(found.pixels[:], wanted)
+    assert found.digest == stored(root, tmp_path / "one").digest
+    assert len(list(tmp_path.glob("images-*/*.u1"))) == -(-4 * BLOCK // shard)
 
 
 def test_only_what_is_missing_is_decoded_again(tmp_path: Path, root: Path) -> None:
-    whole = rows(stored(root, tmp_path, shard=3))
-    before = {f: f.stat().st_mtime_ns for f in tmp_path.glob("*.u8")}
+    whole = stored(root, tmp_path, shard=BLOCK).pixels[:]
+    before = {f: f.stat().st_mtime_ns for f in tmp_path.glob("images-*/*.u1")}
     lost = sorted(before)[1]
     lost.unlink()
-    np.testing.assert_array_equal(rows(stored(root, tmp_path, shard=3)), whole)
-    after = {f: f.stat().st_mtime_ns for f in tmp_path.glob("*.u8")}
-    assert {f for f in before if before[f] != after[f]} == {lost}
+    np.testing.assert_array_equal(stored(root, tmp_path, shard=BLOCK).pixels[:], whole)
+    assert {f for f in before if before[f] != f.stat().st_mtime_ns} == {lost}
 
 
 @pytest.mark.parametrize("workers", [1, 2])
 def test_every_bad_image_is_named_and_good_shards_stay(tmp_path: Path, workers: int) -> None:
-    root = tree(tmp_path / "images", train=5, side=20) / "train"
-    for bad in ("dark/00.JPEG", "light/09.JPEG"):
+    root = tree(tmp_path / "images", train=100, val=1, side=12) / "train"
+    for bad in ("dark/00.JPEG", "light/199.JPEG"):
         (root / bad).write_bytes(b"no picture")
     with pytest.raises(UserError) as caught:
-        stored(root, tmp_path / "c", shard=3, workers=workers)
-    assert [problem.partition(":")[0] for problem in caught.value.problems] == [
-        str(root / "dark/00.JPEG"),
-        str(root / "light/09.JPEG"),
-    ]
-    assert len(list((tmp_path / "c").glob("*.u8"))) == 2
+        stored(root, tmp_path / "c", shard=BLOCK, workers=workers)
+    named = [problem.partition(":")[0] for problem in caught.value.problems]
+    assert named == [str(root / "dark/00.JPEG"), str(root / "light/199.JPEG")]
+    assert len(list(tmp_path.glob("c/images-*/*.u1"))) == 2
 
 
 def test_a_disk_without_room_is_told_before_anything_is_decoded(tmp_path: Path, root: Path) -> None:
-    with pytest.raises(UserError, match="the decoded images need"):
-        store(root, facts(root), 10**7, tmp_path, Reporter(quiet=True), shard=3)
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(UserError, match="MB are free"):
+        store(root, facts(root), 10**7, tmp_path, Reporter(quiet=True))
+    assert not list(tmp_path.rglob("*.u1"))
