@@ -1,0 +1,37 @@
+#!/usr/bin/env bash
+# Trainings of one network from scratch, from a supernet's weights, with a teacher: local/transfer.sh [SEED ...].
+# Started again it goes on where it was; the last step prints the table and writes exp/transfer.{md,csv}.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. ./path.sh
+
+seeds=("$@")
+if [ ${#seeds[@]} -eq 0 ]; then seeds=(0 1 2); fi
+
+# the supernet of the first seed says which network all of them train
+arch=exp/transfer_supernet_${seeds[0]}/arch.json
+for seed in "${seeds[@]}"; do
+    audionas search conf/transfer.yaml "name=transfer_supernet_$seed" "seed=$seed" threads=1 --resume
+    audionas train conf/transfer_teacher.yaml "name=transfer_teacher_$seed" "seed=$seed" threads=1 --resume
+done
+for seed in "${seeds[@]}"; do
+    init=train.init=exp/transfer_supernet_$seed/search
+    teacher=exp/transfer_teacher_$seed
+    # one training of the network: one NAME OVERRIDE...
+    one() {
+        local name=transfer_$1_$seed
+        shift
+        audionas train conf/transfer.yaml "arch=$arch" "name=$name" "seed=$seed" threads=1 --resume "$@"
+    }
+    one scratch
+    one inherited "$init"
+    one frozen "$init" 'train.freeze=["*","!head"]'
+    one distilled "train.distill={teacher: $teacher}"
+    one both "$init" "train.distill={teacher: $teacher}"
+    one longer train.epochs=60
+    for run in teacher scratch inherited frozen distilled both longer; do
+        exp=exp/transfer_${run}_$seed
+        [ -f "$exp/eval.json" ] || audionas eval "$exp" --data data/test
+    done
+done
+python local/transfer.py "${seeds[@]}"
