@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from audionas.core.errors import UserError
-from audionas.core.rng import numpy_rng
+from audionas.core.shards import Mapped, Shards
 from audionas.data.augment import WaveAugment
 from audionas.data.balance import count, drawn
 
@@ -40,7 +40,7 @@ class Batches:
 
     def __init__(
         self,
-        source: np.ndarray,
+        source: np.ndarray | Shards,
         targets: np.ndarray,
         ids: Sequence[str],
         labels: Sequence[str],
@@ -168,7 +168,7 @@ class _Clips(Dataset[Batch]):
 
     def __init__(
         self,
-        source: np.ndarray,
+        source: np.ndarray | Shards,
         targets: np.ndarray,
         ids: Sequence[str],
         labels: Sequence[str],
@@ -194,26 +194,10 @@ class _Clips(Dataset[Batch]):
         """For workers that are started, not forked: a memory map travels as its file, not as its contents."""
         state = dict(vars(self))
         if isinstance(self.source, np.memmap) and self.source.filename is not None:
-            state["source"] = _Mapped.of(self.source)
+            state["source"] = Mapped.of(self.source)
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
-        if isinstance(self.source, _Mapped):
+        if isinstance(self.source, Mapped):
             self.source = self.source.open()
-
-
-class _Mapped(NamedTuple):
-    """Where a memory-mapped array lies."""
-
-    path: str
-    dtype: str
-    offset: int
-    shape: tuple[int, ...]
-
-    @staticmethod
-    def of(array: np.memmap) -> "_Mapped":
-        return _Mapped(str(array.filename), array.dtype.str, array.offset, array.shape)
-
-    def open(self) -> np.memmap:
-        return np.memmap(self.path, self.dtype, "r", self.offset, self.shape)

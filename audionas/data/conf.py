@@ -61,7 +61,7 @@ class Images(Strict):
     `audionas eval` alone.
 
     The images of a folder are decoded once, their shorter side to `stored` pixels and the centre
-    square cut out, into a file in `cache` (default: `cache/` beside the folder); the network sees
+    square cut out, into shards in `cache` (default: `cache/` beside the folder); the network sees
     `size` pixels (default 224, `stored` then 8/7 of it). Arrays keep the size that they have.
 
     Training draws, each image for itself: a crop, `padded` (zeros around it, `padding` pixels wide, a

@@ -23,7 +23,10 @@ from audionas.run._recordings import open_recordings
 # that a run begun before can be continued.
 _LATER: dict[str, Any] = {
     **{"layers": 0, "channels": 0, "auxiliary": 0.0, "drop_path": 0.0, "bn": "local"},
-    **{"init": "", "freeze": [], "distill": None},
+    **{"init": "", "freeze": [], "distill": None, "keep": "last", "every": 1},
+    **{"mix_style": 0.0, "mix_alpha": 0.3, "roll_ms": 0.0},
+    **{"device_ir": "", "device_ir_probability": 0.0, "device_ir_ids": ""},
+    **{"decay_norms": True, "gamma_epochs": 1.0},  # of the section optim within
 }
 
 
@@ -53,12 +56,12 @@ def drawn(conf: Config, inputs: Inputs, rows: np.ndarray) -> int:
     return count(rows, classes=inputs.train.targets if balanced else None)
 
 
-    rows: np.ndarray,
-    *,
-    batch_size: int,
 def train_batches(
     conf: Config,
     inputs: Inputs,
+    rows: np.ndarray,
+    *,
+    batch_size: int,
     workers: int,
     augmented: bool,
     reporter: Reporter,
@@ -127,7 +130,8 @@ def _that_count(section: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """Without `workers`, any number of which gives the same batches, and what `_LATER` names."""
     if section is None:
         return None
-    return {k: v for k, v in section.items() if k != "workers" and not (k in _LATER and v == _LATER[k])}
+    kept = {k: v for k, v in section.items() if k != "workers" and not (k in _LATER and v == _LATER[k])}
+    return {k: _that_count(v) if isinstance(v, Mapping) else v for k, v in kept.items()}
 
 
 def scores_of(
