@@ -49,11 +49,21 @@ def write(model: nn.Module, example: Tensor, out: Path, *, name: str, facts: dic
         )
     assert program is not None
     proto = program.model_proto
+    _forget_sources(proto.graph)
     onnx.helper.set_model_props(proto, facts)
     onnx.checker.check_model(proto)
     with atomic(out) as draft:
         draft.write_bytes(proto.SerializeToString())
     return _OPSET
+
+
+def _forget_sources(graph: Any) -> None:
+    """Drop what the exporter notes of the source files: where they lie is nobody's business."""
+    for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
+        del part.metadata_props[:]
+        for attribute in getattr(part, "attribute", ()):
+            if attribute.HasField("g"):
+                _forget_sources(attribute.g)
 
 
 def session(file: Path, *, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:

@@ -56,6 +56,7 @@ def test_the_file_says_what_torch_says(space: str, tmp_path: Path) -> None:
     assert [i.name for i in proto.graph.input] == ["waveform" if bundle.features is not None else "image"]
     assert [o.name for o in proto.graph.output] == ["scores"]
     assert not list(file.parent.glob("*.data")), "one file, nothing beside it"
+    assert str(Path(onnx.__file__).parent).encode() not in file.read_bytes(), "it tells where the code lay"
 
 
 def scores(waves: np.ndarray) -> np.ndarray:
