@@ -1,66 +1,69 @@
-"""The chains of ProxylessNAS, FairNAS and SCARLET: layers, sizes of spaces, counts of published networks."""
+"""Chains of inverted bottlenecks for images: layers, sizes of spaces, counts of published networks."""
+
+import dataclasses
 
 import pytest
 import torch
 
+from audionas import zoo
 from audionas.core.arch import InputSpec
 from audionas.cost.graph import layers
+from audionas.spaces._base import space_of
 from audionas.spaces.mobilenet import Mobilenet
 
-IMAGENET = InputSpec(3, 224, 224, 1000)
-FAIRNAS = {  # expansion and kernel of each layer; multiply-adds in millions
-    "A": ("37 33 37 63 67 33 33 67 67 35 63 35 35 63 63 67 63 67 65", 388),
-    "B": ("35 33 35 33 63 35 37 33 63 35 33 63 37 33 67 65 67 63 65", 345),
-    "C": ("35 33 37 33 33 33 33 33 33 63 33 33 33 33 67 67 63 63 65", 321),
+README = {  # parameters with ten classes, as the official code's counter printed them
+    "fairnas_a_se": 5_835_322,
+    "fairnas_b_se": 5_603_242,
+    "fairnas_c_se": 5_429_530,
+    "fairnas_a_se_half": 4_613_730,
+    "fairnas_b_se_half": 4_424_850,
+    "fairnas_c_se_half": 4_283_586,
 }
-SCARLET = {  # expansion, kernel and SE of each layer, "-" left out; millions of multiply-adds, parameters
-    "A": ("37 65 35 37s 63s 35s 63s 33 37s 37 35 37s 33 37s 63s 65s 33s 63s 67s", 365.3, 6.708),
-    "B": ("33s 35s 33s 67s 33 35 67s 33s - 35 33s 33s 67s 33s 65s 65s - 67s 65s", 326.9, 6.532),
-    "C": ("35s 33s 35s - - 33 67s 33s 33s 35 37s 37 33s 37s 33s - 63s 67s 65s", 280.1, 6.074),
+COUNTS = {  # millions of multiply-adds, parameters
+    "fairnas_a": ("388.1", "4.651"),
+    "scarlet_a": ("365.3", "6.708"),
+    "scarlet_b": ("326.9", "6.532"),
+    "scarlet_c": ("280.1", "6.074"),
+    "noisy_darts_a": ("446.7", "5.547"),
 }
+WHOLE = ("efficientnet", "fairnas_se", "fairnas_se_half", "noisy_darts_se")  # SE in every layer
 
 
-def option(word):
-    """The option that "37s" stands for: expansion 3, kernel 7, SE."""
-    return "skip" if word == "-" else f"mbs_k{word[1]}_e{word[0]}{'_se' * word.endswith('s')}"
-
-
-@pytest.mark.parametrize("name", SCARLET)
-def test_published_networks_with_squeeze_and_excitation(name):
-    """B's layers as released have 326.9 M, where the paper's table says 329."""
-    space, (words, macs, params) = Mobilenet(form="scarlet"), SCARLET[name]
-    taken = [option(word) for word in words.split()]
-    spec = space.spec({c.name: (o,) for c, o in zip(space.choices(), taken, strict=True)}, IMAGENET)
+def rows_of(name, classes=1000):
+    spec = zoo.load(name)
+    spec = dataclasses.replace(spec, io=spec.io._replace(classes=classes))
     with torch.device("meta"):
-        rows = layers(space.build(spec), IMAGENET)
-    assert round(sum(row.macs for row in rows) / 1e6, 1) == macs
-    assert round(sum(row.params for row in rows) / 1e6, 3) == params
+        return layers(space_of(spec).build(spec), spec.io)
 
 
-def fairnas(name):
-    space = Mobilenet(form="fairnas")
-    taken = [f"mbs_k{kernel}_e{expansion}" for expansion, kernel in FAIRNAS[name][0].split()]
-    pairs = zip(space.choices(), taken, strict=True)
-    spec = space.spec({choice.name: (option,) for choice, option in pairs}, IMAGENET)
-    with torch.device("meta"):
-        return layers(space.build(spec), IMAGENET)
+@pytest.mark.parametrize("name", README)
+def test_squeeze_and_excitation_has_the_hidden_units_of_the_official_code(name):
+    assert sum(row.params for row in rows_of(name, classes=10)) == README[name]
 
 
-@pytest.mark.parametrize("name", FAIRNAS)
-def test_published_multiply_adds(name):
-    assert round(sum(row.macs for row in fairnas(name)) / 1e6) == FAIRNAS[name][1]
+@pytest.mark.parametrize("name", COUNTS)
+def test_counts_of_published_layers(name):
+    """SCARLET-B's layers as released have 326.9 M, where the paper's table says 329."""
+    rows = rows_of(name)
+    found = (sum(row.macs for row in rows), sum(row.params for row in rows))
+    assert (f"{found[0] / 1e6:.1f}", f"{found[1] / 1e6:.3f}") == COUNTS[name]
 
 
-def test_published_parameters():
-    assert sum(row.params for row in fairnas("A")) == pytest.approx(4.651e6, abs=500)
+def test_the_count_printed_of_mobilenet_v2_leaves_out_its_norms():
+    rows = rows_of("mobilenet_v2")
+    assert sum(row.params for row in rows if row.kind != "norm") == 3_470_760
 
 
 @pytest.mark.parametrize(
     ("form", "count", "skips", "size"),
     [
         ("proxyless", 21, 15, 7**15 * 6**6),
+        ("mobilenet_v2", 16, 0, 6**16),
+        ("efficientnet", 15, 0, 6**15),
         ("fairnas", 19, 0, 6**19),
+        ("fairnas_se", 19, 0, 6**19),
         ("noisy_darts", 19, 13, 7**13 * 6**6),
+        ("noisy_darts_se", 19, 13, 7**13 * 6**6),
         ("scarlet", 19, 13, 12**6 * 13**13),
     ],
 )
@@ -143,3 +146,17 @@ def test_layers_with_squeeze_and_excitation_have_hswish_and_stem_and_head_stay_a
         kinds = [type(m).__name__ for m in edge.modules()]
         assert kinds.count("Hardswish") == 2
         assert (kinds.count("ReLU"), kinds.count("Hardsigmoid"), kinds.count("ReLU6")) == (1, 1, 0)
+
+
+@pytest.mark.parametrize("form", WHOLE)
+def test_swish_in_the_layers_and_what_the_ends_have(form):
+    """EfficientNet has swish from stem to head, the others ReLU there."""
+    space, io = Mobilenet(form=form, width=0.25, stem_stride=1), InputSpec(3, 32, 32, 10)
+    net = space.build(space.spec({c.name: ("mbs_k3_e6_se",) for c in space.choices()}, io))
+    for edge in net.edges.values():
+        kinds = [type(m).__name__ for m in edge.modules()]
+        assert (kinds.count("SiLU"), kinds.count("Sigmoid"), kinds.count("ReLU")) == (3, 1, 0)
+    ends = [type(m).__name__ for part in (net.stem, net.head) for m in part.modules()]
+    swish = form == "efficientnet"
+    assert (ends.count("SiLU"), ends.count("ReLU")) == ((4, 0) if swish else (0, 3))
+    assert ("SE" in ends) == swish

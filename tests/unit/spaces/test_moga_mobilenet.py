@@ -3,16 +3,18 @@
 import pytest
 import torch
 
+from audionas import zoo
 from audionas.core.arch import InputSpec
 from audionas.cost.graph import layers
+from audionas.spaces._base import space_of
 from audionas.spaces.moga_mobilenet import MogaMobilenet
 
-IMAGENET = InputSpec(3, 224, 224, 1000)
 SMALL = InputSpec(3, 32, 32, 10)
-PUBLISHED = {  # expansion, kernel and SE of each layer; millions of multiply-adds and of parameters
-    "A": ("65 67 63 63s 33s 63s 63 67 37s 67 63 63 65s 65s", 304.0, 5.160),
-    "B": ("33 33 67 33 65 63s 65s 33 67s 67 35 67s 67s 63s", 248.6, 5.506),
-    "C": ("35 33 35 33 35 35 65s 35 35 63 63s 63s 63s 63s", 221.1, 5.488),
+PUBLISHED = {  # millions of multiply-adds and of parameters
+    "moga_a": (304.0, 5.160),
+    "moga_b": (248.6, 5.506),
+    "moga_c": (221.1, 5.488),
+    "mobilenet_v3_large": (216.6, 5.483),
 }
 NAMES = [f"mbs_k{k}_e{e}{s}" for k in (3, 5, 7) for e in (3, 6) for s in ("", "_se")]
 
@@ -29,13 +31,30 @@ def test_twelve_options_in_each_of_fourteen_layers():
 
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_published_multiply_adds_and_parameters(name):
-    space, (words, macs, params) = MogaMobilenet(), PUBLISHED[name]
-    taken = [f"mbs_k{word[1]}_e{word[0]}{'_se' * word.endswith('s')}" for word in words.split()]
-    spec = space.spec({c.name: (o,) for c, o in zip(space.choices(), taken, strict=True)}, IMAGENET)
+    spec = zoo.load(name)
     with torch.device("meta"):
-        rows = layers(space.build(spec), IMAGENET)
+        rows = layers(space_of(spec).build(spec), spec.io)
+    macs, params = PUBLISHED[name]
     assert round(sum(row.macs for row in rows) / 1e6, 1) == macs
     assert round(sum(row.params for row in rows) / 1e6, 3) == params
+
+
+def test_mobilenet_v3_adds_its_own_expansions_in_four_layers():
+    found = [c.options for c in MogaMobilenet(form="mobilenet_v3").choices()]
+    extra = {n: options[12:] for n, options in enumerate(found, 1) if len(options) > 12}
+    assert extra == {1: ("mbs_k3_e4",), 7: ("mbs_k3_e2_5",), 8: ("mbs_k3_e2_3",), 9: ("mbs_k3_e2_3",)}
+    assert {options[:12] for options in found} == {tuple(NAMES)}
+
+
+def test_hidden_units_of_mobilenet_v3_are_multiples_of_eight():
+    """MoGA's are a quarter: 18 of 72, where MobileNetV3 has 24."""
+    units = {}
+    for form in ("moga", "mobilenet_v3"):
+        net = built(MogaMobilenet(form=form), "mbs_k3_e3_se")
+        units[form] = [e.ops["mbs_k3_e3_se"].se.squeeze.out_channels for e in net.edges.values()]
+    assert units["moga"][:3] == [12, 18, 18]
+    assert units["mobilenet_v3"][:3] == [16, 24, 24]
+    assert all(n % 8 == 0 for n in units["mobilenet_v3"])
 
 
 def test_activations_are_those_of_the_position():
@@ -49,11 +68,13 @@ def test_activations_are_those_of_the_position():
     assert [type(m).__name__ for m in net.stem.modules() if type(m).__name__ in acts] == ["Hardswish", "ReLU"]
 
 
-def test_the_separable_convolution_has_no_shortcut():
-    """Unlike MobileNetV3's first block: with weights of zero nothing comes through."""
-    net = built(MogaMobilenet(width=0.25), "mbs_k3_e3").eval()
-    torch.nn.init.zeros_(net.stem.point.conv.weight)
-    assert not net.stem(torch.randn(1, 3, 8, 8)).any()
+@pytest.mark.parametrize("form", ["moga", "mobilenet_v3"])
+def test_only_mobilenet_v3_has_a_shortcut_around_the_separable_convolution(form):
+    """With weights of zero behind it nothing comes through MoGA's."""
+    net = built(MogaMobilenet(form=form, width=0.25), "mbs_k3_e3").eval()
+    point = net.stem.point if form == "moga" else net.stem.first.project
+    torch.nn.init.zeros_(point.conv.weight)
+    assert bool(net.stem(torch.randn(1, 3, 8, 8)).any()) == (form == "mobilenet_v3")
 
 
 @pytest.mark.parametrize(
