@@ -48,8 +48,9 @@ def spec_from_genotype(
 ) -> ArchSpec:
     """The architecture that a genotype writes out; `NAME = Genotype(...)` is one too.
 
-    Two entries on one edge become two operations there. An entry of `none` is an edge left out. Raises
-    UserError, all problems at once, for text that is no genotype or none of `space`.
+    Two entries on one edge become two operations there. An entry of `none` is an edge left out, and so is
+    one that starts from a node without inputs: FairDARTS publishes such, and its code passes over them.
+    Raises UserError, all problems at once, for text that is no genotype or none of `space`.
     """
     found = _literals(text)
     problems: list[str] = []
@@ -62,7 +63,7 @@ def spec_from_genotype(
         problems += _concat_problems(kind, found.get(f"{kind}_concat", range(2, 6)), entered)
     if problems:
         raise UserError(problems, hint=_HINT)
-    return space.spec(choices, io, sizes=sizes)
+    return space.spec(space.repair(choices), io, sizes=sizes)
 
 
 def _entries(spec: ArchSpec, kind: str) -> list[Entry]:
