@@ -22,6 +22,7 @@ from audionas.spaces._base import Space, present
 
 NARROW = {"width": 0.25}  # the value of a space's field in tests, where it has the field
 CELLS = {"darts_cell": {"layers": 3, "channels": 4}, "nas_bench_201": {"layers": 1, "channels": 4}}
+INPUTS = {"cp_mobile": (64, 17)}  # bands and frames in place of 256 and 65
 FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "p_darts": {"depths": (3, 3, 4)},  # below 3 layers there is no normal cell
     "rome": {"samples": 2},
@@ -86,6 +87,8 @@ def named(value: Any) -> str:
 @functools.cache
 def input_of(space: Space, classes: int = CLASSES) -> InputSpec:
     """What one second of sound becomes under the front-end that the space was made for; or a small image."""
+    if space.name in INPUTS:
+        return InputSpec(1, *INPUTS[space.name], classes)
     name, _, preset = space.features.partition("/")
     if not name:
         return InputSpec(3, 8, 8, classes)

@@ -1,0 +1,59 @@
+"""Counts a network as the DCASE challenge does, beside our own count: complexity.py COST.json...
+
+Each file is what `audionas cost NETWORK --json` prints. The challenge's count is that of torchinfo, which
+NeSsi (2022 to 2024) and the baseline's own script (2025) call for PyTorch models: every weight and bias of a
+convolution once for each position of its output, and every other parameter, those of norms and linear layers,
+once. Ours are the weights of convolutions and linear layers alone. Memory is parameters times bytes of one.
+
+Ends with status 1 where a network exceeds the budget even with parameters of 8 bits.
+"""
+
+import sys
+from collections.abc import Mapping
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from audionas.core.files import read_json
+
+MOST_MACS, MOST_BYTES = 30_000_000, 128_000  # for one second of sound
+BITS = (32, 16, 8)
+CONVOLUTIONS = ("conv", "depthwise")
+
+
+def challenge_macs(cost: Mapping[str, Any]) -> int:
+    """torchinfo's `total_mult_adds` for one example."""
+    return sum(
+        layer["params"] * (prod(layer["output"][1:]) if layer["kind"] in CONVOLUTIONS else 1)
+        for layer in cost["layers"]
+    )
+
+
+def most_bits(params: int) -> int:
+    """The finest precision in which so many parameters keep the budget, 0 where none does."""
+    return next((bits for bits in BITS if params * bits <= 8 * MOST_BYTES), 0)
+
+
+def main(files: list[str]) -> None:
+    """One Markdown table, then what exceeds the budget."""
+    if not files:
+        sys.exit("usage: complexity.py COST.json...; audionas cost NETWORK --json writes one")
+    over = []
+    print("| network | parameters | bytes in 32 / 16 / 8 bits | multiply-adds, ours | challenge's | finest |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for file in files:
+        cost = read_json(Path(file))
+        params, macs, bits = cost["params"], challenge_macs(cost), most_bits(cost["params"])
+        sizes = " / ".join(f"{params * each // 8:,}" for each in BITS)
+        finest = f"{bits} bits" if bits else "none"
+        print(f"| {cost['network']} | {params:,} | {sizes} | {cost['macs']:,} | {macs:,} | {finest} |")
+        if not bits:
+            over.append(f"{cost['network']}: {params:,} parameters do not fit into {MOST_BYTES:,} bytes")
+        if macs > MOST_MACS:
+            over.append(f"{cost['network']}: {macs:,} multiply-adds, the challenge allows {MOST_MACS:,}")
+    if over:
+        sys.exit("\n".join(over))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
