@@ -1,0 +1,125 @@
+"""The recipe of DCASE 2018 task 5: published settings, every stage on an imitation of the corpus."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audionas.config import load
+from audionas.core.files import read_json, write_json
+from audionas.cost.graph import measure
+from audionas.data import kaldi
+from audionas.data.dcase2018 import FOLDS, LABELS
+from audionas.run import _archs
+from audionas.spaces._base import space_of
+from tests.recipes import _dcase2018_task5 as imitation
+from tests.recipes.test_vision import copied, finished, ran
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "dcase2018_task5"
+TINY = (
+    *("threads=1", f"data.seconds={imitation.SECONDS}", "space.width=0.25", "search.epochs=1"),
+    *("search.batch_size=36", "searcher.population=2", "searcher.generations=1"),
+    *("train.epochs=1", "train.batch_size=36", "spec_augment.time_width=5"),
+)
+
+
+def test_the_baseline_is_the_organisers() -> None:
+    spec = _archs.find(str(RECIPE / "conf" / "baseline.json"))
+    cost = measure(space_of(spec).build(spec), spec.io)
+    assert spec.io == (1, 40, 501, 9)
+    assert cost.params == (40 * 5 * 32 + 32 + 64) + (3 * 32 * 64 + 64 + 128) + (64 * 64 + 64) + (64 * 9 + 9)
+    assert cost.macs == 497 * 40 * 5 * 32 + 97 * 3 * 32 * 64 + 64 * 64 + 64 * 9
+    shapes = [layer.output for layer in cost.layers if layer.kind.lower().startswith("conv")]
+    assert shapes == [(32, 1, 497), (64, 1, 97)]
+    found = load(RECIPE / "conf" / "baseline.yaml").resolved()
+    train = {"epochs": 500, "batch_size": 256 * 4, "keep": "macro_f1", "every": 10}
+    assert train.items() <= found["train"].items()
+    optim = {"name": "adam", "lr": 1e-4, "schedule": "constant", "weight_decay": 0.0}
+    assert optim.items() <= found["train"]["optim"].items()
+    data = {"channels": 4, "balance": "undersample", "seconds": 10.0}
+    assert data.items() <= found["data"].items()
+
+
+def test_nasc_has_the_baseline_s_data_and_searches_for_f1_and_multiply_adds() -> None:
+    conf, baseline = (load(RECIPE / "conf" / f"{name}.yaml") for name in ("nasc", "baseline"))
+    assert (conf.data, conf.features) == (baseline.data, baseline.features)
+    found = conf.resolved()
+    names = [found[section]["name"] for section in ("space", "method", "searcher")]
+    assert names == ["asc_mobilenet", "fair_nas", "nsga2"]
+    assert found["searcher"]["objectives"] == {"macro_f1": "max", "macs": "min"}
+    assert conf.space is not None
+    assert conf.method is not None
+    assert not conf.method.refuses(conf.space)
+
+
+def test_what_it_needs_is_said(tmp_path: Path) -> None:
+    recipe = copied("dcase2018_task5", tmp_path)
+    for words, says in (((), "--src is missing"), (("--fold", "5"), "--fold 5: expected 1 to 4, or full")):
+        result = ran(recipe, *words)
+        assert result.returncode == 1
+        assert says in result.stdout
+
+
+@pytest.mark.slow
+def test_from_archives_to_tables(tmp_path: Path) -> None:
+    recipe = copied("dcase2018_task5", tmp_path)
+    imitation.development(tmp_path / "src", labelled=True)
+    imitation.evaluation(tmp_path / "src")
+    prep = f"--counts any --seconds {imitation.SECONDS}"
+    words = ("--src", str(tmp_path / "src"), f"--prep={prep}")
+    said = finished(recipe, "--fold", "2", "--networks", "nasc", *words, *TINY)
+    assert [f"stage {n}" in said for n in range(6)] == [True] * 6
+    nasc = recipe / "exp" / "nasc_fold2_0"
+    test = kaldi.read(recipe / "data" / "fold2" / "test")
+    result = read_json(nasc / "eval" / "test.json")
+    assert result["n"] == len(test) == 18, "a segment is scored once, not channel by channel"
+    assert result["speakers"] == 9
+    assert set(result["by"]["node"]) == {"2", "3"}
+    assert read_json(nasc / "front.json")
+    assert read_json(nasc / "model" / "bundle.json")["note"]["channels"] == 4
+    said = finished(recipe, "--stage", "3", "--fold", "full", "--networks", "baseline", *TINY)
+    assert "stage 2" not in said
+    full = recipe / "exp" / "baseline_foldfull_0"
+    parts = {part: read_json(full / "eval" / f"{part}.json") for part in ("known", "unknown", "all")}
+    assert {part: result["n"] for part, result in parts.items()} == {"known": 18, "unknown": 18, "all": 36}
+    assert set(parts["unknown"]["by"]["node"]) == {"5", "6", "7"}
+    f1 = 100 * parts["unknown"]["macro_f1"]
+    assert f"| baseline | 0 | {f1:.2f} [" in said
+    assert "| nasc | 0 | - |" in said, "one fold has no mean over folds"
+
+
+def run_of(exp: Path, network: str, part: str, f1: list[float]) -> None:
+    """What `audionas eval` leaves of a fold or of a part of the evaluation set."""
+    fold, _, file = part.partition("/")
+    folder = exp / f"{network}_fold{fold}_0"
+    rows = {label: {"f1": value, "n": 10} for label, value in zip(LABELS, f1, strict=True)}
+    whole = {"macro_f1": float(np.mean(f1)), "macro_f1_interval": [0.1, 0.9], "per_class": rows}
+    write_json(folder / "eval" / f"{file or 'test'}.json", whole)
+    write_json(folder / "cost.json", {"params": 17_577, "macs": 3_781_440})
+
+
+def test_the_score_is_the_mean_over_folds_of_each_class(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit, match="no finished run"):
+        runpy.run_path(str(RECIPE / "local" / "table.py"))
+    f1 = np.random.default_rng(0).random((len(FOLDS), len(LABELS)))
+    for fold, row in zip(FOLDS, f1, strict=True):
+        run_of(tmp_path / "exp", "baseline", str(fold), row.tolist())
+    for part in ("unknown", "known", "all"):
+        run_of(tmp_path / "exp", "baseline", f"full/{part}", [0.25] * 9)
+    run_of(tmp_path / "exp", "nasc", "3", [0.5] * 9)
+    runpy.run_path(str(RECIPE / "local" / "table.py"))
+    said = capsys.readouterr().out.splitlines()
+    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in said if line.startswith("| ")]
+    folds = {row[0]: row for row in cells if len(row) == 9}
+    assert folds["baseline"][6] == f"{100 * f1.mean():.2f}"
+    assert folds["baseline"][3] == f"{100 * f1[1].mean():.2f} [10.0, 90.0]"
+    assert folds["baseline"][7:] == ["17,577", "3.78"]
+    assert folds["nasc"][2:7] == ["-", "-", "50.00 [10.0, 90.0]", "-", "-"]
+    (classes,) = (row for row in cells if len(row) == 11 and row[0] == "baseline")
+    assert classes[2:] == [f"{100 * value:.2f}" for value in f1.mean(0)]
+    told = next(row for row in cells if len(row) == 5 and row[0] == "baseline")
+    assert told[2:] == ["25.00 [10.0, 90.0]"] * 3
