@@ -12,12 +12,16 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import overload
 
 from audionas.core.errors import UserError
-from audionas.core.files import sha256, write_text
+from audionas.core.files import atomic, sha256, write_text
 from audionas.data import audio
+from audionas.data._columns import Columns
+from audionas.data._sound import quick
 from audionas.data._tables import Tables, base
 
 
@@ -34,38 +38,50 @@ class Item:
     sha256: str = ""  # of the audio file
 
 
-class DataDir(Sequence[Item]):
-    """The utterances of a data directory, or a part of them, in C-locale order of their ids."""
+_row = attrgetter(*Item.__slots__)  # its fields in their order
 
-    def __init__(self, path: Path | str, items: Iterable[Item]) -> None:
+
+class DataDir(Sequence[Item]):
+    """The utterances of a data directory, or a part of them, in C-locale order of their ids.
+
+    They are held in columns, 200 bytes or so each; an item is made when it is asked for.
+    """
+
+    def __init__(self, path: Path | str, items: Iterable[Item] | Columns) -> None:
         self.path = Path(path)
-        self._items = sorted(items, key=lambda item: item.id)
+        columns = items if isinstance(items, Columns) else Columns(map(_row, items))
+        self._columns = columns.in_order()
 
     def __len__(self) -> int:
-        return len(self._items)
+        return len(self._columns)
 
     def __iter__(self) -> Iterator[Item]:
-        return iter(self._items)
+        return (Item(*row) for row in self._columns)
 
     @overload
     def __getitem__(self, index: int) -> Item: ...
     @overload
     def __getitem__(self, index: slice) -> "DataDir": ...
     def __getitem__(self, index: int | slice) -> "Item | DataDir":
-        found = self._items[index]
-        return DataDir(self.path, found) if isinstance(found, list) else found
+        if isinstance(index, slice):
+            return self.chosen(range(len(self))[index])
+        return Item(*self._columns.row(index))
+
+    def chosen(self, indices: Iterable[int]) -> "DataDir":
+        """The utterances at these places."""
+        return DataDir(self.path, self._columns.chosen(indices))
 
     @cached_property
     def labels(self) -> list[str]:
         """The labels that occur, sorted."""
-        return sorted({item.label for item in self._items})
+        return sorted({item.label for item in self})
 
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over ids, audio, times and labels: equal exactly where the data are equal."""
         sums = _Sums()
         digest = hashlib.sha256()
-        for item in self._items:
+        for item in self:
             content = item.sha256 or sums[item.audio]
             row = (item.id, content, repr(item.start), repr(item.seconds), item.label)
             digest.update("\x1f".join(row).encode() + b"\n")
@@ -73,7 +89,7 @@ class DataDir(Sequence[Item]):
 
     def where(self, keep: Callable[[Item], bool]) -> "DataDir":
         """The utterances for which `keep` is true."""
-        return DataDir(self.path, [item for item in self._items if keep(item)])
+        return self.chosen(index for index, item in enumerate(self) if keep(item))
 
     def split(self, ratio: float, seed: int, by: str = "speaker") -> tuple["DataDir", "DataDir"]:
         """Two parts, the first with `ratio` of the speakers (`by="id"`: of the utterances), none in both.
@@ -84,7 +100,7 @@ class DataDir(Sequence[Item]):
 
         from audionas.core.rng import seed_of
 
-        groups = [item.speaker or item.id if by == "speaker" else item.id for item in self._items]
+        groups = [item.speaker or item.id if by == "speaker" else item.id for item in self]
         count = len(set(groups))
         if not 1 <= round(ratio * count) < count:
             raise UserError(
@@ -94,8 +110,12 @@ class DataDir(Sequence[Item]):
         state = seed_of("split", seed) % 2**32
         splitter = GroupShuffleSplit(n_splits=1, train_size=round(ratio * count), random_state=state)
         parts = next(splitter.split(groups, groups=groups))
-        first, second = ([self._items[index] for index in part] for part in parts)
-        return DataDir(self.path, first), DataDir(self.path, second)
+        return self.chosen(parts[0].tolist()), self.chosen(parts[1].tolist())
+
+    @property
+    def partial(self) -> bool:
+        """Whether some utterance is only a part of its file."""
+        return self._columns.partial()
 
 
 def read(path: Path | str) -> DataDir:
@@ -103,7 +123,9 @@ def read(path: Path | str) -> DataDir:
 
     Raises one UserError with every fault of the directory, each with its file and line.
     """
-    tables = Tables(path)
+    if (columns := quick(path)) is not None:
+        return DataDir(path, columns)
+    tables = Tables(path)  # all of its files at once: they tell what is wrong
     if faults := tables.faults():
         raise UserError(faults, hint=_repair(path))
     return DataDir(path, _items(tables))
@@ -123,18 +145,20 @@ def write(path: Path | str, items: Iterable[Item], relative: bool = True) -> Dat
     Raises UserError for ids, labels or paths that the format cannot hold, with all of them named.
     """
     sums = _Sums()
-    rows, problems = [], []
+    columns, problems = Columns(), []
     for item in items:
         try:
-            rows.append(_filled(item, sums))
+            columns.append(_row(_filled(item, sums)))
         except UserError as error:
             problems += error.problems
-    if problems := problems + _problems(path, rows):
+    data = DataDir(path, columns)
+    if problems := problems + _problems(data):
         raise UserError(problems)
-    data = DataDir(path, rows)
-    for name, lines in _lines(data, relative).items():
-        write_text(data.path / name, "".join(f"{line}\n" for line in lines))
-    if not _needs_segments(data):
+    partial = data.partial
+    for name, lines in _lines(data, relative, partial).items():
+        with atomic(data.path / name) as temporary, temporary.open("w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+    if not partial:
         (data.path / "segments").unlink(missing_ok=True)
     return data
 
@@ -232,13 +256,14 @@ def _filled(item: Item, sums: _Sums) -> Item:
     )
 
 
-def _problems(path: Path | str, items: Sequence[Item]) -> list[str]:
+def _problems(data: DataDir) -> list[str]:
     """What the format cannot hold."""
-    found = [] if items else [f"{path}: there is no utterance to write"]
-    for key, count in Counter(item.id for item in items).items():
-        if count > 1:
+    path = data.path
+    found = [] if len(data) else [f"{path}: there is no utterance to write"]
+    for key, same in groupby(item.id for item in data):
+        if (count := len(list(same))) > 1:
             found.append(f"{path}: {count} utterances are called '{key}'")
-    for item in items:
+    for item in data:
         if not re.fullmatch(r"\S+", item.id) or not re.fullmatch(r"\S+", item.speaker):
             found.append(f"{path}: '{item.id}' of speaker '{item.speaker}': blanks are not allowed in either")
         if not item.id.startswith(item.speaker):
@@ -258,42 +283,29 @@ def _one_line(text: str) -> bool:
     return encodable and bool(text) and "\n" not in text and text == text.strip(" \t\r")
 
 
-def _needs_segments(items: Iterable[Item]) -> bool:
-    """Whether some utterance is only a part of its file."""
-    spans: dict[str, tuple[float, float]] = {}
-    return any(
-        item.start > 0 or spans.setdefault(item.audio, (0.0, item.seconds)) != (0.0, item.seconds)
-        for item in items
-    )
+def _lines(data: DataDir, relative: bool, partial: bool) -> dict[str, Iterable[str]]:
+    """The lines of every file, sorted; with `partial`, utterances are parts of recordings."""
+    above = os.path.join(os.path.dirname(base(data.path)), "")
 
+    def entry(audio: str) -> str:
+        return f"../{audio[len(above) :]}" if relative and audio.startswith(above) else audio
 
-def _lines(data: DataDir, relative: bool) -> dict[str, list[str]]:
-    """The lines of every file, sorted."""
-    here = base(data.path)
-    above = os.path.join(os.path.dirname(here), "")
-    entry = {
-        item.audio: f"../{item.audio[len(above) :]}"
-        if relative and item.audio.startswith(above)
-        else item.audio
-        for item in data
+    speakers = [item.speaker for item in data]
+    by_speaker = groupby(sorted(range(len(data)), key=speakers.__getitem__), key=speakers.__getitem__)
+    files: dict[str, Iterable[str]] = {
+        "wav.scp": (f"{item.id} {entry(item.audio)}" for item in data),
+        "text": (f"{item.id} {item.label}" for item in data),
+        "utt2spk": (f"{item.id} {item.speaker}" for item in data),
+        "spk2utt": (f"{speaker} {' '.join(data[row].id for row in rows)}" for speaker, rows in by_speaker),
+        "utt2dur": (f"{item.id} {item.seconds!r}" for item in data),
+        "utt2sha256": (f"{item.id} {item.sha256}" for item in data),
     }
-    by_speaker: dict[str, list[str]] = {}
-    for item in data:
-        by_speaker.setdefault(item.speaker, []).append(item.id)
-    files = {
-        "wav.scp": [f"{item.id} {entry[item.audio]}" for item in data],
-        "text": [f"{item.id} {item.label}" for item in data],
-        "utt2spk": [f"{item.id} {item.speaker}" for item in data],
-        "spk2utt": [f"{speaker} {' '.join(ids)}" for speaker, ids in sorted(by_speaker.items())],
-        "utt2dur": [f"{item.id} {item.seconds!r}" for item in data],
-        "utt2sha256": [f"{item.id} {item.sha256}" for item in data],
-    }
-    if _needs_segments(data):
-        names = _recordings(entry)
-        files["wav.scp"] = sorted(f"{name} {entry[path]}" for path, name in names.items())
-        files["segments"] = [
+    if partial:
+        names = _recordings({item.audio for item in data})
+        files["wav.scp"] = sorted(f"{name} {entry(path)}" for path, name in names.items())
+        files["segments"] = (
             f"{item.id} {names[item.audio]} {item.start!r} {item.start + item.seconds!r}" for item in data
-        ]
+        )
     return files
 
 

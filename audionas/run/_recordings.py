@@ -42,7 +42,7 @@ from audionas.run._shards import SegmentSplit, open_segments
 class ClipSplit(Split):
     """The readable clips of a data directory, with their waveforms."""
 
-    items: list[Item]
+    items: Sequence[Item]
     waves: Waves
 
 
@@ -237,7 +237,7 @@ def open_split(
         reporter=reporter,
         workers=data.workers,
     )
-    items = [directory[i] for i in decoded.kept]
+    items = directory.chosen(decoded.kept.tolist())
     return ClipSplit(
         ids=[item.id for item in items],
         targets=np.array([labels.index(item.label) for item in items], dtype=np.int64),

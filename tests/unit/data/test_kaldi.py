@@ -1,6 +1,7 @@
 """Data directories: what is written is read back, every planted fault is found in its place, fix repairs."""
 
 import shutil
+import tracemalloc
 from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
@@ -12,6 +13,9 @@ import soundfile
 
 from audionas.core.errors import UserError
 from audionas.data import kaldi
+from audionas.data._columns import Strings
+from audionas.data._sound import quick
+from audionas.data._tables import Tables
 from audionas.data.kaldi import DataDir, Item
 
 IDS = ("anna-no-0", "anna-no-1", "anna-yes-0", "bert-no-0", "bert-yes-0", "bert-yes-1")
@@ -350,3 +354,33 @@ def test_labels_file(corpus: Path) -> None:
     kaldi.write_labels(corpus.parent, ["a", "a"])
     with pytest.raises(UserError, match="twice: a"):
         kaldi.read_labels(corpus)
+
+
+def test_a_sound_directory_is_read_line_by_line_to_the_same_items(corpus: Path) -> None:
+    columns = quick(corpus)
+    assert columns is not None
+    assert [Item(*row) for row in columns] == list(kaldi._items(Tables(corpus)))
+    (corpus / "utt2sha256").unlink()
+    columns = quick(corpus)
+    assert columns is not None
+    assert [Item(*row) for row in columns] == list(kaldi._items(Tables(corpus)))
+
+
+def test_texts_come_back_as_they_went_in() -> None:
+    texts = ["", "a", "f\u00fcr \u6f22\u5b57", "\udc80.wav", "b" * 1000]
+    strings = Strings(texts)
+    assert list(strings) == texts
+    assert strings[-1] == texts[-1]
+    assert strings[1:3] == texts[1:3]
+    with pytest.raises(IndexError):
+        strings[5]
+
+
+def test_ten_thousand_utterances_take_two_hundred_bytes_each() -> None:
+    item = Item("speaker-0-word-00000", "/corpus/word/speaker-0-00000.wav", "word", 1.0, 0.0, "s", "0" * 64)
+    tracemalloc.start()
+    try:
+        data = DataDir("x", (replace(item, id=f"s-{number:05d}") for number in range(10_000)))
+        assert tracemalloc.get_traced_memory()[0] < 250 * len(data)
+    finally:
+        tracemalloc.stop()
