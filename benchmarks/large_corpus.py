@@ -3,14 +3,15 @@
     python benchmarks/large_corpus.py --clips 1000 10000 100000 --folder scratch
 
 The clips are tones in noise of 0.25 to 1 s at 16 kHz, 16-bit WAV, in ten classes; clip i is the same in every
-corpus. Each stage is a process of its own. Ten times a second its memory and that of its workers is read from
-Linux' smaps_rollup: `anonymous` is what all of them hold beside files (a page that several share counts
-once), `resident` the largest of them with the pages of mapped files, which the system takes back whenever it
-needs them. The corpora, 70 kB a clip in all, are removed at the end.
+corpus. Each stage is a process of its own, whose start and imports count. Ten times a second its memory and
+that of its workers is read from Linux' smaps_rollup: `anonymous` is what all of them hold beside files (a page
+that several share counts once), `resident` the largest of them with the pages of mapped files, which the
+system takes back whenever it needs them. The corpora, 70 kB a clip in all, are removed at the end.
 """
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -38,9 +39,10 @@ CLASSES, PER_SPEAKER, BATCH = 10, 100, 128
 
 
 class Measured(NamedTuple):
-    """Of one stage: seconds, and the peaks of both kinds of memory in bytes."""
+    """Of one stage: seconds, those of processors, and the peaks of both kinds of memory in bytes."""
 
     seconds: float
+    busy: float
     anonymous: int
     resident: int
 
@@ -122,7 +124,7 @@ def commands(folder: Path, workers: int) -> dict[str, list[str]]:
 
 def measured(command: list[str]) -> Measured:
     """Run a command, looking at its memory while it runs."""
-    start, anonymous, resident = time.perf_counter(), 0, 0
+    start, busy, anonymous, resident = time.perf_counter(), _busy(), 0, 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
             rollups = [rollup for pid in family(process.pid) if (rollup := memory(pid))]
@@ -131,7 +133,13 @@ def measured(command: list[str]) -> Measured:
             time.sleep(0.1)
     if process.returncode:
         sys.exit(f"stopped: {' '.join(command)}")
-    return Measured(time.perf_counter() - start, anonymous, resident)
+    return Measured(time.perf_counter() - start, _busy() - busy, anonymous, resident)
+
+
+def _busy() -> float:
+    """Processor seconds of all processes that this one and its children have waited for."""
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
 
 
 def family(pid: int) -> Iterator[int]:
@@ -172,16 +180,16 @@ def main() -> None:
         finally:
             shutil.rmtree(folder)
     print(f"{os.cpu_count()} cores, {args.workers} workers\n")
-    print("| stage | clips | s | clips/s | anonymous, all processes: MiB | resident, the largest: MiB |")
-    print("|---|---:|---:|---:|---:|---:|")
+    heads = ("stage", "clips", "s", "clips/s", "processor: s", "clips/s", "anonymous: MiB", "resident: MiB")
+    print(f"| {' | '.join(heads)} |\n|---{'|---:' * 7}|")
     for stage in TITLES:
         print("\n".join(_row(*row) for row in rows if row[0] == stage))
 
 
 def _row(stage: str, clips: int, found: Measured) -> str:
-    speed, sizes = clips / found.seconds, (found.anonymous >> 20, found.resident >> 20)
-    cells = (TITLES[stage], f"{clips:,}", f"{found.seconds:.1f}", f"{speed:,.0f}", *map("{:,}".format, sizes))
-    return f"| {' | '.join(cells)} |"
+    sizes = (found.anonymous >> 20, found.resident >> 20)
+    times = (f"{t:,.1f}" + f" | {clips / t:,.0f}" for t in (found.seconds, found.busy))
+    return f"| {' | '.join((TITLES[stage], f'{clips:,}', *times, *map('{:,}'.format, sizes)))} |"
 
 
 def _arguments() -> argparse.Namespace:
