@@ -4,8 +4,8 @@
 
 The clips are tones in noise of 0.25 to 1 s at 16 kHz, 16-bit WAV, in ten classes; clip i is the same in every
 corpus. Each stage is a process of its own, whose start and imports count. Ten times a second its memory and
-that of its workers is read from Linux' smaps_rollup: `anonymous` is what all of them hold beside files (a page
-that several share counts once), `resident` the largest of them with the pages of mapped files, which the
+that of its workers is read from Linux' smaps_rollup: `anonymous` is what all of them hold beside files (a
+page that several share counts once), `resident` the largest of them with the pages of mapped files, which the
 system takes back whenever it needs them. The corpora, 70 kB a clip in all, are removed at the end.
 """
 

@@ -1,5 +1,6 @@
 """Several arrays read as one: the same rows, and memory maps that travel as files."""
 
+import os
 import pickle
 from pathlib import Path
 
@@ -50,3 +51,29 @@ def test_memory_maps_travel_as_files(tmp_path: Path) -> None:
     assert len(travelled) < 2000 < whole.nbytes
     again = pickle.loads(travelled)  # what a loader worker that is started, not forked, receives
     np.testing.assert_array_equal(again[np.arange(8000)], whole)
+
+
+def test_chosen_rows_alone_are_there(tmp_path: Path) -> None:
+    shards, whole = parts(tmp_path)
+    rows = np.array([8, 0, 3, 4])
+    some = shards.choose(rows)
+    np.testing.assert_array_equal(some[:], whole[rows])
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(some.choose(np.array([3, 1]))))[:], whole[[4, 0]])
+    with pytest.raises(IndexError, match="of 4"):
+        some[4]
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files in /proc")
+def test_files_are_opened_when_read_and_few_at_a_time(tmp_path: Path, monkeypatch) -> None:
+    def opened() -> int:
+        return sum(str(tmp_path) in os.readlink(f"/proc/self/fd/{fd}") for fd in fds())
+
+    def fds() -> list[str]:
+        return [fd for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
+
+    monkeypatch.setattr("audionas.core.shards.MOST_OPEN", 3)
+    shards, whole = parts(tmp_path, (2,) * 9)
+    assert opened() == 0
+    for rows in (np.array([0]), np.arange(18), np.array([0, 17, 5])):
+        np.testing.assert_array_equal(shards[rows], whole[rows])
+        assert 1 <= opened() <= 3
