@@ -33,7 +33,13 @@ FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "proxyless_nas": {"warmup_epochs": 0, "alpha_every": 1},
 }
 STEPS = 2  # an epoch
-LARGE = ("asc_mobilenet", "mix_mobilenet", "mobilenet", "moga_mobilenet")  # a second a step, and one an epoch
+LARGE = (
+    "asc_mobilenet",
+    "cp_mobile",
+    "mix_mobilenet",
+    "mobilenet",
+    "moga_mobilenet",
+)  # a second a step, and one an epoch
 CLASSES = 3
 
 
