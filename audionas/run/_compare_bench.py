@@ -16,7 +16,7 @@ from audionas.run._examples import Split
 from audionas.run._folder import device_of
 from audionas.run._inputs import Inputs, facts_of, open_inputs
 from audionas.run._pictures import ImageSplit, open_test
-from audionas.run._recordings import ClipInputs, open_split
+from audionas.run._recordings import ClipInputs, open_channels, open_split
 from audionas.run.search import default_features, wanted
 from audionas.spaces._base import Space
 from audionas.spaces._nb201_table import Nb201Table
@@ -85,6 +85,8 @@ def scored_split(conf: Config, inputs: Inputs, test: str, reporter: Reporter) ->
         return inputs.dev
     if isinstance(inputs, ClipInputs):
         folder, samples = kaldi.read(Path(test)), inputs.samples
+        if inputs.channels > 1:
+            return open_channels(folder, conf.data, inputs.labels, inputs.front_end, samples, reporter)
         return open_split(folder, conf.data, inputs.labels, inputs.front_end, samples, reporter)
     assert conf.images is not None
     assert conf.space is not None

@@ -153,8 +153,9 @@ def _calibration(conf: Config, prepare: Callable[[Any], Any], bench: Bench) -> I
 def _right(conf: Config, net: Callable[[Tensor], Tensor], bench: Bench) -> float:
     """The share of right answers on the test split."""
     batches = eval_batches(conf, bench.inputs, bench.test, bench.reporter)
-    scores = scores_of(net, batches, preparer(bench.inputs, bench.device))
-    return float((scores.argmax(1) == bench.test.targets).mean())
+    found = scores_of(net, batches, preparer(bench.inputs, bench.device))
+    scores, targets = bench.inputs.answers(bench.test, found)
+    return float((scores.argmax(1) == targets).mean())
 
 
 def trained(conf: Config, bundle: ModelBundle, bench: Bench) -> float:

@@ -195,11 +195,8 @@ def _open_channels(
         )
     directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
     labels = labels_of(data, directories["train"])
-    for directory in directories.values():
-        require_known(directory, labels)
-    form = Form(front_end.sample_rate, data.channels, samples)
     train, dev = (
-        open_segments(directory, labels, front_end, form, cache_of(data), reporter)
+        open_channels(directory, data, labels, front_end, samples, reporter)
         for directory in directories.values()
     )
     _require_all_classes(train, labels, data.train)
@@ -215,6 +212,20 @@ def _open_channels(
         samples=samples,
         channels=data.channels,
     )
+
+
+def open_channels(
+    directory: DataDir,
+    data: Data,
+    labels: Sequence[str],
+    front_end: FrontEnd,
+    samples: int,
+    reporter: Reporter,
+) -> SegmentSplit:
+    """The channels of the recordings of a data directory; UserError for a label that is not known."""
+    require_known(directory, labels)
+    form = Form(front_end.sample_rate, data.channels, samples)
+    return open_segments(directory, labels, front_end, form, cache_of(data), reporter)
 
 
 def open_split(
