@@ -35,7 +35,7 @@ FENCES = {
     "onnxruntime": ("export/", "cost/latency.py"),
     "soundfile": ("data/audio.py",),
     "torchaudio": ("core/_torchaudio.py", "features/", "data/augment.py"),
-    "PIL": ("data/images.py",),
+    "PIL": ("data/_image_files.py",),
     "kornia": ("data/image_augment.py",),
     "pymoo": ("searchers/nsga2.py",),
     "ray": ("run/_pool_ray.py",),

@@ -217,19 +217,31 @@ def test_cifar_from_images_to_a_report_with_another_method(tmp_path: Path) -> No
 def test_imagenet_from_its_archives_to_a_trained_network(tmp_path: Path) -> None:
     """Stage by stage: unpacked, decoded, searched on a part; then a network of a file, MnasNet's way."""
     recipe = copied("imagenet", tmp_path)
-    source, data = archives(tmp_path / "downloads", count=20), tmp_path / "imagenet"
+    source, data = archives(tmp_path / "downloads", count=20), tmp_path / "images"
     prep.main(
         source, data, sums=[md5(source / name) for name in ilsvrc.MD5]
     )  # run.sh accepts the published only
     shutil.rmtree(data / "train")
-    tiny = ("--src", str(data), *TINY, "images.size=32", "train.workers=0")
-    search = (*tiny, "--part", "0.5", "space.width=0.25", "method.name=random", "search.split=0.5")
-    said = finished(recipe, "--archives", str(source), "--stop-stage", "2", *search)
+    tiny = (*TINY, "images.size=32", "train.workers=0")
+    search = (*tiny, "space.width=0.25", "method.name=random", "search.split=0.5")
+    where = ("--src", str(data), "--archives", str(source))
+    said = finished(recipe, *where, "--stop-stage", "2", "--part", "0.5", *search)
     assert len(list(data.glob("train/n*/*.JPEG"))) == 40, "stage 0"
     assert "20 training and 0 development images" in said
     assert not (recipe / "exp" / "mobilenet_0" / "model").exists(), "--stop-stage"
     found = recipe / "exp" / "mobilenet_0" / "arch.json"
-    given = ("--conf", "mnasnet", "--arch", str(found), "--stage", "3", "--stop-stage", "4", *tiny)
-    said = finished(recipe, *given, "train.optim.warmup_epochs=0")
+    given = (
+        "--src",
+        str(data),
+        "--conf",
+        "mnasnet",
+        "--arch",
+        str(found),
+        "--stage",
+        "3",
+        "--stop-stage",
+        "4",
+    )
+    finished(recipe, *given, *tiny, "train.optim.warmup_epochs=0")
     assert read_json(recipe / "exp" / "mnasnet_arch_0" / "eval.json")["n"] == len(TRUTH)
     assert len(list((tmp_path / "cache").glob("images-*/*.u1"))) == 3, "a part, all, and val"
