@@ -1,7 +1,8 @@
-"""Trained models as other runs name them: a run folder or its `model/`, each with a digest."""
+"""Trained models as other runs name them: a run folder, its `model/`, or one that comes along."""
 
 from pathlib import Path
 
+from audionas import models
 from audionas.core.errors import UserError
 from audionas.core.files import sha256, sha256_text
 
@@ -11,7 +12,7 @@ def folder_of(name: str, key: str, *, own: Path) -> Path:
 
     Raises UserError where there is none, and where it is that of the run itself, in the folder `own`.
     """
-    place = Path(name)
+    place = models.find(name)
     folder = place if (place / "bundle.json").exists() else place / "model"
     if not (folder / "bundle.json").exists():
         raise UserError(f"{key}: {name} holds no trained model", hint=_hint(place, key))
@@ -30,4 +31,4 @@ def digest(folder: Path) -> str:
 def _hint(place: Path, key: str) -> str:
     if key == "train.init" and (place / "search").is_dir():
         return f"The supernet of its search is {place / 'search'}."
-    return "Give a run folder that was trained, such as exp/tc_resnet8."
+    return "Give a run folder that was trained, or a name from: audionas list models"

@@ -26,7 +26,7 @@ from audionas.export.bundle import KeywordModel, ModelBundle, PictureModel
 from audionas.run import _models
 from audionas.run._examples import Inputs
 from audionas.run._pictures import ImageInputs
-from audionas.run._recordings import ClipInputs, cache_of
+from audionas.run._recordings import ClipInputs, ClipSplit, cache_of
 
 _BLOCK = 256  # examples answered at a time for the file
 
@@ -98,21 +98,25 @@ class Teaching:
         """The waveforms (B, N) of a batch, or its pictures (B, 3, H, W) in [0, 1]."""
         if isinstance(self.inputs, ImageInputs):
             return x * self.inputs.standardize.std + self.inputs.standardize.mean
-        wave = batch.x if batch.x.ndim == 2 else self._clean(rows)
-        return wave.to(self.device, non_blocking=True)
+        heard = batch.x if batch.x.ndim == 2 else self._clean(rows)
+        return heard.to(self.device, non_blocking=True)
 
     def _clean(self, rows: np.ndarray) -> Tensor:
-        """Examples as they are stored, not augmented."""
+        """Examples as they are stored, not augmented; of channels there are features alone (B, 1, F, T)."""
         if isinstance(self.inputs, ImageInputs):
             pixels = torch.from_numpy(np.asarray(self.inputs.train.pool.pixels[rows]))
             return image_augment.plain(pixels, self.inputs.io.freq)
         assert isinstance(self.inputs, ClipInputs)
-        return torch.from_numpy(self.inputs.train.waves.array[rows].astype(np.float32) / np.float32(32768))
+        split = self.inputs.train
+        if isinstance(split, ClipSplit):
+            return torch.from_numpy(split.waves.array[rows].astype(np.float32) / np.float32(32768))
+        return torch.from_numpy(np.asarray(split.features[rows])).unsqueeze(1)
 
     def _answer(self, heard: Tensor) -> Tensor:
         network = self.network
         if isinstance(network, KeywordModel):
-            logits: Tensor = network.net(network.normalize(network.front_end(heard)))
+            features = network.front_end(heard) if heard.ndim == 2 else heard
+            logits: Tensor = network.net(network.normalize(features))
         else:
             assert isinstance(network, PictureModel)
             logits = network.net(network.standardize(heard))
@@ -142,7 +146,10 @@ def _examples(inputs: Inputs) -> tuple[str, int]:
     if isinstance(inputs, ImageInputs):
         return f"{inputs.fingerprint} {inputs.io.freq}", len(inputs.train.pool.pixels)
     assert isinstance(inputs, ClipInputs)
-    return inputs.train.waves.key, len(inputs.train.waves.array)
+    split = inputs.train
+    if isinstance(split, ClipSplit):
+        return split.waves.key, len(split.waves.array)
+    return f"{inputs.fingerprint} {json.dumps(inputs.features.resolved())}", len(split.features)
 
 
 def _cache(conf: Config) -> Path:
@@ -165,6 +172,8 @@ def _other_input(bundle: ModelBundle, inputs: Inputs) -> list[str]:
     assert isinstance(inputs, ClipInputs)
     if bundle.features is None:
         return ["sees images, and this run reads recordings"]
+    if inputs.channels > 1 and bundle.features.resolved() != inputs.features.resolved():
+        return ["has another front-end than the student, and of channels only features are kept"]
     problems = []
     rate, wanted = bundle.features.resolved()["sample_rate"], inputs.front_end.sample_rate
     if rate != wanted:

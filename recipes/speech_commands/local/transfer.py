@@ -22,7 +22,7 @@ RUNS = {
     "frozen": "the same, all but the last layer frozen",
     "distilled": "from scratch, with the teacher",
     "both": "from the supernet's weights, with the teacher",
-    "longer": "from scratch, three times the epochs",
+    "longer": "from scratch, five times the epochs",
     "teacher": "the teacher itself",
 }
 

@@ -28,7 +28,7 @@ for seed in "${seeds[@]}"; do
     one frozen "$init" 'train.freeze=["*","!head"]'
     one distilled "train.distill={teacher: $teacher}"
     one both "$init" "train.distill={teacher: $teacher}"
-    one longer train.epochs=60
+    one longer train.epochs=100
     for run in teacher scratch inherited frozen distilled both longer; do
         exp=exp/transfer_${run}_$seed
         [ -f "$exp/eval.json" ] || audionas eval "$exp" --data data/test

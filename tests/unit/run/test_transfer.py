@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import soundfile
 import torch
 from torch import Tensor
 
@@ -148,7 +149,9 @@ def test_inherited_weights_compute_what_the_supernet_computes(
     length = [word for word in SEARCHED[method] if word.startswith("data")]
     place = f"train.init={exp / 'tones/search'}"
     _, inputs, net, started = begun(made, place, f"arch={tmp_path / 'arch.json'}", *length)
-    assert not [name for name in started.new if not name.endswith(("bn.weight", "bn.bias"))]
+    shapes = {name: net.state_dict()[name].dim() for name in started.new}
+    assert all(name.endswith((".weight", ".bias")) and dim == 1 for name, dim in shapes.items())
+    assert bool(shapes) == (method == "darts")  # norms of cells get weights of their own: 1 and 0
     run = finished(searched, inputs, CPU, QUIET).run
     run.net.eval()
     x = torch.randn(3, *inputs.io[:3], generator=torch.Generator().manual_seed(0))
@@ -304,6 +307,32 @@ def test_a_teacher_changes_what_is_learned_and_stands_in_the_bundle(made: Made, 
     assert not torch.equal(plainly["head.linear.weight"], other["head.linear.weight"])
     told = note(tmp_path / "other" / "x")["distill"]
     assert (told["weight"], told["temperature"], len(told["digest"])) == (0.9, 4.0, 64)
+
+
+def test_of_several_channels_a_teacher_takes_the_features(made: Made, tmp_path: Path) -> None:
+    parts = {}
+    for part in ("train", "dev"):
+        items = []
+        for item in kaldi.read(made.data / part):
+            wave, rate = soundfile.read(item.audio)
+            file = tmp_path / f"{item.id}.wav"
+            soundfile.write(file, np.stack([wave, 0.5 * wave], 1), rate, subtype="PCM_16")
+            items.append(item._replace(audio=str(file), sha256=""))
+        kaldi.write(tmp_path / "data" / part, items)
+        parts[part] = f"data.{part}={tmp_path / 'data' / part}"
+    more = ("data.channels=2", *parts.values())
+    for settings in ("", ", cache: false"):
+        work, batches = teaching(made, settings, *more)
+        assert (work.stored is None) == bool(settings)
+        found = answers(work, batches)
+        features = torch.cat([batch.x for batch in batches.epoch(1)])
+        network = work.network
+        assert isinstance(network, KeywordModel)
+        with torch.no_grad():
+            torch.testing.assert_close(found, network.net(network.normalize(features)), rtol=1e-4, atol=1e-4)
+    other = "features={name: logmel, preset: bc_resnet}"
+    distill = f"train.distill={{teacher: {made.exp / 'big'}}}"
+    refused(*words(made, tmp_path, distill, *more, other), says="of channels only features are kept")
 
 
 def test_a_teacher_of_images_sees_what_the_student_sees(tmp_path: Path) -> None:
