@@ -1,4 +1,4 @@
-"""Writes docs/methods.md from the registered methods: `python docs/_generate.py`."""
+"""Writes docs/methods.md from the methods and docs/zoo.md from the zoo: `python docs/_generate.py`."""
 
 import csv
 import inspect
@@ -18,8 +18,12 @@ from audionas.engine.metrics import over_seeds  # noqa: E402
 from audionas.methods._base import Method  # noqa: E402
 from audionas.methods._bilevel import Bilevel  # noqa: E402
 from audionas.methods._one_shot import OneShot  # noqa: E402
+from audionas.run.listing import accuracies, rows  # noqa: E402
+from audionas.zoo import load  # noqa: E402
 
 TARGET = ROOT / "docs" / "methods.md"
+ZOO = ROOT / "docs" / "zoo.md"
+MARK = "<!-- From here on docs/_generate.py writes, from the notes in audionas/zoo/. -->\n"
 RESULTS = ROOT / "docs" / "results"  # what `audionas compare` wrote: NAME.csv, NAME.md, NAME.steps.json
 OUTCOMES = {"cifar10_test": "CIFAR-10, from the table", "trained": "trained", "accuracy": "inherited"}
 HEAD = """<!-- Written by docs/_generate.py. Change a method's docstring or fields, then run it again. -->
@@ -134,6 +138,73 @@ def _nested(kind: Any) -> Iterator[type]:
         yield from _nested(part)
 
 
+def zoo() -> str:
+    """The page of published networks: what stands above the mark, then a section a paper."""
+    papers: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for row in rows("zoo"):
+        papers.setdefault((row["paper"], row["arxiv"]), []).append(row)
+    head = ZOO.read_text(encoding="utf-8").split(MARK)[0]
+    return head + MARK + "".join(_networks(*paper, papers[paper]) for paper in sorted(papers))
+
+
+def _networks(paper: str, arxiv: str, found: list[dict[str, Any]]) -> str:
+    """A paper's networks in a table, and what there is to say of each."""
+    where = f"[arXiv:{arxiv}](https://arxiv.org/abs/{arxiv})\n" if arxiv else ""
+    head = (
+        "| network | parameters: printed | ours | multiply-adds: printed | ours | accuracy: printed | ours |"
+    )
+    lines = [f"\n## {paper}\n", where, head, "|---|---:|---:|---:|---:|---|---|"]
+    lines += [_network(row) for row in found]
+    return "\n".join([*lines, "", *_reasons(found), *_sources(found), ""])
+
+
+def _reasons(found: list[dict[str, Any]]) -> Iterator[str]:
+    """Why a count is another than the printed one."""
+    words = {"params": "Parameters", "macs": "Multiply-adds"}
+    for what, word in words.items():
+        who: dict[str, list[str]] = {}
+        for row in found:
+            if reason := row["exceptions"].get(what):
+                who.setdefault(reason, []).append(f"`{row['name']}`")
+        yield from (f"- {word} of {', '.join(names)} differ: {reason}" for reason, names in who.items())
+
+
+def _sources(found: list[dict[str, Any]]) -> Iterator[str]:
+    """Where printed figures, our accuracies, layers and weights are from; names only where that differs."""
+    for what in ("printed", "measured", "layers", "weights"):
+        who: dict[str, list[str]] = {}
+        for row in found:
+            note = load(row["name"]).note
+            figures = row["published" if what == "printed" else "measured"]
+            source = note.get(what) if what in ("layers", "weights") else figures.get("source")
+            if source:
+                who.setdefault(source.rstrip("."), []).append(f"`{row['name']}`")
+        if [*map(len, who.values())] == [len(found)]:
+            yield f"- {what.capitalize()}: {next(iter(who))}."
+        elif who:
+            told = "; ".join(f"{source} ({', '.join(names)})" for source, names in who.items())
+            yield f"- {what.capitalize()}: {told}."
+
+
+def _network(row: dict[str, Any]) -> str:
+    printed = row["published"]
+    costs = [
+        cell
+        for what in ("params", "macs")
+        for cell in (_printed(printed.get(f"{what}_m")), _printed(float(f"{row[what] / 1e6:.4g}")))
+    ]
+    cells = (f"`{row['name']}`", *costs, accuracies(printed), accuracies(row["measured"]))
+    return f"| {' | '.join(cells)} |"
+
+
+def _printed(millions: float | None) -> str:
+    """A figure in millions, or in thousands where that is shorter."""
+    if millions is None:
+        return ""
+    return f"{millions} M" if millions >= 1 else f"{1000 * millions:.6g} k"
+
+
 if __name__ == "__main__":
-    TARGET.write_text(methods(), encoding="utf-8")
-    print(f"wrote {TARGET.relative_to(ROOT)}")
+    for file, text in ((TARGET, methods()), (ZOO, zoo())):
+        file.write_text(text, encoding="utf-8")
+        print(f"wrote {file.relative_to(ROOT)}")
