@@ -1,5 +1,6 @@
 """`audionas list`: what there is, methods to trained models, for people and programs."""
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -98,9 +99,7 @@ def _zoo() -> list[dict[str, Any]]:
 
 
 def _zoo_row(name: str, spec: ArchSpec) -> dict[str, Any]:
-    with torch.device("meta"):  # counting needs no weights
-        parts = layers(space_of(spec).build(spec), spec.io)
-    note = spec.note
+    note, counts = spec.note, counted(spec.to_json())
     return {
         "name": name,
         "paper": note.get("paper", ""),
@@ -108,8 +107,7 @@ def _zoo_row(name: str, spec: ArchSpec) -> dict[str, Any]:
         "summary": note.get("summary", ""),
         "family": spec.space,
         "features": note.get("features", ""),
-        "params": sum(part.params for part in parts),
-        "macs": sum(part.macs for part in parts),
+        **counts,
         **{key: note.get(key, {}) for key in ("published", "exceptions", "measured")},
     }
 
@@ -123,9 +121,18 @@ def _models() -> list[dict[str, Any]]:
     return found
 
 
+@functools.cache
+def counted(architecture: str) -> dict[str, int]:
+    """`params` and `macs` of an architecture in JSON, at its own input; once a process, for large zoos."""
+    spec = ArchSpec.from_json(architecture)
+    with torch.device("meta"):  # counting needs no weights
+        parts = layers(space_of(spec).build(spec), spec.io)
+    return {what: sum(getattr(part, what) for part in parts) for what in ("params", "macs")}
+
+
 def accuracies(figures: Mapping[str, Any]) -> str:
     """The accuracies of a zoo note's `published` or `measured`, in words and percent; "" without any."""
-    return ", ".join(f"{where} {value} %" for where, value in figures.get("accuracy", {}).items())
+    return "; ".join(f"{where} {value} %" for where, value in figures.get("accuracy", {}).items())
 
 
 def _cell(value: Any) -> str:
