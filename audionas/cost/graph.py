@@ -6,7 +6,8 @@ as in the tables of the papers on keyword spotting. Twice the MACs is what other
 
 import copy
 import operator
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -62,23 +63,41 @@ def layers(net: nn.Module, io: InputSpec, gates: Gates | None = None) -> list[La
     A supernet needs `gates`, whose weights lie on the meta device. A layer that is used twice has
     its MACs counted twice, its parameters once; layers that are not used come last, without MACs.
     """
-    shadow = copy.deepcopy(net).to("meta").eval()
-    owners = {module: name for name, module in shadow.named_modules() if _own_params(module)}
-    found: dict[str, LayerCost] = {}
+    with _shadow(net) as shadow:
+        owners = {module: name for name, module in shadow.named_modules() if _own_params(module)}
+        found: dict[str, LayerCost] = {}
 
-    def count(module: nn.Module, args: Any, output: Tensor) -> None:
-        name = owners[module]
-        before = found[name].macs if name in found else 0
-        macs = before + _macs(module, output)
-        found[name] = LayerCost(name, _kind(module), _own_params(module), macs, tuple(output.shape[1:]))
+        def count(module: nn.Module, args: Any, output: Tensor) -> None:
+            name = owners[module]
+            before = found[name].macs if name in found else 0
+            macs = before + _macs(module, output)
+            found[name] = LayerCost(name, _kind(module), _own_params(module), macs, tuple(output.shape[1:]))
 
-    for module in owners:
-        module.register_forward_hook(count)
-    x = example(io)
-    with _Unnormed():
-        _ = shadow(x) if gates is None else shadow(x, gates)
+        hooks = [module.register_forward_hook(count) for module in owners]
+        x = example(io)
+        try:
+            with torch.no_grad(), _Unnormed():
+                _ = shadow(x) if gates is None else shadow(x, gates)
+        finally:
+            for hook in hooks:
+                hook.remove()
     unused = [LayerCost(n, _kind(m), _own_params(m), 0, ()) for m, n in owners.items() if n not in found]
     return [*found.values(), *unused]
+
+
+@contextmanager
+def _shadow(net: nn.Module) -> Iterator[nn.Module]:
+    """`net` in evaluation on the meta device: a copy, or itself for this while where it lies there."""
+    if any(tensor.device.type != "meta" for tensor in (*net.parameters(), *net.buffers())):
+        yield copy.deepcopy(net).to("meta").eval()
+        return
+    training = [module for module in net.modules() if module.training]
+    net.eval()
+    try:
+        yield net
+    finally:
+        for module in training:
+            module.training = True
 
 
 class _Unnormed(TorchFunctionMode):
