@@ -20,6 +20,7 @@ from audionas.run._archs import told as words_of
 
 SHOWN = ("kendall", "spearman")
 AGAIN = "trained again"  # a second training in the place of the supernet
+COST = "by cost"  # more of it taken for better: what any supernet has to surpass
 
 
 class Ranking(NamedTuple):
@@ -27,7 +28,8 @@ class Ranking(NamedTuple):
 
     `agreement[kind]` has Kendall's tau-b, Spearman's rho and for each k the regret: the best accuracy of
     all less the best among the supernet's first k. Each has its interval by bootstrap over networks. The
-    supernet is held against the mean of a network's trainings; `AGAIN` is the second against the first.
+    supernet is held against the mean of a network's trainings, and so is the cost that networks are spread
+    over, under `COST`; `AGAIN` is the second training against the first.
     """
 
     title: str
@@ -61,6 +63,7 @@ def ranking(
         for spec in specs
     ]
     found = {str(kind): _agreement(rows, kind, "alone", conf.rank.top) for kind in STATISTICS}
+    found[COST] = _agreement(rows, conf.rank.strata, "alone", conf.rank.top)
     if again:
         found[AGAIN] = _agreement(rows, "training 2", "training 1", conf.rank.top)
     run = read_json(conf.folder / "search" / "env.json")
@@ -117,8 +120,9 @@ def lines(found: Ranking) -> tuple[list[str], list[list[str]]]:
     rows = []
     for kind, told in found.agreement.items():
         cells = [_figure(told[name], 100 if name.startswith("regret") else 1) for name in names]
-        rows.append([kind, *cells, f"{100 * told['mean']:.1f} ± {100 * told['sd']:.1f}"])
-    return ["batch-norm statistics", *names, "accuracy %"], rows
+        accuracy = "-" if kind == COST else f"{100 * told['mean']:.1f} ± {100 * told['sd']:.1f}"
+        rows.append([kind, *cells, accuracy])
+    return ["ordered by", *names, "accuracy %"], rows
 
 
 def _figure(told: Mapping[str, Any], unit: float) -> str:

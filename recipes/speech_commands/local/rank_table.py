@@ -4,7 +4,7 @@ python local/rank_table.py exp/rank_*_0
 """
 
 import sys
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,8 @@ def main(folders: list[Path]) -> None:
         if a in studies and b in studies:
             print(f"| {a} - {b} | {kind} | {difference(studies[a], kind, studies[b], kind)} |")
     for name, study in studies.items():
-        print(f"| {name} | recalibrated - running | {difference(study, 'recalibrated', study, 'running')} |")
+        for one, other in combinations((*STATISTICS, "macs"), 2):
+            print(f"| {name} | {one} - {other} | {difference(study, one, study, other)} |")
     for name, study in studies.items():
         alone = [100 * row["alone"] for row in study.rows]
         told = f"alone {np.mean(alone):.1f} ± {np.std(alone, ddof=1):.1f} %, commit {study.facts['git']}"

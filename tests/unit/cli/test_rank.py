@@ -46,7 +46,7 @@ def test_a_study_has_a_row_a_network_with_both_accuracies(whole: Path) -> None:
     assert [row["arch"] for row in rows] == [row["arch"] for row in found["rows"]]
     assert len({row["arch"] for row in rows}) == 3
     assert {"alone", "recalibrated", "running", "macs", "params", "network"} <= set(rows[0])
-    assert set(found["agreement"]) == {"recalibrated", "running"}
+    assert set(found["agreement"]) == {"recalibrated", "running", "by cost"}
     assert set(found["agreement"]["running"]) == {"kendall", "spearman", "regret@1", "regret@2", "mean", "sd"}
     assert "kendall" in (whole / "rank" / "rank.md").read_text()
     page = (whole / "rank" / "rank.html").read_text()
