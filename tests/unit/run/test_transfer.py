@@ -159,9 +159,11 @@ def test_inherited_weights_compute_what_the_supernet_computes(
         torch.testing.assert_close(net(x), run.net(x, gates_of(run, spec)), rtol=1e-4, atol=1e-5)
 
 
-def test_a_models_weights_compute_what_the_model_computes(made: Made) -> None:
+def test_a_models_weights_compute_what_the_model_computes(made: Made, tmp_path: Path) -> None:
     """Also on other data: weights come with the statistics that they were trained on."""
-    _, inputs, net, found = begun(made, f"train.init={made.exp / 'big'}", f"data.train={made.data / 'dev'}")
+    data = tones(tmp_path / "data", classes=CLASSES, per_class=2, speakers=1, seed=3)
+    more = (f"data.train={data / 'train'}", f"data.dev={data / 'dev'}")
+    _, inputs, net, found = begun(made, f"train.init={made.exp / 'big'}", *more)
     assert not found.new
     network = model(made.exp / "big").network
     wave = torch.randn(2, 16000, generator=torch.Generator().manual_seed(0))
@@ -317,10 +319,10 @@ def test_of_several_channels_a_teacher_takes_the_features(made: Made, tmp_path: 
             wave, rate = soundfile.read(item.audio)
             file = tmp_path / f"{item.id}.wav"
             soundfile.write(file, np.stack([wave, 0.5 * wave], 1), rate, subtype="PCM_16")
-            items.append(item._replace(audio=str(file), sha256=""))
+            items.append(replace(item, audio=str(file), sha256=""))
         kaldi.write(tmp_path / "data" / part, items)
         parts[part] = f"data.{part}={tmp_path / 'data' / part}"
-    more = ("data.channels=2", *parts.values())
+    more = ("data.channels=2", f"data.labels={made.data / 'labels.txt'}", *parts.values())
     for settings in ("", ", cache: false"):
         work, batches = teaching(made, settings, *more)
         assert (work.stored is None) == bool(settings)
