@@ -168,10 +168,11 @@ def rank(
 def train(
     conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
 ) -> None:
-    """Train an architecture from scratch: writes exp/NAME/model/.
+    """Train an architecture: writes exp/NAME/model/. It starts from scratch, or from the weights of train.init.
 
     Examples: audionas train conf/train.yaml arch=exp/search/arch.json;
-    audionas train conf/train.yaml arch=tc_resnet8 name=baseline
+    audionas train conf/train.yaml arch=tc_resnet8 name=baseline;
+    audionas train conf/train.yaml train.init=exp/baseline name=again
     """
     from audionas.config import load
     from audionas.engine.processes import joined
