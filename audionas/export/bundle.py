@@ -78,6 +78,11 @@ class ModelBundle:
         return int(self.note.get("channels", 1))
 
     @property
+    def first_channel(self) -> int | None:
+        """Where one input is to stand for a recording: its first channel, None where it has only one."""
+        return 0 if self.channels > 1 else None
+
+    @property
     def input_name(self) -> str:
         """What the input is called in exported files."""
         return "image" if self.features is None else "waveform"

@@ -88,7 +88,7 @@ def _examples(folder: Path, model: Model | ImageModel, data: Path | None) -> tup
     items = list(kaldi.read(data))
     chosen = items[:: math.ceil(len(items) / _CLIPS)]
     rate, seconds = model.sample_rate, model.bundle.samples / model.sample_rate
-    first = 0 if model.bundle.channels > 1 else None  # the model hears one channel at a time
+    first = model.bundle.first_channel
     clips = [
         audio.read(i.audio, rate=rate, seconds=seconds, start=i.start, resample=True, channel=first)
         for i in chosen

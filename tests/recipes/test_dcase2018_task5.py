@@ -1,6 +1,10 @@
 """The recipe of DCASE 2018 task 5: published settings, every stage on an imitation of the corpus."""
 
+import os
 import runpy
+import subprocess
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,14 +18,32 @@ from audionas.data.dcase2018 import FOLDS, LABELS
 from audionas.run import _archs
 from audionas.spaces._base import space_of
 from tests.recipes import _dcase2018_task5 as imitation
-from tests.recipes.test_vision import copied, finished, ran
+from tests.recipes.test_vision import PATIENCE, ROOT, copied, ran
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "dcase2018_task5"
-TINY = (
-    *("threads=1", f"data.seconds={imitation.SECONDS}", "space.width=0.25", "search.epochs=1"),
-    *("search.batch_size=36", "searcher.population=2", "searcher.generations=1"),
-    *("train.epochs=1", "train.batch_size=36", "spec_augment.time_width=5"),
+RECIPE = ROOT / "recipes" / "dcase2018_task5"
+TINY = ("threads=1", f"data.seconds={imitation.SECONDS}", "train.epochs=1", "train.batch_size=36")
+SEARCH = (
+    *("space.width=0.25", "search.epochs=1", "search.batch_size=36", "spec_augment.time_width=5"),
+    *("searcher.population=2", "searcher.generations=1"),
 )
+
+
+def finished(recipe: Path, commands: Mapping[str, str], *words: str) -> str:
+    """What run.sh says; `commands` has an `audionas` on its PATH, and python is that of the tests."""
+    served, _, rest = commands["PATH"].partition(os.pathsep)
+    path = os.pathsep.join([served, str(Path(sys.executable).parent), rest])
+    result = subprocess.run(
+        ["bash", "run.sh", *words],
+        cwd=recipe,
+        env={**commands, "PATH": path, "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout
+    return result.stdout
 
 
 def test_the_baseline_is_the_organisers() -> None:
@@ -62,13 +84,13 @@ def test_what_it_needs_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_from_archives_to_tables(tmp_path: Path) -> None:
+def test_from_a_corpus_to_tables(tmp_path: Path, commands: Mapping[str, str]) -> None:
     recipe = copied("dcase2018_task5", tmp_path)
     imitation.development(tmp_path / "src", labelled=True)
     imitation.evaluation(tmp_path / "src")
     prep = f"--counts any --seconds {imitation.SECONDS}"
     words = ("--src", str(tmp_path / "src"), f"--prep={prep}")
-    said = finished(recipe, "--fold", "2", "--networks", "nasc", *words, *TINY)
+    said = finished(recipe, commands, "--fold", "2", "--networks", "nasc", *words, *TINY, *SEARCH)
     assert [f"stage {n}" in said for n in range(6)] == [True] * 6
     nasc = recipe / "exp" / "nasc_fold2_0"
     test = kaldi.read(recipe / "data" / "fold2" / "test")
@@ -78,7 +100,7 @@ def test_from_archives_to_tables(tmp_path: Path) -> None:
     assert set(result["by"]["node"]) == {"2", "3"}
     assert read_json(nasc / "front.json")
     assert read_json(nasc / "model" / "bundle.json")["note"]["channels"] == 4
-    said = finished(recipe, "--stage", "3", "--fold", "full", "--networks", "baseline", *TINY)
+    said = finished(recipe, commands, "--stage", "3", "--fold", "full", "--networks", "baseline", *TINY)
     assert "stage 2" not in said
     full = recipe / "exp" / "baseline_foldfull_0"
     parts = {part: read_json(full / "eval" / f"{part}.json") for part in ("known", "unknown", "all")}

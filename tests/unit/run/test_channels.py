@@ -24,6 +24,7 @@ from audionas.run.evaluate import evaluate, score
 from audionas.run.predict import load as model_of
 from audionas.run.predict import predict
 from audionas.run.search import budget
+from audionas.run.show import gather
 from audionas.run.train import train
 
 LABELS = ("low", "mid", "high")
@@ -165,6 +166,8 @@ def test_answers_are_means_over_channels_from_training_to_evaluation(data: Path,
     np.testing.assert_allclose(scored.scores[0], each.mean(0), atol=1e-6)
     (row,) = predict(exp, [Path(item.audio)])
     np.testing.assert_allclose(list(row["scores"].values()), each.mean(0), atol=1e-6)
+    gather(exp)
+    assert "-0.wav" in (exp / "report.html").read_text(), "the report shows examples, by their first channel"
     assert macro_f1(scored.scores.argmax(1), scored.split.targets) == pytest.approx(result["macro_f1"])
 
 
