@@ -168,7 +168,7 @@ def rank(
 def train(
     conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
 ) -> None:
-    """Train an architecture: writes exp/NAME/model/. It starts from scratch, or from the weights of train.init.
+    """Train an architecture, from scratch or from the weights of train.init: writes exp/NAME/model/.
 
     Examples: audionas train conf/train.yaml arch=exp/search/arch.json;
     audionas train conf/train.yaml arch=tc_resnet8 name=baseline;
