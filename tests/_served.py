@@ -12,7 +12,7 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -69,12 +69,23 @@ def serve(address: str) -> None:
             listener.close()
             client.close()
             command(*json.loads(told), files)
-            run()
-            os._exit(0)
+            os._exit(status(run))  # at once: taking the library down would take longer than most commands
         for file in files:
             os.close(file)
         client.sendall(bytes([os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) & 255]))
         client.close()
+
+
+def status(run: Callable[[], None]) -> int:
+    """What a shell would be told; everything printed is out before."""
+    code = 0
+    try:
+        run()
+    except SystemExit as stop:
+        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    return code
 
 
 def command(words: list[str], folder: str, env: dict[str, str], files: list[int]) -> None:

@@ -1,10 +1,9 @@
-"""The recipe of Speech Commands: its settings are the papers', and run.sh ends in a table of both test sets."""
+"""The recipe of Speech Commands: its settings are the papers', and run.sh ends in a table for each protocol."""
 
 import shutil
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,7 +21,6 @@ from audionas.features import Features
 from audionas.run import _archs
 from audionas.run._compare_rows import runs_of
 from audionas.run.train import within_limits
-from tests._served import served
 from tests.recipes.test_vision import copied
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "speech_commands"
@@ -144,21 +142,15 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def env() -> Iterator[dict[str, str]]:
-    with served() as found:
-        yield found
-
-
-@pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copied("speech_commands", tmp_path_factory.mktemp("recipe"))
 
 
-def ran(recipe: Path, env: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+def ran(recipe: Path, commands: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         ["bash", "run.sh", *words],
         cwd=recipe,
-        env=env,
+        env=commands,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -167,29 +159,29 @@ def ran(recipe: Path, env: dict[str, str], *words: str) -> subprocess.CompletedP
     )
 
 
-def finished(recipe: Path, env: dict[str, str], *words: str) -> str:
-    result = ran(recipe, env, *words)
+def finished(recipe: Path, commands: dict[str, str], *words: str) -> str:
+    result = ran(recipe, commands, *words)
     assert result.returncode == 0, result.stdout
     return result.stdout
 
 
-def test_an_unknown_protocol_is_refused(recipe: Path, env: dict[str, str]) -> None:
-    result = ran(recipe, env, "--protocol", "v2-30")
+def test_an_unknown_protocol_is_refused(recipe: Path, commands: dict[str, str]) -> None:
+    result = ran(recipe, commands, "--protocol", "v2-30")
     assert result.returncode == 1
     assert "expected v1-12, v1-30, v2-12 or v2-35" in result.stdout
 
 
 def test_v2_12_is_searched_trained_scored_on_both_test_sets_and_exported(
-    recipe: Path, env: dict[str, str], corpus: Path
+    recipe: Path, commands: dict[str, str], corpus: Path
 ) -> None:
     pytest.importorskip("onnxruntime", reason='the export needs the extra: pip install "audionas[export]"')
     source = ("--src", str(corpus / "tree.tar"), "--test-archive", str(corpus / "second"))
     small = ("space.width=0.25", "search.epochs=1", "search.batch_size=16", *TINY)
-    said = finished(recipe, env, *source, "--stop-stage", "1", *small)
+    said = finished(recipe, commands, *source, "--stop-stage", "1", *small)
     assert "v2-12: train, dev, test hold 36, 12, 12 clips" in said
     assert "test_archive: 24 of the 4,890 clips" in said
     assert not (recipe / "exp").exists()
-    said = finished(recipe, env, "--stage", "2", *small)
+    said = finished(recipe, commands, "--stage", "2", *small)
     run = recipe / "exp" / "tc_small_0"
     assert {f.stem: read_json(f)["n"] for f in (run / "eval").iterdir()} == {"test": 12, "test_archive": 24}
     assert (run / "export" / "model.onnx").exists()
@@ -201,12 +193,12 @@ def test_v2_12_is_searched_trained_scored_on_both_test_sets_and_exported(
     assert rows == [
         line for line in (recipe / "exp" / "RESULTS.md").read_text().splitlines() if "tc_small_0" in line
     ]
-    assert "finished earlier" in finished(recipe, env, "--stage", "3", "--stop-stage", "3", *small)
+    assert "finished earlier" in finished(recipe, commands, "--stage", "3", "--stop-stage", "3", *small)
 
 
 @pytest.mark.parametrize("protocol", ["v1-12", "v1-30", "v2-35"])
 def test_the_other_protocols_from_a_tree_to_scores(
-    recipe: Path, env: dict[str, str], corpus: Path, protocol: str
+    recipe: Path, commands: dict[str, str], corpus: Path, protocol: str
 ) -> None:
     words = (
         "--protocol",
@@ -218,7 +210,7 @@ def test_the_other_protocols_from_a_tree_to_scores(
         "--stop-stage",
         "4",
     )
-    said = finished(recipe, env, *words, *TINY)
+    said = finished(recipe, commands, *words, *TINY)
     assert f"{protocol}: train, dev, test hold" in said
     data, run = recipe / "data" / protocol, recipe / "exp" / f"{protocol}_paper_tc_resnet8_0"
     assert read_json(data / "protocol.json")["name"] == protocol

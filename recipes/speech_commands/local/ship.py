@@ -1,62 +1,71 @@
-"""Make the model that audionas brings along of a finished run: local/ship.py exp/kws12 FOLDER.
+"""Make the model that audionas brings along of a finished run: python local/ship.py exp/RUN NAME FOLDER.
 
-Copies the bundle, its architecture and its evaluation, and writes the card; every figure in it is read from
-the run. `audionas cost exp/NAME --json >exp/NAME/cost.json` comes before.
+The weights become half precision, the bundle is then scored on the test clips, and the card is written: every
+figure in it is read from the files of the run or measured here.
 """
 
 import json
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from audionas.core.files import write_json, write_text
+from audionas.export.bundle import ModelBundle
+from audionas.run.costs import cost
+from audionas.run.evaluate import evaluate
+
 MOST = 100_000  # bytes of the whole folder
 CARD = Path(__file__).with_name("model_card.txt")  # with a name in braces for each figure
+DATA = Path("data")
+KEPT = ("accuracy", "interval", "macro_f1", "macro_f1_interval", "n", "speakers", "arch")  # of the evaluation
 
 
-def main(run: Path, folder: Path) -> None:
-    """Write FOLDER anew."""
-    folder.mkdir(parents=True, exist_ok=True)
+def main(run: Path, name: str, folder: Path) -> None:
+    """Write FOLDER/NAME anew; the scored copy is exp/NAME."""
+    copy, target = Path("exp") / name, folder / name
+    bundle = ModelBundle.load(run / "model")
+    half = {key: t.half() if t.is_floating_point() else t for key, t in bundle.weights.items()}
+    replace(bundle, weights=half).save(copy / "model")
+    shutil.copyfile(run / "arch.json", copy / "arch.json")
+    found = evaluate(copy, DATA / "test")
+    target.mkdir(parents=True, exist_ok=True)
     for file in ("model/bundle.json", "model/weights.safetensors", "arch.json"):
-        shutil.copyfile(run / file, folder / Path(file).name)
-    shutil.copyfile(run / "eval" / "test.json", folder / "eval.json")
-    text = CARD.read_text(encoding="utf-8").format(**facts(run, folder.name))
-    (folder / "model_card.md").write_text(text, encoding="utf-8")
-    size = sum(file.stat().st_size for file in folder.iterdir())
+        shutil.copyfile(copy / file, target / Path(file).name)
+    write_json(target / "eval.json", {key: found[key] for key in KEPT})
+    write_text(target / "model_card.md", CARD.read_text(encoding="utf-8").format(**facts(run, copy)))
+    size = sum(file.stat().st_size for file in target.iterdir())
     if size >= MOST:
-        raise SystemExit(f"{folder}: {size:,} bytes, expected less than {MOST:,}")
-    print(f"{folder}: {size:,} bytes")
+        raise SystemExit(f"{target}: {size:,} bytes, expected less than {MOST:,}")
+    print(f"{target}: {size:,} bytes")
 
 
-def facts(run: Path, name: str) -> dict[str, Any]:
-    """What the card says, read from the files of the run."""
-    arch, cost, found = read(run / "arch.json"), read(run / "cost.json"), read(run / "eval/test.json")
-    env = read(run / "train/env.json")
+def facts(run: Path, copy: Path) -> dict[str, Any]:
+    """What the card says."""
+    arch, found, env = read(run / "arch.json"), read(copy / "eval.json"), read(run / "train/env.json")
+    size = cost(str(copy), "", 0)
+    lines = {split: (DATA / split / "text").read_text().splitlines() for split in ("train", "dev")}
     recalls = sorted((row["recall"], label) for label, row in found["per_class"].items())
-    weakest = ", ".join(f"`{label}` {100 * recall:.0f} %" for recall, label in recalls[:3])
-    low, high = (100 * x for x in found["interval"])
-    f1_low, f1_high = (100 * x for x in found["macro_f1_interval"])
-    data = Path(found["data"]).parent
-    lines = {split: (data / split / "text").read_text().splitlines() for split in ("train", "dev")}
+    low, high = found["interval"]
+    f1_low, f1_high = found["macro_f1_interval"]
+    done = read(run / "train/done.json")
     return {
         **{key: env[key] for key in ("seed", "git", "machine", "torch")},
-        **{key: found[key] for key in ("n", "speakers")},
-        **{key: cost[key] for key in ("params", "macs")},
+        **{key: found[key] for key in ("n", "speakers", "accuracy", "macro_f1")},
+        **{key: size[key] for key in ("params", "macs")},
         **{split: len(text) for split, text in lines.items()},
-        "name": name,
-        "space": f"{arch['space']} {arch['params']}",
+        **{"low": low, "high": high, "f1_low": f1_low, "f1_high": f1_high},
+        "name": copy.name,
+        "run": run.name,
+        "space": " ".join([arch["space"], *(f"{key}={value}" for key, value in arch["params"].items())]),
         "method": arch["note"]["method"],
         "arch": arch["id"],
         "search": read(run / "search/env.json")["command"],
-        "train_command": env["command"],
-        "accuracy": 100 * found["accuracy"],
-        "valid": 100 * read(run / "train/done.json")["valid_accuracy"],
-        "f1": 100 * found["macro_f1"],
-        "low": low,
-        "high": high,
-        "f1_low": f1_low,
-        "f1_high": f1_high,
-        "weakest": weakest,
+        "training": env["command"],
+        "epochs": done["epochs"],
+        "valid": done["valid_accuracy"],
+        "weakest": ", ".join(f"`{label}` {recall:.0%}" for recall, label in recalls[:3]),
         "unknown": sum(" _unknown_" in line for line in lines["train"]),
     }
 
@@ -67,4 +76,4 @@ def read(file: Path) -> Any:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
