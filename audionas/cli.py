@@ -294,7 +294,7 @@ def list_(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """What there is: methods, searchers, spaces, ops (candidate operations), zoo (networks), models (trained).
+    """What there is: methods, searchers, spaces, ops (operations), zoo (networks), models (trained).
 
     Example: audionas list zoo --json
     """

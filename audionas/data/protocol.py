@@ -166,7 +166,9 @@ def check_counts(version: str, protocol: str, clips: int, counts: Mapping[str, i
     got = tuple(counts[split] for split in SPLITS)
     told = f"{name_of(version, protocol)}: train, dev, test hold {_told(got)} clips"
     if clips != CLIPS[version]:
-        return f"{told}. {clips:,} of the {CLIPS[version]:,} clips of {version}: a part, nothing to compare with"
+        return (
+            f"{told}. {clips:,} of the {CLIPS[version]:,} clips of {version}: a part, nothing to compare with"
+        )
     expected = COUNTS[version, protocol]
     if got != expected:
         raise UserError(

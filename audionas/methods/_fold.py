@@ -71,8 +71,10 @@ def _absorbed(name: str, operation: nn.Module, carried: Tensor) -> Tensor | None
     return carried
 
 
-def _first(head: Head) -> nn.Conv2d | nn.Linear:
+def _first(head: nn.Module) -> nn.Conv2d | nn.Linear:
     """The linear map that reads a chain's last block; the average before `Head`'s commutes with M."""
+    if not isinstance(head, Head):
+        raise UserError("what ends this network is no head into which transformations can be folded")
     return head.conv.conv if isinstance(head, WideHead | LateHead) else head.linear
 
 

@@ -1,4 +1,4 @@
-"""The recipe of Speech Commands: its settings are the papers', and run.sh ends in a table for each protocol."""
+"""The recipe of Speech Commands: settings as the papers have them, a table for each protocol at the end."""
 
 import shutil
 import subprocess

@@ -51,7 +51,9 @@ def test_a_whole_archive_must_have_the_published_counts() -> None:
     assert "a part" in protocol.check_counts("v0.02", "12", 105828, {**good, "train": 3})
     for clips in (64720, 64721):
         counts = dict(zip(protocol.SPLITS, protocol.COUNTS["v0.01", "30"], strict=True))
-        assert protocol.check_counts("v0.01", "30", clips, counts).startswith("v1-30: train, dev, test hold 51,")
+        assert protocol.check_counts("v0.01", "30", clips, counts).startswith(
+            "v1-30: train, dev, test hold 51,"
+        )
 
 
 def test_every_protocol_has_counts_and_a_whole_test_archive_is_told_from_a_part() -> None:

@@ -213,7 +213,10 @@ WRONG = [
     ("Genotype(normal=[('skip_connect', 'x', 0)], reduce=[('skip_connect', 2, 0)])", "no node 'x'"),
     ("Genotype(normal=[[('skip_connect', 0)]], reduce=[('skip_connect', 2, 0)])", "1 lists, expected 4"),
     ("Genotype(normal=[[], [], [], []], reduce=[('skip_connect', 2, 0)])", "the normal cell has no edge"),
-    ("Genotype(normal=[('skip_connect', 4, 3)], reduce=[('skip_connect', 2, 0)])", "the normal cell has no edge"),
+    (
+        "Genotype(normal=[('skip_connect', 4, 3)], reduce=[('skip_connect', 2, 0)])",
+        "the normal cell has no edge",
+    ),
 ]
 
 
