@@ -51,6 +51,9 @@ def served() -> Iterator[dict[str, str]]:
 def serve(address: str) -> None:
     """Run one command after the other until killed."""
     sys.path[0] = str(ROOT)
+    import torch._dynamo  # which the first step of an optimiser imports
+    import torch.utils.tensorboard  # noqa: F401
+
     from audionas.cli import run
     from audionas.run import check, evaluate, export, search, show, train  # noqa: F401
 
