@@ -8,11 +8,11 @@ stop_stage=6
 src=             # an unpacked corpus or its archive; empty: download it
 protocol=v2-12   # or v1-12, v1-30, v2-35
 part=            # the folder inside src that holds the words, if it has several
-test_archive=    # the separate 12-folder test set: a path, download, or none; empty: download it with the corpus
+test_archive=    # the separate 12-folder test set: a path, download or none; empty: fetched with the corpus
 silence=zeros    # _silence_ of dev and test, or noise
 data=            # Kaldi data directories; empty: data for v2-12, data/$protocol for the others
 search=tc_small  # conf/$search.yaml; methods/NAME is there for every method
-arch=            # a network to train instead of searching, such as tc_resnet8, under the budget of conf/base.yaml
+arch=            # a network to train instead of searching, such as tc_resnet8, by conf/base.yaml
 paper=           # a published network to train as its paper does: conf/nets/$paper.yaml
 name=            # results go to exp/$name
 seed=0
@@ -42,7 +42,8 @@ network=${search##*/}
 if [ -n "$arch" ]; then conf=conf/base.yaml network=$arch; fi
 if [ -n "$paper" ]; then conf=conf/nets/$paper.yaml network=paper_$paper; fi
 name=${name:-${folder:+${folder}_}${network}_$seed}
-run=("$conf" "data.train=$data/train" "data.dev=$data/dev" "augment.noise=$data/noise" "name=$name" "seed=$seed")
+run=("$conf" "data.train=$data/train" "data.dev=$data/dev" "augment.noise=$data/noise")
+run+=("name=$name" "seed=$seed")
 if [ -n "$arch" ]; then run+=("arch=$arch"); fi
 run+=("$@")
 

@@ -51,8 +51,9 @@ def test_a_config_is_valid_and_its_method_runs_on_its_space(file: Path) -> None:
     if conf.general.arch:
         spec = _archs.find(conf.general.arch)
         within_limits(conf, spec, file.stem)
-        assert conf.features is not None
-        assert f"{conf.features.name}/{conf.features.preset}" == spec.note["features"]
+        if file.parent.name == "nets":  # the front-end is written out
+            assert conf.features is not None
+            assert f"{conf.features.name}/{conf.features.preset}" == spec.note["features"]
 
 
 def test_every_method_has_a_config() -> None:
