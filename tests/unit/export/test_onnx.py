@@ -51,7 +51,7 @@ def test_the_file_says_what_torch_says(space: str, tmp_path: Path) -> None:
     proto = package.load(file)
     facts = {"labels": "\n".join(LABELS), "arch": bundle.spec.id}
     if bundle.features is not None:
-        facts["sample_rate"] = "16000"
+        facts["sample_rate"] = str(network.front_end.sample_rate)
     assert facts.items() <= {p.key: p.value for p in proto.metadata_props}.items()
     assert [i.name for i in proto.graph.input] == ["waveform" if bundle.features is not None else "image"]
     assert [o.name for o in proto.graph.output] == ["scores"]

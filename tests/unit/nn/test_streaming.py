@@ -111,7 +111,7 @@ def test_a_step_is_exported_with_its_states(net_io: tuple[nn.Module, InputSpec])
 def test_an_exponential_mean_forgets_as_fast_as_a_window(net_io: tuple[nn.Module, InputSpec]) -> None:
     net, io = net_io
     window, fading = Step(net, io), Step(net, io, "exponential")
-    assert sum(map(np.prod, fading.shapes)) < sum(map(np.prod, window.shapes))
+    assert sum(map(np.prod, fading.shapes)) <= sum(map(np.prod, window.shapes))  # equal for windows of two
     weights = (1 - 2 / (window.window + 1)) ** np.arange(10_000)
     assert np.average(np.arange(10_000), weights=weights) == pytest.approx((window.window - 1) / 2)
     x = features(io, 1).expand(-1, -1, 40 * io.frames)  # of what never changes both means are the same

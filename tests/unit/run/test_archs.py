@@ -59,7 +59,7 @@ WRONG = [
     ("Genotype(normal=[])", "no 'reduce'"),
     ("|none~0|", "1 nodes"),
     ("missing.txt", "no such file"),
-    ("darts_v2", "no network called 'darts_v2'"),
+    ("darts_v9", "no network called 'darts_v9'"),
 ]
 
 

@@ -182,7 +182,7 @@ def test_no_process_outlives_its_parent(tmp_path, end):
     )
     pids = numbers(tmp_path, 4)  # two workers, and a child of each
     parent.send_signal(end)
-    _, told = parent.communicate(timeout=60)
+    _, told = parent.communicate(timeout=300)
     assert parent.returncode == -end
     assert [pid for pid in pids if not ended(pid)] == []
     assert ("KeyboardInterrupt" in told) == (end == signal.SIGINT)  # and from no worker
