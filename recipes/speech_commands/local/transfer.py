@@ -22,7 +22,9 @@ RUNS = {
     "frozen": "the same, all but the last layer frozen",
     "distilled": "from scratch, with the teacher",
     "both": "from the supernet's weights, with the teacher",
+    "tuned": "from scratch, with the teacher, weight 0.9, T 2",
     "longer": "from scratch, five times the epochs",
+    "longer_tuned": "the same, with the teacher, weight 0.9, T 2",
     "teacher": "the teacher itself",
 }
 
@@ -92,6 +94,7 @@ def facts(runs: dict[str, list[Path]]) -> list[str]:
     """How it was measured."""
     folder = runs["scratch"][0]
     result, env = read_json(folder / "eval.json"), read_json(folder / "train" / "env.json")
+    commits = {read_json(f / "train" / "env.json")["git"]: None for some in runs.values() for f in some}
     supernets = [EXP / run.name.replace("scratch", "supernet") for run in runs["scratch"]]
     seconds = mean(sum(r["seconds"] for r in read_rows(f / "search" / "metrics.jsonl")) for f in supernets)
     taken = read_json(runs["inherited"][0] / "model" / "bundle.json")["note"]["init"]
@@ -100,7 +103,7 @@ def facts(runs: dict[str, list[Path]]) -> list[str]:
         f"- architecture: {result['arch']}; tensors taken from its supernet: {taken['taken']}, "
         f"new: {len(taken['new'])}",
         f"- a supernet took {seconds:.0f} s, mean over seeds",
-        f"- commit {env['git']}, torch {env['torch']}, {env['machine']}",
+        f"- commits {', '.join(commits)}, torch {env['torch']}, {env['machine']}",
         "- brackets: 95 % by bootstrap over speakers, mean over seeds, paired on the same clips",
     ]
 

@@ -28,8 +28,11 @@ for seed in "${seeds[@]}"; do
     one frozen "$init" 'train.freeze=["*","!head"]'
     one distilled "train.distill={teacher: $teacher}"
     one both "$init" "train.distill={teacher: $teacher}"
+    # the best of eight pairs of weight and temperature by the development accuracy of seed 0
+    one tuned "train.distill={teacher: $teacher, weight: 0.9, temperature: 2}"
     one longer train.epochs=100
-    for run in teacher scratch inherited frozen distilled both longer; do
+    one longer_tuned train.epochs=100 "train.distill={teacher: $teacher, weight: 0.9, temperature: 2}"
+    for run in teacher scratch inherited frozen distilled both tuned longer longer_tuned; do
         exp=exp/transfer_${run}_$seed
         [ -f "$exp/eval.json" ] || audionas eval "$exp" --data data/test
     done
