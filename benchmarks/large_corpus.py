@@ -123,13 +123,19 @@ def commands(folder: Path, workers: int) -> dict[str, list[str]]:
 
 
 def measured(command: list[str]) -> Measured:
-    """Run a command, looking at its memory while it runs."""
+    """Run a command, looking at its memory while it runs.
+
+    A process that ends between two looks leaves its shared pages to the others, where they would be counted
+    again; so every look is taken twice, and counts if nobody has come or gone.
+    """
     start, busy, anonymous, resident = time.perf_counter(), _busy(), 0, 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
         while process.poll() is None:
-            rollups = [rollup for pid in family(process.pid) if (rollup := memory(pid))]
-            anonymous = max(anonymous, sum(rollup["Pss_Anon"] for rollup in rollups))
-            resident = max([resident, *(rollup["Rss"] for rollup in rollups)])
+            first, second = ({pid: memory(pid) for pid in family(process.pid)} for _ in range(2))
+            if first.keys() == second.keys() and all((*first.values(), *second.values())):
+                sums = [sum(rollup["Pss_Anon"] for rollup in look.values()) for look in (first, second)]
+                anonymous = max(anonymous, min(sums))
+                resident = max([resident, *(rollup["Rss"] for rollup in second.values())])
             time.sleep(0.1)
     if process.returncode:
         sys.exit(f"stopped: {' '.join(command)}")
