@@ -20,6 +20,7 @@ from audionas.cli_groups import (
     recipe_app,
     register_preps,
 )
+from audionas.cli_wake import wake_app
 from audionas.core.errors import UserError
 from audionas.core.report import Reporter, stdout_json
 
@@ -42,6 +43,7 @@ app = typer.Typer(
 app.add_typer(prep_app, name="prep")
 app.add_typer(recipe_app, name="recipe")
 app.add_typer(latency_app, name="latency")
+app.add_typer(wake_app)
 
 Resume = Annotated[
     bool, typer.Option("--resume", help="Go on where an unfinished run was; start if there is none.")

@@ -19,7 +19,7 @@ RUNGS = (
     ("methods", "searchers", "export"),
     ("config",),
     ("run",),
-    ("cli_groups",),
+    ("cli_groups", "cli_wake"),
     ("cli",),
     ("__main__",),
 )
@@ -40,8 +40,14 @@ FENCES = {
     "pymoo": ("searchers/nsga2.py",),
     "ray": ("run/_pool_ray.py",),
     "rich": ("core/report.py",),
-    "typer": ("cli.py", "cli_groups.py"),
-    "click": ("cli.py", "cli_groups.py"),
+    "typer": ("cli.py", "cli_groups.py", "cli_wake.py"),
+    "click": ("cli.py", "cli_groups.py", "cli_wake.py"),
+    "ai_edge_litert": ("export/",),
+    "flatbuffers": ("export/",),
+    "tflite_micro": ("export/",),
+    "pymicro_wakeword": ("export/",),
+    "pymicro_features": ("features/micro.py",),
+    "sounddevice": ("run/listen.py",),
 }
 PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
 FORBIDDEN_CALLS = {
