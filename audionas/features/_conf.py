@@ -39,6 +39,12 @@ class Features(Strict):
         settings = dict(self._preset())
         given = {k: v for k, v in asdict(self).items() if k not in ("name", "preset") and v is not None}
         problems = [f"features.{k}: {self.name} has no such setting" for k in given if k not in settings]
+        if resolve("features", self.name).foreign:
+            problems += [
+                f"features.{k}: {value} is not possible, {self.name} is fixed at {settings[k]}"
+                for k, value in given.items()
+                if k in settings and value != settings[k]
+            ]
         settings.update(given)
         problems += _contradictions(settings)
         if problems:

@@ -13,10 +13,13 @@ class FrontEnd(nn.Module):
     """Waveforms in, features out; on any device, in batches, and inside an exported model.
 
     A subclass lists its `PRESETS` (each names every argument of its constructor) and passes all its
-    arguments here as `settings`: they alone decide the result, so they are its fingerprint.
+    arguments here as `settings`: they alone decide the result, so they are its fingerprint. One that is
+    `foreign` is computed by a library instead of torch: its settings are fixed, and no exported file can
+    hold it.
     """
 
     PRESETS: ClassVar[Mapping[str, Settings]]
+    foreign: ClassVar[bool] = False
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()

@@ -1,0 +1,120 @@
+"""The audio front-end of TFLite-Micro: what ESPHome and microWakeWord compute on the device itself."""
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audionas.core.errors import UserError
+from audionas.features._frontend import FrontEnd, Settings, samples_of
+
+SCALE = 0.0390625  # of one step of the library's integers: 10 / 256
+
+
+class Micro(FrontEnd):
+    """Filter-bank energies after noise reduction and gain control (PCAN), from the C code of the device.
+
+    16 kHz, 40 channels from 125 to 7500 Hz, 30 ms window, 10 ms step; a feature is the library's integer
+    (0 to about 670) times 0.0390625, so 0 to about 26. The settings are the device's and cannot be changed.
+
+    Samples become 16-bit integers first: times 32768, rounded to the nearest (halves to the even one), cut
+    off at -32768 and 32767; recordings of 16 bits are therefore exact. It runs on the CPU, a clip after
+    another, and passes no gradient on. Every clip is heard by a front-end that has heard nothing before.
+    Noise reduction and gain adapt over seconds: frames of a stream that goes on are not those of the clip
+    cut out of it, and `stream` equals `forward` only from a reset on.
+
+    Raises UserError without the extra `device`.
+    """
+
+    PRESETS: ClassVar[Mapping[str, Settings]] = {
+        "esphome": {
+            "sample_rate": 16000,
+            "window_ms": 30.0,
+            "hop_ms": 10.0,
+            "n_fft": 512,
+            "n_mels": 40,
+            "f_min": 125.0,
+            "f_max": 7500.0,
+        }
+    }
+    foreign = True
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(settings)
+        _library()  # where it is missing is said now, not amid a run
+        self.window = samples_of(settings["window_ms"], self.sample_rate)
+        self.hop = samples_of(settings["hop_ms"], self.sample_rate)
+        self.channels = int(settings["n_mels"])
+
+    def shape(self, samples: int) -> tuple[int, int]:
+        """(40, frames) for a waveform of `samples`."""
+        if samples < self.window:
+            raise UserError(
+                f"a waveform of {samples} samples is too short: one frame needs {self.window} "
+                f"({1000 * self.window / self.sample_rate:.1f} ms at {self.sample_rate} Hz)",
+                hint="Give longer clips.",
+            )
+        return self.channels, 1 + (samples - self.window) // self.hop
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Waveforms (B, N) to features (B, 1, 40, T), each clip from silence."""
+        shape = self.shape(wave.shape[-1])
+        heard, out = self.stream(), np.empty((len(wave), *shape), np.float32)
+        for clip, frames in zip(wave.detach().cpu(), out, strict=True):
+            heard.reset()
+            frames[:] = heard.step(clip)[0].numpy()
+        return torch.from_numpy(out).unsqueeze(1).to(wave.device)
+
+    def stream(self) -> "MicroStream":
+        """A front-end that remembers: chunks of any length in, the frames that they complete out."""
+        return MicroStream(self.hop, self.channels)
+
+
+class MicroStream:
+    """The library's own state, and the samples that do not fill a step yet."""
+
+    def __init__(self, hop: int, channels: int) -> None:
+        self.hop, self.channels = hop, channels
+        self.library = _library()()
+        self.rest = np.empty(0, np.int16)
+
+    def step(self, samples: Tensor) -> Tensor:
+        """Samples (n,) in [-1, 1], any n, to the frames (1, 40, m) that end within them."""
+        pcm = np.concatenate([self.rest, int16(samples).numpy()])
+        whole = len(pcm) - len(pcm) % self.hop
+        self.rest = pcm[whole:]
+        steps = (pcm[at : at + self.hop].tobytes() for at in range(0, whole, self.hop))
+        found = [features for step in steps if (features := self.library.process_samples(step).features)]
+        frames = np.array(found, np.float32).reshape(len(found), self.channels)
+        return torch.from_numpy(frames.T.copy()).unsqueeze(0)
+
+    def reset(self) -> None:
+        """Forget everything heard, the noise estimate included."""
+        self.library.reset()
+        self.rest = self.rest[:0]
+
+
+def int16(samples: Tensor) -> Tensor:
+    """Samples in [-1, 1] as the 16-bit integers that a device hears."""
+    return (samples * 32768).round().clamp(-32768, 32767).to(torch.int16)
+
+
+def device_int8(integers: np.ndarray) -> np.ndarray:
+    """ESPHome's map from the library's integers (a feature / `SCALE`) to its model's int8 input.
+
+    As in ESPHome's component micro_wake_word: (v * 256 + 333) // 666 - 128, cut off at -128 and 127.
+    """
+    return np.clip((integers.astype(np.int64) * 256 + 333) // 666 - 128, -128, 127).astype(np.int8)
+
+
+def _library() -> Any:
+    try:
+        from pymicro_features import MicroFrontend
+    except ImportError as error:
+        raise UserError(
+            "features: the front-end micro needs pymicro-features, which is not installed",
+            hint='pip install "audionas[device]"',
+        ) from error
+    return MicroFrontend
