@@ -131,9 +131,17 @@ def within_limits(conf: Config, spec: ArchSpec, name: str) -> None:
 
 
 def built(spec: ArchSpec, options: Train) -> nn.Module:
-    """A fresh network, with the auxiliary head where its loss is asked for; UserError where there is none."""
-    wanted = options.auxiliary > 0
-    net = space_of(spec).build(spec, dropout=options.dropout, auxiliary=wanted)
+    """A fresh network, with the auxiliary head where its loss is asked for.
+
+    Raises UserError where the space has no such head, or no paths of which some may be dropped.
+    """
+    space, wanted = space_of(spec), options.auxiliary > 0
+    if options.drop_path and not any(choice.node for choice in space.choices()):
+        raise UserError(
+            f"train.drop_path: in networks of space {spec.space} an example whose path is dropped has no other",
+            hint="Set train.drop_path=0; it is for spaces of cells, such as darts_cell.",
+        )
+    net = space.build(spec, dropout=options.dropout, auxiliary=wanted)
     if wanted and getattr(net, "auxiliary", None) is None:
         raise UserError(
             f"train.auxiliary: networks of space {spec.space} have no auxiliary head",
