@@ -138,7 +138,7 @@ def built(spec: ArchSpec, options: Train) -> nn.Module:
     space, wanted = space_of(spec), options.auxiliary > 0
     if options.drop_path and not any(choice.node for choice in space.choices()):
         raise UserError(
-            f"train.drop_path: in networks of space {spec.space} an example whose path is dropped has no other",
+            f"train.drop_path: in networks of space {spec.space} no path leads around a dropped one",
             hint="Set train.drop_path=0; it is for spaces of cells, such as darts_cell.",
         )
     net = space.build(spec, dropout=options.dropout, auxiliary=wanted)
