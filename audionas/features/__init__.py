@@ -6,9 +6,12 @@ from audionas.features._mix_style import freq_mix_style
 from audionas.features._normalize import Normalize
 from audionas.features._specaugment import spec_augment
 from audionas.features._store import feature_store, statistics
+from audionas.features._stream import FeatureStream, FrameStream
 
 __all__ = [
+    "FeatureStream",
     "Features",
+    "FrameStream",
     "FrontEnd",
     "Normalize",
     "SpecAugment",

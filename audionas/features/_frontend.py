@@ -6,6 +6,9 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+from audionas.core.errors import UserError
+from audionas.features._stream import FeatureStream, FrameStream
+
 Settings = Mapping[str, Any]
 
 
@@ -16,8 +19,13 @@ class FrontEnd(nn.Module):
     arguments here as `settings`: they alone decide the result, so they are its fingerprint. One that is
     `foreign` is computed by a library instead of torch: its settings are fixed, and no exported file can
     hold it.
+
+    `hop` samples lie between two frames. In a stream, a chunk is given with the `tail` samples before it,
+    into which its frames reach (`frames`).
     """
 
+    hop: int
+    tail: int
     PRESETS: ClassVar[Mapping[str, Settings]]
     foreign: ClassVar[bool] = False
 
@@ -33,6 +41,24 @@ class FrontEnd(nn.Module):
     @abstractmethod
     def forward(self, wave: Tensor) -> Tensor:
         """Waveforms (B, N) in [-1, 1] to features (B, 1, F, T)."""
+
+    @property
+    def lead(self) -> int:
+        """How many frames of a stream reach back before its first sample."""
+        return -(-self.tail // self.hop)
+
+    def frames(self, sound: Tensor) -> Tensor:
+        """`tail` samples and n hops of new ones, (B, tail + n * hop), to the n frames (B, 1, F, n) they
+        complete: a pure function, that exported files hold.
+        """
+        raise UserError(
+            f"the front-end {self.settings['front_end'].lower()} has no form that a file can hold",
+            hint="Give the file features instead of samples: --input frames",
+        )
+
+    def stream(self) -> FrameStream:
+        """The front-end with what it remembers, for chunks of any length."""
+        return FeatureStream(self)
 
 
 def samples_of(milliseconds: float, rate: int) -> int:

@@ -57,6 +57,7 @@ class MFCC(FrontEnd):
 
         self.n_mfcc = n_mfcc
         self.mel = LogMel(**mel)
+        self.hop, self.tail = self.mel.hop, self.mel.tail
         basis = torchaudio.functional.create_dct(n_mfcc, mel["n_mels"], "ortho")  # (n_mels, n_mfcc)
         self.register_buffer("dct", basis.contiguous(), persistent=False)
 
@@ -67,4 +68,11 @@ class MFCC(FrontEnd):
     def forward(self, wave: Tensor) -> Tensor:
         """Waveforms (B, N) to coefficients (B, 1, n_mfcc, T)."""
         self.mel.shape(wave.shape[-1])
-        return torch.matmul(self.mel.bands(wave), self.dct).transpose(1, 2).unsqueeze(1)
+        return self._coefficients(self.mel.bands(wave, center=self.mel.center))
+
+    def frames(self, sound: Tensor) -> Tensor:
+        """(B, tail + n * hop) to (B, 1, n_mfcc, n)."""
+        return self._coefficients(self.mel.inside(sound))
+
+    def _coefficients(self, bands: Tensor) -> Tensor:
+        return torch.matmul(bands, self.dct).transpose(1, 2).unsqueeze(1)
