@@ -1,5 +1,6 @@
-"""Audio files: read a clip as float32, look at a file, write one. The only user of soundfile."""
+"""Audio files: read a clip or block after block, look at a file, write one. The only user of soundfile."""
 
+from collections.abc import Iterator
 from io import BytesIO
 from math import gcd
 from pathlib import Path
@@ -48,11 +49,7 @@ def read(
     """
     with _open(path) as file:
         source_rate = int(file.samplerate)
-        if source_rate != rate and not resample:
-            raise UserError(
-                f"{path}: its sample rate is {source_rate} Hz, expected {rate} Hz",
-                hint="Prepare the data with --resample, or give this rate in the features.",
-            )
+        _require_rate(path, source_rate, rate, resample)
         wave = _pick(_frames(file, path, start, seconds), path, channel)
     if source_rate != rate:
         wave = resampled(wave, source_rate, rate)
@@ -75,6 +72,35 @@ def read_channels(
                 hint="data.channels says how many each recording has.",
             )
         return np.ascontiguousarray(_frames(file, path, start, seconds).T)
+
+
+def blocks(
+    path: Path | str,
+    *,
+    rate: int,
+    start: float = 0.0,
+    seconds: float | None = None,
+    block: float = 10.0,
+    resample: bool = False,
+    channel: Channel = None,
+) -> Iterator[Wave]:
+    """The clip `[start, start + seconds)` in pieces of about `block` seconds, as `read` gives it in one.
+
+    Never more than a few blocks are held, so a file may last for hours; nothing is padded. Raises UserError
+    as `read` does, those about the header before the first block is asked for.
+    """
+    with _open(path) as file:
+        source_rate, length = int(file.samplerate), int(file.frames)
+        first = round(start * source_rate)
+        _require_rate(path, source_rate, rate, resample)
+        if not 0 <= first < max(1, length):
+            raise UserError(f"{path}: {start} s lies outside its {length / source_rate:.3f} s")
+        _pick(np.zeros((0, int(file.channels)), np.float32), path, channel)
+    last = length if seconds is None else min(length, first + round(seconds * source_rate))
+    if last <= first:
+        raise UserError(f"{path}: holds no audio (0 samples)")
+    pieces = _pieces(path, first, last, max(1, round(block * source_rate)), channel)
+    return pieces if source_rate == rate else _resampled_pieces(pieces, source_rate, rate)
 
 
 def fitted(wave: Wave, samples: int) -> Wave:
@@ -137,6 +163,47 @@ def _open(path: Path | str) -> Any:
         if not Path(path).stat().st_size:
             raise UserError(f"{path}: the file is empty (0 bytes)") from error
         raise UserError(f"{path}: cannot be decoded ({_reason(error)})") from error
+
+
+def _require_rate(path: Path | str, found: int, rate: int, resample: bool) -> None:
+    if found != rate and not resample:
+        raise UserError(
+            f"{path}: its sample rate is {found} Hz, expected {rate} Hz",
+            hint="Prepare the data with --resample, or give this rate in the features.",
+        )
+
+
+def _pieces(path: Path | str, first: int, last: int, block: int, channel: Channel) -> Iterator[Wave]:
+    """The frames from `first` to `last` as the file has them, `block` at a time."""
+    with _open(path) as file:
+        file.seek(first)
+        for place in range(first, last, block):
+            piece = _decode(file, path, min(block, last - place))
+            if not len(piece):
+                raise UserError(f"{path}: cut off: {place} of {last} samples can be decoded")
+            yield _pick(piece, path, channel)
+
+
+def _resampled_pieces(pieces: Iterator[Wave], source_rate: int, rate: int) -> Iterator[Wave]:
+    """`resampled`, piece by piece: each is filtered with the samples around it that the filter reaches."""
+    shared = gcd(source_rate, rate)
+    up, down = rate // shared, source_rate // shared
+    reach = down * -(
+        -(10 * max(up, down) // up + 1) // down
+    )  # scipy's filter has 10 max(up, down) taps a side
+    kept, before = np.zeros(0, np.float32), 0  # `before` samples of what is kept are given out already
+    for piece in pieces:
+        kept = np.concatenate((kept, piece))
+        ready = (len(kept) - reach - before) // down * down
+        if ready <= 0:
+            continue
+        wave = resampled(kept[: before + ready + reach], source_rate, rate)
+        yield wave[before * up // down : (before + ready) * up // down]
+        cut = max(0, before + ready - reach)
+        kept, before = kept[cut:], before + ready - cut
+    wave = resampled(kept, source_rate, rate)[before * up // down :] if len(kept) else kept
+    if len(wave):
+        yield wave
 
 
 def _decode(file: Any, path: Path | str, frames: int) -> npt.NDArray[np.float32]:

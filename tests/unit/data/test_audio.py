@@ -105,3 +105,33 @@ def test_written_is_read_back_to_16_bits(tmp_path: Path) -> None:
     audio.write(tmp_path / "new" / "a.wav", wave, RATE)
     again = audio.read(tmp_path / "new" / "a.wav", rate=RATE, seconds=None)
     np.testing.assert_allclose(again, wave, atol=2**-15)
+
+
+@pytest.mark.parametrize("source_rate", [8000, 11025, RATE, 44100, 48000])
+@pytest.mark.parametrize("block", [0.001, 0.03, 0.4, 10.0])
+def test_blocks_are_the_whole(tmp_path: Path, source_rate: int, block: float) -> None:
+    path = write(tmp_path / "a.wav", source_rate + 77, source_rate)
+    for start, seconds in ((0.0, None), (0.3, 0.51)):
+        pieces = list(audio.blocks(path, rate=RATE, start=start, seconds=seconds, block=block, resample=True))
+        whole = audio.read(path, rate=RATE, start=start, seconds=None, resample=True)
+        if seconds is not None:
+            source = audio.read(path, rate=source_rate, start=start, seconds=seconds)
+            whole = source if source_rate == RATE else audio.resampled(source, source_rate, RATE)
+        joined = np.concatenate(pieces)
+        assert joined.dtype == np.float32
+        assert joined.shape == whole.shape
+        np.testing.assert_allclose(joined, whole, atol=1e-5)
+    assert max(map(len, pieces)) <= max(1, block) * RATE
+
+
+def test_blocks_name_unusable_files_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.wav", 800, 8000, channels=2)
+    with pytest.raises(UserError, match=r"a\.wav: its sample rate is 8000 Hz"):
+        audio.blocks(path, rate=RATE)
+    with pytest.raises(UserError, match=r"a\.wav: has 2 channels"):
+        audio.blocks(path, rate=8000)
+    with pytest.raises(UserError, match="lies outside its"):
+        audio.blocks(path, rate=8000, start=1.0, channel=0)
+    with pytest.raises(UserError, match="no such audio file"):
+        audio.blocks(tmp_path / "b.wav", rate=8000)
+    assert [len(b) for b in audio.blocks(path, rate=8000, channel="mix", block=0.06)] == [480, 320]

@@ -1,4 +1,4 @@
-"""Laws of events: chunks = whole, all thresholds at once = one by one, rates are bounded, rules are checked."""
+"""Laws of events: chunks = whole, all thresholds at once = one by one, a bounded rate, checked rules."""
 
 from itertools import pairwise
 from typing import Any
