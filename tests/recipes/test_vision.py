@@ -200,13 +200,16 @@ def test_the_commands_of_several_gpus_stand_before_audionas(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
-def test_cifar_from_images_to_a_report_with_another_method(tmp_path: Path) -> None:
+def test_cifar_from_images_to_a_report_with_another_method_in_two_processes(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason='the export needs the extra: pip install "audionas[export]"')
     recipe = copied("cifar", tmp_path)
     data = npz(tmp_path / "tiny.npz", side=16)
     words = ("--src", str(data), "--method", "fair_darts", "space.preset=no_none", *TINY, *CELLS)
-    said = finished(recipe, "--stage", "2", *words)
+    together = f"{sys.executable} -m torch.distributed.run --nproc-per-node 2 -m"
+    said = finished(recipe, "--stage", "2", *words, train_cmd=together, PYTHONPATH=str(ROOT))
     exp = recipe / "exp" / "darts_cell_small_fair_darts_0"
+    for stage in ("search", "train"):
+        assert read_json(exp / stage / "run.json")["processes"] == 2
     assert read_json(exp / "eval.json")["n"] == 12
     assert read_json(exp / "arch.json")["scale"] == {"layers": 3, "channels": 4}
     for word in ("accuracy", "12 images", "parameters", "model.onnx", "report.html"):
