@@ -1,10 +1,11 @@
 """A bundle as one ONNX file, waveform or image in and class scores out, and a session that runs it."""
 
+import importlib
 import logging
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -12,37 +13,99 @@ from torch import Tensor, nn
 
 from audionas.core.errors import UserError
 from audionas.core.files import atomic
+from audionas.core.registry import resolve
 from audionas.export.bundle import KeywordModel, ModelBundle
+from audionas.features import build
 
+Input = Literal["waveform", "frames"]
 _OPSET = 18
 
 
-def export(bundle: ModelBundle, out: Path) -> int:
-    """Write `out`: input `waveform` (batch, samples) float32 in [-1, 1], or `image` (batch, 3, H, W) float32
-    RGB in [0, 1]; output `scores` (batch, classes).
+def export(bundle: ModelBundle, out: Path, *, input: Input = "waveform") -> int:
+    """Write `out`: input `waveform` (batch, samples) float32 in [-1, 1], or `frames` (batch, 1, F, T) of the
+    front-end, or `image` (batch, 3, H, W) float32 RGB in [0, 1]; output `scores` (batch, classes).
 
-    Labels, architecture id and the sample rate of a waveform are in the file's metadata. Returns the
-    opset. Raises UserError without the extra `export`.
+    Labels, architecture id, and of sound the sample rate and which input it is are in the file's metadata.
+    Returns the opset. Raises UserError without the extra `export`, for a waveform where no file can hold the
+    front-end, and for frames of a model of images.
     """
-    model = bundle.network()
+    require_holdable(bundle, input)
+    model: nn.Module = bundle.network()
+    example = torch.zeros(2, *bundle.input_shape)
+    if input == "frames":
+        assert isinstance(model, KeywordModel)
+        model, example = _OfFrames(model), torch.zeros(2, *bundle.spec.io[:3])
+    return write(model, example, out, name=name_of(bundle, input), facts=facts_of(bundle, input))
+
+
+def name_of(bundle: ModelBundle, input: Input) -> str:
+    """What the input is called in the file."""
+    return input if bundle.features is not None else bundle.input_name
+
+
+def facts_of(bundle: ModelBundle, input: Input) -> dict[str, str]:
+    """What a program on a device needs to know, for the file's metadata."""
     facts = {"labels": "\n".join(bundle.labels), "arch": bundle.spec.id}
-    if isinstance(model, KeywordModel):
-        facts["sample_rate"] = str(model.front_end.sample_rate)
-    return write(model, torch.zeros(2, *bundle.input_shape), out, name=bundle.input_name, facts=facts)
+    if bundle.features is not None:
+        facts |= {"sample_rate": str(bundle.features.resolved()["sample_rate"]), "input": input}
+    return facts
+
+
+def require_holdable(bundle: ModelBundle, input: Input) -> None:
+    """Raise UserError where no ONNX file can begin with this input."""
+    if bundle.features is None:
+        if input == "frames":
+            raise UserError("--input frames: a model of images has no front-end to leave out")
+    elif input == "waveform" and resolve("features", bundle.features.name).foreign:
+        raise UserError(
+            f"no ONNX file can hold the front-end {bundle.features.name}, which is a library's",
+            hint="Export files that take its features: --input frames; or for a device: "
+            "--target litert,esphome",
+        )
+
+
+class _OfFrames(nn.Module):
+    """A model without its front-end: statistics, network, softmax."""
+
+    def __init__(self, model: KeywordModel) -> None:
+        super().__init__()
+        self.normalize, self.net = model.normalize, model.net
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """(B, 1, F, T) to probabilities (B, classes)."""
+        logits: Tensor = self.net(self.normalize(frames))
+        return logits.softmax(1)
 
 
 def write(model: nn.Module, example: Tensor, out: Path, *, name: str, facts: dict[str, str]) -> int:
     """Write a module of one input as ONNX with a dynamic batch axis; returns the opset."""
-    onnx = _import("onnx")
-    _import("onnxscript")
+    batch = ({0: torch.export.Dim("batch")},)
+    return save(model, (example,), out, inputs=[name], outputs=["scores"], facts=facts, dynamic=batch)
+
+
+def save(
+    model: nn.Module,
+    examples: tuple[Tensor, ...],
+    out: Path,
+    *,
+    inputs: list[str],
+    outputs: list[str],
+    facts: dict[str, str],
+    dynamic: Any = None,
+) -> int:
+    """Write a module of several inputs and outputs as ONNX, of the shapes of `examples` but for the axes that
+    are `dynamic`; returns the opset.
+    """
+    onnx = required("onnx")
+    required("onnxscript")
     with warnings.catch_warnings(), _quiet("torch.onnx"):
         warnings.simplefilter("ignore")  # the exporter's own deprecations; the file is verified below
         program = torch.onnx.export(
             model,
-            (example,),
-            input_names=[name],
-            output_names=["scores"],
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            examples,
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_shapes=dynamic,
             opset_version=_OPSET,
             dynamo=True,
             verbose=False,
@@ -68,24 +131,47 @@ def _forget_sources(graph: Any) -> None:
 
 def session(file: Path, *, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
     """ONNX Runtime on the CPU as a function: a batch of the model's inputs, float32, to (B, classes)."""
-    if not file.exists():
-        raise UserError(f"{file}: not exported yet", hint=f"audionas export {file.parents[1]}")
-    runtime = _import("onnxruntime")
-    options = runtime.SessionOptions()
-    options.intra_op_num_threads = threads
-    try:
-        opened = runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime's own classes
-        raise UserError(f"{file}: ONNX Runtime cannot load it: {error}", hint="Export it again.") from error
+    opened = opened_session(file, threads=threads)
     (name,) = (given.name for given in opened.get_inputs())
     return lambda batch: opened.run(None, {name: batch})[0]
 
 
-def _import(name: str) -> Any:
+def opened_session(file: Path, *, threads: int = 1) -> Any:
+    """ONNX Runtime's own session on the CPU; UserError for a file that is not there or no ONNX file."""
+    if not file.exists():
+        raise UserError(f"{file}: not exported yet", hint=f"audionas export {file.parents[1]}")
+    runtime = required("onnxruntime")
+    options = runtime.SessionOptions()
+    options.intra_op_num_threads = threads
     try:
-        return __import__(name)
+        return runtime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own classes
+        raise UserError(f"{file}: ONNX Runtime cannot load it: {error}", hint="Export it again.") from error
+
+
+def clips(file: Path, bundle: ModelBundle, *, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
+    """As `session`, but of waveforms (B, samples) also where the file takes the front-end's frames."""
+    run, opened = session(file, threads=threads), opened_session(file)
+    if opened.get_modelmeta().custom_metadata_map.get("input") != "frames":
+        return run
+    assert bundle.features is not None
+    front_end = build(bundle.features)
+
+    def of_waves(batch: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return run(front_end(torch.from_numpy(batch)).numpy())
+
+    return of_waves
+
+
+def required(name: str) -> Any:
+    """A module of the extra `export`; UserError where it is missing."""
+    try:
+        return importlib.import_module(name)
     except ImportError as error:
-        raise UserError(f"{name} is not installed", hint='pip install "audionas[export]"') from error
+        raise UserError(
+            f"{name.partition('.')[0]} is not installed", hint='pip install "audionas[export]"'
+        ) from error
 
 
 class _quiet:

@@ -6,7 +6,6 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
-from audionas.core.errors import UserError
 from audionas.features._stream import FeatureStream, FrameStream
 
 Settings = Mapping[str, Any]
@@ -51,10 +50,7 @@ class FrontEnd(nn.Module):
         """`tail` samples and n hops of new ones, (B, tail + n * hop), to the n frames (B, 1, F, n) they
         complete: a pure function, that exported files hold.
         """
-        raise UserError(
-            f"the front-end {self.settings['front_end'].lower()} has no form that a file can hold",
-            hint="Give the file features instead of samples: --input frames",
-        )
+        raise NotImplementedError("a front-end that is foreign has none")
 
     def stream(self) -> FrameStream:
         """The front-end with what it remembers, for chunks of any length."""
