@@ -5,6 +5,7 @@ its path. `base:` names one config that this one changes; `a.b=c` on the command
 A section whose `name` changes replaces the base's section instead of being merged into it.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
@@ -13,10 +14,12 @@ from typing import Any, Literal, get_args, get_type_hints
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.registry import names, resolve
 from audionas.core.strict import Strict
 from audionas.cost.limits import Limits
+from audionas.cost.profile import PROFILES, restrict
 from audionas.data.augment import Augment
 from audionas.data.conf import Data, Images
 from audionas.engine.conf import Compare, Rank, Search, Train, label_of
@@ -30,6 +33,10 @@ from audionas.spaces._base import Space
 class General(Strict):
     """What is not a section: `name` of the run, `out` folder, `seed`, `threads`, `device`, `arch` to train.
 
+    A `profile` says where the network is to run: the space loses the options that this runtime does not have,
+    and a network that does not fit is not trained (`esphome`: ESPHome's micro_wake_word, `cmsis`: the kernels
+    of CMSIS-NN, `dcase`: the budget of DCASE's task 1).
+
     A searcher's networks are scored by `workers`: processes of this machine, or with `backend: ray` actors of
     the cluster at `address` (`auto`, or empty for one that is started here). Each has `threads` CPUs, by
     default one, and on Ray `gpus` GPUs.
@@ -41,6 +48,7 @@ class General(Strict):
     threads: int | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     arch: str = ""
+    profile: Literal["none", "esphome", "dcase", "cmsis"] = "none"
     workers: int = 1
     backend: Literal["process", "ray"] = "process"
     address: str = ""
@@ -59,7 +67,8 @@ class General(Strict):
 @dataclass(frozen=True, kw_only=True)
 class Config:
     """A checked config. `features` is None where the architecture's own front-end is to be used, `images`
-    where the data are recordings; with `images` the sections about recordings are not read.
+    where the data are recordings; with `images` the sections about recordings are not read. `changes` says,
+    in sentences, what the profile made of the sections.
     """
 
     general: General
@@ -77,6 +86,7 @@ class Config:
     rank: Rank | None
     limits: Limits | None
     raw: Mapping[str, Any] = field(repr=False)
+    changes: tuple[str, ...] = ()
 
     @property
     def folder(self) -> Path:
@@ -111,6 +121,7 @@ SECTIONS: dict[str, type] = {
 }
 NAMED = ("space", "method", "searcher")  # sections whose class is chosen by `name`
 OPTIONAL = ("images", "features", "space", "method", "searcher", "compare", "rank", "limits")
+_USUAL_CLIP, _USUAL_IMAGE = InputSpec(1, 40, 98, 2), InputSpec(3, 32, 32, 2)  # sizes do not matter here
 SOUND = ("data", "features", "augment", "spec_augment")  # of recordings; `images` excludes them
 
 
@@ -261,10 +272,45 @@ def _build(raw: dict[str, Any], source: str) -> Config:
         _named("method", _method(method), problems, f"compare.methods.{place}")
     if built.get("features") is not None:
         problems += _contradictions(built["features"])
+    changes = () if problems else _profiled(built, problems)
     if problems:
         count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
         raise UserError([f"{source}: {count}", *(f"  {p}" for p in problems)])
-    return Config(**built, raw=raw)
+    return Config(**built, raw=raw, changes=changes)
+
+
+def _profiled(built: dict[str, Any], problems: list[str]) -> tuple[str, ...]:
+    """Make the sections what the profile allows; what was changed, in sentences."""
+    name, changes = built["general"].profile, []
+    if name == "none":
+        return ()
+    profile = PROFILES[name]
+    if profile.front_end and built["features"] is None:
+        built["features"] = _front_end(profile.front_end)
+        changes.append(f"profile {name}: features are {profile.front_end}, which the device computes")
+    elif profile.front_end and built["features"].resolved() != _front_end(profile.front_end).resolved():
+        problems.append(f"features: profile {name} has no front-end but {profile.front_end}; leave them out")
+    given = built["limits"].given if built["limits"] is not None else {}
+    for cost, most in profile.limits.items():
+        if given.get(cost, math.inf) > most:
+            given[cost] = most
+            changes.append(f"profile {name}: limits.{cost} is {most:,.0f}")
+    if given:
+        built["limits"] = Limits(**given)
+    if built["space"] is not None:
+        try:
+            io = _USUAL_IMAGE if built["images"] is not None else _USUAL_CLIP
+            built["space"], more = restrict(built["space"], name, io)
+            changes += more
+        except UserError as error:
+            problems += error.problems
+    return tuple(changes)
+
+
+def _front_end(name: str) -> Features:
+    """The front-end called name/preset."""
+    stem, preset = name.split("/")
+    return Features(name=stem, preset=preset)
 
 
 def _named(section: str, value: Mapping[str, Any], problems: list[str], path: str) -> Any:

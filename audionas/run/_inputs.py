@@ -120,6 +120,7 @@ def facts_of(conf: Config, inputs: Inputs, device: torch.device, sections: Seque
         "threads": torch.get_num_threads(),
         "device": device.type,
         **({"processes": processes.count()} if processes.count() > 1 else {}),
+        **({"profile": conf.general.profile, "changes": list(conf.changes)} if conf.changes else {}),
         "data_fingerprint": inputs.fingerprint,
         **{section: _that_count(resolved.get(section)) for section in sections},
         **inputs.facts(conf),

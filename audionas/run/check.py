@@ -42,6 +42,7 @@ def check(conf: Config) -> dict[str, Any]:
     result: dict[str, Any] = {
         "config": conf.resolved(),
         "device": why,
+        "changes": list(conf.changes),
         "labels": list(inputs.labels),
         inputs.noun: {"train": len(train), "dev": len(dev)},
         "input": inputs.io._asdict(),
@@ -72,7 +73,7 @@ def show(result: dict[str, Any]) -> None:
     """The same for people, on standard output."""
     noun = "images" if "images" in result else "clips"
     count, io = result[noun], result["input"]
-    print(f"{result['device']}")
+    print("\n".join([result["device"], *result["changes"]]))
     print(
         f"{count['train']} training and {count['dev']} development {noun} of {len(result['labels'])} classes"
     )

@@ -86,6 +86,8 @@ def opened(conf: Config) -> tuple[Inputs, torch.device, Reporter]:
     reporter = processes.reporter()
     device, why = device_of(conf)
     reporter.note(why)
+    for change in conf.changes:
+        reporter.note(change)
     return open_inputs(conf, conf.features or default_features(space), reporter), device, reporter
 
 

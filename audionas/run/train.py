@@ -15,6 +15,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.report import Reporter
 from audionas.core.rng import seed_torch
+from audionas.cost.profile import require
 from audionas.data.batches import Batch
 from audionas.engine import checkpoint, processes
 from audionas.engine.averaging import Average
@@ -123,10 +124,14 @@ def sized(spec: ArchSpec, options: Train) -> ArchSpec:
 
 
 def within_limits(conf: Config, spec: ArchSpec, name: str) -> None:
-    """Raise UserError where the network of `spec`, called `name`, costs more than `conf.limits` allows."""
+    """Raise UserError where the network of `spec`, called `name`, costs more than `conf.limits` allows, or is
+    none for `conf.general.profile`.
+    """
+    with torch.device("meta"):
+        net = space_of(spec).build(spec)
+    if conf.general.profile != "none":
+        require(net, spec.io, conf.general.profile, name)
     if conf.limits is not None:
-        with torch.device("meta"):
-            net = space_of(spec).build(spec)
         conf.limits.require(net, spec.io, name)
 
 
