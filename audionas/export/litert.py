@@ -1,0 +1,158 @@
+"""A bundle as a LiteRT file that streams: frames and states in, scores and states out; float or full int8."""
+
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audionas.core.errors import UserError
+from audionas.core.files import atomic
+from audionas.export._lite_file import imported, pack
+from audionas.export._lite_graph import Graph, build
+from audionas.export._lite_int8 import quantized
+from audionas.export.bundle import KeywordModel, ModelBundle
+from audionas.nn.streaming import Pooling, Step
+
+
+def export(
+    bundle: ModelBundle, out: Path, *, calibrate: np.ndarray | None = None, pool: Pooling = "window"
+) -> None:
+    """Write `out`: input `frames` (1, hop, F) and the states of `Step`, channels last; output `scores`
+    (1, classes) and `<state>_next`.
+
+    Float32; with features to `calibrate` by, (clips, F, T) before normalising, all int8. Raises UserError
+    for a network that cannot stream or holds what such a file cannot, and without the extra `device`.
+    """
+    graph = graph_of(bundle, pool)
+    int8 = None if calibrate is None else quantized(graph, calibrate)
+    write(pack(graph, int8, internal=False, about=f"audionas {bundle.spec.id}"), out)
+
+
+def graph_of(bundle: ModelBundle, pool: Pooling, keyword: int | None = None) -> Graph:
+    """The bundle's network as a graph over one hop; of two classes with `keyword` the score of that one."""
+    model = bundle.network()
+    if not isinstance(model, KeywordModel):
+        raise UserError("a model of images has no stream", hint="LiteRT files are made of sound models.")
+    return build(Step(model.net, bundle.spec.io, pool), bundle.mean, bundle.std, keyword=keyword)
+
+
+def write(content: bytes, out: Path) -> None:
+    """Write a file atomically."""
+    with atomic(out) as draft:
+        draft.write_bytes(content)
+
+
+class LiteFile:
+    """A file of this package in LiteRT, on the CPU: `step` by hops, `reset`.
+
+    int8 runs in the reference kernels, which say bit for bit what those of a microcontroller say. Raises
+    UserError for a file that LiteRT cannot load.
+    """
+
+    def __init__(self, file: Path, *, threads: int = 1) -> None:
+        self.file, self.threads = file, threads
+        self.reset()
+        _, self.hop, self.freq = (int(n) for n in self._given[0]["shape"])
+
+    def reset(self) -> None:
+        """Forget everything heard."""
+        self._runtime = _interpreter(self.file, self.threads)
+        self._given, self._made = self._runtime.get_input_details(), self._runtime.get_output_details()
+        self._states = [np.full(d["shape"], d["quantization"][1], d["dtype"]) for d in self._given[1:]]
+
+    def step(self, frames: np.ndarray) -> np.ndarray:
+        """Features (F, hop), before normalising, to probabilities (classes,)."""
+        given = to_whole(frames.T[None], self._given[0])
+        for detail, value in zip(self._given, [given, *self._states], strict=True):
+            self._runtime.set_tensor(detail["index"], value)
+        self._runtime.invoke()
+        scores, *self._states = (self._runtime.get_tensor(detail["index"]) for detail in self._made)
+        return to_real(scores[0], self._made[0])
+
+
+def to_whole(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    """Real values as an input of the runtime wants them."""
+    scale, zero = detail["quantization"]
+    if not scale:
+        return np.ascontiguousarray(values, dtype=np.float32)
+    limits = np.iinfo(detail["dtype"])
+    found = np.round(values / scale) + zero
+    return np.asarray(np.clip(found, limits.min, limits.max), detail["dtype"])
+
+
+def to_real(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
+    """What an output of the runtime stands for, float32."""
+    scale, zero = detail["quantization"]
+    return ((values.astype(np.float32) - zero) * scale if scale else values).astype(np.float32)
+
+
+def arena(file: Path) -> int:
+    """Bytes of working memory that TFLite-Micro needs for an int8 file, as it reports after a call.
+
+    The interpreter of a computer has pointers of 8 bytes where a microcontroller has 4, so that the true need
+    there is a little less. Raises UserError where TFLite-Micro refuses the file.
+    """
+    runtime = imported("tflite_micro.python.tflite_micro.runtime")
+    with _told() as lines:
+        try:
+            micro = runtime.Interpreter.from_file(str(file), arena_size=_MOST)
+            for index in range(_inputs(file)):
+                detail = micro.get_input_details(index)
+                micro.set_input(np.zeros(detail["shape"], detail["dtype"]), index)
+            micro.invoke()
+        except RuntimeError as error:
+            raise UserError(f"{file}: TFLite-Micro cannot run it: {error}") from error
+        micro.print_allocations()
+    total = re.search(r"Arena allocation total (\d+) bytes", "\n".join(lines))
+    assert total, f"TFLite-Micro's report has changed: {lines}"
+    return int(total[1])
+
+
+_MOST = 8 << 20  # bytes to measure in
+
+
+def _inputs(file: Path) -> int:
+    schema = imported("ai_edge_litert.schema_py_generated")
+    return int(schema.Model.GetRootAs(file.read_bytes(), 0).Subgraphs(0).InputsLength())
+
+
+def _interpreter(file: Path, threads: int) -> Any:
+    """A fresh interpreter; files in int8 get the reference kernels."""
+    lite = imported("ai_edge_litert.interpreter")
+    if not file.exists():
+        raise UserError(
+            f"{file}: not exported yet", hint=f"audionas export {file.parents[1]} --target litert"
+        )
+    kinds = lite.OpResolverType
+    for kind in (kinds.AUTO, kinds.BUILTIN_REF):
+        try:
+            found = lite.Interpreter(str(file), num_threads=threads, experimental_op_resolver_type=kind)
+            found.allocate_tensors()
+        except (RuntimeError, ValueError) as error:
+            raise UserError(f"{file}: LiteRT cannot load it: {error}", hint="Export it again.") from error
+        if found.get_input_details()[0]["dtype"] == np.float32:
+            break
+    return found
+
+
+@contextmanager
+def _told() -> Iterator[list[str]]:
+    """The lines that C++ code writes to the process's standard error meanwhile."""
+    lines: list[str] = []
+    sys.stderr.flush()
+    before = os.dup(2)
+    with tempfile.TemporaryFile() as kept:
+        os.dup2(kept.fileno(), 2)
+        try:
+            yield lines
+        finally:
+            os.dup2(before, 2)
+            os.close(before)
+            kept.seek(0)
+            lines += kept.read().decode(errors="replace").splitlines()
