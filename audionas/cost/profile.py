@@ -175,7 +175,7 @@ def _faults(part: nn.Module, profile: Profile, shape: tuple[int, ...]) -> list[s
     """What `part`, on the meta device and given (B, C, F, T), has that the runtime has not."""
     if not profile.squeeze and any(isinstance(module, SE) for module in part.modules()):
         return ["squeeze-and-excitation, a mean over time"]
-    with torch.no_grad(), _Watch() as seen:
+    with torch.no_grad(), _Watch() as seen:  # type: ignore[no-untyped-call]
         _ = part(torch.empty(shape, device="meta"))
     unknown = [a for a in dict.fromkeys(seen.names) if profile.activations and a not in profile.activations]
     return [f"activation {a}, where {' and '.join(profile.activations)} can be computed" for a in unknown]
@@ -224,7 +224,7 @@ class _Watch(TorchDispatchMode):
     """Writes down the activations that are computed, however the code calls them."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.names: list[str] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -94,9 +94,15 @@ class Train(Strict):
     trained model (0: no such head). Operations are dropped with the probability `drop_path`, example by
     example; it grows linearly from 0.
 
+    Wake words: with `loss: max_pool` a share `pool_weight` of the loss is taken at the hop of a clip at which
+    a keyword scores most, of those after the first `pool_after` frames; the network must be causal.
+
     Under torchrun a batch of `batch_size` is shared out evenly over the processes; `bn` is as in `search`.
     """
 
+    loss: Literal["cross_entropy", "max_pool"] = "cross_entropy"
+    pool_weight: float = 0.5
+    pool_after: int = 0
     init: str = ""
     freeze: tuple[str, ...] = ()
     distill: Distill | None = None
@@ -120,6 +126,12 @@ class Train(Strict):
 
     def __post_init__(self) -> None:
         problems = _problems("train", self)
+        if not 0 < self.pool_weight <= 1:
+            problems.append(f"train.pool_weight is {self.pool_weight}, expected a share above 0, at most 1")
+        if self.pool_after < 0:
+            problems.append(f"train.pool_after is {self.pool_after}, expected frames, 0 or more")
+        if self.loss == "max_pool" and self.auxiliary:
+            problems.append("train.loss: max_pool excludes train.auxiliary")
         if self.every < 1:
             problems.append(f"train.every is {self.every}, expected at least 1")
         if self.average and self.keep != "last":

@@ -23,6 +23,7 @@ from audionas.run._recordings import open_recordings
 # that a run begun before can be continued.
 _LATER: dict[str, Any] = {
     **{"layers": 0, "channels": 0, "auxiliary": 0.0, "drop_path": 0.0, "bn": "local"},
+    **{"loss": "cross_entropy", "pool_weight": 0.5, "pool_after": 0},
     **{"init": "", "freeze": [], "distill": None, "keep": "last", "every": 1},
     **{"mix_style": 0.0, "mix_alpha": 0.3, "roll_ms": 0.0},
     **{"device_ir": "", "device_ir_probability": 0.0, "device_ir_ids": ""},

@@ -16,7 +16,7 @@ from audionas.engine.optim import set_rate
 from audionas.features import Features
 from audionas.methods._one_shot import OneShot
 from audionas.methods._score import Scoring, score
-from audionas.run import _archs, _start, _transfer
+from audionas.run import _archs, _pool_loss, _start, _transfer
 from audionas.run._folder import device_of
 from audionas.run._inputs import Inputs, open_inputs, preparer, train_batches
 from audionas.run._select import require_possible
@@ -162,12 +162,13 @@ def _train_time(
         conf, inputs, rows, batch_size=options.batch_size, workers=0, augmented=True, reporter=reporter
     )
     prepare = preparer(inputs, device, conf.spec_augment, final=True)
+    pooled = _pool_loss.find(conf, net, inputs)
     optimizer, criterion = options.optim.build(net.parameters()), torch.nn.CrossEntropyLoss()
     set_rate(optimizer, 0.0)
     times = []
     for start, batch in _clocked(batches.epoch(0)):
         x, target = prepare(batch)
-        loss, _ = loss_of(net, criterion, x, target, options.auxiliary)
+        loss, _ = loss_of(net, criterion, x, target, options.auxiliary, pooled=pooled)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         times.append(time.monotonic() - start)

@@ -32,7 +32,7 @@ from audionas.engine.sync_norm import synced
 from audionas.export.bundle import ModelBundle
 from audionas.features import Features
 from audionas.nn.edge import Gates
-from audionas.run import _archs, _start, _transfer
+from audionas.run import _archs, _pool_loss, _start, _transfer
 from audionas.run._folder import device_of, finish, phase
 from audionas.run._inputs import (
     Inputs,
@@ -43,6 +43,7 @@ from audionas.run._inputs import (
     scores_of,
     train_batches,
 )
+from audionas.run._pool_loss import PoolLoss
 from audionas.run._start import Source
 from audionas.run._teacher import Teaching
 from audionas.run._transfer import Transfer
@@ -70,6 +71,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
             raise UserError(f"train.{name} needs development images, and images.dev is 0")
     with torch.device("meta"):
         net = built(spec, conf.train)  # what cannot be built is refused before anything is written
+    _pool_loss.find(conf, net, inputs)
     transfer, inputs = _transfer.find(conf, spec, net, inputs, source)
     within_limits(conf, spec, wanted)
     _keep_searched(conf.folder, spec)
@@ -162,9 +164,12 @@ def loss_of(
     target: Tensor,
     auxiliary: float,
     drop_path: float = 0.0,
+    pooled: PoolLoss | None = None,
 ) -> tuple[Tensor, Tensor]:
     """The loss, with the auxiliary head's part where it weighs anything, and the logits (B, classes)."""
     gates = Gates({}, {"drop_path": drop_path}) if drop_path else None
+    if pooled is not None:
+        return pooled(net, criterion, x, target, gates)
     if not auxiliary:
         logits = net(x, gates).float()
         return criterion(logits, target), logits
@@ -174,7 +179,7 @@ def loss_of(
 
 
 class Training:
-    """The work of a training: cross-entropy steps, an average of the weights, validation each epoch.
+    """The work of a training: steps on the loss asked for, an average of the weights, validation each epoch.
 
     With `teaching` a teacher's answers are part of the loss.
     """
@@ -192,6 +197,7 @@ class Training:
         self.frozen, self.teaching = freeze(net, self.options.freeze), teaching
         self.optimizer = self.options.optim.build(p for p in net.parameters() if p.requires_grad)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.options.label_smoothing)
+        self.pooled = _pool_loss.find(conf, net, inputs)
         self.average = Average(net, self.options.ema) if self.options.ema or self.options.average else None
         self.prepare = preparer(inputs, device, conf.spec_augment, final=True)
         self.prepare_dev = preparer(inputs, device)
@@ -219,9 +225,8 @@ class Training:
             own_draws(),
             synced(self.options.bn == "sync"),
         ):
-            loss, logits = loss_of(
-                self.net, self.criterion, x, target, self.options.auxiliary, self.drop_path
-            )
+            weight, drop_path = self.options.auxiliary, self.drop_path
+            loss, logits = loss_of(self.net, self.criterion, x, target, weight, drop_path, self.pooled)
             told: dict[str, Tensor] = {}
             if self.teaching is not None:
                 settings, answers = self.teaching.settings, self.teaching.logits(batch, x)
