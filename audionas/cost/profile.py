@@ -175,7 +175,7 @@ def _faults(part: nn.Module, profile: Profile, shape: tuple[int, ...]) -> list[s
     """What `part`, on the meta device and given (B, C, F, T), has that the runtime has not."""
     if not profile.squeeze and any(isinstance(module, SE) for module in part.modules()):
         return ["squeeze-and-excitation, a mean over time"]
-    with torch.no_grad(), _Watch() as seen:  # type: ignore[no-untyped-call]
+    with torch.no_grad(), _Watch() as seen:
         _ = part(torch.empty(shape, device="meta"))
     unknown = [a for a in dict.fromkeys(seen.names) if profile.activations and a not in profile.activations]
     return [f"activation {a}, where {' and '.join(profile.activations)} can be computed" for a in unknown]
