@@ -181,12 +181,12 @@ def mean(b: Builder, x: Value, dims: Sequence[int], keepdim: bool = False) -> Va
 def avg_pool2d(
     b: Builder, x: Value, kernel: Sequence[int], stride: Sequence[int] = (), padding: Sequence[int] = (0, 0)
 ) -> Value:
-    """Over all there is as a mean, which may change the scale in int8; else as a pool."""
-    if any(padding):
-        raise b.refuse("an average pool that pads")
-    size, step = _turned(kernel), _turned(stride or kernel)
+    """Over all there is as a mean, which may change the scale in int8; else as a pool, zeros outside."""
+    pads, size, step = _turned(padding), _turned(kernel), _turned(stride or kernel)
+    if any(pads):
+        x = _padded(b, x, pads)
     shape = [(n - k) // s + 1 for n, k, s in zip(x.shape[1:3], size, step, strict=True)]
-    if shape == [1, 1]:
+    if shape == [1, 1] and size == tuple(x.shape[1:3]):
         return mean(b, x, (2, 3), keepdim=True)
     return b.add("AVERAGE_POOL_2D", [x], (1, *shape, x.shape[3]), filter=size, stride=step, padding="VALID")
 
