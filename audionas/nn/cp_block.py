@@ -22,20 +22,28 @@ class CPBlock(nn.Module):
         self.expand = ConvBN(c_in, wide, (1, 1))
         self.depthwise = ConvBN(wide, wide, kernel, stride=stride, groups=wide, causal=causal)
         self.project = ConvBN(wide, c_out, (1, 1), act=None)
-        self.stride, self.causal, self.residual = stride, causal, c_in == c_out
+        self.residual = c_in == c_out
+        same = not self.residual or stride == (1, 1)
+        self.shortcut = nn.Identity() if same else Average(stride, causal=causal)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c_in, F, T) to (B, c_out, ceil(F / stride), ceil(T / stride))."""
         y: Tensor = self.project(self.depthwise(self.expand(x)))
-        return functional.relu(y + self._shortcut(x) if self.residual else y)
+        return functional.relu(y + self.shortcut(x) if self.residual else y)
 
-    def _shortcut(self, x: Tensor) -> Tensor:
-        """What is outside counts as zeros; with `causal` the three frames averaged end at the present one."""
-        if self.stride == (1, 1):
-            return x
-        if self.causal:
-            return functional.avg_pool2d(functional.pad(x, (2, 0)), 3, self.stride, (1, 0))
-        return functional.avg_pool2d(x, 3, self.stride, 1)
+
+class Average(nn.Module):
+    """A 3 x 3 average, zeros outside; with `causal` its three frames end at the present one."""
+
+    def __init__(self, stride: Pair, *, causal: bool) -> None:
+        super().__init__()
+        self.stride = stride
+        self.past = 2 if causal else 0  # frames kept from the past when streaming
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, F, T) to (B, C, ceil(F / stride), ceil(T / stride))."""
+        x = functional.pad(x, (self.past, 0)) if self.past else x
+        return functional.avg_pool2d(x, 3, self.stride, (1, 0 if self.past else 1))
 
 
 class LogitMap(nn.Module):

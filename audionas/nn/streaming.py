@@ -16,9 +16,12 @@ from torch.nn import functional
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.nn.blocks import SE, ClipMean, Head, RunningMean
+from audionas.nn.cell_blocks import FactorizedReduce, Noise, Pool, Zero
+from audionas.nn.cp_block import Average, LogitMap
 
 Pooling = Literal["window", "exponential"]
 _MANY = 1024  # frames, by which strides are told apart
+_FORMLESS = (ClipMean, nn.AvgPool2d, nn.MaxPool2d, Pool, FactorizedReduce, Zero, Noise, LogitMap)
 
 
 class Step(nn.Module):
@@ -40,13 +43,13 @@ class Step(nn.Module):
         self.window = math.ceil(io.frames / self.hop)
         self.tape = Tape()
         self.net = _replaced(net, self.tape, self.window, pool).eval()
-        parts = [part for part in self.net.modules() if isinstance(part, (_Conv, _Mean))]
+        parts = [part for part in self.net.modules() if isinstance(part, (_Conv, _Average, _Mean))]
         shadow = copy.deepcopy(self).float().to("meta")
         _ = shadow.net(torch.zeros(1, io.channels, io.freq, self.hop, device="meta"))
         self.names = tuple(shadow.tape.kept)
         self.shapes = tuple(tuple(state.shape) for state in shadow.tape.kept.values())
         strides = _strides(net, io)
-        reach = sum(part.past * strides[part.slot] for part in parts if isinstance(part, _Conv))
+        reach = sum(part.past * strides[part.slot] for part in parts if not isinstance(part, _Mean))
         forgets = not any(isinstance(part, _SoFar) for part in parts)
         self.warm_up = reach + self.window * self.hop if forgets else None  # all parallel branches count
 
@@ -112,6 +115,13 @@ class Tape:
         """The last `frames` frames that came before `like`, (B, C, F, T)."""
         return self.given[slot] if slot in self.given else like.new_zeros(*like.shape[:3], frames)
 
+    def extended(self, slot: str, x: Tensor, past: int) -> Tensor:
+        """`x` after the `past` frames that came before it; the last so many are kept for the next time."""
+        if past:
+            x = torch.cat((self.past(slot, x, past), x), 3)
+            self.kept[slot] = x[..., -past:]
+        return x
+
     def skipped(self, slot: str, stride: int, frames: int) -> int:
         """How many of `frames` new frames come before the first that a stride takes."""
         if self.seen is None:
@@ -131,9 +141,7 @@ class _Conv(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         """(1, c_in, F, n) to (1, c_out, F', as many as the stride takes of n)."""
         frames, step = x.shape[3], self.stride[1]
-        if self.past:
-            x = torch.cat((self.tape.past(self.slot, x, self.past), x), 3)
-            self.tape.kept[self.slot] = x[..., -self.past :]
+        x = self.tape.extended(self.slot, x, self.past)
         skip = self.tape.skipped(self.slot, step, frames) if step > 1 else 0
         pad, reach = int(self.padding[0]), self.dilation[0] * (self.kernel_size[0] - 1)
         if skip >= frames:
@@ -141,6 +149,22 @@ class _Conv(nn.Conv2d):
             return x.new_zeros(x.shape[0], self.out_channels, high, 0)
         args = (self.weight, self.bias, self.stride, (pad, 0), self.dilation, self.groups)
         return functional.conv2d(x[..., skip:], *args)
+
+
+class _Average(Average):
+    """An average that finds its past on the tape; made of another by `_become`."""
+
+    tape: Tape
+    slot: str
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, F, n) to (1, C, F', as many as the stride takes of n)."""
+        frames, step = x.shape[3], self.stride[1]
+        x = self.tape.extended(self.slot, x, self.past)
+        skip = self.tape.skipped(self.slot, step, frames) if step > 1 else 0
+        if skip >= frames:
+            return x.new_zeros(*x.shape[:2], -(-x.shape[2] // self.stride[0]), 0)
+        return functional.avg_pool2d(x[..., skip:], 3, self.stride, (1, 0))
 
 
 class _Mean(nn.Module):
@@ -213,7 +237,7 @@ def hop_of(net: nn.Module, io: InputSpec) -> int:
 
 
 def _strides(net: nn.Module, io: InputSpec) -> dict[str, int]:
-    """How many frames of the input lie between two that a convolution gets, by its name."""
+    """How many frames of the input lie between two that a convolution or an average gets, by its name."""
     shadow = copy.deepcopy(net).float().to("meta").eval()
     found: dict[str, int] = {}
     frames = _MANY
@@ -222,7 +246,7 @@ def _strides(net: nn.Module, io: InputSpec) -> dict[str, int]:
         found[name] = round(frames / given.shape[3])
 
     for name, part in shadow.named_modules():
-        if isinstance(part, nn.Conv2d):
+        if isinstance(part, (nn.Conv2d, Average)):
             part.register_forward_pre_hook(lambda _, args, name=name: watch(name, args[0]))
     _ = shadow(torch.zeros(1, io.channels, io.freq, frames, device="meta"))
     return found
@@ -231,11 +255,11 @@ def _strides(net: nn.Module, io: InputSpec) -> dict[str, int]:
 def _replaced(net: nn.Module, tape: Tape, window: int, pool: Pooling) -> nn.Module:
     """A copy of the network whose parts read and write the tape."""
     net = copy.deepcopy(net)
-    ahead = []
+    why = []
     for name, part in list(net.named_modules()):
         within = net.get_submodule(name.rpartition(".")[0])
-        if isinstance(part, nn.Conv2d):
-            ahead += [name] if _looks_ahead(part) else []
+        if isinstance(part, (nn.Conv2d, Average)):
+            why += [f"{name} looks ahead in time"] if _looks_ahead(part) else []
             _become(part, tape, name)
         elif isinstance(part, ClipMean) and isinstance(within, Head):
             mean = _Window if pool == "window" else _Exponential
@@ -243,23 +267,24 @@ def _replaced(net: nn.Module, tape: Tape, window: int, pool: Pooling) -> nn.Modu
         elif isinstance(part, RunningMean):
             assert isinstance(within, SE)
             within.add_module("pool", _SoFar(tape, name))
-        elif isinstance(part, (ClipMean, nn.AvgPool2d, nn.MaxPool2d)):
-            ahead.append(name)
-    if ahead:
+        elif isinstance(part, _FORMLESS):
+            why.append(f"{name} looks ahead in time or has no causal form")
+    if why:
         raise UserError(
-            f"{ahead[0]} looks ahead in time, so that the network cannot stream",
+            f"{why[0]}, so that the network cannot stream",
             hint="Search causal networks, where the space has them: space.causal=true",
         )
     return net
 
 
-def _looks_ahead(conv: nn.Conv2d) -> bool:
-    return conv.kernel_size[1] > 1 and not getattr(conv, "past", 0)
+def _looks_ahead(part: nn.Conv2d | Average) -> bool:
+    wide = part.kernel_size[1] > 1 if isinstance(part, nn.Conv2d) else True
+    return wide and not getattr(part, "past", 0)
 
 
-def _become(conv: nn.Conv2d, tape: Tape, slot: str) -> None:
-    """Make it a `_Conv`: same weights, same name, same place."""
-    past = getattr(conv, "past", 0)
-    conv.__class__ = _Conv
-    assert isinstance(conv, _Conv)
-    conv.past, conv.tape, conv.slot = past, tape, slot
+def _become(part: nn.Conv2d | Average, tape: Tape, slot: str) -> None:
+    """Make it a `_Conv` or `_Average`: same weights, same name, same place."""
+    past = getattr(part, "past", 0)
+    part.__class__ = _Conv if isinstance(part, nn.Conv2d) else _Average
+    assert isinstance(part, (_Conv, _Average))
+    part.past, part.tape, part.slot = past, tape, slot
