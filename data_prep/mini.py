@@ -3,22 +3,15 @@
 import importlib.metadata
 import json
 import os
-import struct
-import subprocess
-import sys
-import tempfile
 import wave
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import numpy as np
-import numpy.typing as npt
 import typer
-from scipy.signal import resample_poly
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, sha256_text, write_json
@@ -27,12 +20,9 @@ from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import intake
 from audionas.data.kaldi import Item
 from audionas.data.protocol import LABELS_12, RATE, SILENCE, SPLITS, UNKNOWN, WANTED
+from audionas.data.voices import ACCENTS, Engine, Wave, find_engine, said, short_path, voice_variants
 
 VERSION = 1  # of this recipe: another one makes other clips
-ACCENTS = (  # British is called "en"
-    *("en", "en-029", "en-gb-scotland", "en-gb-x-gbclan"),
-    *("en-gb-x-gbcwmd", "en-gb-x-rp", "en-us", "en-us-nyc"),
-)
 OTHERS = (  # become _unknown_
     *("bed", "bird", "cat", "dog", "happy", "house", "marvin", "sheila", "tree", "wow"),
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
@@ -42,8 +32,6 @@ NOISES = ("white", "pink", "brown", "hum", "gusts")
 NOISE_SECONDS = 20  # of one recording in the directory `noise`
 TAKES = 2  # recordings of each kind there
 MARKER = "mini.json"
-
-Wave = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -81,13 +69,6 @@ class Clip:
         return f"{self.speaker}-{self.word}-{self.take}"
 
 
-class Engine(NamedTuple):
-    """Where the wheel keeps eSpeak NG's library and data."""
-
-    library: str
-    data: str
-
-
 def main(
     out: Annotated[Path, typer.Argument(help="Where train, dev, test, noise and labels.txt are written.")],
     clips: Annotated[int, typer.Option(help="Clips in train, dev and test together.")] = 5500,
@@ -117,23 +98,6 @@ def main(
     intake.store(out, splits, LABELS_12, reporter)
     wavs = sum(len(items) for items in splits.values())
     write_json(out / MARKER, {**asdict(settings), "fingerprint": settings.fingerprint, "wavs": wavs})
-
-
-def find_engine() -> Engine:
-    """eSpeak NG in the wheel espeakng-loader; raises UserError where that is not installed."""
-    try:
-        import espeakng_loader  # an extra
-    except ImportError as error:
-        raise UserError(
-            "the embedded data set is spoken by eSpeak NG, which is not installed",
-            hint='Type: pip install "audionas[mini]"   (eSpeak NG is licensed under GPL-3.0)',
-        ) from error
-    return Engine(espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
-
-
-def voice_variants(engine: Engine) -> list[str]:
-    """The names of all variants, sorted."""
-    return sorted(file.name for file in (Path(engine.data) / "voices" / "!v").iterdir())
 
 
 def check(settings: Settings, known: Sequence[str]) -> None:
@@ -216,22 +180,13 @@ def speak(out: Path, planned: Sequence[Clip], settings: Settings, engine: Engine
     if done := len(voices) - len(missing):
         reporter.note(f"{out}: {done} of {len(voices)} voices are there, going on")
     pool = ThreadPoolExecutor(os.cpu_count())
-    with _short_path(engine) as engine:
+    with short_path(engine) as engine:
         try:
             made = pool.map(lambda voice: _make(out, voices[voice], settings, engine), missing)
             for _ in reporter.progress(made, "voices", total=len(missing)):
                 pass
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-@contextmanager
-def _short_path(engine: Engine) -> Iterator[Engine]:
-    """eSpeak NG refuses data under a path of more than about 160 characters: give it a link."""
-    with tempfile.TemporaryDirectory(prefix="audionas-") as folder:
-        link = Path(folder) / "espeak-ng-data"
-        link.symlink_to(engine.data)
-        yield Engine(engine.library, str(link))
 
 
 def _make(out: Path, clips: Sequence[Clip], settings: Settings, engine: Engine) -> None:
@@ -246,14 +201,8 @@ def speech_of(clips: Sequence[Clip], seed: int, engine: Engine) -> list[Wave]:
     """The words of one voice's clips at 16 kHz without the silence around them; empty for silence clips."""
     if not clips[0].voice:
         return [np.zeros(0)] * len(clips)
-    job = {**engine._asdict(), "voice": clips[0].voice, "utterances": [_prosody(c, seed) for c in clips]}
-    worker = Path(__file__).with_name("_espeak.py")
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", str(worker)], input=json.dumps(job).encode(), capture_output=True
-    )
-    if done.returncode != 0:
-        raise UserError(f"eSpeak NG, voice {clips[0].voice}: {done.stderr.decode(errors='replace').strip()}")
-    return [_trimmed(resample_poly(pcm / 2.0**15, 320, 441)) for pcm in _utterances(done.stdout)]
+    wanted = [_prosody(clip, seed) for clip in clips]
+    return [speech[:RATE] for speech in said(clips[0].voice, wanted, engine)]
 
 
 def _prosody(clip: Clip, seed: int) -> dict[str, str | int]:
@@ -267,20 +216,6 @@ def _prosody(clip: Clip, seed: int) -> dict[str, str | int]:
         "pitch_range": pitch_range,
         "seed": seed_of(seed, "breath", clip.id) % 2**31,
     }
-
-
-def _utterances(stream: bytes) -> Iterator[Wave]:
-    position = 0
-    while position < len(stream):
-        (size,) = struct.unpack_from("=I", stream, position)
-        yield np.frombuffer(stream, np.int16, size // 2, position + 4).astype(np.float64)
-        position += 4 + size
-
-
-def _trimmed(speech: Wave) -> Wave:
-    """Without what lies 40 dB under the peak at both ends, and no longer than a clip."""
-    loud = np.flatnonzero(np.abs(speech) > 0.01 * np.abs(speech).max(initial=0.0))
-    return speech[loud[0] : loud[-1] + 1][:RATE] if loud.size else speech[:0]
 
 
 def render(clip: Clip, speech: Wave, settings: Settings) -> tuple[Wave, Wave]:

@@ -1,4 +1,4 @@
-"""A process that speaks words with one voice of eSpeak NG: a job as JSON in, samples out.
+"""A process that has eSpeak NG speak words, or say their phonemes: a job as JSON in, samples or JSON out.
 
 eSpeak NG carries state from one utterance to the next (measured: with 90 of its 104 variants the
 bytes of a word depend on what was said before it, whatever the random seed). So a process speaks one
@@ -15,6 +15,8 @@ from typing import Any
 SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT: samples come to the callback within the call, no thread
 DONT_EXIT = 0x8000  # an error is returned instead of ending the process
 UTF8 = 1
+IPA = 0x02 | ord("_") << 8  # and the sign between phonemes
+STRESS = str.maketrans("", "", "\u02c8\u02cc")
 RATE, PITCH, RANGE = 1, 3, 4  # espeak_PARAMETER
 HERTZ = 22_050
 
@@ -47,6 +49,14 @@ class Voice:
         self._engine.espeak_Synchronize()
         return bytes(self._samples)
 
+    def phonemes(self, text: str) -> str:
+        """In IPA: words set apart by spaces, phonemes by `_`."""
+        self._engine.espeak_TextToPhonemes.restype = ctypes.c_char_p
+        place, found = ctypes.c_char_p(text.encode()), []
+        while place.value:  # a clause a call
+            found.append(self._engine.espeak_TextToPhonemes(ctypes.byref(place), UTF8, IPA).decode())
+        return " ".join(found)
+
     def _take(self, wave: Any, count: int, events: Any) -> int:
         if wave and count > 0:
             self._samples += ctypes.string_at(wave, 2 * count)
@@ -54,9 +64,15 @@ class Voice:
 
 
 def main() -> None:
-    """Speak the job on standard input; write each utterance as its byte count (4 bytes) and its samples."""
+    """Speak the job on standard input; write each utterance as its byte count (4 bytes) and its samples.
+
+    A job of `texts` is answered with their phonemes.
+    """
     job = json.load(sys.stdin)
     voice = Voice(job["library"], job["data"], job["voice"])
+    if "texts" in job:
+        print(json.dumps([voice.phonemes(text).translate(STRESS) for text in job["texts"]]))
+        return
     for utterance in job["utterances"]:
         samples = voice.say(**utterance)
         sys.stdout.buffer.write(struct.pack("=I", len(samples)) + samples)
