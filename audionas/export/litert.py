@@ -4,7 +4,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,11 @@ from audionas.core.errors import UserError
 from audionas.core.files import atomic
 from audionas.export._lite_file import imported, pack
 from audionas.export._lite_graph import Graph, build
-from audionas.export._lite_int8 import quantized
+from audionas.export._lite_int8 import Quant, quantized
 from audionas.export.bundle import KeywordModel, ModelBundle
 from audionas.nn.streaming import Pooling, Step
+
+_MOST = 8 << 20  # bytes of working memory to measure in
 
 
 def export(
@@ -52,13 +54,16 @@ class LiteFile:
     """A file of this package in LiteRT, on the CPU: `step` by hops, `reset`.
 
     int8 runs in the reference kernels, which say bit for bit what those of a microcontroller say. Raises
-    UserError for a file that LiteRT cannot load.
+    UserError for a file that is not there, that LiteRT cannot load, or that takes other inputs.
     """
 
     def __init__(self, file: Path, *, threads: int = 1) -> None:
         self.file, self.threads = file, threads
         self.reset()
-        _, self.hop, self.freq = (int(n) for n in self._given[0]["shape"])
+        shape = self._given[0]["shape"]
+        if len(shape) != 3 or len(self._made) != len(self._given):
+            raise UserError(f"{file}: not a LiteRT file that streams", hint=_again(file))
+        self.hop, self.freq = int(shape[1]), int(shape[2])
 
     def reset(self) -> None:
         """Forget everything heard."""
@@ -68,28 +73,20 @@ class LiteFile:
 
     def step(self, frames: np.ndarray) -> np.ndarray:
         """Features (F, hop), before normalising, to probabilities (classes,)."""
-        given = to_whole(frames.T[None], self._given[0])
-        for detail, value in zip(self._given, [given, *self._states], strict=True):
+        quant, given = quant_of(self._given[0]), np.ascontiguousarray(frames.T[None], dtype=np.float32)
+        whole = given if quant is None else quant.whole(given)
+        for detail, value in zip(self._given, [whole, *self._states], strict=True):
             self._runtime.set_tensor(detail["index"], value)
         self._runtime.invoke()
         scores, *self._states = (self._runtime.get_tensor(detail["index"]) for detail in self._made)
-        return to_real(scores[0], self._made[0])
+        quant = quant_of(self._made[0])
+        return np.asarray(scores[0] if quant is None else quant.real(scores[0]))
 
 
-def to_whole(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
-    """Real values as an input of the runtime wants them."""
+def quant_of(detail: Mapping[str, Any]) -> Quant | None:
+    """The quantiser of an input or output, from what LiteRT tells of it; None where it is float."""
     scale, zero = detail["quantization"]
-    if not scale:
-        return np.ascontiguousarray(values, dtype=np.float32)
-    limits = np.iinfo(detail["dtype"])
-    found = np.round(values / scale) + zero
-    return np.asarray(np.clip(found, limits.min, limits.max), detail["dtype"])
-
-
-def to_real(values: np.ndarray, detail: dict[str, Any]) -> np.ndarray:
-    """What an output of the runtime stands for, float32."""
-    scale, zero = detail["quantization"]
-    return ((values.astype(np.float32) - zero) * scale if scale else values).astype(np.float32)
+    return Quant((float(scale),), int(zero), np.dtype(detail["dtype"]).name) if scale else None
 
 
 def arena(file: Path) -> int:
@@ -114,9 +111,6 @@ def arena(file: Path) -> int:
     return int(total[1])
 
 
-_MOST = 8 << 20  # bytes to measure in
-
-
 def _inputs(file: Path) -> int:
     schema = imported("ai_edge_litert.schema_py_generated")
     return int(schema.Model.GetRootAs(file.read_bytes(), 0).Subgraphs(0).InputsLength())
@@ -135,10 +129,14 @@ def _interpreter(file: Path, threads: int) -> Any:
             found = lite.Interpreter(str(file), num_threads=threads, experimental_op_resolver_type=kind)
             found.allocate_tensors()
         except (RuntimeError, ValueError) as error:
-            raise UserError(f"{file}: LiteRT cannot load it: {error}", hint="Export it again.") from error
+            raise UserError(f"{file}: LiteRT cannot load it: {error}", hint=_again(file)) from error
         if found.get_input_details()[0]["dtype"] == np.float32:
             break
     return found
+
+
+def _again(file: Path) -> str:
+    return f"audionas export {file.absolute().parents[1]} --target litert"
 
 
 @contextmanager
