@@ -243,22 +243,54 @@ def predict(
 @app.command()
 def export(
     exp: Exp,
+    target: Annotated[
+        str,
+        typer.Option("--target", help="onnx, onnx-stream, int8, litert, esphome, with commas between; all."),
+    ] = "onnx",
     data: Annotated[
         Path | None, typer.Option("--data", help="What to verify on; default: what was last evaluated.")
     ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option("--calibrate", help="Data directory for int8; default: the training data.")
+    ] = None,
+    input: Annotated[
+        str, typer.Option("--input", help="What ONNX files take: waveform, or frames of the front-end.")
+    ] = "waveform",
+    pool: Annotated[
+        str, typer.Option("--pool", help="The mean at a stream's end: window (exact), or exponential.")
+    ] = "window",
+    fine_tune: Annotated[
+        str, typer.Option("--fine-tune", help="For int8: auto (where it loses over 1 point), always, never.")
+    ] = "auto",
+    as_json: AsJson = False,
 ) -> None:
-    """Write exp/NAME/export/model.onnx (waveform or image in, class scores out), verified against torch.
+    """Write a trained model as files for other runtimes, each verified against torch, to exp/NAME/export/.
 
-    Example: audionas export exp/mini
+    Beside them: labels.txt, golden.npz (inputs with their scores), model_card.md and report.json.
+
+    Examples: audionas export exp/mini; audionas export exp/hey --target onnx-stream,litert,esphome;
+    audionas export exp/hey --target all --data data/test
     """
-    from audionas.run.export import export as go
+    from audionas.run import export as page
 
-    report = go(exp, data=data)
-    one = "image" if report["input"]["name"] == "image" else "clip"
-    print(
-        f"{report['file']}  {report['bytes']:,} bytes  largest difference {report['max_difference']:.1e} "
-        f"on {report['clips']} {one}s  {report['latency_ms']['p50']:.3f} ms a {one}"
+    for name, given, known in (
+        ("input", input, ("waveform", "frames")),
+        ("pool", pool, ("window", "exponential")),
+        ("fine-tune", fine_tune, ("auto", "always", "never")),
+    ):
+        if given not in known:
+            raise UserError(f"--{name} {given}: expected {' or '.join(known)}")
+    targets = [word.strip() for word in target.split(",") if word.strip()]
+    report = page.export(
+        exp,
+        data=data,
+        targets=targets,
+        calibrate=calibrate,
+        input=input,  # type: ignore[arg-type]
+        pool=pool,  # type: ignore[arg-type]
+        fine_tune=fine_tune,  # type: ignore[arg-type]
     )
+    stdout_json(report) if as_json else page.show(report)
 
 
 @app.command()

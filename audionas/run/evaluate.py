@@ -119,18 +119,19 @@ def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], da
     A recording of several channels is one example: its scores are the mean of its channels'.
     """
     model, reporter = load(folder), Reporter()
-    opened = _images if isinstance(model, ImageModel) else _clips
+    opened = _images if isinstance(model, ImageModel) else open_clips
     split, batch = opened(model, directory, data, reporter)
     if not len(split):
         raise UserError(f"{directory}: nothing to evaluate")
-    answer = model.scores if engine == "torch" else onnx.session(folder / "export" / "model.onnx")
+    file = folder / "export" / "model.onnx"
+    answer = model.scores if engine == "torch" else onnx.clips(file, model.bundle)
     channels, size = model.bundle.channels, max(1, _BATCH // model.bundle.channels)
     starts = reporter.progress(range(0, len(split), size), f"scoring {directory}")
     scores = np.concatenate([answer(batch(i, i + size)) for i in starts])
     return Scored(model.bundle, split, fused(scores, channels))
 
 
-def _clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opened:
+def open_clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opened:
     """The clips of a data directory; a batch is (B, samples) in [-1, 1]."""
     if model.bundle.channels > 1:
         return _channels(model, kaldi.read(directory))

@@ -1,7 +1,10 @@
 """`audionas export`: a trained model as files for other runtimes, each verified before it may stay."""
 
 import math
+import time
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -12,59 +15,200 @@ from audionas.core.files import read_json, write_json, write_text
 from audionas.core.report import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.cost.latency import latency
-from audionas.data import audio, kaldi
-from audionas.export import onnx, verify
-from audionas.run._pictures import open_test
+from audionas.export import litert, onnx, verify
+from audionas.export.listener import Listener
+from audionas.export.listeners import open_file
+from audionas.export.onnx import Input
+from audionas.export.verify import Parity
+from audionas.nn.streaming import Pooling
+from audionas.run import _card, _golden, _trial
+from audionas.run._folder import environment
+from audionas.run._int8 import FineTune, Int8
+from audionas.run._targets import File, Job, files_of
+from audionas.run._trial import Trial
 from audionas.run.costs import network_latency
-from audionas.run.predict import ImageModel, Model, load
+from audionas.run.predict import Model, load
 
-_CLIPS = 64
+_RUNS, _WARM = 200, 20  # hops that are timed, and hops before
 
 
-def export(folder: Path, *, data: Path | None = None) -> dict[str, Any]:
-    """Write `export/model.onnx`, `labels.txt` and `report.json`; UserError if the file disagrees with torch.
+class Failed(UserError):
+    """A file says something else than the model."""
 
-    Parity is measured on up to 64 clips or images of `data` (default: what was last evaluated), or on
-    seeded noise where there is nothing at hand; the report says which.
+
+def export(
+    folder: Path,
+    *,
+    data: Path | None = None,
+    targets: Sequence[str] = ("onnx",),
+    calibrate: Path | None = None,
+    input: Input = "waveform",
+    pool: Pooling = "window",
+    fine_tune: FineTune = "auto",
+) -> dict[str, Any]:
+    """Write the files of `targets` to `export/`, beside them `labels.txt`, `golden.npz`, `model_card.md` and
+    `report.json`, which is returned.
+
+    Every file is run in its own runtime against torch on clips of `data` (default: what was last evaluated),
+    or on seeded noise where there is nothing at hand. One that fails is not left: a float file where a
+    probability differs by over 1e-4, an int8 file where it costs over 3 points of accuracy. With `all` among
+    the targets those that the model cannot be are left out with a note. int8 is calibrated by clips of
+    `calibrate` (default: the training data). All problems are raised at the end, as one UserError.
     """
     folder = models.own(folder)
+    files = files_of(targets, folder.resolve().name)
     model, reporter = load(folder), Reporter()
-    target = folder / "export" / "model.onnx"
-    draft = target.with_name("draft.onnx")
-    batch, source = _examples(folder, model, data)
-    reporter.note("exporting to ONNX")
-    opset = onnx.export(model.bundle, draft)
-    parity = verify.compare(model.scores, onnx.session(draft), batch)
-    if not parity.holds:
-        draft.unlink()
-        raise UserError(
-            f"{target}: scores differ from torch's by {parity.difference:.1e}, over {verify.TOLERANCE:.0e}",
-            hint="The file was not kept. Please report this with the arch.json.",
-        )
-    draft.replace(target)
-    write_text(target.with_name("labels.txt"), "\n".join(model.labels) + "\n")
-    report = {
-        "file": str(target),
-        "bytes": target.stat().st_size,
-        "opset": opset,
-        "input": {
-            "name": model.bundle.input_name,
-            "shape": ["batch", *model.bundle.input_shape],
-            **({"sample_rate": model.sample_rate} if isinstance(model, Model) else {}),
-        },
-        "output": {"name": "scores", "shape": ["batch", len(model.labels)], "labels": list(model.labels)},
-        "max_difference": parity.difference,
-        "same_label": parity.agree,
-        "clips": parity.clips,
-        "clips_from": source,
-        "latency_ms": _short(latency(target, (1, *model.bundle.input_shape))),
-        "network_latency_ms": _short(network_latency(model.net, model.bundle.spec.io)),
-    }
-    write_json(target.with_name("report.json"), report)
+    trial = _trial.prepare(folder, model, data or _evaluated(folder), pool, reporter)
+    int8 = Int8(folder, model, calibrate, fine_tune, reporter) if isinstance(model, Model) else None
+    job = Job(folder.resolve().name, model, input, pool, int8)
+    rows, problems, hints = {}, [], []
+    for file in files:
+        reporter.note(f"writing {file.name}")
+        try:
+            rows[file.name] = _made(file, job, trial, folder / "export")
+        except UserError as error:
+            if "all" in targets and not isinstance(error, Failed):
+                reporter.note(f"{file.name} left out: {'; '.join(error.problems)}")
+                continue
+            problems += [f"{file.name}: {problem}" for problem in error.problems]
+            hints += [error.hint] if error.hint and error.hint not in hints else []
+    report = _reported(folder, job, trial, rows) if rows else {}
+    if problems:
+        raise UserError(problems, hint="\n".join(hints))
     return report
 
 
-def _short(times: dict[str, float | int]) -> dict[str, float | int]:
+def show(report: dict[str, Any]) -> None:
+    """The files as a table on standard output, and where they are."""
+    Reporter(stdout=True).table(
+        ("file", "bytes", "differs by", "same label", "accuracy", "p50 ms", "p95 ms", "arena"),
+        [_line(name, row) for name, row in report["files"].items()],
+    )
+    one = "image" if report["image"] else "clip"
+    print(
+        f"\nLargest difference of a probability and same labels against torch on {report['clips_from']}. Times "
+        f"are a {one}'s, of files that listen a hop's, front-end included, on one thread here."
+    )
+    if told := report.get("int8"):
+        print(_int8_line(told))
+    print(f"all in {report['folder']}")
+
+
+def _made(file: File, job: Job, trial: Trial, home: Path) -> dict[str, Any]:
+    """Write and try a file; it and what belongs to it take their places only when it has passed."""
+    home.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".draft-", dir=home) as draft:
+        path = Path(draft) / file.name
+        file.write(job, path)
+        row = _tried(file, path, job, trial)
+        for made in sorted(Path(draft).iterdir()):
+            made.replace(home / made.name)
+    return row
+
+
+def _tried(file: File, path: Path, job: Job, trial: Trial) -> dict[str, Any]:
+    """What the report says of a file. Raises Failed where it must not stay."""
+    bundle = job.model.bundle
+    if file.listens:
+        listener = open_file(path, bundle)
+        said = verify.heard(listener, trial.heard)
+        parity, right = verify.compare_heard(trial.torch_heard, said), trial.right_heard(said)
+        plain, times = trial.right_heard(trial.torch_heard), _hop_latency(listener)
+    else:
+        run = onnx.clips(path, bundle)
+        parity = verify.compare(job.model.scores, run, trial.few)
+        right, plain = trial.right(run, f"scoring by {file.name}"), trial.torch
+        shape = bundle.spec.io[:3] if job.input == "frames" else bundle.input_shape
+        times = {**_short(latency(path, (1, *shape))), "per": "clip"}
+    _require(file, parity, right, plain)
+    return {
+        "target": file.target,
+        "runtime": file.ran_by,
+        "bytes": path.stat().st_size,
+        "max_difference": parity.difference,
+        "same_label": parity.agree,
+        "clips": parity.clips,
+        "accuracy": right,
+        "torch": plain,
+        "latency_ms": times,
+        **({"arena_bytes": litert.arena(path)} if file.int8 and path.suffix == ".tflite" else {}),
+    }
+
+
+def _require(file: File, parity: Parity, right: dict[str, Any] | None, plain: dict[str, Any] | None) -> None:
+    """Raise Failed for a file that may not be trusted."""
+    kept = "The file was not kept."
+    if (not file.int8 and not parity.holds) or not math.isfinite(parity.difference):
+        raise Failed(
+            f"scores differ from torch's by {parity.difference:.1e}, over {verify.TOLERANCE:.0e}",
+            hint=f"{kept} Please report this with the arch.json.",
+        )
+    if not file.int8 or right is None or plain is None:
+        return
+    if verify.loses_too_much(plain["accuracy"], right["accuracy"], right["n"]):
+        raise Failed(
+            f"in int8 {right['accuracy']:.1%} of {right['n']} clips are right, in float "
+            f"{plain['accuracy']:.1%}; {100 * verify.POINTS:.0f} points may be lost",
+            hint=f"{kept} Try --fine-tune always, or another network.",
+        )
+
+
+def _hop_latency(listener: Listener) -> dict[str, Any]:
+    """Milliseconds a hop, front-end included."""
+    sound = numpy_rng("export", "latency").normal(0, 0.1, listener.hop).astype(np.float32)
+    listener.reset()
+    took = []
+    for _ in range(_WARM + _RUNS):
+        start = time.perf_counter()
+        listener.step(sound)
+        took.append(1e3 * (time.perf_counter() - start))
+    p50, p95 = np.percentile(took[_WARM:], [50, 95])
+    return {"p50": float(p50), "p95": float(p95), "threads": 1, "runs": _RUNS, "per": "hop"}
+
+
+def _reported(folder: Path, job: Job, trial: Trial, rows: dict[str, Any]) -> dict[str, Any]:
+    """Write everything that lies beside the files; what earlier exports left there stays in the report."""
+    home, bundle = folder / "export", job.model.bundle
+    before = read_json(home / "report.json") if (home / "report.json").exists() else {}
+    kept = {name: row for name, row in before.get("files", {}).items() if (home / name).exists()}
+    report = {
+        **before,
+        **(_onnx(home / "model.onnx", job, rows["model.onnx"]) if "model.onnx" in rows else {}),
+        "folder": str(home),
+        "image": bundle.features is None,
+        "clips_from": trial.source,
+        "files": {**kept, **rows},
+        "torch": trial.torch,
+        "environment": environment(int(bundle.note.get("seed", 0))),
+    }
+    if any(row["target"] in ("int8", "litert", "esphome") for row in rows.values()) and job.int8 is not None:
+        report["int8"] = job.int8.told
+    write_text(home / "labels.txt", "\n".join(bundle.labels) + "\n")
+    report["golden"] = _golden.write(home / "golden.npz", trial)
+    write_json(home / "report.json", report)
+    _card.card(folder)
+    return report
+
+
+def _onnx(file: Path, job: Job, row: dict[str, Any]) -> dict[str, Any]:
+    """Of the file that takes a clip a little more is told, at the top of the report."""
+    bundle, model = job.model.bundle, job.model
+    shape = bundle.spec.io[:3] if job.input == "frames" else bundle.input_shape
+    return {
+        "file": str(file),
+        "bytes": row["bytes"],
+        "input": {
+            "name": onnx.name_of(bundle, job.input),
+            "shape": ["batch", *shape],
+            **({"sample_rate": model.sample_rate} if isinstance(model, Model) else {}),
+        },
+        "output": {"name": "scores", "shape": ["batch", len(model.labels)], "labels": list(model.labels)},
+        **{key: row[key] for key in ("max_difference", "same_label", "clips", "latency_ms")},
+        "network_latency_ms": _short(network_latency(model.net, bundle.spec.io)),
+    }
+
+
+def _short(times: dict[str, float | int]) -> dict[str, Any]:
     """ONNX Runtime's times under the names of the report."""
     return {
         "p50": times["p50_ms"],
@@ -74,33 +218,38 @@ def _short(times: dict[str, float | int]) -> dict[str, float | int]:
     }
 
 
-def _examples(folder: Path, model: Model | ImageModel, data: Path | None) -> tuple[np.ndarray, str]:
-    """A batch of inputs to compare on, and where they came from."""
-    evaluated = folder / "eval.json"
-    if data is None and evaluated.exists():
-        known = Path(read_json(evaluated)["data"])
-        data = known if known.exists() else None
-    if isinstance(model, ImageModel):
-        return _images(model, data)
-    if data is None:
-        noise = numpy_rng("export", "noise").normal(0, 0.1, (_CLIPS, model.bundle.samples))
-        return noise.clip(-1, 1).astype(np.float32), "seeded noise"
-    items = list(kaldi.read(data))
-    chosen = items[:: math.ceil(len(items) / _CLIPS)]
-    rate, seconds = model.sample_rate, model.bundle.samples / model.sample_rate
-    first = model.bundle.first_channel
-    clips = [
-        audio.read(i.audio, rate=rate, seconds=seconds, start=i.start, resample=True, channel=first)
-        for i in chosen
+def _evaluated(folder: Path) -> Path | None:
+    """The data that the model was last evaluated on, if they are still there."""
+    file = folder / "eval.json"
+    known = Path(read_json(file)["data"]) if file.exists() else None
+    return known if known is not None and known.exists() else None
+
+
+def _line(name: str, row: dict[str, Any]) -> tuple[str, ...]:
+    right, times = row["accuracy"], row["latency_ms"]
+    return (
+        name,
+        f"{row['bytes']:,}",
+        f"{row['max_difference']:.1e}",
+        f"{row['same_label']:.1%}",
+        "-" if right is None else f"{right['accuracy']:.1%}",
+        f"{times['p50']:.3f}",
+        f"{times['p95']:.3f}",
+        f"{row['arena_bytes']:,}" if "arena_bytes" in row else "-",
+    )
+
+
+def _int8_line(told: dict[str, Any]) -> str:
+    """Every number that led to the weights in int8 files."""
+    measured = [
+        f"{words} {100 * told[key]['accuracy']:.2f} %"
+        for key, words in (
+            ("float", "float"),
+            ("post_training", "post-training"),
+            ("fine_tuned", "fine-tuned"),
+        )
+        if key in told
     ]
-    return np.stack(clips), str(data)
-
-
-def _images(model: ImageModel, data: Path | None) -> tuple[np.ndarray, str]:
-    """Images (n, 3, H, W) in [0, 1], evenly taken from the test part of `data`."""
-    if data is None:
-        noise = numpy_rng("export", "noise").random((_CLIPS, *model.bundle.input_shape))
-        return noise.astype(np.float32), "seeded noise"
-    split = open_test(data, model.bundle, "", Reporter())
-    chosen = split.rows[:: math.ceil(len(split) / _CLIPS)]
-    return model.ready(split.pool.pixels[chosen]), str(data)
+    clips = f"calibrated by {told['clips']} clips of {told['calibrated_on']}"
+    dev = f"; on the development data: {', '.join(measured)}" if measured else ""
+    return f"int8: {clips}; weights {told['weights']}{dev}"
