@@ -10,7 +10,7 @@ from audionas.export._hops import HopListener, States
 from audionas.export._samples import checked
 from audionas.export.bundle import KeywordModel, ModelBundle
 from audionas.export.listener import Listener
-from audionas.export.onnx import opened_session
+from audionas.export.onnx import clips, opened_session
 from audionas.features import build
 
 _BATCH = 32  # clips in one call
@@ -63,9 +63,7 @@ class OnnxClip(Listener):
         self.labels, self.sample_rate = bundle.labels, network.front_end.sample_rate
         self.samples, self.hop = bundle.samples, max(1, round(every * self.sample_rate))
         self.warm_up = math.ceil(self.samples / self.hop) - 1
-        self.session = opened_session(file)
-        (given,) = self.session.get_inputs()
-        self.name, self.batch = given.name, 1 if given.shape[0] == 1 else _BATCH
+        self.run = clips(file, bundle)
         self.reset()
 
     def reset(self) -> None:
@@ -77,11 +75,10 @@ class OnnxClip(Listener):
         sound = np.concatenate([self.heard, checked(samples)])
         hops = (len(sound) - self.samples) // self.hop
         self.heard = sound[hops * self.hop :].copy()
-        clips = np.lib.stride_tricks.sliding_window_view(sound, self.samples)[self.hop :: self.hop][:hops]
+        slid = np.lib.stride_tricks.sliding_window_view(sound, self.samples)[self.hop :: self.hop][:hops]
         rows = [np.zeros((0, len(self.labels)), np.float32)]
-        for at in range(0, hops, self.batch):
-            batch = np.ascontiguousarray(clips[at : at + self.batch])
-            rows += self.session.run(None, {self.name: batch})
+        for at in range(0, hops, _BATCH):
+            rows.append(self.run(np.ascontiguousarray(slid[at : at + _BATCH])))
         return np.concatenate(rows)
 
 

@@ -46,6 +46,12 @@ class Int8:
         """The bundle that int8 files are made of, and what led to it."""
         return _choose(self)
 
+    @cached_property
+    def network(self) -> bytes:
+        """The network in int8 as ONNX, as `quantize.quantised` gives it."""
+        known = self.chosen.network
+        return known or quantize.quantised(self.chosen.bundle, self.calibration.features)
+
     @property
     def told(self) -> dict[str, Any]:
         """For the report: how the weights were chosen, as far as any file needed it."""
@@ -54,11 +60,11 @@ class Int8:
 
 @dataclass(frozen=True)
 class Chosen:
-    """A bundle, its network in int8 as ONNX, and the figures of the development data for the report."""
+    """A bundle, the figures of the development data for the report, and the network where it was measured."""
 
     bundle: ModelBundle
-    network: bytes
     told: dict[str, Any]
+    network: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -80,11 +86,10 @@ def _choose(int8: Int8) -> Chosen:
     model, conf = int8.model, _calibration.config_of(int8.folder)
     features = int8.calibration.features
     int8.reporter.note(f"quantising by {len(features)} clips of {int8.calibration.source}")
-    first = quantize.quantised(model.bundle, features)
     told: dict[str, Any] = {"calibrated_on": int8.calibration.source, "clips": len(features)}
     told["weights"] = "post-training"
     if int8.fine_tune == "never":
-        return Chosen(model.bundle, first, told)
+        return Chosen(model.bundle, told)
     dev = None if conf is None else _development(conf, model, int8.reporter)
     if dev is None or conf is None:
         if int8.fine_tune == "always":
@@ -92,22 +97,23 @@ def _choose(int8: Int8) -> Chosen:
                 f"{int8.folder}: its training is not here, which fine-tuning would continue",
                 hint="Export without: --fine-tune never",
             )
-        return Chosen(model.bundle, first, told)
+        return Chosen(model.bundle, told)
+    first = quantize.quantised(model.bundle, features)
     told |= {"development": conf.data.dev, "development_clips": len(dev.targets)}
     told["float"] = dev.accuracy(_float_scores(model, dev.features))
     told["post_training"] = dev.accuracy(quantize.scores(first, model.bundle, dev.features))
     lost = told["float"]["accuracy"] - told["post_training"]["accuracy"]
     int8.reporter.note(_say("post-training", told["post_training"], told["float"]))
     if int8.fine_tune == "auto" and lost <= LOSS:
-        return Chosen(model.bundle, first, told)
+        return Chosen(model.bundle, told, first)
     tuned = fine_tune(conf, model.bundle, int8.folder / "export" / "int8", int8.reporter)
     second = quantize.quantised(tuned, features)
     told["fine_tuned"] = dev.accuracy(quantize.scores(second, tuned, dev.features))
     int8.reporter.note(_say("fine-tuned", told["fine_tuned"], told["float"]))
     if told["fine_tuned"]["accuracy"] < told["post_training"]["accuracy"]:
         int8.reporter.note("fine-tuning did not help: the files have the weights as they were trained")
-        return Chosen(model.bundle, first, told)
-    return Chosen(tuned, second, {**told, "weights": "fine-tuned"})
+        return Chosen(model.bundle, told, first)
+    return Chosen(tuned, {**told, "weights": "fine-tuned"}, second)
 
 
 def _development(conf: Config, model: Model, reporter: Reporter) -> _Dev | None:

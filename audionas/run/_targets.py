@@ -1,5 +1,6 @@
 """The files that `audionas export` can write, by target: what writes each and what runs it."""
 
+import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -7,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError, did_you_mean
-from audionas.export import litert, onnx, quantize, stream
+from audionas.export import esphome, litert, onnx, quantize, stream
 from audionas.export.onnx import Input
 from audionas.nn.streaming import Pooling
 from audionas.run._int8 import Int8
@@ -86,8 +87,8 @@ def _stream(job: Job, out: Path) -> None:
 
 def _int8(job: Job, out: Path) -> None:
     onnx.require_holdable(job.model.bundle, job.input)  # said before minutes of work
-    chosen = _of(job).chosen
-    quantize.export(chosen.bundle, chosen.network, out, input=job.input)
+    int8 = _of(job)
+    quantize.export(int8.chosen.bundle, int8.network, out, input=job.input)
 
 
 def _litert(job: Job, out: Path) -> None:
@@ -105,9 +106,11 @@ def _esphome(job: Job, out: Path) -> None:
         raise UserError(
             f"{out.name}: a run of this name has no ESPHome file", hint="Rename the run's folder."
         )
-    from audionas.export import esphome
-
-    int8 = _of(job)
+    esphome.keyword_of(job.model.bundle)  # said before minutes of work
+    int8, manifest = _of(job), out.with_suffix(".json")
+    before = out.parents[1] / manifest.name  # the folder where files go that have passed
+    if before.exists():
+        shutil.copyfile(before, manifest)  # author, website and languages stay
     esphome.export(int8.chosen.bundle, out, calibrate=int8.calibration.features)
 
 

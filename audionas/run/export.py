@@ -68,7 +68,7 @@ def export(
             rows[file.name] = _made(file, job, trial, folder / "export")
         except UserError as error:
             if "all" in targets and not isinstance(error, Failed):
-                reporter.note(f"{file.name} left out: {'; '.join(error.problems)}")
+                reporter.note(" ".join((f"{file.name} left out: {'; '.join(error.problems)}.", error.hint)))
                 continue
             problems += [f"{file.name}: {problem}" for problem in error.problems]
             hints += [error.hint] if error.hint and error.hint not in hints else []
@@ -86,8 +86,8 @@ def show(report: dict[str, Any]) -> None:
     )
     one = "image" if report["image"] else "clip"
     print(
-        f"\nLargest difference of a probability and same labels against torch on {report['clips_from']}. Times "
-        f"are a {one}'s, of files that listen a hop's, front-end included, on one thread here."
+        f"\nLargest difference of a probability and same labels: against torch, on {report['clips_from']}. "
+        f"Times are a {one}'s, of files that listen a hop's, front-end included, on one thread here."
     )
     if told := report.get("int8"):
         print(_int8_line(told))
