@@ -200,10 +200,16 @@ def cumsum(b: Builder, x: Value, dim: int) -> Value:
 
 
 def linear(b: Builder, x: Value, weight: Tensor, bias: Tensor | None = None) -> Value:
-    """(1, c_in) to (1, c_out)."""
-    shift = torch.zeros(len(weight)) if bias is None else bias.detach()
-    parts = [b.constant(weight.detach().numpy()), b.constant(shift.numpy())]
-    return b.add("FULLY_CONNECTED", [x, *parts], (*x.shape[:-1], len(weight)), act="NONE")
+    """(1, c_in) to (1, c_out), as a 1x1 convolution.
+
+    It has a scale for each row in int8, which FULLY_CONNECTED has not in older runtimes, and rounds alike in
+    LiteRT and TFLite-Micro, which FULLY_CONNECTED does not.
+    """
+    if int(np.prod(x.shape)) != x.shape[-1]:
+        raise b.refuse("a linear layer over several frames")
+    line = b.reshape(x, (1, 1, 1, x.shape[-1]))
+    y = conv2d(b, line, weight.detach()[:, :, None, None], bias)
+    return b.reshape(y, (*x.shape[:-1], len(weight)))
 
 
 def softmax(b: Builder, x: Value, dim: int, dtype: object = None) -> Value:

@@ -11,12 +11,12 @@ from audionas.export._lite_int8 import Int8, Quant
 
 _ALIGN = 16  # bytes, as the schema demands of buffers
 _VERSIONS = {  # of operators in int8; in float all are of version 1
-    **{"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3, "FULLY_CONNECTED": 4},
+    **{"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3},
     **dict.fromkeys(("ADD", "MUL", "SUB", "SOFTMAX", "LOGISTIC", "STRIDED_SLICE", "CONCATENATION"), 2),
     **dict.fromkeys(("PAD", "AVERAGE_POOL_2D", "MEAN", "TRANSPOSE", "RELU", "RELU6"), 2),
 }
 _OPTIONS = {  # the option table of each operator, where it has one
-    **{"CONV_2D": "Conv2D", "DEPTHWISE_CONV_2D": "DepthwiseConv2D", "FULLY_CONNECTED": "FullyConnected"},
+    **{"CONV_2D": "Conv2D", "DEPTHWISE_CONV_2D": "DepthwiseConv2D"},
     **{"ADD": "Add", "MUL": "Mul", "SUB": "Sub", "DIV": "Div", "SOFTMAX": "Softmax", "MEAN": "Reducer"},
     **{"CONCATENATION": "Concatenation", "STRIDED_SLICE": "StridedSlice", "AVERAGE_POOL_2D": "Pool2D"},
     **{"PAD": "Pad", "TRANSPOSE": "Transpose", "RESHAPE": "Reshape", "CUMSUM": "Cumsum"},

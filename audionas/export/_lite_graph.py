@@ -20,7 +20,7 @@ from audionas.nn.streaming import Step
 
 Shape = tuple[int, ...]
 LAST = (0, 3, 2, 1)  # from torch's axes to these and, as it is its own inverse, back
-FUSING = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "ADD", "MUL")  # take an activation with them
+FUSING = ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MUL")  # take an activation with them
 
 
 @dataclass(frozen=True)
@@ -172,20 +172,21 @@ def _normalized(b: Builder, frames: Value, mean: Tensor, std: Tensor) -> Value:
 def _scores(b: Builder, logits: Value, keyword: int | None) -> Value:
     b.where = "scores"
     classes = logits.shape[-1]
-    logits = b.reshape(logits, (1, classes))
     if keyword is None:
+        logits = b.reshape(logits, (1, classes))
         return b.add("SOFTMAX", [logits], logits.shape, beta=1.0)
     assert classes == 2, "one keyword and what is not it"
-    sign = np.where(np.arange(2) == keyword, 1.0, -1.0)[None].astype(np.float32)
-    maker = b.graph.maker(logits.name)
-    if maker is not None and maker.op == "FULLY_CONNECTED":  # the difference of its two rows
-        x, *parts = (b.graph.values[name] for name in maker.inputs)
-        row, shift = (b.constant(sign @ part.data.reshape(2, -1)) for part in parts if part.data is not None)
-        shift = b.constant(shift.data.reshape(1)) if shift.data is not None else shift
-    else:
-        x, row, shift = logits, b.constant(sign), b.constant(np.zeros(1, np.float32))
-    difference = b.add("FULLY_CONNECTED", [x, row, shift], (1, 1), act="NONE")
-    return b.add("LOGISTIC", [difference], (1, 1))
+    sign = np.where(np.arange(2) == keyword, 1, -1).astype(np.float32)
+    x = b.reshape(logits, (1, 1, 1, classes))
+    maker = b.graph.maker(x.name)
+    options = {"stride": (1, 1), "dilation": (1, 1), "padding": "VALID", "act": "NONE"}
+    kernel, shift = sign.reshape(1, 1, 1, classes), np.zeros(1, np.float32)
+    if maker is not None and maker.op == "CONV_2D" and maker.options["act"] == "NONE":
+        given, *parts = (b.graph.values[name] for name in maker.inputs)  # the difference of its two kernels
+        kernel, shift = (np.tensordot(sign, part.data, 1)[None] for part in parts if part.data is not None)
+        x, options = given, maker.options
+    difference = b.add("CONV_2D", [x, b.constant(kernel), b.constant(shift)], (1, 1, 1, 1), **options)
+    return b.reshape(b.add("LOGISTIC", [difference], difference.shape), (1, 1))
 
 
 def _traced(b: Builder, step: Step, inputs: list[Value]) -> list[Value]:

@@ -1,7 +1,7 @@
 """Scales of a graph in full int8, after the quantisation specification of TensorFlow Lite.
 
-Weights of convolutions are symmetric with a scale an output channel, those of the last layer have one scale;
-biases are int32; all else is int8 with a scale and a zero point from the range seen in calibration.
+Weights are symmetric with a scale for each output channel and biases int32; all else is int8 with a scale
+and a zero point from the range seen in calibration.
 """
 
 from collections.abc import Iterable, Mapping
@@ -23,7 +23,7 @@ COPIES = (
     "AVERAGE_POOL_2D",
     "TRANSPOSE",
 )  # keep the scale
-WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
+WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D")
 _BATCH = 64  # clips at a time
 _BIAS = 2**30  # the largest whole number of a bias
 
@@ -165,7 +165,7 @@ def _constants(graph: Graph, node: Node, quants: dict[str, Quant], data: dict[st
         assert shift is not None
         axis = kernels.ndim - 1 if node.op == "DEPTHWISE_CONV_2D" else 0
         (step,) = quants[x].scale
-        quants[weight] = _symmetric(kernels, np.abs(shift) / (step * _BIAS), axis, node.op)
+        quants[weight] = _symmetric(kernels, np.abs(shift) / (step * _BIAS), axis)
         quants[bias] = Quant(tuple(step * scale for scale in quants[weight].scale), 0, "int32")
     for name, values in known.items():
         if values is None:
@@ -178,11 +178,9 @@ def _constants(graph: Graph, node: Node, quants: dict[str, Quant], data: dict[st
         data[name] = quants[name].whole(values)
 
 
-def _symmetric(weight: np.ndarray, least: np.ndarray, axis: int, op: str) -> Quant:
-    """-127 to 127 a channel, or for the whole; no smaller than `least`, so that the biases fit int32."""
+def _symmetric(weight: np.ndarray, least: np.ndarray, axis: int) -> Quant:
+    """-127 to 127 in each channel; no scale is smaller than `least`, so that the biases fit int32."""
     largest = np.abs(weight).max(tuple(i for i in range(weight.ndim) if i != axis))
     scale = np.maximum(largest / 127, least)
     scale = np.where(scale > 0, scale, 1)
-    if op == "FULLY_CONNECTED":  # a scale for each row is newer than ESPHome's runtime
-        scale = scale.max(keepdims=True)
     return Quant(tuple(float(np.float32(s)) for s in scale), 0, axis=axis if len(scale) > 1 else 0)

@@ -98,6 +98,5 @@ _SIMPLE: dict[str, Callable[[list[Tensor], dict[str, Any]], Tensor]] = {
     "MEAN": lambda x, o: x[0].mean(x[1].tolist(), keepdim=True),
     "AVERAGE_POOL_2D": _pooled,
     "CUMSUM": lambda x, o: x[0].cumsum(int(x[1])),
-    "FULLY_CONNECTED": lambda x, o: functional.linear(x[0], x[1], x[2]),
     "QUANTIZE": lambda x, o: x[0],
 }

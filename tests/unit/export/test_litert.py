@@ -1,0 +1,199 @@
+"""LiteRT files: float says what torch says, int8 what a microcontroller says, for every causal space."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from audionas.core.arch import InputSpec
+from audionas.core.errors import UserError
+from audionas.export import litert
+from audionas.export._lite_graph import Graph, Value, build
+from audionas.export._lite_int8 import Int8, endless, quantized
+from audionas.export._lite_run import run, start
+from audionas.nn.blocks import Conv, Head
+from audionas.nn.streaming import Step
+from tests.unit.export._lite import CAUSAL, SQUEEZED, Lite, micro
+
+for _package in ("ai_edge_litert", "tflite_micro"):
+    pytest.importorskip(_package, reason="the extra device is not installed")
+
+STEPS = 2 / 256  # two steps of a score in int8
+
+
+@pytest.fixture(scope="module", params=list(CAUSAL))
+def lite(request: pytest.FixtureRequest) -> Lite:
+    return Lite(*CAUSAL[request.param])
+
+
+@pytest.fixture(scope="module")
+def int8(lite: Lite) -> Int8:
+    return lite.int8()
+
+
+def told(file: Path, hops: np.ndarray) -> np.ndarray:
+    opened = litert.LiteFile(file)
+    return np.stack([opened.step(hop) for hop in hops])
+
+
+@pytest.mark.parametrize("internal", [False, True])
+def test_float_says_what_torch_says(lite: Lite, tmp_path: Path, internal: bool) -> None:
+    hops = lite.hops(50)
+    opened = litert.LiteFile(lite.write(tmp_path / "model.tflite", internal=internal))
+    found = np.stack([opened.step(hop) for hop in hops])
+    np.testing.assert_allclose(found, lite.torch(hops), rtol=0, atol=1e-5)
+    opened.reset()
+    assert np.array_equal([opened.step(hop) for hop in hops[:3]], found[:3])
+
+
+def test_int8_is_bit_for_bit_that_of_a_microcontroller(lite: Lite, int8: Int8, tmp_path: Path) -> None:
+    hops = lite.hops(50)
+    whole = int8.quants[lite.graph.frames].whole(hops.transpose(0, 2, 1)[:, None])
+    score, found = int8.quants[lite.graph.scores], []
+    for internal in (False, True):
+        file = lite.write(tmp_path / f"{internal}.tflite", int8, internal=internal)
+        mine, theirs = told(file, hops), score.real(micro(file, whole, lite.graph))
+        assert np.array_equal(mine, theirs)
+        found.append(mine)
+    assert np.array_equal(*found)
+    assert np.ptp(found[0], 0).max() > STEPS  # the scores move
+
+
+def test_int8_is_the_graph_with_rounded_values(lite: Lite, int8: Int8, tmp_path: Path) -> None:
+    """Kernels round what lies between two numbers in ways of their own, and later layers pass it on."""
+    hops = lite.hops(30)
+    found = told(lite.write(tmp_path / "model.int8.tflite", int8), hops)
+    error = np.abs(found - rounded(lite.graph, int8, hops))
+    assert error.mean() < STEPS / 2
+    assert error.max() < 4 * STEPS
+    assert np.abs(found - lite.torch(hops)).max() < 0.06
+
+
+def rounded(graph: Graph, int8: Int8, hops: np.ndarray) -> np.ndarray:
+    """The float graph where every value is moved to the nearest that int8 has."""
+
+    def seen(name: str, value: Tensor) -> Tensor:
+        quant = int8.quants[name]
+        return torch.from_numpy(quant.real(quant.whole(value.numpy())))
+
+    values = {
+        name: Value(name, value.shape, int8.quants[name].real(int8.data[name]))
+        if value.data is not None and name in int8.quants
+        else value
+        for name, value in graph.values.items()
+    }
+    coarse = Graph(graph.frames, graph.scores, values, graph.nodes, graph.states)
+    states, found = start(coarse, 1), []
+    with torch.inference_mode():
+        for hop in torch.from_numpy(hops):
+            scores, states = run(coarse, hop.t()[None], states, seen)
+            found.append(scores[0])
+    return torch.stack(found).numpy()
+
+
+def test_a_state_keeps_its_scale(lite: Lite, int8: Int8) -> None:
+    for state in lite.graph.states:
+        assert int8.quants[state.given] == int8.quants[state.kept]
+    for node in lite.graph.nodes:
+        if node.op == "CONCATENATION":
+            assert len({int8.quants[name] for name in (*node.inputs, node.output)}) == 1
+
+
+def test_buffers_are_aligned_and_need_little_memory(lite: Lite, int8: Int8, tmp_path: Path) -> None:
+    from ai_edge_litert import schema_py_generated as schema
+
+    file = lite.write(tmp_path / "model.int8.tflite", int8)
+    content = file.read_bytes()
+    model = schema.Model.GetRootAs(content, 0)
+    for index in range(1, model.BuffersLength()):
+        data = model.Buffers(index).DataAsNumpy()
+        offset = data.ctypes.data - np.frombuffer(content, np.uint8).ctypes.data
+        assert offset % 16 == 0
+    widest = max(int(np.prod(value.shape)) for value in lite.graph.values.values() if value.data is None)
+    assert widest < litert.arena(file) < 200_000
+
+
+def test_ten_minutes_leave_no_trace(tmp_path: Path) -> None:
+    """States are copies of what was computed, never sums: what is old enough has no part in a score."""
+    lite = Lite(*CAUSAL["tc"])
+    int8 = lite.int8()
+    whole = lite.write(tmp_path / "model.int8.tflite", int8, internal=True)
+    count = 10 * 60 * 100 // lite.step.hop
+    hops = lite.hops(64)[np.arange(count) % 61]
+    found, wanted = told(whole, hops), told(lite.write(tmp_path / "model.tflite"), hops)
+    assert lite.step.warm_up is not None
+    settled = -(-lite.step.warm_up // lite.step.hop)
+    assert np.array_equal(told(whole, hops[-settled - 5 :])[settled:], found[-5:])
+    error = np.abs(found - wanted).max(1)
+    assert error[-count // 10 :].max() <= error[: count // 10].max()
+    assert error.max() < 0.06
+
+
+@pytest.mark.parametrize("pool", ["window", "exponential"])
+def test_float_holds_sums_and_int8_refuses_them(pool: str, tmp_path: Path) -> None:
+    lite = Lite(*SQUEEZED, pool=pool)  # type: ignore[arg-type]
+    hops = lite.hops(20)
+    found = told(lite.write(tmp_path / "model.tflite"), hops)
+    np.testing.assert_allclose(found, lite.torch(hops), rtol=0, atol=1e-5)
+    names = endless(lite.graph)
+    assert [name for name in names if name.endswith(".se.pool")]
+    assert ("head.pool" in names) == (pool == "exponential")
+    with pytest.raises(UserError, match=r"does not fit int8: .*se\.pool"):
+        lite.int8()
+
+
+class _Odd(nn.Module):
+    """A network with something that no handler knows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = Conv(1, 4, (3, 3), causal=True)
+        self.bend = nn.Softplus()
+        self.head = Head(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.head(self.bend(self.stem(x)))
+        return y
+
+
+def test_an_operator_without_a_form_is_named_with_its_layer() -> None:
+    step = Step(_Odd(), InputSpec(1, 4, 8, 2))
+    with pytest.raises(UserError, match=r"bend: operator aten.softplus.default cannot be written"):
+        build(step, torch.zeros(4), torch.ones(4))
+
+
+def test_calibration_wants_clips_of_a_hop() -> None:
+    lite = Lite(*CAUSAL["tc"])
+    with pytest.raises(UserError, match="no set of features"):
+        quantized(lite.graph, lite.clips[..., : lite.step.hop - 1])
+
+
+def test_a_channel_that_died_keeps_its_bias(tmp_path: Path) -> None:
+    """Its weights give no scale; one that is too small would not let the bias into 32 bits."""
+    net = nn.Sequential(Conv(1, 4, (1, 3), causal=True, bias=True), nn.ReLU())
+    net.append(Head(4, 2))
+    conv = net[0]
+    assert isinstance(conv, Conv)
+    assert conv.bias is not None
+    with torch.no_grad():
+        conv.weight[1] = 1e-12
+        conv.weight[2] = 0
+        conv.bias[:] = torch.tensor([0.1, 2.0, 3.0, -1.0])
+    step = Step(net, InputSpec(1, 4, 8, 2))
+    graph = build(step, torch.zeros(4), torch.ones(4))
+    clips = np.random.default_rng(0).normal(size=(4, 4, 16)).astype(np.float32)
+    int8 = quantized(graph, clips)
+    given = torch.from_numpy(clips[0, :, :1])
+    scores, _ = run(graph, given.t()[None], start(graph, 1))
+    found = rounded(graph, int8, clips[0, :, :1][None])[0]
+    np.testing.assert_allclose(found, scores[0].numpy(), atol=STEPS)
+
+
+def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="not exported yet"):
+        litert.LiteFile(tmp_path / "model.tflite")
+    (tmp_path / "model.tflite").write_bytes(b"none of it")
+    with pytest.raises(UserError, match="cannot load it"):
+        litert.LiteFile(tmp_path / "model.tflite")
