@@ -1,0 +1,40 @@
+"""Every network of the zoo that has a causal form streams, and every space that has one."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from audionas import zoo
+from audionas.core.errors import UserError
+from audionas.core.registry import names, resolve
+from audionas.nn.streaming import Stream
+from audionas.spaces._base import space_of
+from tests.unit.nn._streams import check_laws, shaken
+from tests.unit.nn.test_streaming import CAUSAL as TESTED
+
+SPECS = {name: zoo.load(name) for name in zoo.names()}
+CAUSAL = [name for name, spec in SPECS.items() if "causal" in spec.params]
+OTHERS = ["ds_cnn_s", "dcase2024_baseline"]  # and all of images
+
+
+@pytest.mark.parametrize("name", CAUSAL)
+def test_the_causal_form_streams(name: str) -> None:
+    spec = SPECS[name]
+    io = spec.io._replace(frames=15)
+    spec = dataclasses.replace(spec, params={**spec.params, "causal": True}, io=io)
+    torch.manual_seed(0)
+    check_laws(shaken(space_of(spec).build(spec)), io)
+
+
+@pytest.mark.parametrize("name", [*CAUSAL, *OTHERS])
+def test_the_published_form_looks_ahead(name: str) -> None:
+    with torch.device("meta"), pytest.raises(UserError, match="looks ahead"):
+        Stream(space_of(SPECS[name]).build(SPECS[name]), SPECS[name].io)
+
+
+def test_every_space_with_a_causal_form_is_tested() -> None:
+    spaces = {
+        n for n in names("space") if "causal" in {f.name for f in dataclasses.fields(resolve("space", n))}
+    }
+    assert spaces == {space for space, _, _ in TESTED.values()}
