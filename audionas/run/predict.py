@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import torch
@@ -12,7 +12,10 @@ from torch import Tensor, nn
 from audionas import models
 from audionas.core.errors import UserError
 from audionas.data import audio, image_augment, images
+from audionas.export._samples import checked
 from audionas.export.bundle import KeywordModel, ModelBundle
+from audionas.export.stream import TorchStream
+from audionas.nn.streaming import Pooling
 
 
 class Classifier(ABC):
@@ -41,6 +44,17 @@ class Classifier(ABC):
         channels = example.reshape(-1, *self.bundle.input_shape)
         return dict(zip(self.labels, self.scores(channels).mean(0).tolist(), strict=True))
 
+    def stream(self, pool: Pooling = "window") -> TorchStream:
+        """The model fed in chunks: `s.step(samples)` gives scores (m, classes), a row for each hop that ends;
+        `s.reset()` forgets. Samples (n,) are in [-1, 1] or int16, at `s.sample_rate`, any n.
+
+        The mean at the network's end is taken over the last clip (`window`), or fades (`exponential`), which
+        remembers less. Raises UserError for a network that looks ahead, and for a model of images.
+        """
+        if pool not in get_args(Pooling):
+            raise UserError(f"pool is {pool!r}, expected one of {', '.join(get_args(Pooling))}")
+        return TorchStream(self.bundle, pool)
+
     @abstractmethod
     def read(self, file: Path, *, resample: bool) -> np.ndarray:
         """A file as an example that is ready; UserError names a file that cannot be read."""
@@ -61,14 +75,9 @@ class Model(Classifier):
         Shorter clips are padded with zeros, longer ones cut to the trained length. Raises UserError
         for anything that is not a one-dimensional waveform of such samples.
         """
-        array = np.asarray(wave)
-        if array.ndim != 1 or array.size == 0:
-            raise UserError(f"expected a waveform (N,), got shape {array.shape}", hint="Give one mono clip.")
-        if array.dtype != np.int16 and not np.issubdtype(array.dtype, np.floating):
-            raise UserError(f"expected samples in [-1, 1] or int16, got {array.dtype}")
-        if not np.isfinite(array).all():
-            raise UserError("the waveform holds samples that are not finite numbers")
-        return self.answer(self._fitted(array))
+        if np.size(wave) == 0:
+            raise UserError("expected a waveform (N,), got no samples", hint="Give one mono clip.")
+        return self.answer(self._fitted(checked(wave)))
 
     def read(self, file: Path, *, resample: bool) -> np.ndarray:
         """A recording of the model's rate, or of any with `resample`; all channels of one that has them."""
@@ -79,9 +88,8 @@ class Model(Classifier):
         return self._fitted(audio.read(file, rate=self.sample_rate, seconds=seconds, resample=resample))
 
     def _fitted(self, wave: np.ndarray) -> np.ndarray:
-        scale = 32768.0 if wave.dtype == np.int16 else 1.0
         clip = np.zeros(self.bundle.samples, dtype=np.float32)
-        part = wave[: self.bundle.samples].astype(np.float32) / scale
+        part = wave[: self.bundle.samples]
         clip[: len(part)] = part
         return clip
 
