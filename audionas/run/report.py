@@ -8,7 +8,7 @@ from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_text
 from audionas.core.report import read_rows
-from audionas.run import _front_html, _fronts, _progress, _results
+from audionas.run import _front_html, _fronts, _progress, _results, _tune_page
 from audionas.run._html import Html, join, section, tag
 from audionas.run._page import page
 from audionas.run._results import Example
@@ -20,6 +20,7 @@ _STEPS = {
     "train": "train/metrics.jsonl",
     "eval": "eval.json",
     "export": "export/report.json",
+    "tune": "tune/tune.json",
 }
 _SIGNS = (
     "arch.json",
@@ -68,6 +69,8 @@ def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) 
             parts.append(_progress.curves(title, rows))
     if scores:
         parts.append(_results.answers(scores))
+    if tuned := _optional(folder / _STEPS["tune"]):
+        parts.append(_tune_page.draw(tuned))
     if examples:
         parts.append(_results.examples(examples))
     if cost:
