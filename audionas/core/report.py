@@ -7,11 +7,13 @@ terminal progress is a bar; elsewhere a plain line now and then, so that logs st
 import json
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,10 +23,12 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from audionas.core.files import write_text
 
 T = TypeVar("T")
+Line = Sequence[tuple[str, str]]  # parts of a line, each with rich's words for its style: "bold red"
 _QUIET_SECONDS = 10.0  # between two plain progress lines
 
 
@@ -81,6 +85,17 @@ class Reporter:
             yield from self._bar(items, label, total)
         else:
             yield from self._lines(items, label, total)
+
+    @contextmanager
+    def live(self) -> Iterator[Callable[[Sequence[Line]], None]]:
+        """Lines at the bottom of a terminal that are drawn anew at each call of what it yields.
+
+        Notes appear above them. At the end they are wiped.
+        """
+        with Live(console=self.console, auto_refresh=False, transient=True) as shown:
+            yield lambda lines: shown.update(
+                Text("\n").join(Text.assemble(*line, no_wrap=True) for line in lines), refresh=True
+            )
 
     def close(self) -> None:
         """Flush TensorBoard."""

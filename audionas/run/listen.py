@@ -1,0 +1,183 @@
+"""`audionas listen`: an exported model at the microphone, or at a recording, and what it hears, live."""
+
+import json
+import queue
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audionas import models
+from audionas.core.errors import UserError
+from audionas.core.report import Line, Reporter
+from audionas.data import audio
+from audionas.export.listener import Listener
+from audionas.export.stream import TorchStream
+from audionas.run._events import Event, Spotter
+from audionas.run._exported import Exported, find
+from audionas.run._meter import Meter
+from audionas.run._tuned import Tuned, tuned
+from audionas.run.predict import load
+
+Sound = Generator[np.ndarray, None, None]  # (n,) float32 in [-1, 1] at a time
+_WITHOUT = "Without a microphone: --wav FILE"
+USUAL = "model.stream.onnx"
+_BLOCK = 0.02  # seconds of sound taken at a time
+_REDRAW = 0.05  # seconds between two drawings
+
+
+def go(
+    folder: Path,
+    *,
+    file: Path | None = None,
+    wav: Path | None = None,
+    fast: bool = False,
+    threshold: Sequence[str] = (),
+    smooth: int | None = None,
+    refractory: float | None = None,
+    patience: str | None = None,
+    as_json: bool = False,
+) -> list[Event]:
+    """Listen with the exported `file` of a run folder, by default its model.stream.onnx, else with torch.
+
+    To the recording `wav` where there is one, in real time or `fast`, else to the microphone. Thresholds and
+    rule are what is given or was tuned; see `tuned`. Raises UserError for what cannot be read or opened.
+    """
+    reporter = Reporter()
+    found, listener = opened(folder, file, reporter)
+    how = tuned(found, threshold, smooth=smooth, refractory=refractory, patience=patience)
+    rate, samples = listener.sample_rate, max(1, round(_BLOCK * listener.sample_rate))
+    heard = recording(wav, rate, samples, fast=fast) if wav else microphone(rate, samples, reporter)
+    thresholds = ", ".join(f"{word} {value:.4g}" for word, value in how.thresholds.items())
+    reporter.note(f"{how.rule.words()}; thresholds: {thresholds} ({how.origin})")
+    reporter.note(f"{found.file.name} listens to {wav or 'the microphone'}; Ctrl-C ends it")
+    return listen(listener, how, heard, reporter, as_json=as_json)
+
+
+def opened(folder: Path, file: Path | None, reporter: Reporter) -> tuple[Exported, Listener]:
+    """What listens. Without any file it is the model in torch, whose scores are those of the usual file."""
+    usual = models.find(folder) / "export" / USUAL
+    if file or usual.exists():
+        found = find(folder, file or Path(USUAL))
+        return found, found.listen()
+    model = load(folder)
+    stream = TorchStream(model.bundle)
+    reporter.note(f"{usual} is not there, so the model runs in torch")
+    return Exported(usual.parents[1], model.bundle, usual), stream
+
+
+def microphone(rate: int, samples: int, reporter: Reporter) -> Sound:
+    """What the default microphone records at `rate` Hz, (samples,) float32 at a time, without end.
+
+    Raises UserError without the extra `mic`, and where no microphone can be opened.
+    """
+    device = _sounddevice()
+    heard: queue.SimpleQueue[tuple[np.ndarray, bool]] = queue.SimpleQueue()
+
+    def take(block: np.ndarray, _frames: int, _time: Any, status: Any) -> None:
+        heard.put((block[:, 0].copy(), bool(status.input_overflow)))
+
+    try:
+        stream = device.InputStream(
+            samplerate=rate, channels=1, dtype="float32", blocksize=samples, callback=take
+        )
+        stream.start()
+    except (device.PortAudioError, ValueError) as error:
+        raise UserError(f"no microphone can be opened at {rate} Hz: {error}", hint=_WITHOUT) from error
+    with stream:
+        while True:
+            block, lost = heard.get()
+            if lost:
+                reporter.note("sound was lost: this machine does not keep up")
+            yield block
+
+
+def _sounddevice() -> Any:
+    try:
+        import sounddevice
+    except ImportError as error:
+        raise UserError(
+            "sounddevice is not installed", hint=f'pip install "audionas[mic]"\n{_WITHOUT}'
+        ) from error
+    except OSError as error:  # the package is there, the library under it is not
+        raise UserError(
+            f"sounddevice does not load: {error}", hint=f"Debian: apt install libportaudio2\n{_WITHOUT}"
+        ) from error
+    return sounddevice
+
+
+def recording(file: Path, rate: int, samples: int, *, fast: bool) -> Sound:
+    """A recording of any rate and number of channels, `samples` at a time, as they would be spoken or `fast`.
+
+    Raises UserError for a file that cannot be read, before the first block is asked for.
+    """
+    blocks = audio.blocks(file, rate=rate, resample=True, channel="mix")
+    return _paced(blocks, rate, samples, fast=fast)
+
+
+def _paced(blocks: Iterator[np.ndarray], rate: int, samples: int, *, fast: bool) -> Sound:
+    start, heard = time.monotonic(), 0
+    for block in blocks:
+        for first in range(0, len(block), samples):
+            part = block[first : first + samples]
+            heard += len(part)
+            if not fast:
+                time.sleep(max(0.0, start + heard / rate - time.monotonic()))
+            yield part
+
+
+def listen(
+    listener: Listener, how: Tuned, source: Sound, reporter: Reporter, *, as_json: bool = False
+) -> list[Event]:
+    """Hear `source` to its end, or until Ctrl-C, and say what fires; returns all events.
+
+    Events go to standard output, with `as_json` as one JSON document a line. On a terminal they stand above
+    a live view of the scores.
+    """
+    live = reporter.console.is_terminal and sys.stdout.isatty() and not as_json
+    say: Callable[[str], None] = reporter.note if live else _print
+    spotter = Spotter(listener, how.thresholds, how.rule)
+    meter = Meter(listener, how.thresholds)
+    events: list[Event] = []
+    drawn = 0.0
+    screen: AbstractContextManager[Callable[[list[Line]], None] | None]
+    screen = reporter.live() if live else nullcontext()
+    with screen as show, _until_interrupted(), closing(source):
+        for samples in source:
+            scores = listener.step(samples)
+            new = spotter.step(scores)
+            meter.take(samples, scores, new)
+            events += new
+            for event in new:
+                say(_json(event) if as_json else _sentence(event))
+            if show and time.monotonic() - drawn >= _REDRAW:
+                show(meter.lines())
+                drawn = time.monotonic()
+    reporter.note(f"heard {meter.seconds:.1f} s: {len(events)} event{'' if len(events) == 1 else 's'}")
+    return events
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[None]:
+    """Ctrl-C is how listening ends, not an error."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def _json(event: Event) -> str:
+    plain = {"seconds": round(event.seconds, 4), "keyword": event.keyword, "score": round(event.score, 6)}
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def _sentence(event: Event) -> str:
+    return f"{event.seconds:9.2f} s  {event.keyword}  {event.score:.3f}"

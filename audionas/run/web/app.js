@@ -1,0 +1,227 @@
+// The page's behaviour: where sound comes from, and what is asked of the listener.
+
+import { Heard } from "./draw.js";
+import { View, count, find, say } from "./view.js";
+
+const LATE = 300; // ms after the end of a recording until its last samples have been heard
+
+let config, view, worker, context, stopSource, samples;
+let told = false; // the result of ?file=NAME
+let turn = 0; // one for every source; answers to an earlier one are dropped
+
+// --- errors, in words ------------------------------------------------------------------------------------
+
+const WORDS = {
+  NotAllowedError: "The microphone was not allowed. Allow it in the browser's settings for this page, then press the button again.",
+  NotFoundError: "There is no microphone. Connect one, or choose a recording.",
+  NotReadableError: "The microphone is in use by another program.",
+  NotSupportedError: "This browser cannot bring the microphone to the model's sample rate. Chrome, Edge and Safari can.",
+  EncodingError: "That file is no recording that this browser can decode. Most decode WAV, FLAC, MP3 and Ogg.",
+};
+
+function fail(error) {
+  stop();
+  const text = WORDS[error.name] ?? error.message ?? String(error);
+  say(text, true);
+  tell({ error: text });
+}
+
+const guarded = (action) => (...given) => Promise.resolve().then(() => action(...given)).catch(fail);
+
+// --- the listener ----------------------------------------------------------------------------------------
+
+async function start() {
+  config = await (await fetched("model.json")).json();
+  view = new View(config);
+  view.restart(new Heard(config));
+  requestAnimationFrame(function draw() {
+    view.draw();
+    requestAnimationFrame(draw);
+  });
+  worker = new Worker("listener.js", { type: "module" });
+  worker.onmessage = ({ data }) => answers[data.type](data);
+  worker.onerror = (event) => {
+    event.preventDefault();
+    fail(new Error(`The listener did not start: ${event.message || "is onnxruntime-web missing in the folder ort?"}`));
+  };
+  worker.postMessage({ type: "load", config });
+}
+
+const answers = {
+  ready: guarded(() => {
+    for (const id of ["mic", "choose"]) find(id).disabled = false;
+    say("Ready.");
+    return fromAddress(new URLSearchParams(location.search).get("file"));
+  }),
+  whole({ label, step }) {
+    if (label === turn) view.restart(new Heard(config, { step, seconds: samples.length / config.sample_rate }));
+  },
+  heard(part) {
+    if (part.label !== turn) return;
+    view.heard.add(part);
+    view.loudness = part.level;
+    find("progress").value = part.share;
+    for (const row of part.rows) row.events.forEach((event) => view.note(event));
+  },
+  done({ label }) {
+    if (label !== turn) return;
+    const { seconds, rows, events } = view.heard;
+    find("progress").hidden = true;
+    say(`Scored ${seconds.toFixed(1)} s of sound: ${count(events.length)}.`);
+    tell({ labels: config.labels, scores: rows.map((row) => row.scores), events });
+  },
+  error: ({ text }) => fail(new Error(text)),
+};
+
+async function fetched(name) {
+  const reply = await fetch(name);
+  if (!reply.ok) throw new Error(`${name} cannot be fetched: the server answers ${reply.status}.`);
+  return reply;
+}
+
+// --- sources ---------------------------------------------------------------------------------------------
+
+// Let the listener hear an audio node in real time; `make` gives {source, begin, stop}.
+async function live(make) {
+  stop();
+  view.restart(new Heard(config));
+  const mine = turn;
+  context = new AudioContext({ sampleRate: config.sample_rate });
+  const here = context;
+  await here.audioWorklet.addModule("worklet.js");
+  const node = await make(here);
+  if (mine !== turn) return node.stop();
+  stopSource = node.stop;
+  const block = Math.round(config.sample_rate / 50);
+  const tap = new AudioWorkletNode(here, "tap", { numberOfOutputs: 0, processorOptions: { block } });
+  const { port1, port2 } = new MessageChannel();
+  tap.port.postMessage(port1, [port1]);
+  worker.postMessage({ type: "live", port: port2, label: turn }, [port2]);
+  node.source.connect(tap);
+  await here.resume();
+  node.begin();
+}
+
+function stop() {
+  turn++;
+  stopSource?.();
+  context?.close();
+  stopSource = context = null;
+  worker?.postMessage({ type: "stop" });
+  if (view) view.loudness = 0;
+  find("progress").hidden = true;
+  button("mic", "Use the microphone", false);
+  button("play", "Play it", false);
+}
+
+function button(id, text, pressed) {
+  find(id).textContent = text;
+  find(id).setAttribute("aria-pressed", pressed);
+}
+
+const pressed = (id) => find(id).getAttribute("aria-pressed") === "true";
+
+function microphone() {
+  if (pressed("mic")) {
+    stop();
+    return say("Stopped.");
+  }
+  if (!navigator.mediaDevices) throw new Error("A browser lends its microphone only to pages from https addresses or from localhost.");
+  say("Asking for the microphone.");
+  return live(async (audio) => {
+    const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false }; // as in training
+    const stream = await navigator.mediaDevices.getUserMedia({ audio: { channelCount: 1, ...plain } });
+    const begin = () => {
+      say("Listening.");
+      button("mic", "Stop", true);
+    };
+    const end = () => stream.getTracks().forEach((track) => track.stop());
+    return { source: audio.createMediaStreamSource(stream), begin, stop: end };
+  });
+}
+
+function play() {
+  if (pressed("play")) {
+    stop();
+    return say("Stopped.");
+  }
+  return live((audio) => {
+    const source = audio.createBufferSource(), mine = turn;
+    source.buffer = audio.createBuffer(1, samples.length, config.sample_rate);
+    source.buffer.copyToChannel(samples, 0);
+    source.connect(audio.destination);
+    source.onended = () => setTimeout(() => mine === turn && ended(), LATE);
+    const begin = () => {
+      source.start();
+      say("Playing.");
+      button("play", "Stop", true);
+    };
+    return { source, begin, stop: () => source.disconnect() };
+  });
+}
+
+function ended() {
+  stop();
+  say(`Played to its end: ${count(view.heard.events.length)}.`);
+}
+
+function whole() {
+  stop();
+  find("progress").value = 0;
+  find("progress").hidden = false;
+  say("Scoring.");
+  worker.postMessage({ type: "whole", samples, label: turn });
+}
+
+// --- recordings ------------------------------------------------------------------------------------------
+
+// Bring a file's bytes to one channel at the model's rate; the browser resamples.
+async function take(name, bytes) {
+  stop();
+  const decoded = await new OfflineAudioContext(1, 1, config.sample_rate).decodeAudioData(bytes);
+  samples = new Float32Array(decoded.length);
+  for (let channel = 0; channel < decoded.numberOfChannels; channel++)
+    decoded.getChannelData(channel).forEach((x, i) => { samples[i] += x / decoded.numberOfChannels; });
+  find("recording").hidden = false;
+  find("name").textContent = `${name}, ${decoded.duration.toFixed(1)} s`;
+  whole();
+}
+
+async function chosen([file]) {
+  if (find("choose").disabled) throw new Error("The model is not loaded yet.");
+  if (file) await take(file.name, await file.arrayBuffer());
+}
+
+// ?file=NAME scores a recording that lies beside the page; window.result and #result then hold all of it.
+async function fromAddress(name) {
+  if (!name) return;
+  if (new URL(name, location.href).origin !== location.origin) throw new Error(`${name} does not lie beside this page.`);
+  await take(name, await (await fetched(name)).arrayBuffer());
+}
+
+function tell(result) {
+  const file = new URLSearchParams(location.search).get("file");
+  if (!file || told) return;
+  told = true;
+  window.result = { file, ...result };
+  find("result").textContent = JSON.stringify(window.result);
+}
+
+// --- what the reader does --------------------------------------------------------------------------------
+
+find("mic").onclick = guarded(microphone);
+find("play").onclick = guarded(play);
+find("whole").onclick = guarded(whole);
+find("clear").onclick = () => view?.clear();
+find("choose").onchange = guarded(async ({ target }) => {
+  await chosen(target.files);
+  target.value = "";
+});
+for (const kind of ["dragover", "dragleave", "drop"])
+  addEventListener(kind, (event) => {
+    event.preventDefault();
+    document.body.classList.toggle("over", kind === "dragover");
+  });
+addEventListener("drop", guarded(({ dataTransfer }) => chosen(dataTransfer.files)));
+
+guarded(start)();

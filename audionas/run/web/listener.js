@@ -1,0 +1,108 @@
+// The listener, a worker: samples in, blocks of any length; scores, events and spectrogram columns out.
+
+import * as ort from "./ort/ort.wasm.bundle.min.mjs";
+import { Detector } from "./detector.js";
+import { Spectrum } from "./spectrum.js";
+
+const PIECE = 100; // hops of a whole file between two reports
+const MOST_COLUMNS = 4000; // of a whole file's spectrogram
+
+ort.env.wasm.numThreads = 1; // the networks are small: more threads only wait for each other
+
+let listener;
+
+class Listener {
+  constructor(config, session) {
+    this.config = config;
+    this.session = session;
+    this.column = Math.round(config.sample_rate / 100);
+    this.work = Promise.resolve();
+    this.turn = 0;
+    this.reset(this.column);
+  }
+
+  // Forget everything heard; `step` samples between two columns from now on.
+  reset(step) {
+    this.states = Object.fromEntries(this.config.states.map(({ name, shape }) => [name, zeros(shape)]));
+    this.detector = new Detector(this.config);
+    this.spectrum = new Spectrum(this.config.sample_rate, step);
+    this.rest = new Float32Array(0);
+    this.hops = 0;
+    this.turn++; // what was asked for before a reset is dropped
+  }
+
+  // Blocks are worked through one after the other: a step needs the states of the one before.
+  hear(samples, whole = false) {
+    const turn = this.turn;
+    this.work = this.work.then(() => this.step(samples, turn, whole)).catch(fail);
+    return this.work;
+  }
+
+  async step(samples, turn, whole) {
+    const { hop } = this.config;
+    const all = new Float32Array(this.rest.length + samples.length);
+    all.set(this.rest);
+    all.set(samples, this.rest.length);
+    const hops = Math.floor(all.length / hop), piece = whole ? PIECE : Math.max(hops, 1);
+    let shown = 0; // samples of this block that the spectrogram has
+    for (let done = 0; turn === this.turn && (done < hops || !done);) {
+      const until = Math.min(done + piece, hops), first = this.hops;
+      const rows = [];
+      for (; done < until; done++) {
+        const scores = await this.score(all.slice(done * hop, (done + 1) * hop), turn);
+        if (turn !== this.turn) return;
+        rows.push({ scores, ...this.detector.step(scores) });
+      }
+      const heard = done === hops ? samples.length : Math.max(shown, done * hop - this.rest.length);
+      const part = samples.subarray(shown, heard);
+      shown = heard;
+      report({ type: "heard", label: this.label, first, rows, columns: this.spectrum.columns(part), level: level(part), share: hops ? done / hops : 1 });
+      if (done >= hops) break;
+    }
+    if (turn === this.turn) this.rest = all.slice(hops * hop);
+  }
+
+  // The probabilities after one more hop.
+  async score(samples, turn) {
+    const { hop, states } = this.config;
+    const made = await this.session.run({ samples: new ort.Tensor("float32", samples, [1, hop]), ...this.states });
+    if (turn === this.turn) {
+      for (const { name } of states) this.states[name] = made[`${name}_next`];
+      this.hops++;
+    }
+    return Array.from(made.scores.data);
+  }
+}
+
+const zeros = (shape) => new ort.Tensor("float32", new Float32Array(shape.reduce((a, b) => a * b, 1)), shape);
+const level = (part) => (part.length ? Math.sqrt(part.reduce((sum, x) => sum + x * x, 0) / part.length) : 0);
+const report = (message) => postMessage(message);
+const fail = (error) => report({ type: "error", text: error.message ?? String(error) });
+
+const orders = {
+  async load({ config }) {
+    const reply = await fetch(config.file);
+    if (!reply.ok) throw new Error(`${config.file} cannot be fetched: the server answers ${reply.status}.`);
+    const session = await ort.InferenceSession.create(await reply.arrayBuffer(), { executionProviders: ["wasm"] });
+    listener = new Listener(config, session);
+    report({ type: "ready" });
+  },
+  // From now on samples come through `port`, in real time.
+  live({ port, label }) {
+    listener.reset(listener.column);
+    listener.label = label;
+    const { turn } = listener;
+    port.onmessage = ({ data }) => { if (turn === listener.turn) listener.hear(data); };
+  },
+  async whole({ samples, label }) {
+    listener.reset(Math.max(listener.column, Math.ceil(samples.length / MOST_COLUMNS)));
+    listener.label = label;
+    const { turn, spectrum } = listener;
+    report({ type: "whole", label, step: spectrum.step });
+    await listener.hear(samples, true);
+    if (turn === listener.turn) report({ type: "done", label });
+  },
+  stop() { listener.reset(listener.column); },
+};
+
+onmessage = ({ data }) => Promise.resolve(orders[data.type](data)).catch(fail);

@@ -1,0 +1,124 @@
+// What the page shows: words, the lamp, the meters, the list of events, the pictures.
+
+import { drawScores, drawSpectrum, shades } from "./draw.js";
+
+const COLOURS = 6; // --k0 ... --k5 in the style sheet
+const GLOW = 1300; // ms that the lamp stays on
+const style = getComputedStyle(document.documentElement);
+
+export const find = (id) => document.getElementById(id);
+export const count = (events) => (events === 1 ? "1 event" : `${events} events`);
+
+export function say(text, bad = false) {
+  find("status").textContent = text;
+  find("status").classList.toggle("bad", bad);
+}
+
+export class View {
+  constructor(config) {
+    this.keywords = config.keywords.map((keyword, i) => ({ ...keyword, token: `--k${i % COLOURS}` }));
+    this.meters = [];
+    this.describe(config);
+    matchMedia("(prefers-color-scheme: dark)").onchange = () => this.recolour();
+  }
+
+  describe(config) {
+    const { keywords } = this, hop = (1000 * config.hop) / config.sample_rate;
+    document.title = `${config.name} listens`;
+    find("title").textContent = keywords.map(({ name }) => name).join(", ");
+    find("facts").textContent = `${config.name}, ${config.arch}: a score every ${hop.toFixed(0)} ms`;
+    find("word").dataset.idle = "waiting for the word";
+    const facts = {
+      Model: config.file,
+      Labels: config.labels.join(", "),
+      Input: `${config.sample_rate} Hz, ${config.hop} samples at a time, ${config.states.length} states`,
+      Rule: config.rule.words,
+      Thresholds: `${keywords.map(({ name, threshold }) => `${name} ${+threshold.toFixed(4)}`).join(", ")} (${config.thresholds_from})`,
+      "Warm-up": `the first ${config.warm_up} scores (${((config.warm_up * hop) / 1000).toFixed(2)} s) count for nothing`,
+    };
+    for (const [name, value] of Object.entries(facts)) find("about").append(made("dt", name), made("dd", value));
+    for (const keyword of keywords) find("meters").append(this.meter(keyword.name, keyword));
+    find("meters").append(this.meter("level"));
+    for (const keyword of keywords) {
+      keyword.swatch = made("i");
+      find("legend").append(made("span", keyword.swatch, keyword.name));
+    }
+    find("legend").append(made("small", " dashed: the threshold"));
+  }
+
+  meter(name, keyword) {
+    const fill = made("div"), output = made("output"), mark = made("div"), track = made("div", fill);
+    const row = made("div", made("span", name), track, output);
+    row.className = keyword ? "meter" : "meter level";
+    [track.className, fill.className, mark.className] = ["track", "fill", "mark"];
+    if (keyword) {
+      mark.style.left = `calc(${100 * keyword.threshold}% - 1px)`;
+      track.append(mark);
+    }
+    this.meters.push({ name, keyword, fill, output });
+    return row;
+  }
+
+  // Show something new: a Heard.
+  restart(heard) {
+    this.heard = heard;
+    this.peaks = {};
+    this.loudness = 0;
+    this.recolour();
+  }
+
+  recolour() {
+    for (const keyword of this.keywords) {
+      keyword.colour = style.getPropertyValue(keyword.token);
+      keyword.swatch.style.background = keyword.colour;
+    }
+    for (const { keyword, fill } of this.meters) fill.style.background = keyword?.colour ?? style.getPropertyValue("--muted");
+    this.heard?.recolour(shades(style));
+  }
+
+  // An event: in the list, and on the lamp.
+  note({ keyword, seconds, score }) {
+    const { colour } = this.keywords.find(({ name }) => name === keyword);
+    const item = made("li", made("time", clock(seconds)), made("b", keyword), made("data", score.toFixed(3)));
+    item.style.setProperty("--dot", colour);
+    find("events").prepend(item);
+    find("none").hidden = true;
+    find("word").textContent = keyword;
+    find("when").textContent = `at ${clock(seconds)}, score ${score.toFixed(2)}`;
+    find("lamp").style.setProperty("--fired", colour);
+    find("lamp").classList.add("on");
+    clearTimeout(this.glow);
+    this.glow = setTimeout(() => find("lamp").classList.remove("on"), GLOW);
+  }
+
+  // Empty the list and put the lamp out.
+  clear() {
+    find("events").replaceChildren();
+    find("none").hidden = false;
+    find("word").textContent = find("when").textContent = "";
+    find("lamp").classList.remove("on");
+  }
+
+  draw() {
+    const row = this.heard.rows.at(-1);
+    for (const { name, keyword, fill, output } of this.meters) {
+      const now = keyword ? row?.scores[keyword.column] ?? 0 : 1 + Math.log10(Math.max(this.loudness, 1e-3)) / 3; // -60 to 0 dB
+      this.peaks[name] = Math.max(now, (this.peaks[name] ?? 0) - 0.02); // falls slowly
+      fill.style.transform = `scaleX(${this.peaks[name]})`;
+      output.textContent = keyword ? now.toFixed(2) : "";
+    }
+    drawSpectrum(find("spectrum"), this.heard, style);
+    drawScores(find("scores"), this.heard, style, this.keywords);
+  }
+}
+
+function clock(seconds) {
+  const minutes = Math.floor(seconds / 60), rest = (seconds % 60).toFixed(2);
+  return minutes ? `${minutes}:${rest.padStart(5, "0")}` : `${rest} s`;
+}
+
+function made(tag, ...children) {
+  const element = document.createElement(tag);
+  element.append(...children);
+  return element;
+}
