@@ -1,0 +1,150 @@
+"""Recordings for wake words as they are found: known corpora by their layout, anything else as it lies."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from audionas.core.errors import UserError
+from audionas.core.rng import numpy_rng
+from audionas.data.audio import SUFFIXES
+
+Split = Literal["train", "dev", "test"]
+SHARES: dict[Split, float] = {"train": 0.4, "dev": 0.2, "test": 0.4}  # of groups
+NOT_WORDS = "not-wake-words"
+NOISE = "noise"
+SILENCE_GROUP = (
+    "noise-speech_commands-silence"  # trains: it was cut from the noises that others may be tested on
+)
+
+
+class Recording(NamedTuple):
+    """A file: where it is from, the word said in it ("" for none that is known), and its group.
+
+    A group is never in two splits: a speaker, or whoever gave the recordings, or else the file alone.
+    `whole` marks groups that hold recordings of several people, none of whom is named.
+    """
+
+    path: Path
+    source: str
+    word: str
+    group: str
+    whole: bool = False
+
+
+def scan(folder: Path, *, pattern: str = "") -> list[Recording]:
+    """Every audio file under `folder`, in the order of their paths.
+
+    Picovoice's wake words, Mycroft's community wake words and Speech Commands are known by their layout; of
+    anything else a file's word is the folder it lies in, and its group what `pattern`, a regular expression
+    with a group `speaker`, finds in its path. Raises UserError where there is no audio, or no such group.
+    """
+    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.name[0] != ".")
+    if not files:
+        raise UserError(f"{folder}: no audio file here (known: {' '.join(sorted(SUFFIXES))})")
+    expression = re.compile(pattern) if pattern else None
+    if expression is not None and "speaker" not in expression.groupindex:
+        raise UserError(f"--speaker-pattern '{pattern}': has no group called speaker")
+    donors = _donors(folder)
+    found, problems = [], []
+    for file in files:
+        known = _mycroft(file, donors) or _speech_commands(file) or _picovoice(file)
+        match = expression.search(file.relative_to(folder).as_posix()) if expression else None
+        if known is None and expression is not None and match is None:
+            problems.append(f"{file}: the speaker pattern '{pattern}' does not match its path")
+        group = f"own-{match['speaker']}" if match else f"own-{file.relative_to(folder).as_posix()}"
+        own = Recording(file, "own", file.parent.name if file.parent != folder else "", group)
+        found.append(known or own)
+    if problems:
+        raise UserError(problems)
+    return found
+
+
+def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[Split, list[Recording]]:
+    """Whole groups fall to a split by a draw of their own; those of the keyword fill the shares exactly.
+
+    A `whole` group with recordings of the keyword trains: what is tested shall be other people.
+    """
+    mine = Counter(r.group for r in recordings if says(r, keyword))
+    trained = {r.group for r in recordings if r.whole and r.group in mine}
+    drawn = sorted((g for g in mine if g not in trained), key=lambda g: _draw(seed, g))
+    place: dict[str, Split] = dict.fromkeys((*trained, SILENCE_GROUP), "train")
+    total, before = sum(mine[g] for g in drawn), 0
+    for group in drawn:
+        place[group] = _at(before / total)
+        before += mine[group]
+    splits: dict[Split, list[Recording]] = {"train": [], "dev": [], "test": []}
+    for recording in recordings:
+        group = recording.group
+        splits[place.get(group) or _at(_draw(seed, group))].append(recording)
+    return splits
+
+
+def says(recording: Recording, keyword: str) -> bool:
+    """Whether the keyword is said in it, perhaps after other words (hey computer)."""
+    return bool(recording.word) and plain(keyword) in plain(recording.word)
+
+
+def plain(word: str) -> str:
+    """Letters and digits alone, in lower case: `Hey Jarvis`, `hey_jarvis` and `heyjarvis` are one word."""
+    return "".join(sign for sign in word.lower() if sign.isalnum())
+
+
+def named(recordings: Iterable[Recording]) -> str:
+    """How many recordings of which sources, for people."""
+    counts = Counter(r.source for r in recordings)
+    return ", ".join(f"{source} {count}" for source, count in sorted(counts.items()))
+
+
+def _at(share: float) -> Split:
+    """The split in which a share between 0 and 1 lies."""
+    if share < SHARES["train"]:
+        return "train"
+    return "dev" if share < SHARES["train"] + SHARES["dev"] else "test"
+
+
+def _draw(seed: int, group: str) -> float:
+    return float(numpy_rng(seed, "wake word", group).random())
+
+
+def _donors(folder: Path) -> dict[Path, str]:
+    """Who gave each file, by the tables `files.csv` that name its licence."""
+    found = {}
+    for table in sorted(folder.rglob("files.csv")):
+        with table.open(encoding="utf-8", newline="") as rows:
+            for row in csv.DictReader(rows):
+                if row.get("path") and row.get("licence_file"):
+                    donor = re.sub(r"^license-\d*-?", "", Path(row["licence_file"]).stem)
+                    found[table.parent / row["path"]] = donor
+    return found
+
+
+def _mycroft(file: Path, donors: dict[Path, str]) -> Recording | None:
+    if file.parent.name.startswith("noises_bg"):
+        return Recording(file, NOISE, "", f"noise-{file.stem}")
+    if file not in donors:
+        return None
+    word = file.parent.parent.name
+    said = "" if word == NOT_WORDS else word
+    return Recording(file, "mycroft", said, f"mycroft-{donors[file]}", whole=True)
+
+
+def _speech_commands(file: Path) -> Recording | None:
+    folder = file.parent.name
+    if folder == "_background_noise_":
+        return Recording(file, NOISE, "", f"noise-{file.stem}")
+    if folder == "_silence_":  # cuts of a few noises: which of them is not known
+        return Recording(file, NOISE, "", SILENCE_GROUP)
+    match = re.fullmatch(r"(?:(?P<word>[^_]+)_)?(?P<speaker>[0-9a-f]+)_nohash_\d+", file.stem)
+    if match is None:
+        return None
+    return Recording(file, "speech_commands", match["word"] or folder, f"speech_commands-{match['speaker']}")
+
+
+def _picovoice(file: Path) -> Recording | None:
+    """No speaker is known: each clip is a group of its own."""
+    if not any("picovoice" in part for part in file.parts):
+        return None
+    return Recording(file, "picovoice", file.parent.name, f"picovoice-{file.parent.name}-{file.stem}")

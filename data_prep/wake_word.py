@@ -1,0 +1,374 @@
+"""Prepare a wake word: clips of it and of anything else, and continuous audio in which nobody says it."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, write_json
+from audionas.core.report import Reporter
+from audionas.core.rng import numpy_rng, seed_of
+from audionas.data import audio, download, intake, kaldi
+from audionas.data.audio import Wave
+from audionas.data.kaldi import Item
+from audionas.data.near_words import WORDS, near
+from audionas.data.protocol import RATE
+from audionas.data.readers import slug
+from audionas.data.voices import ACCENTS, Engine, find_engine, said, short_path, voice_variants
+from audionas.data.wake_sounds import ending, joined, spaced, within
+from audionas.data.wake_sources import NOISE, Recording, Split, by_split, named, plain, says, scan
+
+OTHER = "_other_"
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+VOICES: dict[Split, float] = {"train": 0.6, "dev": 0.15, "test": 0.25}  # shares of eSpeak NG's voices
+PIECE = 300.0  # seconds of one long recording
+READING = 240.0  # seconds that one voice reads sentences
+SENTENCE = (5, 13)  # words: at least, below
+COPIES = 4  # of a training recording of the keyword, in other surroundings
+MARKER = "wake_word.json"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is made, where, and for which keyword: `label` in the data, `text` where it is spoken."""
+
+    out: Path
+    label: str
+    text: str
+    seconds: float
+    seed: int
+    reporter: Reporter
+
+
+def main(
+    out: Annotated[Path, typer.Argument(help="Where train, dev, test and the long recordings are written.")],
+    word: Annotated[str, typer.Option(help="The wake word as it is spelt: computer, 'hey jarvis'.")],
+    src: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder or archive of recordings with a folder a word; may be repeated."),
+    ] = None,
+    positives: Annotated[Path | None, typer.Option(help="A folder of recordings of the wake word.")] = None,
+    negatives: Annotated[
+        Path | None, typer.Option(help="A folder of recordings of anything else, of any length.")
+    ] = None,
+    speaker_pattern: Annotated[
+        str, typer.Option(help="Regular expression with a group (?P<speaker>...), searched in a file's path.")
+    ] = "",
+    say: Annotated[int, typer.Option(help="Clips of the word by synthetic voices (eSpeak NG).")] = 0,
+    near_words: Annotated[
+        int, typer.Option("--near", help="Words that sound alike, said as often by the same voices.")
+    ] = 40,
+    words: Annotated[
+        Path | None, typer.Option(help="A word a line, among which near ones are sought; default: built in.")
+    ] = None,
+    espeak_hours: Annotated[
+        float, typer.Option(help="Hours of synthetic sentences in each of dev_espeak and test_espeak.")
+    ] = 0.0,
+    seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 1.5,
+    seed: Annotated[int, typer.Option(help="Another seed gives another split and other voices.")] = 0,
+) -> None:
+    """Prepare a wake word from your own recordings, from corpora of wake words, or from synthetic voices.
+
+    OUT/train, dev and test hold clips of two labels, the word and _other_; OUT/dev_words and test_words whole
+    recordings of the word; OUT/dev_long and test_long continuous audio without it, OUT/hours.json of how many
+    hours from where. Nobody is in two splits, as far as speakers are known.
+
+    Example: audionas prep wake_word data --word "hey jarvis" --positives my_recordings --negatives radio
+    """
+    reporter = Reporter()
+    job = Job(out.resolve(), slug(word.lower()), word.lower(), seconds, seed, reporter)
+    _check(job, src, positives, negatives, say, espeak_hours)
+    settings = {
+        **{"word": word, "src": [str(s) for s in src or ()], "say": say, "near": near_words, "seed": seed},
+        **{"positives": str(positives or ""), "negatives": str(negatives or ""), "words": str(words or "")},
+        **{"espeak_hours": espeak_hours, "seconds": seconds, "speaker_pattern": speaker_pattern},
+    }
+    if _finished(job.out, settings):
+        reporter.note(f"{job.out}: already complete")
+        return
+    found = _recordings(job, src or (), positives, negatives, speaker_pattern)
+    splits = by_split(found, job.text, seed)
+    _tell(job, splits)
+    long = {split: _long(job, split, splits[split]) for split in SPLITS}
+    clips = {split: _clips(job, split, splits[split], long[split]) for split in SPLITS}
+    spoken = _Spoken(job, read_words(words)) if say or espeak_hours else None
+    if say and spoken is not None:
+        for split, items in spoken.clips(say, near_words, _free_splits(clips, job.label), long).items():
+            clips[split] += items
+    hours = {f"{split}_long": _kept(job, f"{split}_long", long[split]) for split in ("dev", "test")}
+    if espeak_hours and spoken is not None:
+        for split in ("dev", "test"):
+            read = spoken.reading(split, espeak_hours)
+            hours[f"{split}_espeak"] = _kept(job, f"{split}_espeak", read)
+    _store(job, clips, splits, long)
+    write_json(job.out / "hours.json", hours)
+    for name, by_source in hours.items():
+        told = ", ".join(f"{source} {h:.2f} h" for source, h in by_source.items())
+        reporter.note(f"{job.out / name}: {sum(by_source.values()):.2f} hours without the word ({told})")
+    write_json(job.out / MARKER, settings)
+
+
+def read_words(path: Path | None) -> Sequence[str]:
+    """The words of a file, one a line, or those built in; UserError where it has none."""
+    if path is None:
+        return WORDS
+    try:
+        found = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"--words {path}: cannot be read ({error})") from error
+    if not found:
+        raise UserError(f"--words {path}: holds no word")
+    return found
+
+
+def _check(
+    job: Job,
+    src: Sequence[Path] | None,
+    positives: Path | None,
+    negatives: Path | None,
+    say: int,
+    hours: float,
+) -> None:
+    """Raises UserError with everything that no data can be made with."""
+    problems = [] if plain(job.text) else [f"--word '{job.text}': holds no letter"]
+    if not (src or positives or say):
+        problems.append("nothing to learn the word from: give --positives, --src or --say")
+    if not (src or negatives or say):
+        problems.append("nothing that is not the word: give --negatives, --src or --say")
+    if not 0.5 <= job.seconds <= 10:
+        problems.append(f"--seconds {job.seconds:g}: expected 0.5 to 10")
+    if say < 0 or not 0 <= hours <= 1000:
+        problems.append(f"--say {say} --espeak-hours {hours:g}: expected 0 or more")
+    if problems:
+        raise UserError(problems)
+
+
+def _finished(out: Path, settings: Mapping[str, object]) -> bool:
+    """Whether `out` holds all of this; raises UserError where it holds something else."""
+    if (out / MARKER).exists():
+        before = read_json(out / MARKER)
+        if before == dict(settings):
+            return True
+        changed = [f"{key}={before.get(key)!r}" for key in settings if before.get(key) != settings[key]]
+        raise UserError(
+            f"{out}: holds data made with {', '.join(changed)}", hint="Delete that folder or name a new one."
+        )
+    if (out / "labels.txt").exists():
+        raise UserError(f"{out}: holds other data, or was not finished", hint="Delete it or name a new one.")
+    return False
+
+
+def _recordings(
+    job: Job, src: Sequence[Path], positives: Path | None, negatives: Path | None, pattern: str
+) -> list[Recording]:
+    """Everything that was given; recordings in --positives say the word, those in --negatives do not."""
+    found = [r for place in src for r in scan(download.opened(place.resolve(), job.out, job.reporter))]
+    if positives is not None:
+        found += [r._replace(word=job.text) for r in scan(positives.resolve(), pattern=pattern)]
+    if negatives is not None:
+        found += [r._replace(word="") for r in scan(negatives.resolve(), pattern=pattern)]
+    if found and not any(says(r, job.text) for r in found) and positives is None:
+        known = sorted({r.word for r in found if r.word})
+        job.reporter.note(f"no recording of '{job.text}': the folders are of {', '.join(known[:40])}")
+    return found
+
+
+def _tell(job: Job, splits: Mapping[Split, Sequence[Recording]]) -> None:
+    for split, found in splits.items():
+        mine = [r for r in found if says(r, job.text)]
+        rest = [r for r in found if not says(r, job.text)]
+        job.reporter.note(f"{split}: {len(mine)} recordings of '{job.text}' ({named(mine)}); {named(rest)}")
+    if any(r.source == "picovoice" for found in splits.values() for r in found):
+        job.reporter.note(
+            "Picovoice's recordings name no speakers: they are split clip by clip, so a voice may be in "
+            "several splits"
+        )
+
+
+def _long(job: Job, split: Split, found: Sequence[Recording]) -> list[Item]:
+    """Continuous recordings of what does not say the word, joined source by source."""
+    sources: dict[str, list[Recording]] = defaultdict(list)
+    for recording in found:
+        if not says(recording, job.text):
+            sources[recording.source].append(recording)
+    items = []
+    for source, part in sorted(sources.items()):
+        order = sorted(part, key=lambda r: seed_of(job.seed, "join", str(r.path)))
+        waves = (_read(r.path) for r in job.reporter.progress(order, f"{split}, {source}", len(order)))
+        for number, wave in enumerate(joined(waves, PIECE)):
+            items.append(_written(job, f"{source}-{split}-{number:03d}", wave, OTHER, source, "long"))
+    return items
+
+
+def _clips(job: Job, split: Split, found: Sequence[Recording], long: Sequence[Item]) -> list[Item]:
+    """The word at the end of each clip, in training also in other surroundings; windows of all else."""
+    items: list[Item] = []
+    mine = [r for r in found if says(r, job.text)]
+    for recording in job.reporter.progress(mine, f"{split}, '{job.text}'", len(mine)):
+        wave = _read(recording.path)
+        start, length = ending(wave, job.seconds)
+        name = slug(f"{recording.group}-{recording.path.stem}")
+        cut = wave[round(start * RATE) : round((start + length) * RATE)]
+        items.append(_written(job, name, cut, job.label, recording.group, split))
+        for copy in range(COPIES if split == "train" and long else 0):
+            rng = numpy_rng(job.seed, "copy", name, copy)
+            made = within(wave, _around(job, long, rng), rng)
+            items.append(_written(job, f"{name}-{copy}", made, job.label, recording.group, split))
+    for item in long:
+        for number in range(int(item.seconds // job.seconds)):
+            start = number * job.seconds
+            items.append(
+                Item(f"{item.id}-{number:03d}", item.audio, OTHER, job.seconds, start, speaker=item.speaker)
+            )
+    return items
+
+
+class _Spoken:
+    """What eSpeak NG's voices say; no voice is in two splits."""
+
+    def __init__(self, job: Job, words: Sequence[str]) -> None:
+        self.job, self.words = job, words
+        self.engine = find_engine()
+        self.voices = split_voices(voice_variants(self.engine), job.seed)
+
+    def clips(
+        self, count: int, near_count: int, splits: Sequence[Split], long: Mapping[Split, Sequence[Item]]
+    ) -> dict[Split, list[Item]]:
+        """`count` clips of the word in all and as many of near words, by the voices of each split."""
+        alike = [each.word for each in near(self.job.text, near_count, self.engine, self.words)]
+        self.job.reporter.note(f"near words: {', '.join(alike)}")
+        weights = {split: VOICES[split] / sum(VOICES[s] for s in splits) for split in splits}
+        return {s: list(self._said(s, round(count * weights[s]), alike, long[s])) for s in splits}
+
+    def _said(self, split: Split, count: int, alike: Sequence[str], long: Sequence[Item]) -> Iterator[Item]:
+        voices = self.voices[split]
+        turns: dict[str, list[str]] = defaultdict(list)
+        for number in range(count):
+            turns[voices[number % len(voices)]] += [
+                self.job.text,
+                *([alike[number % len(alike)]] if alike else []),
+            ]
+        for voice in self.job.reporter.progress(sorted(turns), f"{split}, voices", len(turns)):
+            texts = turns[voice]
+            for number, (text, wave) in enumerate(zip(texts, self._voice(voice, texts, "clip"), strict=True)):
+                rng = numpy_rng(self.job.seed, "spoken", voice, number)
+                made = within(wave, _around(self.job, long, rng), rng) if len(wave) else wave
+                label = self.job.label if text == self.job.text else OTHER
+                name = slug(f"espeak-{voice}-{number:03d}-{text}")
+                yield _written(self.job, name, made, label, f"espeak-{slug(voice)}", split)
+
+    def reading(self, split: Split, hours: float) -> list[Item]:
+        """So many hours of sentences of common words, each recording of `READING` seconds by one voice."""
+        own = {plain(part) for part in self.job.text.split()}
+        words = [word for word in self.words if plain(word) not in own]
+        lengths = [READING] * int(hours * 3600 // READING)
+        if (rest := hours * 3600 - READING * len(lengths)) > self.job.seconds:
+            lengths.append(rest)
+        items, voices = [], self.voices[split]
+        for number, length in enumerate(self.job.reporter.progress(lengths, f"{split}, sentences")):
+            rng = numpy_rng(self.job.seed, "reading", split, number)
+            wave = np.zeros(0, np.float32)
+            while len(wave) < length * RATE:
+                texts = [
+                    " ".join(rng.choice(words, rng.integers(*SENTENCE))) for _ in range(int(length / 3) + 1)
+                ]
+                read = self._voice(voices[number % len(voices)], texts, f"reading-{number}-{len(wave)}")
+                wave = np.concatenate((wave, spaced(read, rng)))
+            wave = wave[: round(length * RATE)]
+            items.append(_written(self.job, f"espeak-{split}-{number:04d}", wave, OTHER, "espeak", "long"))
+        return items
+
+    def _voice(self, variant: str, texts: Sequence[str], what: str) -> list[Wave]:
+        """The texts as one voice says them, each with a drawn speed and pitch, float32."""
+        rng = numpy_rng(self.job.seed, "voice", variant, what)
+        accent = ACCENTS[int(rng.integers(len(ACCENTS)))]
+        wanted: list[dict[str, str | int]] = []
+        for text in texts:
+            rate, pitch, span = (int(rng.integers(*b)) for b in ((130, 211), (25, 76), (20, 81)))
+            breath = int(rng.integers(2**31))
+            wanted.append({"word": text, "rate": rate, "pitch": pitch, "pitch_range": span, "seed": breath})
+        with short_path(self.engine) as engine:
+            return [wave.astype(np.float32) for wave in said(f"{accent}+{variant}", wanted, Engine(*engine))]
+
+
+def split_voices(known: Sequence[str], seed: int) -> dict[Split, list[str]]:
+    """Voices by split, families of near twins (steph, steph2) together; every split has some."""
+    families: dict[str, list[str]] = defaultdict(list)
+    for name in known:
+        stem = name.lower().rstrip("0123456789")
+        families[stem if len(stem) > 1 else name].append(name)
+    order = sorted(
+        families.values(), key=lambda family: (len(family) > 2, seed_of(seed, "family", family[0]))
+    )
+    splits: dict[Split, list[str]] = {"train": [], "dev": [], "test": []}
+    for family in order:  # large families last: they go to train, lest the others hear few kinds of voice
+        room = [s for s in SPLITS[:0:-1] if len(splits[s]) + len(family) <= VOICES[s] * len(known)]
+        splits[room[0] if room else "train"] += family
+    return splits
+
+
+def _free_splits(clips: Mapping[Split, Sequence[Item]], label: str) -> tuple[Split, ...]:
+    """Where synthetic clips go: to training alone where real recordings test, else to every split."""
+    tested = all(any(item.label == label for item in clips[split]) for split in ("dev", "test"))
+    return ("train",) if tested else SPLITS
+
+
+def _around(job: Job, long: Sequence[Item], rng: np.random.Generator) -> Wave:
+    """A stretch of a long recording, as long as a clip; faint noise where there is none long enough."""
+    wide = [item for item in long if item.seconds > job.seconds]
+    if not wide:
+        return (0.001 * rng.standard_normal(round(job.seconds * RATE))).astype(np.float32)
+    item = wide[int(rng.integers(len(wide)))]
+    start = float(rng.uniform(0, item.seconds - job.seconds))
+    return audio.read(item.audio, rate=RATE, seconds=job.seconds, start=start)
+
+
+def _read(path: Path) -> Wave:
+    return audio.read(path, rate=RATE, seconds=None, resample=True, channel="mix")
+
+
+def _written(job: Job, name: str, wave: Wave, label: str, speaker: str, folder: str) -> Item:
+    path = job.out / "audio" / folder / f"{name}.wav"
+    audio.write(path, wave, RATE)
+    return Item(f"{slug(speaker)}-{name}", str(path), label, len(wave) / RATE, speaker=slug(speaker))
+
+
+def _kept(job: Job, name: str, items: Sequence[Item]) -> dict[str, float]:
+    """Write long recordings as a data directory, if there are any; hours by source."""
+    hours: dict[str, float] = defaultdict(float)
+    for item in items:
+        hours[item.speaker] += item.seconds / 3600
+    if items:
+        kaldi.write(job.out / name, items)
+    return dict(hours)
+
+
+def _store(
+    job: Job,
+    clips: Mapping[Split, Sequence[Item]],
+    splits: Mapping[Split, Sequence[Recording]],
+    long: Mapping[Split, Sequence[Item]],
+) -> None:
+    """The data directories of clips, of whole recordings of the word, and of noise for augmentation."""
+    for split in ("dev", "test"):
+        whole = [r for r in splits[split] if says(r, job.text)]
+        made = [item for item in clips[split] if item.label == job.label]
+        names = {item.id: item for item in made if not whole}
+        rows = [
+            _written(
+                job, slug(f"{r.group}-{r.path.stem}"), _read(r.path), job.label, r.group, f"{split}_words"
+            )
+            for r in whole
+        ]
+        if rows or names:
+            kaldi.write(job.out / f"{split}_words", rows or list(names.values()))
+    noise = [item for item in long["train"] if item.speaker == NOISE]
+    parts: dict[str, Sequence[Item]] = dict(clips.items())
+    if noise:
+        parts["noise"] = [Item(f"noise-{n.id}", n.audio, "noise", n.seconds, speaker=NOISE) for n in noise]
+    intake.store(job.out, parts, [OTHER, job.label], job.reporter)
