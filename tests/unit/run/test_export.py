@@ -1,0 +1,233 @@
+"""Exports to several targets: what is tried, told, kept and refused, and what lies beside the files."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import audionas
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, write_json
+from audionas.engine.fake_quant import Weight
+from audionas.export.bundle import ModelBundle
+from audionas.export.listeners import open_file
+from audionas.features import Features
+from audionas.run._card import card
+from audionas.run._exported import find, keep
+from audionas.run.export import export
+from tests.unit.cli._command import contents, done, refused
+from tests.unit.run._word_data import data, run
+
+for _package in ("onnx", "onnxscript", "onnxruntime", "ai_edge_litert", "tflite_micro"):
+    pytest.importorskip(_package, reason="needs the extras export and device")
+
+
+@pytest.fixture(scope="module")
+def directories(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return data(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="module")
+def word(directories: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained, and exported in int8 with fine-tuning."""
+    folder = run(tmp_path_factory.mktemp("exp") / "word", directories)
+    export(folder, targets=("int8", "litert"), data=directories / "dev", fine_tune="always")
+    return folder
+
+
+@pytest.fixture
+def own(word: Path, tmp_path: Path) -> Path:
+    """A copy with nothing exported."""
+    shutil.copytree(word, tmp_path / "word", ignore=shutil.ignore_patterns("export"))
+    return tmp_path / "word"
+
+
+def told(folder: Path) -> dict[str, Any]:
+    return read_json(folder / "export" / "report.json")
+
+
+def test_every_file_is_there_and_the_report_says_what_it_is_worth(word: Path, directories: Path) -> None:
+    report = told(word)
+    assert set(report["files"]) == {"model.int8.onnx", "model.tflite", "model.int8.tflite"}
+    model, waves = audionas.load(word), np.load(word / "export" / "golden.npz", allow_pickle=False)["samples"]
+    for name, row in report["files"].items():
+        file = word / "export" / name
+        assert row["bytes"] == file.stat().st_size
+        assert str(word.parent).encode() not in file.read_bytes()
+        assert row["accuracy"]["n"] == row["torch"]["n"] == 24
+        assert row["accuracy"]["accuracy"] >= row["torch"]["accuracy"] - 0.0626, "one clip and a half"
+        assert row["latency_ms"]["p50"] <= row["latency_ms"]["p95"]
+        assert row["clips"] == 24
+        listener = open_file(file, model.bundle)
+        assert listener.step(waves[0]).shape[1] == 2
+    assert report["files"]["model.tflite"]["max_difference"] <= 1e-4
+    assert 1e-4 < report["files"]["model.int8.tflite"]["max_difference"] < 0.5
+    assert report["files"]["model.int8.tflite"]["arena_bytes"] > 1000
+    assert report["clips_from"] == str(directories / "dev")
+    assert report["torch"]["n"] == 24
+
+
+def test_nothing_else_is_left(word: Path) -> None:
+    left = set(contents(word / "export"))
+    files = {"model.int8.onnx", "model.tflite", "model.int8.tflite", "golden.npz", "labels.txt"}
+    tuned = {"int8/bundle.json", "int8/weights.safetensors", "int8/metrics.jsonl"}
+    assert {name for name in left if "tfevents" not in name} == {
+        *files,
+        *tuned,
+        "model_card.md",
+        "report.json",
+    }
+
+
+def test_fine_tuning_tells_both_numbers_and_keeps_weights_that_int8_holds(word: Path) -> None:
+    int8 = told(word)["int8"]
+    assert int8["clips"] == int8["development_clips"] == 24
+    measured = {key: int8[key]["accuracy"] for key in ("float", "post_training", "fine_tuned")}
+    better = measured["fine_tuned"] >= measured["post_training"]
+    assert int8["weights"] == ("fine-tuned" if better else "post-training")
+    plain, tuned = (ModelBundle.load(word / place) for place in ("model", "export/int8"))
+    assert plain.weights.keys() == tuned.weights.keys()
+    changed = 0
+    for name, tensor in tuned.weights.items():
+        if tensor.ndim > 1:
+            torch.testing.assert_close(Weight()(tensor), tensor, rtol=1e-5, atol=1e-7)
+            changed += not torch.equal(Weight()(plain.weights[name]), tensor)
+        if "running" in name:
+            assert torch.equal(tensor, plain.weights[name]), "statistics are held"
+    assert changed, "no weight was trained"
+
+
+def test_golden_inputs_have_the_models_own_features_and_scores(word: Path) -> None:
+    arrays = np.load(word / "export" / "golden.npz", allow_pickle=False)
+    assert set(arrays) == {"samples", "features", "scores", "hop_scores"}
+    model = audionas.load(word)
+    waves = arrays["samples"]
+    np.testing.assert_allclose(arrays["scores"], model.scores(waves), atol=1e-6)
+    features = model.network.front_end(torch.from_numpy(waves))[:, 0].numpy()
+    np.testing.assert_allclose(arrays["features"], features, atol=1e-5)
+    stream = model.stream()
+    for wave, rows in zip(waves, arrays["hop_scores"], strict=True):
+        stream.reset()
+        np.testing.assert_allclose(stream.step(wave), rows[: len(wave) // stream.hop], atol=1e-5)
+    assert told(word)["golden"]["hop_scores"] == list(arrays["hop_scores"].shape)
+
+
+def test_the_card_has_the_figures_and_says_what_is_not_known(word: Path, directories: Path) -> None:
+    text = (word / "export" / "model_card.md").read_text()
+    report = told(word)
+    assert text.startswith("# word\n")
+    assert f"{report['files']['model.int8.tflite']['arena_bytes']:,} bytes" in text
+    assert f"{report['files']['model.int8.onnx']['accuracy']['accuracy']:.2%}" in text
+    assert "multiply-adds a second, streaming" in text
+    assert "not tuned: audionas tune" in text
+    assert f"| training | `{directories / 'train'}` | unknown |" in text
+    assert "`samples` 4 x 16000" in text
+
+
+def test_the_card_is_rewritten_with_licences_and_what_tuning_found(word: Path, directories: Path) -> None:
+    at = [
+        {"fa_per_hour": 1.0, "measurable": True, "rejected": 0.125, "rejected_interval": [0.0, 0.25]},
+        {"fa_per_hour": 0.1, "measurable": False, "rejected": None, "rejected_interval": None},
+    ]
+    found = {"words": {"word": {"threshold": 0.8125}}, "hours": 4.0, "clips": 40, "at": at}
+    total = {"rejected": 0.125, "fa_per_hour": 0.75}
+    before = (word / "model" / "bundle.json").read_bytes()
+    licence = directories / "licence.txt"
+    licence.write_text("CC0 1.0\n")
+    try:
+        exported = find(word, Path("model.int8.tflite"))
+        keep(exported, {**found, "smooth": 1, "refractory_s": 1.0, "patience": [1, 1], "sum": total})
+        text = card(word).read_text()
+    finally:
+        (word / "model" / "bundle.json").write_bytes(before)
+        licence.unlink()
+    assert "(0.0 to 25.0)" in text
+    assert "not measurable with 4 h" in text
+    assert "`word` 0.8125, measured on 40 clips and 4 h" in text
+    assert "not tuned" not in text
+    assert "has changed since" not in text
+    assert f"| training | `{directories / 'train'}` | CC0 1.0 |" in text
+
+
+def test_int8_that_costs_accuracy_is_not_left(own: Path, directories: Path) -> None:
+    """A coefficient that never says anything, with weights so large that int8 has no levels for others."""
+    bundle = ModelBundle.load(own / "model")
+    weights, std = dict(bundle.weights), bundle.std.clone()
+    weights["stem.conv.weight"] = weights["stem.conv.weight"].clone()
+    weights["stem.conv.weight"][:, 0], std[0] = 1e4, 1e8
+    replace(bundle, weights=weights, std=std).save(own / "model")
+    with pytest.raises(
+        UserError, match=r"model\.int8\.tflite: in int8 50\.0% of 24 clips are right"
+    ) as caught:
+        export(own, targets=("litert",), data=directories / "dev", fine_tune="never")
+    assert "not kept" in caught.value.hint
+    left = contents(own / "export")
+    assert "model.tflite" in left
+    assert "model.int8.tflite" not in left
+    assert set(told(own)["files"]) == {"model.tflite"}
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ("--target tflite", "--target tflite: no such target. Did you mean 'litert'?"),
+        ("--target onnx,espome", "Did you mean 'esphome'?"),
+        ("--target ,", "--target is empty"),
+        ("--input samples", "--input samples: expected waveform or frames"),
+        ("--pool mean", "--pool mean: expected window or exponential"),
+        ("--fine-tune yes", "--fine-tune yes: expected auto or always or never"),
+        ("--target int8 --calibrate {tmp}/nowhere", "nowhere"),
+        ("--target litert --data {tmp}", "{tmp}"),
+        ("--target esphome", "ESPHome computes features of its own"),
+    ],
+)
+def test_wrong_options_are_refused_and_nothing_is_written(
+    own: Path, tmp_path: Path, options: str, says: str
+) -> None:
+    before = contents(own)
+    words = options.format(tmp=tmp_path).split()
+    refused("export", own, *words, says=says.format(tmp=tmp_path))
+    assert contents(own) == before
+
+
+def test_int8_without_known_data_asks_for_some(own: Path) -> None:
+    (own / "train" / "config.yaml").unlink()
+    result = refused("export", own, "--target", "int8", says="it is not known what the model was trained on")
+    assert "--calibrate DIR" in result.err
+
+
+def test_data_that_are_gone_are_named(own: Path, directories: Path) -> None:
+    file = own / "train" / "config.yaml"
+    file.write_text(file.read_text().replace(str(directories), str(directories / "gone")))
+    result = refused("export", own, "--target", "int8", says=str(directories / "gone" / "train"))
+    assert "--calibrate DIR" in result.err
+
+
+def test_all_leaves_out_what_a_model_cannot_be_and_says_why(own: Path, directories: Path) -> None:
+    """A library's front-end is in no ONNX file; where nothing was evaluated the clips are noise."""
+    pytest.importorskip("pymicro_features", reason="needs the extra device")
+    bundle = ModelBundle.load(own / "model")
+    replace(bundle, features=Features(name="micro", preset="esphome")).save(own / "model")
+    manifest = own / "export" / "word.json"
+    write_json(manifest, {"author": "A. Nonymous"})
+    words = ("--calibrate", directories / "train", "--fine-tune", "never", "--json")
+    result = done("export", own, "--target", "all", *words)
+    said = " ".join(result.err.split())
+    for name in ("model.onnx", "model.stream.onnx", "model.int8.onnx"):
+        assert f"{name} left out: " in said
+    assert "--input frames" in said
+    assert result.json == told(own)
+    assert set(result.json["files"]) == {"model.tflite", "model.int8.tflite", "word.tflite"}
+    assert read_json(manifest)["model"] == "word.tflite"
+    assert read_json(manifest)["author"] == "A. Nonymous", "what a manifest says of its author stays"
+    calibrated = {"calibrated_on": str(directories / "train"), "clips": 24, "weights": "post-training"}
+    assert result.json["int8"] == calibrated
+    assert result.json["clips_from"] == "seeded noise"
+    assert result.json["files"]["word.tflite"]["accuracy"] is None
+    assert "Not measured" in (own / "export" / "model_card.md").read_text()
+    assert not (own / "export" / "int8").exists()
+    refused("export", own, "--target", "onnx", says="no ONNX file can hold the front-end micro")
