@@ -79,11 +79,20 @@ def rejected_interval(tables: Sequence[Table], groups: Sequence[Groups], at: Seq
 
 
 def rate_interval(fired: np.ndarray, hours: np.ndarray) -> list[float]:
-    """Of false accepts an hour, `fired` (units,) in `hours` (units,); where there was none, 0 to 3 / H."""
-    if not fired.sum():
-        return [0.0, float(3 / hours.sum())]
+    """Of false accepts an hour, `fired` (units,) in `hours` (units,); where there was none, 0 to 3 / H.
+
+    Else the wider of two: the bootstrap's, which knows that they come in clusters, and Poisson's exact one,
+    which knows how little a few of them tell.
+    """
+    number, total = int(fired.sum()), float(hours.sum())
+    if not number:
+        return [0.0, 3 / total]
+    from scipy.stats import chi2
+
     drawn = np.concatenate(list(draws(np.column_stack((fired, hours)), "negatives")))
-    return _ends(drawn[:, 0] / drawn[:, 1])
+    low, high = _ends(drawn[:, 0] / drawn[:, 1])
+    fewest, most = chi2.ppf(0.025, 2 * number) / 2, chi2.ppf(0.975, 2 * number + 2) / 2
+    return [min(low, float(fewest / total)), max(high, float(most / total))]
 
 
 def draws(values: np.ndarray, purpose: str) -> Iterator[np.ndarray]:

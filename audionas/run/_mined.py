@@ -42,7 +42,7 @@ class Mined:
 
     def finish(self, item: Item) -> None:
         """The recording needs not be heard again."""
-        where = {"id": item.id, "audio": item.audio, "start": item.start}
+        where = {"id": item.id, "audio": str(Path(item.audio).absolute()), "start": item.start}
         with self.log.open("a", encoding="utf-8") as log:
             log.write(_line({**where, "events": self._events}))
         self._events = []

@@ -188,7 +188,9 @@ def _key(content: str, part: Sequence[Item], resample: bool) -> str:
     rows = []
     for item in part:
         state = Path(item.audio).stat()
-        rows.append([item.audio, state.st_size, state.st_mtime_ns, item.start, item.seconds])
+        rows.append(
+            [str(Path(item.audio).absolute()), state.st_size, state.st_mtime_ns, item.start, item.seconds]
+        )
     return sha256_text(json.dumps([content, TAIL, resample, rows]))[:20]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from audionas.core.files import atomic
 from audionas.run._compare_charts import Scale
+from audionas.run._det import MOST
 from audionas.run._html import Html, percent, tag
 
 _COLOURS = ("#2b5fc7", "#b4561f", "#16966f", "#7e62c6", "#c44a7c", "#df951a")  # in the file
@@ -30,24 +31,23 @@ def curves_of(rows: Sequence[Mapping[str, Any]]) -> Curves:
 def draw(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
     """Write the curves with their bands as a PNG."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, PercentFormatter
 
+    curves, hours = curves_of(rows), min(row["hours"] for row in rows)
     figure = Figure(figsize=(7, 4.2), layout="constrained")
     axes = figure.add_subplot()
-    for number, (name, points) in enumerate(curves_of(rows).items()):
+    for number, (name, points) in enumerate(curves.items()):
         rate, rejected, low, high = ([point[i] for point in points] for i in range(4))
         colour = _COLOURS[number % len(_COLOURS)]
         axes.fill_between(rate, low, high, step="post", alpha=0.18, linewidth=0, color=colour)
         axes.plot(rate, rejected, drawstyle="steps-post", linewidth=1.6, label=name, color=colour)
-    hours = min(row["hours"] for row in rows)
-    axes.axvspan(
-        axes.get_xlim()[0],
-        3 / hours,
-        color="#8a92a0",
-        alpha=0.15,
-        linewidth=0,
-        label=f"under 3 / {hours:.3g} h",
-    )
-    axes.set(xscale="log", xlabel="false accepts an hour", ylabel="clips rejected", ylim=(0, None))
+    shade = f"under 3 in {hours:.3g} h: not measurable"
+    axes.axvspan(0.5 / hours, 3 / hours, color="#8a92a0", alpha=0.15, linewidth=0, label=shade)
+    axes.set(xscale="log", xlabel="false accepts an hour", ylabel="clips rejected")
+    axes.set(xlim=(0.7 / hours, max([MOST, 3 / hours])), ylim=(0, None))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter("")
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(visible=True, color="#eeeff2")
     axes.legend(frameon=False)
     with atomic(file) as draft:

@@ -9,7 +9,10 @@ from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.report import Reporter
 from audionas.data.kaldi import Item
+from audionas.export import esphome
 from audionas.run import _tune_page, report
+from audionas.run._card import card
+from audionas.run._events import Rule
 from audionas.run._exported import Exported, find, keep, rule_of
 from audionas.run._measured import measured, note_of
 from audionas.run._sounds import clips, hear, recordings
@@ -42,6 +45,7 @@ def tune(
     rule = rule_of(None, smooth=smooth, refractory=refractory, patience=patience)
     found = [find(folder, file) for file in files or (None,)]
     reporter, store = Reporter(), found[0].folder / "tune" / "scores"
+    _require_no_patience(found, rule)
     words, others = clips(positives, found[0], pattern=speaker_pattern)
     long = _without_keywords(recordings(negatives), found[0], negatives, reporter)
     if others:
@@ -53,6 +57,8 @@ def tune(
         quiet = listen(long, name=f"negatives, {each.file.name}")
         rows.append(measured(each, heard, quiet, rule, target))
         keep(each, note_of(rows[-1]))
+        if each.file.suffix == ".tflite" and each.file.with_suffix(".json").is_file():
+            esphome.manifest(find(folder, each.file).bundle, each.file)
     result = {"positives": str(positives), "negatives": str(negatives), "target": target, "files": rows}
     _write(found[0].folder, result, reporter)
     return result
@@ -84,6 +90,20 @@ def _without_keywords(items: Sequence[Item], found: Exported, path: Path, report
     return kept
 
 
+def _require_no_patience(found: Sequence[Exported], rule: Rule) -> None:
+    """An ESPHome device averages scores and compares the mean: what it cannot do is not tuned for it."""
+    for each in found:
+        if (
+            each.file.suffix == ".tflite"
+            and each.file.with_suffix(".json").is_file()
+            and rule.patience[1] > 1
+        ):
+            raise UserError(
+                f"--patience: {each.file.name} is for ESPHome, which compares the mean of scores only",
+                hint="Tune it without --patience; --smooth becomes its sliding_window_size.",
+            )
+
+
 def _write(folder: Path, result: Mapping[str, Any], reporter: Reporter) -> None:
     """The figures, their picture, and what is made of them: report, model card, ESPHome manifest."""
     write_json(folder / "tune" / "tune.json", result)
@@ -92,3 +112,5 @@ def _write(folder: Path, result: Mapping[str, Any], reporter: Reporter) -> None:
         f"wrote {folder}/tune/tune.json, det.png, {folder}/report.html, and the bundle's thresholds"
     )
     report.write(folder)
+    if (folder / "export" / "report.json").is_file():
+        card(folder)
