@@ -51,7 +51,7 @@ def headline(cost: Any | None, scores: Mapping[str, Any] | None, export: Mapping
                 "Peak activations", size(cost.peak_activation_bytes), f"at once, in {_part(cost.peak_layer)}"
             )
         )
-    if export:
+    if export and "file" in export:  # the one that takes clips, if it was asked for
         tiles.append(_tile("Exported file", size(export["bytes"]), export["file"]))
         if latency := export.get("latency_ms"):
             tiles.append(_tile("Latency", _time(latency["p50"]), f"95\u00a0% under {_time(latency['p95'])}"))
@@ -120,8 +120,10 @@ def cost_table(cost: Any) -> Html:
 
 
 def exported(report: Mapping[str, Any]) -> Html:
-    """How far the exported file agrees with the trained network."""
-    rows = [("File", report["file"]), ("Size", f"{report['bytes']:,} bytes")]
+    """How far the exported files agree with the trained network, and what they are worth."""
+    rows = []
+    if "file" in report:
+        rows += [("File", report["file"]), ("Size", f"{report['bytes']:,} bytes")]
     if "opset" in report:
         rows.append(("ONNX opset", report["opset"]))
     if "max_difference" in report:
@@ -136,7 +138,25 @@ def exported(report: Mapping[str, Any]) -> Html:
         if "clips" in report
         else ""
     )
-    return section("Export", _facts(rows), lead=lead)
+    parts = [_facts(rows)] if rows else []
+    if files := report.get("files"):
+        head = ("File", "Bytes", "Largest difference", "Same label", "Accuracy", "Median", "95 %", "Arena")
+        parts.append(table(head, [_file_row(name, row) for name, row in files.items()]))
+    return section("Export", *parts, lead=lead)
+
+
+def _file_row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
+    times, right = row["latency_ms"], row["accuracy"]
+    return (
+        name,
+        f"{row['bytes']:,}",
+        f"{row['max_difference']:.2g}",
+        percent(row["same_label"]),
+        percent(right["accuracy"], 2) if right else "",
+        f"{_time(times['p50'])} a {times['per']}",
+        _time(times["p95"]),
+        f"{row['arena_bytes']:,}" if "arena_bytes" in row else "",
+    )
 
 
 def _facts(rows: Sequence[tuple[str, object]]) -> Html:

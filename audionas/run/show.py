@@ -143,7 +143,8 @@ def show(found: dict[str, Any]) -> None:
     print(f"parameters    {found['params']:,}")
     print(f"multiply-adds {found['macs']:,}")
     if export:
-        print(f"exported file {export['file']} ({export['bytes']:,} bytes)")
+        for name, row in export.get("files", {}).items():
+            print(f"exported file {name} ({row['bytes']:,} bytes)")
     print(f"report        {found['report']}")
 
 
