@@ -13,6 +13,7 @@ from audionas.export._lite_file import pack
 from audionas.export._lite_graph import Graph, Node, Value
 from audionas.export._lite_int8 import Quant, endless, quantized
 from audionas.export._lite_listener import LiteStream
+from audionas.export._lite_share import share
 from audionas.export.bundle import ModelBundle
 from audionas.export.litert import arena, graph_of, write
 from audionas.features.micro import SCALE, device_int8
@@ -54,6 +55,7 @@ def export(
     """
     keyword = keyword_of(bundle)
     graph = graph_of(bundle, "window", bundle.labels.index(keyword))
+    share(graph)
     if problems := _problems(graph):
         raise UserError(problems, hint="Search with profile: esphome, which leaves only what fits.")
     _ends_in_uint8(graph)

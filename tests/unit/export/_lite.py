@@ -11,7 +11,7 @@ from audionas.core.arch import InputSpec
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
 from audionas.export._lite_file import pack
-from audionas.export._lite_graph import Graph, build
+from audionas.export._lite_graph import build
 from audionas.export._lite_int8 import Int8, quantized
 from audionas.nn.streaming import Pooling, Step
 
@@ -69,7 +69,7 @@ class Lite:
         return torch.stack(found).numpy()
 
 
-def micro(file: Path, hops: np.ndarray, graph: Graph) -> np.ndarray:
+def micro(file: Path, hops: np.ndarray) -> np.ndarray:
     """What TFLite-Micro makes of int8 hops (n, 1, hop, F): whole numbers (n, classes)."""
     from tflite_micro.python.tflite_micro import runtime
 

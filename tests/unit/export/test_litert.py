@@ -13,6 +13,7 @@ from audionas.export import litert
 from audionas.export._lite_graph import Graph, Value, build
 from audionas.export._lite_int8 import Int8, endless, quantized
 from audionas.export._lite_run import run, start
+from audionas.export._lite_share import share
 from audionas.nn.blocks import Conv, Head
 from audionas.nn.streaming import Step
 from tests.unit.export._lite import CAUSAL, SQUEEZED, Lite, micro
@@ -54,7 +55,7 @@ def test_int8_is_bit_for_bit_that_of_a_microcontroller(lite: Lite, int8: Int8, t
     score, found = int8.quants[lite.graph.scores], []
     for internal in (False, True):
         file = lite.write(tmp_path / f"{internal}.tflite", int8, internal=internal)
-        mine, theirs = told(file, hops), score.real(micro(file, whole, lite.graph))
+        mine, theirs = told(file, hops), score.real(micro(file, whole))
         assert np.array_equal(mine, theirs)
         found.append(mine)
     assert np.array_equal(*found)
@@ -142,6 +143,17 @@ def test_float_holds_sums_and_int8_refuses_them(pool: str, tmp_path: Path) -> No
     assert ("head.pool" in names) == (pool == "exponential")
     with pytest.raises(UserError, match=r"does not fit int8: .*se\.pool"):
         lite.int8()
+
+
+def test_branches_share_what_they_hear(tmp_path: Path) -> None:
+    lite = Lite(*CAUSAL["mix"])
+    before = len(lite.graph.states)
+    share(lite.graph)
+    inputs = [n.inputs[1] for n in lite.graph.nodes if n.op == "CONCATENATION"]
+    assert len(lite.graph.states) == len(set(inputs)) < before
+    hops = lite.hops(20)
+    found = told(lite.write(tmp_path / "model.tflite", internal=True), hops)
+    np.testing.assert_allclose(found, lite.torch(hops), rtol=0, atol=1e-5)
 
 
 class _Odd(nn.Module):

@@ -1,0 +1,246 @@
+"""The file for ESPHome keeps its contract, and another's client detects the word by it."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from audionas.core.arch import InputSpec
+from audionas.core.errors import UserError
+from audionas.export import esphome, litert
+from audionas.export._lite_graph import build
+from audionas.export._lite_listener import LiteStream
+from audionas.export.bundle import ModelBundle
+from audionas.export.listener import Listener
+from audionas.export.stream import TorchStream
+from audionas.features import Features
+from audionas.features import build as front_end
+from audionas.features.micro import SCALE, device_int8
+from audionas.nn.blocks import Conv, Head
+from audionas.nn.streaming import Step
+from tests._wake import audio, trained
+from tests.unit.export._lite import micro
+
+for _package in ("ai_edge_litert", "tflite_micro", "pymicro_features", "pymicro_wakeword"):
+    pytest.importorskip(_package, reason="the extra device is not installed")
+
+WORDS, OTHERS = [3.0, 6.2, 10.0], [4.5, 8.1]
+QUIET = 2.0  # seconds in which the front-end still adapts; ESPHome hears nothing in the first
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the made word's model and its three files."""
+    ears = Features(name="micro", preset="esphome")
+    folder = trained(tmp_path_factory.mktemp("made"), ears, clips=1024, steps=200)
+    bundle = ModelBundle.load(folder / "model")
+    sound = torch.from_numpy(
+        audio(60, [2.0 + 4 * i for i in range(14)], others=[4.0 + 4 * i for i in range(13)])
+    )
+    calibrate = front_end(ears)(sound.reshape(6, -1))[:, 0].numpy()
+    litert.export(bundle, folder / "model.tflite")
+    litert.export(bundle, folder / "model.int8.tflite", calibrate=calibrate)
+    esphome.export(bundle, folder / "made.tflite", calibrate=calibrate, author="Ann", languages=["en"])
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(run: Path) -> ModelBundle:
+    return ModelBundle.load(run / "model")
+
+
+def model_of(file: Path) -> Any:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(file.read_bytes(), 0))
+
+
+def operators(file: Path) -> set[str]:
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {number: name for name, number in vars(schema.BuiltinOperator).items() if isinstance(number, int)}
+    return {names[code.builtinCode] for code in model_of(file).operatorCodes}
+
+
+def test_the_file_keeps_the_contract(run: Path) -> None:
+    file = run / "made.tflite"
+    assert operators(file) <= esphome.OPERATORS
+    assert len(esphome.OPERATORS) == 20
+    main, start = model_of(file).subgraphs
+    handles = [t for t in main.tensors if t.type == 13]  # of resource variables
+    assert 0 < len(handles) <= 20
+    assert len([t for t in start.tensors if t.type == 13]) == len(handles)
+    (given,), (made,) = main.inputs, main.outputs
+    frames, score = main.tensors[given], main.tensors[made]
+    assert (frames.type, list(frames.shape)) == (9, [1, 8, 40])  # int8
+    assert frames.quantization.scale == np.float32(26 / 255)
+    assert frames.quantization.zeroPoint == -128
+    assert (score.type, list(score.shape)) == (3, [1, 1])  # uint8
+    assert score.quantization.scale == 1 / 256
+    assert score.quantization.zeroPoint == 0
+
+
+def test_the_manifest_is_whole(run: Path) -> None:
+    plain = json.loads((run / "made.json").read_text())
+    arena = litert.arena(run / "made.tflite")
+    assert plain.pop("micro") == {
+        "probability_cutoff": 0.5,
+        "feature_step_size": 10,
+        "sliding_window_size": 5,
+        "tensor_arena_size": -(-arena * 115 // 100),
+        "minimum_esphome_version": "2024.7.0",
+    }
+    assert plain == {
+        "type": "micro",
+        "wake_word": "word",
+        "author": "Ann",
+        "model": "made.tflite",
+        "trained_languages": ["en"],
+        "version": 2,
+    }
+
+
+def test_tuning_writes_the_cutoff_and_keeps_the_rest(run: Path, bundle: ModelBundle, tmp_path: Path) -> None:
+    file = tmp_path / "made.tflite"
+    for name in ("made.tflite", "made.json"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    tuned = {"smooth": 7, "words": {"word": {"threshold": 0.83}}}
+    found = esphome.manifest(replace(bundle, note={"detect": {"made.tflite": tuned}}), file)
+    assert found["micro"]["probability_cutoff"] == 0.83
+    assert found["micro"]["sliding_window_size"] == 7
+    assert found["author"] == "Ann"
+    assert json.loads((tmp_path / "made.json").read_text()) == {k: v for k, v in found.items() if v != ""}
+    given = esphome.manifest(bundle, file, cutoff=0.9, website="https://example.org")
+    assert given["micro"]["probability_cutoff"] == 0.9
+    assert given["micro"]["sliding_window_size"] == 7
+    with pytest.raises(UserError, match=r"a cutoff of 1\.5"):
+        esphome.manifest(bundle, file, cutoff=1.5)
+
+
+def pcm(sound: np.ndarray) -> bytes:
+    return bytes((sound * 32768).round().clip(-32768, 32767).astype(np.int16).tobytes())
+
+
+def events(times: Iterator[float]) -> list[float]:
+    """The first of every run of detections, the first seconds apart."""
+    found: list[float] = []
+    last = -9.0
+    for time in times:
+        if time > QUIET and time - last > 1:
+            found.append(time)
+        last = time
+    return found
+
+
+def test_a_foreign_client_detects_the_word_from_the_manifest(run: Path) -> None:
+    from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures
+
+    def heard(sound: np.ndarray) -> list[float]:
+        client, ears = MicroWakeWord.from_config(run / "made.json"), MicroWakeWordFeatures()
+        frames = enumerate(ears.process_streaming(pcm(sound)))
+        found = events(0.01 * i for i, frame in frames if client.process_streaming(frame))
+        client.close()
+        return found
+
+    found = heard(audio(13, WORDS, others=OTHERS))
+    assert len(found) == len(WORDS)
+    for time, word in zip(found, WORDS, strict=True):
+        assert word < time < word + 1.5
+    assert heard(audio(13, [], others=sorted(WORDS + OTHERS), seed=1)) == []
+
+
+def test_we_hear_what_the_foreign_client_hears(run: Path, bundle: ModelBundle) -> None:
+    """Its kernels are quicker ones, which round otherwise where it is close; both get the device's integers."""
+    from pymicro_wakeword import MicroWakeWord
+
+    sound = audio(6, [3.0])
+    assert bundle.features is not None
+    frames = front_end(bundle.features).stream().step(torch.from_numpy(sound))[0].numpy()
+    whole = device_int8(np.round(frames / SCALE))
+    plain = json.loads((run / "made.json").read_text())
+    plain["micro"]["sliding_window_size"] = 1
+    (run / "raw.json").write_text(json.dumps(plain))
+    client = MicroWakeWord.from_config(run / "raw.json")
+    theirs = [client.process_streaming_prob(esphome.INPUT.real(frame)[None, None]) for frame in whole.T]
+    client.close()
+    mine = esphome.EspHome(run / "made.tflite", bundle).step(sound)
+    error = np.abs(mine[:, 0] - theirs[7::8][: len(mine)])
+    assert np.median(error) == 0
+    assert error.max() < 0.05
+    np.testing.assert_allclose(mine.sum(1), 1)
+
+
+def detected(listener: Listener, sound: np.ndarray) -> list[float]:
+    scores = listener.step(sound)[:, 0]
+    smooth = np.convolve(scores, np.full(5, 0.2))[: len(scores)]
+    return events(i * listener.hop / listener.sample_rate for i in np.flatnonzero(smooth > 0.5))
+
+
+@pytest.mark.parametrize("name", ["model.tflite", "model.int8.tflite", "made.tflite"])
+def test_every_file_detects_as_torch_does(name: str, run: Path, bundle: ModelBundle) -> None:
+    sound = audio(13, WORDS, others=OTHERS)
+    kind = esphome.EspHome if name == "made.tflite" else LiteStream
+    listener, model = kind(run / name, bundle), TorchStream(bundle)
+    wanted, found = detected(model, sound), detected(listener, sound)
+    assert len(found) == len(wanted) == len(WORDS)
+    assert np.abs(np.subtract(found, wanted)).max() < 0.2
+    assert (listener.hop, listener.warm_up, listener.labels) == (model.hop, model.warm_up, model.labels)
+    if name == "model.tflite":
+        model.reset()
+        listener.reset()
+        parts = np.split(sound[:30000], [1, 700, 5000, 5001])
+        chunks = np.concatenate([listener.step(part) for part in parts])
+        np.testing.assert_allclose(chunks, model.step(sound[:30000]), atol=1e-4)
+
+
+def test_the_word_is_detected_in_tflite_micro(run: Path, bundle: ModelBundle) -> None:
+    sound = audio(13, WORDS, others=OTHERS)
+    assert bundle.features is not None
+    frames = front_end(bundle.features).stream().step(torch.from_numpy(sound))[0].numpy()
+    file = litert.LiteFile(run / "model.int8.tflite")
+    quant = litert.quant_of(file._given[0])
+    assert quant is not None
+    hops = len(frames[0]) // file.hop
+    whole = quant.whole(frames[:, : hops * file.hop].T.reshape(hops, 1, file.hop, 40))
+    scores = (micro(run / "model.int8.tflite", whole)[:, 0] + 128.0) / 256
+    smooth = np.convolve(scores, np.full(5, 0.2))[: len(scores)]
+    found = events(0.08 * i for i in np.flatnonzero(smooth > 0.5))
+    assert len(found) == len(WORDS)
+    assert all(word < time < word + 1.5 for time, word in zip(found, WORDS, strict=True))
+
+
+def test_everything_that_keeps_a_bundle_from_esphome_is_said_at_once(bundle: ModelBundle) -> None:
+    strange = replace(bundle, features=Features(), labels=("yes", "no"))
+    with pytest.raises(UserError) as error:
+        esphome.keyword_of(strange)
+    assert len(error.value.problems) == 2
+    assert "features: {name: micro" in error.value.hint
+
+
+class _Deep(nn.Module):
+    """More states than there is room for, and an activation that ESPHome has not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(*(Conv(1 if i == 0 else 2, 2, (1, 3), causal=True) for i in range(20)))
+        self.act, self.head = nn.Hardswish(), Head(2, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y: Tensor = self.head(self.act(self.body(x)))
+        return y
+
+
+def test_operators_sums_and_states_are_counted() -> None:
+    step = Step(_Deep(), InputSpec(1, 4, 8, 2), "exponential")
+    graph = build(step, torch.zeros(4), torch.ones(4), keyword=0)
+    problems = esphome._problems(graph)
+    assert [text for text in problems if "HARD_SWISH" in text]
+    assert [text for text in problems if "SUB" in text]
+    assert [text for text in problems if "head.pool is a sum" in text]
+    assert problems[-1].startswith("21 states")
