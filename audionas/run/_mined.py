@@ -25,7 +25,7 @@ class Mined:
         head, self.log = out / "mined.json", out / "mined.jsonl"
         if not head.is_file():
             if out.exists() and any(out.iterdir()):
-                raise UserError(f"{out}: holds something else already", hint=again)
+                raise UserError(f"{out}: holds something else already", hint="Name a new folder with --out.")
             write_json(head, facts)
         before = read_json(head)
         if other := [key for key in facts if before.get(key) != facts[key]]:

@@ -22,7 +22,7 @@ class Heard(NamedTuple):
 
 
 def made(folder: Path) -> Heard:
-    """Train, export to stream, and write 24 clips (of which 12 are no keyword) and four minutes of sound."""
+    """Train, export to stream, and write 24 clips (of which 12 are no keyword) and two minutes of sound."""
     features = Features(name="logmel", preset="bc_resnet")
     exp = _wake.trained(folder / "exp" / "made", features, steps=128, clips=1024)
     export(ModelBundle.load(exp / "model"), exp / "export" / "model.stream.onnx")
@@ -32,7 +32,7 @@ def made(folder: Path) -> Heard:
             wave = _wake.clip(rng, positive=positive)
             audio.write(folder / "clips" / label / f"v{number % 4}_{number}.wav", wave, _wake.RATE)
     for number in range(4):
-        others = np.arange(1.5, 58, 1.7).tolist()
-        wave = _wake.audio(60, [], seed=number, others=others)
+        others = np.arange(1.5, 28, 1.7).tolist()
+        wave = _wake.audio(30, [], seed=number, others=others)
         audio.write(folder / "long" / f"room {number}.wav", wave, _wake.RATE)
     return Heard(exp, folder / "clips", folder / "long")
