@@ -1,5 +1,7 @@
 """What `audionas listen` shows: a bar a keyword with its peak and threshold, and how loud it is."""
 
+import itertools
+
 import numpy as np
 
 from audionas.core.report import Line
@@ -69,4 +71,5 @@ def bar(share: float, *, peak: float | None = None, mark: float | None = None) -
     for place, sign in ((peak, ("╵", "white")), (mark, ("┃", "red"))):
         if place is not None:
             cells[min(_BAR - 1, int(_BAR * min(max(place, 0.0), 1.0)))] = sign
-    return cells
+    runs = itertools.groupby(cells, key=lambda cell: cell[1])
+    return [("".join(sign for sign, _ in run), style) for style, run in runs]

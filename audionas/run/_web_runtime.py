@@ -100,3 +100,7 @@ def _keep(source: Path, kept: Path, files: dict[str, str]) -> None:
         shutil.copyfile(source / name, draft / name)
     shutil.rmtree(kept, ignore_errors=True)
     draft.replace(kept)
+
+
+if __name__ == "__main__":  # fill the cache, for tests that do not go to the network
+    print(runtime(None, Reporter()))

@@ -24,6 +24,7 @@ from audionas.run._tuned import Tuned, tuned
 from audionas.run.predict import load
 
 Sound = Generator[np.ndarray, None, None]  # (n,) float32 in [-1, 1] at a time
+Blocks = queue.SimpleQueue[tuple[np.ndarray, bool]]  # and whether sound was lost before
 _WITHOUT = "Without a microphone: --wav FILE"
 USUAL = "model.stream.onnx"
 _BLOCK = 0.02  # seconds of sound taken at a time
@@ -71,12 +72,12 @@ def opened(folder: Path, file: Path | None, reporter: Reporter) -> tuple[Exporte
 
 
 def microphone(rate: int, samples: int, reporter: Reporter) -> Sound:
-    """What the default microphone records at `rate` Hz, (samples,) float32 at a time, without end.
+    """What the default microphone records at `rate` Hz from now on: (samples,) float32 at a time, endlessly.
 
     Raises UserError without the extra `mic`, and where no microphone can be opened.
     """
     device = _sounddevice()
-    heard: queue.SimpleQueue[tuple[np.ndarray, bool]] = queue.SimpleQueue()
+    heard: Blocks = queue.SimpleQueue()
 
     def take(block: np.ndarray, _frames: int, _time: Any, status: Any) -> None:
         heard.put((block[:, 0].copy(), bool(status.input_overflow)))
@@ -88,6 +89,10 @@ def microphone(rate: int, samples: int, reporter: Reporter) -> Sound:
         stream.start()
     except (device.PortAudioError, ValueError) as error:
         raise UserError(f"no microphone can be opened at {rate} Hz: {error}", hint=_WITHOUT) from error
+    return _recorded(stream, heard, reporter)
+
+
+def _recorded(stream: Any, heard: Blocks, reporter: Reporter) -> Sound:
     with stream:
         while True:
             block, lost = heard.get()

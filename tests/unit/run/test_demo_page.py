@@ -15,7 +15,7 @@ from audionas.run._events import Spotter
 from audionas.run._exported import find
 from audionas.run._tuned import tuned
 from tests._chromium import Page, browser, chromium
-from tests._page import SOUNDS, exported, runtime, served
+from tests._page import SOUNDS, runtime, served
 
 MIC = "document.getElementById('mic')"
 STATUS = "document.getElementById('status').textContent"
@@ -23,13 +23,14 @@ EVENTS = "document.querySelectorAll('#events li').length"
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run folder with its page."""
     if chromium() is None:
         reason = "chromium is not installed (Debian: apt install chromium)"
         pytest.fail(reason) if os.environ.get("AUDIONAS_BROWSER") else pytest.skip(reason)
     kept = runtime()
-    folder = exported(tmp_path_factory.mktemp("page") / "made")
+    made = request.getfixturevalue("made_run")  # not before it is known that there is a browser
+    folder = shutil.copytree(made, tmp_path_factory.mktemp("page") / "made")
     web = demo_web.write(folder, Reporter(quiet=True), runtime=kept)
     for name in SOUNDS:
         shutil.copyfile(folder / name, web / name)

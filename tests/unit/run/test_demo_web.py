@@ -24,7 +24,7 @@ from audionas.core.report import Reporter
 from audionas.export._onnx_listeners import OnnxStream
 from audionas.run import _web_runtime, _web_server, demo_web
 from audionas.run._exported import find
-from tests._page import RULE, exported, facts, served
+from tests._page import RULE, facts, served
 
 QUIET = Reporter(quiet=True)
 FILES = {name: bytes(reversed(range(256))) * 4000 + name.encode() for name in _web_runtime.FILES}  # 1 MB each
@@ -165,8 +165,8 @@ def given(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return exported(tmp_path_factory.mktemp("web") / "made")
+def run(made_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return shutil.copytree(made_run, tmp_path_factory.mktemp("web") / "made")
 
 
 def test_folder_is_whole_and_describes_the_model(run: Path, tmp_path: Path) -> None:
