@@ -7,6 +7,7 @@ import runpy
 import shlex
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from audionas import zoo
 from audionas.cli import app
 from audionas.cli_groups import register_preps
 from audionas.data import audio
+from audionas.export import stream
 from audionas.export.bundle import ModelBundle
 from audionas.features import Features
 from audionas.nn.ops import OPS
@@ -28,6 +30,7 @@ PARTS = ("audionas", "data_prep", "recipes", "tests", "docs")
 GROUPS = ("prep", "recipe")  # commands that have commands
 SUFFIXES = {".md", ".py", ".sh", ".yaml", ".toml", ".json", ".txt"}
 FORBIDDEN = ("/wo" + "rk/", "/ro" + "ot/", "/tmp/" + "bash", ".." + "/shared")  # apart, or this file has them
+LISTENS, STREAM = "exp/my_wake_word", "export/model.stream.onnx"  # a run that pages take for granted
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE = re.compile(r"# file: (\S+)\n")
 
@@ -93,9 +96,10 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]
             del sys.modules[name]
 
 
-def untrained(folder: Path) -> None:
+def untrained(folder: Path, **params: bool) -> None:
     """A model folder whose network nobody has trained."""
     spec = zoo.load("tc_resnet8")
+    spec = replace(spec, params={**spec.params, **params})
     weights = dict(space_of(spec).build(spec).state_dict())
     labels = tuple(f"word{i}" for i in range(spec.io.classes))
     statistics = {"mean": torch.zeros(40), "std": torch.ones(40)}
@@ -111,6 +115,10 @@ def test_code_runs(page: Path, workplace: Path) -> None:
     written = blocks(page)
     for name, body in written.items():
         (workplace / name).write_text(body, encoding="utf-8")
+    if any(LISTENS in body for body in written.values()):
+        pytest.importorskip("onnxscript", reason="the extra export is not installed")
+        untrained(workplace / LISTENS / "model", causal=True)
+        stream.export(ModelBundle.load(workplace / LISTENS / "model"), workplace / LISTENS / STREAM)
     tries = [name for name in written if name.startswith("try_")]
     assert tries, f"{named(page)}: shows files, but no try_*.py that runs them"
     for name in tries:

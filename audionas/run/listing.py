@@ -11,9 +11,11 @@ from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.registry import names, resolve, summary
 from audionas.core.report import Reporter
+from audionas.core.rng import numpy_rng
 from audionas.cost.graph import layers
 from audionas.features import build
 from audionas.nn.ops import OPS
+from audionas.run._streams import verdict
 from audionas.run.costs import ends
 from audionas.run.search import default_features
 from audionas.spaces._base import Space, space_of
@@ -40,7 +42,7 @@ def rows(kind: str) -> list[dict[str, Any]]:
 
 def show(found: list[dict[str, Any]]) -> None:
     """A table on standard output: name, what is counted or was measured of any, summary."""
-    columns = ("family", "choices", "size", "params", "macs", "published", "measured")
+    columns = ("family", "choices", "size", "params", "macs", "streams", "published", "measured")
     counted = [k for k in columns if all(k in row for row in found) and any(_cell(row[k]) for row in found)]
     cells = [[row["name"], *(_cell(row[k]) for k in counted), row["summary"]] for row in found]
     Reporter(stdout=True).table(("name", *counted, "summary"), cells)
@@ -62,7 +64,9 @@ def _spaces() -> list[dict[str, Any]]:
         family = "searchable" if space.choices() else "hand-made"
         row = _row("space", name, space, family=family)
         row |= {"choices": len(space.choices()), "size": space.size(), "features": space.features}
-        found.append(row | ends(space, _usual_input(space)))
+        io = _usual_input(space)
+        row["streams"] = verdict(space.sample(numpy_rng("streams"), io).to_json())
+        found.append(row | ends(space, io))
     return found
 
 
@@ -108,6 +112,7 @@ def _zoo_row(name: str, spec: ArchSpec) -> dict[str, Any]:
         "family": spec.space,
         "features": note.get("features", ""),
         **counts,
+        "streams": verdict(spec.to_json()),
         **{key: note.get(key, {}) for key in ("published", "exceptions", "measured")},
     }
 

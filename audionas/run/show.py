@@ -15,7 +15,7 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.graph import measure
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
-from audionas.run import _archs, _fronts, report
+from audionas.run import _archs, _fronts, _streams, report
 from audionas.run._fronts import Front
 from audionas.run.predict import load
 from audionas.searchers._base import DEAR
@@ -51,6 +51,7 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
         "network": _archs.told(spec),
         "params": cost.params,
         "macs": cost.macs,
+        "stream": _streams.of_run(folder, spec),
         "probabilities": history[-1]["probabilities"] if history else None,
         "front": front,
     }
@@ -142,6 +143,8 @@ def show(found: dict[str, Any]) -> None:
         print(f"accuracy      {evaluation['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}, {over})")
     print(f"parameters    {found['params']:,}")
     print(f"multiply-adds {found['macs']:,}")
+    if found["stream"]:
+        print(f"streaming     {_streams.line(found['stream'])}")
     if export:
         for name, row in export.get("files", {}).items():
             print(f"exported file {name} ({row['bytes']:,} bytes)")
