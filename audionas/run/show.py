@@ -147,7 +147,7 @@ def show(found: dict[str, Any]) -> None:
         print(f"streaming     {_streams.line(found['stream'])}")
     if export:
         for name, row in export.get("files", {}).items():
-            print(f"exported file {name} ({row['bytes']:,} bytes)")
+            print(f"exported file {export['folder']}/{name} ({row['bytes']:,} bytes)")
     print(f"report        {found['report']}")
 
 

@@ -235,7 +235,8 @@ def test_all_leaves_out_what_a_model_cannot_be_and_says_why(own: Path, directori
 
 def test_the_report_page_and_show_list_files_without_one_that_takes_clips(word: Path) -> None:
     said = done("show", word).out
-    assert f"exported file model.tflite ({(word / 'export' / 'model.tflite').stat().st_size:,} bytes)" in said
+    file = word / "export" / "model.tflite"
+    assert f"exported file {file} ({file.stat().st_size:,} bytes)" in said
     page = (word / "report.html").read_text()
     assert "model.int8.tflite" in page
     assert f"{told(word)['files']['model.int8.tflite']['arena_bytes']:,}" in page
