@@ -33,11 +33,11 @@ def pack(graph: Graph, int8: Int8 | None, *, internal: bool, about: str) -> byte
     """
     flatbuffers = imported("flatbuffers")
     file = _File(graph, int8)
-    main = _Sub(file, "main")
+    main = _Sub(file, "main", named=not internal)
     main.write(internal=internal)
     subs = [main]
     if internal and graph.states:
-        once = _Sub(file, "start")
+        once = _Sub(file, "start", named=False)
         for state in graph.states:
             once.assign(state, once.zeros(state))
         subs.append(once)
@@ -69,6 +69,7 @@ class _File:
         self.codes: list[Any] = []
         self.buffers: list[Any] = [self.s.BufferT()]  # the first is empty: of all that is no constant
         self._known: dict[bytes, int] = {}
+        self._quants: dict[Quant, Any] = {}
 
     def code(self, op: str, dilated: bool) -> int:
         """The index of an operator's code."""
@@ -90,12 +91,21 @@ class _File:
             self.buffers.append(_aligned(self.s, content))
         return self._known[content]
 
+    def quantization(self, quant: Quant) -> Any:
+        """The table of a quantiser; tensors with equal ones point to one table, which saves a tenth."""
+        if quant not in self._quants:
+            table = _once(self.s.QuantizationParametersT)()
+            table.scale, table.zeroPoint = list(quant.scale), [quant.zero] * len(quant.scale)
+            table.quantizedDimension = quant.axis
+            self._quants[quant] = table
+        return self._quants[quant]
+
 
 class _Sub:
-    """One subgraph as it is written."""
+    """One subgraph as it is written. Inside a device's file only inputs and outputs have names."""
 
-    def __init__(self, file: _File, name: str) -> None:
-        self.file, self.name = file, name
+    def __init__(self, file: _File, name: str, *, named: bool) -> None:
+        self.file, self.name, self.named = file, name, named
         self.tensors: list[Any] = []
         self.operators: list[Any] = []
         self.index: dict[str, int] = {}
@@ -137,7 +147,7 @@ class _Sub:
         name = f"{state.name}/variable"
         if name not in self.index:
             kind = self.file.s.TensorType.RESOURCE
-            self._add(name, self.file.s.TensorT(shape=[], type=kind, name=name.encode(), hasRank=True))
+            self._add(name, self.file.s.TensorT(shape=[], type=kind, hasRank=True))
             options = {"container": "", "sharedName": state.name}
             self.operator("VAR_HANDLE", [], [self.index[name]], options)
         return self.index[name]
@@ -162,13 +172,11 @@ class _Sub:
         s = self.file.s
         dtype = quant.dtype if quant else str(data.dtype) if data is not None else "float32"
         tensor = s.TensorT(shape=list(shape), type=getattr(s.TensorType, dtype.upper()), hasRank=True)
-        tensor.name = self.labels.get(name, name).encode()
+        if self.named or name in (*self.inputs, *self.outputs):
+            tensor.name = self.labels.get(name, name).encode()
         tensor.buffer = 0 if data is None else self.file.buffer(data)
         if quant:
-            zeros = [quant.zero] * len(quant.scale)
-            tensor.quantization = s.QuantizationParametersT(
-                scale=list(quant.scale), zeroPoint=zeros, quantizedDimension=quant.axis
-            )
+            tensor.quantization = self.file.quantization(quant)
         return self._add(name, tensor)
 
     def _add(self, name: str, tensor: Any) -> int:
@@ -221,6 +229,20 @@ def _options(s: Any, op: str, options: dict[str, Any]) -> Any:
             assert hasattr(table, name), (op, name)
             setattr(table, name, getattr(s.Padding, given) if name == "padding" else given)
     return table
+
+
+def _once(table: Any) -> Any:
+    """A kind of table that is written once, wherever it is used."""
+
+    class Once(table):  # type: ignore[misc]
+        at: int | None = None
+
+        def Pack(self, builder: Any) -> int:
+            if self.at is None:
+                self.at = super().Pack(builder)
+            return self.at
+
+    return Once
 
 
 def _aligned(s: Any, content: bytes) -> Any:

@@ -87,11 +87,11 @@ class Builder:
     def value(self, shape: Sequence[int], data: np.ndarray | None = None, name: str = "") -> Value:
         """A new value, named after the layer at hand unless `name` is given."""
         values = self.graph.values
-        base = name or self.where or "value"
-        unique = base
+        first = unique = name or self.where or "value"
+        count = 0
         while unique in values:
-            unique = f"{base}/{sum(given.startswith(base) for given in values)}"
-            base = f"{base}_" if unique in values else base
+            count += 1
+            unique = f"{first}/{count}"
         values[unique] = Value(unique, tuple(shape), data)
         return values[unique]
 

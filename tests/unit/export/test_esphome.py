@@ -156,7 +156,7 @@ def test_a_foreign_client_detects_the_word_from_the_manifest(run: Path) -> None:
 
 
 def test_we_hear_what_the_foreign_client_hears(run: Path, bundle: ModelBundle) -> None:
-    """Its kernels are quicker ones, which round otherwise where it is close; both get the device's integers."""
+    """Its kernels are quicker and round otherwise where it is close; both get the device's integers."""
     from pymicro_wakeword import MicroWakeWord
 
     sound = audio(6, [3.0])
