@@ -67,14 +67,13 @@ def tune(
 def show(result: Mapping[str, Any]) -> None:
     """The figures as tables, and what to do, in words."""
     reporter = Reporter(stdout=True)
-    for row in result["files"]:
+    rows = result["files"]
+    for row in rows:
         reporter.note(_tune_page.setting(row))
         reporter.table(*_tune_page.words_table(row))
-        reporter.table(*_tune_page.rates_table([row]))
         for line in _tune_page.advice(row):
             reporter.note(line)
-    if len(result["files"]) > 1:
-        reporter.table(*_tune_page.rates_table(result["files"]), title="Files side by side")
+    reporter.table(*_tune_page.rates_table(rows), title="Files side by side" if len(rows) > 1 else "")
 
 
 def _without_keywords(items: Sequence[Item], found: Exported, path: Path, reporter: Reporter) -> list[Item]:
