@@ -67,20 +67,25 @@ SCORE = Quant((1 / 256,), -128)  # of softmax and the logistic function, fixed b
 def quantized(graph: Graph, features: np.ndarray, fixed: Mapping[str, Quant] = {}) -> Int8:
     """The graph in int8, ranges from `features` (clips, F, T) heard as streams; `fixed` scales stay.
 
-    Raises UserError for a network that remembers sums (`endless`), and for clips shorter than a hop.
+    Raises UserError for a network that remembers sums (`refuse_sums`), and for clips shorter than a hop.
     """
-    if names := endless(graph):
-        raise UserError(
-            f"a sum over all that was heard does not fit int8: {', '.join(names)}",
-            hint="Search without squeeze-and-excitation (space.se=none, or a preset without it), "
-            "and let the mean at the end run over a window.",
-        )
+    refuse_sums(graph)
     given = {graph.scores: SCORE} | {n.output: SCORE for n in graph.nodes if n.op in ("LOGISTIC", "SOFTMAX")}
     quants = _scales(graph, _ranges(graph, features), given | dict(fixed))
     data: dict[str, np.ndarray] = {}
     for node in graph.nodes:
         _constants(graph, node, quants, data)
     return Int8(quants, data)
+
+
+def refuse_sums(graph: Graph) -> None:
+    """UserError for a graph that int8 cannot hold, with the states that are why (`endless`)."""
+    if names := endless(graph):
+        raise UserError(
+            f"a sum over all that was heard does not fit int8: {', '.join(names)}",
+            hint="Search without squeeze-and-excitation (space.se=none, or a preset without it), "
+            "and let the mean at the end run over a window.",
+        )
 
 
 def endless(graph: Graph) -> list[str]:

@@ -53,11 +53,7 @@ def export(
     Input int8 [1, hop, 40], output uint8 [1, 1]: the keyword's share in the softmax. `calibrate` are features
     (clips, 40, T). Raises UserError with everything that keeps the bundle from ESPHome.
     """
-    keyword = keyword_of(bundle)
-    graph = graph_of(bundle, "window", bundle.labels.index(keyword))
-    share(graph)
-    if problems := _problems(graph):
-        raise UserError(problems, hint="Search with profile: esphome, which leaves only what fits.")
+    graph = fitting(bundle)
     _ends_in_uint8(graph)
     int8 = quantized(graph, calibrate, {graph.frames: INPUT, graph.scores: OUTPUT})
     write(pack(graph, int8, internal=True, about=f"audionas {bundle.spec.id}"), out)
@@ -71,6 +67,16 @@ def export(
         website=website,
         languages=languages,
     )
+
+
+def fitting(bundle: ModelBundle) -> Graph:
+    """The bundle's graph, which ESPHome can run; the UserError that `export` raises where it cannot."""
+    keyword = keyword_of(bundle)
+    graph = graph_of(bundle, "window", bundle.labels.index(keyword))
+    share(graph)
+    if problems := _problems(graph):
+        raise UserError(problems, hint="Search with profile: esphome, which leaves only what fits.")
+    return graph
 
 
 def manifest(

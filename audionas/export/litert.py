@@ -15,7 +15,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import atomic
 from audionas.export._lite_file import imported, pack
 from audionas.export._lite_graph import Graph, build
-from audionas.export._lite_int8 import Quant, quantized
+from audionas.export._lite_int8 import Quant, quantized, refuse_sums
 from audionas.export.bundle import KeywordModel, ModelBundle
 from audionas.nn.streaming import Pooling, Step
 
@@ -34,6 +34,11 @@ def export(
     graph = graph_of(bundle, pool)
     int8 = None if calibrate is None else quantized(graph, calibrate)
     write(pack(graph, int8, internal=False, about=f"audionas {bundle.spec.id}"), out)
+
+
+def require_int8(bundle: ModelBundle, pool: Pooling = "window") -> None:
+    """Raise the UserError that `export` in int8 would, before anything is calibrated."""
+    refuse_sums(graph_of(bundle, pool))
 
 
 def graph_of(bundle: ModelBundle, pool: Pooling, keyword: int | None = None) -> Graph:

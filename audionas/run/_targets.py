@@ -96,7 +96,7 @@ def _litert(job: Job, out: Path) -> None:
 
 
 def _litert_int8(job: Job, out: Path) -> None:
-    litert.graph_of(job.model.bundle, job.pool)  # the same
+    litert.require_int8(job.model.bundle, job.pool)  # the same
     int8 = _of(job)
     litert.export(int8.chosen.bundle, out, calibrate=int8.calibration.features, pool=job.pool)
 
@@ -106,7 +106,7 @@ def _esphome(job: Job, out: Path) -> None:
         raise UserError(
             f"{out.name}: a run of this name has no ESPHome file", hint="Rename the run's folder."
         )
-    esphome.keyword_of(job.model.bundle)  # said before minutes of work
+    esphome.fitting(job.model.bundle)  # said before minutes of work
     int8, manifest = _of(job), out.with_suffix(".json")
     before = out.parents[1] / manifest.name  # the folder where files go that have passed
     if before.exists():
