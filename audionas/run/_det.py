@@ -76,7 +76,7 @@ def groups_of(items: Sequence[Item], speakers: bool) -> Groups:
 
 def negatives_of(heard: Heard, rule: Rule) -> Negatives:
     """Units are whole recordings, or one-minute blocks where there are fewer than RECORDINGS of those."""
-    files = list(dict.fromkeys(item.audio for item in heard.items))
+    files = {name: number for number, name in enumerate(dict.fromkeys(item.audio for item in heard.items))}
     whole = len(files) >= RECORDINGS
     longest = max(map(len, heard.scores), default=1)
     every = max(1, longest if whole else round(60 / heard.hop))
@@ -86,8 +86,8 @@ def negatives_of(heard: Heard, rule: Rule) -> Negatives:
         sizes = [min(every, len(rows) - first) for first in range(0, len(rows), every)]
         parts = [size / len(rows) * item.seconds / 3600 for size in sizes]  # without the silence after it
         if whole:
-            units.append(np.full(len(sizes), files.index(item.audio)))
-            hours[files.index(item.audio)] += sum(parts)
+            units.append(np.full(len(sizes), files[item.audio]))
+            hours[files[item.audio]] += sum(parts)
         else:
             units.append(np.arange(len(hours), len(hours) + len(sizes)))
             hours += parts

@@ -117,7 +117,7 @@ def hear(
             known[file] = rows
             _store(file, rows)
 
-    total = sum(ear.pieces(item) for _, part in left for item in part)
+    total = sum(pieces(item.seconds) for _, part in left for item in part)
     for _ in reporter.progress(work(), name, total):
         pass
     return Heard(items, [rows for file in files for rows in known[file]], ear.hop)
@@ -131,10 +131,6 @@ class _Ear:
         self.resample = resample
         self.columns = [found.bundle.labels.index(word) for word in found.keywords]
         self.hop = self.listener.hop / self.listener.sample_rate
-
-    def pieces(self, item: Item) -> int:
-        """How often `scores` yields for a recording."""
-        return 2 + math.ceil(item.seconds / BLOCK)
 
     def scores(self, item: Item) -> Generator[None, None, np.ndarray]:
         """The scores of a recording, (hops, keywords); yields after every piece."""
@@ -152,6 +148,11 @@ class _Ear:
             rows.append(self.listener.step(piece)[:, self.columns])
             yield
         return np.concatenate(rows)[self.listener.warm_up :].astype(np.float32)
+
+
+def pieces(seconds: float) -> int:
+    """In how many a recording is heard, with the silence around it."""
+    return 2 + math.ceil(seconds / BLOCK)
 
 
 def around(listener: Listener, sound: Iterable[np.ndarray]) -> Iterator[np.ndarray]:

@@ -1,7 +1,6 @@
 """`audionas detect`: an exported file hears continuous audio, and says when a keyword was said."""
 
 from collections.abc import Iterator, Sequence
-from math import ceil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,7 @@ from audionas.core.report import Reporter
 from audionas.data import audio
 from audionas.run._events import Event, Spotter
 from audionas.run._exported import find, resolve
-from audionas.run._sounds import BLOCK, recordings, spotted, unlike
+from audionas.run._sounds import BLOCK, pieces, recordings, spotted, unlike
 
 
 class Found(NamedTuple):
@@ -81,7 +80,7 @@ def detect(
             if labels:
                 write_text(labels[path], "".join(each.label() for each in heard))
 
-    total = sum(ceil(audio.length(path) / BLOCK) for path in paths)
+    total = sum(pieces(audio.length(path)) for path in paths)
     return (event for new in reporter.progress(work(), "listening", total) for event in new)
 
 

@@ -1,7 +1,6 @@
 """`audionas mine`: what a model falls for in long audio becomes clips to train with."""
 
 from collections.abc import Iterator, Sequence
-from math import ceil
 from pathlib import Path
 
 from audionas.core.errors import UserError, did_you_mean
@@ -13,7 +12,7 @@ from audionas.export.listener import Listener
 from audionas.run._events import Spotter, merged
 from audionas.run._exported import Exported, find, resolve
 from audionas.run._mined import Mined
-from audionas.run._sounds import BLOCK, recordings, spotted
+from audionas.run._sounds import BLOCK, pieces, recordings, spotted
 
 
 def mine(
@@ -51,7 +50,7 @@ def mine(
     listener = found.listen()
     ear = _Ear(listener, Spotter(listener, thresholds, rule), found.bundle.samples, resample)
     left = [item for item in items if item.id not in mined.done]
-    total = sum(ceil(item.seconds / BLOCK) for item in left)
+    total = sum(pieces(item.seconds) for item in left)
     for _ in Reporter().progress(ear.work(left, mined), "mining", total):
         pass
     return mined.write(known, label)

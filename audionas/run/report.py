@@ -20,8 +20,8 @@ _STEPS = {
     "train": "train/metrics.jsonl",
     "eval": "eval.json",
     "export": "export/report.json",
-    "tune": "tune/tune.json",
 }
+_TUNED = "tune/tune.json"  # of models that listen
 _SIGNS = (
     "arch.json",
     "front.json",
@@ -69,7 +69,7 @@ def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) 
             parts.append(_progress.curves(title, rows))
     if scores:
         parts.append(_results.answers(scores))
-    if tuned := _optional(folder / _STEPS["tune"]):
+    if tuned := _optional(folder / _TUNED):
         parts.append(_tune_page.draw(tuned))
     if examples:
         parts.append(_results.examples(examples))
@@ -98,7 +98,7 @@ def _title(folder: Path, spec: ArchSpec | None) -> Html:
         facts += [f", {key} {value}" for key, value in spec.note.items() if key in ("method", "seed")]
     steps = (
         tag("li", f"{'✓ ' * done}{step}", class_="done" if done else None)
-        for step, file in _STEPS.items()
+        for step, file in {**_STEPS, **({"tune": _TUNED} if (folder / _TUNED).is_file() else {})}.items()
         for done in [(folder / file).is_file()]
     )
     return tag(

@@ -1,6 +1,7 @@
 """The file for ESPHome keeps its contract, and another's client detects the word by it."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
+from audionas.core.rng import numpy_rng
+from audionas.data.audio import write
 from audionas.export import esphome, litert
 from audionas.export._lite_graph import build
 from audionas.export._lite_listener import LiteStream
@@ -24,7 +27,8 @@ from audionas.features import build as front_end
 from audionas.features.micro import SCALE, device_int8
 from audionas.nn.blocks import Conv, Head
 from audionas.nn.streaming import Step
-from tests._wake import audio, trained
+from audionas.run.tune import tune
+from tests._wake import audio, clip, trained
 from tests.unit.export._lite import micro
 
 for _package in ("ai_edge_litert", "tflite_micro", "pymicro_features", "pymicro_wakeword"):
@@ -213,6 +217,23 @@ def test_the_word_is_detected_in_tflite_micro(run: Path, bundle: ModelBundle) ->
     found = events(0.08 * i for i in np.flatnonzero(smooth > 0.5))
     assert len(found) == len(WORDS)
     assert all(word < time < word + 1.5 for time, word in zip(found, WORDS, strict=True))
+
+
+def test_tuning_writes_the_cutoff_into_the_manifest(run: Path, tmp_path: Path) -> None:
+    rng = numpy_rng("esphome", "clips")
+    for number in range(6):
+        write(tmp_path / "clips" / "word" / f"{number}.wav", clip(rng, positive=True), 16000)
+    write(tmp_path / "long" / "a.wav", audio(20, [], others=OTHERS), 16000)
+    own = tmp_path / "exp"
+    shutil.copytree(run, own)
+    before = json.loads((own / "made.json").read_text())
+    with pytest.raises(UserError, match=r"--patience: made\.tflite is for ESPHome"):
+        tune(own, tmp_path / "clips", tmp_path / "long", files=[own / "made.tflite"], patience="2/3")
+    result = tune(own, tmp_path / "clips", tmp_path / "long", files=[own / "made.tflite"], smooth=3)
+    after = json.loads((own / "made.json").read_text())
+    threshold = result["files"][0]["words"]["word"]["threshold"]
+    changed = {"probability_cutoff": threshold, "sliding_window_size": 3}
+    assert after == {**before, "micro": {**before["micro"], **changed}}
 
 
 def test_everything_that_keeps_a_bundle_from_esphome_is_said_at_once(bundle: ModelBundle) -> None:

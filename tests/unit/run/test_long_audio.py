@@ -84,8 +84,8 @@ def test_tuning_is_kept(tuned: Heard, made: Heard) -> None:
     assert (tuned.exp / "tune" / "det.png").exists()
 
 
-def test_scores_are_made_once(own: Heard, monkeypatch: pytest.MonkeyPatch) -> None:
-    tune(own.exp, own.clips, own.long)
+def test_scores_are_made_once(own: Heard) -> None:
+    result = tune(own.exp, own.clips, own.long)
     scores = own.exp / "tune" / "scores"
     first = {file: file.stat().st_mtime_ns for file in scores.iterdir()}
     tune(own.exp, own.clips, own.long, smooth=9, patience="2/3", refractory=0.5, target=3)
@@ -93,8 +93,7 @@ def test_scores_are_made_once(own: Heard, monkeypatch: pytest.MonkeyPatch) -> No
     assert len(first) == 2
     for file in first:
         file.write_bytes(file.read_bytes()[:100])  # torn: made again
-    again = tune(own.exp, own.clips, own.long)
-    assert again == tune(own.exp, own.clips, own.long)
+    assert tune(own.exp, own.clips, own.long) == result
 
 
 def test_equal_files_are_worth_the_same(own: Heard) -> None:
@@ -110,6 +109,17 @@ def test_equal_files_are_worth_the_same(own: Heard) -> None:
                 "twin.stream.onnx")  # fmt: skip
     assert "Files side by side" in said.out
     assert "too few to show 0.5 false accepts an hour" in said.out
+
+
+def test_another_runtime_is_worth_the_same(own: Heard) -> None:
+    pytest.importorskip("ai_edge_litert", reason="the extra device is not installed")
+    from audionas.export import litert
+
+    litert.export(ModelBundle.load(own.exp / "model"), own.exp / "export" / "model.tflite")
+    rows = tune(own.exp, own.clips, own.long, files=[Path(NAME), Path("model.tflite")], target=200)["files"]
+    one, two = (row["words"]["word"] for row in rows)
+    assert two["threshold"] == pytest.approx(one["threshold"], abs=1e-3)
+    assert (two["rejected"], two["accepts"]) == (one["rejected"], one["accepts"])
 
 
 def test_events_as_json_and_for_audacity(tuned: Heard, tmp_path: Path) -> None:
