@@ -32,9 +32,9 @@ def told(stream: Stream, x: Tensor, chunk: int) -> Tensor:
 
 
 def chain(name: str, stride: tuple[int, int]) -> nn.Module:
-    """An operation alone between the input and a head: 4 channels in, 4 or with a stride 8 out."""
+    """An operation alone between the input and a head, of 4 channels; a reduction has 8 out."""
     torch.manual_seed(0)
-    c_out = 4 if stride == (1, 1) else 8
+    c_out = 8 if stride == (2, 2) else 4
     return shaken(nn.Sequential(OPS[name].make(OpShape(4, c_out, stride, causal=True)), Head(c_out, 3)))
 
 
