@@ -15,7 +15,9 @@ File = Annotated[
     Path | None,
     typer.Option("--file", help="An exported file; default: export/model.stream.onnx, or what there is."),
 ]
-Resample = Annotated[bool, typer.Option("--resample", help="Convert recordings of another sample rate.")]
+Resample = Annotated[
+    bool, typer.Option("--resample", help="Convert other sample rates, and mix several channels down.")
+]
 Smooth = Annotated[
     int | None, typer.Option("--smooth", help="Hops whose scores are averaged; default 5, or as tuned.")
 ]

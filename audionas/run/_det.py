@@ -13,7 +13,7 @@ import numpy as np
 
 from audionas.data.kaldi import Item
 from audionas.run._events import Rule, counts, levels
-from audionas.run._sounds import Heard
+from audionas.run._hearing import Heard
 
 MOST = 60  # false accepts an hour, above which nobody wants to know
 RECORDINGS = 20  # from so many on whole recordings are drawn, below their minutes

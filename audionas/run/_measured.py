@@ -19,7 +19,7 @@ from audionas.run._det import (
 )
 from audionas.run._events import Rule, levels
 from audionas.run._exported import Exported
-from audionas.run._sounds import Heard
+from audionas.run._hearing import Heard
 
 SHOWN = (1.0, 0.5, 0.1)  # false accepts an hour at which clips rejected are told
 

@@ -7,10 +7,11 @@ from typing import NamedTuple
 from audionas.core.errors import UserError
 from audionas.core.files import write_text
 from audionas.core.report import Reporter
-from audionas.data import audio
+from audionas.data.kaldi import Item
 from audionas.run._events import Event, Spotter
 from audionas.run._exported import find, resolve
-from audionas.run._sounds import BLOCK, pieces, recordings, spotted, unlike
+from audionas.run._hearing import pieces, spotted
+from audionas.run._sounds import blocks, recordings, require_readable, timed, unlike
 
 
 class Found(NamedTuple):
@@ -62,7 +63,8 @@ def detect(
     labels = _label_files(paths, audacity)
     listener, reporter = found.listen(), Reporter()
     rate = listener.sample_rate
-    sounds = [audio.blocks(path, rate=rate, block=BLOCK, resample=resample) for path in paths]
+    items = timed([Item(path, path, "", 0.0) for path in paths])
+    require_readable(items, rate, resample)
     if stale:
         reporter.note(f"{found.file.name} has changed since it was tuned: tune again")
     words = ", ".join(f"{word} {value:.4g}" for word, value in thresholds.items())
@@ -71,16 +73,16 @@ def detect(
     spotter = Spotter(listener, thresholds, rule)
 
     def work() -> Iterator[list[Found]]:
-        for path, sound in zip(paths, sounds, strict=True):
+        for item in items:
             heard: list[Found] = []
-            for events in spotted(listener, spotter, sound):
-                new = [Found(path, event, clip) for event in events]
+            for events in spotted(listener, spotter, blocks(item, rate, resample)):
+                new = [Found(item.audio, event, clip) for event in events]
                 heard += new
                 yield new
             if labels:
-                write_text(labels[path], "".join(each.label() for each in heard))
+                write_text(labels[item.audio], "".join(each.label() for each in heard))
 
-    total = sum(pieces(audio.length(path)) for path in paths)
+    total = sum(pieces(item.seconds) for item in items)
     return (event for new in reporter.progress(work(), "listening", total) for event in new)
 
 

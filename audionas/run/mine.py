@@ -11,8 +11,9 @@ from audionas.data.kaldi import Item
 from audionas.export.listener import Listener
 from audionas.run._events import Spotter, merged
 from audionas.run._exported import Exported, find, resolve
+from audionas.run._hearing import pieces, spotted
 from audionas.run._mined import Mined
-from audionas.run._sounds import BLOCK, pieces, recordings, spotted
+from audionas.run._sounds import blocks, recordings, require_readable
 
 
 def mine(
@@ -50,6 +51,7 @@ def mine(
     listener = found.listen()
     ear = _Ear(listener, Spotter(listener, thresholds, rule), found.bundle.samples, resample)
     left = [item for item in items if item.id not in mined.done]
+    require_readable(left, ear.rate, resample)
     total = sum(pieces(item.seconds) for item in left)
     for _ in Reporter().progress(ear.work(left, mined), "mining", total):
         pass
@@ -67,14 +69,7 @@ class _Ear:
     def work(self, items: Sequence[Item], mined: Mined) -> Iterator[None]:
         """Hear the recordings and keep the clip before each event; yields after every piece."""
         for item in items:
-            sound = audio.blocks(
-                item.audio,
-                rate=self.rate,
-                start=item.start,
-                seconds=item.seconds,
-                block=BLOCK,
-                resample=self.resample,
-            )
+            sound = blocks(item, self.rate, self.resample)
             events = []
             for new in spotted(self.listener, self.spotter, sound):
                 events += new
@@ -89,6 +84,7 @@ class _Ear:
                     start=item.start + start,
                     seconds=end - start,
                     resample=self.resample,
+                    channel="mix" if self.resample else None,
                 )
                 mined.add(item, event, wave, self.rate)
             mined.finish(item)

@@ -14,8 +14,9 @@ from audionas.run import _tune_page, report
 from audionas.run._card import card
 from audionas.run._events import Rule
 from audionas.run._exported import Exported, find, keep, rule_of
+from audionas.run._hearing import hear
 from audionas.run._measured import measured, note_of
-from audionas.run._sounds import clips, hear, recordings
+from audionas.run._sounds import clips, recordings
 from audionas.run._tune_chart import draw
 
 

@@ -13,8 +13,8 @@ from audionas.run import _tune_chart, _tune_page
 from audionas.run._bands import curve, rate_interval, rejected_interval
 from audionas.run._det import Table, accepts, allot, groups_of, negatives_of, table
 from audionas.run._events import Rule, fired, levels
+from audionas.run._hearing import Heard
 from audionas.run._measured import measured, note_of
-from audionas.run._sounds import Heard
 
 HOP = 0.1
 RULE = Rule(3, 1.0)

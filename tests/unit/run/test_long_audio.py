@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
@@ -50,14 +51,22 @@ def test_words_are_found_where_they_are(made: Heard, tmp_path: Path) -> None:
     words = [2.0, 5.3, 9.9, 15.2, 21.7]
     wave = _wake.audio(25, words, seed=5, others=[3.6, 7.5, 12.0, 18.4, 23.5])
     audio.write(tmp_path / "a.wav", wave, 16000)
-    audio.write(tmp_path / "b.wav", audio.resampled(wave, 16000, 44100), 44100)
+    other = audio.resampled(wave, 16000, 44100)
+    soundfile.write(tmp_path / "b.wav", np.column_stack((other, other)), 44100)
+    soundfile.write(tmp_path / "c.wav", wave[:999, None].repeat(2, 1), 16000)
     found = list(detect(made.exp, [tmp_path / "a.wav"], threshold=["0.7"]))
     assert [round(each.event.seconds - 0.9) for each in found] == [round(word) for word in words]
     assert all(word + 0.3 < each.event.seconds < word + 1.3 for word, each in zip(words, found, strict=True))
     again = list(detect(made.exp, [tmp_path / "b.wav"], threshold=["word=0.7"], resample=True))
     assert [each.event.seconds for each in again] == pytest.approx([e.event.seconds for e in found], abs=0.09)
-    with pytest.raises(UserError, match=r"b\.wav: its sample rate is 44100 Hz"):
-        detect(made.exp, [tmp_path / "b.wav"], threshold=["0.7"])
+    with pytest.raises(UserError) as error:
+        detect(made.exp, [tmp_path], threshold=["0.7"])
+    said = [problem.removeprefix(f"{tmp_path}/") for problem in error.value.problems]
+    assert said == [
+        "b.wav: its sample rate is 44100 Hz, expected 16000 Hz",
+        "c.wav: has 2 channels, expected one",
+    ]
+    assert "--resample" in error.value.hint
 
 
 def test_tuning_counts_what_detecting_finds(tuned: Heard) -> None:
