@@ -29,7 +29,7 @@ VOICES: dict[Split, float] = {"train": 0.6, "dev": 0.15, "test": 0.25}  # shares
 PIECE = 300.0  # seconds of one long recording
 READING = 240.0  # seconds that one voice reads sentences
 SENTENCE = (5, 13)  # words: at least, below
-COPIES = 4  # of a training recording of the keyword, in other surroundings
+COPIES = 8  # of a training recording of the keyword, in other surroundings
 MARKER = "wake_word.json"
 
 

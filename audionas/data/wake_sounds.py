@@ -40,10 +40,12 @@ def ending(wave: Wave, seconds: float) -> tuple[float, float]:
 
 
 def within(word: Wave, around: Wave, rng: np.random.Generator) -> Wave:
-    """`word` at the end of a stretch (N,) of other sound, at a drawn level, as float32 (N,).
+    """`word` at the end of a stretch (N,) of other sound, at a drawn level and speed, as float32 (N,).
 
-    The word is 0 to 20 dB louder than what is around it; up to 0.25 s of that come after it.
+    The word is 0 to 20 dB louder than what is around it, of which up to 0.25 s come after it, and is played
+    at 0.85 to 1.15 of its speed (the pitch moves too).
     """
+    word = _faster(word, float(rng.uniform(0.85, 1.15)))
     first, last = loud(word, len(around) / RATE - _LEAD - _TAIL)
     cut = faded(word[max(0, first - round(_LEAD * RATE)) : last + round(_TAIL * RATE)][: len(around)])
     late = int(rng.integers(0, min(RATE // 4, len(around) - len(cut)) + 1))
@@ -88,6 +90,12 @@ def faded(wave: Wave) -> Wave:
         done[: len(ramp)] *= ramp
         done[-len(ramp) :] *= ramp[::-1]
     return done
+
+
+def _faster(wave: Wave, factor: float) -> Wave:
+    """(N,) with every `factor`-th sample of the line through it."""
+    places = np.arange(0, len(wave) - 1, factor)
+    return np.interp(places, np.arange(len(wave)), wave).astype(np.float32) if len(wave) else wave
 
 
 def _rms(wave: Wave) -> float:

@@ -1,0 +1,78 @@
+"""Measures exported files on the test recordings: measure.py EXP DATA FILE...; writes EXP/test.json.
+
+Clips rejected at rates of false accepts read off the test recordings, and both errors at the thresholds that
+`audionas tune` chose on the development recordings. DATA/test_long are recordings, DATA/test_espeak sentences
+by synthetic voices, if there are any: they are counted by themselves.
+"""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, write_json
+from audionas.core.report import Reporter
+from audionas.run._det import MOST
+from audionas.run._events import Rule, fired, levels
+from audionas.run._exported import Exported, find, resolve
+from audionas.run._measured import SHOWN, measured
+from audionas.run._sounds import Heard, clips, hear, recordings
+from audionas.run.tune import TAIL
+
+KINDS = {"recorded": "test_long", "espeak": "test_espeak"}
+
+
+def main(exp: Path, data: Path, names: list[str]) -> None:
+    """One entry a file and kind of negatives."""
+    rows, hours = [], read_json(data / "hours.json")
+    for name in names:
+        found = find(exp, Path(name))
+        for kind, folder in KINDS.items():
+            if (data / folder).is_dir():
+                rows.append({"kind": kind, "sources": hours[folder], **measure(found, data, data / folder)})
+    write_json(exp / "test.json", rows)
+    print(json.dumps([{k: v for k, v in row.items() if k != "sources"} for row in rows], indent=1))
+
+
+def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
+    """The figures of one file on one folder of negatives."""
+    store, reporter = found.folder / "tune" / "scores", Reporter()
+    words, _ = clips(data / "test_words", found)
+    name = found.file.name
+    heard = hear(found, words, padded=TAIL, store=store, reporter=reporter, name=f"clips, {name}")
+    quiet = hear(
+        found, recordings(negatives), store=store, reporter=reporter, name=f"{negatives.name}, {name}"
+    )
+    thresholds, rule, _ = resolve(found, ())
+    least = max(3 / quiet.hours, min(SHOWN))  # the lowest rate that so many hours can carry
+    row = measured(found, heard, quiet, rule, min(least, MOST))
+    (word, figures), (threshold,) = next(iter(row["words"].items())), thresholds.values()
+    return {
+        "file": name,
+        "word": word,
+        "rule": row["rule"],
+        "hours": row["hours"],
+        "clips": row["clips"],
+        "at": row["at"],
+        "least": {key: value for key, value in figures.items() if key != "curve"} | {"asked": least},
+        "tuned": {"threshold": threshold, **at_threshold(heard, quiet, rule, threshold)},
+    }
+
+
+def at_threshold(heard: Heard, quiet: Heard, rule: Rule, threshold: float) -> dict[str, float]:
+    """Share of clips rejected, false accepts and their rate an hour at a threshold chosen elsewhere."""
+    best = [levels(rows, rule).max(initial=0.0) for rows in heard.scores]
+    gap = rule.gap(quiet.hop)
+    accepts = sum(len(fired(levels(rows, rule)[:, 0], threshold, gap)) for rows in quiet.scores)
+    rejected = sum(level < threshold for level in best) / len(best)
+    return {"rejected": rejected, "accepts": accepts, "fa_per_hour": accepts / quiet.hours}
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit("usage: measure.py EXP DATA FILE...")
+    try:
+        main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
+    except UserError as error:
+        sys.exit(f"error: {error}")

@@ -1,0 +1,99 @@
+#!/usr/bin/env bash
+# A wake word: data, search for a stream, training, files, thresholds, numbers. Any stage can be run again.
+set -euo pipefail
+cd "$(dirname "$0")"
+
+stage=0
+stop_stage=8
+word=computer                            # as it is spelt
+src=                                     # folders or archives of recordings with a folder a word, spaces between
+positives=                               # a folder of recordings of the word
+negatives=                               # a folder of anything else
+say=300                                  # clips of the word by synthetic voices
+espeak_hours=0                           # of synthetic sentences, to count false accepts on
+data=data
+networks="searched bc_resnet1 ds_cnn_s"  # conf/NETWORK.yaml
+target=5                                 # false accepts an hour for which dev chooses the thresholds
+seed=0
+
+help_message="usage: run.sh [--word WORD] [--src \"DIR DIR\"] [--positives DIR] [--negatives DIR] [--say N]
+       [--espeak-hours H] [--stage N] [--stop-stage N] [--data DIR] [--target RATE] [--seed N]
+       [--networks \"searched bc_resnet1 ds_cnn_s\"] [KEY=VALUE ...]
+  0 prepare   1 check   2 search   3 train   4 evaluate clips   5 export   6 tune on dev   7 measure on test
+  8 table
+KEY=VALUE changes the configs: run.sh --positives mine --negatives radio threads=1 train.epochs=8"
+
+options=../parse_options.sh
+[ -f $options ] || options=./parse_options.sh
+. $options
+. ./path.sh
+. ./cmd.sh
+
+within() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
+changes=("$@")
+# the config and what changes it, for network $1: in the array run
+configure() {
+    run=("conf/$1.yaml" "data.train=$data/train" "data.dev=$data/dev" "name=$1_$seed" "seed=$seed")
+    run+=("${changes[@]}")
+}
+# what network $1 is exported to, and the files that are measured, float and int8
+choose() {
+    case $1 in
+        ds_cnn_s) export=(--target onnx,int8) files=(model.onnx model.int8.onnx) ;;
+        bc_resnet1) export=(--target onnx-stream,int8,litert --input frames)
+            files=(model.stream.onnx model.int8.tflite) ;;
+        *) export=(--target onnx-stream,int8,litert,esphome --input frames)
+            files=(model.stream.onnx model.int8.tflite "$1_$seed.tflite") ;;
+    esac
+}
+
+if within 0; then
+    echo "== stage 0: prepare clips and continuous negatives"
+    prepare=(audionas prep wake_word "$data" --word "$word" --say "$say" --espeak-hours "$espeak_hours")
+    for place in $src; do prepare+=(--src "$place"); done
+    if [ -n "$positives" ]; then prepare+=(--positives "$positives"); fi
+    if [ -n "$negatives" ]; then prepare+=(--negatives "$negatives"); fi
+    "${prepare[@]}"
+fi
+for network in $networks; do
+    configure "$network"
+    choose "$network"
+    exp=exp/${network}_$seed
+    listened=()
+    for file in "${files[@]}"; do listened+=(--file "$file"); done
+    if within 1; then
+        echo "== $network, stage 1: whether the rest will work, how long it will take"
+        audionas check "${run[@]}"
+    fi
+    if within 2 && [ "$network" = searched ]; then
+        echo "== $network, stage 2: search for accuracy, bytes of state and multiply-adds a hop"
+        $train_cmd audionas search "${run[@]}" --resume
+    fi
+    if within 3; then
+        echo "== $network, stage 3: train"
+        $train_cmd audionas train "${run[@]}" --resume
+    fi
+    if within 4; then
+        echo "== $network, stage 4: evaluate clip by clip"
+        audionas eval "$exp" --data "$data/test"
+        audionas cost "$exp" --json >"$exp/cost.json"
+    fi
+    if within 5; then
+        echo "== $network, stage 5: export"
+        audionas export "$exp" "${export[@]}" --data "$data/test"
+    fi
+    if within 6; then
+        echo "== $network, stage 6: tune on the development recordings"
+        audionas tune "$exp" --positives "$data/dev_words" --negatives "$data/dev_long" \
+            --target-fa-per-hour "$target" "${listened[@]}"
+    fi
+    if within 7; then
+        echo "== $network, stage 7: measure on the test recordings"
+        python local/measure.py "$exp" "$data" "${files[@]}"
+        audionas show "$exp"
+    fi
+done
+if within 8; then
+    echo "== stage 8: table"
+    python local/table.py
+fi
