@@ -94,8 +94,10 @@ def manifest(
     15 % to spare.
 
     What is not given is as tuning left it in the bundle (the cutoff, and the window in scores), else as the
-    manifest there has it, else a default. The device compares scores in steps of 1/256 with the cutoff in steps
-    of 1/255: less than two steps lie between a threshold here and there. Raises UserError for a cutoff outside (0, 1) or no window.
+    manifest there has it, else a default. The device compares scores in steps of 1/256 with the cutoff in
+    steps of 1/255: less than two steps lie between a threshold here and there.
+
+    Raises UserError for a cutoff outside (0, 1), or a window that is not 1 to 255 scores.
     """
     beside = file.with_suffix(".json")
     before = read_json(beside) if beside.exists() else {}
