@@ -63,7 +63,7 @@ def advice(row: Mapping[str, Any]) -> list[str]:
         said.append(f"None in {hours:.3g} h means at most {3 / hours:.3g} an hour (95 %).")
     if target * hours < 3:
         said.append(
-            f"{hours:.3g} h are too few to show {target:g} false accepts an hour: give at least "
+            f"{hours:.3g} h of negatives are too few to show {target:g} false accepts an hour: give at least "
             f"{3 / target:.3g} h."
         )
     said.append(
