@@ -70,7 +70,7 @@ def _method(name: str, method: type[Method]) -> str:
 
 def _measured(name: str) -> str:
     """What the committed comparisons found for a method: a row a comparison."""
-    rows = [row for file in sorted(RESULTS.glob("*.csv")) for row in _outcome(name, file)]
+    rows = [row for file in sorted(RESULTS.glob("compare_*.csv")) for row in _outcome(name, file)]
     head = [
         "\nMeasured ([all methods](results.md)):\n",
         "| comparison | seeds | accuracy % | free % | step time |",
