@@ -100,6 +100,7 @@ def named(recordings: Iterable[Recording]) -> str:
 
 def _at(share: float) -> Split:
     """The split in which a share between 0 and 1 lies."""
+    share += 1e-9  # 0.4 + 0.2 is more than 0.6
     if share < SHARES["train"]:
         return "train"
     return "dev" if share < SHARES["train"] + SHARES["dev"] else "test"
