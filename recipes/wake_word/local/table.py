@@ -1,0 +1,93 @@
+"""Prints the README's tables from exp/: what each network costs, and what its files hear."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from audionas.core.files import read_json
+
+EXP = Path("exp")
+NAMES = {"recorded": "recordings", "espeak": "eSpeak sentences"}
+FLOAT, INT8 = "float", "int8"
+
+
+def main() -> None:
+    """A table of costs, and one of errors for each kind of negatives."""
+    runs = sorted(folder.parent for folder in EXP.glob("*/test.json"))
+    if not runs:
+        sys.exit("no measured run in exp/; start with run.sh")
+    print("| network | seed | parameters | state bytes | multiply-adds a hop | accuracy of clips % (95 %) |")
+    print("| --- " * 6 + "|")
+    for run in runs:
+        print(costs(run))
+    for kind, name in NAMES.items():
+        rows = [(run, row) for run in runs for row in read_json(run / "test.json") if row["kind"] == kind]
+        if rows:
+            print(f"\nFalse accepts on {rows[0][1]['hours']:.2f} h of {name} ({sources(rows[0][1])})\n")
+            errors(rows)
+
+
+def errors(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
+    """Clips rejected at rates of false accepts, by file."""
+    rates = [f"rejected % at {at['fa_per_hour']:g} FA/h" for at in rows[0][1]["at"]]
+    head = ["network", "seed", "file", *rates, "rejected % at the lowest rate that can be told (95 %)"]
+    head += ["with dev's threshold: rejected %, FA/h", "arena bytes", "ms a hop"]
+    print(f"| {' | '.join(head)} |")
+    print("| --- " * len(head) + "|")
+    for run, row in rows:
+        network, seed = named(run)
+        file = read_json(run / "export" / "report.json")["files"][row["file"]]
+        least, tuned = row["least"], row["tuned"]
+        cells = [network, seed, f"{precision(row['file'])}, `{row['file']}`"]
+        cells += [at_rate(at, row["hours"]) for at in row["at"]]
+        cells.append(
+            f"{percent(least['rejected'], least['rejected_interval'])} at {least['fa_per_hour']:.2f}"
+        )
+        cells.append(f"{100 * tuned['rejected']:.1f}, {tuned['fa_per_hour']:.2f}")
+        arena = file.get("arena_bytes")
+        cells += [f"{arena:,}" if arena else "-", f"{file['latency_ms']['p50']:.2f}"]
+        print(f"| {' | '.join(cells)} |")
+
+
+def costs(run: Path) -> str:
+    """One network: what it has, remembers and computes for each score."""
+    network, seed = named(run)
+    cost, score = read_json(run / "cost.json"), read_json(run / "eval.json")
+    stream = cost["stream"] if "hop_macs" in cost["stream"] else None
+    state = f"{stream['state_bytes']:,}" if stream else "cannot stream"
+    macs = stream["hop_macs"] if stream else cost["macs"]
+    found = percent(score["accuracy"], score["interval"])
+    return f"| {network} | {seed} | {cost['params']:,} | {state} | {macs:,} | {found} |"
+
+
+def at_rate(at: Mapping[str, Any], hours: float) -> str:
+    """Clips rejected at a rate, where so many hours can tell it: at least 3 / H."""
+    if at["rejected"] is None:
+        return f"not measurable with {hours:.2f} h"
+    return percent(at["rejected"], at["rejected_interval"])
+
+
+def percent(share: float, interval: tuple[float, float]) -> str:
+    """A share with its interval."""
+    return f"{100 * share:.1f} ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
+
+
+def precision(file: str) -> str:
+    """Float or int8, by the file's name: ESPHome's bears the run's own."""
+    return FLOAT if file in ("model.stream.onnx", "model.onnx", "model.tflite") else INT8
+
+
+def named(run: Path) -> tuple[str, str]:
+    """Network and seed of a folder."""
+    network, _, seed = run.name.rpartition("_")
+    return network, seed
+
+
+def sources(row: Mapping[str, Any]) -> str:
+    """Hours by source."""
+    return ", ".join(f"{source} {hours:.2f} h" for source, hours in sorted(row["sources"].items()))
+
+
+if __name__ == "__main__":
+    main()
