@@ -74,7 +74,8 @@ export function drawSpectrum(canvas, heard, style) {
   context.clip();
   for (let at = low; at < high;) {
     const from = at % capacity, run = Math.min(high - at, capacity - from);
-    context.drawImage(picture, from, 0, run, ROWS, x(at * columnTime), MARGIN.top, x((at + run) * columnTime) - x(at * columnTime) + 0.5, height);
+    const left = x(at * columnTime), wide = x((at + run) * columnTime) - left + 0.5; // without a gap to the next
+    context.drawImage(picture, from, 0, run, ROWS, left, MARGIN.top, wide, height);
     at += run;
   }
   context.restore();
@@ -99,11 +100,12 @@ export function drawScores(canvas, heard, style, keywords) {
   const until = Math.ceil(end / heard.hopTime) - heard.firstRow + 1;
   const shown = heard.rows.slice(from, Math.max(from, until));
   const time = (i) => x((heard.firstRow + from + i + 1) * heard.hopTime); // a score belongs to its hop's end
+  const curve = (score) => highest(shown.map(score), width).map(([i, value]) => [time(i), y(value)]);
   keywords.forEach(({ column, threshold, name, colour }) => {
     context.globalAlpha = 0.35;
-    line(context, colour, 1, shown.map((row, i) => [time(i), y(row.scores[column])]));
+    line(context, colour, 1, curve((row) => row.scores[column]));
     context.globalAlpha = 1;
-    line(context, colour, 2, shown.map((row, i) => [time(i), y(row.levels[name])]));
+    line(context, colour, 2, curve((row) => row.levels[name]));
     line(context, colour, 1.2, [[MARGIN.left, y(threshold)], [MARGIN.left + width, y(threshold)]], [5, 4]);
   });
   for (const event of heard.events) {
@@ -116,6 +118,17 @@ export function drawScores(canvas, heard, style, keywords) {
     context.fill();
   }
   context.restore();
+}
+
+// [place, value] pairs to draw: all, or the highest of each stretch where there are more than pixels.
+function highest(values, pixels) {
+  const every = Math.ceil(values.length / Math.max(2 * pixels, 1)), found = [];
+  for (let first = 0; first < values.length; first += every) {
+    let best = first;
+    for (let i = first + 1; i < Math.min(first + every, values.length); i++) if (values[i] > values[best] || isNaN(values[best])) best = i;
+    found.push([best, values[best]]);
+  }
+  return found;
 }
 
 // Clear the canvas, set it to the screen's resolution, draw the time axis; what lies where.

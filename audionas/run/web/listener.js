@@ -56,7 +56,8 @@ class Listener {
       const heard = done === hops ? samples.length : Math.max(shown, done * hop - this.rest.length);
       const part = samples.subarray(shown, heard);
       shown = heard;
-      report({ type: "heard", label: this.label, first, rows, columns: this.spectrum.columns(part), level: level(part), share: hops ? done / hops : 1 });
+      const columns = this.spectrum.columns(part), share = hops ? done / hops : 1;
+      report({ type: "heard", label: this.label, first, rows, columns, level: level(part), share });
       if (done >= hops) break;
     }
     if (turn === this.turn) this.rest = all.slice(hops * hop);

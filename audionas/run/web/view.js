@@ -47,15 +47,15 @@ export class View {
   }
 
   meter(name, keyword) {
-    const fill = made("div"), output = made("output"), mark = made("div"), track = made("div", fill);
-    const row = made("div", made("span", name), track, output);
+    const fill = made("div"), value = made("span"), mark = made("div"), track = made("div", fill);
+    const row = made("div", made("span", name), track, value);
     row.className = keyword ? "meter" : "meter level";
-    [track.className, fill.className, mark.className] = ["track", "fill", "mark"];
+    [track.className, fill.className, mark.className, value.className] = ["track", "fill", "mark", "value"];
     if (keyword) {
       mark.style.left = `calc(${100 * keyword.threshold}% - 1px)`;
       track.append(mark);
     }
-    this.meters.push({ name, keyword, fill, output });
+    this.meters.push({ name, keyword, fill, value });
     return row;
   }
 
@@ -74,6 +74,7 @@ export class View {
     }
     for (const { keyword, fill } of this.meters) fill.style.background = keyword?.colour ?? style.getPropertyValue("--muted");
     this.heard?.recolour(shades(style));
+    this.drawn = null;
   }
 
   // An event: in the list, and on the lamp.
@@ -101,14 +102,17 @@ export class View {
 
   draw() {
     const row = this.heard.rows.at(-1);
-    for (const { name, keyword, fill, output } of this.meters) {
+    for (const { name, keyword, fill, value } of this.meters) {
       const now = keyword ? row?.scores[keyword.column] ?? 0 : 1 + Math.log10(Math.max(this.loudness, 1e-3)) / 3; // -60 to 0 dB
       this.peaks[name] = Math.max(now, (this.peaks[name] ?? 0) - 0.02); // falls slowly
       fill.style.transform = `scaleX(${this.peaks[name]})`;
-      output.textContent = keyword ? now.toFixed(2) : "";
+      value.textContent = keyword ? now.toFixed(2) : "";
     }
-    drawSpectrum(find("spectrum"), this.heard, style);
-    drawScores(find("scores"), this.heard, style, this.keywords);
+    const { heard } = this, state = [heard.columnCount, heard.firstRow + heard.rows.length, innerWidth, devicePixelRatio].join();
+    if (this.drawn === state) return; // nothing new to draw
+    this.drawn = state;
+    drawSpectrum(find("spectrum"), heard, style);
+    drawScores(find("scores"), heard, style, this.keywords);
   }
 }
 
