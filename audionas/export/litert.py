@@ -64,17 +64,25 @@ class LiteFile:
 
     def __init__(self, file: Path, *, threads: int = 1) -> None:
         self.file, self.threads = file, threads
-        self.reset()
+        self._open()
         shape = self._given[0]["shape"]
         if len(shape) != 3 or len(self._made) != len(self._given):
             raise UserError(f"{file}: not a LiteRT file that streams", hint=_again(file))
         self.hop, self.freq = int(shape[1]), int(shape[2])
+        self._states = self._start()
 
     def reset(self) -> None:
         """Forget everything heard."""
+        if not self._states:  # they are inside
+            self._open()
+        self._states = self._start()
+
+    def _open(self) -> None:
         self._runtime = _interpreter(self.file, self.threads)
         self._given, self._made = self._runtime.get_input_details(), self._runtime.get_output_details()
-        self._states = [np.full(d["shape"], d["quantization"][1], d["dtype"]) for d in self._given[1:]]
+
+    def _start(self) -> list[np.ndarray]:
+        return [np.full(d["shape"], d["quantization"][1], d["dtype"]) for d in self._given[1:]]
 
     def step(self, frames: np.ndarray) -> np.ndarray:
         """Features (F, hop), before normalising, to probabilities (classes,)."""
@@ -101,10 +109,11 @@ def arena(file: Path) -> int:
     there is a little less. Raises UserError where TFLite-Micro refuses the file.
     """
     runtime = imported("tflite_micro.python.tflite_micro.runtime")
+    inputs = len(_interpreter(file, 1).get_input_details())
     with _told() as lines:
         try:
             micro = runtime.Interpreter.from_file(str(file), arena_size=_MOST)
-            for index in range(_inputs(file)):
+            for index in range(inputs):
                 detail = micro.get_input_details(index)
                 micro.set_input(np.zeros(detail["shape"], detail["dtype"]), index)
             micro.invoke()
@@ -116,20 +125,16 @@ def arena(file: Path) -> int:
     return int(total[1])
 
 
-def _inputs(file: Path) -> int:
-    schema = imported("ai_edge_litert.schema_py_generated")
-    return int(schema.Model.GetRootAs(file.read_bytes(), 0).Subgraphs(0).InputsLength())
-
-
 def _interpreter(file: Path, threads: int) -> Any:
-    """A fresh interpreter; files in int8 get the reference kernels."""
+    """A fresh interpreter; files in int8 get the reference kernels.
+
+    None has delegates: they gain little for networks this small, and tell the terminal that they are there.
+    """
     lite = imported("ai_edge_litert.interpreter")
     if not file.exists():
-        raise UserError(
-            f"{file}: not exported yet", hint=f"audionas export {file.parents[1]} --target litert"
-        )
+        raise UserError(f"{file}: not exported yet", hint=_again(file))
     kinds = lite.OpResolverType
-    for kind in (kinds.AUTO, kinds.BUILTIN_REF):
+    for kind in (kinds.BUILTIN_WITHOUT_DEFAULT_DELEGATES, kinds.BUILTIN_REF):
         try:
             found = lite.Interpreter(str(file), num_threads=threads, experimental_op_resolver_type=kind)
             found.allocate_tensors()

@@ -42,7 +42,7 @@ QUIET = 2.0  # seconds in which the front-end still adapts; ESPHome hears nothin
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the made word's model and its three files."""
     ears = Features(name="micro", preset="esphome")
-    folder = trained(tmp_path_factory.mktemp("made"), ears, clips=1024, steps=200)
+    folder = trained(tmp_path_factory.mktemp("made"), ears, clips=1024, steps=128)
     bundle = ModelBundle.load(folder / "model")
     sound = torch.from_numpy(
         audio(60, [2.0 + 4 * i for i in range(14)], others=[4.0 + 4 * i for i in range(13)])

@@ -57,7 +57,7 @@ def test_float_says_what_torch_says(lite: Lite, tmp_path: Path, internal: bool) 
 
 
 def test_int8_is_bit_for_bit_that_of_a_microcontroller(lite: Lite, int8: Int8, tmp_path: Path) -> None:
-    hops = lite.hops(50)
+    hops = lite.hops(30)
     whole = int8.quants[lite.graph.frames].whole(hops.transpose(0, 2, 1)[:, None])
     score, found = int8.quants[lite.graph.scores], []
     for internal in (False, True):
@@ -71,7 +71,7 @@ def test_int8_is_bit_for_bit_that_of_a_microcontroller(lite: Lite, int8: Int8, t
 
 def test_int8_is_the_graph_with_rounded_values(lite: Lite, int8: Int8, tmp_path: Path) -> None:
     """Kernels round what lies between two numbers in ways of their own, and later layers pass it on."""
-    hops = lite.hops(30)
+    hops = lite.hops(20)
     found = told(lite.write(tmp_path / "model.int8.tflite", int8), hops)
     error = np.abs(found - rounded(lite.graph, int8, hops))
     assert error.mean() < STEPS / 2
@@ -215,5 +215,9 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="not exported yet"):
         litert.LiteFile(tmp_path / "model.tflite")
     (tmp_path / "model.tflite").write_bytes(b"none of it")
+    with pytest.raises(UserError, match="cannot load it"):
+        litert.LiteFile(tmp_path / "model.tflite")
+    whole = lite_of("tc").write(tmp_path / "whole.tflite").read_bytes()
+    (tmp_path / "model.tflite").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="cannot load it"):
         litert.LiteFile(tmp_path / "model.tflite")
