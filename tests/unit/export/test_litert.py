@@ -74,7 +74,7 @@ def test_int8_is_the_graph_with_rounded_values(lite: Lite, int8: Int8, tmp_path:
     hops = lite.hops(20)
     found = told(lite.write(tmp_path / "model.int8.tflite", int8), hops)
     error = np.abs(found - rounded(lite.graph, int8, hops))
-    assert error.mean() < STEPS / 2
+    assert error.mean() < STEPS
     assert error.max() < 4 * STEPS
     assert np.abs(found - lite.torch(hops)).max() < 0.06
 
