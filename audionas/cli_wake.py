@@ -150,7 +150,8 @@ def tune(
     positives: Annotated[
         Path,
         typer.Option(
-            help="Clips of the keywords: a folder for each, or a Kaldi data directory.", show_default=False
+            help="Clips of the keyword, of several a folder for each, or a Kaldi data directory.",
+            show_default=False,
         ),
     ],
     negatives: Annotated[

@@ -35,10 +35,18 @@ def recordings(path: Path) -> list[Item]:
 def clips(path: Path, found: Exported, *, pattern: str = "") -> tuple[list[Item], int]:
     """The clips of keywords in a Kaldi data directory, or in a folder for each keyword; how many were others.
 
-    `pattern` finds a folder's speakers, as in `audionas prep folder`. Raises UserError for a label that the
-    model does not know, and for a keyword without a clip.
+    A model of one keyword also takes a folder of its clips. `pattern` finds a folder's speakers, as in
+    `audionas prep folder`. Raises UserError for a label that the model does not know, and for a keyword
+    without a clip.
     """
     prepared = (path / "wav.scp").is_file()
+    if (
+        len(found.keywords) == 1
+        and path.is_dir()
+        and not prepared
+        and not any(f.is_dir() for f in path.iterdir())
+    ):
+        return [replace(item, label=found.keywords[0]) for item in recordings(path)], 0
     items = list(kaldi.read(path)) if prepared else readers.folder(path, pattern=pattern)
     labels, known = {item.label for item in items}, found.bundle.labels
     if unknown := sorted(label for label in labels - set(known) if not label.startswith("_")):

@@ -120,6 +120,15 @@ def test_equal_files_are_worth_the_same(own: Heard) -> None:
     assert "too few to show 0.5 false accepts an hour" in said.out
 
 
+def test_one_keyword_needs_no_folders(own: Heard) -> None:
+    by_folder, flat = (
+        tune(own.exp, clips, own.long)["files"][0]["words"]["word"]
+        for clips in (own.clips, own.clips / "word")
+    )
+    assert flat["threshold"] == by_folder["threshold"]
+    assert flat["clips"] == by_folder["clips"] == 12
+
+
 def test_another_runtime_is_worth_the_same(own: Heard) -> None:
     pytest.importorskip("ai_edge_litert", reason="the extra device is not installed")
     from audionas.export import litert
@@ -199,7 +208,7 @@ WRONG = [
     ("tune {bare} --positives {clips} --negatives {long}", "no exported file"),
     ("tune {exp} --positives {clips} --negatives {tmp}", "no audio file here"),
     ("tune {exp} --positives {clips} --negatives {tmp}/no", "no such folder or file"),
-    ("tune {exp} --positives {tmp} --negatives {long}", "has no folders"),
+    ("tune {exp} --positives {tmp} --negatives {long}", "no audio file here"),
     (
         "tune {exp} --positives {other} --negatives {long}",
         "'words' is no label of the model. Did you mean 'word'?",
