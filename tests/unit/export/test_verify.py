@@ -1,0 +1,63 @@
+"""How exported files are judged: accuracy that int8 may lose, and clips as a listener hears them."""
+
+import numpy as np
+import pytest
+
+from audionas.export import verify
+from audionas.export.listener import Listener
+
+
+class Sums(Listener):
+    """Scores are the sum of all samples since the reset, and its negative."""
+
+    labels, sample_rate, hop, warm_up = ("a", "b"), 16000, 4, 0
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        self.waiting, self.sum = np.zeros(0, np.float32), 0.0
+
+    def step(self, samples: np.ndarray) -> np.ndarray:
+        self.waiting = np.concatenate([self.waiting, samples])
+        rows = []
+        while len(self.waiting) >= self.hop:
+            self.sum += float(self.waiting[: self.hop].sum())
+            self.waiting = self.waiting[self.hop :]
+            rows.append((self.sum, -self.sum))
+        return np.array(rows, np.float32).reshape(-1, 2)
+
+
+@pytest.mark.parametrize(("samples", "hops"), [(4, 1), (5, 2), (8, 2), (10, 3)])
+def test_a_clip_is_heard_from_silence_and_to_its_last_sample(samples: int, hops: int) -> None:
+    listener, clips = Sums(), np.arange(3 * samples, dtype=np.float32).reshape(3, samples)
+    listener.step(np.ones(6, np.float32))  # heard before: forgotten
+    rows = verify.heard(listener, clips)
+    assert rows.shape == (3, hops, 2)
+    np.testing.assert_allclose(rows[:, -1, 0], clips.sum(1))
+    np.testing.assert_allclose(rows[:, 0, 0], clips[:, :4].sum(1))
+
+
+def test_one_other_score_in_one_hop_is_found() -> None:
+    rows = verify.heard(Sums(), np.ones((2, 12), np.float32))
+    other = rows.copy()
+    other[1, 2] = other[1, 2, ::-1]
+    parity = verify.compare_heard(rows, other)
+    assert parity.difference == 24
+    assert parity.agree == pytest.approx(5 / 6)
+    assert (parity.clips, parity.holds) == (2, False)
+    assert verify.compare_heard(rows, rows) == (0, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "clips", "refused"),
+    [
+        (0.871, 1000, False),
+        (0.869, 1000, True),
+        (0.95, 1000, False),
+        (0.9 - 1 / 20, 20, False),  # one clip
+        (0.9 - 2 / 20, 20, True),
+    ],
+)
+def test_int8_may_lose_three_points_or_a_clip(accuracy: float, clips: int, refused: bool) -> None:
+    assert verify.loses_too_much(0.9, accuracy, clips) is refused
