@@ -166,7 +166,7 @@ def test_commands_exist(page: Path) -> None:
     problems = []
     for line in commands(page):
         command, words = root, line
-        while words and re.fullmatch(r"[a-z0-9_][a-z0-9_-]*", words[0]) and getattr(command, "commands", None):
+        while words and re.fullmatch(r"[a-z][a-z0-9_-]*", words[0]) and getattr(command, "commands", None):
             if words[0] not in command.commands:
                 problems.append(f"no command {words[0]}: {' '.join(line)}")
                 break
