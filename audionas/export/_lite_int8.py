@@ -15,14 +15,8 @@ from audionas.core.errors import UserError
 from audionas.export._lite_graph import Graph, Node
 from audionas.export._lite_run import run, start
 
-COPIES = (
-    "RESHAPE",
-    "STRIDED_SLICE",
-    "CONCATENATION",
-    "PAD",
-    "AVERAGE_POOL_2D",
-    "TRANSPOSE",
-)  # keep the scale
+MOVES = ("RESHAPE", "STRIDED_SLICE", "CONCATENATION")  # put the same numbers elsewhere
+COPIES = (*MOVES, "PAD", "AVERAGE_POOL_2D", "TRANSPOSE")  # keep the scale
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D")
 _BATCH = 64  # clips at a time
 _BIAS = 2**30  # the largest whole number of a bias
@@ -98,7 +92,7 @@ def endless(graph: Graph) -> list[str]:
     for state in graph.states:
         names = [name for name in (state.kept, *before.get(state.kept, ())) if name in makers]
         mine = [makers[name] for name in names if state.given in before[name]]
-        if any(node.op not in COPIES[:3] for node in mine):
+        if any(node.op not in MOVES for node in mine):
             found.append(state.name)
     return found
 
