@@ -16,7 +16,7 @@ from audionas.export.bundle import ModelBundle
 from audionas.export.listener import Listener
 from audionas.export.listeners import open_file
 from audionas.nn.streaming import Stream
-from tests.unit.export._bundles import LABELS, SAMPLES, bundle_of
+from tests.unit.export._bundles import LABELS, bundle_of
 from tests.unit.features.test_frontends import speech_like
 from tests.unit.features.test_stream import inside
 
@@ -29,6 +29,7 @@ CASES: dict[str, tuple[str, dict[str, Any], stream.Input, stream.Pooling]] = {
     "bc": ("bc_resnet", {"tau": 0.5}, "waveform", "window"),
     "asc": ("asc_mobilenet", {"width": 0.25}, "frames", "window"),
 }
+CLOSE = 2e-4  # `liven` scales what single precision leaves open as well
 
 
 class Case(NamedTuple):
@@ -53,10 +54,13 @@ def made(folder: Path, which: str) -> Case:
 
 
 def liven(bundle: ModelBundle) -> None:
-    """Scale the last layer so that its logits over speech-like clips spread by one around zero."""
+    """Scale the last layer so that a stream's logits over speech-like sound spread by one around zero."""
+    network, step = bundle.network(), stream.StreamStep(bundle)
+    begin = step.settled or step.warm_up
     with torch.inference_mode():
-        network = bundle.network()
-        logits = network.net(network.normalize(network.front_end(speech_like(4, SAMPLES))))
+        wave = speech_like(1, step.hop_samples * (begin + 12))
+        frames = network.normalize(network.front_end(wave))[0]
+        logits = Stream(network.net, bundle.spec.io).step(frames)[begin:]
         weight, bias = (bundle.weights[f"head.linear.{name}"] for name in ("weight", "bias"))
         spread = logits.std(0)
         bias.sub_(logits.mean(0)).div_(spread)
@@ -84,13 +88,14 @@ def test_the_file_says_what_torch_says(case: Case) -> None:
             OnnxStream(case.file)
     mine, theirs = stream.TorchStream(case.bundle, case.pool), open_file(case.file, case.bundle)
     assert isinstance(theirs, OnnxStream)
-    wave = sound(mine.hop * (mine.warm_up + 5) + 77)
+    late = mine.module.settled or mine.warm_up
+    wave = sound(mine.hop * (late + 5) + 77)
     scores = told(theirs, wave, 997, 1, 0, 12_345, 160)
-    assert scores.shape == (mine.warm_up + 5, len(LABELS))
-    assert scores[mine.warm_up :].std(0).max() > 0.01, "all scores are alike"
-    np.testing.assert_allclose(scores, told(mine, wave, 3001), atol=2e-5)
+    assert scores.shape == (late + 5, len(LABELS))
+    assert scores[late:].std(0).max() > 0.01, "all scores are alike"
+    np.testing.assert_allclose(scores, told(mine, wave, 3001), atol=CLOSE)
     theirs.reset()
-    np.testing.assert_allclose(theirs.step(wave), scores, atol=1e-5)
+    np.testing.assert_allclose(theirs.step(wave), scores, atol=CLOSE)
     assert (theirs.labels, theirs.sample_rate, theirs.hop, theirs.warm_up) == (
         mine.labels,
         mine.sample_rate,
@@ -116,7 +121,8 @@ def test_the_stream_hears_the_frames_of_the_clip(case: Case) -> None:
     found = told(listener, wave, 3001, 160)[before:]
     count = min(len(found), len(wanted))
     assert count > step.settled
-    np.testing.assert_allclose(found[step.settled : count], wanted[step.settled : count], atol=2e-5)
+    assert wanted[step.settled : count].std(0).max() > 0.01, "all scores are alike"
+    np.testing.assert_allclose(found[step.settled : count], wanted[step.settled : count], atol=CLOSE)
 
 
 def test_a_program_finds_what_it_needs_in_the_file(case: Case) -> None:
@@ -169,7 +175,7 @@ def test_a_clip_is_slid_over_the_sound(clip: tuple[ModelBundle, Path]) -> None:
     clips = np.stack([heard[end : end + 16_000] for end in ends])
     with torch.inference_mode():
         wanted = bundle.network()(torch.from_numpy(clips)).numpy()
-    np.testing.assert_allclose(scores, wanted, atol=2e-5)
+    np.testing.assert_allclose(scores, wanted, atol=CLOSE)
     assert ends[listener.warm_up] == 16_000  # the first whole clip
     listener.reset()
     np.testing.assert_allclose(listener.step(wave), scores, atol=1e-6)
@@ -219,4 +225,4 @@ def test_a_library_s_front_end_is_run_beside_the_file(tmp_path: Path) -> None:
     assert "--input frames" in caught.value.hint
     stream.export(bundle, tmp_path / "x.stream.onnx", input="frames")
     found = told(open_file(tmp_path / "x.stream.onnx", bundle), NOISE, 997)
-    np.testing.assert_allclose(found, told(stream.TorchStream(bundle), NOISE, 5000), atol=2e-5)
+    np.testing.assert_allclose(found, told(stream.TorchStream(bundle), NOISE, 5000), atol=CLOSE)
