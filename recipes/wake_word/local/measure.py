@@ -16,9 +16,9 @@ from audionas.core.report import Reporter
 from audionas.run._det import MOST
 from audionas.run._events import Rule, fired, levels
 from audionas.run._exported import Exported, find, resolve
+from audionas.run._hearing import Heard, hear
 from audionas.run._measured import SHOWN, measured
-from audionas.run._sounds import Heard, clips, hear, recordings
-from audionas.run.tune import TAIL
+from audionas.run._sounds import clips, recordings
 
 KINDS = {"recorded": "test_long", "espeak": "test_espeak"}
 
@@ -40,12 +40,13 @@ def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
     store, reporter = found.folder / "tune" / "scores", Reporter()
     words, _ = clips(data / "test_words", found)
     name = found.file.name
-    heard = hear(found, words, padded=TAIL, store=store, reporter=reporter, name=f"clips, {name}")
+    heard = hear(found, words, store=store, reporter=reporter, name=f"clips, {name}")
     quiet = hear(
         found, recordings(negatives), store=store, reporter=reporter, name=f"{negatives.name}, {name}"
     )
     thresholds, rule, _ = resolve(found, ())
-    least = max(3 / quiet.hours, min(SHOWN))  # the lowest rate that so many hours can carry
+    hours = sum(item.seconds for item in quiet.items) / 3600
+    least = max(3 / hours, min(SHOWN))  # the lowest rate that so many hours can carry
     row = measured(found, heard, quiet, rule, min(least, MOST))
     (word, figures), (threshold,) = next(iter(row["words"].items())), thresholds.values()
     return {
@@ -56,17 +57,17 @@ def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
         "clips": row["clips"],
         "at": row["at"],
         "least": {key: value for key, value in figures.items() if key != "curve"} | {"asked": least},
-        "tuned": {"threshold": threshold, **at_threshold(heard, quiet, rule, threshold)},
+        "tuned": {"threshold": threshold, **at_threshold(heard, quiet, rule, threshold, hours)},
     }
 
 
-def at_threshold(heard: Heard, quiet: Heard, rule: Rule, threshold: float) -> dict[str, float]:
+def at_threshold(heard: Heard, quiet: Heard, rule: Rule, threshold: float, hours: float) -> dict[str, float]:
     """Share of clips rejected, false accepts and their rate an hour at a threshold chosen elsewhere."""
     best = [levels(rows, rule).max(initial=0.0) for rows in heard.scores]
     gap = rule.gap(quiet.hop)
     accepts = sum(len(fired(levels(rows, rule)[:, 0], threshold, gap)) for rows in quiet.scores)
     rejected = sum(level < threshold for level in best) / len(best)
-    return {"rejected": rejected, "accepts": accepts, "fa_per_hour": accepts / quiet.hours}
+    return {"rejected": rejected, "accepts": accepts, "fa_per_hour": accepts / hours}
 
 
 if __name__ == "__main__":

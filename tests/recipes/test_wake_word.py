@@ -1,0 +1,94 @@
+"""The recipe of wake words: its settings, and every stage of run.sh from recordings to a table, in small."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from audionas.config import load
+from audionas.core.files import read_json
+from audionas.core.rng import numpy_rng
+from audionas.cost.profile import require
+from audionas.data import audio
+from audionas.run import _archs
+from audionas.spaces._base import space_of
+from tests._wake import RATE, clip
+from tests._wake import audio as long_audio
+from tests.recipes.test_dcase2018_task5 import finished
+from tests.recipes.test_vision import copied, ran
+
+RECIPE = Path(__file__).parents[2] / "recipes" / "wake_word"
+NETWORKS = ("searched", "bc_resnet1", "ds_cnn_s")
+TINY = (
+    *("threads=1", "space.width=0.25", "search.epochs=1", "search.batch_size=16"),
+    *("searcher.population=4", "searcher.generations=1", "train.epochs=1", "train.average=0"),
+    *("train.optim.warmup_epochs=0", "train.batch_size=16", "data.seconds=1.0", "train.pool_after=20"),
+)
+
+
+def test_every_network_has_the_same_data_and_budget() -> None:
+    found = {name: load(RECIPE / "conf" / f"{name}.yaml").resolved() for name in NETWORKS}
+    for conf in found.values():
+        assert conf["data"] == found["searched"]["data"]
+        assert {**conf["train"], "loss": "", "pool_after": 0} == {
+            **found["searched"]["train"],
+            "loss": "",
+            "pool_after": 0,
+        }
+    assert found["bc_resnet1"]["features"] == found["searched"]["features"]
+
+
+def test_the_searched_space_is_what_esphome_computes() -> None:
+    conf = load(RECIPE / "conf" / "searched.yaml")
+    assert (conf.space.causal, len(conf.changes)) == (True, 2)
+    assert not conf.method.refuses(conf.space)
+    assert conf.resolved()["searcher"]["objectives"] == {
+        "macro_f1": "max",
+        "state_bytes": "min",
+        "hop_macs": "min",
+    }
+
+
+def test_bc_resnet_is_the_published_one_turned_to_the_past() -> None:
+    causal, published = _archs.find(str(RECIPE / "conf" / "bc_resnet1.json")), _archs.find("bc_resnet1")
+    assert dict(published.params) | {"causal": True} == dict(causal.params)
+    one, other = (space_of(spec).build(spec, io=causal.io).state_dict() for spec in (causal, published))
+    assert {n: t.shape for n, t in one.items()} == {n: t.shape for n, t in other.items()}
+
+
+def test_what_it_needs_is_said(tmp_path: Path) -> None:
+    result = ran(copied("wake_word", tmp_path), "--say", "0", "--stop-stage", "0")
+    assert result.returncode == 1
+    assert "give --positives, --src or --say" in result.stdout
+
+
+@pytest.mark.slow
+def test_from_recordings_to_a_table(tmp_path: Path, commands: Mapping[str, str]) -> None:
+    for package in ("pymicro_features", "onnxruntime", "ai_edge_litert", "tflite_micro"):
+        pytest.importorskip(package, reason="the extra 'device' is not installed")
+    recipe, rng = copied("wake_word", tmp_path), numpy_rng("recipe of wake words")
+    for number in range(10):
+        audio.write(tmp_path / "word" / f"{number}.wav", clip(rng, positive=True), RATE)
+        sound = long_audio(8.0, [], seed=number, others=[1, 4])
+        audio.write(tmp_path / "other" / f"{number}.wav", sound, RATE)
+    own = (
+        "--word",
+        "computer",
+        "--positives",
+        str(tmp_path / "word"),
+        "--negatives",
+        str(tmp_path / "other"),
+    )
+    said = finished(recipe, commands, *own, "--say", "0", "--networks", "searched", *TINY)
+    exp = recipe / "exp" / "searched_0"
+    assert "profile esphome removes tc_k3_se" in said
+    assert read_json(exp / "search" / "run.json")["profile"] == "esphome"
+    spec = _archs.find(str(exp / "arch.json"))
+    require(space_of(spec).build(spec), spec.io, "esphome", "found")
+    rows = read_json(exp / "test.json")
+    assert [row["file"] for row in rows] == ["model.stream.onnx", "model.int8.tflite", "searched_0.tflite"]
+    assert all(row["clips"] == 4 and not row["at"][0]["measurable"] for row in rows)
+    assert read_json(exp / "export" / "searched_0.json")["wake_word"] == "computer"
+    table = said[said.index("== stage 8") :]
+    assert "not measurable with 0.01 h" in table
+    assert table.count("| searched | 0 |") == 4

@@ -1,0 +1,114 @@
+"""`audionas prep wake_word`: clips, whole recordings, continuous negatives, from folders and from voices."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audionas.core.errors import UserError
+from audionas.core.files import read_json
+from audionas.core.rng import numpy_rng
+from audionas.data import audio, kaldi
+from audionas.data.protocol import RATE
+from tests._wake import audio as long_audio
+from tests._wake import clip
+from tests.unit.data_prep.test_speech_commands import load
+
+prep = load("wake_word")
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten speakers' recordings of a word, and recordings of anything else."""
+    folder = tmp_path_factory.mktemp("own")
+    rng = numpy_rng("own recordings")
+    for speaker in range(10):
+        for take in range(2):
+            audio.write(folder / "word" / f"s{speaker}_{take}.wav", clip(rng, positive=True), RATE)
+    for number in range(12):
+        audio.write(
+            folder / "other" / f"day_{number}.wav", long_audio(7.0, [], seed=number, others=[1, 4]), RATE
+        )
+    return folder
+
+
+def made(own: Path, out: Path, **changes: object) -> Path:
+    wanted = {"word": "my word", "positives": own / "word", "negatives": own / "other"}
+    prep.main(out, **{**wanted, **changes})
+    return out
+
+
+@pytest.fixture(scope="module")
+def data(own: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made(own, tmp_path_factory.mktemp("made") / "data")
+
+
+def test_two_labels_and_nobody_in_two_splits(data: Path) -> None:
+    assert kaldi.read_labels(data / "train") == ["_other_", "my_word"]
+    parts = {split: kaldi.read(data / split) for split in ("train", "dev", "test")}
+    for split, part in parts.items():
+        assert set(part.labels) == {"_other_", "my_word"}, split
+        assert all(item.seconds <= 1.5 + 1e-6 for item in part)
+        assert not kaldi.validate(data / split)
+    words = [sum(item.label == "my_word" for item in part) for part in parts.values()]
+    assert words == [8 * (1 + prep.COPIES), 4, 8]
+    speakers = [{i.speaker for i in part if i.label == "my_word"} for part in parts.values()]
+    assert sum(map(len, speakers)) == len(set.union(*speakers)) == 20
+
+
+def test_speakers_are_found_by_a_pattern(own: Path, tmp_path: Path) -> None:
+    out = made(own, tmp_path / "data", speaker_pattern=r"(?P<speaker>(s\d|day))_")
+    speakers = [{i.speaker for i in kaldi.read(out / f"{s}_words")} for s in ("dev", "test")]
+    assert [len(each) for each in speakers] == [2, 4]
+    assert not speakers[0] & speakers[1]
+
+
+def test_continuous_negatives_have_their_hours_counted(data: Path) -> None:
+    hours = read_json(data / "hours.json")
+    for split in ("dev", "test"):
+        items = kaldi.read(data / f"{split}_long")
+        assert {item.label for item in items} == {"_other_"}
+        assert hours[f"{split}_long"] == {"own": pytest.approx(sum(i.seconds for i in items) / 3600)}
+        assert {item.label for item in kaldi.read(data / f"{split}_words")} == {"my_word"}
+    total = sum(sum(h.values()) for h in hours.values())
+    windows = [i for i in kaldi.read(data / "train") if i.label == "_other_"]
+    assert total * 3600 + 1.5 * len(windows) == pytest.approx(12 * 7.0, abs=2.0)
+
+
+def test_again_it_is_there_and_other_settings_are_refused(own: Path, data: Path) -> None:
+    before = (data / "train" / "wav.scp").read_bytes()
+    made(own, data)
+    assert (data / "train" / "wav.scp").read_bytes() == before
+    with pytest.raises(UserError, match="holds data made with seed=0"):
+        made(own, data, seed=1)
+
+
+def test_the_same_settings_make_the_same_data(own: Path, data: Path, tmp_path: Path) -> None:
+    again = made(own, tmp_path / "again")
+    for split in ("train", "dev", "test", "test_long"):
+        assert kaldi.read(again / split).fingerprint == kaldi.read(data / split).fingerprint
+
+
+def test_what_is_missing_is_said_at_once(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        prep.main(tmp_path / "x", word="?!", seconds=99.0)
+    assert len(caught.value.problems) == 4
+    with pytest.raises(UserError, match="cannot be read"):
+        prep.read_words(tmp_path / "none.txt")
+
+
+def test_voices_alone_fill_every_split_and_read_sentences(tmp_path: Path) -> None:
+    pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
+    out = tmp_path / "spoken"
+    prep.main(out, word="hey jarvis", say=12, near_words=3, espeak_hours=0.01)
+    speakers = []
+    for split in ("train", "dev", "test"):
+        part = kaldi.read(out / split)
+        assert set(part.labels) == {"_other_", "hey_jarvis"}
+        speakers.append({item.speaker for item in part})
+    assert sum(map(len, speakers)) == len(set.union(*speakers))
+    hours = read_json(out / "hours.json")
+    assert hours["test_espeak"] == {"espeak": pytest.approx(0.01, rel=0.01)}
+    (reading,) = kaldi.read(out / "test_espeak")
+    wave = audio.read(reading.audio, rate=RATE, seconds=None)
+    assert np.abs(wave).max() > 0.1
