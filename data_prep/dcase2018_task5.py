@@ -97,6 +97,7 @@ def main(
         _require_present(paths)
         digests |= segments.examined(paths, form, log=out / "checked.jsonl", jobs=jobs, reporter=reporter)
     _store(out, corpora, digests, seconds, share, seed)
+    kaldi.write_licence(out, LICENCE.removeprefix("licence: "))
     _show(out, corpora, reporter)
 
 

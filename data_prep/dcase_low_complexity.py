@@ -99,6 +99,7 @@ def main(
         parts[f"train{percent}"] = [clip for clip in some if clip.place not in places]
         parts[f"dev{percent}"] = [clip for clip in some if clip.place in places]
     _store(out, parts, items)
+    kaldi.write_licence(out, LICENCE.removeprefix("licence: "))
     _show(out, parts, reporter)
 
 

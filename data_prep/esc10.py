@@ -95,6 +95,7 @@ def main(
     if empty := [fold for fold, items in taken.items() if not items]:
         raise UserError([f"{src}: no clip of {fold} can be used" for fold in empty])
     _store(out, taken)
+    kaldi.write_licence(out, LICENCE.removeprefix("licence: "))
     _show(out, taken, reporter)
 
 

@@ -17,7 +17,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, sha256_text, write_json
 from audionas.core.report import Reporter
 from audionas.core.rng import numpy_rng, seed_of
-from audionas.data import intake
+from audionas.data import intake, kaldi
 from audionas.data.kaldi import Item
 from audionas.data.protocol import LABELS_12, RATE, SILENCE, SPLITS, UNKNOWN, WANTED
 from audionas.data.voices import ACCENTS, Engine, Wave, find_engine, said, short_path, voice_variants
@@ -96,6 +96,9 @@ def main(
     splits = {s: [_item(out, clip) for clip in planned if clip.split == s] for s in SPLITS}
     splits["noise"] = noise_recordings(out, settings.seed)
     intake.store(out, splits, LABELS_12, reporter)
+    kaldi.write_licence(
+        out, "spoken by eSpeak NG, mixed with noise that was computed; no recording of anybody"
+    )
     wavs = sum(len(items) for items in splits.values())
     write_json(out / MARKER, {**asdict(settings), "fingerprint": settings.fingerprint, "wavs": wavs})
 

@@ -11,7 +11,7 @@ import typer
 from audionas.core.errors import UserError
 from audionas.core.files import sha256, write_json, write_text
 from audionas.core.report import Reporter
-from audionas.data import audio, download, intake, protocol
+from audionas.data import audio, download, intake, kaldi, protocol
 from audionas.data.kaldi import Item
 from audionas.data.protocol import LABELS_12, NOISE, RATE, SILENCE, SPLITS, UNKNOWN, WANTED, Clip
 
@@ -30,6 +30,7 @@ BYTES = {
     _TEST.format("v0.02"): 112_563_277,
 }
 SILENCES = ("zeros", "noise")
+LICENCE = "Speech Commands is CC BY 4.0: P. Warden, Speech Commands, arXiv:1804.03209"
 
 
 @dataclass(frozen=True)
@@ -109,6 +110,7 @@ def main(
     if silences:
         _write_sums(job)
     intake.store(out, {**taken, **({"noise": noise} if noise else {})}, labels, job.reporter)
+    kaldi.write_licence(out, LICENCE)
     _write_protocol(job, {split: len(part) for split, part in taken.items()})
 
 

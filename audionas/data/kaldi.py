@@ -38,6 +38,7 @@ class Item:
     sha256: str = ""  # of the audio file
 
 
+LICENCE = "licence.txt"  # beside or above the data directories
 _row = attrgetter(*Item.__slots__)  # its fields in their order
 
 
@@ -213,6 +214,20 @@ def read_labels(path: Path | str) -> list[str]:
             f"{file}: {'classes named twice: ' + ', '.join(twice) if twice else 'names no class'}"
         )
     return labels
+
+
+def write_licence(folder: Path, text: str) -> None:
+    """Write `licence.txt`: under what terms the recordings below `folder` may be used, a line a source."""
+    write_text(folder / LICENCE, text + "\n")
+
+
+def read_licence(folder: Path) -> str:
+    """What `licence.txt` says, in the folder or up to two above it; empty where there is none."""
+    for place in (folder, *folder.absolute().parents[:2]):
+        if (place / LICENCE).is_file():
+            lines = (place / LICENCE).read_text(encoding="utf-8").splitlines()
+            return "; ".join(line.strip() for line in lines if line.strip())
+    return ""
 
 
 def write_labels(folder: Path | str, labels: Sequence[str]) -> None:

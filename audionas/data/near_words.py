@@ -67,8 +67,8 @@ def near(
 ) -> list[Near]:
     """The `count` candidates nearest to the keyword, nearest first; none says the keyword itself.
 
-    Candidates are `words` and what is spelt alike. Of those that sound the same one is taken. At least `least`
-    phonemes differ: one alone may be another accent.
+    Candidates are `words` and what is spelt alike. Of those that sound the same one is taken. At least
+    `least` phonemes differ: one alone may be another accent.
     """
     wanted = keyword.lower()
     texts = list(dict.fromkeys([*(word.lower() for word in words), *spelt_alike(wanted)]))

@@ -8,14 +8,13 @@ import torch
 
 from audionas.core.files import read_json, sha256, write_text
 from audionas.cost.graph import measure
+from audionas.data import kaldi
 from audionas.export.bundle import ModelBundle
 from audionas.features import build
 from audionas.run import _golden, _tune_page
 from audionas.run._calibration import config_of
 from audionas.run.costs import streamed
 from audionas.spaces._base import space_of
-
-LICENCE = "licence.txt"  # in a data directory or beside it: one line a source
 
 
 def card(folder: Path) -> Path:
@@ -159,18 +158,9 @@ def _data(folder: Path, report: Mapping[str, Any]) -> str:
     if not rows:
         return "## Data\n\nunknown"
     return "## Data\n\n" + _table(
-        ("", "directory", "licence"), [(part, f"`{path}`", _licence(Path(path))) for part, path in rows]
+        ("", "directory", "licence"),
+        [(part, f"`{path}`", kaldi.read_licence(Path(path)) or "unknown") for part, path in rows],
     )
-
-
-def _licence(path: Path) -> str:
-    """What stands in the directory's or its parent's `licence.txt`."""
-    for file in (path / LICENCE, path.parent / LICENCE):
-        if file.is_file():
-            return "; ".join(
-                line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip()
-            )
-    return "unknown"
 
 
 def _making(folder: Path, report: Mapping[str, Any]) -> str:

@@ -384,3 +384,11 @@ def test_ten_thousand_utterances_take_two_hundred_bytes_each() -> None:
         assert tracemalloc.get_traced_memory()[0] < 250 * len(data)
     finally:
         tracemalloc.stop()
+
+
+def test_a_licence_serves_the_folders_below(tmp_path: Path) -> None:
+    assert kaldi.read_licence(tmp_path / "fold1" / "train") == ""
+    kaldi.write_licence(tmp_path, "one is CC0\ntwo is CC BY 4.0")
+    assert kaldi.read_licence(tmp_path / "fold1" / "train") == "one is CC0; two is CC BY 4.0"
+    kaldi.write_licence(tmp_path / "fold1", "mine")
+    assert kaldi.read_licence(tmp_path / "fold1" / "train") == "mine"
