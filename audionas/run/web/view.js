@@ -2,7 +2,7 @@
 
 import { drawScores, drawSpectrum, shades } from "./draw.js";
 
-const COLOURS = 6; // --k0 ... --k5 in the style sheet
+const COLOURS = 10; // --k0 ... --k9 in the style sheet
 const GLOW = 1300; // ms that the lamp stays on
 const style = getComputedStyle(document.documentElement);
 
