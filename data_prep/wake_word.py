@@ -31,6 +31,14 @@ READING = 240.0  # seconds that one voice reads sentences
 SENTENCE = (5, 13)  # words: at least, below
 COPIES = 8  # of a training recording of the keyword, in other surroundings
 MARKER = "wake_word.json"
+LICENCES = {  # by source
+    "picovoice": "Picovoice/wake-word-benchmark: Apache-2.0",
+    "mycroft": "MycroftAI/Precise-Community-Data: public domain, for the clips that a waiver there names",
+    "speech_commands": "Speech Commands (P. Warden, 2018): CC BY 4.0",
+    "noise": "noise: as the corpus that it lies in",
+    "own": "your own recordings",
+    "espeak": "synthetic voices: made by eSpeak NG (GPL-3.0-or-later, no part of the recordings)",
+}
 
 
 @dataclass(frozen=True)
@@ -372,3 +380,6 @@ def _store(
     if noise:
         parts["noise"] = [Item(f"noise-{n.id}", n.audio, "noise", n.seconds, speaker=NOISE) for n in noise]
     intake.store(job.out, parts, [OTHER, job.label], job.reporter)
+    used = {r.source for found in splits.values() for r in found}
+    used |= {"espeak" for items in clips.values() for item in items if item.speaker.startswith("espeak-")}
+    kaldi.write_licence(job.out, "\n".join(LICENCES[source] for source in sorted(used)))
