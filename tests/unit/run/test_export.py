@@ -20,7 +20,7 @@ from audionas.features import Features
 from audionas.run._card import card
 from audionas.run._exported import find, keep
 from audionas.run._int8 import Int8
-from audionas.run.export import export
+from audionas.run.export import export, show
 from tests.unit.cli._command import contents, done, refused
 from tests.unit.run._word_data import data, run
 
@@ -251,3 +251,17 @@ def test_the_report_page_and_show_list_files_without_one_that_takes_clips(word: 
     page = (word / "report.html").read_text()
     assert "model.int8.tflite" in page
     assert f"{told(word)['files']['model.int8.tflite']['arena_bytes']:,}" in page
+
+
+@pytest.mark.parametrize(("stream", "warned"), [(0.97, False), (0.6, True)])
+def test_listening_worse_than_hearing_clips_is_told(
+    stream: float, warned: bool, word: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = told(word)
+    page["torch"]["accuracy"] = 0.98
+    for row in page["files"].values():
+        row["torch"]["accuracy"] = stream
+    show(page)
+    assert (
+        "Listening loses: as clips 98.0% are right, in a stream 60.0%" in capsys.readouterr().out
+    ) == warned
