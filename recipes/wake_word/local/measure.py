@@ -32,7 +32,11 @@ def main(exp: Path, data: Path, names: list[str]) -> None:
             if (data / folder).is_dir():
                 rows.append({"kind": kind, "sources": hours[folder], **measure(found, data, data / folder)})
     write_json(exp / "test.json", rows)
-    print(json.dumps([{k: v for k, v in row.items() if k != "sources"} for row in rows], indent=1))
+    print(
+        json.dumps(
+            [{k: v for k, v in row.items() if k not in ("sources", "levels")} for row in rows], indent=1
+        )
+    )
 
 
 def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
@@ -56,6 +60,7 @@ def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
         "hours": row["hours"],
         "clips": row["clips"],
         "at": row["at"],
+        "levels": highest(heard, rule),
         "least": {key: value for key, value in figures.items() if key != "curve"} | {"asked": least},
         "tuned": {"threshold": threshold, **at_threshold(heard, quiet, rule, threshold, hours)},
     }
@@ -63,11 +68,17 @@ def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
 
 def at_threshold(heard: Heard, quiet: Heard, rule: Rule, threshold: float, hours: float) -> dict[str, float]:
     """Share of clips rejected, false accepts and their rate an hour at a threshold chosen elsewhere."""
-    best = [levels(rows, rule).max(initial=0.0) for rows in heard.scores]
+    best = highest(heard, rule).values()
     gap = rule.gap(quiet.hop)
     accepts = sum(len(fired(levels(rows, rule)[:, 0], threshold, gap)) for rows in quiet.scores)
     rejected = sum(level < threshold for level in best) / len(best)
     return {"rejected": rejected, "accepts": accepts, "fa_per_hour": accepts / hours}
+
+
+def highest(heard: Heard, rule: Rule) -> dict[str, float]:
+    """The highest level in each clip, by its id: it is accepted where that reaches the threshold."""
+    best = [float(levels(rows, rule).max(initial=0.0)) for rows in heard.scores]
+    return dict(zip((item.id for item in heard.items), best, strict=True))
 
 
 if __name__ == "__main__":

@@ -3,9 +3,13 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
+import numpy as np
+
 from audionas.core.files import read_json
+from audionas.engine.metrics import over_seeds, paired
 
 EXP = Path("exp")
 NAMES = {"recorded": "recordings", "espeak": "eSpeak sentences"}
@@ -26,6 +30,49 @@ def main() -> None:
         if rows:
             print(f"\nFalse accepts on {rows[0][1]['hours']:.2f} h of {name} ({sources(rows[0][1])})\n")
             errors(rows)
+            print(f"\nOver seeds, on the same {name}; - searched: the mean difference on the same clips\n")
+            over(rows)
+
+
+def over(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
+    """Rejected clips of each network and precision over seeds, and paired with the searched network's."""
+    head = ["network", "file", "seeds", "rejected % at the lowest rate, mean ± sd (95 % t-interval)"]
+    head += ["- searched, points (95 %)", "with dev's threshold: rejected %, FA/h, means"]
+    print(f"| {' | '.join(head)} |")
+    print("| --- " * len(head) + "|")
+    found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
+    for run, row in rows:
+        network, seed = named(run)
+        found.setdefault((network, kind_of(row["file"])), {})[seed] = row
+    for (network, file), seeds in found.items():
+        spread = over_seeds([100 * row["least"]["rejected"] for row in seeds.values()])
+        text = f"{spread['mean']:.1f}"
+        if spread["sd"] is not None:
+            low, high = spread["interval"]
+            text += f" ± {spread['sd']:.1f} ({low:.1f} to {high:.1f})"
+        gap = "" if network == "searched" else against(seeds, found.get(("searched", file), {}))
+        tuned = [mean(row["tuned"][key] for row in seeds.values()) for key in ("rejected", "fa_per_hour")]
+        cells = [network, file, str(len(seeds)), text, gap, f"{100 * tuned[0]:.1f}, {tuned[1]:.2f}"]
+        print(f"| {' | '.join(cells)} |")
+
+
+def against(mine: Mapping[str, Mapping[str, Any]], theirs: Mapping[str, Mapping[str, Any]]) -> str:
+    """Rejected clips less the others', in points: over the seeds that both have, drawn by clips."""
+    both = sorted(set(mine) & set(theirs))
+    if not both:
+        return ""
+    result = paired(mean_rejected(mine, both), mean_rejected(theirs, both), list(mine[both[0]]["levels"]))
+    low, high = (100 * end for end in result["interval"])
+    return f"{100 * result['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
+
+
+def mean_rejected(seeds: Mapping[str, Mapping[str, Any]], chosen: list[str]) -> np.ndarray:
+    """For each clip, the share of seeds whose network rejects it at the lowest rate."""
+    rejected = [
+        [level < seeds[seed]["least"]["threshold"] for level in seeds[seed]["levels"].values()]
+        for seed in chosen
+    ]
+    return np.mean(rejected, 0)
 
 
 def errors(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
@@ -76,6 +123,11 @@ def percent(share: float, interval: tuple[float, float]) -> str:
 def precision(file: str) -> str:
     """Float or int8, by the file's name: ESPHome's bears the run's own."""
     return FLOAT if file in ("model.stream.onnx", "model.onnx", "model.tflite") else INT8
+
+
+def kind_of(file: str) -> str:
+    """What the file is, whatever the run is called."""
+    return precision(file) if file.startswith("model.") else "ESPHome"
 
 
 def named(run: Path) -> tuple[str, str]:
