@@ -14,6 +14,7 @@ import sys
 import tarfile
 import threading
 from collections.abc import Iterator
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -267,12 +268,15 @@ def test_ctrl_c_ends_the_server_cleanly(tmp_path: Path) -> None:
     )
     command = [sys.executable, "-c", code, str(tmp_path)]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as server:
+    heeded = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what runs in the background ignores it
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, env=environment, preexec_fn=heeded
+    ) as server:
         assert server.stderr is not None
         first = server.stderr.readline()
         address = re.search(r"http://localhost:\d+", first)
         assert address, first + server.stderr.read()
         assert answer(address[0], "/none")[0] == 404  # it runs
         server.send_signal(signal.SIGINT)
-        assert server.stderr.read().strip() == "stopped"
+        assert server.communicate(timeout=60)[1].strip() == "stopped"
     assert server.returncode == 0

@@ -179,6 +179,7 @@ def test_no_process_outlives_its_parent(tmp_path, end):
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # ignored in the background
     )
     pids = numbers(tmp_path, 4)  # two workers, and a child of each
     parent.send_signal(end)
