@@ -92,3 +92,6 @@ def test_from_recordings_to_a_table(tmp_path: Path, commands: Mapping[str, str])
     table = said[said.index("== stage 8") :]
     assert "not measurable with 0.01 h" in table
     assert table.count("| searched | 0 |") == 4
+    finished(recipe, commands, "--stage", "1", "--stop-stage", "3", "--networks", "best", *TINY)
+    best, members = recipe / "exp" / "best_0", read_json(exp / "front.json")["members"]
+    assert read_json(best / "arch.json")["id"] == members[0]["arch"]["id"]
