@@ -19,6 +19,7 @@ from audionas.export.listener import Listener
 from audionas.export.stream import TorchStream
 from audionas.run._events import Event, Spotter
 from audionas.run._exported import Exported, find
+from audionas.run._hearing import TAIL
 from audionas.run._meter import Meter
 from audionas.run._tuned import Tuned, tuned
 from audionas.run.predict import load
@@ -56,12 +57,12 @@ def go(
     thresholds = ", ".join(f"{word} {value:.4g}" for word, value in how.thresholds.items())
     reporter.note(f"{how.rule.words()}; thresholds: {thresholds} ({how.origin})")
     reporter.note(f"{found.file.name} listens to {wav or 'the microphone'}; Ctrl-C ends it")
-    return listen(listener, how, heard, reporter, as_json=as_json)
+    return listen(listener, how, heard, reporter, around=wav is not None, as_json=as_json)
 
 
 def opened(folder: Path, file: Path | None, reporter: Reporter) -> tuple[Exported, Listener]:
     """What listens. Without any file it is the model in torch, whose scores are those of the usual file."""
-    usual = models.find(folder) / "export" / USUAL
+    usual = models.own(folder) / "export" / USUAL
     if file or usual.exists():
         found = find(folder, file or Path(USUAL))
         return found, found.listen()
@@ -136,32 +137,48 @@ def _paced(blocks: Iterator[np.ndarray], rate: int, samples: int, *, fast: bool)
 
 
 def listen(
-    listener: Listener, how: Tuned, source: Sound, reporter: Reporter, *, as_json: bool = False
+    listener: Listener,
+    how: Tuned,
+    source: Sound,
+    reporter: Reporter,
+    *,
+    around: bool = False,
+    as_json: bool = False,
 ) -> list[Event]:
     """Hear `source` to its end, or until Ctrl-C, and say what fires; returns all events.
 
-    Events go to standard output, with `as_json` as one JSON document a line. On a terminal they stand above
-    a live view of the scores.
+    With `around` there is silence before it, as long as the warm-up, and after it, as `detect` has recordings
+    of words that begin or end at once. Events go to standard output, with `as_json` as one JSON document a
+    line. On a terminal they stand above a live view of the scores.
     """
     live = reporter.console.is_terminal and sys.stdout.isatty() and not as_json
     say: Callable[[str], None] = reporter.note if live else _print
     spotter = Spotter(listener, how.thresholds, how.rule)
     meter = Meter(listener, how.thresholds)
     events: list[Event] = []
-    drawn = 0.0
+    drawn = lead = 0.0
+    if around:
+        spotter.step(listener.step(np.zeros(listener.warm_up * listener.hop, np.float32)))
+        lead = listener.warm_up * listener.hop / listener.sample_rate
+
+    def fire(new: list[Event]) -> list[Event]:
+        new = [event._replace(seconds=event.seconds - lead) for event in new]
+        events.extend(new)
+        for event in new:
+            say(_json(event) if as_json else _sentence(event))
+        return new
+
     screen: AbstractContextManager[Callable[[list[Line]], None] | None]
     screen = reporter.live() if live else nullcontext()
     with screen as show, _until_interrupted(), closing(source):
         for samples in source:
             scores = listener.step(samples)
-            new = spotter.step(scores)
-            meter.take(samples, scores, new)
-            events += new
-            for event in new:
-                say(_json(event) if as_json else _sentence(event))
+            meter.take(samples, scores, fire(spotter.step(scores)))
             if show and time.monotonic() - drawn >= _REDRAW:
                 show(meter.lines())
                 drawn = time.monotonic()
+    if around:
+        fire(spotter.step(listener.step(np.zeros(round(TAIL * listener.sample_rate), np.float32))))
     reporter.note(f"heard {meter.seconds:.1f} s: {len(events)} event{'' if len(events) == 1 else 's'}")
     return events
 

@@ -13,27 +13,25 @@ from audionas.core.errors import UserError
 from audionas.core.report import Reporter
 from audionas.data import audio
 from audionas.run import listen as page
-from audionas.run._events import Event, Spotter
+from audionas.run._events import Event
 from audionas.run._exported import find
 from audionas.run._meter import Meter, bar
 from audionas.run._tuned import tuned
+from audionas.run.detect import detect
 
 QUIET = Reporter(quiet=True)
 
 
 def expected(made_run: Path, name: str) -> list[Event]:
-    """The events of a whole recording in one piece."""
-    found = find(made_run)
-    listener, how = found.listen(), tuned(found)
-    scores = listener.step(audio.read(made_run / name, rate=listener.sample_rate, seconds=None))
-    return Spotter(listener, how.thresholds, how.rule).step(scores)
+    """The events that detecting finds in a recording."""
+    return [found.event for found in detect(made_run, [made_run / name])]
 
 
 def close(events: list[Event]) -> list[tuple]:
     return [(pytest.approx(e.seconds, abs=1e-4), e.keyword, pytest.approx(e.score, abs=1e-5)) for e in events]
 
 
-def test_events_come_as_lines_of_json_as_if_heard_in_one_piece(
+def test_events_come_as_lines_of_json_and_are_those_of_detecting(
     made_run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     events = page.go(made_run, wav=made_run / "yes.wav", fast=True, as_json=True)
