@@ -288,8 +288,8 @@ def _profiled(built: dict[str, Any], problems: list[str]) -> tuple[str, ...]:
     if profile.front_end and built["features"] is None:
         built["features"] = _front_end(profile.front_end)
         changes.append(f"profile {name}: features are {profile.front_end}, which the device computes")
-    elif profile.front_end and built["features"].resolved() != _front_end(profile.front_end).resolved():
-        problems.append(f"features: profile {name} has no front-end but {profile.front_end}; leave them out")
+    elif profile.front_end and built["features"].name != (only := _front_end(profile.front_end).name):
+        problems.append(f"features: profile {name} has no front-end but {only}")
     given = built["limits"].given if built["limits"] is not None else {}
     for cost, most in profile.limits.items():
         if given.get(cost, math.inf) > most:

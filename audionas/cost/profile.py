@@ -34,7 +34,7 @@ class Profile:
     """What must hold of a network; None and empty set no condition.
 
     `activations` are those that exist; `squeeze` says whether squeeze-and-excitation does; `states` how many
-    tensors may be remembered between frames; `front_end` is name/preset of the only one. `bytes` is of all
+    tensors may be remembered between frames; `front_end` names the only one, name/preset. `bytes` is of all
     parameters, one each (int8), `macs` as DCASE's counter counts them.
     """
 
@@ -66,7 +66,7 @@ PROFILES: Mapping[str, Profile] = {
         squeeze=False,
         activations=("relu",),
         states=20,
-        front_end="micro/esphome",
+        front_end="micro/settled",
     ),
     "cmsis": Profile(told="the int8 kernels of CMSIS-NN", activations=("relu", "relu6")),
     "dcase": Profile(

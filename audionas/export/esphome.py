@@ -143,7 +143,7 @@ def keyword_of(bundle: ModelBundle) -> str:
     if problems:
         raise UserError(
             problems,
-            hint="Train with features: {name: micro, preset: esphome} on two labels, the word and one that "
+            hint="Train with features: {name: micro, preset: settled} on two labels, the word and one that "
             "begins with _.",
         )
     return keywords[0]

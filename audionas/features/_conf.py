@@ -30,6 +30,7 @@ class Features(Strict):
     center: bool | None = None
     power: float | None = None
     log_offset: float | None = None
+    settle: bool | None = None
 
     def resolved(self) -> dict[str, Any]:
         """Every value in force, name and preset included; `Features(**resolved)` is the same front-end.

@@ -11,6 +11,15 @@ from audionas.core.errors import UserError
 from audionas.features._frontend import FrontEnd, Settings, samples_of
 
 SCALE = 0.0390625  # of one step of the library's integers: 10 / 256
+_DEVICE: Settings = {
+    "sample_rate": 16000,
+    "window_ms": 30.0,
+    "hop_ms": 10.0,
+    "n_fft": 512,
+    "n_mels": 40,
+    "f_min": 125.0,
+    "f_max": 7500.0,
+}
 
 
 class Micro(FrontEnd):
@@ -21,23 +30,19 @@ class Micro(FrontEnd):
 
     Samples become 16-bit integers first: times 32768, rounded to the nearest (halves to the even one), cut
     off at -32768 and 32767; recordings of 16 bits are therefore exact. It runs on the CPU, a clip after
-    another, and passes no gradient on. Every clip is heard by a front-end that has heard nothing before.
+    another, and passes no gradient on.
+
     Noise reduction and gain adapt over seconds: frames of a stream that goes on are not those of the clip
-    cut out of it, and `stream` equals `forward` only from a reset on.
+    cut out of it. Presets. `esphome`: every clip is heard by a front-end that has heard nothing before, and
+    `stream` equals `forward` from a reset on. `settled`: by one that has just heard the clip backwards, so
+    that what is learned from clips is nearer to what a stream hears; streams are the same.
 
     Raises UserError without the extra `device`.
     """
 
     PRESETS: ClassVar[Mapping[str, Settings]] = {
-        "esphome": {
-            "sample_rate": 16000,
-            "window_ms": 30.0,
-            "hop_ms": 10.0,
-            "n_fft": 512,
-            "n_mels": 40,
-            "f_min": 125.0,
-            "f_max": 7500.0,
-        }
+        "esphome": {**_DEVICE, "settle": False},
+        "settled": {**_DEVICE, "settle": True},
     }
     foreign = True
 
@@ -47,6 +52,7 @@ class Micro(FrontEnd):
         self.window = samples_of(settings["window_ms"], self.sample_rate)
         self.hop = samples_of(settings["hop_ms"], self.sample_rate)
         self.channels = int(settings["n_mels"])
+        self.settle = bool(settings["settle"])
 
     def shape(self, samples: int) -> tuple[int, int]:
         """(40, frames) for a waveform of `samples`."""
@@ -59,12 +65,14 @@ class Micro(FrontEnd):
         return self.channels, 1 + (samples - self.window) // self.hop
 
     def forward(self, wave: Tensor) -> Tensor:
-        """Waveforms (B, N) to features (B, 1, 40, T), each clip from silence."""
+        """Waveforms (B, N) to features (B, 1, 40, T), each clip from silence, or settled."""
         shape = self.shape(wave.shape[-1])
         heard, out = self.stream(), np.empty((len(wave), *shape), np.float32)
         for clip, frames in zip(wave.detach().cpu(), out, strict=True):
             heard.reset()
-            frames[:] = heard.step(clip)[0].numpy()
+            if self.settle:
+                heard.step(clip.flip(0))
+            frames[:] = heard.step(clip)[0, :, -shape[1] :].numpy()
         return torch.from_numpy(out).unsqueeze(1).to(wave.device)
 
     def stream(self) -> "MicroStream":

@@ -95,5 +95,5 @@ def test_a_config_obeys_its_profile(tmp_path: Path) -> None:
     strict = load(path, ["profile=dcase"])
     assert strict.limits is not None
     assert strict.limits.given == {"params": 9000, "macs": PROFILES["dcase"].macs}
-    with pytest.raises(UserError, match="features: profile esphome has no front-end but micro/esphome"):
+    with pytest.raises(UserError, match="features: profile esphome has no front-end but micro"):
         load(path, ["features.name=mfcc", "features.preset=tc_resnet"])

@@ -42,6 +42,19 @@ def test_a_batch_has_the_librarys_own_numbers() -> None:
     assert 300 < integers.max() < 700
 
 
+def test_settled_it_has_just_heard_the_clip_backwards() -> None:
+    pcm = made(2, 8000)
+    expected = np.stack([direct(np.concatenate((clip[::-1], clip)))[:, -48:] for clip in pcm])
+    front_end = build(Features(name="micro", preset="settled"))
+    found = front_end(torch.from_numpy(pcm.astype(np.float32) / 32768))
+    np.testing.assert_array_equal(found[:, 0].numpy(), expected)
+    streams = [
+        build(conf).stream().step(torch.ones(4000))
+        for conf in (CONF, Features(name="micro", preset="settled"))
+    ]
+    assert torch.equal(*streams)
+
+
 def test_the_computed_shape_is_the_real_one() -> None:
     pytest.importorskip("pymicro_features", reason="needs the extra device")
     front_end = build(CONF)
