@@ -70,6 +70,7 @@ def options(train: Train) -> Train:
         train,
         epochs=EPOCHS,
         optim=optim,
+        loss="cross_entropy",  # a stream cannot be made of convolutions whose weights are rounded on the way
         keep="accuracy",
         every=1,
         init="",

@@ -13,12 +13,15 @@ import audionas
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
 from audionas.core.report import Reporter
+from audionas.engine.conf import Train
 from audionas.engine.fake_quant import Weight
+from audionas.engine.optim import Optim
 from audionas.export.bundle import ModelBundle
 from audionas.export.listeners import open_file
 from audionas.features import Features
 from audionas.run._card import card
 from audionas.run._exported import find, keep
+from audionas.run._fine_tune import options
 from audionas.run._int8 import Int8
 from audionas.run.export import export, show
 from tests.unit.cli._command import contents, done, refused
@@ -110,6 +113,11 @@ def test_fine_tuning_brings_back_what_int8_loses(own: Path) -> None:
         if "running" in name:
             assert torch.equal(tensor, loud.weights[name]), "statistics are held"
     assert not (own / "export" / "int8" / "ckpt").exists()
+
+
+def test_fine_tuning_leaves_what_only_training_needs() -> None:
+    train = options(Train(loss="max_pool", epochs=60, init="kws12", optim=Optim(lr=0.1)))
+    assert (train.loss, train.epochs, train.init, train.optim.lr) == ("cross_entropy", 5, "", 0.001)
 
 
 def test_golden_inputs_have_the_models_own_features_and_scores(word: Path) -> None:
