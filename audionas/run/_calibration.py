@@ -37,12 +37,12 @@ def find(folder: Path, model: Model, asked: Path | None) -> Calibration:
     Raises UserError where neither is known or the directory is not there.
     """
     conf = config_of(folder) if asked is None else None
-    if asked is None and conf is None:
+    source = asked or (Path(conf.data.train) if conf else None)
+    if source is None:
         raise UserError(
             f"{folder}: int8 needs clips to calibrate by, and it is not known what the model was trained on",
             hint="Name a data directory: --calibrate DIR",
         )
-    source = asked if asked is not None else Path(conf.data.train)  # type: ignore[union-attr]
     try:
         items = kaldi.read(source)
     except UserError as error:

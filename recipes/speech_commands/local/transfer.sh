@@ -28,7 +28,7 @@ for seed in "${seeds[@]}"; do
     one frozen "$init" 'train.freeze=["*","!head"]'
     one distilled "train.distill={teacher: $teacher}"
     one both "$init" "train.distill={teacher: $teacher}"
-    # the best of eight pairs of weight and temperature by the development accuracy of seed 0
+    # weight and temperature chosen by hand, by the development accuracy of seed 0
     one tuned "train.distill={teacher: $teacher, weight: 0.9, temperature: 2}"
     one longer train.epochs=100
     one longer_tuned train.epochs=100 "train.distill={teacher: $teacher, weight: 0.9, temperature: 2}"
