@@ -1,12 +1,11 @@
 """Prepare a wake word: clips of it and of anything else, and continuous audio in which nobody says it."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import typer
 
 from audionas.core.errors import UserError
@@ -16,19 +15,15 @@ from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import audio, download, intake, kaldi
 from audionas.data.audio import Wave
 from audionas.data.kaldi import Item
-from audionas.data.near_words import WORDS, near
+from audionas.data.near_words import WORDS
 from audionas.data.protocol import RATE
 from audionas.data.readers import slug
-from audionas.data.voices import ACCENTS, Engine, find_engine, said, short_path, voice_variants
-from audionas.data.wake_sounds import ending, joined, spaced, within
+from audionas.data.wake_clips import OTHER, Job, around, windows, written
+from audionas.data.wake_sounds import ending, joined, within
 from audionas.data.wake_sources import NOISE, Recording, Split, by_split, named, plain, says, scan
+from audionas.data.wake_voices import SPLITS, Spoken
 
-OTHER = "_other_"
-SPLITS: tuple[Split, ...] = ("train", "dev", "test")
-VOICES: dict[Split, float] = {"train": 0.6, "dev": 0.15, "test": 0.25}  # shares of eSpeak NG's voices
 PIECE = 300.0  # seconds of one long recording
-READING = 240.0  # seconds that one voice reads sentences
-SENTENCE = (5, 13)  # words: at least, below
 COPIES = 8  # of a training recording of the keyword, in other surroundings
 MARKER = "wake_word.json"
 LICENCES = {  # by source
@@ -39,18 +34,6 @@ LICENCES = {  # by source
     "own": "your own recordings",
     "espeak": "synthetic voices: made by eSpeak NG (GPL-3.0-or-later, no part of the recordings)",
 }
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is made, where, and for which keyword: `label` in the data, `text` where it is spoken."""
-
-    out: Path
-    label: str
-    text: str
-    seconds: float
-    seed: int
-    reporter: Reporter
 
 
 def main(
@@ -71,8 +54,12 @@ def main(
     near_words: Annotated[
         int, typer.Option("--near", help="Words that sound alike, said as often by the same voices.")
     ] = 40,
+    sentences: Annotated[
+        float, typer.Option(help="Hours of sentences without the word by the same voices (with --say).")
+    ] = 1.0,
     words: Annotated[
-        Path | None, typer.Option(help="A word a line, among which near ones are sought; default: built in.")
+        Path | None,
+        typer.Option(help="A word a line, for sentences, and to seek near words in; default: built in."),
     ] = None,
     espeak_hours: Annotated[
         float, typer.Option(help="Hours of synthetic sentences in each of dev_espeak and test_espeak.")
@@ -90,9 +77,10 @@ def main(
     """
     reporter = Reporter()
     job = Job(out.resolve(), slug(word.lower()), word.lower(), seconds, seed, reporter)
-    _check(job, src, positives, negatives, say, espeak_hours)
+    _check(job, src, positives, negatives, say, (sentences, espeak_hours))
     settings = {
         **{"word": word, "src": [str(s) for s in src or ()], "say": say, "near": near_words, "seed": seed},
+        **{"sentences": sentences},
         **{"positives": str(positives or ""), "negatives": str(negatives or ""), "words": str(words or "")},
         **{"espeak_hours": espeak_hours, "seconds": seconds, "speaker_pattern": speaker_pattern},
     }
@@ -104,9 +92,10 @@ def main(
     _tell(job, splits)
     long = {split: _long(job, split, splits[split]) for split in SPLITS}
     clips = {split: _clips(job, split, splits[split], long[split]) for split in SPLITS}
-    spoken = _Spoken(job, read_words(words)) if say or espeak_hours else None
+    spoken = Spoken(job, read_words(words)) if say or espeak_hours else None
     if say and spoken is not None:
-        for split, items in spoken.clips(say, near_words, _free_splits(clips, job.label), long).items():
+        free = _free_splits(clips, job.label)
+        for split, items in spoken.clips(say, near_words, sentences, free, long).items():
             clips[split] += items
     hours = {f"{split}_long": _kept(job, f"{split}_long", long[split]) for split in ("dev", "test")}
     if espeak_hours and spoken is not None:
@@ -140,7 +129,7 @@ def _check(
     positives: Path | None,
     negatives: Path | None,
     say: int,
-    hours: float,
+    hours: tuple[float, float],
 ) -> None:
     """Raises UserError with everything that no data can be made with."""
     problems = [] if plain(job.text) else [f"--word '{job.text}': holds no letter"]
@@ -150,8 +139,11 @@ def _check(
         problems.append("nothing that is not the word: give --negatives, --src or --say")
     if not 0.5 <= job.seconds <= 10:
         problems.append(f"--seconds {job.seconds:g}: expected 0.5 to 10")
-    if say < 0 or not 0 <= hours <= 1000:
-        problems.append(f"--say {say} --espeak-hours {hours:g}: expected 0 or more")
+    if say < 0:
+        problems.append(f"--say {say}: expected 0 or more clips")
+    for option, given in zip(("--sentences", "--espeak-hours"), hours, strict=True):
+        if not 0 <= given <= 1000:
+            problems.append(f"{option} {given:g}: expected hours, 0 to 1000")
     if problems:
         raise UserError(problems)
 
@@ -206,11 +198,17 @@ def _long(job: Job, split: Split, found: Sequence[Recording]) -> list[Item]:
             sources[recording.source].append(recording)
     items = []
     for source, part in sorted(sources.items()):
-        order = sorted(part, key=lambda r: seed_of(job.seed, "join", str(r.path)))
+        order = sorted(part, key=partial(_place, job))
         waves = (_read(r.path) for r in job.reporter.progress(order, f"{split}, {source}", len(order)))
         for number, wave in enumerate(joined(waves, PIECE)):
-            items.append(_written(job, f"{source}-{split}-{number:03d}", wave, OTHER, source, "long"))
+            items.append(written(job, f"{source}-{split}-{number:03d}", wave, OTHER, source, "long"))
     return items
+
+
+def _place(job: Job, recording: Recording) -> tuple[int, int]:
+    """Where a recording stands among those joined, wherever the corpus lies: each group together."""
+    name = f"{recording.path.parent.name}/{recording.path.name}"
+    return seed_of(job.seed, "join", recording.group), seed_of(job.seed, "join", name)
 
 
 def _clips(job: Job, split: Split, found: Sequence[Recording], long: Sequence[Item]) -> list[Item]:
@@ -222,102 +220,14 @@ def _clips(job: Job, split: Split, found: Sequence[Recording], long: Sequence[It
         start, length = ending(wave, job.seconds)
         name = slug(f"{recording.group}-{recording.path.stem}")
         cut = wave[round(start * RATE) : round((start + length) * RATE)]
-        items.append(_written(job, name, cut, job.label, recording.group, split))
+        items.append(written(job, name, cut, job.label, recording.group, split))
         for copy in range(COPIES if split == "train" and long else 0):
             rng = numpy_rng(job.seed, "copy", name, copy)
-            made = within(wave, _around(job, long, rng), rng)
-            items.append(_written(job, f"{name}-{copy}", made, job.label, recording.group, split))
+            made = within(wave, around(job, long, rng), rng)
+            items.append(written(job, f"{name}-{copy}", made, job.label, recording.group, split))
     for item in long:
-        for number in range(int(item.seconds // job.seconds)):
-            start = number * job.seconds
-            items.append(
-                Item(f"{item.id}-{number:03d}", item.audio, OTHER, job.seconds, start, speaker=item.speaker)
-            )
+        items += windows(job, item, item.id)  # whoever speaks in it: it is never divided
     return items
-
-
-class _Spoken:
-    """What eSpeak NG's voices say; no voice is in two splits."""
-
-    def __init__(self, job: Job, words: Sequence[str]) -> None:
-        self.job, self.words = job, words
-        self.engine = find_engine()
-        self.voices = split_voices(voice_variants(self.engine), job.seed)
-
-    def clips(
-        self, count: int, near_count: int, splits: Sequence[Split], long: Mapping[Split, Sequence[Item]]
-    ) -> dict[Split, list[Item]]:
-        """`count` clips of the word in all and as many of near words, by the voices of each split."""
-        alike = [each.word for each in near(self.job.text, near_count, self.engine, self.words)]
-        self.job.reporter.note(f"near words: {', '.join(alike)}")
-        weights = {split: VOICES[split] / sum(VOICES[s] for s in splits) for split in splits}
-        return {s: list(self._said(s, round(count * weights[s]), alike, long[s])) for s in splits}
-
-    def _said(self, split: Split, count: int, alike: Sequence[str], long: Sequence[Item]) -> Iterator[Item]:
-        voices = self.voices[split]
-        turns: dict[str, list[str]] = defaultdict(list)
-        for number in range(count):
-            turns[voices[number % len(voices)]] += [
-                self.job.text,
-                *([alike[number % len(alike)]] if alike else []),
-            ]
-        for voice in self.job.reporter.progress(sorted(turns), f"{split}, voices", len(turns)):
-            texts = turns[voice]
-            for number, (text, wave) in enumerate(zip(texts, self._voice(voice, texts, "clip"), strict=True)):
-                rng = numpy_rng(self.job.seed, "spoken", voice, number)
-                made = within(wave, _around(self.job, long, rng), rng) if len(wave) else wave
-                label = self.job.label if text == self.job.text else OTHER
-                name = slug(f"espeak-{voice}-{number:03d}-{text}")
-                yield _written(self.job, name, made, label, f"espeak-{slug(voice)}", split)
-
-    def reading(self, split: Split, hours: float) -> list[Item]:
-        """So many hours of sentences of common words, each recording of `READING` seconds by one voice."""
-        own = {plain(part) for part in self.job.text.split()}
-        words = [word for word in self.words if plain(word) not in own]
-        lengths = [READING] * int(hours * 3600 // READING)
-        if (rest := hours * 3600 - READING * len(lengths)) > self.job.seconds:
-            lengths.append(rest)
-        items, voices = [], self.voices[split]
-        for number, length in enumerate(self.job.reporter.progress(lengths, f"{split}, sentences")):
-            rng = numpy_rng(self.job.seed, "reading", split, number)
-            wave = np.zeros(0, np.float32)
-            while len(wave) < length * RATE:
-                texts = [
-                    " ".join(rng.choice(words, rng.integers(*SENTENCE))) for _ in range(int(length / 3) + 1)
-                ]
-                read = self._voice(voices[number % len(voices)], texts, f"reading-{number}-{len(wave)}")
-                wave = np.concatenate((wave, spaced(read, rng)))
-            wave = wave[: round(length * RATE)]
-            items.append(_written(self.job, f"espeak-{split}-{number:04d}", wave, OTHER, "espeak", "long"))
-        return items
-
-    def _voice(self, variant: str, texts: Sequence[str], what: str) -> list[Wave]:
-        """The texts as one voice says them, each with a drawn speed and pitch, float32."""
-        rng = numpy_rng(self.job.seed, "voice", variant, what)
-        accent = ACCENTS[int(rng.integers(len(ACCENTS)))]
-        wanted: list[dict[str, str | int]] = []
-        for text in texts:
-            rate, pitch, span = (int(rng.integers(*b)) for b in ((130, 211), (25, 76), (20, 81)))
-            breath = int(rng.integers(2**31))
-            wanted.append({"word": text, "rate": rate, "pitch": pitch, "pitch_range": span, "seed": breath})
-        with short_path(self.engine) as engine:
-            return [wave.astype(np.float32) for wave in said(f"{accent}+{variant}", wanted, Engine(*engine))]
-
-
-def split_voices(known: Sequence[str], seed: int) -> dict[Split, list[str]]:
-    """Voices by split, families of near twins (steph, steph2) together; every split has some."""
-    families: dict[str, list[str]] = defaultdict(list)
-    for name in known:
-        stem = name.lower().rstrip("0123456789")
-        families[stem if len(stem) > 1 else name].append(name)
-    order = sorted(
-        families.values(), key=lambda family: (len(family) > 2, seed_of(seed, "family", family[0]))
-    )
-    splits: dict[Split, list[str]] = {"train": [], "dev": [], "test": []}
-    for family in order:  # large families last: they go to train, lest the others hear few kinds of voice
-        room = [s for s in SPLITS[:0:-1] if len(splits[s]) + len(family) <= VOICES[s] * len(known)]
-        splits[room[0] if room else "train"] += family
-    return splits
 
 
 def _free_splits(clips: Mapping[Split, Sequence[Item]], label: str) -> tuple[Split, ...]:
@@ -326,24 +236,8 @@ def _free_splits(clips: Mapping[Split, Sequence[Item]], label: str) -> tuple[Spl
     return ("train",) if tested else SPLITS
 
 
-def _around(job: Job, long: Sequence[Item], rng: np.random.Generator) -> Wave:
-    """A stretch of a long recording, as long as a clip; faint noise where there is none long enough."""
-    wide = [item for item in long if item.seconds > job.seconds]
-    if not wide:
-        return (0.001 * rng.standard_normal(round(job.seconds * RATE))).astype(np.float32)
-    item = wide[int(rng.integers(len(wide)))]
-    start = float(rng.uniform(0, item.seconds - job.seconds))
-    return audio.read(item.audio, rate=RATE, seconds=job.seconds, start=start)
-
-
 def _read(path: Path) -> Wave:
     return audio.read(path, rate=RATE, seconds=None, resample=True, channel="mix")
-
-
-def _written(job: Job, name: str, wave: Wave, label: str, speaker: str, folder: str) -> Item:
-    path = job.out / "audio" / folder / f"{name}.wav"
-    audio.write(path, wave, RATE)
-    return Item(f"{slug(speaker)}-{name}", str(path), label, len(wave) / RATE, speaker=slug(speaker))
 
 
 def _kept(job: Job, name: str, items: Sequence[Item]) -> dict[str, float]:
@@ -368,7 +262,7 @@ def _store(
         made = [item for item in clips[split] if item.label == job.label]
         names = {item.id: item for item in made if not whole}
         rows = [
-            _written(
+            written(
                 job, slug(f"{r.group}-{r.path.stem}"), _read(r.path), job.label, r.group, f"{split}_words"
             )
             for r in whole

@@ -10,6 +10,7 @@ from audionas.core.files import write_json
 from audionas.core.report import Reporter
 from audionas.run import _web_runtime
 from audionas.run._exported import Exported, find
+from audionas.run._hearing import TAIL
 from audionas.run._tuned import tuned
 
 MODEL = "model.stream.onnx"
@@ -44,7 +45,7 @@ def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> P
 
 
 def described(found: Exported) -> dict[str, Any]:
-    """What the page must know of the model: labels, hop, states, keywords with thresholds, the rule."""
+    """What the page must know of the model: labels, hop, silence, states, keywords, the rule."""
     from audionas.export._onnx_listeners import OnnxStream
 
     stream = OnnxStream(found.file, found.bundle)
@@ -64,6 +65,7 @@ def described(found: Exported) -> dict[str, Any]:
         "sample_rate": stream.sample_rate,
         "hop": stream.hop,
         "warm_up": stream.warm_up,
+        "tail": round(TAIL * stream.sample_rate),  # samples of silence after a recording
         "states": [{"name": state.name, "shape": list(state.shape)} for state in states],
         "keywords": [
             {"name": name, "column": stream.labels.index(name), "threshold": threshold}

@@ -53,8 +53,8 @@ const answers = {
     say("Ready.");
     return fromAddress(new URLSearchParams(location.search).get("file"));
   }),
-  whole({ label, step }) {
-    if (label === turn) view.restart(new Heard(config, { step, seconds: samples.length / config.sample_rate }));
+  whole({ label, step, seconds }) {
+    if (label === turn) view.restart(new Heard(config, { step, seconds }));
   },
   heard(part) {
     if (part.label !== turn) return;
@@ -65,7 +65,11 @@ const answers = {
   },
   done({ label }) {
     if (label !== turn) return;
-    const { seconds, rows, events } = view.heard;
+    const { rows, events } = view.heard, seconds = samples.length / config.sample_rate;
+    if (pressed("play")) {
+      stop();
+      return say(`Played to its end: ${count(events.length)}.`);
+    }
     find("progress").hidden = true;
     say(`Scored ${seconds.toFixed(1)} s of sound: ${count(events.length)}.`);
     tell({ labels: config.labels, scores: rows.map((row) => row.scores), events });
@@ -81,8 +85,8 @@ async function fetched(name) {
 
 // --- sources ---------------------------------------------------------------------------------------------
 
-// Let the listener hear an audio node in real time; `make` gives {source, begin, stop}.
-async function live(make) {
+// Let the listener hear an audio node in real time, a microphone or a recording; `make` gives {source, begin, stop}.
+async function live(make, recording = false) {
   stop();
   view.restart(new Heard(config));
   const mine = turn;
@@ -96,7 +100,7 @@ async function live(make) {
   const tap = new AudioWorkletNode(here, "tap", { numberOfOutputs: 0, processorOptions: { block } });
   const { port1, port2 } = new MessageChannel();
   tap.port.postMessage(port1, [port1]);
-  worker.postMessage({ type: "live", port: port2, label: turn }, [port2]);
+  worker.postMessage({ type: "live", port: port2, label: turn, recording }, [port2]);
   node.source.connect(tap);
   await here.resume();
   node.begin();
@@ -150,19 +154,14 @@ function play() {
     source.buffer = audio.createBuffer(1, samples.length, config.sample_rate);
     source.buffer.copyToChannel(samples, 0);
     source.connect(audio.destination);
-    source.onended = () => setTimeout(() => mine === turn && ended(), LATE);
+    source.onended = () => setTimeout(() => mine === turn && worker.postMessage({ type: "end", label: mine }), LATE);
     const begin = () => {
       source.start();
       say("Playing.");
       button("play", "Stop", true);
     };
     return { source, begin, stop: () => source.disconnect() };
-  });
-}
-
-function ended() {
-  stop();
-  say(`Played to its end: ${count(view.heard.events.length)}.`);
+  }, true);
 }
 
 function whole() {

@@ -9,6 +9,7 @@ export class Detector {
     this.warmUp = warm_up; // scores after the start that count for nothing
     this.hopTime = hop / sample_rate;
     this.hops = 0;
+    this.lead = 0; // hops of silence before a recording: its times begin after them
     this.keywords = keywords.map((keyword) => ({ ...keyword, scores: [], means: [], free: 0 }));
   }
 
@@ -20,7 +21,7 @@ export class Detector {
       levels[keyword.name] = level;
       if (level >= keyword.threshold && hop >= keyword.free) {
         keyword.free = hop + this.rule.gap;
-        events.push({ seconds: (hop + 1) * this.hopTime, keyword: keyword.name, score: level });
+        events.push({ seconds: (hop + 1 - this.lead) * this.hopTime, keyword: keyword.name, score: level });
       }
     }
     return { levels, events };

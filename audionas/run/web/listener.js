@@ -21,14 +21,27 @@ class Listener {
     this.reset(this.column);
   }
 
-  // Forget everything heard; `step` samples between two columns from now on.
-  reset(step) {
+  // Forget everything heard; `step` samples between two columns from now on. A recording is heard after silence.
+  reset(step, recording = false) {
     this.states = Object.fromEntries(this.config.states.map(({ name, shape }) => [name, zeros(shape)]));
     this.detector = new Detector(this.config);
     this.spectrum = new Spectrum(this.config.sample_rate, step);
     this.rest = new Float32Array(0);
     this.hops = 0;
-    this.turn++; // what was asked for before a reset is dropped
+    const turn = ++this.turn; // what was asked for before a reset is dropped
+    if (recording) this.work = this.work.then(() => this.settle(turn)).catch(fail);
+  }
+
+  // Hear silence as long as the warm-up, of which nothing is told: so all of a recording counts, however short.
+  async settle(turn) {
+    const { hop, warm_up } = this.config, silence = new Float32Array(hop);
+    for (let done = 0; done < warm_up; done++) {
+      const scores = await this.score(silence, turn);
+      if (turn !== this.turn) return;
+      this.detector.step(scores);
+    }
+    this.detector.lead = warm_up;
+    this.hops = 0;
   }
 
   // Blocks are worked through one after the other: a step needs the states of the one before.
@@ -88,19 +101,27 @@ const orders = {
     listener = new Listener(config, session);
     report({ type: "ready" });
   },
-  // From now on samples come through `port`, in real time.
-  live({ port, label }) {
-    listener.reset(listener.column);
+  // From now on samples come through `port`, in real time: the microphone's, or a recording's until `end`.
+  live({ port, label, recording }) {
+    listener.reset(listener.column, recording);
     listener.label = label;
     const { turn } = listener;
     port.onmessage = ({ data }) => { if (turn === listener.turn) listener.hear(data); };
   },
   async whole({ samples, label }) {
-    listener.reset(Math.max(listener.column, Math.ceil(samples.length / MOST_COLUMNS)));
+    const all = new Float32Array(samples.length + listener.config.tail);
+    all.set(samples);
+    listener.reset(Math.max(listener.column, Math.ceil(all.length / MOST_COLUMNS)), true);
     listener.label = label;
     const { turn, spectrum } = listener;
-    report({ type: "whole", label, step: spectrum.step });
-    await listener.hear(samples, true);
+    report({ type: "whole", label, step: spectrum.step, seconds: all.length / listener.config.sample_rate });
+    await listener.hear(all, true);
+    if (turn === listener.turn) report({ type: "done", label });
+  },
+  // A recording that came through a port is over: its last word may fire in the silence after it.
+  async end({ label }) {
+    const { turn, config } = listener;
+    await listener.hear(new Float32Array(config.tail));
     if (turn === listener.turn) report({ type: "done", label });
   },
   stop() { listener.reset(listener.column); },

@@ -34,7 +34,7 @@ export class View {
       Input: `${config.sample_rate} Hz, ${config.hop} samples at a time, ${config.states.length} states`,
       Rule: config.rule.words,
       Thresholds: `${keywords.map(({ name, threshold }) => `${name} ${+threshold.toFixed(4)}`).join(", ")} (${config.thresholds_from})`,
-      "Warm-up": `the first ${config.warm_up} scores (${((config.warm_up * hop) / 1000).toFixed(2)} s) count for nothing`,
+      "Warm-up": `the first ${config.warm_up} scores (${((config.warm_up * hop) / 1000).toFixed(2)} s) of the microphone count for nothing; before a recording silence is heard that long`,
     };
     for (const [name, value] of Object.entries(facts)) find("about").append(made("dt", name), made("dd", value));
     for (const keyword of keywords) find("meters").append(this.meter(keyword.name, keyword));

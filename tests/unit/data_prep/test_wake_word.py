@@ -8,7 +8,7 @@ import pytest
 from audionas.core.errors import UserError
 from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
-from audionas.data import audio, kaldi
+from audionas.data import audio, kaldi, near_words, wake_voices
 from audionas.data.protocol import RATE
 from tests._wake import audio as long_audio
 from tests._wake import clip
@@ -100,15 +100,47 @@ def test_what_is_missing_is_said_at_once(tmp_path: Path) -> None:
 def test_voices_alone_fill_every_split_and_read_sentences(tmp_path: Path) -> None:
     pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
     out = tmp_path / "spoken"
-    prep.main(out, word="hey jarvis", say=12, near_words=3, espeak_hours=0.01)
+    prep.main(out, word="hey jarvis", say=12, near_words=3, sentences=0.05, espeak_hours=0.01)
     speakers = []
-    for split in ("train", "dev", "test"):
+    for split, share in wake_voices.SHARES.items():
         part = kaldi.read(out / split)
         assert set(part.labels) == {"_other_", "hey_jarvis"}
         speakers.append({item.speaker for item in part})
+        assert all(name.startswith("espeak-") for name in speakers[-1])
+        read = [item for item in part if "-30-" in item.id]
+        assert 1.5 * len(read) == pytest.approx(0.05 * 3600 * share, abs=1.5)
     assert sum(map(len, speakers)) == len(set.union(*speakers))
     hours = read_json(out / "hours.json")
     assert hours["test_espeak"] == {"espeak": pytest.approx(0.01, rel=0.01)}
     (reading,) = kaldi.read(out / "test_espeak")
     wave = audio.read(reading.audio, rate=RATE, seconds=None)
     assert np.abs(wave).max() > 0.1
+
+
+def test_where_recordings_test_voices_only_train(own: Path, tmp_path: Path) -> None:
+    pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
+    out = made(own, tmp_path / "data", say=4, near_words=2, sentences=0.02)
+    spoken = {
+        split: [i for i in kaldi.read(out / split) if i.speaker.startswith("espeak-")]
+        for split in ("train", "dev", "test")
+    }
+    assert (len(spoken["dev"]), len(spoken["test"])) == (0, 0)
+    assert sum(item.label == "my_word" for item in spoken["train"]) == 4
+    assert 1.5 * sum("-30-" in item.id for item in spoken["train"]) == pytest.approx(72, abs=1.5)
+    assert "eSpeak NG" in kaldi.read_licence(out)
+
+
+def test_no_word_of_the_sentences_is_in_two_splits() -> None:
+    parts = wake_voices.split_words(near_words.WORDS, "hey Computer", seed=3)
+    found = [set(part) for part in parts.values()]
+    assert set.union(*found) == set(near_words.WORDS) - {"hey", "computer"}
+    assert sum(map(len, found)) == len(set.union(*found))
+    assert len(found[0]) / sum(map(len, found)) == pytest.approx(0.6, abs=0.01)
+    assert parts != wake_voices.split_words(near_words.WORDS, "hey Computer", seed=4)
+
+
+def test_too_few_words_for_sentences_are_refused(tmp_path: Path) -> None:
+    pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
+    (tmp_path / "words.txt").write_text("two\nwords\n")
+    with pytest.raises(UserError, match="2 words are too few for sentences"):
+        prep.main(tmp_path / "x", word="hey jarvis", say=3, words=tmp_path / "words.txt")

@@ -2,8 +2,9 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ import pytest
 from audionas.core.report import Reporter
 from audionas.data import audio
 from audionas.run import demo_web
-from audionas.run._events import Spotter
 from audionas.run._exported import find
-from audionas.run._tuned import tuned
+from audionas.run._hearing import around
+from audionas.run.detect import Found, detect
+from tests import _wake
 from tests._chromium import Page, browser, chromium
 from tests._page import SOUNDS, runtime, served
 
@@ -51,25 +53,52 @@ def address(run: Path) -> Iterator[str]:
         yield there
 
 
+def scored(page: Page, address: str, name: str) -> dict[str, Any]:
+    """What the page makes of a recording that lies beside it."""
+    page.open(f"{address}/?file={name}")
+    told = page.until(f"window.result?.file === '{name}' && window.result")
+    assert "error" not in told, told
+    return told
+
+
+def plain(found: Iterable[Found]) -> list[tuple[str, Any]]:
+    """Events as `audionas detect` finds them, to be compared with the page's."""
+    return [(each.event.keyword, pytest.approx(each.event.seconds)) for each in found]
+
+
 def test_page_fires_on_the_word_only_and_scores_as_python(run: Path, page: Page, address: str) -> None:
     found = find(run)
-    how = tuned(found)
     for name, parts in SOUNDS.items():
-        page.open(f"{address}/?file={name}")
-        told = page.until(f"window.result?.file === '{name}' && window.result")
-        assert "error" not in told, told
+        told = scored(page, address, name)
         listener = found.listen()
-        scores = listener.step(audio.read(run / name, rate=listener.sample_rate, seconds=None))
-        assert len(scores) > 2 * listener.warm_up
-        np.testing.assert_allclose(np.array(told["scores"]), scores, atol=1e-3)
-        events = Spotter(listener, how.thresholds, how.rule).step(scores)
-        assert [(e["keyword"], pytest.approx(e["seconds"])) for e in told["events"]] == [
-            (event.keyword, event.seconds) for event in events
-        ]
+        sound = audio.read(run / name, rate=listener.sample_rate, seconds=None)
+        scores = np.concatenate([listener.step(piece) for piece in around(listener, [sound])])
+        np.testing.assert_allclose(np.array(told["scores"]), scores[listener.warm_up :], atol=1e-3)
+        events = plain(detect(run, [run / name]))
+        assert [(e["keyword"], e["seconds"]) for e in told["events"]] == events
         assert bool(events) == bool(parts["words"])
         assert page.evaluate(EVENTS) == len(events)
         assert page.evaluate("JSON.parse(document.getElementById('result').textContent).file") == name
         assert page.evaluate("crossOriginIsolated")
+    assert page.logged == []
+
+
+def test_recording_shorter_than_the_warm_up_has_the_events_that_detect_finds(
+    run: Path, page: Page, address: str
+) -> None:
+    """The word fills it: without silence before and after it nothing would count."""
+    listener = find(run).listen()
+    sound = _wake.audio(0.55, [0.05])
+    assert len(sound) < listener.warm_up * listener.hop
+    for folder in (run, run / "web"):
+        audio.write(folder / "short.wav", sound, _wake.RATE)
+    events = plain(detect(run, [run / "short.wav"]))
+    assert [keyword for keyword, _ in events] == ["word"]
+    told = scored(page, address, "short.wav")
+    assert [(e["keyword"], e["seconds"]) for e in told["events"]] == events
+    assert page.evaluate(STATUS) == "Scored 0.6 s of sound: 1 event."
+    page.evaluate("document.getElementById('play').click()")
+    assert page.until(f"{STATUS}.startsWith('Played') && {STATUS}") == "Played to its end: 1 event."
     assert page.logged == []
 
 

@@ -179,6 +179,7 @@ def test_folder_is_whole_and_describes_the_model(run: Path, tmp_path: Path) -> N
     told = facts(web)
     assert (told["labels"], told["hop"]) == (list(stream.labels), stream.hop)
     assert (told["sample_rate"], told["warm_up"]) == (16000, stream.warm_up)
+    assert told["tail"] == 8000
     assert [(s["name"], s["shape"]) for s in told["states"]] == [(i.name, i.shape) for i in stream.inputs[1:]]
     (keyword,) = told["keywords"]
     assert (keyword["name"], keyword["column"]) == ("word", 0)
