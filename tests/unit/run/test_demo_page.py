@@ -56,7 +56,7 @@ def address(run: Path) -> Iterator[str]:
 def scored(page: Page, address: str, name: str) -> dict[str, Any]:
     """What the page makes of a recording that lies beside it."""
     page.open(f"{address}/?file={name}")
-    told = page.until(f"window.result?.file === '{name}' && window.result")
+    told: dict[str, Any] = page.until(f"window.result?.file === '{name}' && window.result")
     assert "error" not in told, told
     return told
 
