@@ -62,25 +62,30 @@ def main(
         typer.Option(help="A word a line, for sentences, and to seek near words in; default: built in."),
     ] = None,
     espeak_hours: Annotated[
-        float, typer.Option(help="Hours of synthetic sentences in each of dev_espeak and test_espeak.")
+        float, typer.Option(help="Hours of synthetic sentences in each of train_, dev_ and test_espeak.")
     ] = 0.0,
+    language: Annotated[
+        str,
+        typer.Option(help="In which the voices speak, as eSpeak NG calls it: de, fr-fr; en: any English."),
+    ] = "en",
     seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 1.5,
     seed: Annotated[int, typer.Option(help="Another seed gives another split and other voices.")] = 0,
 ) -> None:
     """Prepare a wake word from your own recordings, from corpora of wake words, or from synthetic voices.
 
     OUT/train, dev and test hold clips of two labels, the word and _other_; OUT/dev_words and test_words whole
-    recordings of the word; OUT/dev_long and test_long continuous audio without it, OUT/hours.json of how many
-    hours from where. Nobody is in two splits, as far as speakers are known.
+    recordings of the word; OUT/train_long, dev_long and test_long continuous audio without it, OUT/hours.json
+    of how many hours from where. Nobody is in two splits, as far as speakers are known.
 
     Example: audionas prep wake_word data --word "hey jarvis" --positives my_recordings --negatives radio
     """
     reporter = Reporter()
     job = Job(out.resolve(), slug(word.lower()), word.lower(), seconds, seed, reporter)
     _check(job, src, positives, negatives, say, (sentences, espeak_hours))
+    _check_words(words, language, near_words if say else 0, sentences if say else 0.0, espeak_hours)
     settings = {
         **{"word": word, "src": [str(s) for s in src or ()], "say": say, "near": near_words, "seed": seed},
-        **{"sentences": sentences},
+        **{"sentences": sentences, "language": language},
         **{"positives": str(positives or ""), "negatives": str(negatives or ""), "words": str(words or "")},
         **{"espeak_hours": espeak_hours, "seconds": seconds, "speaker_pattern": speaker_pattern},
     }
@@ -92,14 +97,14 @@ def main(
     _tell(job, splits)
     long = {split: _long(job, split, splits[split]) for split in SPLITS}
     clips = {split: _clips(job, split, splits[split], long[split]) for split in SPLITS}
-    spoken = Spoken(job, read_words(words)) if say or espeak_hours else None
+    spoken = Spoken(job, read_words(words), language) if say or espeak_hours else None
     if say and spoken is not None:
         free = _free_splits(clips, job.label)
         for split, items in spoken.clips(say, near_words, sentences, free, long).items():
             clips[split] += items
-    hours = {f"{split}_long": _kept(job, f"{split}_long", long[split]) for split in ("dev", "test")}
+    hours = {f"{split}_long": _kept(job, f"{split}_long", long[split]) for split in SPLITS}
     if espeak_hours and spoken is not None:
-        for split in ("dev", "test"):
+        for split in SPLITS:
             read = spoken.reading(split, espeak_hours)
             hours[f"{split}_espeak"] = _kept(job, f"{split}_espeak", read)
     _store(job, clips, splits, long)
@@ -146,6 +151,15 @@ def _check(
             problems.append(f"{option} {given:g}: expected hours, 0 to 1000")
     if problems:
         raise UserError(problems)
+
+
+def _check_words(words: Path | None, language: str, near_count: int, *hours: float) -> None:
+    """Raises UserError where words are needed in a language of which none are built in."""
+    if words is None and language.split("-")[0] != "en" and (near_count or any(hours)):
+        raise UserError(
+            f"--language {language}: the words built in are English",
+            hint="Give --words FILE, a word a line, or --near 0 --sentences 0 and no --espeak-hours.",
+        )
 
 
 def _finished(out: Path, settings: Mapping[str, object]) -> bool:

@@ -63,16 +63,22 @@ class Near(NamedTuple):
 
 
 def near(
-    keyword: str, count: int, engine: Engine, words: Iterable[str] = WORDS, *, least: int = 2
+    keyword: str,
+    count: int,
+    engine: Engine,
+    words: Iterable[str] = WORDS,
+    *,
+    least: int = 2,
+    accent: str = "en-us",
 ) -> list[Near]:
-    """The `count` candidates nearest to the keyword, nearest first; none says the keyword itself.
+    """The `count` candidates nearest to the keyword in `accent`, nearest first; none says the keyword itself.
 
     Candidates are `words` and what is spelt alike. Of those that sound the same one is taken. At least
     `least` phonemes differ: one alone may be another accent.
     """
     wanted = keyword.lower()
     texts = list(dict.fromkeys([*(word.lower() for word in words), *spelt_alike(wanted)]))
-    own, *others = phonemes([wanted, *texts], engine)
+    own, *others = phonemes([wanted, *texts], engine, accent)
     found: dict[tuple[str, ...], Near] = {}
     for text, sound in zip(texts, others, strict=True):
         if sound and not _within(own, sound) and distance(own, sound) >= least:

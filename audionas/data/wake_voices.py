@@ -28,8 +28,9 @@ SENTENCE = (5, 13)  # words: at least, below
 class Spoken:
     """What eSpeak NG's voices say; no voice is in two splits, nor a word of the sentences."""
 
-    def __init__(self, job: Job, words: Sequence[str]) -> None:
+    def __init__(self, job: Job, words: Sequence[str], language: str = "en") -> None:
         self.job, self.words = job, words
+        self.accents = ACCENTS if language == "en" else (language,)
         self.engine = find_engine()
         self.voices = split_voices(voice_variants(self.engine), job.seed)
         self.vocabulary = split_words(words, job.text, job.seed)
@@ -46,7 +47,9 @@ class Spoken:
 
         The sentences are also what the word is said amid, as `long` is: surroundings tell nothing.
         """
-        alike = [each.word for each in near(self.job.text, near_count, self.engine, self.words)]
+        accent = "en-us" if self.accents == ACCENTS else self.accents[0]
+        found = near(self.job.text, near_count, self.engine, self.words, accent=accent)
+        alike = [each.word for each in found]
         self.job.reporter.note(f"near words: {', '.join(alike)}")
         made = {}
         for split in splits:
@@ -112,7 +115,7 @@ class Spoken:
     def _voice(self, variant: str, texts: Sequence[str], what: str) -> list[Wave]:
         """The texts as one voice says them, each with a drawn speed and pitch, float32."""
         rng = numpy_rng(self.job.seed, "voice", variant, what)
-        accent = ACCENTS[int(rng.integers(len(ACCENTS)))]
+        accent = self.accents[int(rng.integers(len(self.accents)))]
         wanted: list[dict[str, str | int]] = []
         for text in texts:
             rate, pitch, span = (int(rng.integers(*b)) for b in ((130, 211), (25, 76), (20, 81)))

@@ -70,7 +70,7 @@ def test_continuous_negatives_have_their_hours_counted(data: Path) -> None:
         assert {item.label for item in items} == {"_other_"}
         assert hours[f"{split}_long"] == {"own": pytest.approx(sum(i.seconds for i in items) / 3600)}
         assert {item.label for item in kaldi.read(data / f"{split}_words")} == {"my_word"}
-    total = sum(sum(h.values()) for h in hours.values())
+    total = sum(sum(h.values()) for h in (hours["dev_long"], hours["test_long"]))
     windows = [i for i in kaldi.read(data / "train") if i.label == "_other_"]
     assert total * 3600 + 1.5 * len(windows) == pytest.approx(12 * 7.0, abs=2.0)
 
@@ -144,3 +144,17 @@ def test_too_few_words_for_sentences_are_refused(tmp_path: Path) -> None:
     (tmp_path / "words.txt").write_text("two\nwords\n")
     with pytest.raises(UserError, match="2 words are too few for sentences"):
         prep.main(tmp_path / "x", word="hey jarvis", say=3, words=tmp_path / "words.txt")
+
+
+def test_another_language_is_spoken(tmp_path: Path) -> None:
+    pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
+    (tmp_path / "words.txt").write_text(
+        "\n".join(f"{a}{b}" for a in "bdfgklmnst" for b in ("ei", "ach", "ut"))
+    )
+    german = {"word": "hallo Rechner", "say": 4, "language": "de", "sentences": 0.005}
+    with pytest.raises(UserError, match="the words built in are English"):
+        prep.main(tmp_path / "x", **german)
+    prep.main(tmp_path / "x", **german, words=tmp_path / "words.txt")
+    assert set(kaldi.read(tmp_path / "x" / "train").labels) == {"_other_", "hallo_rechner"}
+    with pytest.raises(UserError, match="no voice xx-nowhere"):
+        prep.main(tmp_path / "y", word="hey", say=1, near_words=0, sentences=0, language="xx-nowhere")
