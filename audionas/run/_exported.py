@@ -43,9 +43,7 @@ def find(folder: Path, file: Path | None = None) -> Exported:
     Raises UserError where there is none, for a model of images, and for one without a keyword.
     """
     folder = models.own(folder)
-    bundle = ModelBundle.load(_model(folder))
-    if bundle.features is None:
-        raise UserError(f"{folder}: a model of images hears nothing")
+    bundle = trained(folder)
     there = folder / "export"
     if file is None:
         known = [there / name for name in NAMES] + sorted(there.glob("*.tflite"))
@@ -57,13 +55,20 @@ def find(folder: Path, file: Path | None = None) -> Exported:
             f"{file or there}: {'no such file' if file else 'no exported file'}",
             hint=f"audionas export {folder} --target onnx-stream",
         )
-    found = Exported(folder, bundle, file)
-    if not found.keywords:
+    return Exported(folder, bundle, file)
+
+
+def trained(folder: Path) -> ModelBundle:
+    """The model of a run folder that has one, of sound, with a keyword among its labels; else UserError."""
+    bundle = ModelBundle.load(_model(folder))
+    if bundle.features is None:
+        raise UserError(f"{folder}: a model of images hears nothing")
+    if all(label.startswith("_") for label in bundle.labels):
         raise UserError(
             f"{folder}: none of its labels is a keyword: {' '.join(bundle.labels)}",
             hint="Labels that begin with _ are what is not a keyword; rename the others in the data.",
         )
-    return found
+    return bundle
 
 
 def resolve(

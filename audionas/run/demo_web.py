@@ -9,7 +9,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.report import Reporter
 from audionas.run import _web_runtime
-from audionas.run._exported import Exported, find
+from audionas.run._exported import Exported, find, trained
 from audionas.run._hearing import TAIL
 from audionas.run._tuned import tuned
 
@@ -21,10 +21,11 @@ def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> P
     """Write `exp/NAME/web/`: the page, the model, `model.json` that describes it, and the runtime in `ort/`.
 
     The model is exported first where it was not. `runtime` is a folder with onnxruntime-web; see
-    `_web_runtime.runtime`. Raises UserError for a model that is no stream of samples, and where the runtime
-    cannot be had.
+    `_web_runtime.runtime`. Raises UserError where there is no model with a keyword, before anything is
+    done, for one that is no stream of samples, and where the runtime cannot be had.
     """
     folder = models.own(folder)
+    trained(folder)
     if not (folder / "export" / MODEL).exists():
         from audionas.run.export import export  # with all its runtimes, which a page does not need
 

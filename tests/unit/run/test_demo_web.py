@@ -216,6 +216,23 @@ def test_stream_of_frames_is_refused(run: Path, tmp_path: Path) -> None:
     assert "--target onnx-stream" in caught.value.hint
 
 
+@pytest.mark.parametrize("labels", [None, ["_a", "_other_"]])
+def test_what_cannot_be_exported_is_refused_before_a_word_about_exporting(
+    run: Path, tmp_path: Path, labels: list[str] | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder without a model, and a model without a keyword."""
+    folder = tmp_path / "none"
+    if labels:
+        shutil.copytree(run / "model", folder / "model")
+        about = folder / "model" / "bundle.json"
+        plain = json.loads(about.read_text(encoding="utf-8"))
+        about.write_text(json.dumps({**plain, "labels": labels}), encoding="utf-8")
+    with pytest.raises(UserError, match="none of its labels is" if labels else "no trained model here"):
+        demo_web.write(folder, Reporter())
+    assert capsys.readouterr().err == ""
+    assert not (folder / "export").exists()
+
+
 # --- the server ------------------------------------------------------------------------------------------
 
 TYPES = {
