@@ -180,6 +180,7 @@ def modules(folder: Path) -> dict[str, str]:
 
 LIBRARY = {name: text for name, text in modules(PACKAGE).items() if not name.startswith("shipped/")}
 SCRIPTS = {f"data_prep/{name}": text for name, text in modules(ROOT / "data_prep").items()}
+TESTS = {f"tests/{name}": text for name, text in modules(ROOT / "tests").items()}
 
 
 def test_every_part_of_the_package_stands_on_a_rung() -> None:
@@ -202,7 +203,7 @@ def test_no_pickle_and_no_unsafe_yaml() -> None:
 
 
 def test_files_are_short_and_open_with_a_sentence() -> None:
-    assert [b for f, text in (LIBRARY | SCRIPTS).items() for b in unsound(f, text)] == []
+    assert [b for f, text in (LIBRARY | SCRIPTS | TESTS).items() for b in unsound(f, text)] == []
 
 
 @pytest.mark.parametrize(
