@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 from scipy import stats
-from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support
+from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support, roc_auc_score
 
 from audionas.core.rng import numpy_rng
 
@@ -45,6 +45,7 @@ def summary(
                 "recall": float(recall[i]),
                 "precision": float(precision[i]),
                 "f1": float(f1[i]),
+                "aut": area_under_tail(scores[:, i], targets == i),
                 "n": int(support[i]),
             }
             for i, label in enumerate(labels)
@@ -52,6 +53,16 @@ def summary(
         "confusion": confusion_matrix(targets, predicted, labels=index).tolist(),
         "labels": list(labels),
     }
+
+
+def area_under_tail(scores: np.ndarray, own: np.ndarray) -> float | None:
+    """Area under the curve of misses against false alarms over all thresholds, clip by clip (AUT).
+
+    `scores` (n,) of a class and whether each clip is of it, `own` (n,) bool. 0 is perfect and 0.5 is chance:
+    it is the share of pairs of a clip of the class and another in which the other scores more, ties half.
+    None where all clips or none are of the class.
+    """
+    return float(1 - roc_auc_score(own, scores)) if 0 < own.sum() < len(own) else None
 
 
 def by_group(

@@ -10,15 +10,18 @@ src=                                     # folders or archives of recordings wit
 positives=                               # a folder of recordings of the word
 negatives=                               # a folder of anything else
 say=300                                  # clips of the word by synthetic voices
-espeak_hours=0                           # of synthetic sentences, to count false accepts on
+sentences=1                              # hours of sentences by the same voices, to train on
+espeak_hours=0                           # hours of them to mine in and to count false accepts on
 data=data
-networks="searched best bc_resnet1 ds_cnn_s"  # conf/NETWORK.yaml; best: the most accurate on the front of searched
+# conf/NETWORK.yaml; best: the most accurate on the front of searched; mined: searched, trained again with what it
+# falls for in the training recordings
+networks="searched best mined bc_resnet1 ds_cnn_s"
 target=7                                 # false accepts an hour for which dev chooses the thresholds
 seed=0
 
 help_message="usage: run.sh [--word WORD] [--src \"DIR DIR\"] [--positives DIR] [--negatives DIR] [--say N]
-       [--espeak-hours H] [--stage N] [--stop-stage N] [--data DIR] [--target RATE] [--seed N]
-       [--networks \"searched best bc_resnet1 ds_cnn_s\"] [KEY=VALUE ...]
+       [--sentences H] [--espeak-hours H] [--stage N] [--stop-stage N] [--data DIR] [--target RATE] [--seed N]
+       [--networks \"searched best mined bc_resnet1 ds_cnn_s\"] [KEY=VALUE ...]
   0 prepare   1 check   2 search   3 train   4 evaluate clips   5 export   6 tune on dev   7 measure on test
   8 table
 KEY=VALUE changes the configs: run.sh --positives mine --negatives radio threads=1 train.epochs=8"
@@ -33,9 +36,14 @@ within() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
 changes=("$@")
 # the config and what changes it, for network $1: in the array run
 configure() {
-    run=("conf/${1/best/searched}.yaml" "data.train=$data/train" "data.dev=$data/dev")
-    run+=("name=$1_$seed" "seed=$seed")
-    if [ "$1" = best ]; then run+=("arch=exp/searched_$seed#1"); fi  # the front begins with it
+    local conf=$1 train=$data/train
+    case $1 in best | mined) conf=searched ;; esac
+    run=("conf/$conf.yaml")
+    case $1 in
+        best) run+=("arch=exp/searched_$seed#1") ;;  # the front begins with it
+        mined) run+=("arch=exp/searched_$seed") train=$data/mined_$seed ;;
+    esac
+    run+=("data.train=$train" "data.dev=$data/dev" "name=$1_$seed" "seed=$seed")
     run+=("${changes[@]}")
 }
 # what network $1 is exported to, and the files that are measured, float and int8
@@ -49,9 +57,27 @@ choose() {
     esac
 }
 
+# those of the files that are there, with option $1 before each; names hold no spaces
+made() {
+    local file
+    for file in "${files[@]}"; do
+        if [ -f "$exp/export/$file" ]; then echo "$1 $file"; fi
+    done
+}
+# false accepts in the training recordings, of people and of voices, beside the clips that there were
+mine() {
+    local known=$data/train all=$data/mined_$seed
+    if [ -d "$data/train_espeak" ]; then
+        audionas mine "exp/searched_$seed" "$data/train_espeak" --data "$known" --out "${all}_espeak"
+        known=${all}_espeak
+    fi
+    audionas mine "exp/searched_$seed" "$data/train_long" --data "$known" --out "$all"
+}
+
 if within 0; then
     echo "== stage 0: prepare clips and continuous negatives"
-    prepare=(audionas prep wake_word "$data" --word "$word" --say "$say" --espeak-hours "$espeak_hours")
+    prepare=(audionas prep wake_word "$data" --word "$word" --say "$say")
+    prepare+=(--sentences "$sentences" --espeak-hours "$espeak_hours")
     for place in $src; do prepare+=(--src "$place"); done
     if [ -n "$positives" ]; then prepare+=(--positives "$positives"); fi
     if [ -n "$negatives" ]; then prepare+=(--negatives "$negatives"); fi
@@ -61,15 +87,17 @@ for network in $networks; do
     configure "$network"
     choose "$network"
     exp=exp/${network}_$seed
-    listened=()
-    for file in "${files[@]}"; do listened+=(--file "$file"); done
-    if within 1 && [ "$network" != best ]; then
+    if within 1 && [ -f "conf/$network.yaml" ]; then
         echo "== $network, stage 1: whether the rest will work, how long it will take"
         audionas check "${run[@]}"
     fi
     if within 2 && [ "$network" = searched ]; then
         echo "== $network, stage 2: search for accuracy, bytes of state and multiply-adds a hop"
         $train_cmd audionas search "${run[@]}" --resume
+    fi
+    if within 2 && [ "$network" = mined ]; then
+        echo "== mined, stage 2: what wakes searched_$seed in the training recordings"
+        mine
     fi
     if within 3; then
         echo "== $network, stage 3: train"
@@ -82,12 +110,15 @@ for network in $networks; do
     fi
     if within 5; then
         echo "== $network, stage 5: export"
-        audionas export "$exp" "${export[@]}" --data "$data/test"
+        status=0
+        audionas export "$exp" "${export[@]}" --data "$data/test" || status=$?
+        if [ $status -gt 1 ] || [ ! -f "$exp/export/${files[0]}" ]; then exit $status; fi
+        if [ $status = 1 ]; then echo "== $network: a file that was refused stays a gap in the table"; fi
     fi
     if within 6; then
         echo "== $network, stage 6: tune on the development recordings"
         audionas tune "$exp" --positives "$data/dev_words" --negatives "$data/dev_long" \
-            --target-fa-per-hour "$target" "${listened[@]}"
+            --target-fa-per-hour "$target" $(made --file)
     fi
     if within 7; then
         echo "== $network, stage 7: measure on the test recordings"

@@ -1,5 +1,7 @@
 """Measures exported files on the test recordings: measure.py EXP DATA FILE...; writes EXP/test.json.
 
+A file that is not there, as the export refused it, is noted as such.
+
 Clips rejected at rates of false accepts read off the test recordings, and both errors at the thresholds that
 `audionas tune` chose on the development recordings. DATA/test_long are recordings, DATA/test_espeak sentences
 by synthetic voices, if there are any: they are counted by themselves.
@@ -25,12 +27,15 @@ KINDS = {"recorded": "test_long", "espeak": "test_espeak"}
 
 def main(exp: Path, data: Path, names: list[str]) -> None:
     """One entry a file and kind of negatives."""
-    rows, hours = [], read_json(data / "hours.json")
+    rows, hours = list[dict[str, Any]](), read_json(data / "hours.json")
+    kinds = {kind: folder for kind, folder in KINDS.items() if (data / folder).is_dir()}
     for name in names:
+        if not (exp / "export" / name).is_file():
+            rows += [{"kind": kind, "file": name, "refused": True} for kind in kinds]
+            continue
         found = find(exp, Path(name))
-        for kind, folder in KINDS.items():
-            if (data / folder).is_dir():
-                rows.append({"kind": kind, "sources": hours[folder], **measure(found, data, data / folder)})
+        for kind, folder in kinds.items():
+            rows.append({"kind": kind, "sources": hours[folder], **measure(found, data, data / folder)})
     write_json(exp / "test.json", rows)
     print(
         json.dumps(

@@ -7,6 +7,7 @@ from sklearn.metrics import f1_score
 
 from audionas.core.rng import numpy_rng
 from audionas.engine.metrics import (
+    area_under_tail,
     by_group,
     interval,
     macro_f1,
@@ -38,9 +39,21 @@ def test_a_small_table_equals_counts_by_hand() -> None:
     assert found["confusion"] == [[2, 0, 0], [0, 3, 1], [1, 0, 1]]  # rows are the truth
     assert found["balanced_accuracy"] == pytest.approx((1 + 3 / 4 + 1 / 2) / 3)
     assert found["per_class"] == {
-        "_silence_": {"recall": 1.0, "precision": pytest.approx(2 / 3), "f1": pytest.approx(0.8), "n": 2},
-        "yes": {"recall": 0.75, "precision": 1.0, "f1": pytest.approx(6 / 7), "n": 4},
-        "no": {"recall": 0.5, "precision": 0.5, "f1": 0.5, "n": 2},
+        "_silence_": {
+            "recall": 1.0,
+            "precision": pytest.approx(2 / 3),
+            "f1": pytest.approx(0.8),
+            "aut": pytest.approx(1 / 12),
+            "n": 2,
+        },
+        "yes": {
+            "recall": 0.75,
+            "precision": 1.0,
+            "f1": pytest.approx(6 / 7),
+            "aut": pytest.approx(1 / 8),
+            "n": 4,
+        },
+        "no": {"recall": 0.5, "precision": 0.5, "f1": 0.5, "aut": pytest.approx(1 / 3), "n": 2},
     }
     assert found["macro_f1"] == pytest.approx((0.8 + 6 / 7 + 0.5) / 3)
     assert macro_f1(ANSWERS, TARGETS) == pytest.approx(found["macro_f1"])
@@ -72,9 +85,20 @@ def test_classes_without_clips_and_classes_never_named() -> None:
     found = summary(scores(answers), targets, LABELS, ["a", "b", "c", "d"])
     assert found["accuracy"] == 0.75
     assert found["confusion"] == [[0, 0, 0], [0, 3, 1], [0, 0, 0]]
-    assert found["per_class"]["no"] == {"recall": 0.0, "precision": 0.0, "f1": 0.0, "n": 0}
+    assert found["per_class"]["no"] == {"recall": 0.0, "precision": 0.0, "f1": 0.0, "aut": None, "n": 0}
     assert found["balanced_accuracy"] == 0.75
     assert found["macro_f1"] == pytest.approx(6 / 7)
+
+
+def test_the_area_under_the_tail_is_the_share_of_pairs_in_wrong_order() -> None:
+    rng = np.random.default_rng(0)
+    own = rng.random(60) < 0.3
+    found = np.round(rng.random(60) + 0.3 * own, 1)  # rounded: ties
+    gaps = found[own][:, None] - found[~own][None]
+    wrong = (gaps < 0).mean() + 0.5 * (gaps == 0).mean()
+    assert area_under_tail(found, own) == pytest.approx(wrong)
+    assert area_under_tail(own.astype(float), own) == 0
+    assert area_under_tail(found, np.ones(60, bool)) is None
 
 
 def test_all_right_has_no_width() -> None:
