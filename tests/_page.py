@@ -2,7 +2,6 @@
 
 import json
 import os
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +17,7 @@ from audionas.run import _web_runtime, _web_server
 from audionas.run._events import Rule, levels
 from audionas.run._exported import find, keep
 from tests import _wake
+from tests._server import running
 
 RULE = Rule(smooth=2, refractory=0.8, patience=(2, 3))
 SOUNDS = {
@@ -55,15 +55,8 @@ def runtime() -> Path:
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """The address of a folder, served as `demo-web` serves it."""
-    server = _web_server.server(folder)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with running(_web_server.server(folder)) as server:
         yield f"http://localhost:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
 
 
 def facts(web: Path) -> dict:

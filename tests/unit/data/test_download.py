@@ -2,11 +2,8 @@
 
 import hashlib
 import io
-import re
 import tarfile
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -14,125 +11,82 @@ import pytest
 from audionas.core.errors import UserError
 from audionas.core.report import Reporter
 from audionas.data import download
+from tests._server import Server, running
 
 CONTENT = bytes(range(256)) * 16_000  # 4 MB
 DIGEST = hashlib.sha256(CONTENT).hexdigest()
 QUIET = Reporter(quiet=True)
 
 
-class Server(ThreadingHTTPServer):
-    """Serves CONTENT; `budget` lists how many bytes the next answers send before the line breaks."""
-
-    daemon_threads = True
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.budget: list[int] = []
-        self.asked: list[str | None] = []  # Range headers
-        self.ranges = True
-        self.url = f"http://127.0.0.1:{self.server_port}/a.tar.gz"
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Server
-
-    def do_GET(self) -> None:
-        asked = self.headers.get("Range")
-        self.server.asked.append(asked)
-        begin = int(re.findall(r"\d+", asked)[0]) if asked and self.server.ranges else 0
-        if "missing" in self.path:
-            return self.send_error(404)
-        if begin >= len(CONTENT):
-            self.send_response(416)
-            self.send_header("Content-Range", f"bytes */{len(CONTENT)}")
-            self.send_header("Content-Length", "0")
-            return self.end_headers()
-        self.send_response(206 if begin else 200)
-        if begin:
-            self.send_header("Content-Range", f"bytes {begin}-{len(CONTENT) - 1}/{len(CONTENT)}")
-        self.send_header("Content-Length", str(len(CONTENT) - begin))
-        self.end_headers()
-        sent = self.server.budget.pop(0) if self.server.budget else len(CONTENT)
-        self.wfile.write(CONTENT[begin : begin + sent])
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    server = Server()
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(Server(CONTENT)) as server:
+        yield server
 
 
 def test_a_download_that_breaks_goes_on_by_itself(server: Server, tmp_path: Path) -> None:
     server.budget = [1_500_000, 1_200_000]
     path = tmp_path / "new" / "a.tar.gz"
-    assert download.fetch(server.url, path, QUIET, official=DIGEST) == DIGEST
+    assert download.fetch(f"{server.url}/a.tar.gz", path, QUIET, official=DIGEST) == DIGEST
     assert path.read_bytes() == CONTENT
-    assert server.asked == [None, "bytes=1500000-", "bytes=2700000-"]
+    assert server.parts == [None, "bytes=1500000-", "bytes=2700000-"]
     assert [f.name for f in path.parent.iterdir()] == ["a.tar.gz"]
-    assert download.fetch(server.url, path, QUIET, official=DIGEST) == DIGEST
-    assert len(server.asked) == 3  # what is there is not fetched again
+    assert download.fetch(f"{server.url}/a.tar.gz", path, QUIET, official=DIGEST) == DIGEST
+    assert len(server.parts) == 3  # what is there is not fetched again
 
 
 def test_an_interrupted_download_goes_on_in_the_next_call(server: Server, tmp_path: Path) -> None:
     server.budget = [2_000_000, 0]
     path = tmp_path / "a.tar.gz"
     with pytest.raises(UserError, match="2,000,000 bytes") as caught:
-        download.fetch(server.url, path, QUIET, official=DIGEST)
+        download.fetch(f"{server.url}/a.tar.gz", path, QUIET, official=DIGEST)
     assert "same command again" in caught.value.hint
     assert not path.exists()
-    download.fetch(server.url, path, QUIET, official=DIGEST)
+    download.fetch(f"{server.url}/a.tar.gz", path, QUIET, official=DIGEST)
     assert path.read_bytes() == CONTENT
-    assert server.asked[-1] == "bytes=2000000-"
+    assert server.parts[-1] == "bytes=2000000-"
 
 
 @pytest.mark.parametrize("left", [CONTENT, CONTENT + b"more"])
 def test_a_part_that_is_whole_or_too_long(server: Server, tmp_path: Path, left: bytes) -> None:
     (tmp_path / "a.tar.gz.part").write_bytes(left)
-    download.fetch(server.url, tmp_path / "a.tar.gz", QUIET, official=DIGEST)
+    download.fetch(f"{server.url}/a.tar.gz", tmp_path / "a.tar.gz", QUIET, official=DIGEST)
     assert (tmp_path / "a.tar.gz").read_bytes() == CONTENT
 
 
 def test_a_server_without_ranges_sends_all_again(server: Server, tmp_path: Path) -> None:
     server.ranges, server.budget = False, [1_000_000]
-    download.fetch(server.url, tmp_path / "a.tar.gz", QUIET, official=DIGEST)
+    download.fetch(f"{server.url}/a.tar.gz", tmp_path / "a.tar.gz", QUIET, official=DIGEST)
     assert (tmp_path / "a.tar.gz").read_bytes() == CONTENT
 
 
 def test_a_wrong_sum_is_refused_and_leaves_nothing(server: Server, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=DIGEST) as caught:
-        download.fetch(server.url, tmp_path / "a.tar.gz", QUIET, official="0" * 64)
+        download.fetch(f"{server.url}/a.tar.gz", tmp_path / "a.tar.gz", QUIET, official="0" * 64)
     assert f"--sha256 {DIGEST}" in caught.value.hint
     assert list(tmp_path.iterdir()) == []
-    download.fetch(server.url, tmp_path / "a.tar.gz", QUIET, official="0" * 64, accept=[DIGEST])
+    download.fetch(f"{server.url}/a.tar.gz", tmp_path / "a.tar.gz", QUIET, official="0" * 64, accept=[DIGEST])
 
 
 def test_the_first_sum_is_recorded_and_a_change_refused(server: Server, tmp_path: Path) -> None:
     path = tmp_path / "a.tar.gz"
-    download.fetch(server.url, path, QUIET)
+    download.fetch(f"{server.url}/a.tar.gz", path, QUIET)
     assert (tmp_path / "a.tar.gz.sha256").read_text() == f"{DIGEST}  a.tar.gz\n"
     path.unlink()
     (tmp_path / "a.tar.gz.sha256").write_text(f"{'0' * 64}  a.tar.gz\n")  # as if another was seen first
     with pytest.raises(UserError, match=r"a\.tar\.gz\.sha256 says 0000"):
-        download.fetch(server.url, path, QUIET)
+        download.fetch(f"{server.url}/a.tar.gz", path, QUIET)
     assert not path.exists()
     with pytest.raises(UserError, match="--sha256 says 1111"):
-        download.fetch(server.url, path, QUIET, accept=["1" * 64])
-    download.fetch(server.url, path, QUIET, accept=[DIGEST])
+        download.fetch(f"{server.url}/a.tar.gz", path, QUIET, accept=["1" * 64])
+    download.fetch(f"{server.url}/a.tar.gz", path, QUIET, accept=[DIGEST])
     assert (tmp_path / "a.tar.gz.sha256").read_text().startswith(DIGEST)
 
 
 def test_an_error_of_the_server_or_no_server(server: Server, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="the server answers 404"):
-        download.fetch(server.url + "missing", tmp_path / "a", QUIET)
+        download.fetch(f"{server.url}/missing", tmp_path / "a", QUIET)
     with pytest.raises(UserError, match="broke off after 0 bytes"):
         download.fetch("http://127.0.0.1:9/a", tmp_path / "a", QUIET)
 

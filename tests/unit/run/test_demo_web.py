@@ -12,10 +12,8 @@ import signal
 import subprocess
 import sys
 import tarfile
-import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -26,6 +24,7 @@ from audionas.export._onnx_listeners import OnnxStream
 from audionas.run import _web_runtime, _web_server, demo_web
 from audionas.run._exported import find
 from tests._page import RULE, facts, served
+from tests._server import Server, running
 
 QUIET = Reporter(quiet=True)
 FILES = {name: bytes(reversed(range(256))) * 4000 + name.encode() for name in _web_runtime.FILES}  # 1 MB each
@@ -47,49 +46,15 @@ def integrity(content: bytes) -> str:
     return f"sha512-{base64.b64encode(hashlib.sha512(content).digest()).decode()}"
 
 
-class Registry(ThreadingHTTPServer):
-    """Serves one archive; `budget` lists how many bytes the next answers send before the line breaks."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.content = archive(FILES)
-        self.budget: list[int] = []
-        self.asked: list[tuple[str, str | None]] = []
-
-
-class Handler(BaseHTTPRequestHandler):
-    server: Registry
-
-    def do_GET(self) -> None:
-        asked, content = self.headers.get("Range"), self.server.content
-        self.server.asked.append((self.path, asked))
-        begin = int(re.findall(r"\d+", asked)[0]) if asked else 0
-        self.send_response(206 if begin else 200)
-        if begin:
-            self.send_header("Content-Range", f"bytes {begin}-{len(content) - 1}/{len(content)}")
-        self.send_header("Content-Length", str(len(content) - begin))
-        self.end_headers()
-        sent = self.server.budget.pop(0) if self.server.budget else len(content)
-        self.wfile.write(content[begin : begin + sent])
-
-    def log_message(self, *_: object) -> None:
-        pass
-
-
 @pytest.fixture
-def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Registry]:
+def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    server = Registry()
-    monkeypatch.setenv("npm_config_registry", f"http://127.0.0.1:{server.server_port}/npm/")
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    yield server
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with running(Server(archive(FILES))) as server:
+        monkeypatch.setenv("npm_config_registry", f"{server.url}/npm/")
+        yield server
 
 
-def fetched(cache: Path, registry: Registry) -> Path:
+def fetched(cache: Path, registry: Server) -> Path:
     """What the cache gives, where the archive that is served is the published one."""
     right = integrity(archive(FILES))
     return _web_runtime.cached(cache, QUIET, integrity=right, files=SUMS)
@@ -98,34 +63,32 @@ def fetched(cache: Path, registry: Registry) -> Path:
 # --- onnxruntime-web -----------------------------------------------------------------------------------
 
 
-def test_runtime_is_fetched_once_and_only_what_a_page_needs_is_kept(
-    registry: Registry, tmp_path: Path
-) -> None:
+def test_runtime_is_fetched_once_and_only_what_a_page_needs_is_kept(registry: Server, tmp_path: Path) -> None:
     folder = fetched(tmp_path / "cache", registry)
     assert {f.name: f.read_bytes() for f in folder.iterdir()} == FILES
     assert [f.name for f in (tmp_path / "cache").iterdir()] == [folder.name]
     assert fetched(tmp_path / "cache", registry) == folder
     name = f"onnxruntime-web-{_web_runtime.VERSION}.tgz"
-    assert registry.asked == [(f"/npm/onnxruntime-web/-/{name}", None)]
+    assert (registry.paths, registry.parts) == ([f"/npm/onnxruntime-web/-/{name}"], [None])
 
 
-def test_damaged_cache_is_fetched_anew(registry: Registry, tmp_path: Path) -> None:
+def test_damaged_cache_is_fetched_anew(registry: Server, tmp_path: Path) -> None:
     folder = fetched(tmp_path, registry)
     (folder / next(iter(FILES))).write_bytes(b"")
     fetched(tmp_path, registry)
     assert {f.name: f.read_bytes() for f in folder.iterdir()} == FILES
-    assert len(registry.asked) == 2
+    assert len(registry.paths) == 2
 
 
-def test_interrupted_download_goes_on_at_the_next_call(registry: Registry, tmp_path: Path) -> None:
+def test_interrupted_download_goes_on_at_the_next_call(registry: Server, tmp_path: Path) -> None:
     registry.budget = [1_200_000, 0]
     with pytest.raises(UserError, match="1,200,000 bytes"):
         fetched(tmp_path, registry)
     fetched(tmp_path, registry)
-    assert [asked for _, asked in registry.asked] == [None, "bytes=1200000-", "bytes=1200000-"]
+    assert registry.parts == [None, "bytes=1200000-", "bytes=1200000-"]
 
 
-def test_another_archive_is_refused_and_leaves_nothing(registry: Registry, tmp_path: Path) -> None:
+def test_another_archive_is_refused_and_leaves_nothing(registry: Server, tmp_path: Path) -> None:
     registry.content = archive({**FILES, "ort.wasm.bundle.min.mjs": b"not this"})
     with pytest.raises(UserError, match="integrity is sha512-") as caught:
         fetched(tmp_path, registry)
@@ -133,7 +96,7 @@ def test_another_archive_is_refused_and_leaves_nothing(registry: Registry, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
-def test_archive_whose_members_escape_is_refused(registry: Registry, tmp_path: Path) -> None:
+def test_archive_whose_members_escape_is_refused(registry: Server, tmp_path: Path) -> None:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
         tar.addfile(tarfile.TarInfo("package/../../out.js"), io.BytesIO(b""))
