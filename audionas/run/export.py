@@ -71,6 +71,8 @@ def export(
             if "all" in targets and not isinstance(error, Failed):
                 reporter.note(" ".join((f"{file.name} left out: {'; '.join(error.problems)}.", error.hint)))
                 continue
+            if isinstance(error, Failed):
+                (folder / "export" / file.name).unlink(missing_ok=True)  # an earlier one, of other weights
             problems += [f"{file.name}: {problem}" for problem in error.problems]
             hints += [error.hint] if error.hint and error.hint not in hints else []
     report = _reported(folder, job, trial, rows) if rows else {}

@@ -179,6 +179,8 @@ def test_int8_that_costs_accuracy_is_not_left(own: Path, directories: Path) -> N
     weights["stem.conv.weight"] = weights["stem.conv.weight"].clone()
     weights["stem.conv.weight"][:, 0], std[0] = 1e4, 1e8
     replace(bundle, weights=weights, std=std).save(own / "model")
+    (own / "export").mkdir(exist_ok=True)
+    (own / "export" / "model.int8.tflite").write_bytes(b"of weights before these")
     with pytest.raises(
         UserError, match=r"model\.int8\.tflite: in int8 50\.0% of 48 clips are right"
     ) as caught:
