@@ -140,6 +140,12 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def amount(number: float, noun: str) -> str:
+    """`1 clip`, `1,200 clips`, `0.5 clips`; of nouns that take an s."""
+    digits = f"{number:,}" if isinstance(number, int) else f"{number:g}"
+    return f"{digits} {noun}{'' if number == 1 else 's'}"
+
+
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """The rows of a JSON-lines file; a last line cut off by an interruption is left out."""
     if not path.exists():

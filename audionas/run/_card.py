@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from audionas.core.files import read_json, sha256, write_text
+from audionas.core.report import amount
 from audionas.cost.graph import measure
 from audionas.data import kaldi
 from audionas.export.bundle import ModelBundle
@@ -135,7 +136,7 @@ def _false_accepts(folder: Path, bundle: ModelBundle) -> str:
     ]
     for row in rows:
         words = ", ".join(f"`{word}` {found['threshold']:.6g}" for word, found in row["words"].items())
-        line = f"{row['file']}: {words}, measured on {row['clips']:,} clips and {row['hours']:.3g} h "
+        line = f"{row['file']}: {words}, measured on {amount(row['clips'], 'clip')} and {row['hours']:.3g} h "
         line += "without a keyword."
         there = folder / "export" / row["file"]
         if there.exists() and row.get("sha256") not in (None, sha256(there)):

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audionas.core.errors import UserError
+from audionas.core.report import amount
 from audionas.export.listener import Listener
 
 _ROWS = 1 << 16  # of sorted windows at a time
@@ -61,7 +62,7 @@ class Rule:
         """As it is printed."""
         need, of = self.patience
         patience = "" if of == 1 else f", {need} of {of} hops over the threshold"
-        return f"mean of {self.smooth} hops{patience}, refractory time {self.refractory:g} s"
+        return f"mean of {amount(self.smooth, 'hop')}{patience}, refractory time {self.refractory:g} s"
 
 
 def smoothed(scores: np.ndarray, hops: int, past: np.ndarray | None = None) -> np.ndarray:

@@ -7,7 +7,7 @@ from typing import Any
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, sha256, write_json, write_text
-from audionas.core.report import read_rows
+from audionas.core.report import amount, read_rows
 from audionas.data import audio, kaldi, readers
 from audionas.data.kaldi import DataDir, Item
 from audionas.run._events import Event
@@ -67,8 +67,8 @@ class Mined:
             new.append(Item(event["clip"], str(clip.resolve()), label, seconds, 0.0, speaker, content))
         kaldi.write(self.out, [*known, *new])
         return (
-            f"{len(events)} false accepts, {len(new)} of them new; {self.out} has these as {label} and the "
-            f"{len(known):,} clips of {known.path}. Train again with data.train={self.out}"
+            f"{amount(len(events), 'false accept')}, {len(new)} new; {self.out} has what is new as {label}, "
+            f"and {amount(len(known), 'clip')} of {known.path}. Train again with data.train={self.out}"
         )
 
     def _write_labels(self, known: DataDir) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from audionas.core.arch import ArchSpec
-from audionas.core.report import clock
+from audionas.core.report import amount, clock
 from audionas.run import _charts
 from audionas.run._html import Html, join, percent, section, tag
 from audionas.run._paint import Paint, legend, paints
@@ -36,8 +36,7 @@ def curves(title: str, rows: Rows) -> Html:
     epochs = [row["epoch"] + 1 for row in rows]
     charts = [chart for panel in PANELS if (chart := _panel(title, panel, epochs, rows))]
     seconds = sum(row.get("seconds", 0.0) for row in rows)
-    plural = "" if len(rows) == 1 else "s"
-    lead = f"{len(rows)} epoch{plural} in {clock(seconds)}; epochs run to the right."
+    lead = f"{amount(len(rows), 'epoch')} in {clock(seconds)}; epochs run to the right."
     key = legend((name, Paint(colour)) for name, colour in _COLOURS.items() if name)
     return section(f"{title} curves", key, tag("div", *charts, class_="grid"), lead=lead)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from audionas.core.report import amount
 from audionas.run import _tune_chart
 from audionas.run._events import Rule
 from audionas.run._html import Html, percent, section, table, tag
@@ -15,8 +16,8 @@ def setting(row: Mapping[str, Any]) -> str:
     need, of = row["rule"]["patience"]
     rule = Rule(row["rule"]["smooth"], row["rule"]["refractory_s"], (need, of))
     return (
-        f"{row['file']}: {row['clips']:,} clips (drawn by {row['clips_drawn_by']}), "
-        f"{row['hours']:.3g} h without a keyword in {row['recordings']:,} recordings "
+        f"{row['file']}: {amount(row['clips'], 'clip')} (drawn by {row['clips_drawn_by']}), "
+        f"{row['hours']:.3g} h without a keyword in {amount(row['recordings'], 'recording')} "
         f"(drawn by {row['negatives_drawn_by']}); "
         f"{rule.words()}; a score every {1000 * row['hop_s']:g} ms"
     )
@@ -51,20 +52,22 @@ def advice(row: Mapping[str, Any]) -> list[str]:
     words = ", ".join(f"{word} {found['threshold']:.4g}" for word, found in row["words"].items())
     if not row["met"]:
         return [
-            f"{row['file']}: no threshold has {target:g} false accepts an hour or fewer: at {words} there "
-            f"are still {total['fa_per_hour']:.3g}. Average over more hops (--smooth), ask for several "
+            f"{row['file']}: no threshold has {amount(target, 'false accept')} an hour or fewer: at {words} "
+            f"there are still {total['fa_per_hour']:.3g}. Average over more hops (--smooth), ask for several "
             "(--patience), or train again with what it falls for (audionas mine)."
         ]
+    were = "was" if total["accepts"] == 1 else "were"
     said = [
         f"{row['file']}: take {words}: {percent(total['rejected'])} of the clips are rejected, and "
-        f"{total['accepts']} false accepts were heard in {hours:.3g} h ({total['fa_per_hour']:.3g} an hour)."
+        f"{amount(total['accepts'], 'false accept')} {were} heard in {hours:.3g} h "
+        f"({total['fa_per_hour']:.3g} an hour)."
     ]
     if not total["accepts"]:
         said.append(f"None in {hours:.3g} h means at most {3 / hours:.3g} an hour (95 %).")
     if target * hours < 3:
         said.append(
-            f"{hours:.3g} h of negatives are too few to show {target:g} false accepts an hour: give at least "
-            f"{3 / target:.3g} h."
+            f"{hours:.3g} h of negatives cannot show {amount(target, 'false accept')} an hour: give at "
+            f"least {3 / target:.3g} h."
         )
     said.append(
         "The thresholds were chosen on this audio: other audio will show somewhat more of both errors."

@@ -13,7 +13,7 @@ import numpy as np
 
 from audionas import models
 from audionas.core.errors import UserError
-from audionas.core.report import Line, Reporter
+from audionas.core.report import Line, Reporter, amount
 from audionas.data import audio
 from audionas.export.listener import Listener
 from audionas.export.stream import TorchStream
@@ -179,7 +179,7 @@ def listen(
                 drawn = time.monotonic()
     if around:
         fire(spotter.step(listener.step(np.zeros(round(TAIL * listener.sample_rate), np.float32))))
-    reporter.note(f"heard {meter.seconds:.1f} s: {len(events)} event{'' if len(events) == 1 else 's'}")
+    reporter.note(f"heard {meter.seconds:.1f} s: {amount(len(events), 'event')}")
     return events
 
 

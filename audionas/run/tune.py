@@ -7,7 +7,7 @@ from typing import Any
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
-from audionas.core.report import Reporter
+from audionas.core.report import Reporter, amount
 from audionas.data.kaldi import Item
 from audionas.export import esphome
 from audionas.run import _tune_page, report
@@ -50,7 +50,7 @@ def tune(
     words, others = clips(positives, found[0], pattern=speaker_pattern)
     long = _without_keywords(recordings(negatives), found[0], negatives, reporter)
     if others:
-        reporter.note(f"{positives}: {others} clips of other labels are left out")
+        reporter.note(f"{positives}: {amount(others, 'clip')} of other labels left out")
     rows = []
     for each in found:
         listen = partial(hear, each, resample=resample, store=store, reporter=reporter)
@@ -82,11 +82,11 @@ def _without_keywords(items: Sequence[Item], found: Exported, path: Path, report
     kept = [item for item in items if item.label not in found.keywords]
     if not kept:
         raise UserError(
-            f"{path}: all {len(items)} recordings are labelled as keywords",
+            f"{path}: {amount(len(items), 'recording')}, all labelled as keywords",
             hint="Give hours of speech, noise and music in which no keyword is said.",
         )
     if len(kept) < len(items):
-        reporter.note(f"{path}: {len(items) - len(kept)} recordings of keywords are left out")
+        reporter.note(f"{path}: {amount(len(items) - len(kept), 'recording')} of keywords left out")
     return kept
 
 

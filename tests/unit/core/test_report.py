@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from audionas.core.report import Reporter, clock, read_rows, stdout_json
+from audionas.core.report import Reporter, amount, clock, read_rows, stdout_json
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
@@ -140,3 +140,9 @@ def test_rows_of_a_missing_log_are_none(tmp_path: Path) -> None:
 )
 def test_times_read_like_words(seconds: float, text: str) -> None:
     assert clock(seconds) == text
+
+
+def test_one_is_no_several() -> None:
+    assert [amount(number, "clip") for number in (0, 1, 2, 1200, 0.5, 1.0)] == [
+        "0 clips", "1 clip", "2 clips", "1,200 clips", "0.5 clips", "1 clip",
+    ]  # fmt: skip

@@ -165,7 +165,7 @@ def test_figures_keep_the_target_and_say_what_hours_cannot_tell() -> None:
     said = " ".join(_tune_page.advice(row))
     assert "at least" not in said
     row = figures(clips(), long(), target=0.5)
-    assert "1 h of negatives are too few to show 0.5 false accepts an hour: give at least 6 h" in " ".join(
+    assert "1 h of negatives cannot show 0.5 false accepts an hour: give at least 6 h" in " ".join(
         _tune_page.advice(row)
     )
     assert "not measurable with 1 h" in _tune_page.rates_table([row])[1][0]
@@ -185,7 +185,7 @@ def test_a_target_out_of_reach() -> None:
     row = figures(clips(), quiet, target=1.0)
     assert not row["met"]
     assert row["words"]["stop"]["threshold"] == 1.0
-    assert "no threshold has 1 false accepts an hour or fewer" in _tune_page.advice(row)[0]
+    assert "no threshold has 1 false accept an hour or fewer" in _tune_page.advice(row)[0]
 
 
 def test_pictures(tmp_path: Path) -> None:

@@ -117,7 +117,7 @@ def test_equal_files_are_worth_the_same(own: Heard) -> None:
     said = done("tune", own.exp, "--positives", own.clips, "--negatives", own.long, "--file", NAME, "--file",
                 "twin.stream.onnx")  # fmt: skip
     assert "Files side by side" in said.out
-    assert "too few to show 0.5 false accepts an hour" in said.out
+    assert "cannot show 0.5 false accepts an hour" in said.out
 
 
 def test_one_keyword_needs_no_folders(own: Heard) -> None:
@@ -163,7 +163,7 @@ def test_false_accepts_become_training_clips(tuned: Heard, tmp_path: Path) -> No
     out = tmp_path / "more" / "mined"
     said = mine(tuned.exp, tuned.long, data / "train", out, threshold=["0.02"])
     new = [item for item in kaldi.read(out) if item.id.startswith("mined-")]
-    assert f"{len(new)} of them new" in said
+    assert f", {len(new)} new; " in said
     assert len(new) >= 2
     assert len(kaldi.read(out)) == 24 + len(new)
     assert {item.label for item in new} == {"_other_"}
@@ -179,7 +179,7 @@ def test_false_accepts_become_training_clips(tuned: Heard, tmp_path: Path) -> No
     (out / "mined.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:2]) + '{"id": "ro')
     mine(tuned.exp, tuned.long, data / "train", out, threshold=["0.02"])
     assert contents(out) == whole
-    assert "0 of them new" in mine(tuned.exp, tuned.long, out, tmp_path / "more" / "2", threshold=["0.02"])
+    assert ", 0 new; " in mine(tuned.exp, tuned.long, out, tmp_path / "more" / "2", threshold=["0.02"])
     with pytest.raises(UserError, match="was begun with another thresholds"):
         mine(tuned.exp, tuned.long, data / "train", out, threshold=["0.03"])
     with pytest.raises(UserError, match="--label word: not a label for what is no keyword"):
@@ -251,7 +251,7 @@ def test_keywords_among_the_negatives_are_left_out(own: Heard, tmp_path: Path) -
     row = tune(own.exp, tmp_path / "clips", tmp_path / "clips")["files"][0]
     assert (row["clips"], row["recordings"]) == (12, 12)
     kaldi.write(tmp_path / "words", [item for item in items if item.label == "word"])
-    with pytest.raises(UserError, match="all 12 recordings are labelled as keywords"):
+    with pytest.raises(UserError, match="12 recordings, all labelled as keywords"):
         tune(own.exp, own.clips, tmp_path / "words")
 
 
