@@ -199,6 +199,13 @@ def cumsum(b: Builder, x: Value, dim: int) -> Value:
     return b.add("CUMSUM", [x, b.constant(np.array(axis))], x.shape)
 
 
+def clamp(b: Builder, x: Value, low: float | None = None, high: float | None = None) -> Value:
+    """Only from above."""
+    if low is not None or high is None:
+        raise b.refuse(f"a clamp from {low} to {high}")
+    return _binary(b, "MINIMUM", x, high)
+
+
 def linear(b: Builder, x: Value, weight: Tensor, bias: Tensor | None = None) -> Value:
     """(1, c_in) to (1, c_out), as a 1x1 convolution.
 
@@ -268,8 +275,8 @@ def same(b: Builder, x: Value, *args: Any, **options: Any) -> Value:
 HANDLERS: dict[str, Callable[..., Any]] = {
     **{f.__name__.rstrip("_"): f for f in (conv2d, batch_norm, relu, relu6, hardtanh, silu, sigmoid)},
     **{f.__name__.rstrip("_"): f for f in (hardswish, hardsigmoid, add, sub, mul, div, cat, slice_, split)},
-    **{f.__name__.rstrip("_"): f for f in (mean, avg_pool2d, cumsum, linear, softmax, permute, transpose)},
-    **{f.__name__.rstrip("_"): f for f in (reshape, flatten, unsqueeze, ones_like)},
+    **{f.__name__.rstrip("_"): f for f in (mean, avg_pool2d, cumsum, clamp, linear, softmax, permute)},
+    **{f.__name__.rstrip("_"): f for f in (transpose, reshape, flatten, unsqueeze, ones_like)},
     "view": reshape,
     **dict.fromkeys(("alias", "contiguous", "clone", "dropout", "feature_dropout", "detach"), same),
 }

@@ -20,7 +20,8 @@ _OPTIONS = {  # the option table of each operator, where it has one
     **{"ADD": "Add", "MUL": "Mul", "SUB": "Sub", "DIV": "Div", "SOFTMAX": "Softmax", "MEAN": "Reducer"},
     **{"CONCATENATION": "Concatenation", "STRIDED_SLICE": "StridedSlice", "AVERAGE_POOL_2D": "Pool2D"},
     **{"PAD": "Pad", "TRANSPOSE": "Transpose", "RESHAPE": "Reshape", "CUMSUM": "Cumsum"},
-    **{"HARD_SWISH": "HardSwish", "QUANTIZE": "Quantize", "CALL_ONCE": "CallOnce", "VAR_HANDLE": "VarHandle"},
+    **{"HARD_SWISH": "HardSwish", "MINIMUM": "MaximumMinimum", "QUANTIZE": "Quantize"},
+    **{"CALL_ONCE": "CallOnce", "VAR_HANDLE": "VarHandle"},
     **{"READ_VARIABLE": "ReadVariable", "ASSIGN_VARIABLE": "AssignVariable"},
 }
 _PAIRS = {"stride": ("strideH", "strideW"), "filter": ("filterHeight", "filterWidth")}

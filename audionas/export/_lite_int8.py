@@ -61,9 +61,9 @@ SCORE = Quant((1 / 256,), -128)  # of softmax and the logistic function, fixed b
 def quantized(graph: Graph, features: np.ndarray, fixed: Mapping[str, Quant] = {}) -> Int8:
     """The graph in int8, ranges from `features` (clips, F, T) heard as streams; `fixed` scales stay.
 
-    Raises UserError for a network that remembers sums (`refuse_sums`), and for clips shorter than a hop.
+    Raises UserError for a network whose means never end (`refuse_means`), and for clips shorter than a hop.
     """
-    refuse_sums(graph)
+    refuse_means(graph)
     given = {graph.scores: SCORE} | {n.output: SCORE for n in graph.nodes if n.op in ("LOGISTIC", "SOFTMAX")}
     quants = _scales(graph, _ranges(graph, features), given | dict(fixed))
     data: dict[str, np.ndarray] = {}
@@ -72,11 +72,11 @@ def quantized(graph: Graph, features: np.ndarray, fixed: Mapping[str, Quant] = {
     return Int8(quants, data)
 
 
-def refuse_sums(graph: Graph) -> None:
+def refuse_means(graph: Graph) -> None:
     """UserError for a graph that int8 cannot hold, with the states that are why (`endless`)."""
     if names := endless(graph):
         raise UserError(
-            f"a sum over all that was heard does not fit int8: {', '.join(names)}",
+            f"a mean over all that was heard does not fit int8: {', '.join(names)}",
             hint="Search without squeeze-and-excitation (space.se=none, or a preset without it), "
             "and let the mean at the end run over a window.",
         )

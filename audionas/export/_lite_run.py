@@ -87,6 +87,7 @@ _SIMPLE: dict[str, Callable[[list[Tensor], dict[str, Any]], Tensor]] = {
     "SUB": lambda x, o: x[0] - x[1],
     "MUL": lambda x, o: x[0] * x[1],
     "DIV": lambda x, o: x[0] / x[1],
+    "MINIMUM": lambda x, o: torch.minimum(x[0], x[1]),
     "RELU": lambda x, o: functional.relu(x[0]),
     "RELU6": lambda x, o: functional.relu6(x[0]),
     "LOGISTIC": lambda x, o: x[0].sigmoid(),

@@ -160,7 +160,7 @@ def _problems(graph: Graph) -> list[str]:
         for node in graph.nodes
         if node.op not in OPERATORS
     ]
-    found += [f"{name} is a sum over all that was heard, which does not fit int8" for name in endless(graph)]
+    found += [f"{name} is a mean over all that was heard, which does not fit int8" for name in endless(graph)]
     if len(graph.states) > VARIABLES:
         found.append(f"{len(graph.states)} states, where ESPHome has room for {VARIABLES}")
     hop = graph.values[graph.frames].shape[1]

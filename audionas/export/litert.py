@@ -15,7 +15,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import atomic
 from audionas.export._lite_file import imported, pack
 from audionas.export._lite_graph import Graph, build
-from audionas.export._lite_int8 import Quant, quantized, refuse_sums
+from audionas.export._lite_int8 import Quant, quantized, refuse_means
 from audionas.export.bundle import KeywordModel, ModelBundle
 from audionas.nn.streaming import Pooling, Step
 
@@ -38,7 +38,7 @@ def export(
 
 def require_int8(bundle: ModelBundle, pool: Pooling = "window") -> None:
     """Raise the UserError that `export` in int8 would, before anything is calibrated."""
-    refuse_sums(graph_of(bundle, pool))
+    refuse_means(graph_of(bundle, pool))
 
 
 def graph_of(bundle: ModelBundle, pool: Pooling, keyword: int | None = None) -> Graph:

@@ -26,8 +26,8 @@ class StreamStep(nn.Module):
     probabilities. The states, `sound` among them, have `names` and `shapes` and are zeros at the start.
 
     The first `warm_up` scores were made before a whole clip was heard. From number `settled` on no score
-    remembers the start; None where squeeze-and-excitation never forgets it. Raises UserError for a model of
-    images, a network that looks ahead, and for samples where no file can hold the front-end.
+    remembers the start; None where squeeze-and-excitation forgets it too slowly. Raises UserError for a model
+    of images, a network that looks ahead, and for samples where no file can hold the front-end.
     """
 
     def __init__(self, bundle: ModelBundle, *, input: Input = "waveform", pool: Pooling = "window") -> None:

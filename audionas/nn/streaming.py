@@ -21,6 +21,7 @@ from audionas.nn.cp_block import Average, LogitMap
 
 Pooling = Literal["window", "exponential"]
 _MANY = 1024  # frames, by which strides are told apart
+_MOST = 1 << 16  # frames that a mean over all so far counts
 _FORMLESS = (ClipMean, nn.AvgPool2d, nn.MaxPool2d, Pool, FactorizedReduce, Zero, Noise, LogitMap)
 
 
@@ -30,7 +31,8 @@ class Step(nn.Module):
     `frames` is (1, C, F, n), n a multiple of `hop`; `scores` is (1, n / hop, classes), logits. `states` are
     float32 tensors of `shapes`, zeros at the start, under `names`. A score belongs to the last frame of its
     hop. Fed after hop - 1 frames of zeros, its scores are from `warm_up` frames on those of `Stream`; with
-    squeeze-and-excitation, which averages over all so far, `warm_up` is None: it never forgets its start.
+    squeeze-and-excitation, which averages over all so far, `warm_up` is None: it forgets its start slowly,
+    after 65,536 frames of its own (11 minutes at 10 ms each) by 1 / e in as many again.
 
     The mean at the end is taken over the last clip (`window`), or follows it exponentially with the same
     mean age (`exponential`), which remembers one frame instead of a clip. Raises UserError for a network
@@ -212,18 +214,25 @@ class _Exponential(_Mean):
 
 
 class _SoFar(_Mean):
-    """The mean over all frames so far: remembers their sum and, as a last channel, their number."""
+    """The mean over all frames so far: remembers it and, as a last channel, their number.
+
+    Exact, but for rounding, for the first `_MOST` of the frames that it gets: 11 minutes at 10 ms each. From
+    there on their number stays, and what lies further back fades, by 1 / e in as many frames again. Float32
+    could not go on without end: a sum is a hundredth off for a steady sound after 3 hours, and from 2^24
+    frames on (46 hours) it grows while their number does not. With the number bounded the mean never
+    sticks; only a difference that stays under 2^-8 of it may be too small to move it.
+    """
 
     def forward(self, x: Tensor) -> Tensor:
         """(1, C, F, n) to (1, C, 1, n)."""
         line = x.mean(2, keepdim=True)
-        line = torch.cat((line, torch.ones_like(line[:, :1])), 1)
-        sums = self.tape.past(self.slot, line, 1) + line.cumsum(3)
-        if x.shape[3]:
-            self.tape.kept[self.slot] = sums[..., -1:]
-        else:
-            self.tape.kept[self.slot] = self.tape.past(self.slot, line, 1)
-        return sums[:, :-1] / sums[:, -1:]
+        ones = torch.ones_like(line[:, :1])
+        state = self.tape.past(self.slot, torch.cat((line, ones), 1), 1)
+        before, count = state[:, :-1], state[:, -1:] + ones.cumsum(3)
+        mean = before + (line - before).cumsum(3) / count
+        kept = torch.cat((mean, count.clamp(max=_MOST)), 1)[..., -1:]
+        self.tape.kept[self.slot] = kept if x.shape[3] else state
+        return mean
 
 
 def hop_of(net: nn.Module, io: InputSpec) -> int:

@@ -257,11 +257,11 @@ class _Deep(nn.Module):
         return y
 
 
-def test_operators_sums_and_states_are_counted() -> None:
+def test_operators_means_and_states_are_counted() -> None:
     step = Step(_Deep(), InputSpec(1, 4, 8, 2), "exponential")
     graph = build(step, torch.zeros(4), torch.ones(4), keyword=0)
     problems = esphome._problems(graph)
     assert [text for text in problems if "HARD_SWISH" in text]
     assert [text for text in problems if "SUB" in text]
-    assert [text for text in problems if "head.pool is a sum" in text]
+    assert [text for text in problems if "head.pool is a mean" in text]
     assert problems[-1].startswith("21 states")

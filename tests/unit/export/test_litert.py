@@ -140,7 +140,7 @@ def test_ten_minutes_leave_no_trace(tmp_path: Path) -> None:
     assert error.max() < 0.06
 
 
-def test_float_holds_sums_and_int8_refuses_them(tmp_path: Path) -> None:
+def test_float_holds_endless_means_and_int8_refuses_them(tmp_path: Path) -> None:
     lite = Lite(*SQUEEZED, pool="exponential")
     hops = lite.hops(20)
     found = told(lite.write(tmp_path / "model.tflite"), hops)
