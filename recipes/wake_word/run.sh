@@ -68,10 +68,11 @@ made() {
 mine() {
     local known=$data/train all=$data/mined_$seed
     if [ -d "$data/train_espeak" ]; then
-        audionas mine "exp/searched_$seed" "$data/train_espeak" --data "$known" --out "${all}_espeak"
+        audionas mine "exp/searched_$seed" "$data/train_espeak" --data "$known" --out "${all}_espeak" \
+            --threshold 0.5
         known=${all}_espeak
     fi
-    audionas mine "exp/searched_$seed" "$data/train_long" --data "$known" --out "$all"
+    audionas mine "exp/searched_$seed" "$data/train_long" --data "$known" --out "$all" --threshold 0.5
 }
 
 if within 0; then
