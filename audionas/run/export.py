@@ -21,7 +21,7 @@ from audionas.export.listeners import open_file
 from audionas.export.onnx import Input
 from audionas.export.verify import Parity
 from audionas.nn.streaming import Pooling
-from audionas.run import _card, _golden, _trial
+from audionas.run import _card, _golden, _listening, _trial
 from audionas.run._folder import environment
 from audionas.run._int8 import FineTune, Int8
 from audionas.run._targets import File, Job, files_of
@@ -30,7 +30,6 @@ from audionas.run.costs import network_latency
 from audionas.run.predict import Model, load
 
 _RUNS, _WARM = 200, 20  # hops that are timed, and hops before
-_LOST = 0.05  # a larger share of clips that are right as clips and wrong in a stream is told
 
 
 class Failed(UserError):
@@ -94,7 +93,7 @@ def show(report: dict[str, Any]) -> None:
     )
     if told := report.get("int8"):
         print(_int8_line(told))
-    if told := _lost_by_listening(report):
+    if told := _listening.advice(report):
         print(told)
     print(f"all in {report['folder']}")
 
@@ -184,6 +183,7 @@ def _reported(folder: Path, job: Job, trial: Trial, rows: dict[str, Any]) -> dic
         "clips_from": trial.source,
         "files": {**kept, **rows},
         "torch": trial.torch,
+        **_listening.facts(job.model),
         "environment": environment(int(bundle.note.get("seed", 0))),
     }
     if any(row["target"] in ("int8", "litert", "esphome") for row in rows.values()) and job.int8 is not None:
@@ -241,21 +241,6 @@ def _line(name: str, row: dict[str, Any]) -> tuple[str, ...]:
         f"{times['p50']:.3f}",
         f"{times['p95']:.3f}",
         f"{row['arena_bytes']:,}" if "arena_bytes" in row else "-",
-    )
-
-
-def _lost_by_listening(report: dict[str, Any]) -> str:
-    """A warning where a stream knows clips worse than the clip does; empty where it does not.
-
-    In a clip the first frames follow zeros, in a stream sound; what learned the zeros hears something else.
-    """
-    heard = [row["torch"] for row in report["files"].values() if row["latency_ms"].get("per") == "hop"]
-    whole, stream = report["torch"], next((right for right in heard if right), None)
-    if not whole or not stream or whole["accuracy"] - stream["accuracy"] <= _LOST:
-        return ""
-    return (
-        f"Listening loses: as clips {whole['accuracy']:.1%} are right, in a stream {stream['accuracy']:.1%}. "
-        "Longer clips (data.seconds) or train.loss=max_pool make training more like a stream."
     )
 
 

@@ -228,7 +228,9 @@ def test_data_that_are_gone_are_named(own: Path, directories: Path) -> None:
     assert "--calibrate DIR" in result.err
 
 
-def test_all_leaves_out_what_a_model_cannot_be_and_says_why(own: Path, directories: Path) -> None:
+def test_all_leaves_out_what_a_model_cannot_be_and_says_why(
+    own: Path, directories: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """A library's front-end is in no ONNX file; where nothing was evaluated the clips are noise."""
     pytest.importorskip("pymicro_features", reason="needs the extra device")
     bundle = ModelBundle.load(own / "model")
@@ -248,6 +250,9 @@ def test_all_leaves_out_what_a_model_cannot_be_and_says_why(own: Path, directori
     calibrated = {"calibrated_on": str(directories / "train"), "clips": CLIPS, "weights": "post-training"}
     assert result.json["int8"] == calibrated
     assert result.json["clips_from"] == "seeded noise"
+    assert (result.json["clip_s"], result.json["settled"]) == (1.0, False)
+    show(result.json)
+    assert "features={name: micro, preset: settled}, longer clips" in capsys.readouterr().out
     assert result.json["files"]["word.tflite"]["accuracy"] is None
     assert "Not measured" in (own / "export" / "model_card.md").read_text()
     assert not (own / "export" / "int8").exists()
