@@ -9,7 +9,7 @@ from audionas.config import load
 from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
 from audionas.cost.profile import require
-from audionas.data import audio
+from audionas.data import audio, kaldi
 from audionas.run import _archs
 from audionas.spaces._base import space_of
 from tests._wake import RATE, clip
@@ -92,6 +92,16 @@ def test_from_recordings_to_a_table(tmp_path: Path, commands: Mapping[str, str])
     table = said[said.index("== stage 8") :]
     assert "not measurable with 0.01 h" in table
     assert table.count("| searched | 0 |") == 4
+    (exp / "export" / "model.int8.tflite").unlink()
+    gap = finished(recipe, commands, "--stage", "7", "--networks", "searched", *TINY)
+    assert "| searched | 0 | int8, `model.int8.tflite` | refused by the export |" in gap
+    assert gap.count("| searched | 0 |") == 4
     finished(recipe, commands, "--stage", "1", "--stop-stage", "3", "--networks", "best", *TINY)
     best, members = recipe / "exp" / "best_0", read_json(exp / "front.json")["members"]
     assert read_json(best / "arch.json")["id"] == members[0]["arch"]["id"]
+    finished(recipe, commands, "--stage", "1", "--stop-stage", "3", "--networks", "mined", *TINY)
+    known, mined = recipe / "data" / "train", recipe / "data" / "mined_0"
+    assert {item.id for item in kaldi.read(known)} <= {item.id for item in kaldi.read(mined)}
+    assert read_json(mined / "mined.json")["thresholds"] == {"computer": 0.5}
+    assert "train: data/mined_0\n" in (recipe / "exp" / "mined_0" / "train" / "config.yaml").read_text()
+    assert read_json(recipe / "exp" / "mined_0" / "arch.json")["id"] == spec.id

@@ -81,7 +81,11 @@ def mean_rejected(seeds: Mapping[str, Mapping[str, Any]], chosen: list[str]) -> 
 
 def errors(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
     """Clips rejected at rates of false accepts, by file."""
-    rates = [f"rejected % at {at['fa_per_hour']:g} FA/h" for at in rows[0][1]["at"]]
+    told = [place for place, at in enumerate(rows[0][1]["at"]) if at["measurable"]]
+    unknown = [f"{at['fa_per_hour']:g}" for at in rows[0][1]["at"] if not at["measurable"]]
+    if unknown:
+        print(f"At {', '.join(unknown)} FA/h: not measurable with {rows[0][1]['hours']:.2f} h.\n")
+    rates = [f"rejected % at {rows[0][1]['at'][place]['fa_per_hour']:g} FA/h" for place in told]
     head = ["network", "seed", "file", *rates, "rejected % at the lowest rate that can be told (95 %)"]
     head += ["with dev's threshold: rejected %, FA/h", "arena bytes", "ms a hop"]
     print(f"| {' | '.join(head)} |")
@@ -95,7 +99,7 @@ def errors(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
         file = read_json(run / "export" / "report.json")["files"][row["file"]]
         least, tuned = row["least"], row["tuned"]
         cells = [network, seed, f"{precision(row['file'])}, `{row['file']}`"]
-        cells += [at_rate(at, row["hours"]) for at in row["at"]]
+        cells += [at_rate(row["at"][place]) for place in told]
         cells.append(
             f"{percent(least['rejected'], least['rejected_interval'])} at {least['fa_per_hour']:.2f}"
         )
@@ -118,11 +122,9 @@ def costs(run: Path) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def at_rate(at: Mapping[str, Any], hours: float) -> str:
-    """Clips rejected at a rate, where so many hours can tell it: at least 3 / H."""
-    if at["rejected"] is None:
-        return f"not measurable with {hours:.2f} h"
-    return percent(at["rejected"], at["rejected_interval"])
+def at_rate(at: Mapping[str, Any]) -> str:
+    """Clips rejected at a rate that the hours can tell; "-" where no threshold is strict enough."""
+    return "-" if at["rejected"] is None else percent(at["rejected"], at["rejected_interval"])
 
 
 def percent(share: float, interval: tuple[float, float]) -> str:
