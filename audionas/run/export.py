@@ -124,7 +124,7 @@ def _tried(file: File, path: Path, job: Job, trial: Trial) -> dict[str, Any]:
         right, plain = trial.right(run, f"scoring by {file.name}"), trial.torch
         shape = bundle.spec.io[:3] if job.input == "frames" else bundle.input_shape
         times = {**_short(latency(path, (1, *shape))), "per": "clip"}
-    _require(file, parity, right, plain)
+    _require(file, parity, right, plain, fine_tuned=_told(job).get("weights") == "fine-tuned")
     return {
         "target": file.target,
         "runtime": file.ran_by,
@@ -139,7 +139,19 @@ def _tried(file: File, path: Path, job: Job, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _require(file: File, parity: Parity, right: dict[str, Any] | None, plain: dict[str, Any] | None) -> None:
+def _told(job: Job) -> dict[str, Any]:
+    """How the weights of int8 files were chosen; nothing where there are none."""
+    return job.int8.told if job.int8 is not None else {}
+
+
+def _require(
+    file: File,
+    parity: Parity,
+    right: dict[str, Any] | None,
+    plain: dict[str, Any] | None,
+    *,
+    fine_tuned: bool,
+) -> None:
     """Raise Failed for a file that may not be trusted."""
     kept = "The file was not kept."
     if (not file.int8 and not parity.holds) or not math.isfinite(parity.difference):
@@ -153,7 +165,9 @@ def _require(file: File, parity: Parity, right: dict[str, Any] | None, plain: di
         raise Failed(
             f"in int8 {right['accuracy']:.1%} of {right['n']} clips are right, in float "
             f"{plain['accuracy']:.1%}; {100 * verify.POINTS:.0f} points may be lost",
-            hint=f"{kept} Try --fine-tune always, or another network.",
+            hint=f"{kept} Its weights are fine-tuned already: try another network."
+            if fine_tuned
+            else f"{kept} Try --fine-tune always, or another network.",
         )
 
 
@@ -186,8 +200,8 @@ def _reported(folder: Path, job: Job, trial: Trial, rows: dict[str, Any]) -> dic
         **_listening.facts(job.model),
         "environment": environment(int(bundle.note.get("seed", 0))),
     }
-    if any(row["target"] in ("int8", "litert", "esphome") for row in rows.values()) and job.int8 is not None:
-        report["int8"] = job.int8.told
+    if any(row["target"] in ("int8", "litert", "esphome") for row in rows.values()) and _told(job):
+        report["int8"] = _told(job)
     write_text(home / "labels.txt", "\n".join(bundle.labels) + "\n")
     report["golden"] = _golden.write(home / "golden.npz", trial)
     write_json(home / "report.json", report)
