@@ -19,7 +19,7 @@ def main(
     out: Annotated[Path, typer.Argument(help="Where train, dev, test and labels.txt are written.")],
     speaker_pattern: Annotated[
         str,
-        typer.Option(help="Regular expression with a group (?P<speaker>...), searched in class/file.wav."),
+        typer.Option(help="Regular expression with a group `(?P<speaker>...)`, searched in class/file.wav."),
     ] = "",
     dev: Annotated[float, typer.Option(help="Share of the clips for dev; 0 for none.")] = 0.1,
     test: Annotated[float, typer.Option(help="Share of the clips for test; 0 for none.")] = 0.1,
@@ -38,7 +38,7 @@ def main(
 ) -> None:
     """Prepare your own recordings, one folder a class.
 
-    Example: audionas prep folder my_words data --speaker-pattern '/(?P<speaker>[^_/]+)_[^/]*$'
+    Example: `audionas prep folder my_words data --speaker-pattern '/(?P<speaker>[^_/]+)_[^/]*$'`
     """
     reporter = Reporter()
     intake.check_on_bad(on_bad)

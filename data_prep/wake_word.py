@@ -48,7 +48,8 @@ def main(
         Path | None, typer.Option(help="A folder of recordings of anything else, of any length.")
     ] = None,
     speaker_pattern: Annotated[
-        str, typer.Option(help="Regular expression with a group (?P<speaker>...), searched in a file's path.")
+        str,
+        typer.Option(help="Regular expression with a group `(?P<speaker>...)`, searched in a file's path."),
     ] = "",
     say: Annotated[int, typer.Option(help="Clips of the word by synthetic voices (eSpeak NG).")] = 0,
     near_words: Annotated[
@@ -73,9 +74,9 @@ def main(
 ) -> None:
     """Prepare a wake word from your own recordings, from corpora of wake words, or from synthetic voices.
 
-    OUT/train, dev and test hold clips of two labels, the word and _other_; OUT/dev_words and test_words whole
-    recordings of the word; OUT/train_long, dev_long and test_long continuous audio without it, OUT/hours.json
-    of how many hours from where. Nobody is in two splits, as far as speakers are known.
+    OUT/train, dev and test hold clips of two labels, the word and `_other_`; OUT/dev_words and test_words
+    whole recordings of the word; OUT/train_long, dev_long and test_long continuous audio without it,
+    OUT/hours.json of how many hours from where. Nobody is in two splits, as far as speakers are known.
 
     Example: audionas prep wake_word data --word "hey jarvis" --positives my_recordings --negatives radio
     """
@@ -92,12 +93,14 @@ def main(
     if _finished(job.out, settings):
         reporter.note(f"{job.out}: already complete")
         return
+    spelt = read_words(words)
     found = _recordings(job, src or (), positives, negatives, speaker_pattern)
     splits = by_split(found, job.text, seed)
-    _tell(job, splits)
+    if found:
+        _tell(job, splits)
     long = {split: _long(job, split, splits[split]) for split in SPLITS}
     clips = {split: _clips(job, split, splits[split], long[split]) for split in SPLITS}
-    spoken = Spoken(job, read_words(words), language) if say or espeak_hours else None
+    spoken = Spoken(job, spelt, language) if say or espeak_hours else None
     if say and spoken is not None:
         free = _free_splits(clips, job.label)
         for split, items in spoken.clips(say, near_words, sentences, free, long).items():
@@ -110,6 +113,8 @@ def main(
     _store(job, clips, splits, long)
     write_json(job.out / "hours.json", hours)
     for name, by_source in hours.items():
+        if not by_source:
+            continue
         told = ", ".join(f"{source} {h:.2f} h" for source, h in by_source.items())
         reporter.note(f"{job.out / name}: {sum(by_source.values()):.2f} hours without the word ({told})")
     write_json(job.out / MARKER, settings)
