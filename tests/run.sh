@@ -4,7 +4,7 @@ set -euo pipefail
 
 usage='Usage: tests/run.sh [--all] [pytest arguments ...]
 
-  tests/run.sh                     every test that takes seconds; about 15 minutes on 2 cores
+  tests/run.sh                     every test that takes seconds; under 20 minutes on 2 cores
   tests/run.sh --all               ruff format, ruff check, mypy, and all tests, the slow ones included
   tests/run.sh tests/unit/data     some of them
   tests/run.sh -k resume -n 0      further arguments go to pytest

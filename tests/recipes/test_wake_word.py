@@ -61,6 +61,10 @@ def test_what_it_needs_is_said(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "give --positives, --src or --say" in result.stdout
 
+    result = ran(copied("wake_word", tmp_path / "again"), "--networks", "serched", "--stage", "2")
+    assert result.returncode == 1
+    assert "--networks serched: no conf/serched.yaml" in result.stdout
+
 
 @pytest.mark.slow
 def test_from_recordings_to_a_table(tmp_path: Path, commands: Mapping[str, str]) -> None:
