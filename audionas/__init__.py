@@ -5,7 +5,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_LAZY = {"load": "audionas.run.predict", "UserError": "audionas.core.errors"}
+_LAZY = {"load": "audionas.models.model", "UserError": "audionas.core.errors"}
 
 
 def __getattr__(name: str) -> Any:

@@ -26,12 +26,12 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.core.shards import Shards
-from audionas.data._image_files import decoded, read_file
-from audionas.data._image_store import store
 from audionas.data.batches import Batches
+from audionas.images.files import decoded, read_file
+from audionas.images.store import store
 
 SIDE = 256
 IMAGENET = 1_281_167  # training images

@@ -24,8 +24,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from audionas.core.parallel import ordered
-from audionas.core.report import Reporter
+from audionas.core.pool.ordered import ordered
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.core.shards import Shards
 from audionas.data import kaldi

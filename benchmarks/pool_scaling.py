@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from audionas.core.pool.pool import Pool
 from audionas.core.rng import numpy_rng
-from audionas.run._pool import Pool
 
 ITEM = {"space": "kws_mobilenet", "choices": {f"layer{i}": f"mb_k{3 + 2 * (i % 3)}_e3" for i in range(20)}}
 

@@ -27,8 +27,8 @@ from audionas.cost.table import CostTable, table
 from audionas.data.batches import Batch
 from audionas.engine.optim import Optim
 from audionas.methods._base import Method, SearchRun
-from audionas.run._step_cost import StepCost, method_step, network_step, step_costs
 from audionas.spaces._base import Space
+from audionas.study.step_cost import StepCost, method_step, network_step, step_costs
 
 OPTIM = Optim(lr=0.025, momentum=0.9, weight_decay=3e-4, clip=5.0)
 EPOCHS = 60  # enough for every method's warm-up to end before the step that is timed

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
+from audionas.core import download
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter
-from audionas.data import download, images
-from audionas.data._image_arrays import Part
+from audionas.core.reporter import Reporter
 from audionas.data.conf import Images
+from audionas.images import sets as images
+from audionas.images.arrays import Part
 
 ADDRESS = "https://www.cs.toronto.edu/~kriz"
 OFFICIAL = {  # SHA-256 as TensorFlow Datasets has them

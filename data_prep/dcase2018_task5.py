@@ -9,12 +9,13 @@ from typing import Annotated
 import typer
 
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter
-from audionas.data import dcase2018, kaldi, segments, zips
-from audionas.data.dcase2018 import FOLDS, KNOWN, LABELS, TOPS, Corpus, Segment
+from audionas.core.reporter import Reporter
+from audionas.data import kaldi, segments
 from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
 from audionas.data.segments import Form
+from audionas.prep import dcase2018, zips
+from audionas.prep.dcase2018 import FOLDS, KNOWN, LABELS, TOPS, Corpus, Segment
 
 ADDRESS = {
     "dev": "https://zenodo.org/record/1247102/files",

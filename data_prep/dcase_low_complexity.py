@@ -8,12 +8,13 @@ from typing import Annotated
 import typer
 
 from audionas.core.errors import UserError
-from audionas.core.parallel import cores
-from audionas.core.report import Reporter
-from audionas.data import intake, kaldi, tau2022, zips
+from audionas.core.pool.ordered import cores
+from audionas.core.reporter import Reporter
+from audionas.data import kaldi
 from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
-from audionas.data.tau2022 import SEEN, SUBSETS, UNSEEN, Clip
+from audionas.prep import intake, tau2022, zips
+from audionas.prep.tau2022 import SEEN, SUBSETS, UNSEEN, Clip
 
 RATE = 32_000  # Hz, of DCASE's baselines since 2024
 URL = "https://zenodo.org/records/6337421/files/"

@@ -9,11 +9,13 @@ from typing import Annotated, NamedTuple
 
 import typer
 
+from audionas.core import download
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter
-from audionas.data import download, intake, kaldi
+from audionas.core.reporter import Reporter
+from audionas.data import kaldi
 from audionas.data.kaldi import Item
-from audionas.data.protocol import RATE
+from audionas.prep import intake
+from audionas.prep.speech_commands import RATE
 
 FOLDERS = {  # of the first repository, in class order, with the names that its tables use
     "001 - Dog bark": "dog",

@@ -8,10 +8,11 @@ from typing import Annotated
 import typer
 
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter
-from audionas.data import intake, readers
+from audionas.core.reporter import Reporter
+from audionas.data import readers
 from audionas.data.kaldi import Item
-from audionas.data.protocol import NOISE, SILENCE, UNKNOWN
+from audionas.prep import intake
+from audionas.prep.speech_commands import NOISE, SILENCE, UNKNOWN
 
 
 def main(

@@ -5,11 +5,12 @@ from typing import Annotated
 
 import typer
 
-from audionas.core import parallel
 from audionas.core.errors import UserError
 from audionas.core.files import write_text
-from audionas.core.report import Reporter
-from audionas.data import ilsvrc, zips
+from audionas.core.pool import ordered as parallel
+from audionas.core.reporter import Reporter
+from audionas.images import ilsvrc
+from audionas.prep import zips
 
 LICENCE = (
     "licence: ImageNet's images belong to many owners; those who asked for access at image-net.org may use "

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.report import Reporter
-from audionas.data import intake, readers
+from audionas.core.reporter import Reporter
+from audionas.data import readers
+from audionas.prep import intake
 
 
 def main(

@@ -15,12 +15,13 @@ import typer
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, sha256_text, write_json
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng, seed_of
-from audionas.data import intake, kaldi
+from audionas.data import kaldi
 from audionas.data.kaldi import Item
-from audionas.data.protocol import LABELS_12, RATE, SILENCE, SPLITS, UNKNOWN, WANTED
-from audionas.data.voices import ACCENTS, Engine, Wave, find_engine, said, short_path, voice_variants
+from audionas.prep import intake
+from audionas.prep.speech_commands import LABELS_12, RATE, SILENCE, SPLITS, UNKNOWN, WANTED
+from audionas.prep.voices import ACCENTS, Engine, Wave, find_engine, said, short_path, voice_variants
 
 VERSION = 1  # of this recipe: another one makes other clips
 OTHERS = (  # become _unknown_

@@ -8,12 +8,15 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.files import sha256, write_json, write_text
-from audionas.core.report import Reporter
-from audionas.data import audio, download, intake, kaldi, protocol
+from audionas.core.reporter import Reporter
+from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
-from audionas.data.protocol import LABELS_12, NOISE, RATE, SILENCE, SPLITS, UNKNOWN, WANTED, Clip
+from audionas.prep import intake
+from audionas.prep import speech_commands as protocol
+from audionas.prep.speech_commands import LABELS_12, NOISE, RATE, SILENCE, SPLITS, UNKNOWN, WANTED, Clip
 
 ADDRESS = "https://storage.googleapis.com/download.tensorflow.org/data"
 _WHOLE, _TEST = "speech_commands_{}.tar.gz", "speech_commands_test_set_{}.tar.gz"

@@ -8,20 +8,22 @@ from typing import Annotated
 
 import typer
 
+from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng, seed_of
-from audionas.data import audio, download, intake, kaldi
+from audionas.data import audio, kaldi
 from audionas.data.audio import Wave
 from audionas.data.kaldi import Item
-from audionas.data.near_words import WORDS
-from audionas.data.protocol import RATE
 from audionas.data.readers import slug
-from audionas.data.wake_clips import OTHER, Job, around, windows, written
-from audionas.data.wake_sounds import ending, joined, within
-from audionas.data.wake_sources import NOISE, Recording, Split, by_split, named, plain, says, scan
-from audionas.data.wake_voices import SPLITS, Spoken
+from audionas.prep import intake
+from audionas.prep.speech_commands import RATE
+from audionas.prep.wake.clips import OTHER, Job, around, windows, written
+from audionas.prep.wake.near_words import WORDS
+from audionas.prep.wake.sounds import ending, joined, within
+from audionas.prep.wake.sources import NOISE, Recording, Split, by_split, named, plain, says, scan
+from audionas.prep.wake.spoken import SPLITS, Spoken
 
 PIECE = 300.0  # seconds of one long recording
 COPIES = 8  # of a training recording of the keyword, in other surroundings

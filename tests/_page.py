@@ -10,12 +10,13 @@ import numpy as np
 import pytest
 
 from audionas.data import audio
-from audionas.export import stream
-from audionas.export.bundle import ModelBundle
 from audionas.features import Features
-from audionas.run import _web_runtime, _web_server
-from audionas.run._events import Rule, levels
-from audionas.run._exported import find, keep
+from audionas.listen.events import Rule, levels
+from audionas.listen.exported import find, keep
+from audionas.listen.web import runtime as _web_runtime
+from audionas.listen.web import server as _web_server
+from audionas.models import stream
+from audionas.models.bundle import ModelBundle
 from tests import _wake
 from tests._server import running
 

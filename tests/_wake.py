@@ -12,8 +12,8 @@ from torch.nn import functional
 from audionas.core.arch import InputSpec
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng, seed_torch
-from audionas.export.bundle import ModelBundle
 from audionas.features import Features, build
+from audionas.models.bundle import ModelBundle
 
 LABELS = ("word", "_other_")
 RATE = SAMPLES = 16000

@@ -17,11 +17,11 @@ import typer
 
 from audionas import zoo
 from audionas.cli import app
-from audionas.cli_groups import register_preps
+from audionas.cli.data import register_preps
 from audionas.data import audio
-from audionas.export import stream
-from audionas.export.bundle import ModelBundle
 from audionas.features import Features
+from audionas.models import stream
+from audionas.models.bundle import ModelBundle
 from audionas.nn.ops import OPS
 from audionas.spaces._base import space_of
 

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 
 
 class Stored(NamedTuple):

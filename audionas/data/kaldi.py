@@ -20,9 +20,9 @@ from typing import overload
 from audionas.core.errors import UserError
 from audionas.core.files import atomic, sha256, write_text
 from audionas.data import audio
-from audionas.data._columns import Columns
-from audionas.data._sound import quick
-from audionas.data._tables import Tables, base
+from audionas.data.columns import Columns
+from audionas.data.quick import quick
+from audionas.data.tables import Tables, base
 
 
 @dataclass(frozen=True, slots=True)

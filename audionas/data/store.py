@@ -7,10 +7,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from audionas.core.cache import Block, Plan, built
 from audionas.core.errors import UserError
 from audionas.core.files import sha256_text
-from audionas.core.report import Reporter
-from audionas.core.shard_files import Block, Plan, built
+from audionas.core.reporter import Reporter
 from audionas.core.shards import Shards
 from audionas.data import audio
 from audionas.data.audio import Channel

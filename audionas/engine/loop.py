@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.core.rng import seed_torch
 from audionas.engine import checkpoint, distributed, processes
 from audionas.engine.checkpoint import State

@@ -23,7 +23,7 @@ from torch.distributed.distributed_c10d import PrefixStore
 from torch.distributed.rendezvous import rendezvous
 
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 
 T = TypeVar("T")
 _PATIENCE = timedelta(minutes=10)  # with a process that does not answer

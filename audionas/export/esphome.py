@@ -9,14 +9,14 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
-from audionas.export._lite_file import pack
-from audionas.export._lite_graph import Graph, Node, Value
-from audionas.export._lite_int8 import Quant, endless, quantized
-from audionas.export._lite_listener import LiteStream
-from audionas.export._lite_share import share
-from audionas.export.bundle import ModelBundle
+from audionas.export.lite.file import pack
+from audionas.export.lite.graph import Graph, Node, Value
+from audionas.export.lite.int8 import Quant, endless, quantized
+from audionas.export.lite.share import share
+from audionas.export.lite_listener import LiteStream
 from audionas.export.litert import arena, graph_of, write
 from audionas.features.micro import SCALE, device_int8
+from audionas.models.bundle import ModelBundle
 
 # What ESPHome's component registers and reserves; with any other operator a file fails to load.
 OPERATORS = frozenset(

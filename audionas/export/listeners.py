@@ -4,8 +4,8 @@ from importlib import import_module
 from pathlib import Path
 
 from audionas.core.errors import UserError
-from audionas.export.bundle import ModelBundle
-from audionas.export.listener import Listener
+from audionas.models.bundle import ModelBundle
+from audionas.models.listener import Listener
 
 
 def open_file(file: Path, bundle: ModelBundle) -> Listener:
@@ -32,12 +32,12 @@ def open_file(file: Path, bundle: ModelBundle) -> Listener:
 def _kind(file: Path) -> tuple[str, str] | None:
     """The module and the class that listens through a file of this name; imported only then."""
     if file.name.endswith(".stream.onnx"):
-        return "_onnx_listeners", "OnnxStream"
+        return "onnx_listeners", "OnnxStream"
     if file.suffix == ".onnx":
-        return "_onnx_listeners", "OnnxClip"
+        return "onnx_listeners", "OnnxClip"
     if file.suffix == ".tflite":
         beside = file.with_suffix(".json").exists()
-        return ("esphome", "EspHome") if beside else ("_lite_listener", "LiteStream")
+        return ("esphome", "EspHome") if beside else ("lite_listener", "LiteStream")
     return None
 
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.files import atomic
-from audionas.export._lite_file import imported, pack
-from audionas.export._lite_graph import Graph, build
-from audionas.export._lite_int8 import Quant, quantized, refuse_means
-from audionas.export.bundle import KeywordModel, ModelBundle
+from audionas.export.lite.file import imported, pack
+from audionas.export.lite.graph import Graph, build
+from audionas.export.lite.int8 import Quant, quantized, refuse_means
+from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.nn.streaming import Pooling, Step
 
 _MOST = 8 << 20  # bytes of working memory to measure in

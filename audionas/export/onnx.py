@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from audionas.core.errors import UserError
 from audionas.core.files import atomic
 from audionas.core.registry import resolve
-from audionas.export.bundle import KeywordModel, ModelBundle
 from audionas.features import build
+from audionas.models.bundle import KeywordModel, ModelBundle
 
 Input = Literal["waveform", "frames"]
 _OPSET = 18

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from audionas.core.errors import UserError
 from audionas.core.files import atomic
 from audionas.export import onnx
-from audionas.export.bundle import KeywordModel, ModelBundle
 from audionas.export.onnx import Input, require_holdable
+from audionas.models.bundle import KeywordModel, ModelBundle
 
 _BATCH = 16  # clips at a time, for calibration
 _FLOAT = ("Softmax",)  # in int8 it would leave 256 scores between which no threshold can be chosen

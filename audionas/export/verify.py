@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from audionas.export.listener import Listener
+from audionas.models.listener import Listener
 
 TOLERANCE = 1e-4  # largest difference of a probability
 POINTS = 0.03  # of accuracy that int8 may lose

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from audionas.core.cache import Block, Plan, built
 from audionas.core.files import sha256_text
-from audionas.core.report import Reporter
-from audionas.core.shard_files import Block, Plan, built
+from audionas.core.reporter import Reporter
 from audionas.core.shards import Shards
 from audionas.features._frontend import FrontEnd
 

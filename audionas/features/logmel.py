@@ -150,7 +150,7 @@ class LogMel(FrontEnd):
 
 def mel_filters(n_fft: int, n_mels: int, f_min: float, f_max: float, rate: int) -> Tensor:
     """Triangular filters (n_fft / 2 + 1, n_mels); raises UserError where a band would hold no bin."""
-    from audionas.core._torchaudio import torchaudio  # when a front-end is built, not when one is named
+    from audionas.features._torchaudio import torchaudio  # when a front-end is built, not when one is named
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of empty bands; here they are an error

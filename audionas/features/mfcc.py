@@ -53,7 +53,9 @@ class MFCC(FrontEnd):
 
     def __init__(self, *, n_mfcc: int, **mel: Any) -> None:
         super().__init__({"n_mfcc": n_mfcc, **mel})
-        from audionas.core._torchaudio import torchaudio  # when a front-end is built, not when one is named
+        from audionas.features._torchaudio import (
+            torchaudio,  # when a front-end is built, not when one is named
+        )
 
         self.n_mfcc = n_mfcc
         self.mel = LogMel(**mel)

@@ -10,21 +10,24 @@ import torch
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter, clock
+from audionas.core.reporter import Reporter, clock
 from audionas.core.rng import numpy_rng
 from audionas.engine.optim import set_rate
 from audionas.features import Features
+from audionas.inputs.feed import Inputs, open_inputs, preparer, train_batches
 from audionas.methods._one_shot import OneShot
 from audionas.methods._score import Scoring, score
-from audionas.run import _archs, _pool_loss, _start, _transfer
-from audionas.run._folder import device_of
-from audionas.run._inputs import Inputs, open_inputs, preparer, train_batches
-from audionas.run._select import require_possible
-from audionas.run.costs import ends
+from audionas.run.cost import ends
+from audionas.run.folder import device_of
 from audionas.run.search import budget, default_features, give_examples, halves, pairs, search_run, sizes_of
+from audionas.run.select import require_possible
 from audionas.run.train import built, features_of, loss_of, sized, within_limits
+from audionas.run.training import max_pool as _pool_loss
+from audionas.run.training import start as _start
+from audionas.run.training import transfer as _transfer
 from audionas.searchers._base import Problem
 from audionas.spaces._base import Space
+from audionas.zoo import find as _archs
 
 _STEPS = 2  # timed, after one to warm up
 

@@ -9,7 +9,7 @@ import numpy as np
 from audionas import models
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.data import kaldi, segments
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
@@ -18,11 +18,11 @@ from audionas.data.segments import Form
 from audionas.engine.fusion import fused
 from audionas.engine.metrics import by_group, summary
 from audionas.export import onnx
-from audionas.export.bundle import ModelBundle
-from audionas.run._examples import Split
-from audionas.run._pictures import open_test
-from audionas.run._recordings import open_split, require_known
-from audionas.run.predict import ImageModel, load
+from audionas.inputs.audio import open_split, require_known
+from audionas.inputs.images import open_test
+from audionas.inputs.split import Split
+from audionas.models.bundle import ModelBundle
+from audionas.models.model import ImageModel, load
 
 Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples, and rows of them as a float32 batch
 

@@ -12,22 +12,25 @@ import numpy as np
 from audionas import models
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json, write_text
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.cost.latency import latency
 from audionas.export import litert, onnx, verify
-from audionas.export.listener import Listener
 from audionas.export.listeners import open_file
 from audionas.export.onnx import Input
 from audionas.export.verify import Parity
+from audionas.models.listener import Listener
+from audionas.models.model import Model, load
 from audionas.nn.streaming import Pooling
-from audionas.run import _card, _golden, _listening, _trial
-from audionas.run._folder import environment
-from audionas.run._int8 import FineTune, Int8
-from audionas.run._targets import File, Job, files_of
-from audionas.run._trial import Trial
-from audionas.run.costs import network_latency
-from audionas.run.predict import Model, load
+from audionas.report import card as _card
+from audionas.run.cost import network_latency
+from audionas.run.folder import environment
+from audionas.run.ship import golden as _golden
+from audionas.run.ship import streaming as _listening
+from audionas.run.ship import trial as _trial
+from audionas.run.ship.int8 import FineTune, Int8
+from audionas.run.ship.targets import File, Job, files_of
+from audionas.run.ship.trial import Trial
 
 _RUNS, _WARM = 200, 20  # hops that are timed, and hops before
 

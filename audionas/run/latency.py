@@ -16,18 +16,18 @@ from audionas.config import Config
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng, seed_torch
 from audionas.cost.latency import runtime
 from audionas.cost.lookup import Entry, LatencyTable
 from audionas.cost.places import Place, places
 from audionas.cost.table import table as cost_table
 from audionas.engine.agreement import agreement
-from audionas.run import _latency_page
-from audionas.run._folder import finish, phase
-from audionas.run._inputs import open_inputs
-from audionas.run._latency_times import Model, forget, times
+from audionas.inputs.feed import open_inputs
+from audionas.report import latency as _latency_page
+from audionas.run.folder import finish, phase
 from audionas.run.search import default_features, sizes_of
+from audionas.run.times import Model, forget, times
 from audionas.spaces._base import Space
 
 FILE = "latency.json"

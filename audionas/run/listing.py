@@ -10,13 +10,13 @@ from audionas import models, zoo
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.registry import names, resolve, summary
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.cost.graph import layers
+from audionas.cost.streams import verdict
 from audionas.features import build
 from audionas.nn.ops import OPS
-from audionas.run._streams import verdict
-from audionas.run.costs import ends
+from audionas.run.cost import ends
 from audionas.run.search import default_features
 from audionas.spaces._base import Space, space_of
 

@@ -17,7 +17,7 @@ from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_json, write_json, write_text
-from audionas.core.report import Reporter, read_rows
+from audionas.core.reporter import Reporter, read_rows
 from audionas.core.rng import seed_torch
 from audionas.cost.table import table
 from audionas.data.batches import Batch, Batches
@@ -26,14 +26,14 @@ from audionas.engine.checkpoint import State
 from audionas.engine.distributed import level, own_draws
 from audionas.engine.loop import Metrics, fit
 from audionas.features import Features
+from audionas.inputs.feed import Inputs, drawn, facts_of, open_inputs, preparer, split_rows, train_batches
 from audionas.methods._base import Method, SearchRun
 from audionas.methods._derive import parameter_free
-from audionas.run import _archs
-from audionas.run._folder import device_of, finish, phase
-from audionas.run._inputs import Inputs, drawn, facts_of, open_inputs, preparer, split_rows, train_batches
-from audionas.run._select import require_possible, select
+from audionas.run.folder import device_of, finish, phase
+from audionas.run.select import require_possible, select
 from audionas.searchers._base import Problem
 from audionas.spaces._base import Space
+from audionas.zoo import find as _archs
 
 _SECTIONS = ("augment", "spec_augment", "space", "method", "search")
 

@@ -10,16 +10,19 @@ import torch
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_json
-from audionas.core.report import Reporter, read_rows
+from audionas.core.reporter import Reporter, read_rows
 from audionas.core.rng import numpy_rng
+from audionas.cost import streams as _streams
 from audionas.cost.graph import measure
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
-from audionas.run import _archs, _fronts, _streams, report
-from audionas.run._fronts import Front
-from audionas.run.predict import load
+from audionas.models.model import load
+from audionas.report import run as report
+from audionas.searchers import _fronts
 from audionas.searchers._base import DEAR
+from audionas.searchers._fronts import Front
 from audionas.spaces._base import space_of
+from audionas.zoo import find as _archs
 
 _EXAMPLES = 6
 _BAR = 20  # characters of a full bar

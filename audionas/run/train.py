@@ -13,7 +13,7 @@ from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.core.rng import seed_torch
 from audionas.cost.profile import require
 from audionas.data.batches import Batch
@@ -29,12 +29,8 @@ from audionas.engine.loop import Metrics, fit
 from audionas.engine.metrics import macro_f1
 from audionas.engine.optim import pack, set_rate, unpack
 from audionas.engine.sync_norm import synced
-from audionas.export.bundle import ModelBundle
 from audionas.features import Features
-from audionas.nn.edge import Gates
-from audionas.run import _archs, _pool_loss, _start, _transfer
-from audionas.run._folder import device_of, finish, phase
-from audionas.run._inputs import (
+from audionas.inputs.feed import (
     Inputs,
     eval_batches,
     facts_of,
@@ -43,11 +39,18 @@ from audionas.run._inputs import (
     scores_of,
     train_batches,
 )
-from audionas.run._pool_loss import PoolLoss
-from audionas.run._start import Source
-from audionas.run._teacher import Teaching
-from audionas.run._transfer import Transfer
+from audionas.models.bundle import ModelBundle
+from audionas.nn.edge import Gates
+from audionas.run.folder import device_of, finish, phase
+from audionas.run.training import max_pool as _pool_loss
+from audionas.run.training import start as _start
+from audionas.run.training import transfer as _transfer
+from audionas.run.training.max_pool import PoolLoss
+from audionas.run.training.start import Source
+from audionas.run.training.teacher import Teaching
+from audionas.run.training.transfer import Transfer
 from audionas.spaces._base import space_of
+from audionas.zoo import find as _archs
 
 _SECTIONS = ("augment", "spec_augment", "train")
 

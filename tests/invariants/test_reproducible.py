@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from audionas.config import load
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter, read_rows
+from audionas.core.reporter import Reporter, read_rows
 from audionas.engine import checkpoint
 from audionas.run.search import Searching, search
 from audionas.run.train import Training, train
@@ -212,7 +212,7 @@ def test_averages_and_patience_resume_too(data, tmp_path):
 KILLED = """
 import os, signal, sys
 from audionas.config import load
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.run.search import search
 
 original = Reporter.epoch

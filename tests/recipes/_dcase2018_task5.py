@@ -7,7 +7,7 @@ import numpy as np
 import soundfile
 
 from audionas.core.rng import numpy_rng
-from audionas.data.dcase2018 import LABELS, RATE, TOPS
+from audionas.prep.dcase2018 import LABELS, RATE, TOPS
 
 SECONDS = 0.4
 SESSIONS = 4  # of each class: session k is tested in fold k

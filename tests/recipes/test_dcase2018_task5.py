@@ -14,9 +14,9 @@ from audionas.config import load
 from audionas.core.files import read_json, write_json
 from audionas.cost.graph import measure
 from audionas.data import kaldi
-from audionas.data.dcase2018 import FOLDS, LABELS
-from audionas.run import _archs
+from audionas.prep.dcase2018 import FOLDS, LABELS
 from audionas.spaces._base import space_of
+from audionas.zoo import find as _archs
 from tests.recipes import _dcase2018_task5 as imitation
 from tests.recipes.test_vision import PATIENCE, ROOT, copied, ran
 

@@ -10,8 +10,8 @@ import pytest
 from audionas.config import load
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
-from audionas.data.tau2022 import SCENES
-from audionas.run import costs
+from audionas.prep.tau2022 import SCENES
+from audionas.run import cost as costs
 from audionas.run.train import within_limits
 from audionas.zoo import load as network
 from tests.recipes.test_vision import copied, finished, ran

@@ -14,7 +14,7 @@ from audionas.spaces._nb201_code import code
 from audionas.spaces._nb201_table import SETS, Nb201Table
 from audionas.spaces.nas_bench_201 import PRIMITIVES
 from tests.recipes.test_vision import copied, finished, methods_of, ran
-from tests.unit.data._images import npz
+from tests.unit.images._images import npz
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "nas_bench_201"
 CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"

@@ -16,11 +16,11 @@ from audionas.core.files import read_json
 from audionas.core.registry import names
 from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi
-from audionas.data.protocol import LABELS_12, WANTED, which_set
 from audionas.features import Features
-from audionas.run import _archs
-from audionas.run._compare_rows import runs_of
+from audionas.prep.speech_commands import LABELS_12, WANTED, which_set
 from audionas.run.train import within_limits
+from audionas.study.rows import runs_of
+from audionas.zoo import find as _archs
 from tests.recipes.test_vision import copied
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "speech_commands"

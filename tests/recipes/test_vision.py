@@ -11,14 +11,14 @@ import pytest
 
 from audionas.config import Config, load
 from audionas.core.files import read_json
-from audionas.data import ilsvrc
-from audionas.data.zips import md5
+from audionas.images import ilsvrc
 from audionas.methods._base import Method
-from audionas.run._compare_rows import runs_of
+from audionas.prep.zips import md5
 from audionas.spaces._base import Space
-from tests.unit.data._ilsvrc import TRUTH, archives
-from tests.unit.data._images import npz
+from audionas.study.rows import runs_of
 from tests.unit.data_prep.test_speech_commands import load as loaded
+from tests.unit.images._ilsvrc import TRUTH, archives
+from tests.unit.images._images import npz
 
 ROOT = Path(__file__).parents[2]
 PATIENCE = 600  # seconds before a recipe that does not move counts as hung

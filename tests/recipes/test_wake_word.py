@@ -10,8 +10,8 @@ from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
 from audionas.cost.profile import require
 from audionas.data import audio, kaldi
-from audionas.run import _archs
 from audionas.spaces._base import space_of
+from audionas.zoo import find as _archs
 from tests._wake import RATE, clip
 from tests._wake import audio as long_audio
 from tests.recipes.test_dcase2018_task5 import finished

@@ -8,7 +8,7 @@ from statistics import mean
 from typing import Any
 
 from audionas.core.files import read_json
-from audionas.data.dcase2018 import FOLDS, LABELS
+from audionas.prep.dcase2018 import FOLDS, LABELS
 
 EXP = Path("exp")
 PARTS = ("unknown", "known", "all")  # of the evaluation set; the challenge ranks by the first

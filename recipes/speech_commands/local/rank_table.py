@@ -14,7 +14,7 @@ from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
 from audionas.engine.agreement import DRAWS, kendall
 from audionas.methods._score import STATISTICS
-from audionas.run._rank_table import Ranking, lines
+from audionas.report.rank import Ranking, lines
 
 PAIRS = (  # which studies of the same networks are compared
     ("fair_nas", "spos_passes"),

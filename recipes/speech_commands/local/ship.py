@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.files import write_json, write_text
-from audionas.export.bundle import ModelBundle
-from audionas.run.costs import cost
+from audionas.models.bundle import ModelBundle
+from audionas.run.cost import cost
 from audionas.run.evaluate import evaluate
 
 MOST = 100_000  # bytes of the whole folder

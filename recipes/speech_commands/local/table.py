@@ -8,7 +8,7 @@ from statistics import mean
 import numpy as np
 
 from audionas.core.files import read_json
-from audionas.core.report import read_rows
+from audionas.core.reporter import read_rows
 from audionas.engine.metrics import over_seeds, paired
 
 EXP = Path("exp")

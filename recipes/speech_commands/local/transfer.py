@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from audionas.core.files import atomic, read_json, write_text
-from audionas.core.report import read_rows
+from audionas.core.reporter import read_rows
 from audionas.engine.metrics import over_seeds, paired
 
 EXP = Path("exp")

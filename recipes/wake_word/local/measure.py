@@ -14,13 +14,13 @@ from typing import Any
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
-from audionas.core.report import Reporter
-from audionas.run._det import MOST
-from audionas.run._events import Rule, fired, levels
-from audionas.run._exported import Exported, find, resolve
-from audionas.run._hearing import Heard, hear
-from audionas.run._measured import SHOWN, measured
-from audionas.run._sounds import clips, recordings
+from audionas.core.reporter import Reporter
+from audionas.listen.det import MOST
+from audionas.listen.events import Rule, fired, levels
+from audionas.listen.exported import Exported, find, resolve
+from audionas.listen.hear import Heard, hear
+from audionas.listen.measured import SHOWN, measured
+from audionas.listen.sounds import clips, recordings
 
 KINDS = {"recorded": "test_long", "espeak": "test_espeak"}
 

@@ -14,8 +14,8 @@ from audionas.core.files import read_json
 from audionas.cost.table import table
 from audionas.engine.agreement import agreement, regret
 from audionas.engine.conf import Rank
-from audionas.run.rank import drawn
 from audionas.spaces.kws_mobilenet import KwsMobilenet
+from audionas.study.rank import drawn
 from tests.unit.cli._command import contents, done, refused
 from tests.unit.cli.conftest import Run
 

@@ -146,7 +146,7 @@ def test_in_a_real_process_too() -> None:
 
 
 def test_a_bug_of_ours_shows_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    from audionas.run import costs
+    from audionas.run import cost as costs
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")

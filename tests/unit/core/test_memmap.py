@@ -8,7 +8,7 @@ import pytest
 
 from audionas.core.errors import UserError
 from audionas.core.memmap import Stored, memmap_cache
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 
 
 class Builder:

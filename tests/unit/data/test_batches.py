@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from audionas.core.memmap import memmap_cache
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.data.augment import Augment, WaveAugment
 from audionas.data.batches import Batch, Batches
 

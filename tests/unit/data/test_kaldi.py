@@ -13,10 +13,10 @@ import soundfile
 
 from audionas.core.errors import UserError
 from audionas.data import kaldi
-from audionas.data._columns import Strings
-from audionas.data._sound import quick
-from audionas.data._tables import Tables
+from audionas.data.columns import Strings
 from audionas.data.kaldi import DataDir, Item
+from audionas.data.quick import quick
+from audionas.data.tables import Tables
 
 IDS = ("anna-no-0", "anna-no-1", "anna-yes-0", "bert-no-0", "bert-yes-0", "bert-yes-1")
 FILES = ("wav.scp", "text", "utt2spk", "spk2utt", "utt2dur", "utt2sha256")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.data import audio, kaldi
 from audionas.data.store import Waves, waves
 

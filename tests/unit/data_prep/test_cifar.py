@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from audionas.core.errors import UserError
-from tests.unit.data._images import archive, cifar_files
 from tests.unit.data_prep.test_speech_commands import load
+from tests.unit.images._images import archive, cifar_files
 
 prep = load("cifar")
 

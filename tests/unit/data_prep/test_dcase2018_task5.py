@@ -7,9 +7,10 @@ import pytest
 import soundfile
 
 from audionas.core.errors import UserError
-from audionas.data import dcase2018, kaldi, zips
-from audionas.data.dcase2018 import FOLDS, LABELS, PUBLISHED
+from audionas.data import kaldi
 from audionas.data.groups import read_groups
+from audionas.prep import dcase2018, zips
+from audionas.prep.dcase2018 import FOLDS, LABELS, PUBLISHED
 from tests.recipes import _dcase2018_task5 as imitation
 from tests.unit.data_prep.test_speech_commands import load
 

@@ -11,9 +11,10 @@ import pytest
 import soundfile
 
 from audionas.core.errors import UserError
-from audionas.data import audio, kaldi, tau2022
+from audionas.data import audio, kaldi
 from audionas.data.groups import read_groups
 from audionas.data.kaldi import DataDir
+from audionas.prep import tau2022
 from tests.unit.data_prep.test_speech_commands import load
 
 prep = load("dcase_low_complexity")

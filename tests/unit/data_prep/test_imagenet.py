@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from audionas.core.errors import UserError
-from audionas.data import ilsvrc
-from tests.unit.data._ilsvrc import CLASSES, archives
+from audionas.images import ilsvrc
 from tests.unit.data_prep.test_speech_commands import load
+from tests.unit.images._ilsvrc import CLASSES, archives
 
 prep = load("imagenet")
 

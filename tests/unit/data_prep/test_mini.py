@@ -12,9 +12,9 @@ import pytest
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, shipped, write_json
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.data import audio, kaldi
-from audionas.data.protocol import LABELS_12, RATE, SILENCE, SPLITS, UNKNOWN
+from audionas.prep.speech_commands import LABELS_12, RATE, SILENCE, SPLITS, UNKNOWN
 
 pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
 

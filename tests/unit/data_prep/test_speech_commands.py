@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, sha256, shipped
-from audionas.data import audio, kaldi, protocol
+from audionas.data import audio, kaldi
+from audionas.prep import speech_commands as protocol
 
 SPLITS = protocol.SPLITS
 LABELS = ["_silence_", "_unknown_", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]

@@ -8,8 +8,10 @@ import pytest
 from audionas.core.errors import UserError
 from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
-from audionas.data import audio, kaldi, near_words, wake_voices
-from audionas.data.protocol import RATE
+from audionas.data import audio, kaldi
+from audionas.prep.speech_commands import RATE
+from audionas.prep.wake import near_words
+from audionas.prep.wake import spoken as wake_voices
 from tests._wake import audio as long_audio
 from tests._wake import clip
 from tests.unit.data_prep.test_speech_commands import load

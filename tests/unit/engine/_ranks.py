@@ -23,7 +23,7 @@ from audionas.data.batches import Batch, Batches
 from audionas.engine import distributed, processes
 from audionas.engine.loop import fit
 from audionas.engine.sync_norm import synced
-from audionas.run._examples import Inputs, Split
+from audionas.inputs.split import Inputs, Split
 from audionas.run.train import Training
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from tests._factory import config

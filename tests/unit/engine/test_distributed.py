@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from audionas.core.errors import UserError
-from audionas.core.report import read_rows
+from audionas.core.reporter import read_rows
 from audionas.engine import distributed, processes
 from tests._factory import config, tones
 from tests.unit.engine import _ranks

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter, read_rows
+from audionas.core.reporter import Reporter, read_rows
 from audionas.engine import checkpoint
 from audionas.engine.checkpoint import State
 from audionas.engine.loop import fit

@@ -7,8 +7,8 @@ import torch
 from audionas.core.arch import InputSpec
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng, seed_torch
-from audionas.export.bundle import ModelBundle
 from audionas.features import Features, build
+from audionas.models.bundle import ModelBundle
 from tests.invariants._cases import CELLS
 
 LABELS = ("_silence_", "yes", "no")

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from audionas.core.arch import InputSpec
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
-from audionas.export._lite_file import pack
-from audionas.export._lite_graph import build
-from audionas.export._lite_int8 import Int8, quantized
+from audionas.export.lite.file import pack
+from audionas.export.lite.graph import build
+from audionas.export.lite.int8 import Int8, quantized
 from audionas.nn.streaming import Pooling, Step
 
 CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {

@@ -17,17 +17,17 @@ from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.data.audio import write
 from audionas.export import esphome, litert
-from audionas.export._lite_graph import build
-from audionas.export._lite_listener import LiteStream
-from audionas.export.bundle import ModelBundle
-from audionas.export.listener import Listener
-from audionas.export.stream import TorchStream
+from audionas.export.lite.graph import build
+from audionas.export.lite_listener import LiteStream
 from audionas.features import Features
 from audionas.features import build as front_end
 from audionas.features.micro import SCALE, device_int8
+from audionas.listen.tune import tune
+from audionas.models.bundle import ModelBundle
+from audionas.models.listener import Listener
+from audionas.models.stream import TorchStream
 from audionas.nn.blocks import Conv, Head
 from audionas.nn.streaming import Step
-from audionas.run.tune import tune
 from tests._wake import audio, clip, trained
 from tests.unit.export._lite import micro
 

@@ -10,7 +10,7 @@ from audionas.core.errors import UserError
 from audionas.core.registry import names
 from audionas.core.rng import numpy_rng
 from audionas.export import onnx, verify
-from audionas.export.bundle import ModelBundle
+from audionas.models.bundle import ModelBundle
 from tests.unit.export._bundles import LABELS, SAMPLES, SIDE, bundle_of
 
 for _package in ("onnx", "onnxscript", "onnxruntime"):

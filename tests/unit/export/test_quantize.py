@@ -13,8 +13,8 @@ from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.engine.fake_quant import Weight
 from audionas.export import onnx, quantize
-from audionas.export.bundle import ModelBundle
 from audionas.features import Features, build
+from audionas.models.bundle import ModelBundle
 from tests.unit.export._bundles import LABELS, SAMPLES, bundle_of
 
 for _package in ("onnx", "onnxscript", "onnxruntime"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audionas.export import verify
-from audionas.export.listener import Listener
+from audionas.models.listener import Listener
 
 
 class Sums(Listener):

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.features import Features, build, feature_store
 from audionas.features.micro import SCALE, device_int8, int16

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.core.shards import Shards
 from audionas.features import Features, build, feature_store, statistics
 

@@ -16,10 +16,10 @@ from audionas.nn.cell_blocks import DilConv, ReluConvBN
 from audionas.nn.edge import Gate, Gates, MixedEdge
 from audionas.nn.merged import MergedConv, convolutions, masks, obstacle
 from audionas.nn.ops import OPS, OpShape
-from audionas.run._step_cost import Meter
 from audionas.spaces.darts_cell import PRIMITIVES, DartsCell
 from audionas.spaces.nas_bench_201 import EDGES, NasBench201, SumCell
 from audionas.spaces.nas_bench_201 import PRIMITIVES as BENCH
+from audionas.study.step_cost import Meter
 from tests.invariants._cases import STEPS, features_of, named, shake, started, steps
 
 SPACES = [DartsCell(preset="s3"), DartsCell(preset="s4"), NasBench201()]

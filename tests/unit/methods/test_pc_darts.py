@@ -11,11 +11,11 @@ from audionas.methods.darts import Darts
 from audionas.methods.pc_darts import PartialEdge, PcDarts, parts, shuffle
 from audionas.nn.edge import Gate, Gates, MixedEdge
 from audionas.nn.ops import OpShape
-from audionas.run._step_cost import Meter
 from audionas.spaces.darts_cell import PRIMITIVES, DartsCell
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import EDGES, NasBench201, SumCell
+from audionas.study.step_cost import Meter
 from tests.invariants._cases import STEPS, batches, features_of, named, started, steps
 
 CELLS = [DartsCell(preset="s3"), NasBench201()]

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from audionas.core.errors import UserError
+from audionas.core.pool.pool import Pool
 from audionas.core.rng import numpy_rng
 from audionas.cost.table import table
-from audionas.run._candidates import Archive, Candidates, Costs
-from audionas.run._pool import Pool
+from audionas.run.candidates import Archive, Candidates, Costs
 from audionas.searchers._base import Problem
-from tests.unit.run._front_folder import IO, SPACE
-from tests.unit.run._score_workers import accuracy
+from tests.unit.core._score_workers import accuracy
+from tests.unit.searchers._front_folder import IO, SPACE
 
 PROBLEM = Problem(SPACE, IO, SPACE.sizes, 0)
 ROOT = Path(__file__).resolve().parents[3]
@@ -36,7 +36,7 @@ def ask(tmp_path, costs, monkeypatch):
 
     def ask(batches, workers=1, limits=None):
         told = []
-        worker, args = "tests.unit.run._score_workers:scorer", {"asked": str(tmp_path / "asked.jsonl")}
+        worker, args = "tests.unit.core._score_workers:scorer", {"asked": str(tmp_path / "asked.jsonl")}
         with Pool(worker, args, workers=workers) as pool:
             archive = Archive(tmp_path / "archive.jsonl", PROBLEM)
             some = Candidates(archive, costs, limits or {}, pool, lambda: told.append(1))

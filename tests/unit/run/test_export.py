@@ -12,20 +12,20 @@ import torch
 import audionas
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.engine.conf import Train
 from audionas.engine.fake_quant import Weight
 from audionas.engine.optim import Optim
-from audionas.export.bundle import ModelBundle
 from audionas.export.listeners import open_file
 from audionas.features import Features
-from audionas.run._card import card
-from audionas.run._exported import find, keep
-from audionas.run._fine_tune import options
-from audionas.run._int8 import Int8
+from audionas.listen.exported import find, keep
+from audionas.models.bundle import ModelBundle
+from audionas.report.card import card
 from audionas.run.export import export, show
+from audionas.run.ship.int8 import Int8
+from audionas.run.training.fine_tune import options
 from tests.unit.cli._command import contents, done, refused
-from tests.unit.run._word_data import data, run
+from tests.unit.listen._word_data import data, run
 
 for _package in ("onnx", "onnxscript", "onnxruntime", "ai_edge_litert", "tflite_micro"):
     pytest.importorskip(_package, reason="needs the extras export and device")

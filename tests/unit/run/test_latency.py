@@ -13,11 +13,11 @@ from torch import nn
 from audionas.config import load
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
-from audionas.core.report import Reporter
+from audionas.core.reporter import Reporter
 from audionas.cost.lookup import LatencyTable
 from audionas.engine.agreement import agreement, kendall
 from audionas.run import latency
-from audionas.run._latency_times import Model, forget, times
+from audionas.run.times import Model, forget, times
 from tests.unit.cli._command import done, refused
 
 pytest.importorskip("onnxruntime")

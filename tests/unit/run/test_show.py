@@ -2,9 +2,9 @@
 
 import pytest
 
-from audionas.run import _archs
+from audionas.zoo import find as _archs
 from tests.unit.cli._command import done, refused
-from tests.unit.run._front_folder import THREE, filled
+from tests.unit.searchers._front_folder import THREE, filled
 
 
 @pytest.fixture(scope="module")

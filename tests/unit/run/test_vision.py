@@ -14,14 +14,14 @@ from safetensors.torch import load_file
 from audionas.config import load
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
-from audionas.core.report import Reporter, read_rows
+from audionas.core.reporter import Reporter, read_rows
 from audionas.data.batches import Batch
-from audionas.export.bundle import ModelBundle
-from audionas.run._inputs import eval_batches, open_inputs, preparer, split_rows, train_batches
+from audionas.inputs.feed import eval_batches, open_inputs, preparer, split_rows, train_batches
+from audionas.models.bundle import ModelBundle
 from audionas.run.search import Searching, search
 from audionas.run.train import Training, loss_of, train
 from tests.unit.cli._command import done, refused
-from tests.unit.data._images import LABELS, npz, tree
+from tests.unit.images._images import LABELS, npz, tree
 
 SIDE = 8
 PLAIN: dict[str, Any] = {

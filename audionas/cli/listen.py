@@ -1,0 +1,256 @@
+"""The commands of a model that listens; they stand beside all others at the top."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audionas.core.errors import UserError
+
+wake_app = typer.Typer()
+
+Exp = Annotated[Path, typer.Argument(help="A run folder, such as exp/mini.", show_default=False)]
+
+File = Annotated[
+    Path | None,
+    typer.Option("--file", help="An exported file; default: export/model.stream.onnx, or what there is."),
+]
+Resample = Annotated[
+    bool, typer.Option("--resample", help="Convert other sample rates, and mix several channels down.")
+]
+Smooth = Annotated[
+    int | None, typer.Option("--smooth", help="Hops whose scores are averaged; default 5, or as tuned.")
+]
+Refractory = Annotated[
+    float | None,
+    typer.Option("--refractory", help="Seconds after an event without another; default 1, or as tuned."),
+]
+Patience = Annotated[
+    str | None, typer.Option("--patience", help="N/M: N of the last M hops must be over the threshold.")
+]
+Threshold = Annotated[
+    list[str] | None,
+    typer.Option("--threshold", help="For all keywords, or KEYWORD=NUMBER; default: as tuned."),
+]
+
+
+@wake_app.command()
+def listen(
+    exp: Exp,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help="An exported file; default: export/model.stream.onnx, else torch."),
+    ] = None,
+    wav: Annotated[
+        Path | None, typer.Option("--wav", help="A recording in place of the microphone, in real time.")
+    ] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="The recording as fast as it goes.")] = False,
+    threshold: Threshold = None,
+    smooth: Smooth = None,
+    refractory: Refractory = None,
+    patience: Patience = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
+) -> None:
+    """Listen at the microphone: scores live on a terminal, and what is heard as lines.
+
+    Thresholds are those of audionas tune, else 0.5, to try a model that nobody has tuned yet.
+
+    Examples: audionas listen exp/hey; audionas listen exp/hey --wav kitchen.wav --fast --json
+    """
+    from audionas.listen.live import go
+
+    if fast and wav is None:
+        raise UserError("--fast is for a recording", hint="Name one: --wav FILE")
+    go(
+        exp,
+        file=file,
+        wav=wav,
+        fast=fast,
+        threshold=threshold or (),
+        smooth=smooth,
+        refractory=refractory,
+        patience=patience,
+        as_json=as_json,
+    )
+
+
+@wake_app.command("demo-web")
+def demo_web(
+    exp: Exp,
+    runtime: Annotated[
+        Path | None,
+        typer.Option("--runtime", help="A folder with onnxruntime-web; else it is fetched once."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the server; 0 takes a free one.")] = 0,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Only write exp/NAME/web/.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Write exp/NAME/web/, a page that listens with the exported model in the browser, and serve it here.
+
+    Example: audionas demo-web exp/hey --open
+    """
+    from audionas.core.reporter import Reporter
+    from audionas.listen.web import page as demo_web
+    from audionas.listen.web import server as _web_server
+
+    reporter = Reporter()
+    folder = demo_web.write(exp, reporter, runtime=runtime)
+    if no_serve:
+        print(folder)
+    else:
+        _web_server.serve(folder, reporter, port=port, show=show)
+
+
+@wake_app.command()
+def detect(
+    exp: Exp,
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="AUDIO...", help="Recordings of any length, or folders.", show_default=False),
+    ],
+    file: File = None,
+    threshold: Threshold = None,
+    smooth: Smooth = None,
+    refractory: Refractory = None,
+    patience: Patience = None,
+    resample: Resample = False,
+    audacity: Annotated[
+        Path | None,
+        typer.Option("--audacity", help="Write labels for Audacity: a file, or a folder for several."),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
+) -> None:
+    """Slide the exported model over continuous audio, and say when it heard a keyword.
+
+    Thresholds are those of audionas tune. An event's time is the end of the hop that fired.
+
+    Examples: audionas detect exp/hey kitchen.wav --threshold 0.9 --patience 3/5;
+    audionas detect exp/hey day/*.flac --json --audacity labels
+    """
+    import json
+
+    from audionas.listen.detect import detect as go
+
+    for found in go(
+        exp,
+        files,
+        file=file,
+        threshold=threshold or (),
+        smooth=smooth,
+        refractory=refractory,
+        patience=patience,
+        resample=resample,
+        audacity=audacity,
+    ):
+        print(json.dumps(found.plain(), ensure_ascii=False) if as_json else found.words(), flush=True)
+
+
+@wake_app.command()
+def tune(
+    exp: Exp,
+    positives: Annotated[
+        Path,
+        typer.Option(
+            help="Clips of the keyword, of several a folder for each, or a Kaldi data directory.",
+            show_default=False,
+        ),
+    ],
+    negatives: Annotated[
+        Path,
+        typer.Option(
+            help="Hours without a keyword: a folder, or a Kaldi data directory.", show_default=False
+        ),
+    ],
+    target: Annotated[
+        float, typer.Option("--target-fa-per-hour", help="False accepts an hour, of all keywords together.")
+    ] = 0.5,
+    file: Annotated[
+        list[Path] | None,
+        typer.Option("--file", help="An exported file; repeat it to compare several, as float and int8."),
+    ] = None,
+    smooth: Annotated[int, typer.Option(help="Hops whose scores are averaged; 1 is none.")] = 5,
+    refractory: Annotated[float, typer.Option(help="Seconds after an event without another.")] = 1.0,
+    patience: Patience = None,
+    speaker_pattern: Annotated[
+        str, typer.Option(help="Who speaks, by the file name: as in audionas prep folder.")
+    ] = "",
+    resample: Resample = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """Choose a threshold for each keyword, for so many false accepts an hour on long audio.
+
+    A clip's score is the highest in it; false accepts are counted on continuous audio. Scores are kept, so
+    other settings take seconds. Writes exp/NAME/tune/, the bundle's thresholds and the report.
+
+    Examples: audionas tune exp/hey --positives data/test --negatives long --target-fa-per-hour 0.5;
+    audionas tune exp/hey --positives my_clips --negatives long --file model.tflite --file model.int8.tflite
+    """
+    from audionas.core.reporter import stdout_json
+    from audionas.listen import tune as page
+
+    result = page.tune(
+        exp,
+        positives,
+        negatives,
+        target=target,
+        files=file or (),
+        smooth=smooth,
+        refractory=refractory,
+        patience=patience,
+        speaker_pattern=speaker_pattern,
+        resample=resample,
+    )
+    stdout_json(result) if as_json else page.show(result)
+
+
+@wake_app.command()
+def mine(
+    exp: Exp,
+    recordings: Annotated[
+        Path,
+        typer.Argument(
+            metavar="AUDIO",
+            help="Hours without a keyword: a folder, or a Kaldi data directory.",
+            show_default=False,
+        ),
+    ],
+    data: Annotated[
+        Path, typer.Option(help="The Kaldi data directory that it was trained on.", show_default=False)
+    ],
+    out: Annotated[
+        Path, typer.Option(help="A new one: these clips and the false accepts.", show_default=False)
+    ],
+    label: Annotated[
+        str, typer.Option(help="What false accepts are labelled as; default: the first label with a _.")
+    ] = "",
+    file: File = None,
+    threshold: Threshold = None,
+    smooth: Smooth = None,
+    refractory: Refractory = None,
+    patience: Patience = None,
+    resample: Resample = False,
+) -> None:
+    """Collect what the model falls for in long audio, as clips to train with.
+
+    Interrupted, the same command goes on. A threshold under the tuned one finds more. Then train again.
+
+    Example: audionas mine exp/hey long --data data/train --out data/train_mined --threshold 0.3;
+    audionas train conf/train.yaml data.train=data/train_mined arch=exp/hey/arch.json name=hey_2
+    """
+    from audionas.core.reporter import Reporter
+    from audionas.listen.mine import mine as go
+
+    said = go(
+        exp,
+        recordings,
+        data,
+        out,
+        label=label,
+        file=file,
+        threshold=threshold or (),
+        smooth=smooth,
+        refractory=refractory,
+        patience=patience,
+        resample=resample,
+    )
+    Reporter(stdout=True).note(said)

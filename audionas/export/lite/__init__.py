@@ -1,0 +1,1 @@
+"""LiteRT files, written without a converter."""

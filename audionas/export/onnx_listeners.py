@@ -1,0 +1,86 @@
+"""ONNX files as what listens: one that takes a step, and one that takes a clip and is slid over the sound."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from audionas.core.errors import UserError
+from audionas.export.onnx import clips, opened_session
+from audionas.features import build
+from audionas.models.bundle import KeywordModel, ModelBundle
+from audionas.models.hops import HopListener, States
+from audionas.models.listener import Listener
+from audionas.models.samples import checked
+
+_BATCH = 32  # clips in one call
+
+
+class OnnxStream(HopListener):
+    """A file of `models/stream.py`; one that takes frames needs the bundle, for its front-end.
+
+    Raises UserError for a file that is not there, or of another kind.
+    """
+
+    def __init__(self, file: Path, bundle: ModelBundle | None = None) -> None:
+        self.session = opened_session(file)
+        self.inputs = self.session.get_inputs()
+        facts = self.session.get_modelmeta().custom_metadata_map
+        wanted = {"labels", "sample_rate", "hop_samples", "warm_up", "input"}
+        if not wanted <= facts.keys():
+            raise UserError(f"{file}: takes no steps, it was not exported to stream", hint=_again(file))
+        self.labels, self.sample_rate = tuple(facts["labels"].split("\n")), int(facts["sample_rate"])
+        self.hop, self.warm_up = int(facts["hop_samples"]), int(facts["warm_up"])
+        self.width, self.frames = int(self.inputs[0].shape[-1]), None
+        if facts["input"] == "frames":
+            if bundle is None or bundle.features is None:
+                raise UserError(f"{file}: takes frames; its model's front-end is needed")
+            self.frames = build(bundle.features).stream()
+        self.reset()
+
+    def start(self) -> States:
+        """Zeros of the shapes that the file tells."""
+        return [np.zeros(state.shape, np.float32) for state in self.inputs[1:]]
+
+    def run(self, part: np.ndarray, states: States) -> tuple[np.ndarray, States]:
+        """One step."""
+        given = zip(self.inputs, (part, *states), strict=True)
+        scores, *after = self.session.run(None, {entry.name: array for entry, array in given})
+        return scores, after
+
+
+class OnnxClip(Listener):
+    """A file that takes clips, slid over the sound: a score every `every` seconds, of the last clip.
+
+    For networks that look ahead, and for files that have no form with states. Before a clip was heard its
+    beginning is silence. Raises UserError for a file that is not there, or of a model of images.
+    """
+
+    def __init__(self, file: Path, bundle: ModelBundle, every: float = 0.1) -> None:
+        network = bundle.network()
+        if not isinstance(network, KeywordModel):
+            raise UserError(f"{file}: a model of images hears nothing")
+        self.labels, self.sample_rate = bundle.labels, network.front_end.sample_rate
+        self.samples, self.hop = bundle.samples, max(1, round(every * self.sample_rate))
+        self.warm_up = math.ceil(self.samples / self.hop) - 1
+        self.run = clips(file, bundle)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything heard."""
+        self.heard = np.zeros(self.samples, np.float32)  # the last clip, then what fills no hop yet
+
+    def step(self, samples: np.ndarray) -> np.ndarray:
+        """As every listener's; int16 is taken as well. Raises UserError for what is no waveform."""
+        sound = np.concatenate([self.heard, checked(samples)])
+        hops = (len(sound) - self.samples) // self.hop
+        self.heard = sound[hops * self.hop :].copy()
+        slid = np.lib.stride_tricks.sliding_window_view(sound, self.samples)[self.hop :: self.hop][:hops]
+        rows = [np.zeros((0, len(self.labels)), np.float32)]
+        for at in range(0, hops, _BATCH):
+            rows.append(self.run(np.ascontiguousarray(slid[at : at + _BATCH])))
+        return np.concatenate(rows)
+
+
+def _again(file: Path) -> str:
+    return f"audionas export {file.absolute().parents[1]} --target onnx-stream"

@@ -1,0 +1,1 @@
+"""Images: sets of them on disk, decoded once, augmented in batches."""

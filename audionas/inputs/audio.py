@@ -1,0 +1,311 @@
+"""Recordings as inputs of a fit: data directories, decoded clips, a front-end and its statistics."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audionas.config import Config
+from audionas.core.arch import ArchSpec, InputSpec
+from audionas.core.errors import UserError, did_you_mean
+from audionas.core.reporter import Reporter
+from audionas.core.shards import Shards
+from audionas.data import kaldi
+from audionas.data.augment import WaveAugment
+from audionas.data.batches import Batches
+from audionas.data.conf import Data
+from audionas.data.kaldi import DataDir, Item
+from audionas.data.segments import Form
+from audionas.data.store import Waves, waves
+from audionas.engine.fusion import fused
+from audionas.features import (
+    Features,
+    FrontEnd,
+    Normalize,
+    SpecAugment,
+    build,
+    feature_store,
+    freq_mix_style,
+    spec_augment,
+    statistics,
+)
+from audionas.inputs.shards import SegmentSplit, open_segments
+from audionas.inputs.split import Inputs, Split
+from audionas.models.bundle import ModelBundle
+
+
+@dataclass(frozen=True)
+class ClipSplit(Split):
+    """The readable clips of a data directory, with their waveforms."""
+
+    items: Sequence[Item]
+    waves: Waves
+
+
+@dataclass(frozen=True)
+class ClipInputs(Inputs):
+    """Clips of `samples` samples and the front-end that makes features of them.
+
+    Of recordings with several `channels` each channel is a clip.
+    """
+
+    noun: ClassVar[str] = "clips"
+
+    train: ClipSplit | SegmentSplit
+    dev: ClipSplit | SegmentSplit
+    features: Features
+    front_end: FrontEnd
+    normalize: Normalize
+    samples: int
+    channels: int = 1
+
+    def halves(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """No speaker is on both sides."""
+        first, _ = DataDir(Path(), self.train.items).split(share, seed)
+        ids = {item.id for item in first}
+        member = np.array([item.id in ids for item in self.train.items])
+        return np.flatnonzero(member), np.flatnonzero(~member)
+
+    def batches(
+        self,
+        conf: Config,
+        split: Split,
+        rows: np.ndarray,
+        *,
+        batch_size: int,
+        workers: int,
+        shuffle: bool,
+        augmented: bool,
+        reporter: Reporter,
+    ) -> Batches:
+        """Augmented waveforms where there is something to augment, else stored features.
+
+        Under-sampled, where that is asked for, when `augmented`: to train, not to score.
+        """
+        assert isinstance(split, ClipSplit | SegmentSplit)
+        augment = None
+        if augmented and conf.augment.active:
+            rate, again = self.front_end.sample_rate, conf.data.resample
+            augment = WaveAugment(conf.augment, rate, conf.general.seed, resample=again)
+        if augment is not None and isinstance(split, ClipSplit):
+            source: np.ndarray | Shards = split.waves.array
+        else:
+            source = self._stored(conf, split, reporter)
+        balanced = augmented and conf.data.balance == "undersample"
+        return Batches(
+            source,
+            split.targets,
+            split.ids,
+            [item.label for item in split.items],
+            rows=rows,
+            batch_size=batch_size,
+            seed=conf.general.seed,
+            shuffle=shuffle,
+            augment=augment,
+            workers=workers,
+            drop_last=shuffle,
+            classes=split.targets if balanced else None,
+            together=self.channels,
+        )
+
+    def answers(self, split: Split, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A recording's is the mean of its channels'."""
+        return fused(scores, self.channels), split.targets[:: self.channels]
+
+    def to(self, device: torch.device) -> None:
+        """The front-end and the statistics."""
+        self.front_end.to(device)
+        self.normalize.to(device)
+
+    def ready(self, x: Tensor, masks: SpecAugment | None, *, final: bool) -> Tensor:
+        """Through front-end (waveforms only) and statistics; `masks` is SpecAugment and Freq-MixStyle."""
+        x = self.normalize(self.front_end(x) if x.ndim == 2 else x)
+        if masks is None:
+            return x
+        return freq_mix_style(spec_augment(x, masks), masks.mix_style, masks.mix_alpha)
+
+    def facts(self, conf: Config) -> Mapping[str, Any]:
+        """The front-end's settings, and how clips are read."""
+        data = {k: v for k, v in asdict(conf.data).items() if k in ("seconds", "on_bad", "resample")}
+        if self.channels > 1:
+            data["channels"] = self.channels
+        if conf.data.balance != "none":
+            data["balance"] = conf.data.balance
+        return {"features": self.features.resolved(), "data": data}
+
+    def bundle(self, spec: ArchSpec, weights: dict[str, Tensor], note: dict[str, Any]) -> ModelBundle:
+        """With the front-end and the statistics of each coefficient."""
+        return ModelBundle(
+            spec=spec,
+            features=self.features,
+            labels=self.labels,
+            samples=self.samples,
+            mean=self.normalize.mean.flatten().cpu(),
+            std=self.normalize.std.flatten().cpu(),
+            weights=weights,
+            note={**note, "channels": self.channels} if self.channels > 1 else note,
+        )
+
+    def _stored(
+        self, conf: Config, split: ClipSplit | SegmentSplit, reporter: Reporter
+    ) -> np.ndarray | Shards:
+        if isinstance(split, SegmentSplit):
+            return split.features
+        return _features(self.front_end, split.waves, conf.data, reporter)
+
+
+def open_recordings(conf: Config, features: Features, reporter: Reporter) -> ClipInputs:
+    """Read train and dev, decode their clips once, and take the training statistics."""
+    data = conf.data
+    front_end = build(features)
+    samples = round(data.seconds * front_end.sample_rate)
+    if data.channels > 1:
+        return _open_channels(conf, features, front_end, samples, reporter)
+    directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
+    labels = labels_of(data, directories["train"])
+    train, dev = (open_split(d, data, labels, front_end, samples, reporter) for d in directories.values())
+    _require_all_classes(train, labels, data.train)
+    mean, std = statistics(_features(front_end, train.waves, data, reporter))
+    return ClipInputs(
+        labels=labels,
+        io=InputSpec(1, *front_end.shape(samples), len(labels)),
+        train=train,
+        dev=dev,
+        fingerprint=f"{directories['train'].fingerprint[:12]} {directories['dev'].fingerprint[:12]}",
+        features=features,
+        front_end=front_end,
+        normalize=Normalize(torch.from_numpy(mean), torch.from_numpy(std)),
+        samples=samples,
+    )
+
+
+def _open_channels(
+    conf: Config, features: Features, front_end: FrontEnd, samples: int, reporter: Reporter
+) -> ClipInputs:
+    """The same for recordings of several channels, whose waveforms are not kept."""
+    data = conf.data
+    if conf.augment.active:
+        raise UserError(
+            "augment: recordings of several channels are kept as features, which it cannot change",
+            hint="Leave the section out; spec_augment works on features.",
+        )
+    directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
+    labels = labels_of(data, directories["train"])
+    train, dev = (
+        open_channels(directory, data, labels, front_end, samples, reporter)
+        for directory in directories.values()
+    )
+    _require_all_classes(train, labels, data.train)
+    return ClipInputs(
+        labels=labels,
+        io=InputSpec(1, *front_end.shape(samples), len(labels)),
+        train=train,
+        dev=dev,
+        fingerprint=f"{directories['train'].fingerprint[:12]} {directories['dev'].fingerprint[:12]}",
+        features=features,
+        front_end=front_end,
+        normalize=Normalize(torch.from_numpy(train.mean), torch.from_numpy(train.std)),
+        samples=samples,
+        channels=data.channels,
+    )
+
+
+def open_channels(
+    directory: DataDir,
+    data: Data,
+    labels: Sequence[str],
+    front_end: FrontEnd,
+    samples: int,
+    reporter: Reporter,
+) -> SegmentSplit:
+    """The channels of the recordings of a data directory; UserError for a label that is not known."""
+    require_known(directory, labels)
+    form = Form(front_end.sample_rate, data.channels, samples)
+    return open_segments(directory, labels, front_end, form, cache_of(data), reporter)
+
+
+def open_split(
+    directory: DataDir,
+    data: Data,
+    labels: Sequence[str],
+    front_end: FrontEnd,
+    samples: int,
+    reporter: Reporter,
+) -> ClipSplit:
+    """Decode a data directory; UserError for a label that is not among `labels`."""
+    require_known(directory, labels)
+    decoded = waves(
+        directory,
+        rate=front_end.sample_rate,
+        samples=samples,
+        resample=data.resample,
+        on_bad=data.on_bad,
+        folder=cache_of(data),
+        reporter=reporter,
+        workers=data.workers,
+    )
+    items = directory.chosen(decoded.kept.tolist())
+    return ClipSplit(
+        ids=[item.id for item in items],
+        targets=np.array([labels.index(item.label) for item in items], dtype=np.int64),
+        speakers=[item.speaker or item.id for item in items],
+        items=items,
+        waves=decoded,
+    )
+
+
+def labels_of(data: Data, train: DataDir) -> tuple[str, ...]:
+    """The classes in order: the file that `data.labels` names, `labels.txt` beside train, or sorted."""
+    file = Path(data.labels) if data.labels else Path(data.train).parent / "labels.txt"
+    if not file.exists() and not data.labels:
+        return tuple(train.labels)
+    try:
+        labels = tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{file}: cannot be read ({error})") from error
+    if len(set(labels)) != len(labels):
+        raise UserError(f"{file}: a label stands twice")
+    return labels
+
+
+def _features(front_end: FrontEnd, decoded: Waves, data: Data, reporter: Reporter) -> Shards:
+    """The features of decoded clips, stored."""
+    return feature_store(
+        front_end,
+        decoded.array,
+        key=decoded.key,
+        folder=cache_of(data),
+        reporter=reporter,
+        workers=data.workers,
+    )
+
+
+def cache_of(data: Data) -> Path:
+    """Where decoded clips and features are kept."""
+    return Path(data.cache) if data.cache else Path(data.train).parent / "cache"
+
+
+def require_known(directory: DataDir, labels: Sequence[str]) -> None:
+    """Raise UserError for a label of the directory that is not among `labels`."""
+    if unknown := sorted(set(directory.labels) - set(labels)):
+        raise UserError(
+            [
+                f"{directory.path}: label '{u}' is not a class of this model.{did_you_mean(u, labels)}"
+                for u in unknown
+            ],
+            hint=f"Classes: {' '.join(labels)}",
+        )
+
+
+def _require_all_classes(split: Split, labels: Sequence[str], path: str) -> None:
+    counts = np.bincount(split.targets, minlength=len(labels))
+    empty = [label for label, count in zip(labels, counts, strict=True) if count == 0]
+    if empty:
+        raise UserError(
+            f"{path}: no clip of {', '.join(empty)}",
+            hint="Add recordings of it, or take the label out of labels.txt.",
+        )

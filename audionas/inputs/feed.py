@@ -1,0 +1,147 @@
+"""From a config's data to batches ready for a network: what search, training and checking share."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audionas.config import Config
+from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
+from audionas.data.balance import count
+from audionas.data.batches import Batch, Batches
+from audionas.engine import processes
+from audionas.features import Features, SpecAugment
+from audionas.inputs.audio import open_recordings
+from audionas.inputs.images import open_images
+from audionas.inputs.split import Inputs as Inputs  # search, training and checking take it from here
+from audionas.inputs.split import Split
+
+# Keys that came after the first runs, with the values that change nothing: left out of a run's facts, so
+# that a run begun before can be continued.
+_LATER: dict[str, Any] = {
+    **{"layers": 0, "channels": 0, "auxiliary": 0.0, "drop_path": 0.0, "bn": "local"},
+    **{"loss": "cross_entropy", "pool_weight": 0.5, "pool_after": 0},
+    **{"init": "", "freeze": [], "distill": None, "keep": "last", "every": 1},
+    **{"mix_style": 0.0, "mix_alpha": 0.3, "roll_ms": 0.0},
+    **{"device_ir": "", "device_ir_probability": 0.0, "device_ir_ids": ""},
+    **{"decay_norms": True, "gamma_epochs": 1.0},  # of the section optim within
+}
+
+
+def open_inputs(conf: Config, features: Features | None, reporter: Reporter) -> Inputs:
+    """The images that the config names, or its recordings with a front-end for them."""
+    if conf.images is not None:
+        return open_images(conf, reporter)
+    if features is None:
+        raise UserError(
+            f"{conf.general.name}: the space is made for images and names no front-end for recordings",
+            hint="Add a section images: {path: ...}, or features: {name: mfcc, preset: tc_resnet}.",
+        )
+    return open_recordings(conf, features, reporter)
+
+
+def split_rows(conf: Config, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of the training split for the weights (a share `search.split`) and for alpha.
+
+    Recordings are divided by speaker, images class by class.
+    """
+    return inputs.halves(conf.search.split, conf.general.seed)
+
+
+def drawn(conf: Config, inputs: Inputs, rows: np.ndarray) -> int:
+    """How many of these rows of the training split an epoch of training draws."""
+    balanced = conf.images is None and conf.data.balance == "undersample"
+    return count(rows, classes=inputs.train.targets if balanced else None)
+
+
+def train_batches(
+    conf: Config,
+    inputs: Inputs,
+    rows: np.ndarray,
+    *,
+    batch_size: int,
+    workers: int,
+    augmented: bool,
+    reporter: Reporter,
+) -> Batches:
+    """Shuffled batches over `rows` of the training split."""
+    return inputs.batches(
+        conf,
+        inputs.train,
+        rows,
+        batch_size=batch_size,
+        workers=workers,
+        shuffle=True,
+        augmented=augmented,
+        reporter=reporter,
+    )
+
+
+def eval_batches(
+    conf: Config, inputs: Inputs, split: Split, reporter: Reporter, batch_size: int = 256
+) -> Batches:
+    """A whole split, in its order, not augmented."""
+    return inputs.batches(
+        conf,
+        split,
+        np.arange(len(split)),
+        batch_size=batch_size,
+        workers=0,
+        shuffle=False,
+        augmented=False,
+        reporter=reporter,
+    )
+
+
+def preparer(
+    inputs: Inputs, device: torch.device, masks: SpecAugment | None = None, *, final: bool = False
+) -> Callable[[Batch], Batch]:
+    """To the device and to what the network sees; augmented where `masks` are given.
+
+    `final` adds what is for the training of final networks alone (cutout).
+    """
+    inputs.to(device)
+
+    def prepare(batch: Batch) -> Batch:
+        with torch.no_grad():
+            x = inputs.ready(batch.x.to(device, non_blocking=True), masks, final=final)
+        return Batch(x, batch.target.to(device, non_blocking=True))
+
+    return prepare
+
+
+def facts_of(conf: Config, inputs: Inputs, device: torch.device, sections: Sequence[str]) -> dict[str, Any]:
+    """What must be equal for a run to be continued bit for bit."""
+    resolved = conf.resolved()
+    return {
+        "seed": conf.general.seed,
+        "threads": torch.get_num_threads(),
+        "device": device.type,
+        **({"processes": processes.count()} if processes.count() > 1 else {}),
+        **({"profile": conf.general.profile, "changes": list(conf.changes)} if conf.changes else {}),
+        "data_fingerprint": inputs.fingerprint,
+        **{section: _that_count(resolved.get(section)) for section in sections},
+        **inputs.facts(conf),
+    }
+
+
+def _that_count(section: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Without `workers`, any number of which gives the same batches, and what `_LATER` names."""
+    if section is None:
+        return None
+    kept = {k: v for k, v in section.items() if k != "workers" and not (k in _LATER and v == _LATER[k])}
+    return {k: _that_count(v) if isinstance(v, Mapping) else v for k, v in kept.items()}
+
+
+def scores_of(
+    net: Callable[[Tensor], Tensor], batches: Batches, prepare: Callable[[Batch], Batch]
+) -> np.ndarray:
+    """Class probabilities (n, classes) of every example, in order."""
+    rows = []
+    with torch.inference_mode():
+        for batch in batches.epoch(0):
+            rows.append(net(prepare(batch).x).float().softmax(1).cpu())
+    return torch.cat(rows).numpy()

@@ -1,0 +1,1 @@
+"""Exported models on continuous sound: events, thresholds, the microphone, the browser."""

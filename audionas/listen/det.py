@@ -1,0 +1,176 @@
+"""What thresholds are worth: clips rejected against false accepts an hour, and which meets a target.
+
+A clip is rejected where the highest level in it stays under its threshold. False accepts are counted
+on continuous audio without the keyword, with the refractory time between two.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+
+from audionas.data.kaldi import Item
+from audionas.listen.events import Rule, counts, levels
+from audionas.listen.hear import Heard
+
+MOST = 60  # false accepts an hour, above which nobody wants to know
+RECORDINGS = 20  # from so many on whole recordings are drawn, below their minutes
+_EXACT, _THINNED = 1000, 500  # thresholds: of the highest every one, of the rest an even choice
+
+
+class Groups(NamedTuple):
+    """What the bootstrap draws: the number (n,) of each one's group, and what a group is."""
+
+    of: np.ndarray
+    what: str
+
+    @property
+    def many(self) -> int:
+        """How many there are."""
+        return int(self.of.max()) + 1
+
+
+@dataclass(frozen=True)
+class Table:
+    """One keyword at every threshold that makes a difference, ascending.
+
+    `missed` (clips, thresholds) says which clips stay under it, `accepts` (units, thresholds) how often each
+    unit of the negatives fires.
+    """
+
+    thresholds: np.ndarray
+    missed: np.ndarray
+    accepts: np.ndarray
+
+    @cached_property
+    def rejected(self) -> np.ndarray:
+        """The share of clips under each threshold; it never falls."""
+        share: np.ndarray = self.missed.mean(0)
+        return share
+
+    @cached_property
+    def total(self) -> np.ndarray:
+        """False accepts at each threshold; it never rises."""
+        count: np.ndarray = self.accepts.sum(0)
+        return count
+
+
+class Negatives(NamedTuple):
+    """Levels of the recordings without a keyword, the hours of each unit, and what a unit is."""
+
+    levels: Sequence[np.ndarray]  # (hops, keywords) each
+    units: Sequence[np.ndarray]  # of each recording, the units of its stretches of `every` hops
+    every: int
+    gap: int
+    hours: np.ndarray  # of each unit
+    what: str
+
+
+def groups_of(items: Sequence[Item], speakers: bool) -> Groups:
+    """Each speaker's clips are a group, or each clip is one."""
+    names = [(item.speaker if speakers else "") or item.id for item in items]
+    return Groups(np.unique(names, return_inverse=True)[1], "speakers" if speakers else "clips")
+
+
+def negatives_of(heard: Heard, rule: Rule) -> Negatives:
+    """Units are whole recordings, or one-minute blocks where there are fewer than RECORDINGS of those."""
+    files = {name: number for number, name in enumerate(dict.fromkeys(item.audio for item in heard.items))}
+    whole = len(files) >= RECORDINGS
+    longest = max(map(len, heard.scores), default=1)
+    every = max(1, longest if whole else round(60 / heard.hop))
+    units: list[np.ndarray] = []
+    hours = [0.0] * len(files) if whole else []
+    for item, rows in zip(heard.items, heard.scores, strict=True):
+        sizes = [min(every, len(rows) - first) for first in range(0, len(rows), every)]
+        parts = [size / len(rows) * item.seconds / 3600 for size in sizes]  # without the silence after it
+        if whole:
+            units.append(np.full(len(sizes), files[item.audio]))
+            hours[files[item.audio]] += sum(parts)
+        else:
+            units.append(np.arange(len(hours), len(hours) + len(sizes)))
+            hours += parts
+    level = [levels(rows, rule) for rows in heard.scores]
+    what = "recordings" if whole else "one-minute blocks"
+    return Negatives(level, units, every, rule.gap(heard.hop), np.array(hours), what)
+
+
+def table(best: np.ndarray, negatives: Negatives, place: int) -> Table:
+    """Of the keyword in column `place`, whose clips' highest levels are `best` (clips,)."""
+    thresholds = _thresholds(best, negatives, place)
+    return Table(thresholds, best[:, None] < thresholds, accepts(negatives, place, thresholds))
+
+
+def accepts(negatives: Negatives, place: int, thresholds: np.ndarray) -> np.ndarray:
+    """How often a keyword fires in each unit at each of ascending thresholds, (units, thresholds)."""
+    found = np.zeros((len(negatives.hours), len(thresholds)), np.int64)
+    for level, units in zip(negatives.levels, negatives.units, strict=True):
+        np.add.at(found, units, counts(level[:, place], thresholds, negatives.gap, negatives.every))
+    return found
+
+
+def _thresholds(best: np.ndarray, negatives: Negatives, place: int) -> np.ndarray:
+    """Between all neighbouring levels that matter, and over the highest; at most 1."""
+    gap = negatives.gap
+    tops = [
+        np.maximum.reduceat(level[:, place], np.arange(0, len(level), gap))
+        for level in negatives.levels
+        if len(level)
+    ]
+    peaks = np.sort(np.concatenate(tops))
+    few = int(MOST * negatives.hours.sum()) + 1
+    values = np.unique(np.concatenate((best, peaks)))
+    values = values[values >= (peaks[-few] if few < len(peaks) else 0)]
+    if len(values) > _EXACT + _THINNED:
+        rest = np.linspace(0, len(values) - _EXACT, _THINNED, endpoint=False).astype(int)
+        values = np.concatenate((values[rest], values[-_EXACT:]))
+    middle = values[:-1] + (values[1:] - values[:-1]) / 2
+    between = np.where(middle > values[:-1], middle, values[1:])
+    found = np.concatenate((values[:1], between, [(values[-1] + 1) / 2 if values[-1] < 1 else 1.0]))
+    return np.unique(found[found > 0])
+
+
+class Choice(NamedTuple):
+    """A threshold, and the clips rejected and false accepts counted with it."""
+
+    threshold: float
+    rejected: float
+    accepts: int
+
+
+def allot(tables: Sequence[Table], most: int) -> list[list[Choice] | None]:
+    """For each sum of false accepts from 0 to `most` the thresholds of all keywords, or None.
+
+    The sum is split over the keywords so that the mean share of clips rejected is least, and of equal splits
+    that with the fewest false accepts. Of thresholds that reject the same clips the middle is taken.
+    """
+    costs = np.array([[_at(each, budget).rejected for budget in range(most + 1)] for each in tables])
+    best, taken = costs[0], [np.arange(most + 1)]
+    for cost in costs[1:]:
+        sums = np.full((most + 1, most + 1), np.inf)  # of a budget, by the share of this keyword
+        for share in range(most + 1):
+            sums[share:, share] = best[: most + 1 - share] + cost[share]
+        taken.append(sums.argmin(1))
+        best = sums.min(1)
+    found: list[list[Choice] | None] = []
+    for budget in range(most + 1):
+        left, split = budget, []
+        for shares in reversed(taken):
+            split.append(int(shares[left]))
+            left -= split[-1]
+        choices = [_at(each, share) for each, share in zip(tables, reversed(split), strict=True)]
+        found.append(choices if np.isfinite(best[budget]) else None)
+    return found
+
+
+def _at(table: Table, budget: int) -> Choice:
+    """The best threshold with at most so many false accepts; inf is rejected where there is none."""
+    low = int(np.searchsorted(-table.total, -budget))
+    if low == len(table.total):
+        return Choice(1.0, float("inf"), int(table.total[-1]))
+    rejected = table.rejected
+    high = int(np.searchsorted(rejected, rejected[low], side="right")) - 1
+    middle = (table.thresholds[low] + table.thresholds[high]) / 2
+    place = int(np.searchsorted(table.thresholds, middle, side="right")) - 1
+    return Choice(float(table.thresholds[place]), float(rejected[low]), int(table.total[place]))

@@ -1,0 +1,99 @@
+"""`audionas detect`: an exported file hears continuous audio, and says when a keyword was said."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from audionas.core.errors import UserError
+from audionas.core.files import write_text
+from audionas.core.reporter import Reporter
+from audionas.data.kaldi import Item
+from audionas.listen.events import Event, Spotter
+from audionas.listen.exported import find, resolve
+from audionas.listen.hear import pieces, spotted
+from audionas.listen.sounds import blocks, recordings, require_readable, timed, unlike
+
+
+class Found(NamedTuple):
+    """An event in a file; it is looked for in the `clip` seconds before its end."""
+
+    file: str
+    event: Event
+    clip: float
+
+    def plain(self) -> dict[str, str | float]:
+        """As one line of JSON says it."""
+        seconds, keyword, score = self.event
+        return {"file": self.file, "seconds": round(seconds, 4), "keyword": keyword, "score": round(score, 6)}
+
+    def words(self) -> str:
+        """As a reader is told."""
+        return f"{self.file}  {self.event.seconds:.2f} s  {self.event.keyword}  {self.event.score:.3f}"
+
+    def label(self) -> str:
+        """A line of an Audacity label track: start, end, text."""
+        seconds, keyword, score = self.event
+        return f"{max(0.0, seconds - self.clip):.6f}\t{seconds:.6f}\t{keyword} {score:.3f}\n"
+
+
+def detect(
+    folder: Path,
+    files: Sequence[Path],
+    *,
+    file: Path | None = None,
+    threshold: Sequence[str] = (),
+    smooth: int | None = None,
+    refractory: float | None = None,
+    patience: str | None = None,
+    resample: bool = False,
+    audacity: Path | None = None,
+) -> Iterator[Found]:
+    """Events in the order of the files and of time, each given out as soon as it was heard.
+
+    `files` are recordings, folders of them, or Kaldi data directories, of which whole files are heard, each
+    after a silence as long as the model's warm-up. `audacity` is a file for the labels of one recording, or a
+    folder for several. Raises UserError before the first event for what cannot be used: exported file,
+    thresholds, recordings.
+    """
+    found = find(folder, file)
+    thresholds, rule, stale = resolve(
+        found, threshold, smooth=smooth, refractory=refractory, patience=patience
+    )
+    paths = list(dict.fromkeys(item.audio for path in files for item in recordings(path)))
+    labels = _label_files(paths, audacity)
+    listener, reporter = found.listen(), Reporter()
+    rate = listener.sample_rate
+    items = timed([Item(path, path, "", 0.0) for path in paths])
+    require_readable(items, rate, resample)
+    if stale:
+        reporter.note(f"{found.file.name} has changed since it was tuned: tune again")
+    words = ", ".join(f"{word} {value:.4g}" for word, value in thresholds.items())
+    reporter.note(f"{found.file.name}: {rule.words()}; thresholds: {words}")
+    clip = found.bundle.samples / rate
+    spotter = Spotter(listener, thresholds, rule)
+
+    def work() -> Iterator[list[Found]]:
+        for item in items:
+            heard: list[Found] = []
+            for events in spotted(listener, spotter, blocks(item, rate, resample)):
+                new = [Found(item.audio, event, clip) for event in events]
+                heard += new
+                yield new
+            if labels:
+                write_text(labels[item.audio], "".join(each.label() for each in heard))
+
+    total = sum(pieces(item.seconds) for item in items)
+    return (event for new in reporter.progress(work(), "listening", total) for event in new)
+
+
+def _label_files(paths: Sequence[str], audacity: Path | None) -> dict[str, Path]:
+    """Where each recording's labels go; UserError for one file that is there and several recordings."""
+    if audacity is None:
+        return {}
+    if len(paths) == 1 and not audacity.is_dir():
+        return {paths[0]: audacity}
+    if audacity.is_file():
+        raise UserError(f"{audacity}: one file cannot hold the labels of {len(paths)} recordings",
+                        hint="Name a folder: --audacity labels")  # fmt: skip
+    names = unlike([Path(path).stem for path in paths])
+    return {path: audacity / f"{name}.txt" for path, name in zip(paths, names, strict=True)}

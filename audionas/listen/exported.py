@@ -1,0 +1,164 @@
+"""The exported file that detect, tune and mine listen with, and the thresholds that tuning left."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from audionas import models
+from audionas.core.errors import UserError, did_you_mean
+from audionas.core.files import read_json, sha256, write_json
+from audionas.export.listeners import open_file
+from audionas.listen.events import Rule
+from audionas.models.bundle import ModelBundle
+from audionas.models.listener import Listener
+
+NAMES = ("model.stream.onnx", "model.onnx", "model.int8.onnx", "model.int8.tflite", "model.tflite")
+
+
+class Exported(NamedTuple):
+    """An exported file of a run folder, and the bundle that it was made of."""
+
+    folder: Path
+    bundle: ModelBundle
+    file: Path
+
+    @property
+    def keywords(self) -> tuple[str, ...]:
+        """The labels that do not begin with `_`; those are what else there is to hear."""
+        return tuple(label for label in self.bundle.labels if not label.startswith("_"))
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        """The labels that begin with `_`."""
+        return tuple(label for label in self.bundle.labels if label.startswith("_"))
+
+    def listen(self) -> Listener:
+        """The file in its own runtime, from silence."""
+        return open_file(self.file, self.bundle)
+
+
+def find(folder: Path, file: Path | None = None) -> Exported:
+    """The file of this name in `folder`/export, or at this path; without one the first of NAMES there is.
+
+    Raises UserError where there is none, for a model of images, and for one without a keyword.
+    """
+    folder = models.own(folder)
+    bundle = trained(folder)
+    there = folder / "export"
+    if file is None:
+        known = [there / name for name in NAMES] + sorted(there.glob("*.tflite"))
+        file = next((path for path in known if path.is_file()), None)
+    elif not file.is_file():
+        file = there / file
+    if file is None or not file.is_file():
+        raise UserError(
+            f"{file or there}: {'no such file' if file else 'no exported file'}",
+            hint=f"audionas export {folder} --target onnx-stream",
+        )
+    return Exported(folder, bundle, file)
+
+
+def trained(folder: Path) -> ModelBundle:
+    """The model of a run folder that has one, of sound, with a keyword among its labels; else UserError."""
+    bundle = ModelBundle.load(_model(folder))
+    if bundle.features is None:
+        raise UserError(f"{folder}: a model of images hears nothing")
+    if all(label.startswith("_") for label in bundle.labels):
+        raise UserError(
+            f"{folder}: none of its labels is a keyword: {' '.join(bundle.labels)}",
+            hint="Labels that begin with _ are what is not a keyword; rename the others in the data.",
+        )
+    return bundle
+
+
+def resolve(
+    found: Exported,
+    threshold: Sequence[str],
+    *,
+    smooth: int | None = None,
+    refractory: float | None = None,
+    patience: str | None = None,
+) -> tuple[dict[str, float], Rule, bool]:
+    """Thresholds and rule: what is given, else what tuning this file left, and whether it has changed since.
+
+    `threshold` are numbers for all keywords, or `keyword=number`, and then no other keyword is looked for.
+    Without one the tuned ones count, which hold for the tuned rule only. Raises UserError where there is
+    neither, and for what is out of range.
+    """
+    tuned = found.bundle.note.get("detect", {}).get(found.file.name)
+    rule = rule_of(tuned, smooth=smooth, refractory=refractory, patience=patience)
+    given = _given(threshold, found.keywords)
+    if given:
+        return given, rule, False
+    if tuned is None:
+        raise UserError(
+            f"{found.file.name}: no threshold is known for {', '.join(found.keywords)}",
+            hint=f"Choose it on long audio: audionas tune {found.folder} --positives DIR --negatives DIR; "
+            "or give one: --threshold 0.9",
+        )
+    if rule != rule_of(tuned):
+        raise UserError(
+            f"{found.file.name}: its thresholds were tuned with: {rule_of(tuned).words()}",
+            hint="Tune again with other settings, or give a --threshold for them.",
+        )
+    words = {keyword: float(word["threshold"]) for keyword, word in tuned["words"].items()}
+    return words, rule, tuned.get("sha256") != sha256(found.file)
+
+
+def rule_of(
+    tuned: Mapping[str, Any] | None,
+    *,
+    smooth: int | None = None,
+    refractory: float | None = None,
+    patience: str | None = None,
+) -> Rule:
+    """The tuned rule, or the default one, with what is given in place of its parts."""
+    rule = Rule()
+    if tuned is not None:
+        need, of = tuned["patience"]
+        rule = Rule(int(tuned["smooth"]), float(tuned["refractory_s"]), (int(need), int(of)))
+    return Rule(
+        rule.smooth if smooth is None else smooth,
+        rule.refractory if refractory is None else refractory,
+        rule.patience if patience is None else _patience(patience),
+    )
+
+
+def keep(found: Exported, note: Mapping[str, Any]) -> None:
+    """Write what tuning found into the bundle, under the file's name; the bundle is else as it was."""
+    file = _model(found.folder) / "bundle.json"
+    plain = read_json(file)
+    plain["note"].setdefault("detect", {})[found.file.name] = {**note, "sha256": sha256(found.file)}
+    write_json(file, plain)
+
+
+def _model(folder: Path) -> Path:
+    return folder if (folder / "bundle.json").exists() else folder / "model"
+
+
+def _patience(text: str) -> tuple[int, int]:
+    need, slash, of = text.partition("/")
+    if not slash or not need.isdecimal() or not of.isdecimal():
+        raise UserError(f"--patience {text}: expected N/M, such as 3/5: 3 of the last 5 hops")
+    return int(need), int(of)
+
+
+def _given(threshold: Sequence[str], keywords: Sequence[str]) -> dict[str, float]:
+    """`0.9`, or `word=0.9` for some; every fault at once."""
+    found: dict[str, float] = {}
+    problems = []
+    for text in threshold:
+        word, equals, number = text.rpartition("=")
+        try:
+            value = float(number)
+        except ValueError:
+            value = float("nan")
+        if not 0 < value <= 1:
+            problems.append(f"--threshold {text}: expected a number over 0 and at most 1, or KEYWORD=NUMBER")
+        elif equals and word not in keywords:
+            problems.append(f"--threshold {text}: '{word}' is no keyword.{did_you_mean(word, keywords)}")
+        else:
+            found |= {word: value} if equals else {k: value for k in keywords if k not in found}
+    if problems:
+        raise UserError(problems, hint=f"Keywords: {' '.join(keywords)}")
+    return found

@@ -1,0 +1,147 @@
+"""Recordings heard by an exported file: its events, and its scores, kept to be made once."""
+
+import json
+import math
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from audionas.core.files import atomic, sha256, sha256_text
+from audionas.core.reporter import Reporter
+from audionas.data.kaldi import Item
+from audionas.listen.events import Event, Spotter
+from audionas.listen.exported import Exported
+from audionas.listen.sounds import BLOCK, blocks, require_readable
+from audionas.models.listener import Listener
+
+TAIL = 0.5  # seconds of silence after a recording: a word at its end is heard a little later
+_PART = 600.0  # seconds of audio whose scores are stored together: what an interruption may cost
+
+
+class Heard(NamedTuple):
+    """Scores of recordings, (hops, keywords) float32 each; a hop is `hop` seconds."""
+
+    items: Sequence[Item]
+    scores: Sequence[np.ndarray]
+    hop: float
+
+
+def pieces(seconds: float) -> int:
+    """In how many a recording is heard, with the silence around it."""
+    return 2 + math.ceil(seconds / BLOCK)
+
+
+def around(listener: Listener, sound: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """A recording's pieces after a silence as long as the warm-up, and before one of TAIL."""
+    yield np.zeros(listener.warm_up * listener.hop, np.float32)
+    yield from sound
+    yield np.zeros(round(TAIL * listener.sample_rate), np.float32)
+
+
+def spotted(listener: Listener, spotter: Spotter, sound: Iterable[np.ndarray]) -> Iterator[list[Event]]:
+    """The events of each piece of a recording, which is heard after silence; times are of the recording."""
+    listener.reset()
+    spotter.reset()
+    lead = listener.warm_up * listener.hop / listener.sample_rate
+    for piece in around(listener, sound):
+        events = spotter.step(listener.step(piece))
+        yield [event._replace(seconds=event.seconds - lead) for event in events]
+
+
+def hear(
+    found: Exported,
+    items: Sequence[Item],
+    *,
+    resample: bool = False,
+    store: Path,
+    reporter: Reporter,
+    name: str,
+) -> Heard:
+    """The exported file's scores of each recording and its silence after it, computed or found in `store`.
+
+    Each is heard after a silence as long as the warm-up, whose scores are left out; so there is one for each
+    hop. Raises UserError as reading and opening do.
+    """
+    content, parts = sha256(found.file), list(_parts(items))
+    files = [store / f"{_key(content, part, resample)}.safetensors" for part in parts]
+    known = {file: loaded for file in files if (loaded := _loaded(file)) is not None}
+    left = [(file, part) for file, part in zip(files, parts, strict=True) if file not in known]
+    ear = _Ear(found, resample)
+    require_readable([item for _, part in left for item in part], ear.listener.sample_rate, resample)
+
+    def work() -> Iterator[None]:
+        for file, part in left:
+            rows = []
+            for item in part:
+                rows.append((yield from ear.scores(item)))
+            known[file] = rows
+            _store(file, rows)
+
+    total = sum(pieces(item.seconds) for _, part in left for item in part)
+    for _ in reporter.progress(work(), name, total):
+        pass
+    return Heard(items, [rows for file in files for rows in known[file]], ear.hop)
+
+
+class _Ear:
+    """An exported file with the silence around what it hears."""
+
+    def __init__(self, found: Exported, resample: bool) -> None:
+        self.listener = found.listen()
+        self.resample = resample
+        self.columns = [found.bundle.labels.index(word) for word in found.keywords]
+        self.hop = self.listener.hop / self.listener.sample_rate
+
+    def scores(self, item: Item) -> Generator[None, None, np.ndarray]:
+        """The scores of a recording, (hops, keywords); yields after every piece."""
+        self.listener.reset()
+        sound = blocks(item, self.listener.sample_rate, self.resample)
+        rows = []
+        for piece in around(self.listener, sound):
+            rows.append(self.listener.step(piece)[:, self.columns])
+            yield
+        return np.concatenate(rows)[self.listener.warm_up :].astype(np.float32)
+
+
+def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
+    """Neighbours that last `_PART` seconds together, at least one."""
+    part: list[Item] = []
+    for item in items:
+        part.append(item)
+        if sum(each.seconds for each in part) >= _PART:
+            yield part
+            part = []
+    if part:
+        yield part
+
+
+def _key(content: str, part: Sequence[Item], resample: bool) -> str:
+    """Of the exported file, the audio as the file system knows it, and how it is read."""
+    rows = []
+    for item in part:
+        state = Path(item.audio).stat()
+        rows.append(
+            [str(Path(item.audio).absolute()), state.st_size, state.st_mtime_ns, item.start, item.seconds]
+        )
+    return sha256_text(json.dumps([content, TAIL, resample, rows]))[:20]
+
+
+def _store(file: Path, rows: Sequence[np.ndarray]) -> None:
+    lengths = np.array([len(each) for each in rows], np.int64)
+    with atomic(file) as draft:
+        save_file({"scores": np.concatenate(rows), "lengths": lengths}, draft)
+
+
+def _loaded(file: Path) -> list[np.ndarray] | None:
+    """What was stored, None where nothing whole was."""
+    if not file.is_file():
+        return None
+    try:
+        found = load_file(file)
+        return np.split(found["scores"], np.cumsum(found["lengths"])[:-1])
+    except (OSError, SafetensorError, KeyError):
+        return None

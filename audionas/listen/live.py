@@ -1,0 +1,205 @@
+"""`audionas listen`: an exported model at the microphone, or at a recording, and what it hears, live."""
+
+import json
+import queue
+import sys
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audionas import models
+from audionas.core.errors import UserError
+from audionas.core.reporter import Line, Reporter, amount
+from audionas.data import audio
+from audionas.listen.events import Event, Spotter
+from audionas.listen.exported import Exported, find
+from audionas.listen.hear import TAIL
+from audionas.listen.meter import Meter
+from audionas.listen.tuned import Tuned, tuned
+from audionas.models.listener import Listener
+from audionas.models.model import load
+from audionas.models.stream import TorchStream
+
+Sound = Generator[np.ndarray, None, None]  # (n,) float32 in [-1, 1] at a time
+Blocks = queue.SimpleQueue[tuple[np.ndarray, bool]]  # and whether sound was lost before
+_WITHOUT = "Without a microphone: --wav FILE"
+USUAL = "model.stream.onnx"
+_BLOCK = 0.02  # seconds of sound taken at a time
+_REDRAW = 0.05  # seconds between two drawings
+
+
+def go(
+    folder: Path,
+    *,
+    file: Path | None = None,
+    wav: Path | None = None,
+    fast: bool = False,
+    threshold: Sequence[str] = (),
+    smooth: int | None = None,
+    refractory: float | None = None,
+    patience: str | None = None,
+    as_json: bool = False,
+) -> list[Event]:
+    """Listen with the exported `file` of a run folder, by default its model.stream.onnx, else with torch.
+
+    To the recording `wav` where there is one, in real time or `fast`, else to the microphone. Thresholds and
+    rule are what is given or was tuned; see `tuned`. Raises UserError for what cannot be read or opened.
+    """
+    reporter = Reporter()
+    found, listener = opened(folder, file, reporter)
+    how = tuned(found, threshold, smooth=smooth, refractory=refractory, patience=patience)
+    rate, samples = listener.sample_rate, max(1, round(_BLOCK * listener.sample_rate))
+    heard = recording(wav, rate, samples, fast=fast) if wav else microphone(rate, samples, reporter)
+    thresholds = ", ".join(f"{word} {value:.4g}" for word, value in how.thresholds.items())
+    reporter.note(f"{how.rule.words()}; thresholds: {thresholds} ({how.origin})")
+    reporter.note(f"{found.file.name} listens to {wav or 'the microphone'}; Ctrl-C ends it")
+    return listen(listener, how, heard, reporter, around=wav is not None, as_json=as_json)
+
+
+def opened(folder: Path, file: Path | None, reporter: Reporter) -> tuple[Exported, Listener]:
+    """What listens. Without any file it is the model in torch, whose scores are those of the usual file."""
+    usual = models.own(folder) / "export" / USUAL
+    if file or usual.exists():
+        found = find(folder, file or Path(USUAL))
+        return found, found.listen()
+    model = load(folder)
+    stream = TorchStream(model.bundle)
+    reporter.note(f"{usual} is not there, so the model runs in torch")
+    return Exported(usual.parents[1], model.bundle, usual), stream
+
+
+def microphone(rate: int, samples: int, reporter: Reporter) -> Sound:
+    """What the default microphone records at `rate` Hz from now on: (samples,) float32 at a time, endlessly.
+
+    Raises UserError without the extra `mic`, and where no microphone can be opened.
+    """
+    device = _sounddevice()
+    heard: Blocks = queue.SimpleQueue()
+
+    def take(block: np.ndarray, _frames: int, _time: Any, status: Any) -> None:
+        heard.put((block[:, 0].copy(), bool(status.input_overflow)))
+
+    try:
+        stream = device.InputStream(
+            samplerate=rate, channels=1, dtype="float32", blocksize=samples, callback=take
+        )
+        stream.start()
+    except (device.PortAudioError, ValueError) as error:
+        raise UserError(f"no microphone can be opened at {rate} Hz: {error}", hint=_WITHOUT) from error
+    return _recorded(stream, heard, reporter)
+
+
+def _recorded(stream: Any, heard: Blocks, reporter: Reporter) -> Sound:
+    with stream:
+        while True:
+            block, lost = heard.get()
+            if lost:
+                reporter.note("sound was lost: this machine does not keep up")
+            yield block
+
+
+def _sounddevice() -> Any:
+    try:
+        import sounddevice
+    except ImportError as error:
+        raise UserError(
+            "sounddevice is not installed", hint=f'pip install "audionas[mic]"\n{_WITHOUT}'
+        ) from error
+    except OSError as error:  # the package is there, the library under it is not
+        raise UserError(
+            f"sounddevice does not load: {error}", hint=f"Debian: apt install libportaudio2\n{_WITHOUT}"
+        ) from error
+    return sounddevice
+
+
+def recording(file: Path, rate: int, samples: int, *, fast: bool) -> Sound:
+    """A recording of any rate and number of channels, `samples` at a time, as they would be spoken or `fast`.
+
+    Raises UserError for a file that cannot be read, before the first block is asked for.
+    """
+    blocks = audio.blocks(file, rate=rate, resample=True, channel="mix")
+    return _paced(blocks, rate, samples, fast=fast)
+
+
+def _paced(blocks: Iterator[np.ndarray], rate: int, samples: int, *, fast: bool) -> Sound:
+    start, heard = time.monotonic(), 0
+    for block in blocks:
+        for first in range(0, len(block), samples):
+            part = block[first : first + samples]
+            heard += len(part)
+            if not fast:
+                time.sleep(max(0.0, start + heard / rate - time.monotonic()))
+            yield part
+
+
+def listen(
+    listener: Listener,
+    how: Tuned,
+    source: Sound,
+    reporter: Reporter,
+    *,
+    around: bool = False,
+    as_json: bool = False,
+) -> list[Event]:
+    """Hear `source` to its end, or until Ctrl-C, and say what fires; returns all events.
+
+    With `around` there is silence before it, as long as the warm-up, and after it, as `detect` has recordings
+    of words that begin or end at once. Events go to standard output, with `as_json` as one JSON document a
+    line. On a terminal they stand above a live view of the scores.
+    """
+    live = reporter.console.is_terminal and sys.stdout.isatty() and not as_json
+    say: Callable[[str], None] = reporter.note if live else _print
+    spotter = Spotter(listener, how.thresholds, how.rule)
+    meter = Meter(listener, how.thresholds)
+    events: list[Event] = []
+    drawn = lead = 0.0
+    if around:
+        spotter.step(listener.step(np.zeros(listener.warm_up * listener.hop, np.float32)))
+        lead = listener.warm_up * listener.hop / listener.sample_rate
+
+    def fire(new: list[Event]) -> list[Event]:
+        new = [event._replace(seconds=event.seconds - lead) for event in new]
+        events.extend(new)
+        for event in new:
+            say(_json(event) if as_json else _sentence(event))
+        return new
+
+    screen: AbstractContextManager[Callable[[list[Line]], None] | None]
+    screen = reporter.live() if live else nullcontext()
+    with screen as show, _until_interrupted(), closing(source):
+        for samples in source:
+            scores = listener.step(samples)
+            meter.take(samples, scores, fire(spotter.step(scores)))
+            if show and time.monotonic() - drawn >= _REDRAW:
+                show(meter.lines())
+                drawn = time.monotonic()
+    if around:
+        fire(spotter.step(listener.step(np.zeros(round(TAIL * listener.sample_rate), np.float32))))
+    reporter.note(f"heard {meter.seconds:.1f} s: {amount(len(events), 'event')}")
+    return events
+
+
+@contextmanager
+def _until_interrupted() -> Iterator[None]:
+    """Ctrl-C is how listening ends, not an error."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        return
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
+
+
+def _json(event: Event) -> str:
+    plain = {"seconds": round(event.seconds, 4), "keyword": event.keyword, "score": round(event.score, 6)}
+    return json.dumps(plain, ensure_ascii=False)
+
+
+def _sentence(event: Event) -> str:
+    return f"{event.seconds:9.2f} s  {event.keyword}  {event.score:.3f}"

@@ -1,0 +1,150 @@
+"""Everything that `audionas tune` tells of one exported file: thresholds, rates, intervals and curves."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from audionas.listen.bands import curve, rate_interval, rejected_interval
+from audionas.listen.det import (
+    Choice,
+    Groups,
+    Negatives,
+    Table,
+    accepts,
+    allot,
+    groups_of,
+    negatives_of,
+    table,
+)
+from audionas.listen.events import Rule, levels
+from audionas.listen.exported import Exported
+from audionas.listen.hear import Heard
+
+SHOWN = (1.0, 0.5, 0.1)  # false accepts an hour at which clips rejected are told
+
+
+class _Facts(NamedTuple):
+    """Keywords with their tables and groups of clips, and the negatives."""
+
+    keywords: Sequence[str]
+    tables: Sequence[Table]
+    groups: Sequence[Groups]
+    negatives: Negatives
+
+    @property
+    def hours(self) -> float:
+        return float(self.negatives.hours.sum())
+
+
+def measured(found: Exported, heard: Heard, quiet: Heard, rule: Rule, target: float) -> dict[str, Any]:
+    """The figures of one file, as tune.json has them; `target` is for the false accepts of all keywords."""
+    facts = _facts(found, heard, quiet, rule)
+    splits = allot(facts.tables, _budget(max(target, *SHOWN), facts.hours))
+    chosen = splits[_budget(target, facts.hours)]
+    choices = chosen or [_strictest(each) for each in facts.tables]
+    rows = zip(facts.keywords, facts.tables, facts.groups, choices, strict=True)
+    return {
+        "file": found.file.name,
+        "rule": rule.plain(),
+        "hop_s": quiet.hop,
+        "clips": len(heard.items),
+        "clips_drawn_by": facts.groups[0].what,
+        "hours": facts.hours,
+        "recordings": len(quiet.items),
+        "negatives_drawn_by": facts.negatives.what,
+        "target": target,
+        "met": chosen is not None,
+        "words": {
+            word: _word(each, own, choice, facts.negatives, place)
+            for place, (word, each, own, choice) in enumerate(rows)
+        },
+        "sum": _sum(facts, choices),
+        "at": [_at_rate(rate, facts, splits) for rate in SHOWN],
+    }
+
+
+def note_of(row: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a file's figures is kept in the bundle: enough to detect, and to say what it is worth."""
+    words = {
+        word: {key: value for key, value in found.items() if key != "curve"}
+        for word, found in row["words"].items()
+    }
+    facts = {key: row[key] for key in ("hours", "recordings", "clips", "clips_drawn_by", "target", "met")}
+    return {**row["rule"], "words": words, **facts, "sum": row["sum"], "at": row["at"]}
+
+
+def _facts(found: Exported, heard: Heard, quiet: Heard, rule: Rule) -> _Facts:
+    negatives = negatives_of(quiet, rule)
+    labels = np.array([item.label for item in heard.items])
+    names = [item.speaker or item.id for item in heard.items]
+    speakers = len(set(names)) < len(names)  # someone said more than one clip
+    best = np.array(
+        [
+            levels(rows, rule)[:, found.keywords.index(item.label)].max(initial=0.0)
+            for item, rows in zip(heard.items, heard.scores, strict=True)
+        ]
+    )
+    tables, groups = [], []
+    for place, word in enumerate(found.keywords):
+        own = np.flatnonzero(labels == word)
+        tables.append(table(best[own], negatives, place))
+        groups.append(groups_of([item for item in heard.items if item.label == word], speakers))
+    return _Facts(found.keywords, tables, groups, negatives)
+
+
+def _budget(rate: float, hours: float) -> int:
+    """The most false accepts in so many hours at a rate."""
+    return int(rate * hours + 1e-9)
+
+
+def _strictest(table: Table) -> Choice:
+    """Where no threshold is strict enough."""
+    return Choice(float(table.thresholds[-1]), float(table.rejected[-1]), int(table.total[-1]))
+
+
+def _word(table: Table, groups: Groups, choice: Choice, negatives: Negatives, place: int) -> dict[str, Any]:
+    fired = accepts(negatives, place, np.array([choice.threshold]))[:, 0]
+    hours = negatives.hours
+    return {
+        "threshold": choice.threshold,
+        "clips": len(table.missed),
+        "speakers": groups.many if groups.what == "speakers" else None,
+        "rejected": choice.rejected,
+        "rejected_interval": rejected_interval([table], [groups], [choice.threshold]),
+        "accepts": int(fired.sum()),
+        "fa_per_hour": float(fired.sum() / hours.sum()),
+        "fa_interval": rate_interval(fired, hours),
+        "curve": [list(point) for point in curve(table, groups, negatives)],
+    }
+
+
+def _sum(facts: _Facts, choices: Sequence[Choice]) -> dict[str, Any]:
+    """Over the keywords: the mean share of clips rejected, all false accepts."""
+    at = [choice.threshold for choice in choices]
+    fired = sum(accepts(facts.negatives, k, np.array([t]))[:, 0] for k, t in enumerate(at))
+    assert isinstance(fired, np.ndarray)  # there is a keyword
+    return {
+        "rejected": float(np.mean([choice.rejected for choice in choices])),
+        "rejected_interval": rejected_interval(facts.tables, facts.groups, at),
+        "accepts": int(fired.sum()),
+        "fa_per_hour": float(fired.sum() / facts.hours),
+        "fa_interval": rate_interval(fired, facts.negatives.hours),
+    }
+
+
+def _at_rate(rate: float, facts: _Facts, splits: Sequence[Sequence[Choice] | None]) -> dict[str, Any]:
+    """The mean share of clips rejected at a rate of false accepts that the hours can carry, if they can."""
+    row: dict[str, Any] = {"fa_per_hour": rate, "measurable": rate * facts.hours >= 3}
+    choices = splits[_budget(rate, facts.hours)]
+    if not row["measurable"] or choices is None:
+        return {**row, "rejected": None}
+    at = [choice.threshold for choice in choices]
+    interval = rejected_interval(facts.tables, facts.groups, at)
+    mean = float(np.mean([choice.rejected for choice in choices]))
+    return {
+        **row,
+        "rejected": mean,
+        "rejected_interval": interval,
+        "thresholds": dict(zip(facts.keywords, at, strict=True)),
+    }

@@ -1,0 +1,122 @@
+"""The recordings that an exported file is to hear: found, checked, and read in pieces."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from audionas.core.errors import UserError, did_you_mean
+from audionas.data import audio, kaldi, readers
+from audionas.data.kaldi import Item
+from audionas.listen.exported import Exported
+
+BLOCK = 10.0  # seconds of audio decoded at a time
+
+
+def recordings(path: Path) -> list[Item]:
+    """Of a Kaldi data directory its utterances, of any other folder every audio file in it, of a file itself.
+
+    Raises one UserError with every file that is no audio, and where there is none.
+    """
+    if (path / "wav.scp").is_file():
+        return list(kaldi.read(path))
+    if not path.exists():
+        raise UserError(f"{path}: no such folder or file")
+    files = [path] if path.is_file() else sorted(_audio_files(path))
+    if not files:
+        raise UserError(
+            f"{path}: no audio file here (known: {' '.join(sorted(audio.SUFFIXES))})",
+            hint="Give a folder of recordings, or a Kaldi data directory.",
+        )
+    root = path.parent if path.is_file() else path
+    names = unlike([readers.slug("-".join(file.relative_to(root).with_suffix("").parts)) for file in files])
+    return timed([Item(name, str(file), "", 0.0) for name, file in zip(names, files, strict=True)])
+
+
+def clips(path: Path, found: Exported, *, pattern: str = "") -> tuple[list[Item], int]:
+    """The clips of keywords in a Kaldi data directory, or in a folder for each keyword; how many were others.
+
+    A model of one keyword also takes a folder of its clips. `pattern` finds a folder's speakers, as in
+    `audionas prep folder`. Raises UserError for a label that the model does not know, and for a keyword
+    without a clip.
+    """
+    prepared = (path / "wav.scp").is_file()
+    if (
+        len(found.keywords) == 1
+        and path.is_dir()
+        and not prepared
+        and not any(f.is_dir() for f in path.iterdir())
+    ):
+        return [replace(item, label=found.keywords[0]) for item in recordings(path)], 0
+    items = list(kaldi.read(path)) if prepared else readers.folder(path, pattern=pattern)
+    labels, known = {item.label for item in items}, found.bundle.labels
+    if unknown := sorted(label for label in labels - set(known) if not label.startswith("_")):
+        raise UserError(
+            [f"{path}: '{label}' is no label of the model.{did_you_mean(label, known)}" for label in unknown],
+            hint=f"Its keywords: {' '.join(found.keywords)}",
+        )
+    if missing := [keyword for keyword in found.keywords if keyword not in labels]:
+        raise UserError(
+            f"{path}: no clip of {', '.join(missing)}",
+            hint="Give clips of every keyword: a folder for each, or a Kaldi data directory.",
+        )
+    kept = [item for item in items if item.label in found.keywords]
+    return (kept if prepared else timed(kept)), len(items) - len(kept)
+
+
+def timed(items: Sequence[Item]) -> list[Item]:
+    """The items with their seconds by the files' headers; one UserError for all that cannot be opened."""
+    done, problems = [], []
+    for item in items:
+        try:
+            done.append(replace(item, seconds=audio.length(item.audio)))
+        except UserError as error:
+            problems += error.problems
+    if problems:
+        raise UserError(problems)
+    return done
+
+
+def blocks(item: Item, rate: int, resample: bool) -> Iterator[audio.Wave]:
+    """A recording in pieces of BLOCK seconds; `resample` takes any rate, and mixes several channels down."""
+    return audio.blocks(
+        item.audio,
+        rate=rate,
+        start=item.start,
+        seconds=item.seconds,
+        block=BLOCK,
+        resample=resample,
+        channel="mix" if resample else None,
+    )
+
+
+def require_readable(items: Iterable[Item], rate: int, resample: bool) -> None:
+    """Raise one UserError for all recordings that `blocks` would refuse, before hours were heard."""
+    problems: dict[str, None] = {}
+    for item in items:
+        try:
+            blocks(item, rate, resample)
+        except UserError as error:
+            problems |= dict.fromkeys(error.problems)
+    if problems:
+        raise UserError(
+            problems, hint="Other sample rates, and several channels, are converted by --resample."
+        )
+
+
+def unlike(names: Sequence[str]) -> list[str]:
+    """The names, with a number behind one that was there before."""
+    found: dict[str, None] = {}
+    for name in names:
+        own, count = name, 1
+        while own in found:
+            count += 1
+            own = f"{name}-{count}"
+        found[own] = None
+    return list(found)
+
+
+def _audio_files(folder: Path) -> Iterator[Path]:
+    for file in folder.rglob("*"):
+        inside = file.relative_to(folder).parts
+        if file.suffix.lower() in audio.SUFFIXES and not any(part.startswith(".") for part in inside):
+            yield file

@@ -1,0 +1,117 @@
+"""`audionas tune`: thresholds for a target of false accepts an hour, measured on long audio."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from audionas.core.errors import UserError
+from audionas.core.files import write_json
+from audionas.core.reporter import Reporter, amount
+from audionas.data.kaldi import Item
+from audionas.export import esphome
+from audionas.listen.events import Rule
+from audionas.listen.exported import Exported, find, keep, rule_of
+from audionas.listen.hear import hear
+from audionas.listen.measured import measured, note_of
+from audionas.listen.sounds import clips, recordings
+from audionas.report import run as report
+from audionas.report import tune as _tune_page
+from audionas.report.card import card
+from audionas.report.tune_chart import draw
+
+
+def tune(
+    folder: Path,
+    positives: Path,
+    negatives: Path,
+    *,
+    target: float = 0.5,
+    files: Sequence[Path] = (),
+    smooth: int | None = None,
+    refractory: float | None = None,
+    patience: str | None = None,
+    speaker_pattern: str = "",
+    resample: bool = False,
+) -> dict[str, Any]:
+    """Choose a threshold for each keyword of each exported file; what `tune/tune.json` then holds.
+
+    The rule is the default one with what is given in place of its parts. Of several files each gets
+    thresholds of its own, and all are told side by side. Writes exp/NAME/tune/, the bundle's note and the
+    report, and once more what is made of them: model card and ESPHome manifest.
+
+    Raises UserError where a file, a clip or a recording cannot be used, and for a target that is no rate.
+    """
+    if not 0 < target < float("inf"):
+        raise UserError(f"--target-fa-per-hour {target}: expected false accepts an hour, such as 0.5")
+    rule = rule_of(None, smooth=smooth, refractory=refractory, patience=patience)
+    found = [find(folder, file) for file in files or (None,)]
+    reporter, store = Reporter(), found[0].folder / "tune" / "scores"
+    _require_no_patience(found, rule)
+    words, others = clips(positives, found[0], pattern=speaker_pattern)
+    long = _without_keywords(recordings(negatives), found[0], negatives, reporter)
+    if others:
+        reporter.note(f"{positives}: {amount(others, 'clip')} of other labels left out")
+    rows = []
+    for each in found:
+        listen = partial(hear, each, resample=resample, store=store, reporter=reporter)
+        heard = listen(words, name=f"clips, {each.file.name}")
+        quiet = listen(long, name=f"negatives, {each.file.name}")
+        rows.append(measured(each, heard, quiet, rule, target))
+        keep(each, note_of(rows[-1]))
+        if each.file.suffix == ".tflite" and each.file.with_suffix(".json").is_file():
+            esphome.manifest(find(folder, each.file).bundle, each.file)
+    result = {"positives": str(positives), "negatives": str(negatives), "target": target, "files": rows}
+    _write(found[0].folder, result, reporter)
+    return result
+
+
+def show(result: Mapping[str, Any]) -> None:
+    """The figures as tables, and what to do, in words."""
+    reporter = Reporter(stdout=True)
+    rows = result["files"]
+    for row in rows:
+        reporter.note(_tune_page.setting(row))
+        reporter.table(*_tune_page.words_table(row))
+        for line in _tune_page.advice(row):
+            reporter.note(line)
+    reporter.table(*_tune_page.rates_table(rows), title="Files side by side" if len(rows) > 1 else "")
+
+
+def _without_keywords(items: Sequence[Item], found: Exported, path: Path, reporter: Reporter) -> list[Item]:
+    """What may hold no keyword; what is named one is left out."""
+    kept = [item for item in items if item.label not in found.keywords]
+    if not kept:
+        raise UserError(
+            f"{path}: {amount(len(items), 'recording')}, all labelled as keywords",
+            hint="Give hours of speech, noise and music in which no keyword is said.",
+        )
+    if len(kept) < len(items):
+        reporter.note(f"{path}: {amount(len(items) - len(kept), 'recording')} of keywords left out")
+    return kept
+
+
+def _require_no_patience(found: Sequence[Exported], rule: Rule) -> None:
+    """An ESPHome device averages scores and compares the mean: what it cannot do is not tuned for it."""
+    for each in found:
+        if (
+            each.file.suffix == ".tflite"
+            and each.file.with_suffix(".json").is_file()
+            and rule.patience[1] > 1
+        ):
+            raise UserError(
+                f"--patience: {each.file.name} is for ESPHome, which compares the mean of scores only",
+                hint="Tune it without --patience; --smooth becomes its sliding_window_size.",
+            )
+
+
+def _write(folder: Path, result: Mapping[str, Any], reporter: Reporter) -> None:
+    """The figures, their picture, and what is made of them: report, model card, ESPHome manifest."""
+    write_json(folder / "tune" / "tune.json", result)
+    draw(result["files"], folder / "tune" / "det.png")
+    reporter.note(
+        f"wrote {folder}/tune/tune.json, det.png, {folder}/report.html, and the bundle's thresholds"
+    )
+    report.write(folder)
+    if (folder / "export" / "report.json").is_file():
+        card(folder)

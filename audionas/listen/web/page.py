@@ -1,0 +1,81 @@
+"""`audionas demo-web`: a folder in which a browser runs the exported model, and a server for it."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from audionas import models
+from audionas.core.errors import UserError
+from audionas.core.files import write_json
+from audionas.core.reporter import Reporter
+from audionas.listen.exported import Exported, find, trained
+from audionas.listen.hear import TAIL
+from audionas.listen.tuned import tuned
+from audionas.listen.web import runtime as _web_runtime
+
+MODEL = "model.stream.onnx"
+_PAGE = Path(__file__).with_name("static")
+
+
+def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> Path:
+    """Write `exp/NAME/web/`: the page, the model, `model.json` that describes it, and the runtime in `ort/`.
+
+    The model is exported first where it was not. `runtime` is a folder with onnxruntime-web; see
+    `_web_runtime.runtime`. Raises UserError where there is no model with a keyword, before anything is
+    done, for one that is no stream of samples, and where the runtime cannot be had.
+    """
+    folder = models.own(folder)
+    trained(folder)
+    if not (folder / "export" / MODEL).exists():
+        from audionas.run.export import export  # with all its runtimes, which a page does not need
+
+        reporter.note(f"exporting {MODEL} first")
+        export(folder, targets=["onnx-stream"])
+    found = find(folder, Path(MODEL))
+    facts = described(found)
+    files = _web_runtime.runtime(runtime, reporter)
+    web = folder / "web"
+    for place in (web, web / "ort"):
+        place.mkdir(parents=True, exist_ok=True)
+    for file in (*_PAGE.iterdir(), found.file):
+        shutil.copyfile(file, web / file.name)
+    for name in _web_runtime.FILES:
+        shutil.copyfile(files / name, web / "ort" / name)
+    write_json(web / "model.json", facts)
+    return web
+
+
+def described(found: Exported) -> dict[str, Any]:
+    """What the page must know of the model: labels, hop, silence, states, keywords, the rule."""
+    from audionas.export.onnx_listeners import OnnxStream
+
+    stream = OnnxStream(found.file, found.bundle)
+    first, *states = stream.inputs
+    if first.name != "samples":
+        raise UserError(
+            f"{found.file}: takes frames, and the page computes none",
+            hint=f"audionas export {found.folder} --target onnx-stream writes one that takes samples, except "
+            "of a model with the front-end micro",
+        )
+    how = tuned(found)
+    return {
+        "name": found.folder.resolve().name,
+        "arch": found.bundle.spec.id,
+        "file": MODEL,
+        "labels": list(stream.labels),
+        "sample_rate": stream.sample_rate,
+        "hop": stream.hop,
+        "warm_up": stream.warm_up,
+        "tail": round(TAIL * stream.sample_rate),  # samples of silence after a recording
+        "states": [{"name": state.name, "shape": list(state.shape)} for state in states],
+        "keywords": [
+            {"name": name, "column": stream.labels.index(name), "threshold": threshold}
+            for name, threshold in how.thresholds.items()
+        ],
+        "thresholds_from": how.origin,
+        "rule": {
+            **how.rule.plain(),
+            "gap": how.rule.gap(stream.hop / stream.sample_rate),
+            "words": how.rule.words(),
+        },
+    }

@@ -1,0 +1,74 @@
+"""A folder served to the browsers of this machine, so that a page may use the microphone and WebAssembly."""
+
+import webbrowser
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
+
+HOST = "127.0.0.1"
+_ISOLATED = {
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-cache",  # a page written anew is seen at once
+}
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """Files with the types that browsers insist on, and headers that isolate the page from other origins."""
+
+    extensions_map = SimpleHTTPRequestHandler.extensions_map | {
+        ".html": "text/html; charset=utf-8",
+        ".js": "text/javascript",
+        ".mjs": "text/javascript",
+        ".css": "text/css",
+        ".json": "application/json",
+        ".wasm": "application/wasm",
+        ".wav": "audio/wav",
+        ".onnx": "application/octet-stream",
+    }
+
+    def end_headers(self) -> None:
+        """Add the headers of isolation to every answer."""
+        for name, value in _ISOLATED.items():
+            self.send_header(name, value)
+        super().end_headers()
+
+    def list_directory(self, path: Any) -> None:
+        """Folders are not listed."""
+        self.send_error(404, "File not found")
+
+    def log_message(self, *args: Any) -> None:
+        """Requests are not worth a line each."""
+
+
+def server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
+    """A server of `folder` on localhost that does not run yet; port 0 takes a free one.
+
+    Raises UserError where the port is taken or not allowed.
+    """
+    try:
+        return ThreadingHTTPServer((HOST, port), partial(_Handler, directory=str(folder)))
+    except (OSError, OverflowError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(
+            f"port {port} cannot be served: {reason}", hint="--port 0 takes a free one."
+        ) from error
+
+
+def serve(folder: Path, reporter: Reporter, *, port: int = 0, show: bool = False) -> None:
+    """Serve `folder` until Ctrl-C; `show` opens it in the browser."""
+    with server(folder, port) as running:
+        address = f"http://localhost:{running.server_port}/"
+        reporter.note(f"serving {folder} at {address} (Ctrl-C ends it)")
+        if show and not webbrowser.open(address):
+            reporter.note("no browser could be started here: open the address by hand")
+        try:
+            running.serve_forever()
+        except KeyboardInterrupt:
+            reporter.note("stopped")

@@ -1,0 +1,176 @@
+"""A trained model on disk: architecture, labels, statistics and weights, for sound also the front-end.
+
+`bundle.json` and `weights.safetensors` are all that prediction, evaluation and export ever read, so
+no later stage repeats a model flag.
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError
+from audionas.core.files import atomic, read_json, write_json
+from audionas.features import Features, FrontEnd, Normalize, build
+from audionas.images.augment import Standardize
+from audionas.spaces._base import space_of
+
+FORMAT = 1
+_AGAIN = "Train again with --overwrite."
+
+
+class KeywordModel(nn.Module):
+    """Waveform (B, N) to class probabilities (B, classes): front-end, statistics, network, softmax."""
+
+    def __init__(self, front_end: FrontEnd, normalize: Normalize, net: nn.Module) -> None:
+        super().__init__()
+        self.front_end = front_end
+        self.normalize = normalize
+        self.net = net
+
+    def forward(self, wave: Tensor) -> Tensor:
+        """Probabilities that sum to 1 for each clip."""
+        logits: Tensor = self.net(self.normalize(self.front_end(wave)))
+        return logits.softmax(1)
+
+
+class PictureModel(nn.Module):
+    """Images (B, C, H, W) in [0, 1] to class probabilities (B, classes): statistics, network, softmax."""
+
+    def __init__(self, standardize: Standardize, net: nn.Module) -> None:
+        super().__init__()
+        self.standardize = standardize
+        self.net = net
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Probabilities that sum to 1 for each image."""
+        logits: Tensor = self.net(self.standardize(image))
+        return logits.softmax(1)
+
+
+@dataclass(frozen=True)
+class ModelBundle:
+    """Everything about a trained model; `weights` are the network's, by name.
+
+    A model of sound has `features` and takes waveforms of `samples` samples. One of images has None and 0
+    there and takes the shape of `spec.io`; `resize` is the length to which an image file's shorter side
+    is brought before the centre is cut out.
+    """
+
+    spec: ArchSpec
+    features: Features | None
+    labels: tuple[str, ...]
+    samples: int
+    mean: Tensor  # (F,), of images (C,)
+    std: Tensor  # (F,), of images (C,)
+    weights: dict[str, Tensor]
+    note: dict[str, Any]
+    resize: int = 0
+
+    @property
+    def channels(self) -> int:
+        """Of a recording; the network hears one at a time, and their scores are averaged."""
+        return int(self.note.get("channels", 1))
+
+    @property
+    def first_channel(self) -> int | None:
+        """Where one input is to stand for a recording: its first channel, None where it has only one."""
+        return 0 if self.channels > 1 else None
+
+    @property
+    def input_name(self) -> str:
+        """What the input is called in exported files."""
+        return "image" if self.features is None else "waveform"
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one example: (samples,), or (C, H, W)."""
+        return tuple(self.spec.io[:3]) if self.features is None else (self.samples,)
+
+    def save(self, folder: Path) -> None:
+        """Write the weights, then the JSON that makes the folder a bundle."""
+        tensors = {f"net.{name}": t.detach().cpu().contiguous().clone() for name, t in self.weights.items()}
+        tensors |= {"normalize.mean": self.mean.clone(), "normalize.std": self.std.clone()}
+        with atomic(folder / "weights.safetensors") as draft:
+            save_file(tensors, draft, metadata={"spec": self.spec.to_json()})
+        write_json(
+            folder / "bundle.json",
+            {
+                "format": FORMAT,
+                "arch": self.spec.id,
+                "features": None if self.features is None else asdict(self.features),
+                "labels": list(self.labels),
+                "samples": self.samples,
+                **({"resize": self.resize} if self.features is None else {}),
+                "note": self.note,
+            },
+        )
+
+    @staticmethod
+    def load(folder: Path) -> "ModelBundle":
+        """Read a bundle; UserError where it is missing or damaged."""
+        if not (folder / "bundle.json").exists():
+            raise UserError(
+                f"{folder}: no trained model here", hint="Train one first: audionas train CONF arch=..."
+            )
+        plain = read_json(folder / "bundle.json")
+        file = folder / "weights.safetensors"
+        try:
+            tensors = load_file(file)
+            spec_text = _metadata(file)["spec"]
+        except (OSError, SafetensorError, KeyError) as error:
+            raise UserError(f"{file}: damaged ({error})", hint=_AGAIN) from error
+        if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+            raise UserError(
+                f"{folder}/bundle.json: not of format {FORMAT}, which this version reads", hint=_AGAIN
+            )
+        try:
+            features = plain["features"]
+            bundle = ModelBundle(
+                spec=ArchSpec.from_json(spec_text, str(file)),
+                features=None if features is None else Features(**features),
+                labels=tuple(plain["labels"]),
+                samples=int(plain["samples"]),
+                mean=tensors.pop("normalize.mean"),
+                std=tensors.pop("normalize.std"),
+                weights={name.removeprefix("net."): tensor for name, tensor in tensors.items()},
+                note=plain["note"],
+                resize=int(plain["resize"]) if features is None else 0,
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise UserError(f"{folder}: damaged ({type(error).__name__}: {error})", hint=_AGAIN) from error
+        if plain.get("arch") != bundle.spec.id or len(bundle.labels) != bundle.spec.io.classes:
+            raise UserError(f"{folder}: its two files are of different models", hint=_AGAIN)
+        io = bundle.spec.io
+        if len(bundle.mean) != (io.channels if features is None else io.freq):
+            raise UserError(f"{folder}: damaged (statistics of another input)", hint=_AGAIN)
+        return bundle
+
+    def network(self) -> KeywordModel | PictureModel:
+        """The whole model in evaluation mode: a batch of inputs to probabilities (B, classes).
+
+        Raises UserError where the weights are not those of the architecture.
+        """
+        with torch.random.fork_rng(devices=[]):
+            net = space_of(self.spec).build(self.spec)
+        try:
+            net.load_state_dict(self.weights)
+        except RuntimeError as error:
+            raise UserError(
+                f"the weights do not fit architecture {self.spec.id}: {error}", hint=_AGAIN
+            ) from error
+        if self.features is None:
+            return PictureModel(Standardize(self.mean, self.std), net).eval()
+        return KeywordModel(build(self.features), Normalize(self.mean, self.std), net).eval()
+
+
+def _metadata(file: Path) -> dict[str, str]:
+    from safetensors import safe_open
+
+    with safe_open(file, "pt") as opened:
+        return opened.metadata() or {}

@@ -1,0 +1,55 @@
+"""What listens hop by hop: samples are gathered until a hop is whole, then a runtime takes a step."""
+
+from abc import abstractmethod
+
+import numpy as np
+import torch
+
+from audionas.features import FrameStream
+from audionas.models.listener import Listener
+from audionas.models.samples import checked
+
+States = list[np.ndarray]
+
+
+class HopListener(Listener):
+    """A runtime's step function with its states. Subclasses set what is below and what a Listener has, then
+    `reset`.
+
+    One step takes `width` samples or, where `frames` runs the front-end, that many frames; `most` steps may
+    be taken in one call.
+    """
+
+    width: int
+    frames: FrameStream | None
+    most = 1
+
+    @abstractmethod
+    def start(self) -> States:
+        """The states of silence."""
+
+    @abstractmethod
+    def run(self, part: np.ndarray, states: States) -> tuple[np.ndarray, States]:
+        """Samples (1, n * width) or frames (1, 1, F, n * width) and the states, to scores (n, classes) and
+        the next states.
+        """
+
+    def reset(self) -> None:
+        """Forget everything heard."""
+        self.states = self.start()
+        self.waiting: list[np.ndarray] = []
+        if self.frames is not None:
+            self.frames.reset()
+
+    def step(self, samples: np.ndarray) -> np.ndarray:
+        """As every listener's; int16 is taken as well. Raises UserError for what is no waveform."""
+        heard = checked(samples)
+        part = heard if self.frames is None else self.frames.step(torch.from_numpy(heard)).numpy()
+        part = np.concatenate([*self.waiting, part[None]], -1)
+        hops, rows = part.shape[-1] // self.width, [np.zeros((0, len(self.labels)), np.float32)]
+        for at in range(0, hops, self.most):
+            taken = slice(at * self.width, min(at + self.most, hops) * self.width)
+            scores, self.states = self.run(np.ascontiguousarray(part[..., taken]), self.states)
+            rows.append(scores)
+        self.waiting = [part[..., hops * self.width :].copy()]
+        return np.concatenate(rows)

@@ -1,0 +1,166 @@
+"""`audionas predict`, and the Python door: `m = audionas.load("exp/x")`, `m(waveform)`, `m.labels`."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from audionas import models
+from audionas.core.errors import UserError
+from audionas.data import audio
+from audionas.images import augment as image_augment
+from audionas.images import sets as images
+from audionas.models.bundle import KeywordModel, ModelBundle
+from audionas.models.samples import checked
+from audionas.models.stream import TorchStream
+from audionas.nn.streaming import Pooling
+
+
+class Classifier(ABC):
+    """A trained model that takes one example at a time, or a batch that is ready (`scores`)."""
+
+    def __init__(self, bundle: ModelBundle, network: nn.Module) -> None:
+        self.bundle = bundle
+        self.labels = bundle.labels
+        self.network = network
+
+    @property
+    def net(self) -> nn.Module:
+        """The network alone, features or standardised images in, logits out."""
+        net = self.network.net
+        assert isinstance(net, nn.Module)
+        return net
+
+    def scores(self, batch: np.ndarray) -> np.ndarray:
+        """(B, samples) or (B, 3, H, W) float32 inputs to (B, classes) probabilities."""
+        with torch.inference_mode():
+            scores: np.ndarray = self.network(torch.from_numpy(batch)).numpy()
+        return scores
+
+    def answer(self, example: np.ndarray) -> dict[str, float]:
+        """Score per label of one example that is ready; of several channels, the mean of their scores."""
+        channels = example.reshape(-1, *self.bundle.input_shape)
+        return dict(zip(self.labels, self.scores(channels).mean(0).tolist(), strict=True))
+
+    def stream(self, pool: Pooling = "window") -> TorchStream:
+        """The model fed in chunks: `s.step(samples)` gives scores (m, classes), a row for each hop that ends;
+        `s.reset()` forgets. Samples (n,) are in [-1, 1] or int16, at `s.sample_rate`, any n.
+
+        The mean at the network's end is taken over the last clip (`window`), or fades (`exponential`), which
+        remembers less. Raises UserError for a network that looks ahead, and for a model of images.
+        """
+        if pool not in get_args(Pooling):
+            raise UserError(f"pool is {pool!r}, expected one of {', '.join(get_args(Pooling))}")
+        return TorchStream(self.bundle, pool)
+
+    @abstractmethod
+    def read(self, file: Path, *, resample: bool) -> np.ndarray:
+        """A file as an example that is ready; UserError names a file that cannot be read."""
+
+
+class Model(Classifier):
+    """A trained keyword model that takes waveforms."""
+
+    network: KeywordModel
+
+    def __init__(self, bundle: ModelBundle, network: KeywordModel) -> None:
+        super().__init__(bundle, network)
+        self.sample_rate = network.front_end.sample_rate
+
+    def __call__(self, wave: np.ndarray | Tensor) -> dict[str, float]:
+        """Score per label of one clip: (N,) samples in [-1, 1] at `sample_rate`, or int16.
+
+        Shorter clips are padded with zeros, longer ones cut to the trained length. Raises UserError
+        for anything that is not a one-dimensional waveform of such samples.
+        """
+        if np.size(wave) == 0:
+            raise UserError("expected a waveform (N,), got no samples", hint="Give one mono clip.")
+        return self.answer(self._fitted(checked(wave)))
+
+    def read(self, file: Path, *, resample: bool) -> np.ndarray:
+        """A recording of the model's rate, or of any with `resample`; all channels of one that has them."""
+        seconds = self.bundle.samples / self.sample_rate
+        if self.bundle.channels > 1:
+            wave = audio.read_channels(file, rate=self.sample_rate, channels=self.bundle.channels)
+            return np.stack([self._fitted(channel) for channel in wave])
+        return self._fitted(audio.read(file, rate=self.sample_rate, seconds=seconds, resample=resample))
+
+    def _fitted(self, wave: np.ndarray) -> np.ndarray:
+        clip = np.zeros(self.bundle.samples, dtype=np.float32)
+        part = wave[: self.bundle.samples]
+        clip[: len(part)] = part
+        return clip
+
+
+class ImageModel(Classifier):
+    """A trained model that takes images; `size` is the side that its network sees."""
+
+    def __init__(self, bundle: ModelBundle, network: nn.Module) -> None:
+        super().__init__(bundle, network)
+        self.size = bundle.spec.io.freq
+
+    def __call__(self, image: np.ndarray | Tensor) -> dict[str, float]:
+        """Score per label of one RGB image (H, W, 3): uint8 of any size, or floats in [0, 1] of `size`.
+
+        A uint8 image is resized as image files are, then its centre is taken. Raises UserError for
+        anything else.
+        """
+        array = np.asarray(image)
+        if array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
+            raise UserError(f"expected an RGB image (H, W, 3), got shape {array.shape}")
+        if array.dtype == np.uint8:
+            return self.answer(self.ready(images.fitted(array, self.bundle.resize)[None])[0])
+        if not np.issubdtype(array.dtype, np.floating):
+            raise UserError(f"expected uint8, or floats in [0, 1], got {array.dtype}")
+        if array.shape[:2] != (self.size, self.size):
+            raise UserError(
+                f"expected {self.size} x {self.size} pixels, got {array.shape[0]} x {array.shape[1]}",
+                hint="Give uint8 pixels to have them resized.",
+            )
+        if not ((array >= 0) & (array <= 1)).all():
+            raise UserError("the image holds values that are not in [0, 1]")
+        return self.answer(np.ascontiguousarray(array.transpose(2, 0, 1), dtype=np.float32))
+
+    def read(self, file: Path, *, resample: bool) -> np.ndarray:
+        """An image file of any size."""
+        pixels = images.read_file(file, self.bundle.resize)
+        return self.ready(pixels[None]).squeeze(0)
+
+    def ready(self, pixels: np.ndarray) -> np.ndarray:
+        """(B, H, W, 3) uint8 pixels, resized already, to the network's (B, 3, size, size) in [0, 1]."""
+        batch: np.ndarray = image_augment.plain(torch.from_numpy(pixels), self.size).contiguous().numpy()
+        return batch
+
+
+def load(folder: str | Path) -> Model | ImageModel:
+    """The trained model of a run folder (`exp/x`), of its `model/` folder, or one that comes along (`kws12`).
+
+    A path that exists comes before a name.
+    """
+    folder = models.find(folder)
+    bundle = ModelBundle.load(folder if (folder / "bundle.json").exists() else folder / "model")
+    network = bundle.network()
+    return Model(bundle, network) if isinstance(network, KeywordModel) else ImageModel(bundle, network)
+
+
+def predict(folder: Path, files: Sequence[Path], *, resample: bool = False) -> list[dict[str, Any]]:
+    """One row a file: label and score per label. Every unreadable file is reported at once."""
+    model = load(folder)
+    rows, problems, hints = [], [], set()
+    for file in files:
+        try:
+            example = model.read(file, resample=resample)
+        except UserError as error:
+            problems += error.problems
+            hints.add(error.hint)
+            continue
+        scores = model.answer(example)
+        best, _ = max(scores.items(), key=lambda pair: pair[1])
+        rows.append({"file": str(file), "label": best, "scores": scores})
+    if problems:
+        raise UserError(problems, hint="\n".join(sorted(filter(None, hints))))
+    return rows

@@ -1,0 +1,127 @@
+"""A bundle as a step: a hop of samples or frames and what is remembered in, scores and the same out."""
+
+import math
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from audionas.core.errors import UserError
+from audionas.export import onnx
+from audionas.features import build
+from audionas.models.bundle import KeywordModel, ModelBundle
+from audionas.models.hops import HopListener, States
+from audionas.nn.streaming import Pooling, Step
+
+Input = Literal["waveform", "frames"]
+
+
+class StreamStep(nn.Module):
+    """`step(samples, sound, *states)` to (scores, sound, *states): a pure function.
+
+    `samples` are (1, n * hop_samples) in [-1, 1], `sound` (1, tail) those before them; with the input
+    `frames` there is no `sound`, and the first is (1, 1, F, n * hop) frames. `scores` are (n, classes)
+    probabilities. The states, `sound` among them, have `names` and `shapes` and are zeros at the start.
+
+    The first `warm_up` scores were made before a whole clip was heard. From number `settled` on no score
+    remembers the start; None where squeeze-and-excitation forgets it too slowly. Raises UserError for a model
+    of images, a network that looks ahead, and for samples where no file can hold the front-end.
+    """
+
+    def __init__(self, bundle: ModelBundle, *, input: Input = "waveform", pool: Pooling = "window") -> None:
+        super().__init__()
+        model = bundle.network()
+        if not isinstance(model, KeywordModel):
+            raise UserError("a model of images has nothing to stream", hint="Train one of sound.")
+        ears = model.front_end
+        if input == "waveform" and ears.foreign:
+            raise UserError(
+                f"no file can hold the front-end {ears.settings['front_end'].lower()}, which is a library's",
+                hint="Export a file that takes features: --input frames",
+            )
+        self.input, self.sample_rate = input, ears.sample_rate
+        self.step = Step(model.net, bundle.spec.io, pool)
+        self.normalize, self.front_end = model.normalize, ears if input == "waveform" else None
+        self.hop, self.hop_samples = self.step.hop, self.step.hop * ears.hop
+        sound = {"sound": (1, ears.tail)} if input == "waveform" else {}
+        states = {**sound, **dict(zip(self.step.names, self.step.shapes, strict=True))}
+        self.names, self.shapes = tuple(states), tuple(states.values())
+        lead = 0 if ears.foreign else ears.lead
+        self.warm_up = math.ceil((bundle.spec.io.frames + lead) / self.hop) - 1
+        known = self.step.warm_up
+        self.settled = None if known is None else math.ceil((known + lead) / self.hop)
+        self.eval()
+
+    def forward(self, part: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        """Scores and the states for the next call."""
+        kept: tuple[Tensor, ...] = ()
+        if self.front_end is not None:
+            sound = torch.cat((states[0], part), 1)
+            part, kept = self.front_end.frames(sound), (sound[:, -self.front_end.tail :],)
+        logits, *rest = self.step(self.normalize(part), *states[len(kept) :])
+        return logits[0].softmax(1), *kept, *rest
+
+    def start(self) -> tuple[Tensor, ...]:
+        """The states of silence: zeros."""
+        return tuple(torch.zeros(shape) for shape in self.shapes)
+
+    def example(self) -> Tensor:
+        """One hop of silence: (1, hop_samples) samples, or (1, 1, F, hop) frames."""
+        if self.front_end is not None:
+            return torch.zeros(1, self.hop_samples)
+        return torch.zeros(1, 1, self.normalize.mean.shape[2], self.hop)
+
+
+def export(bundle: ModelBundle, out: Path, *, input: Input = "waveform", pool: Pooling = "window") -> None:
+    """Write `out`, an ONNX file that takes one step, of fixed shapes and batch 1.
+
+    Inputs: `samples` and `sound`, or `frames`, then the states under their names. Outputs: `scores`, then
+    each state's next value under its name and `_next`. In the metadata: labels, arch, sample_rate,
+    hop_samples (from one score to the next), warm_up (scores), input. Raises UserError as StreamStep, and
+    without the extra `export`.
+    """
+    step = StreamStep(bundle, input=input, pool=pool)
+    facts = {
+        "labels": "\n".join(bundle.labels),
+        "arch": bundle.spec.id,
+        "sample_rate": str(step.sample_rate),
+        "hop_samples": str(step.hop_samples),
+        "warm_up": str(step.warm_up),
+        "input": input,
+    }
+    first = "samples" if input == "waveform" else "frames"
+    onnx.save(
+        step,
+        (step.example(), *step.start()),
+        out,
+        inputs=[first, *step.names],
+        outputs=["scores", *(f"{name}_next" for name in step.names)],
+        facts=facts,
+    )
+
+
+class TorchStream(HopListener):
+    """The model itself, in torch, as what listens."""
+
+    most = 64  # hops in one call: much faster for long audio
+
+    def __init__(self, bundle: ModelBundle, pool: Pooling = "window") -> None:
+        ears = None if bundle.features is None else build(bundle.features)
+        self.frames = ears.stream() if ears is not None and ears.foreign else None
+        self.module = StreamStep(bundle, input="frames" if self.frames else "waveform", pool=pool)
+        self.width = self.module.hop if self.frames else self.module.hop_samples
+        self.labels, self.sample_rate = bundle.labels, self.module.sample_rate
+        self.hop, self.warm_up = self.module.hop_samples, self.module.warm_up
+        self.reset()
+
+    def start(self) -> States:
+        """The states of silence."""
+        return [state.numpy() for state in self.module.start()]
+
+    def run(self, part: np.ndarray, states: States) -> tuple[np.ndarray, States]:
+        """Several hops at once."""
+        with torch.inference_mode():
+            scores, *after = self.module(torch.from_numpy(part), *map(torch.from_numpy, states))
+        return scores.numpy(), [state.numpy() for state in after]

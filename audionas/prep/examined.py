@@ -1,0 +1,154 @@
+"""What was found in audio files, in columns, and the log from which an interrupted preparation goes on."""
+
+import json
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import closing, suppress
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from audionas.core.errors import UserError
+from audionas.core.pool.ordered import ordered
+from audionas.core.reporter import Reporter
+from audionas.data import audio
+
+_CHUNK = 64  # files a worker is given at a time: fewer than this start no process
+
+
+class Task(NamedTuple):
+    """A file, and where its mono copy goes if it needs one ("" for nowhere)."""
+
+    path: str
+    copy: str
+
+
+class Found:
+    """Of each file: seconds (0 where it is of no use), SHA-256, whether its copy is to be used."""
+
+    def __init__(self, count: int) -> None:
+        self.seconds = np.zeros(count)
+        self.copied = np.zeros(count, dtype=bool)
+        self.problems: dict[int, str] = {}
+        self._sums = np.zeros((count, 32), dtype=np.uint8)
+
+    def sha256(self, place: int) -> str:
+        """In hexadecimal digits."""
+        return self._sums[place].tobytes().hex()
+
+    def put(self, place: int, answer: "dict[str, Any] | str") -> None:
+        """Note what `_examine` has said of a file."""
+        if isinstance(answer, str):
+            self.problems[place] = answer
+            return
+        self.seconds[place], self.copied[place] = answer["seconds"], answer["copied"]
+        self._sums[place] = np.frombuffer(bytes.fromhex(answer["sha256"]), dtype=np.uint8)
+
+
+def examine(
+    tasks: Sequence[Task], rate: int, *, log: Path | None, workers: int | None, reporter: Reporter
+) -> Found:
+    """Decode and hash every file, by `workers` processes, and make the copies.
+
+    What is found goes to `log` as well; a later call with the same tasks takes from there what it says of
+    files that have not been written since.
+    """
+    found, known = Found(len(tasks)), np.zeros(len(tasks), dtype=bool)
+    for place, told in _logged(tasks, rate, log):
+        known[place] = True
+        found.put(place, told)
+    if known.any():
+        reporter.note(f"{known.sum()} of {len(tasks)} files were decoded before; going on, see {log}")
+    todo = np.flatnonzero(~known).tolist()
+    answers = ordered(partial(_examine, rate), _Chosen(tasks, todo), workers=workers, chunk=_CHUNK)
+    with closing(_Log(log)) as lines:
+        for place, answer in zip(todo, reporter.progress(answers, "decoding", len(todo)), strict=True):
+            found.put(place, answer)
+            if not isinstance(answer, str):
+                lines.write({"place": place, "path": tasks[place].path, "target": rate, **answer})
+    return found
+
+
+class _Chosen(Sequence[Task]):
+    """Some of the tasks, without a list of them."""
+
+    def __init__(self, tasks: Sequence[Task], places: list[int]) -> None:
+        self._tasks, self._places = tasks, places
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self._tasks[place] for place in self._places[index]]
+        return self._tasks[self._places[index]]
+
+
+class _Log:
+    """Lines of JSON appended to a file, or to none. A line that was cut off before is cut away."""
+
+    def __init__(self, path: Path | None) -> None:
+        self._file = None
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab+", buffering=0)  # a killed process loses no line
+            self._file.truncate(_whole(path))
+
+    def write(self, value: dict[str, Any]) -> None:
+        if self._file is not None:
+            self._file.write(json.dumps(value).encode() + b"\n")
+
+    def close(self) -> None:
+        if self._file is not None:
+            self._file.close()
+
+
+def _whole(path: Path) -> int:
+    """Bytes up to the end of the last whole line."""
+    with path.open("rb") as stream:
+        return sum(len(line) for line in stream if line.endswith(b"\n"))
+
+
+def _logged(tasks: Sequence[Task], rate: int, log: Path | None) -> Iterator[tuple[int, dict[str, Any]]]:
+    """What the log says of files that are as they were then."""
+    if log is None or not log.exists():
+        return
+    with log.open("rb") as stream:
+        for line in stream:
+            with suppress(ValueError, KeyError, TypeError, OSError):  # cut off, or of a file that is gone
+                told = json.loads(line)
+                place = told["place"]
+                same = place < len(tasks) and told["path"] == tasks[place].path and told["target"] == rate
+                used = tasks[place].copy if same and told["copied"] else ""
+                if same and bool(used) == told["copied"] and told["state"] == _state(told["path"], used):
+                    yield place, told
+
+
+def _state(*paths: str) -> list[list[int]]:
+    """Size and time of writing of files."""
+    return [[stat.st_size, stat.st_mtime_ns] for stat in (os.stat(path) for path in paths if path)]
+
+
+def _examine(rate: int, task: Task) -> "dict[str, Any] | str":
+    """Seconds and SHA-256 of the file to use, this one or its copy; or why there is none."""
+    try:
+        probe, used = audio.probe(task.path), ""
+        if probe.rate != rate or probe.channels != 1:
+            if not task.copy:
+                return _mismatch(task.path, probe, rate)
+            audio.write(
+                task.copy, audio.read(task.path, rate=rate, seconds=None, resample=True, channel="mix"), rate
+            )
+            probe, used = audio.probe(task.copy), task.copy
+    except UserError as error:
+        return error.problems[0]
+    state = _state(task.path, used)
+    return {"seconds": probe.seconds, "sha256": probe.sha256, "copied": bool(used), "state": state}
+
+
+def _mismatch(path: str, probe: audio.Probe, rate: int) -> str:
+    if probe.rate != rate:
+        return f"{path}: its sample rate is {probe.rate} Hz, expected {rate} Hz"
+    return f"{path}: has {probe.channels} channels, expected one"

@@ -1,0 +1,119 @@
+"""Taking recordings in: every file decoded and hashed once, every fault said, data directories written."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
+from audionas.data import kaldi
+from audionas.data.kaldi import DataDir, Item
+from audionas.data.tables import TOLERANCE
+from audionas.prep.examined import Found, Task, examine
+
+ON_BAD = ("error", "skip")
+LOG = Path("cache", "examined.jsonl")  # inside a prepared folder, while it is prepared
+
+
+def take(
+    splits: Mapping[str, Sequence[Item]],
+    *,
+    rate: int,
+    on_bad: str,
+    converted: Path | None,
+    reporter: Reporter,
+    log: Path | None = None,
+    workers: int | None = None,
+) -> dict[str, list[Item]]:
+    """The items with seconds and SHA-256 filled in, all of them mono at `rate` Hz.
+
+    A file of another rate or with several channels becomes a mono copy in the folder `converted`
+    where one is given. `on_bad="skip"` leaves bad files out and says which. Files are decoded by `workers`
+    processes (all cores by default), any number of which finds the same. Until all is well, what was found
+    is kept in the file `log`: an interrupted or refused preparation goes on from there.
+
+    Raises:
+        UserError: with `on_bad="error"`, naming every bad file; or no item is left.
+    """
+    copies = {
+        item.audio: str(converted / split / f"{item.id}.wav") if converted else ""
+        for split, items in splits.items()
+        for item in items
+    }
+    tasks = [Task(*pair) for pair in copies.items()]
+    place = {path: number for number, path in enumerate(copies)}
+    found = examine(tasks, rate, log=log, workers=workers, reporter=reporter)
+    problems = list(found.problems.values())
+    good: dict[str, list[Item]] = {split: [] for split in splits}
+    for split, items in splits.items():
+        for item in items:
+            whole = _completed(item, tasks[place[item.audio]], place[item.audio], found)
+            if isinstance(whole, Item):
+                good[split].append(whole)
+            elif whole:
+                problems.append(whole)
+    if found.copied.any():
+        reporter.note(f"{found.copied.sum()} files were converted to mono at {rate} Hz, see {converted}")
+    _report(problems, any(good.values()), on_bad, converted is not None, reporter)
+    if log is not None:
+        log.unlink()
+    return good
+
+
+def store(
+    out: Path, splits: Mapping[str, Sequence[Item]], labels: Sequence[str], reporter: Reporter
+) -> dict[str, DataDir]:
+    """Write one data directory a split and `labels.txt` into `out`, and show the counts.
+
+    `noise`, whose clips carry no class, may be among the splits. Raises UserError where a split is empty.
+    """
+    if empty := [split for split, items in splits.items() if not items]:
+        raise UserError([f"{out}: no clip falls into '{split}'" for split in empty])
+    written = {split: kaldi.write(out / split, items) for split, items in splits.items()}
+    kaldi.write_labels(out, labels)
+    counts = {
+        split: Counter(item.label for item in data) for split, data in written.items() if split != "noise"
+    }
+    rows = [[label, *(count[label] for count in counts.values())] for label in labels]
+    rows.append(["all", *(count.total() for count in counts.values())])
+    reporter.table(["label", *counts], rows)
+    for data in written.values():
+        hours = sum(item.seconds for item in data) / 3600
+        reporter.note(f"wrote {data.path}: {len(data)} clips, {hours:.2f} hours")
+    reporter.note(f"next: audionas search CONF data.train={out / 'train'} data.dev={out / 'dev'}")
+    return written
+
+
+def check_on_bad(value: str) -> None:
+    """Raises UserError unless `value` is a way to treat bad files."""
+    if value not in ON_BAD:
+        raise UserError(f"--on-bad {value}: expected one of {', '.join(ON_BAD)}")
+
+
+def _completed(item: Item, task: Task, place: int, found: Found) -> Item | str:
+    """The item with times taken from its file; the reason where it reaches beyond the end; "": a bad file."""
+    if place in found.problems:
+        return ""
+    seconds = float(found.seconds[place])
+    rest = seconds - item.start
+    if item.start + item.seconds > seconds + TOLERANCE or rest <= 0:
+        end = item.start + item.seconds
+        return f"{item.audio}: utterance '{item.id}' ends at {end} s, the file at {seconds:.3f} s"
+    to_the_end = item.seconds <= 0 or abs(item.seconds - rest) <= TOLERANCE
+    return replace(
+        item,
+        audio=task.copy if found.copied[place] else item.audio,
+        seconds=rest if to_the_end else item.seconds,
+        sha256=found.sha256(place),
+    )
+
+
+def _report(problems: list[str], good: bool, on_bad: str, converting: bool, reporter: Reporter) -> None:
+    if problems and on_bad == "error":
+        advice = "" if converting else ", or convert other rates and channels with --resample"
+        raise UserError(problems, hint=f"Mend them, leave them out with --on-bad skip{advice}.")
+    for problem in problems:
+        reporter.note(f"left out: {problem}")
+    if problems and not good:
+        raise UserError(problems, hint="No recording is left.")

@@ -1,0 +1,1 @@
+"""Clips and continuous sound for one's own wake word."""

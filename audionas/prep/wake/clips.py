@@ -1,0 +1,54 @@
+"""Clips of a wake word's data: where they are written, what surrounds the word, long recordings cut."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from audionas.core.reporter import Reporter
+from audionas.data import audio
+from audionas.data.audio import Wave
+from audionas.data.kaldi import Item
+from audionas.data.readers import slug
+from audionas.prep.speech_commands import RATE
+
+OTHER = "_other_"  # the label of all that is not the word
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is made, where, and for which keyword: `label` in the data, `text` where it is spoken."""
+
+    out: Path
+    label: str
+    text: str
+    seconds: float
+    seed: int
+    reporter: Reporter
+
+
+def written(job: Job, name: str, wave: Wave, label: str, speaker: str, folder: str) -> Item:
+    """The item of a recording (N,) at 16 kHz, written as audio/`folder`/`name`.wav."""
+    path = job.out / "audio" / folder / f"{name}.wav"
+    audio.write(path, wave, RATE)
+    return Item(f"{slug(speaker)}-{name}", str(path), label, len(wave) / RATE, speaker=slug(speaker))
+
+
+def windows(job: Job, item: Item, speaker: str) -> list[Item]:
+    """A long recording without the word as clips, one after the other; ids begin with the speaker."""
+    name = item.id if item.id.startswith(speaker) else f"{speaker}-{item.id}"
+    return [
+        Item(f"{name}-{number:03d}", item.audio, OTHER, job.seconds, number * job.seconds, speaker=speaker)
+        for number in range(int(item.seconds // job.seconds))
+    ]
+
+
+def around(job: Job, long: Sequence[Item], rng: np.random.Generator) -> Wave:
+    """A stretch of a long recording, as long as a clip; faint noise where there is none long enough."""
+    wide = [item for item in long if item.seconds > job.seconds]
+    if not wide:
+        return (0.001 * rng.standard_normal(round(job.seconds * RATE))).astype(np.float32)
+    item = wide[int(rng.integers(len(wide)))]
+    start = float(rng.uniform(0, item.seconds - job.seconds))
+    return audio.read(item.audio, rate=RATE, seconds=job.seconds, start=start)

@@ -1,0 +1,152 @@
+"""What eSpeak NG's voices say for a wake word: the word, words near it, and sentences without it."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import cycle
+
+import numpy as np
+
+from audionas.core.errors import UserError
+from audionas.core.rng import numpy_rng, seed_of
+from audionas.data.audio import Wave
+from audionas.data.kaldi import Item
+from audionas.data.readers import slug
+from audionas.prep.speech_commands import RATE
+from audionas.prep.voices import ACCENTS, Engine, find_engine, said, short_path, voice_variants
+from audionas.prep.wake.clips import OTHER, Job, around, windows, written
+from audionas.prep.wake.near_words import near
+from audionas.prep.wake.sounds import spaced, within
+from audionas.prep.wake.sources import Split, plain
+
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+SHARES: dict[Split, float] = {"train": 0.6, "dev": 0.15, "test": 0.25}  # of the voices, and of the words
+READING = 240.0  # seconds that one voice reads sentences in a long recording
+TURN = 30.0  # seconds that it reads for clips: many voices say more than one for long
+SENTENCE = (5, 13)  # words: at least, below
+
+
+class Spoken:
+    """What eSpeak NG's voices say; no voice is in two splits, nor a word of the sentences."""
+
+    def __init__(self, job: Job, words: Sequence[str], language: str = "en") -> None:
+        self.job, self.words = job, words
+        self.accents = ACCENTS if language == "en" else (language,)
+        self.engine = find_engine()
+        self.voices = split_voices(voice_variants(self.engine), job.seed)
+        self.vocabulary = split_words(words, job.text, job.seed)
+
+    def clips(
+        self,
+        count: int,
+        near_count: int,
+        hours: float,
+        splits: Sequence[Split],
+        long: Mapping[Split, Sequence[Item]],
+    ) -> dict[Split, list[Item]]:
+        """`count` clips of the word in all, as many of near words and `hours` of sentences, in clips.
+
+        The sentences are also what the word is said amid, as `long` is: surroundings tell nothing.
+        """
+        accent = "en-us" if self.accents == ACCENTS else self.accents[0]
+        found = near(self.job.text, near_count, self.engine, self.words, accent=accent)
+        alike = [each.word for each in found]
+        self.job.reporter.note(f"near words: {', '.join(alike)}")
+        made = {}
+        for split in splits:
+            share = SHARES[split] / sum(SHARES[s] for s in splits)
+            read = self.reading(split, hours * share, TURN)
+            said = self._said(split, round(count * share), alike, [*long[split], *read])
+            made[split] = list(said)
+            for item, voice in zip(read, cycle(self.voices[split]), strict=False):
+                made[split] += windows(self.job, item, f"espeak-{slug(voice)}")
+        return made
+
+    def _said(self, split: Split, count: int, alike: Sequence[str], long: Sequence[Item]) -> Iterator[Item]:
+        voices = self.voices[split]
+        turns: dict[str, list[str]] = defaultdict(list)
+        for number in range(count):
+            turns[voices[number % len(voices)]] += [
+                self.job.text,
+                *([alike[number % len(alike)]] if alike else []),
+            ]
+        for voice in self.job.reporter.progress(sorted(turns), f"{split}, voices", len(turns)):
+            texts = turns[voice]
+            for number, (text, wave) in enumerate(zip(texts, self._voice(voice, texts, "clip"), strict=True)):
+                rng = numpy_rng(self.job.seed, "spoken", voice, number)
+                made = within(wave, around(self.job, long, rng), rng) if len(wave) else wave
+                label = self.job.label if text == self.job.text else OTHER
+                name = slug(f"espeak-{voice}-{number:03d}-{text}")
+                yield written(self.job, name, made, label, f"espeak-{slug(voice)}", split)
+
+    def reading(self, split: Split, hours: float, turn: float = READING) -> list[Item]:
+        """So many hours of sentences of common words, each recording of `turn` seconds by one voice, in turn.
+
+        Raises UserError where there are too few words.
+        """
+        if hours and not all(self.vocabulary.values()):
+            raise UserError(
+                f"--words: {len(self.words)} words are too few for sentences that differ in every split",
+                hint="Give 20 words or more, or --sentences 0 without --espeak-hours.",
+            )
+        lengths = [turn] * int(hours * 3600 // turn)
+        if (rest := hours * 3600 - turn * len(lengths)) > self.job.seconds:
+            lengths.append(rest)
+        voices, what = self.voices[split], f"{turn:g}"
+        items = []
+        for number, length in enumerate(self.job.reporter.progress(lengths, f"{split}, sentences")):
+            rng = numpy_rng(self.job.seed, "reading", split, what, number)
+            wave = self._read(split, voices[number % len(voices)], length, f"{what}-{number}", rng)
+            name = f"espeak-{split}-{what}-{number:04d}"
+            items.append(written(self.job, name, wave, OTHER, "espeak", "long"))
+        return items
+
+    def _read(self, split: Split, voice: str, seconds: float, what: str, rng: np.random.Generator) -> Wave:
+        """So many seconds of sentences, (N,) float32."""
+        wave = np.zeros(0, np.float32)
+        while len(wave) < seconds * RATE:
+            texts = [
+                " ".join(rng.choice(self.vocabulary[split], rng.integers(*SENTENCE)))
+                for _ in range(int(seconds / 3) + 1)
+            ]
+            read = self._voice(voice, texts, f"reading-{what}-{len(wave)}")
+            wave = np.concatenate((wave, spaced(read, rng)))
+        return wave[: round(seconds * RATE)]
+
+    def _voice(self, variant: str, texts: Sequence[str], what: str) -> list[Wave]:
+        """The texts as one voice says them, each with a drawn speed and pitch, float32."""
+        rng = numpy_rng(self.job.seed, "voice", variant, what)
+        accent = self.accents[int(rng.integers(len(self.accents)))]
+        wanted: list[dict[str, str | int]] = []
+        for text in texts:
+            rate, pitch, span = (int(rng.integers(*b)) for b in ((130, 211), (25, 76), (20, 81)))
+            breath = int(rng.integers(2**31))
+            wanted.append({"word": text, "rate": rate, "pitch": pitch, "pitch_range": span, "seed": breath})
+        with short_path(self.engine) as engine:
+            return [wave.astype(np.float32) for wave in said(f"{accent}+{variant}", wanted, Engine(*engine))]
+
+
+def split_voices(known: Sequence[str], seed: int) -> dict[Split, list[str]]:
+    """Voices by split, families of near twins (steph, steph2) together; every split has some."""
+    families: dict[str, list[str]] = defaultdict(list)
+    for name in known:
+        stem = name.lower().rstrip("0123456789")
+        families[stem if len(stem) > 1 else name].append(name)
+    order = sorted(
+        families.values(), key=lambda family: (len(family) > 2, seed_of(seed, "family", family[0]))
+    )
+    splits: dict[Split, list[str]] = {"train": [], "dev": [], "test": []}
+    for family in order:  # large families last: they go to train, lest the others hear few kinds of voice
+        room = [s for s in SPLITS[:0:-1] if len(splits[s]) + len(family) <= SHARES[s] * len(known)]
+        splits[room[0] if room else "train"] += family
+    return splits
+
+
+def split_words(words: Sequence[str], keyword: str, seed: int) -> dict[Split, list[str]]:
+    """What sentences are made of, by split: none of the keyword's own words, none in two splits."""
+    own = {plain(part) for part in keyword.split()}
+    order = sorted(
+        {word.lower() for word in words if plain(word) not in own}, key=lambda w: seed_of(seed, "word", w)
+    )
+    train = round(SHARES["train"] * len(order))
+    dev = train + round(SHARES["dev"] * len(order))
+    return {"train": order[:train], "dev": order[train:dev], "test": order[dev:]}

@@ -1,0 +1,1 @@
+"""Pages, charts and tables: what people look at."""

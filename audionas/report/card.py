@@ -1,0 +1,210 @@
+"""`model_card.md`: what a trained model and its exported files are, cost, and are worth, all measured."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from audionas.core.files import read_json, sha256, write_text
+from audionas.core.reporter import amount
+from audionas.cost.graph import measure
+from audionas.data import kaldi
+from audionas.features import build
+from audionas.models.bundle import ModelBundle
+from audionas.report import tune as _tune_page
+from audionas.run.cost import streamed
+from audionas.run.ship import golden as _golden
+from audionas.run.ship.calibration import config_of
+from audionas.spaces._base import space_of
+
+
+def card(folder: Path) -> Path:
+    """Write `export/model_card.md` of a run folder anew, from its bundle, `export/report.json`, `train/`."""
+    file = folder / "export" / "report.json"
+    report = read_json(file) if file.exists() else {"files": {}}
+    bundle = ModelBundle.load(folder if (folder / "bundle.json").exists() else folder / "model")
+    sections = (
+        _title(folder, bundle),
+        _costs(bundle),
+        _files(report),
+        _accuracy(report),
+        _false_accepts(folder, bundle),
+        _data(folder, report),
+        _making(folder, report),
+        _check(report),
+    )
+    out = folder / "export" / "model_card.md"
+    write_text(out, "\n\n".join(part for part in sections if part) + "\n")
+    return out
+
+
+def _title(folder: Path, bundle: ModelBundle) -> str:
+    spec = bundle.spec
+    heard = f"{bundle.samples:,} samples of sound" if bundle.features else f"images of {spec.io.freq} pixels"
+    labels = ", ".join(f"`{label}`" for label in bundle.labels)
+    return (
+        f"# {folder.resolve().name}\n\n"
+        f"A network of the space `{spec.space}` (architecture {spec.id}) that tells {len(bundle.labels)} "
+        f"classes apart by {heard}: {labels}."
+    )
+
+
+def _costs(bundle: ModelBundle) -> str:
+    with torch.device("meta"):
+        net = space_of(bundle.spec).build(bundle.spec)
+        cost = measure(net, bundle.spec.io)
+    rows = [("parameters", f"{cost.params:,}"), ("multiply-adds", f"{cost.macs:,} an example")]
+    if bundle.features is not None:
+        told, front_end = streamed(net, bundle.spec.io), build(bundle.features)
+        named = bundle.features.resolved()
+        rows.insert(0, ("front-end", f"{named['name']}/{named['preset']}, {front_end.sample_rate} Hz"))
+        if "why_not" in told:
+            rows.append(("streaming", f"no: {told['why_not']}"))
+        else:
+            hop = told["hop"] * front_end.hop
+            rows += [
+                (
+                    "multiply-adds a second, streaming",
+                    f"{told['hop_macs'] * front_end.sample_rate / hop:,.0f}",
+                ),
+                ("hop", f"{hop} samples, {1000 * hop / front_end.sample_rate:g} ms"),
+                ("state", f"{told['state_bytes']:,} bytes in float32, a quarter in int8"),
+            ]
+    return "## Network\n\nWithout the front-end.\n\n" + _table(("", ""), rows)
+
+
+def _files(report: Mapping[str, Any]) -> str:
+    if not report["files"]:
+        return "## Files\n\nNothing is exported: audionas export"
+    head = ("file", "flash", "arena", "p50", "p95", "run by", "largest difference", "same label")
+    rows = [
+        (
+            f"`{name}`",
+            f"{row['bytes']:,} bytes",
+            f"{row['arena_bytes']:,} bytes" if "arena_bytes" in row else "-",
+            f"{row['latency_ms']['p50']:.3f} ms a {row['latency_ms']['per']}",
+            f"{row['latency_ms']['p95']:.3f} ms",
+            row["runtime"],
+            f"{row['max_difference']:.1e}",
+            f"{row['same_label']:.1%}",
+        )
+        for name, row in report["files"].items()
+    ]
+    lead = (
+        "The arena is the working memory that TFLite-Micro reports after a call, on a computer with pointers "
+        "of 8 bytes. Times are of one thread of the machine below, front-end included. Differences are "
+        f"of probabilities against torch, on {report['clips_from']}."
+    )
+    return f"## Files\n\n{lead}\n\n" + _table(head, rows)
+
+
+def _accuracy(report: Mapping[str, Any]) -> str:
+    measured = [(f"`{name}`", row) for name, row in report["files"].items() if row.get("accuracy")]
+    if not measured:
+        return "## Accuracy\n\nNot measured: no data were at hand. audionas export EXP --data DIR"
+    rows = [("torch", *_right(report["torch"]), "")] if report.get("torch") else []
+    for name, row in measured:
+        plain = row["torch"]["accuracy"] if row.get("torch") else None
+        rows.append((name, *_right(row["accuracy"]), "-" if plain is None else f"{plain:.2%}"))
+    text = (
+        "## Accuracy\n\nIntervals are 95 %, by bootstrap over speakers, or clips where these are not known. "
+        "Files that listen answer with the last score of a clip, on a part of the clips; beside it stands "
+        "torch on the same ones.\n\n"
+    ) + _table(("", "accuracy", "95 % interval", "clips", "torch"), rows)
+    if told := report.get("int8"):
+        words = (("float", "float"), ("post_training", "post-training"), ("fine_tuned", "fine-tuned"))
+        parts = [f"{word} {told[key]['accuracy']:.2%}" for key, word in words if key in told]
+        on = f", on {told['development_clips']} development clips: {', '.join(parts)}" if parts else ""
+        text += (
+            f"\n\nint8 is calibrated by {told['clips']} clips of {told['calibrated_on']}; "
+            f"weights: {told['weights']}{on}."
+        )
+    return text
+
+
+def _false_accepts(folder: Path, bundle: ModelBundle) -> str:
+    if bundle.features is None:
+        return ""
+    rows = [{"file": name, **note} for name, note in bundle.note.get("detect", {}).items()]
+    if not rows:
+        return "## False accepts\n\nnot tuned: audionas tune"
+    head, lines = _tune_page.rates_table(rows)
+    parts = [
+        "## False accepts",
+        "Clips rejected at a rate of false accepts an hour, 95 % interval.",
+        _table(head, lines),
+    ]
+    for row in rows:
+        words = ", ".join(f"`{word}` {found['threshold']:.6g}" for word, found in row["words"].items())
+        line = f"{row['file']}: {words}, measured on {amount(row['clips'], 'clip')} and {row['hours']:.3g} h "
+        line += "without a keyword."
+        there = folder / "export" / row["file"]
+        if there.exists() and row.get("sha256") not in (None, sha256(there)):
+            line += " The file has changed since: audionas tune"
+        parts.append(line)
+    return "\n\n".join(parts)
+
+
+def _data(folder: Path, report: Mapping[str, Any]) -> str:
+    conf = config_of(folder)
+    rows = []
+    if conf is not None and conf.images is not None:
+        rows.append(("training", conf.images.path))
+    elif conf is not None:
+        rows += [("training", conf.data.train), ("development", conf.data.dev)]
+    if report.get("int8"):
+        rows.append(("calibration", report["int8"]["calibrated_on"]))
+    if report.get("clips_from"):
+        rows.append(("verification", report["clips_from"]))
+    if not rows:
+        return "## Data\n\nunknown"
+    return "## Data\n\n" + _table(
+        ("", "directory", "licence"),
+        [(part, f"`{path}`", kaldi.read_licence(Path(path)) or "unknown") for part, path in rows],
+    )
+
+
+def _making(folder: Path, report: Mapping[str, Any]) -> str:
+    rows = []
+    for step in ("search", "train"):
+        file = folder / step / "env.json"
+        if file.exists():
+            rows.append((step, read_json(file)))
+    if "environment" in report:
+        rows.append(("export", report["environment"]))
+    if not rows:
+        return ""
+    head = ("", "command", "commit", "machine", "when")
+    return "## How it was made\n\n" + _table(
+        head,
+        [
+            (
+                step,
+                f"`{env['command']}`",
+                env["git"] or "unknown",
+                f"{env['machine']}, torch {env['torch']}",
+                env["started"],
+            )
+            for step, env in rows
+        ],
+    )
+
+
+def _check(report: Mapping[str, Any]) -> str:
+    if "golden" not in report:
+        return ""
+    return (
+        "## Testing other code\n\n"
+        f"`golden.npz` has inputs with what the model makes of them: {_golden.described(report['golden'])}."
+    )
+
+
+def _right(found: Mapping[str, Any]) -> tuple[str, str, str]:
+    low, high = found["interval"]
+    return f"{found['accuracy']:.2%}", f"{low:.2%} to {high:.2%}", f"{found['n']:,}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in lines)

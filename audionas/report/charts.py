@@ -1,0 +1,143 @@
+"""Curves, option histories and feature maps as SVG or PNG of equal bytes for equal numbers.
+
+matplotlib draws in placeholder colours which become the style sheet's, so that a chart follows the
+page into dark mode; only numbers are drawn, words stay in HTML.
+"""
+
+import base64
+import io
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from audionas.report.html import Html, count, tag
+from audionas.report.paint import Paint
+
+_COLOURS = ("ink", "muted", "line", "card", "accent", "second", "k3", "k5", "k7", "k9", "other", "skip")
+_PLACEHOLDER = {name: f"#0102{i:02x}" for i, name in enumerate(_COLOURS, 1)}
+_LONG = re.compile(r"(\d\.\d\d)\d+")  # hundredths of a point are enough
+_SIZE = (3.5, 1.9)  # inches; 72 points each
+_BOX = (0.125, 0.135, 0.855, 0.80)  # the axes inside the figure: left, bottom, width, height
+
+
+def curves(
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]], colours: Sequence[str], name: str
+) -> Html:
+    """Lines over epochs, (epochs, values) each; `name` labels the picture."""
+
+    def plot(axes: Any) -> None:
+        for (x, y), colour in zip(series.values(), colours, strict=False):
+            marker = "o" if len(x) == 1 else None
+            axes.plot(x, y, color=_PLACEHOLDER[colour], linewidth=1.6, marker=marker, markersize=4)
+
+    return _chart(name, plot, [x for xs, _ in series.values() for x in xs])
+
+
+def history(
+    epochs: Sequence[float], shares: Mapping[str, Sequence[float]], colours: Mapping[str, Paint], name: str
+) -> Html:
+    """An option's probability over epochs: stacked where they sum to one, else a line each.
+
+    Methods with independent (sigmoid) options do not sum to one, and a stack would mislead.
+    """
+    values = np.array([shares[option] for option in shares])  # (options, epochs)
+    paint = [colours[option] for option in shares]
+    stacked = bool(np.allclose(values.sum(0), 1, atol=0.02))
+    if len(epochs) == 1:
+        epochs, values = [epochs[0] - 0.5, epochs[0] + 0.5], np.repeat(values, 2, axis=1)
+
+    def plot(axes: Any) -> None:
+        top = np.zeros(len(epochs))
+        for row, (colour, opacity) in zip(values, paint, strict=True):
+            look = {"alpha": opacity, "linewidth": 0}
+            if stacked:
+                axes.fill_between(epochs, top, top + row, facecolor=_PLACEHOLDER[colour], **look)
+                axes.plot(epochs, top + row, color=_PLACEHOLDER["card"], linewidth=0.5)
+                top = top + row
+            else:
+                axes.plot(epochs, row, color=_PLACEHOLDER[colour], linewidth=1.4, alpha=opacity)
+        axes.set_ylim(0, 1)
+        axes.set_yticks([0, 0.5, 1])
+        axes.margins(x=0)
+
+    return _chart(name, plot, epochs)
+
+
+def feature_map(features: np.ndarray, name: str) -> Html:
+    """(F, T) as a picture, low frequencies below; colours span the 2nd to the 98th percentile."""
+    from matplotlib.image import imsave
+
+    finite = np.where(np.isfinite(features), features, np.nan)
+    low, high = np.nanpercentile(finite, [2, 98])
+    png = io.BytesIO()
+    imsave(png, finite, vmin=low, vmax=max(high, low + 1e-6), cmap="magma", origin="lower", format="png")
+    data = base64.b64encode(png.getvalue()).decode()
+    return tag("img", src=f"data:image/png;base64,{data}", alt=name)
+
+
+def _chart(name: str, plot: Any, x: Sequence[float]) -> Html:
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import FuncFormatter, MaxNLocator
+
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 8.5, "path.simplify": True}
+    with mpl.rc_context(settings):
+        figure = Figure(figsize=_SIZE)
+        axes = figure.add_axes(_BOX)
+        axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
+        axes.yaxis.set_major_locator(MaxNLocator(4))
+        axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value, 6)))
+        axes.margins(x=0.02)
+        plot(axes)
+        if max(x) == min(x):
+            axes.set_xlim(x[0] - 0.5, x[0] + 0.5)
+            axes.set_xticks([x[0]])
+        _dress(axes)
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
+    return _inline(stream.getvalue(), name)
+
+
+def _dress(axes: Any) -> None:
+    axes.patch.set_visible(False)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(_PLACEHOLDER["line"])
+    axes.grid(axis="y", color=_PLACEHOLDER["line"], linewidth=0.7)
+    axes.set_axisbelow(True)
+    axes.tick_params(length=0, pad=4, colors=_PLACEHOLDER["muted"])
+
+
+def _inline(svg: str, name: str) -> Html:
+    """An SVG file's drawing as an element of the page: no metadata, own style, size or unused id."""
+    body = svg[svg.index("<svg") : svg.rindex("</svg>")]
+    body = body[body.index(">") + 1 :]
+    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
+    used = set(re.findall(r"#(\w+)\)?\"", body))
+    body = re.sub(r' id="(\w+)"', lambda found: found[0] if found[1] in used else "", body)
+    body = re.sub(r"<[^>]*>", lambda element: _LONG.sub(r"\1", element[0]), body)
+    for colour, placeholder in _PLACEHOLDER.items():
+        body = body.replace(placeholder, f"var(--{colour})")
+    body = re.sub(r">\s+<", "><", body.replace("xlink:href", "href").strip())
+    width, height = (72 * inches for inches in _SIZE)
+    return tag(
+        "svg", Html(body), viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=name, class_="chart"
+    )
+
+
+def short(value: float, digits: int = 3) -> str:
+    """A number in a few letters: `5.1 M`, `0.034`."""
+    return count(value, digits) if abs(value) >= 1e4 else f"{value:.{digits}g}"
+
+
+def finite(epochs: Sequence[float], values: Sequence[Any]) -> tuple[list[float], list[float]]:
+    """The points that can be drawn: numbers, neither missing nor infinite."""
+    kept = [(x, float(y)) for x, y in zip(epochs, values, strict=True) if _number(y)]
+    return [x for x, _ in kept], [y for _, y in kept]
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

@@ -1,0 +1,283 @@
+"""Writes `compare.html`: who finds good networks, who collapses, and what it costs, at one glance."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from audionas.core.files import write_text
+from audionas.core.reporter import clock, read_rows
+from audionas.report import compare_charts as charts
+from audionas.report import compare_table as table
+from audionas.report.compare_charts import Cloud, Format, Group
+from audionas.report.compare_table import Column, Comparison
+from audionas.report.html import Html, bar, join, percent, section, tag
+from audionas.report.html import count as short
+from audionas.report.html import table as html_table
+from audionas.report.page import page
+
+_BASE = "darts"  # whose mean the dashed lines show, where it takes part
+_PERCENT = (table.percent, lambda share: f"{100 * share:.6g}")  # values, and a scale's figures
+
+
+def write(comparison: Comparison) -> None:
+    """Write the page; equal rows give equal bytes."""
+    body = join((_title(comparison), *(part for part in _sections(comparison) if part)))
+    write_text(comparison.folder / "compare.html", page(comparison.title, body))
+
+
+def _sections(c: Comparison) -> list[Html]:
+    if not any(c.of(label) for label in c.labels):
+        return [_lost(c), _facts(c)]
+    return [
+        *_accuracies(c),
+        _table(c),
+        _signs(c),
+        _costs(c),
+        _entropies(c),
+        _steps(c),
+        _lost(c),
+        _runs(c),
+        _facts(c),
+    ]
+
+
+def _title(c: Comparison) -> Html:
+    done = [row for row in c.rows if row["status"] == "done"]
+    collapsed = sum(row["collapsed"] for row in done)
+    trained = [row["examples"] for row in done if row["examples"]]
+    drawn = short(max(trained)) if trained else "-"
+    tiles = [
+        _tile("Methods", str(len({row["method"] for row in done})), "with finished runs"),
+        _tile("Runs", f"{len(done)}", _others(c.rows)),
+        _tile("Budget", drawn, f"training {c.noun} a search"),
+        _tile("Collapsed", f"{collapsed} of {len(done)}", "runs"),
+        _tile("Searching", clock(sum(row["seconds"] for row in done)), "in all"),
+    ]
+    return tag(
+        "header",
+        tag("p", "audionas comparison", class_="eyebrow"),
+        tag("h1", c.title),
+        tag("p", f"Every method with every seed, all else equal. Scored on {c.tested}.", class_="facts"),
+        tag("dl", *tiles, class_="tiles"),
+    )
+
+
+def _others(rows: Sequence[Mapping[str, Any]]) -> str:
+    counts = {word: sum(row["status"] == word for row in rows) for word in ("failed", "refused")}
+    return ", ".join(f"{n} {word}" for word, n in counts.items() if n) or "none failed"
+
+
+def _accuracies(c: Comparison) -> list[Html]:
+    """One chart for each accuracy that was measured, the most telling first."""
+    wanted = {
+        "cifar10_test": ("Accuracy by the table", "CIFAR-10 test accuracy of the network found, looked up."),
+        "trained": ("Accuracy, trained from scratch", "The network found, trained alone from fresh weights."),
+        "accuracy": (
+            "Accuracy, inherited weights",
+            "The network found, with the supernet's weights and recalibrated batch norms.",
+        ),
+    }
+    how = (
+        " In percent: small dots are seeds, the large dot is their mean, the line its 95 % t-interval; a line"
+        " without an end runs beyond the scale."
+    )
+    dashes = " Dashed: the mean of DARTS." if c.of(_BASE) else ""
+    return [
+        section(title, _forest(c, key, title, limits=(0, 1)), lead=lead + how + dashes)
+        for key, (title, lead) in wanted.items()
+        if _groups(c, key)
+    ]
+
+
+def _groups(c: Comparison, key: str) -> list[Group]:
+    """Methods with this figure, the largest mean first."""
+    groups = []
+    for label in c.labels:
+        if spread := c.spread(label, key):
+            interval = tuple(spread["interval"]) if spread["interval"] else None
+            groups.append(Group(label, c.values(label, key), spread["mean"], interval))
+    return sorted(groups, key=lambda group: -group.mean)
+
+
+def _forest(c: Comparison, key: str, name: str, **look: Any) -> Html:
+    groups = _groups(c, key)
+    base = next((group.mean for group in groups if group.name == _BASE), None)
+    return charts.forest(groups, _PERCENT, name, **{"against": base, **look})
+
+
+def _table(c: Comparison) -> Html:
+    """All figures, with their spread, in two tables."""
+    outcome, cost = c.columns(table.OUTCOME), c.columns(table.COST)
+    lead = "Mean ± deviation over seeds, and below it the 95 % t-interval."
+    first = _block(c, outcome, {"collapsed": table.collapses})
+    ratios = {
+        "step time": lambda c, label: table.ratio(c, label, "time_ratio"),
+        "memory": lambda c, label: table.ratio(c, label, "memory_ratio"),
+    }
+    words = [(column.title, column.what) for column in (*outcome, *cost)]
+    words += [("collapsed", table.COLLAPSED), ("step time, memory", table.RATIOS)]
+    key = tag("dl", *(join((tag("dt", a), tag("dd", b))) for a, b in words), class_="facts")
+    return section(
+        "Figures",
+        first,
+        tag("h3", "What it costs"),
+        _block(c, cost, ratios),
+        tag("details", tag("summary", "What the columns are"), key),
+        lead=lead,
+    )
+
+
+def _block(c: Comparison, columns: Sequence[Column], more: Mapping[str, Any]) -> Html:
+    rows = []
+    for label in c.labels:
+        if own := c.of(label):
+            cells: list[object] = [_cell(c.spread(label, column.key), column.form) for column in columns]
+            rows.append((label, len(own), *cells, *(words(c, label) for words in more.values())))
+    return html_table(("method", "seeds", *(column.title for column in columns), *more), rows)
+
+
+def _cell(spread: Mapping[str, Any] | None, form: Format) -> Html:
+    if spread is None:
+        return Html("–")
+    if not spread["sd"]:
+        return join((form(spread["mean"]),))
+    low, high = spread["interval"]
+    below = tag("small", f"{form(low)} to {form(high)}", class_="quiet")
+    return join((f"{form(spread['mean'])} ± {form(spread['sd'])}", tag("br"), below))
+
+
+def _signs(c: Comparison) -> Html:
+    """The collapse statistic and the discretisation gap, side by side."""
+    half = charts.NARROW
+    free = _forest(c, "free_share", "Share of operations without weights", limits=(0, 1), plot=half)
+    parts = [tag("div", tag("h3", "Kept operations without weights, in percent"), free)]
+    if _groups(c, "gap"):
+        gap = _forest(c, "gap", "Discretisation gap", against=0.0, plot=half)
+        parts.append(tag("div", tag("h3", "Discretisation gap, in points"), gap))
+    lead = (
+        "A search collapses when it keeps skips and pools, which help the supernet, not the network found. "
+        "The gap is the accuracy that the supernet loses when it is cut down to that network; for methods "
+        "that sample networks the supernet's is the mean over samples, and cutting down may gain."
+    )
+    return section("Signs of a collapse", tag("div", *parts, class_="pair top"), lead=lead)
+
+
+def _costs(c: Comparison) -> Html:
+    """Multiply-adds against the most telling accuracy."""
+    known = (
+        ("cifar10_test", "accuracy by the table"),
+        ("trained", "accuracy when trained from scratch"),
+        ("accuracy", "accuracy with inherited weights"),
+    )
+    key, words = next(((k, w) for k, w in known if _groups(c, k)), ("", ""))
+    if not key:
+        return Html()
+    clouds = [
+        Cloud(label, [(row["macs"], row[key]) for row in c.of(label) if row.get(key) is not None])
+        for label in c.labels
+        if c.values(label, key)
+    ]
+    picture = charts.scatter(clouds, (short, _PERCENT[1]), "Multiply-adds against accuracy")
+    lead = (
+        f"To the right multiply-adds of the network found, upwards its {words}, in percent. A grey dot is a "
+        "run, a blue one the mean of a method."
+    )
+    return section("Cost against accuracy", picture, lead=lead)
+
+
+def _entropies(c: Comparison) -> Html:
+    """The entropy of the architecture parameters over epochs, a chart a method on one scale."""
+    curves = {
+        label: [
+            [(row["epoch"] + 1.0, row["alpha_entropy"]) for row in log]
+            for run in c.of(label)
+            if (log := read_rows(c.folder / label / str(run["seed"]) / "search" / "metrics.jsonl"))
+        ]
+        for label in c.labels
+    }
+    points = [point for lines in curves.values() for line in lines for point in line]
+    if not points:
+        return Html()
+    top = max(y for _, y in points)
+    ranges = ((1.0, max(x for x, _ in points)), (0.0, top))
+    figures = [
+        tag(
+            "figure",
+            tag("figcaption", tag("b", label), _ends(lines)),
+            charts.lines(lines, ranges, lambda v: f"{v:g}", f"Entropy of {label} over epochs"),
+        )
+        for label, lines in curves.items()
+        if lines
+    ]
+    lead = (
+        "How undecided a search still is: the mean entropy of its options in nats over the epochs, a line a "
+        "seed, all on one scale. It falls to 0 where one option is certain."
+    )
+    return section("Entropy of the options", tag("div", *figures, class_="grid"), lead=lead)
+
+
+def _ends(lines: Sequence[Sequence[tuple[float, float]]]) -> str:
+    last = sum(line[-1][1] for line in lines) / len(lines)
+    return f"{last:.2f} at the end"
+
+
+def _steps(c: Comparison) -> Html:
+    """Seconds and memory of a step, as bars of ratios."""
+    shown = {label: c.steps[label] for label in c.labels if label in c.steps}
+    if not shown:
+        return Html()
+    longest, largest = (max(s[key] for s in shown.values()) for key in ("time_ratio", "memory_ratio"))
+    rows = [
+        (
+            label,
+            f"{1000 * s['seconds']:,.0f} ms",
+            join((f"{s['time_ratio']:.2f} ×", bar(s["time_ratio"] / longest))),
+            f"{s['saved_bytes'] / 2**20:,.1f} MiB",
+            join((f"{s['memory_ratio']:.2f} ×", bar(s["memory_ratio"] / largest, "second"))),
+        )
+        for label, s in shown.items()
+    ]
+    lead = (
+        "One step, on one batch of each half, against a step of DARTS with its defaults taken in turns with "
+        "it; memory is what is kept for the backward pass. A method of one level takes about twice as many "
+        "steps an epoch."
+    )
+    head = ("method", "a step", "against DARTS", "kept for backward", "against DARTS")
+    return section("A step", html_table(head, rows), lead=lead)
+
+
+def _lost(c: Comparison) -> Html:
+    lost = [
+        (label, seeds, status, tag("span", why, class_="wrap"))
+        for (label, status, why), seeds in table.lost(c).items()
+    ]
+    return section("Not in the figures", html_table(("method", "seeds", "", "why"), lost)) if lost else Html()
+
+
+def _runs(c: Comparison) -> Html:
+    """Every finished run with the network that it found, behind a click."""
+    rows = []
+    for label in c.labels:
+        for row in c.of(label):
+            accuracy = row.get("accuracy")
+            rows.append(
+                (
+                    f"{label}, seed {row['seed']}",
+                    "-" if accuracy is None else percent(accuracy),
+                    f"{row['free']} of {row['kept']}",
+                    clock(row["seconds"]),
+                    row["arch"],
+                    tag("code", row["network"], class_="wrap"),
+                )
+            )
+    head = ("run", "inherited", "free", "search", "architecture", "network")
+    every = html_table(head, rows)
+    return section("Runs", tag("details", tag("summary", f"All {len(rows)} runs and what they found"), every))
+
+
+def _facts(c: Comparison) -> Html:
+    named = (join((tag("dt", name), tag("dd", value))) for name, value in c.facts.items())
+    return section("How it was measured", tag("dl", *named, class_="facts"))
+
+
+def _tile(name: str, value: str, note: str) -> Html:
+    return tag("div", tag("dt", name), tag("dd", value, class_="value"), tag("dd", note))

@@ -1,0 +1,220 @@
+"""A comparison as tables: `compare.csv`, a row a run, and `compare.md`, a row a method with its spread."""
+
+import csv
+import io
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from audionas.core.files import write_text
+from audionas.core.reporter import Reporter
+from audionas.engine.metrics import over_seeds
+from audionas.report.html import count
+from audionas.study.rows import Row
+
+Form = Callable[[float], str]
+
+
+class Column(NamedTuple):
+    """A figure of a run: its key in rows, its title, how it is written, and what it is."""
+
+    key: str
+    title: str
+    form: Form
+    what: str
+
+
+class Comparison(NamedTuple):
+    """All that the tables and the page say.
+
+    `labels` are the methods in their order, `rows` the last row of each run, `steps` the cost of a step by
+    method, `noun` what examples are, `facts` how it was measured.
+    """
+
+    folder: Path
+    title: str
+    labels: Sequence[str]
+    rows: Sequence[Row]
+    steps: Mapping[str, Mapping[str, Any]]
+    noun: str
+    tested: str
+    facts: Mapping[str, str]
+
+    def of(self, label: str) -> list[Row]:
+        """A method's finished runs, by seed."""
+        own = [row for row in self.rows if row["method"] == label and row["status"] == "done"]
+        return sorted(own, key=lambda row: row["seed"])
+
+    def values(self, label: str, key: str) -> list[float]:
+        """A figure over a method's seeds, where it was measured."""
+        return [row[key] for row in self.of(label) if row.get(key) is not None]
+
+    def spread(self, label: str, key: str) -> Mapping[str, Any] | None:
+        """Mean, deviation and interval over seeds."""
+        values = self.values(label, key)
+        return over_seeds(values) if values else None
+
+    def columns(self, known: Sequence[Column]) -> list[Column]:
+        """Those of `known` that some run has."""
+        return [c for c in known if any(self.values(label, c.key) for label in self.labels)]
+
+
+def percent(value: float) -> str:
+    """A share in hundredths, without the sign."""
+    return f"{100 * value:.1f}"
+
+
+def whole(value: float) -> str:
+    """All digits."""
+    return f"{value:,.0f}"
+
+
+def seconds(value: float) -> str:
+    """Whole seconds, or tenths below ten."""
+    return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
+
+
+OUTCOME = (
+    Column("accuracy", "inherited %", percent, "accuracy of the derived network with the supernet's weights"),
+    Column("relaxed", "relaxed %", percent, "accuracy of the supernet as its weights were trained"),
+    Column("gap", "gap", percent, "discretisation gap: relaxed less inherited, in points"),
+    Column("trained", "trained %", percent, "accuracy of the derived network trained from scratch"),
+    Column("cifar10_val", "CIFAR-10 val %", percent, "of the cell found, from the table, validation part"),
+    Column("cifar10_test", "CIFAR-10 %", percent, "of the cell found, from the table, test part"),
+    Column("cifar10_rank", "CIFAR-10 rank", whole, "of the cell found among all of the table, by test part"),
+    Column("cifar100_test", "CIFAR-100 %", percent, "of the cell found, from the table, test part"),
+    Column("imagenet16_120_test", "ImageNet16-120 %", percent, "likewise"),
+    Column("free_share", "free %", percent, "kept operations without weights: skip, pool, none, noise"),
+)
+COST = (
+    Column("params", "parameters", count, "of the derived network"),
+    Column("macs", "multiply-adds", count, "of the derived network, one example"),
+    Column("entropy", "entropy", lambda v: f"{v:.2f}", "of the options, in nats, after the last epoch"),
+    Column("examples", "examples", whole, "training examples drawn in a search"),
+    Column("steps", "steps", whole, "of a search"),
+    Column("seconds", "search s", seconds, "seconds of a search, derivation included"),
+)
+COLLAPSED = "runs in which at least 5 of 8 kept operations are free; in chains, all layers that may skip"
+RATIOS = "seconds of a step and bytes kept for backward, against DARTS with its defaults in the same minutes"
+_SHOWN = ("accuracy", "trained", "cifar10_test", "free_share")  # on the terminal
+NAMES = ("method", "seed", "status", "reason", "arch", "network", "free", "kept", "collapsed")
+
+
+def write(comparison: Comparison) -> None:
+    """Write both files."""
+    write_text(comparison.folder / "compare.csv", table(comparison.rows))
+    write_text(comparison.folder / "compare.md", markdown(comparison))
+
+
+def show(comparison: Comparison) -> None:
+    """Means and deviations on standard output, and where the rest lies."""
+    columns = [column for column in comparison.columns(OUTCOME) if column.key in _SHOWN]
+    rows = []
+    for label in comparison.labels:
+        if own := comparison.of(label):
+            cells = [_brief(comparison.spread(label, column.key), column) for column in columns]
+            rows.append((label, len(own), *cells, *_ratios(comparison, label).values()))
+    head = ("method", "seeds", *(column.title for column in columns), "step time", "memory")
+    Reporter(stdout=True).table(head, rows)
+    print("\n".join(str(comparison.folder / f"compare.{kind}") for kind in ("md", "csv", "html")))
+
+
+def table(rows: Sequence[Row]) -> str:
+    """Every run with every figure, in full precision."""
+    keys = [*NAMES, *(column.key for column in (*OUTCOME, *COST))]
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, keys, extrasaction="ignore", lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return stream.getvalue()
+
+
+def markdown(comparison: Comparison) -> str:
+    """Outcome and cost, what failed, and how it was measured."""
+    lines = [f"# {comparison.title}", ""]
+    lines += [f"Mean ± deviation (95 % t-interval) over seeds, scored on {comparison.tested}.", ""]
+    lines += _block(comparison, comparison.columns(OUTCOME), _collapses)
+    lines += _block(comparison, comparison.columns(COST), _ratios)
+    shown = [*comparison.columns(OUTCOME), *comparison.columns(COST)]
+    lines += [f"- {column.title}: {column.what}" for column in shown]
+    lines += [
+        f"- collapsed: {COLLAPSED}",
+        f"- step time, memory: {RATIOS}",
+        "",
+    ]
+    if reasons := lost(comparison):
+        lines += ["Not in the table:", ""]
+        lines += [
+            f"- {label}, seeds {seeds} ({status}): {why}" for (label, status, why), seeds in reasons.items()
+        ]
+        lines += [""]
+    lines += [f"- {name}: {value}" for name, value in comparison.facts.items()]
+    return "\n".join(lines) + "\n"
+
+
+def spread(value: Mapping[str, Any] | None, form: Form) -> str:
+    """`91.2 ± 1.1 (88.4 to 94.0)`; with one seed, or seeds that agree, `91.2`; without any `-`."""
+    if value is None:
+        return "-"
+    if not value["sd"]:
+        return form(value["mean"])
+    low, high = value["interval"]
+    return f"{form(value['mean'])} ± {form(value['sd'])} ({form(low)} to {form(high)})"
+
+
+def _brief(value: Mapping[str, Any] | None, column: Column) -> str:
+    """`91.2 ± 1.1` for accuracies, else the mean alone."""
+    return spread(value, column.form).partition(" ±" if column.key == "free_share" else " (")[0]
+
+
+def collapses(comparison: Comparison, label: str) -> str:
+    """`1 of 3`."""
+    flags = [row["collapsed"] for row in comparison.of(label)]
+    return f"{sum(flags)} of {len(flags)}" if flags else "-"
+
+
+def ratio(comparison: Comparison, label: str, key: str) -> str:
+    """`1.32 ×`, against DARTS."""
+    value = comparison.steps.get(label, {}).get(key)
+    return "-" if value is None else f"{value:.2f} ×"
+
+
+def _collapses(comparison: Comparison, label: str) -> dict[str, str]:
+    return {"collapsed": collapses(comparison, label)}
+
+
+def _ratios(comparison: Comparison, label: str) -> dict[str, str]:
+    return {
+        "step time": ratio(comparison, label, "time_ratio"),
+        "memory": ratio(comparison, label, "memory_ratio"),
+    }
+
+
+def _block(
+    comparison: Comparison, columns: Sequence[Column], more: Callable[[Comparison, str], dict[str, str]]
+) -> list[str]:
+    """A Markdown table, a row a method that has finished runs."""
+    rows = []
+    for label in comparison.labels:
+        if own := comparison.of(label):
+            cells = [spread(comparison.spread(label, column.key), column.form) for column in columns]
+            rows.append([label, str(len(own)), *cells, *more(comparison, label).values()])
+    if not rows:
+        return ["No run has finished.", ""]
+    head = ["method", "seeds", *(column.title for column in columns), *more(comparison, comparison.labels[0])]
+    return [*(f"| {' | '.join(row)} |" for row in (head, ["---", *["---:"] * (len(head) - 1)], *rows)), ""]
+
+
+def in_a_line(reason: str) -> str:
+    """The lines of a message one behind the other."""
+    return "; ".join(line.strip().rstrip(".") for line in reason.splitlines() if line.strip())
+
+
+def lost(comparison: Comparison) -> dict[tuple[str, str, str], str]:
+    """Seeds of the runs that have no figures, by method, status and reason."""
+    found: dict[tuple[str, str, str], str] = {}
+    for row in comparison.rows:
+        if row["status"] != "done":
+            key = (row["method"], row["status"], in_a_line(row["reason"]))
+            found[key] = f"{found.get(key, '')} {row['seed']}".strip()
+    return found

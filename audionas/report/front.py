@@ -1,0 +1,195 @@
+"""The report's section about a front: a plot to point into, its networks, and how the search got there."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from audionas.core.arch import ArchSpec
+from audionas.core.reporter import read_rows
+from audionas.report import front_chart as _front_chart
+from audionas.report.front_chart import NARROW, WIDE, Axis, Cloud, Dot
+from audionas.report.front_words import ASKED, MEASURES, names, told
+from audionas.report.html import Html, join, section, tag
+from audionas.report.paint import Paint, legend, paints
+from audionas.searchers._base import DEAR, Direction, Score
+from audionas.searchers._front import Scored, minimal, points
+from audionas.searchers._fronts import Front
+from audionas.spaces._base import space_of
+from audionas.zoo import find as _archs
+
+
+class _Seen(NamedTuple):
+    """All scored networks: those that may be on the front, those above a limit, those without a score."""
+
+    good: Sequence[Scored]
+    above: Sequence[Scored]
+    faulty: int
+
+
+def draw(front: Front, archive: Path) -> Html:
+    """The section; `archive` is the file of all scored networks, without which only the front is drawn."""
+    seen = _seen(front, archive)
+    plots = [_plot(front, seen, pair) for pair in _pairs(front.objectives)]
+    parts = (
+        tag("style", Html(_linked(len(front.members)))),
+        tag("div", *plots, class_="pair" if len(plots) > 1 else None),
+        tag("div", *_readings(front), class_="readings"),
+        *_networks(front),
+        *_growth(front),
+    )
+    return section("Front", tag("div", *parts, class_="front"), lead=" ".join(_sentences(front, seen)))
+
+
+def _seen(front: Front, archive: Path) -> _Seen:
+    """What the archive holds; all of it has the space and the input of the front's networks."""
+    plain = replace(front.members[0].spec, note={})
+    every = [
+        Scored(
+            replace(plain, choices={name: tuple(options) for name, options in row["choices"].items()}),
+            Score({**row["values"], ASKED: number}, row["violation"]),
+        )
+        for number, row in enumerate(read_rows(archive), 1)
+    ] or [Scored(m.spec, Score({**m.score.values, ASKED: n})) for n, m in enumerate(front.members, 1)]
+    finite = np.isfinite(points([one.score for one in every], front.objectives)).all(1)
+    good = [one for one, fine in zip(every, finite, strict=True) if fine]
+    above = [one for one in every if one.score.violation]
+    return _Seen(good, above, len(every) - len(good) - len(above))
+
+
+def _pairs(objectives: Mapping[str, Direction]) -> list[dict[str, Direction]]:
+    """What each plot shows across and upwards: the first objective over each other one."""
+    first, *others = objectives
+    across: dict[str, Direction] = {name: objectives[name] for name in others} or {ASKED: "min"}
+    return [{name: better, first: objectives[first]} for name, better in across.items()]
+
+
+def _plot(front: Front, seen: _Seen, pair: Mapping[str, Direction]) -> Html:
+    """The first objective over another one."""
+    across, up = pair
+    numbers = {m.spec.id: number for number, m in enumerate(front.members, 1)}
+    edge = minimal(points([one.score for one in seen.good], pair))
+    cloud = Cloud(
+        front={numbers[one.spec.id]: _dot(one, pair, front) for one in seen.good if one.spec.id in numbers},
+        knee=front.knee,
+        others=[_dot(one, pair, front) for one in seen.good if one.spec.id not in numbers],
+        above=[_dot(one, pair, front) for one in _placed(seen.above, pair)],
+        line=[(values[across], values[up]) for values in (seen.good[i].score.values for i in edge)],
+        limit=front.limits.get(across),
+    )
+    x, y = (_axis(name, better) for name, better in pair.items())
+    return _front_chart.scatter(cloud, (x, y), WIDE if len(front.objectives) <= 2 else NARROW)
+
+
+def _axis(name: str, better: Direction) -> Axis:
+    hint = {"max": " (more is better)", "min": " (less is better)"}[better] if name != ASKED else ""
+    return Axis(MEASURES[name].name + hint, MEASURES[name].tick, better)
+
+
+def _placed(above: Sequence[Scored], pair: Mapping[str, Direction]) -> list[Scored]:
+    """Those that have both values: above a limit the supernet scores nothing."""
+    return [one for one in above if set(pair) <= set(one.score.values)]
+
+
+def _dot(one: Scored, pair: Mapping[str, Direction], front: Front) -> Dot:
+    """A network's place and words: where it was in the search, every value, the architecture."""
+    values = one.score.values
+    x, y = (values[name] for name in pair)
+    place = f"{values[ASKED]:.0f} of {front.scored} scored" + (
+        ", above a limit" if one.score.violation else ""
+    )
+    return Dot(x, y, "\n".join((place, told(values, names(front)), _archs.told(one.spec))))
+
+
+def _sentences(front: Front, seen: _Seen) -> Iterator[str]:
+    """How to read the section, and what is not in the picture."""
+    count = len(front.members)
+    dots = "the strong dot is" if count == 1 else f"the {count} strong dots are"
+    yield f"{front.scored:,} networks were scored; {dots} the front: no other network is better in one"
+    yield f"objective and at least as good in the rest. Number {front.knee}, ringed, is the knee, the best"
+    yield "compromise. Point at a dot to see its network, press it to go to its row."
+    if set(DEAR) & set(names(front)):
+        yield "Accuracy, F1 and loss are with the supernet's weights, before training."
+    if front.limits:
+        yield f"Limits: {told(front.limits, list(front.limits))} at most."
+    if seen.above:
+        drawn = any(_placed(seen.above, pair) for pair in _pairs(front.objectives))
+        look = "hollow" if drawn else "not drawn: the supernet did not score them"
+        yield f"{len(seen.above):,} above a limit are {look}."
+    if seen.faulty:
+        yield f"{seen.faulty:,} without a finite score are not drawn."
+
+
+def _linked(count: int) -> str:
+    """Style: pointing at a network of the front, as a dot or a row, lights it up everywhere."""
+    rules = (f".front:has(.n{n}:is(:hover,:focus-visible)) .n{n}" for n in range(1, count + 1))
+    return f"{','.join(rules)}{{--dot:var(--second);--row:var(--faint);--reading:visible}}"
+
+
+def _readings(front: Front) -> Iterator[Html]:
+    """What is shown below the plot of the network that is pointed at, of the knee meanwhile."""
+    for number, m in enumerate(front.members, 1):
+        knee = number == front.knee
+        title = tag("b", f"Number {number}{', the knee' if knee else ''}")
+        words = (
+            title,
+            f": {told(m.score.values, names(front))}",
+            tag("br"),
+            tag("code", _archs.told(m.spec)),
+        )
+        yield tag("p", *words, class_=f"n{number} knee" if knee else f"n{number}")
+
+
+def _networks(front: Front) -> Iterator[Html]:
+    """The front as a table, a row a network, which the plot's dots lead to."""
+    first = front.members[0].spec
+    colours = paints(list(dict.fromkeys(o for c in space_of(first).choices() for o in c.options)))
+    wanted = names(front)
+    heads = ("Number", *(MEASURES[name].name for name in wanted), "Network")
+    head = tag(
+        "thead", tag("tr", *(tag("th", words[:1].upper() + words[1:], scope="col") for words in heads))
+    )
+    rows = []
+    for number, m in enumerate(front.members, 1):
+        cells = (tag("td", MEASURES[name].form(m.score.values[name])) for name in wanted)
+        words = join((number, tag("small", " knee") if number == front.knee else ""))
+        network = tag("td", _cells(m.spec, colours), tag("code", _archs.told(m.spec)))
+        rows.append(
+            tag(
+                "tr",
+                tag("th", words, scope="row"),
+                *cells,
+                network,
+                id=f"network{number}",
+                class_=f"n{number}",
+            )
+        )
+    yield tag("h3", "Networks of the front")
+    yield legend(colours.items())
+    yield tag("div", tag("table", head, tag("tbody", *rows)), class_="scroll rows", tabindex=0)
+
+
+def _cells(spec: ArchSpec, colours: Mapping[str, Paint]) -> Html:
+    """The network in small: a coloured cell for each option, in the order of the choices."""
+    cells = (
+        tag("i", style=colours[option].style, title=f"{choice}: {option}")
+        for choice, options in spec.choices.items()
+        for option in options
+    )
+    return tag("span", *cells, class_="cells")
+
+
+def _growth(front: Front) -> Iterator[Html]:
+    """The hypervolume over networks scored; nothing where all scores are equal."""
+    if front.volumes:
+        last, share = front.volumes[-1]
+        yield tag("h3", "Hypervolume over networks scored")
+        yield tag(
+            "p",
+            f"The share of the box between the worst and the best values seen that the front dominates: "
+            f"{100 * share:.1f} % at the end. It grew last with network {last:,} of {front.scored:,}.",
+            class_="lead",
+        )
+        yield _front_chart.growth(front.volumes, front.scored, NARROW + 130)

@@ -1,0 +1,113 @@
+"""The report's sections about the way there: option histories, learning curves, how it was run."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from audionas.core.arch import ArchSpec
+from audionas.core.reporter import amount, clock
+from audionas.report import charts as _charts
+from audionas.report.html import Html, join, percent, section, tag
+from audionas.report.paint import Paint, legend, paints
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+class Panel(NamedTuple):
+    """One chart: a title and the metrics in it with what the legend calls them; `best` picks a peak."""
+
+    title: str
+    metrics: Mapping[str, str]
+    best: bool = False
+
+
+PANELS = (
+    Panel("Loss", {"loss": "training", "valid_loss": "validation"}),
+    Panel("Accuracy", {"accuracy": "training", "valid_accuracy": "validation"}, best=True),
+    Panel("Entropy of the options", {"alpha_entropy": ""}),
+    Panel("Share of operations without weights", {"parameter_free": ""}),
+    Panel("Expected cost", {"cost": ""}),
+    Panel("Learning rate", {"lr": ""}),
+)
+_COLOURS = {"training": "accent", "validation": "second", "": "other"}
+
+
+def curves(title: str, rows: Rows) -> Html:
+    """Learning curves of a search or a training, a chart for each panel that has numbers."""
+    epochs = [row["epoch"] + 1 for row in rows]
+    charts = [chart for panel in PANELS if (chart := _panel(title, panel, epochs, rows))]
+    seconds = sum(row.get("seconds", 0.0) for row in rows)
+    lead = f"{amount(len(rows), 'epoch')} in {clock(seconds)}; epochs run to the right."
+    key = legend((name, Paint(colour)) for name, colour in _COLOURS.items() if name)
+    return section(f"{title} curves", key, tag("div", *charts, class_="grid"), lead=lead)
+
+
+def history(rows: Rows, spec: ArchSpec | None) -> Html:
+    """Each choice's option probabilities over the epochs of the search."""
+    epochs = [row["epoch"] + 1 for row in rows]
+    last = rows[-1]["probabilities"]
+    options = list(dict.fromkeys(option for shares in last.values() for option in shares))
+    colours = paints(options)
+    figures = []
+    for name, shares in last.items():
+        over = {option: [row["probabilities"][name][option] for row in rows] for option in shares}
+        picture = _charts.history(epochs, over, colours, f"Option probabilities of {name} over the search")
+        taken = spec.choices.get(name, ()) if spec else ()
+        figures.append(
+            tag("figure", tag("figcaption", tag("b", name), _taken(taken, shares, colours)), picture)
+        )
+    lead = (
+        "What each choice leaned towards while the search ran: the probability of its options over the "
+        "epochs. The caption names what was taken, with its last probability."
+    )
+    key = legend((option, colours[option]) for option in options)
+    return section("How the search decided", key, tag("div", *figures, class_="grid"), lead=lead)
+
+
+def provenance(title: str, env: Mapping[str, Any], config: str) -> Html:
+    """The command, the seed, versions and machine of one step, and its resolved configuration."""
+    parts = [tag("h3", title)]
+    if "command" in env:
+        parts.append(tag("pre", tag("code", env["command"]), class_="command"))
+    facts = [(key, value) for key, value in env.items() if key != "command" and value not in (None, "")]
+    if facts:
+        named = (join((tag("dt", key.replace("_", " ")), tag("dd", _words(value)))) for key, value in facts)
+        parts.append(tag("dl", *named, class_="facts"))
+    if config:
+        parts.append(
+            tag("details", tag("summary", "Resolved configuration"), tag("pre", tag("code", config)))
+        )
+    return tag("div", *parts)
+
+
+def _panel(step: str, panel: Panel, epochs: list[int], rows: Rows) -> Html:
+    """The panel's figure, or nothing where no row has a number for it."""
+    series, colours = {}, []
+    for key, kind in panel.metrics.items():
+        x, y = _charts.finite(epochs, [row.get(key) for row in rows])
+        if x:
+            series[kind] = (x, y)
+            colours.append(_COLOURS[kind])
+    if not series:
+        return Html()
+    kind, (x, y) = list(series.items())[-1]
+    note = f"{kind} {_charts.short(y[-1])} at the end".lstrip()
+    if panel.best:
+        peak = max(range(len(y)), key=y.__getitem__)
+        note = f"{kind} best {percent(y[peak])} (epoch {x[peak]:.0f})"
+    picture = _charts.curves(series, colours, f"{step}: {panel.title.lower()} over epochs")
+    return tag("figure", tag("figcaption", tag("b", panel.title), note), picture)
+
+
+def _taken(taken: Sequence[str], shares: Mapping[str, float], colours: Mapping[str, Paint]) -> Html:
+    words: list[object] = []
+    for option in taken:
+        if option in shares:
+            words += [
+                tag("i", class_="swatch", style=colours[option].style),
+                f"{option} {shares[option]:.2f} ",
+            ]
+    return join(words)
+
+
+def _words(value: object) -> str:
+    return ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, Mapping) else str(value)

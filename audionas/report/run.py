@@ -1,0 +1,118 @@
+"""Writes exp/<name>/report.html: what was found, how well it does, what it costs, how it came about."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, write_text
+from audionas.core.reporter import read_rows
+from audionas.report import front as _front_html
+from audionas.report import progress as _progress
+from audionas.report import results as _results
+from audionas.report import tune as _tune_page
+from audionas.report.html import Html, join, section, tag
+from audionas.report.page import page
+from audionas.report.results import Example
+from audionas.searchers import _fronts
+
+__all__ = ["Example", "write"]
+
+_STEPS = {
+    "search": "search/metrics.jsonl",
+    "train": "train/metrics.jsonl",
+    "eval": "eval.json",
+    "export": "export/report.json",
+}
+_TUNED = "tune/tune.json"  # of models that listen
+_SIGNS = (
+    "arch.json",
+    "front.json",
+    *_STEPS.values(),
+    "search/alphas.jsonl",
+    "search/env.json",
+    "train/env.json",
+)
+
+
+def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
+    """Write `folder`/report.html from whatever the run has left there so far; returns its path.
+
+    `examples` are recordings to show with the model's answers. Equal files give equal bytes.
+    Raises UserError where the folder holds no run, or a file of it cannot be read.
+    """
+    folder = Path(folder)
+    if not any((folder / sign).is_file() for sign in _SIGNS):
+        raise UserError(
+            f"{folder}: no run lies here (none of {', '.join(_SIGNS)})",
+            hint="Start one first: audionas search CONF, or audionas train CONF arch=NAME",
+        )
+    arch = folder / "arch.json"
+    spec = ArchSpec.from_json(arch.read_text(encoding="utf-8"), str(arch)) if arch.is_file() else None
+    body = join((_title(folder, spec), *_sections(folder, spec, examples)))
+    write_text(folder / "report.html", page(folder.resolve().name, body))
+    return folder / "report.html"
+
+
+def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) -> list[Html]:
+    """Every section whose file exists, in the order of interest."""
+    cost = _results.cost_of(spec) if spec else None
+    scores, export = _optional(folder / "eval.json"), _optional(folder / "export" / "report.json")
+    alphas = read_rows(folder / "search" / "alphas.jsonl")
+    parts = [_results.headline(cost, scores, export)]
+    front = folder / "front.json"
+    if front.is_file():
+        parts.append(_front_html.draw(_fronts.read(front), folder / "select" / "archive.jsonl"))
+    if spec:
+        parts.append(_results.network(spec))
+    if alphas and not front.is_file():  # of a supernet these are what its paths were drawn with
+        parts.append(_progress.history(alphas, spec))
+    for title, step in (("Search", "search"), ("Training", "train")):
+        if rows := read_rows(folder / step / "metrics.jsonl"):
+            parts.append(_progress.curves(title, rows))
+    if scores:
+        parts.append(_results.answers(scores))
+    if tuned := _optional(folder / _TUNED):
+        parts.append(_tune_page.draw(tuned))
+    if examples:
+        parts.append(_results.examples(examples))
+    if cost:
+        parts.append(_results.cost_table(cost))
+    if export:
+        parts.append(_results.exported(export))
+    return [*parts, _provenance(folder)]
+
+
+def _provenance(folder: Path) -> Html:
+    parts = []
+    for title, step in (("Search", "search"), ("Training", "train")):
+        env = _optional(folder / step / "env.json") or {}
+        config = folder / step / "config.yaml"
+        text = config.read_text(encoding="utf-8") if config.is_file() else ""
+        if env or text:
+            parts.append(_progress.provenance(title, env, text))
+    return section("How it was run", tag("div", *parts, class_="pair top")) if parts else Html()
+
+
+def _title(folder: Path, spec: ArchSpec | None) -> Html:
+    facts: list[object] = []
+    if spec:
+        facts = ["Architecture ", tag("code", spec.id), f" in {spec.space}"]
+        facts += [f", {key} {value}" for key, value in spec.note.items() if key in ("method", "seed")]
+    steps = (
+        tag("li", f"{'✓ ' * done}{step}", class_="done" if done else None)
+        for step, file in {**_STEPS, **({"tune": _TUNED} if (folder / _TUNED).is_file() else {})}.items()
+        for done in [(folder / file).is_file()]
+    )
+    return tag(
+        "header",
+        tag("p", "audionas report", class_="eyebrow"),
+        tag("h1", folder.resolve().name),
+        tag("p", *facts, class_="facts"),
+        tag("ul", *steps, class_="steps"),
+    )
+
+
+def _optional(path: Path) -> Mapping[str, Any] | None:
+    return read_json(path) if path.is_file() else None

@@ -1,0 +1,118 @@
+"""The scores that a searcher asks for: costs first, the supernet where limits hold, each kept in a file."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError
+from audionas.core.files import write_text
+from audionas.core.pool.pool import Pool
+from audionas.core.reporter import read_rows
+from audionas.cost.limits import excess, measured
+from audionas.cost.lookup import LatencyTable
+from audionas.cost.table import CostTable
+from audionas.searchers._base import DEAR, Problem, Score
+from audionas.searchers._front import Scored
+
+
+class Archive:
+    """Every scored architecture in the order asked, a line each, on disk as soon as it is scored."""
+
+    def __init__(self, file: Path, problem: Problem) -> None:
+        self.file = file
+        rows = read_rows(file)
+        self.rows = [_scored(problem, row) for row in rows]
+        if file.exists():  # without a line that an interruption cut off
+            write_text(file, "".join(json.dumps(row) + "\n" for row in rows))
+
+    def add(self, spec: ArchSpec, score: Score) -> None:
+        """One more."""
+        row = {
+            "number": len(self.rows),
+            "arch": spec.id,
+            "choices": {name: list(options) for name, options in spec.choices.items()},
+            "values": dict(score.values),
+            "violation": score.violation,
+        }
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+        self.rows.append(Scored(spec, score))
+
+
+def _scored(problem: Problem, row: Mapping[str, Any]) -> Scored:
+    spec = problem.space.spec(row["choices"], problem.io, sizes=problem.sizes)
+    return Scored(spec, Score(row["values"], row["violation"]))
+
+
+class Costs:
+    """What can be told of a network without running it: those costs that were asked for, by name."""
+
+    def __init__(
+        self, problem: Problem, table: CostTable, latency: LatencyTable | None, wanted: Sequence[str]
+    ) -> None:
+        self.problem, self.table, self.latency = problem, table, latency
+        self.wanted = [name for name in dict.fromkeys(("macs", "params", *wanted)) if name not in DEAR]
+
+    def of(self, spec: ArchSpec) -> dict[str, float]:
+        """Milliseconds for sums, up to a second or two for peak memory."""
+        rest = [name for name in self.wanted if name not in ("macs", "params", "latency_ms")]
+        found: dict[str, float] = {what: self.table.of(spec, what) for what in ("macs", "params")}
+        if rest:
+            with torch.device("meta"), torch.random.fork_rng(devices=[]):
+                found |= measured(self.problem.space.build(spec), spec.io, rest)
+        if self.latency is not None:
+            found["latency_ms"] = self.latency.of(spec)
+        return found
+
+
+class Candidates:
+    """`evaluate` for a searcher: answers from the archive as far as it goes, then scores.
+
+    `told` is called once an architecture, in order. Networks above a limit never reach the supernet.
+    """
+
+    def __init__(
+        self,
+        archive: Archive,
+        costs: Costs,
+        limits: Mapping[str, float],
+        pool: Pool | None,
+        told: Callable[[], object],
+    ) -> None:
+        self.archive, self.costs, self.limits, self.pool, self.told = archive, costs, limits, pool, told
+        self.asked = 0
+
+    def evaluate(self, specs: Sequence[ArchSpec]) -> list[Score]:
+        """Scores in the order of `specs`.
+
+        Raises UserError where the archive holds others than the searcher asks for.
+        """
+        known = self.archive.rows[self.asked : self.asked + len(specs)]
+        for number, (row, spec) in enumerate(zip(known, specs, strict=False), self.asked + 1):
+            self.told()
+            if row.spec.id != spec.id:
+                raise UserError(
+                    f"{self.archive.file}:{number}: {row.spec.id}, but the searcher asks for {spec.id}",
+                    hint="The search was begun by other code: start it again with --overwrite.",
+                )
+        self.asked += len(specs)
+        return [row.score for row in known] + list(self._score(specs[len(known) :]))
+
+    def _score(self, specs: Sequence[ArchSpec]) -> Iterator[Score]:
+        costs = [self.costs.of(spec) for spec in specs]
+        over = [sum(excess(cost, self.limits).values()) for cost in costs]
+        fit = [
+            {name: list(options) for name, options in spec.choices.items()}
+            for spec, violation in zip(specs, over, strict=True)
+            if not violation
+        ]
+        dear = iter(self.pool.map(fit)) if self.pool is not None else iter([{}] * len(fit))
+        for spec, cost, violation in zip(specs, costs, over, strict=True):
+            score = Score(cost if violation else {**cost, **next(dear)}, violation)
+            self.archive.add(spec, score)
+            self.told()
+            yield score

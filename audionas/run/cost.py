@@ -1,0 +1,153 @@
+"""`audionas cost`: what a network costs, per layer and in sum."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from torch import nn
+
+from audionas.core.arch import ArchSpec, InputSpec
+from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
+from audionas.cost.graph import measure
+from audionas.cost.latency import latency
+from audionas.cost.state import stream_cost
+from audionas.cost.table import table
+from audionas.export import onnx
+from audionas.spaces._base import Space, space_of
+from audionas.spaces._nb201_table import PARTS, Nb201Table
+from audionas.zoo import find as _archs
+
+
+def cost(
+    network: str,
+    shape: str = "",
+    classes: int = 0,
+    *,
+    timed: bool = False,
+    sizes: Mapping[str, int] | None = None,
+    table_file: Path | None = None,
+) -> dict[str, Any]:
+    """The cost of a zoo network or architecture, at its own input and size unless told otherwise.
+
+    With `timed` also ONNX Runtime's latency for one example on one thread, features in; with a table of
+    NAS-Bench-201 also what that says of the cell.
+    """
+    spec = _archs.find(network)
+    classes = classes or spec.io.classes
+    io = InputSpec.parse(shape, classes) if shape else spec.io._replace(classes=classes)
+    spec = replace(spec, io=io, scale={**spec.scale, **(sizes or {})})
+    known = {} if table_file is None else {"table": looked_up(spec, table_file)}
+    space = space_of(spec)
+    with torch.device("meta"):  # counting needs no weights
+        net = space.build(spec)
+        found = measure(net, io)
+    return {
+        "network": network,
+        "arch": spec.id,
+        "input": io._asdict(),
+        "params": found.params,
+        "macs": found.macs,
+        "peak_activation_bytes": found.peak_activation_bytes,
+        "peak_layer": found.peak_layer,
+        "weight_bytes": found.weight_bytes,
+        "layers": [
+            {"name": x.name, "kind": x.kind, "params": x.params, "macs": x.macs, "output": list(x.output)}
+            for x in found.layers
+        ],
+        **({"stream": streamed(net, io)} if space.features else {}),
+        **({"latency_ms": network_latency(space.build(spec), io)} if timed else {}),
+        **known,
+    }
+
+
+def streamed(net: nn.Module, io: InputSpec) -> dict[str, Any]:
+    """What the network costs frame by frame, or, under `why_not`, what keeps it from streaming."""
+    try:
+        return stream_cost(net, io)._asdict()
+    except UserError as error:
+        return {"why_not": error.problems[0]}
+
+
+def looked_up(spec: ArchSpec, file: Path) -> dict[str, Any]:
+    """What a table of NAS-Bench-201 says of a cell: accuracies in percent with the rank among all cells and
+    the best of them, by data set, and milliseconds by device.
+    """
+    found = Nb201Table.load(file)
+    row = found.row(spec)
+    outcomes = {
+        name: {
+            **outcome._asdict(),
+            "rank": {part: found.rank(row, name, part) for part in PARTS},
+            "best": {part: getattr(found.best(name, part).outcomes[name], part) for part in PARTS},
+        }
+        for name, outcome in row.outcomes.items()
+    }
+    return {"cell": row.code, "cells": len(found.rows), "outcomes": outcomes, "devices_ms": row.devices}
+
+
+def network_latency(net: nn.Module, io: InputSpec) -> dict[str, float | int]:
+    """ONNX Runtime's p50 and p95 in milliseconds for the network alone, features in, on one thread."""
+    shape = (1, io.channels, io.freq, io.frames)
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "network.onnx"
+        onnx.write(net.eval(), torch.zeros(2, *shape[1:]), file, name="features", facts={})
+        return latency(file, shape)
+
+
+def ends(space: Space, io: InputSpec) -> dict[str, dict[str, Any]]:
+    """The networks of a space with the fewest and with the most multiply-adds: parameters, MACs, choices."""
+    costs = table(space, io)
+    found = {}
+    for which, choices in zip(("cheapest", "dearest"), costs.extremes(space, "macs"), strict=True):
+        spec = space.spec(choices, io)
+        found[which] = {
+            "params": costs.of(spec, "params"),
+            "macs": costs.of(spec, "macs"),
+            "choices": {name: "".join(options[:1]) for name, options in choices.items()},
+        }
+    return found
+
+
+def show(result: dict[str, Any]) -> None:
+    """The same as a table on standard output."""
+    rows = [
+        (x["name"], x["kind"], f"{x['params']:,}", f"{x['macs']:,}", "x".join(map(str, x["output"])))
+        for x in result["layers"]
+    ]
+    Reporter(stdout=True).table(("layer", "kind", "parameters", "multiply-adds", "output"), rows)
+    print(
+        f"\n{result['network']} ({result['arch']}): "
+        f"{result['params']:,} parameters, {result['macs']:,} multiply-adds\n"
+        f"weights {result['weight_bytes']:,} bytes, peak activations {result['peak_activation_bytes']:,} "
+        f"bytes (at {result['peak_layer']}), one example in float32"
+    )
+    if "stream" in result:
+        print(_streaming(result["stream"]))
+    if "latency_ms" in result:
+        times = result["latency_ms"]
+        print(f"ONNX Runtime, one thread: {times['p50_ms']:.3f} ms, 95 % under {times['p95_ms']:.3f} ms")
+    if "table" in result:
+        _show_table(result["table"])
+
+
+def _streaming(told: dict[str, Any]) -> str:
+    if "why_not" in told:
+        return f"streaming: no, {told['why_not']}"
+    each = f"every {told['hop']} frames" if told["hop"] > 1 else "every frame"
+    states = f"{told['state_bytes']:,} bytes in {told['states']} states"
+    return f"streaming: a score {each}, {told['hop_macs']:,} multiply-adds each; remembers {states}"
+
+
+def _show_table(known: dict[str, Any]) -> None:
+    """Accuracies and ranks; `--json` has the rest."""
+    rows = [
+        (name, part, f"{o[part]:.2f}", f"{o['rank'][part]:,}", f"{o['best'][part]:.2f}")
+        for name, o in known["outcomes"].items()
+        for part in PARTS
+    ]
+    print(f"\n{known['cell']}\ntrained for 200 epochs, one of {known['cells']:,} cells in the table:")
+    Reporter(stdout=True).table(("data set", "part", "accuracy %", "rank", "best %"), rows)

@@ -1,0 +1,109 @@
+"""The second half of a search: a searcher looks for a front among the networks of a trained supernet."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from audionas.config import Config
+from audionas.core.errors import UserError
+from audionas.core.pool.pool import Pool
+from audionas.core.reporter import Reporter
+from audionas.cost.lookup import LatencyTable
+from audionas.cost.table import table
+from audionas.engine import processes
+from audionas.run.candidates import Archive, Candidates, Costs
+from audionas.run.folder import finish, phase
+from audionas.searchers import _fronts
+from audionas.searchers._base import DEAR, Problem, Searcher
+from audionas.searchers._fronts import Front
+
+FOLDER = "select"
+SCORER = "audionas.run.supernet:scorer"  # by name: it needs the search itself
+
+
+def select(
+    conf: Config, problem: Problem, facts: Mapping[str, Any], *, resume: bool, overwrite: bool
+) -> Front:
+    """Run `conf.searcher`; writes `exp/<name>/front.json`, `front.csv` and, line by line, the archive.
+
+    `facts` are those of the supernet. An interrupted run is gone on with: the searcher asks again for what
+    it asked for, and the archive answers. Of several processes the first searches, with its own workers.
+    """
+    searcher, reporter = conf.searcher, processes.reporter()
+    assert searcher is not None
+    facts = {**facts, "searcher": conf.resolved()["searcher"], "limits": limits_of(conf, searcher)}
+    with phase(conf, FOLDER, facts, resume=resume, overwrite=overwrite) as (folder, finished):
+        file = conf.folder / "front.json"
+        if finished and file.exists():
+            reporter.note(f"{folder}: finished earlier; the front is {file}")
+        elif processes.first():
+            archive = _run(conf, searcher, problem, folder, reporter)
+            front = _fronts.of(archive.rows, searcher.objectives, limits_of(conf, searcher))
+            front.save(conf.folder)
+            finish(folder, {"scored": front.scored, "members": len(front.members)})
+            reporter.note(f"front of {len(front.members)} among {front.scored} networks, written to {file}")
+            reporter.table(*_fronts.table(front))
+    return _fronts.read(file)
+
+
+def require_possible(conf: Config, problem: Problem) -> None:
+    """Raise UserError for what no search could end well with, before a supernet is trained.
+
+    That are limits on parameters or multiply-adds below the cheapest network, a latency table of something
+    else, costs that the space's networks do not have.
+    """
+    searcher = conf.searcher
+    assert searcher is not None
+    limits, space = limits_of(conf, searcher), problem.space
+    costs = _costs(problem, searcher, limits)
+    problems = []
+    for what in ("macs", "params"):
+        choices = costs.table.extremes(space, what)[0]
+        cheapest = space.spec(choices, problem.io, sizes=problem.sizes)
+        found = costs.of(cheapest)[what]
+        if found > limits.get(what, found):
+            problems.append(
+                f"limits.{what} is {limits[what]:,.0f}, but the cheapest network has {found:,.0f}"
+            )
+    if problems:
+        raise UserError(problems, hint="Raise the limit, or narrow the space, for example: space.width=0.5")
+
+
+def _costs(problem: Problem, searcher: Searcher, limits: Mapping[str, float]) -> Costs:
+    wanted = [*searcher.objectives, *limits]
+    latency = LatencyTable.load(searcher.latency) if "latency_ms" in wanted else None
+    return Costs(problem, table(problem.space, problem.io, problem.sizes), latency, wanted)
+
+
+def limits_of(conf: Config, searcher: Searcher) -> dict[str, float]:
+    """The searcher's, and those of the config."""
+    return {**(conf.limits.given if conf.limits is not None else {}), **searcher.limits}
+
+
+def _run(conf: Config, searcher: Searcher, problem: Problem, folder: Path, reporter: Reporter) -> Archive:
+    archive = Archive(folder / "archive.jsonl", problem)
+    limits, general = limits_of(conf, searcher), conf.general
+    costs = _costs(problem, searcher, limits)
+    budget = searcher.budget(problem.space)
+    if archive.rows:
+        reporter.note(f"{len(archive.rows)} networks were scored before the interruption")
+    ticks = reporter.progress(range(budget), "networks scored", budget)
+    with ExitStack() as stack:
+        pool = None
+        if set(DEAR) & set(searcher.objectives):
+            pool = stack.enter_context(
+                Pool(
+                    SCORER,
+                    {"config": dict(conf.raw), "where": str(Path.cwd())},
+                    workers=general.workers,
+                    backend=general.backend,
+                    threads=general.threads
+                    or 1,  # not more with one worker: what differs in a bit differs in rank
+                    gpus=general.gpus,
+                    address=general.address,
+                )
+            )
+        candidates = Candidates(archive, costs, limits, pool, lambda: next(ticks, 0))
+        searcher.run(problem, candidates.evaluate)
+    return archive

@@ -1,0 +1,103 @@
+"""What exported files are tried on: the torch model's own answers to real clips, and how right files are."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audionas.core.reporter import Reporter
+from audionas.core.rng import numpy_rng
+from audionas.data.conf import Data
+from audionas.engine.fusion import fused
+from audionas.engine.metrics import interval
+from audionas.export import verify
+from audionas.inputs.images import open_test
+from audionas.inputs.split import Split
+from audionas.models.model import ImageModel, Model
+from audionas.models.stream import TorchStream
+from audionas.nn.streaming import Pooling
+from audionas.run.evaluate import open_clips
+
+CLIPS, HEARD = 64, 128  # for a batch; for what listens hop by hop
+_BATCH = 256
+
+Scores = Callable[[np.ndarray], np.ndarray]
+
+
+@dataclass
+class Trial:
+    """Some inputs ready for the model, and, where they are data, all of them with what is true."""
+
+    model: Model | ImageModel
+    source: str
+    few: np.ndarray  # (n, samples), or images (n, 3, H, W)
+    heard: np.ndarray  # (n, samples)
+    split: Split | None
+    batch: Callable[[int, int], np.ndarray] | None
+    step: int  # of the split's examples every so many is in `heard`
+    pool: Pooling
+    reporter: Reporter
+
+    def right(self, scores: Scores, label: str) -> dict[str, Any] | None:
+        """Accuracy over all the data, with its 95 % interval over speakers; None without data."""
+        if self.split is None or self.batch is None:
+            return None
+        channels = self.model.bundle.channels
+        size = max(1, _BATCH // channels)
+        starts = self.reporter.progress(range(0, len(self.split), size), label)
+        found = np.concatenate([scores(self.batch(at, at + size)) for at in starts])
+        answers = fused(found, channels).argmax(1)
+        return _figures(answers, self.split.targets, self.split.speakers)
+
+    def right_heard(self, rows: np.ndarray) -> dict[str, Any] | None:
+        """The same of what listened: (n, hops, classes), of which the last score is the answer."""
+        if self.split is None:
+            return None
+        answers = rows[:, -1].argmax(1)
+        return _figures(answers, self.split.targets[:: self.step], self.split.speakers[:: self.step])
+
+    @cached_property
+    def torch(self) -> dict[str, Any] | None:
+        """How right the model itself is."""
+        return self.right(self.model.scores, "scoring by torch")
+
+    @cached_property
+    def torch_heard(self) -> np.ndarray:
+        """What the model itself says, hop by hop: (n, hops, classes)."""
+        self.reporter.note(f"torch listens to {len(self.heard)} clips")
+        return verify.heard(TorchStream(self.model.bundle, self.pool), self.heard)
+
+
+def prepare(
+    folder: Path, model: Model | ImageModel, data: Path | None, pool: Pooling, reporter: Reporter
+) -> Trial:
+    """Of `data`, or of seeded noise where there is none. Raises UserError for data of other classes."""
+    bundle = model.bundle
+    if isinstance(model, ImageModel) and data is not None:
+        pictures = open_test(data, bundle, "", reporter)
+        pixels = pictures.pool.pixels[pictures.rows[:: _step(len(pictures), CLIPS)]]
+        few = model.ready(pixels)
+        return Trial(model, str(data), few, few[:0], None, None, 1, pool, reporter)
+    if data is None:
+        rng, shape = numpy_rng("export", "noise"), (CLIPS, *bundle.input_shape)
+        image = isinstance(model, ImageModel)
+        noise = rng.random(shape) if image else rng.normal(0, 0.1, shape).clip(-1, 1)
+        few = noise.astype(np.float32)
+        return Trial(model, "seeded noise", few, few, None, None, 1, pool, reporter)
+    split, batch = open_clips(model, data, Data(resample=True), reporter)
+    step = _step(len(split), HEARD)
+    heard = np.concatenate([batch(at, at + 1)[:1] for at in range(0, len(split), step)])
+    few = heard[:: _step(len(heard), CLIPS)]
+    return Trial(model, str(data), few, heard, split, batch, step, pool, reporter)
+
+
+def _figures(answers: np.ndarray, targets: np.ndarray, speakers: list[str]) -> dict[str, Any]:
+    right = answers == targets
+    return {"accuracy": float(right.mean()), "interval": list(interval(right, speakers)), "n": len(right)}
+
+
+def _step(count: int, most: int) -> int:
+    return -(-count // most)

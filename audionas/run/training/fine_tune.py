@@ -1,0 +1,106 @@
+"""Fine-tuning for int8: a few more epochs of a run's own training with weights and activations rounded."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from audionas.config import Config
+from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
+from audionas.core.rng import seed_torch
+from audionas.engine.conf import Train
+from audionas.engine.fake_quant import attach, hold_norms, settle
+from audionas.engine.loop import fit
+from audionas.features import Normalize
+from audionas.inputs.audio import ClipInputs
+from audionas.inputs.feed import open_inputs, train_batches
+from audionas.models.bundle import ModelBundle
+from audionas.run.train import Training
+
+EPOCHS = 5
+SHARE = 0.01  # of the training's learning rate
+
+
+def fine_tune(conf: Config, bundle: ModelBundle, folder: Path, reporter: Reporter) -> ModelBundle:
+    """The bundle with weights that int8 holds better; also written to `folder`, with the log of the epochs.
+
+    Kept is the epoch that was best on the development data. Raises UserError where the data of `conf`, the
+    config that it was trained with, are no longer there or have other classes.
+    """
+    conf = replace(conf, train=options(conf.train))
+    inputs = _inputs(conf, bundle, reporter)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    seed = conf.general.seed
+    seed_torch(seed, "fine-tuning")
+    net = bundle.network().get_submodule("net").to(device)
+    attach(net)
+    batches = train_batches(
+        conf,
+        inputs,
+        torch.arange(len(inputs.train)).numpy(),
+        batch_size=min(conf.train.batch_size, len(inputs.train)),
+        workers=conf.train.workers,
+        augmented=True,
+        reporter=reporter,
+    )
+    log = Reporter(folder)
+    work = _Rounded(conf, net, inputs, device, log)
+    fit(work, batches.epoch, len(batches), epochs=EPOCHS, seed=seed, folder=folder, reporter=log)
+    log.close()
+    batches.close()
+    shutil.rmtree(folder / "ckpt")
+    net.load_state_dict(work.kept())
+    settle(net)
+    weights = {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}
+    tuned = replace(bundle, weights=weights, note={**bundle.note, "fine_tuned": EPOCHS})
+    tuned.save(folder)
+    return tuned
+
+
+def options(train: Train) -> Train:
+    """How long and how fast: a hundredth of the learning rate, falling to 0, and no more than labels."""
+    optim = replace(
+        train.optim, lr=SHARE * train.optim.lr, final_lr=0.0, warmup_epochs=0.0, schedule="cosine"
+    )
+    return replace(
+        train,
+        epochs=EPOCHS,
+        optim=optim,
+        loss="cross_entropy",  # a stream cannot be made of convolutions whose weights are rounded on the way
+        keep="accuracy",
+        every=1,
+        init="",
+        freeze=(),
+        distill=None,
+        auxiliary=0.0,
+        drop_path=0.0,
+        ema=None,
+        average=0,
+        patience=0,
+        amp=False,  # bfloat16 has fewer levels than int8
+    )
+
+
+class _Rounded(Training):
+    """Training, with the batch norms' statistics as the exported network will have them."""
+
+    def begin(self, epoch: int) -> None:
+        """As any training's epoch, but for the norms."""
+        super().begin(epoch)
+        hold_norms(self.net)
+
+
+def _inputs(conf: Config, bundle: ModelBundle, reporter: Reporter) -> ClipInputs:
+    """The run's data, with the statistics of the bundle."""
+    inputs = open_inputs(conf, bundle.features, reporter)
+    assert isinstance(inputs, ClipInputs)
+    if inputs.labels != bundle.labels or inputs.samples != bundle.samples:
+        raise UserError(
+            f"{conf.data.train}: no longer holds the clips and classes that the model was trained on",
+            hint="Leave it at post-training quantisation: --fine-tune never",
+        )
+    return replace(inputs, normalize=Normalize(bundle.mean, bundle.std))

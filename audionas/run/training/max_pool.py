@@ -1,0 +1,47 @@
+"""The loss under `train.loss: max_pool`: of the clip as a whole, and where a keyword scores most."""
+
+from dataclasses import dataclass
+
+from torch import Tensor, nn
+
+from audionas.config import Config
+from audionas.core.errors import UserError
+from audionas.engine.max_pool import keywords, max_pool
+from audionas.inputs.split import Inputs
+from audionas.nn.edge import Gates
+from audionas.nn.every_hop import Hops
+
+
+@dataclass(frozen=True)
+class PoolLoss:
+    """`weight` of the loss is max-pooling's, after so many hops, over the keywords at the places `words`."""
+
+    hops: Hops
+    words: list[int]
+    weight: float
+    after: int
+
+    def __call__(
+        self, net: nn.Module, criterion: nn.Module, x: Tensor, target: Tensor, gates: Gates | None
+    ) -> tuple[Tensor, Tensor]:
+        """The loss, and the logits (B, classes) of the clips, which are those of their last hop."""
+        with self.hops.heard(net):
+            logits = net(x, gates).float().unflatten(0, (len(x), -1))  # (B, hops, classes)
+        smoothing = float(getattr(criterion, "label_smoothing", 0.0))
+        pooled = max_pool(logits, target, self.words, after=self.after, label_smoothing=smoothing)
+        clip = logits[:, -1]
+        return self.weight * pooled + (1 - self.weight) * criterion(clip, target), clip
+
+
+def find(conf: Config, net: nn.Module, inputs: Inputs) -> PoolLoss | None:
+    """What the config asks for; UserError for images, a network that looks ahead, labels without keyword."""
+    options = conf.train
+    if options.loss != "max_pool":
+        return None
+    if conf.images is not None:
+        raise UserError("train.loss: max_pool is for recordings, this run reads images")
+    try:
+        hops = Hops.of(net, inputs.io)
+    except UserError as error:
+        raise UserError([f"train.loss: max_pool: {p}" for p in error.problems], hint=error.hint) from error
+    return PoolLoss(hops, keywords(inputs.labels), options.pool_weight, options.pool_after // hops.hop)

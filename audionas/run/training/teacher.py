@@ -1,0 +1,185 @@
+"""A trained model as another's teacher: the logits of the same examples, through its own front-end.
+
+Where each example looks the same in every epoch it answers once, into a memory-mapped file that is keyed by
+the digests of model and data; else it answers for every batch.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audionas.config import Config
+from audionas.core.errors import UserError, did_you_mean
+from audionas.core.files import sha256_text
+from audionas.core.memmap import memmap_cache
+from audionas.core.reporter import Reporter
+from audionas.data.batches import Batch, Batches
+from audionas.engine.conf import Distill
+from audionas.engine.distributed import forked_draws
+from audionas.images import augment as image_augment
+from audionas.inputs.audio import ClipInputs, ClipSplit, cache_of
+from audionas.inputs.images import ImageInputs
+from audionas.inputs.split import Inputs
+from audionas.models import trained as _models
+from audionas.models.bundle import KeywordModel, ModelBundle, PictureModel
+
+_BLOCK = 256  # examples answered at a time for the file
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """A model that knows the student's classes; `columns` says which of its logits they are."""
+
+    settings: Distill
+    digest: str
+    bundle: ModelBundle
+    columns: list[int]
+    cached: bool
+
+
+def find(conf: Config, inputs: Inputs) -> Teacher | None:
+    """What `train.distill` asks for; UserError where it cannot answer for the run's examples."""
+    settings = conf.train.distill
+    if settings is None:
+        return None
+    folder = _models.folder_of(settings.teacher, "train.distill.teacher", own=conf.folder)
+    bundle = ModelBundle.load(folder)
+    problems = _unknown(bundle, inputs) or _other_input(bundle, inputs)
+    if problems:
+        raise UserError([f"train.distill.teacher: {settings.teacher} {problem}" for problem in problems])
+    still = isinstance(inputs, ClipInputs) and not conf.augment.active
+    cached = still if settings.cache is None else settings.cache
+    columns = [bundle.labels.index(label) for label in inputs.labels]
+    return Teacher(settings, _models.digest(folder), bundle, columns, cached)
+
+
+class Teaching:
+    """A teacher at work beside a training on `batches`."""
+
+    def __init__(
+        self,
+        teacher: Teacher,
+        inputs: Inputs,
+        batches: Batches,
+        conf: Config,
+        device: torch.device,
+        reporter: Reporter,
+    ) -> None:
+        self.settings, self.columns, self.device = teacher.settings, teacher.columns, device
+        self.inputs, self.batches = inputs, batches
+        self.network = teacher.bundle.network().to(device).requires_grad_(requires_grad=False)
+        self._rows: Iterator[np.ndarray] = iter(())
+        self.stored = self._stored(teacher, _cache(conf), reporter) if teacher.cached else None
+
+    def begin(self, epoch: int) -> None:
+        """Be ready for the first batch of an epoch."""
+        self._rows = self.batches.rows(epoch)
+
+    @torch.no_grad()
+    def logits(self, batch: Batch, x: Tensor) -> Tensor:
+        """Of the next batch, (B, classes) in the student's order; `x` is the batch as the student sees it.
+
+        Nothing is drawn: the student's random numbers are those of a training without a teacher.
+        """
+        rows = next(self._rows)
+        if self.stored is not None:
+            answers = torch.from_numpy(self.stored[rows]).to(self.device)
+        else:
+            with forked_draws([self.device] if self.device.type == "cuda" else []):
+                answers = self._answer(self._heard(batch, rows, x)).float()
+        return answers[:, self.columns]
+
+    def _heard(self, batch: Batch, rows: np.ndarray, x: Tensor) -> Tensor:
+        """The waveforms (B, N) of a batch, or its pictures (B, 3, H, W) in [0, 1]."""
+        if isinstance(self.inputs, ImageInputs):
+            return x * self.inputs.standardize.std + self.inputs.standardize.mean
+        heard = batch.x if batch.x.ndim == 2 else self._clean(rows)
+        return heard.to(self.device, non_blocking=True)
+
+    def _clean(self, rows: np.ndarray) -> Tensor:
+        """Examples as they are stored, not augmented; of channels there are features alone (B, 1, F, T)."""
+        if isinstance(self.inputs, ImageInputs):
+            pixels = torch.from_numpy(np.asarray(self.inputs.train.pool.pixels[rows]))
+            return image_augment.plain(pixels, self.inputs.io.freq)
+        assert isinstance(self.inputs, ClipInputs)
+        split = self.inputs.train
+        if isinstance(split, ClipSplit):
+            return torch.from_numpy(split.waves.array[rows].astype(np.float32) / np.float32(32768))
+        return torch.from_numpy(np.asarray(split.features[rows])).unsqueeze(1)
+
+    def _answer(self, heard: Tensor) -> Tensor:
+        network = self.network
+        if isinstance(network, KeywordModel):
+            features = network.front_end(heard) if heard.ndim == 2 else heard
+            logits: Tensor = network.net(network.normalize(features))
+        else:
+            assert isinstance(network, PictureModel)
+            logits = network.net(network.standardize(heard))
+        return logits
+
+    def _stored(self, teacher: Teacher, folder: Path, reporter: Reporter) -> np.ndarray:
+        """Logits (n, the teacher's classes) float32 of every example there is, read-only."""
+        data, count = _examples(self.inputs)
+        # a network's last bits depend on where it runs
+        place = {"device": self.device.type, "threads": torch.get_num_threads()}
+        identity = {"teacher": teacher.digest, "data": data, "count": count, **place}
+        key = sha256_text(json.dumps(identity, sort_keys=True))
+
+        def fill(out: np.memmap, reporter: Reporter) -> None:
+            starts = range(0, count, _BLOCK)
+            for at in reporter.progress(starts, "teacher's answers"):
+                rows = np.arange(at, min(at + _BLOCK, count))
+                with torch.no_grad(), torch.random.fork_rng(devices=[]):
+                    out[rows] = self._answer(self._clean(rows).to(self.device)).float().cpu().numpy()
+
+        shape = (count, len(teacher.bundle.labels))
+        return memmap_cache(folder / f"teacher-{key[:12]}.f32", shape, "float32", key, fill, reporter).array
+
+
+def _examples(inputs: Inputs) -> tuple[str, int]:
+    """What identifies the examples that batches take rows of, and how many they are."""
+    if isinstance(inputs, ImageInputs):
+        return f"{inputs.fingerprint} {inputs.io.freq}", len(inputs.train.pool.pixels)
+    assert isinstance(inputs, ClipInputs)
+    split = inputs.train
+    if isinstance(split, ClipSplit):
+        return split.waves.key, len(split.waves.array)
+    return f"{inputs.fingerprint} {json.dumps(inputs.features.resolved())}", len(split.features)
+
+
+def _cache(conf: Config) -> Path:
+    return conf.images.folder if conf.images is not None else cache_of(conf.data)
+
+
+def _unknown(bundle: ModelBundle, inputs: Inputs) -> list[str]:
+    """Classes of the student that the teacher does not know."""
+    known = bundle.labels
+    return [f"does not know '{x}'.{did_you_mean(x, known)}" for x in inputs.labels if x not in known]
+
+
+def _other_input(bundle: ModelBundle, inputs: Inputs) -> list[str]:
+    """Why the teacher cannot take the student's examples."""
+    if isinstance(inputs, ImageInputs):
+        if bundle.features is not None:
+            return ["hears recordings, and this run reads images"]
+        size, wanted = bundle.spec.io.freq, inputs.io.freq
+        return [f"sees {size} x {size} pixels, and the student {wanted} x {wanted}"] if size != wanted else []
+    assert isinstance(inputs, ClipInputs)
+    if bundle.features is None:
+        return ["sees images, and this run reads recordings"]
+    if inputs.channels > 1 and bundle.features.resolved() != inputs.features.resolved():
+        return ["has another front-end than the student, and of channels only features are kept"]
+    problems = []
+    rate, wanted = bundle.features.resolved()["sample_rate"], inputs.front_end.sample_rate
+    if rate != wanted:
+        problems.append(f"hears {rate} samples a second, and the student {wanted}")
+    elif bundle.samples != inputs.samples:
+        problems.append(
+            f"hears clips of {bundle.samples / rate:g} s, and the student of {inputs.samples / rate:g} s"
+        )
+    return problems

@@ -1,0 +1,83 @@
+"""What a training owes to others: its first weights, what of them stays as it is, and a teacher."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from torch import nn
+
+from audionas.config import Config
+from audionas.core.arch import ArchSpec
+from audionas.core.reporter import Reporter
+from audionas.engine.freeze import freeze
+from audionas.inputs.split import Inputs
+from audionas.run.training import start as _start
+from audionas.run.training import teacher as _teacher
+from audionas.run.training.start import Begun, Source
+from audionas.run.training.teacher import Teacher
+
+
+@dataclass(frozen=True)
+class Transfer:
+    """The tensors to begin with, the patterns and names of what is frozen, and the teacher."""
+
+    begun: Begun | None
+    patterns: tuple[str, ...]
+    frozen: tuple[str, ...]
+    teacher: Teacher | None
+
+    def facts(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """A run's facts with digests in place of where models lie."""
+        train = {k: v for k, v in before["train"].items() if k != "init"}
+        found = {**before, "train": train}
+        if self.begun is not None:
+            found["init"] = self.begun.source.digest
+        if self.teacher is not None:
+            found["teacher"] = self.teacher.digest
+            train["distill"] = {k: v for k, v in train["distill"].items() if k != "teacher"}
+        return found
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """For the bundle: what it was started from, what was frozen, who taught it."""
+        found: dict[str, Any] = {}
+        if self.begun is not None:
+            plain = self.begun.plain
+            found["init"] = {**plain, "taken": len(plain["taken"]), "new": sorted(plain["new"])}
+        if self.patterns:
+            found["freeze"] = list(self.patterns)
+        if self.teacher is not None:
+            found["distill"] = {**asdict(self.teacher.settings), "digest": self.teacher.digest}
+        return found
+
+    def tell(self, inputs: Inputs, reporter: Reporter) -> None:
+        """Say at the start what was taken, what stays, and who teaches."""
+        if self.begun is not None:
+            reporter.note(self.begun.told)
+            if not self.begun.source.hears_alike(inputs):
+                reporter.note("  its front-end is another one: the statistics are those of the new data")
+        if self.patterns:
+            taken = {} if self.begun is None else self.begun.taken
+            drawn = [name for name in self.frozen if name not in taken]
+            reporter.note(f"frozen: {len(self.frozen)} parameters ({' '.join(self.patterns)})")
+            if drawn:
+                reporter.note(f"  as they were drawn, never trained: {' '.join(drawn)}")
+        if self.teacher is not None:
+            how = "answers once for each example" if self.teacher.cached else "answers for every batch"
+            reporter.note(f"teacher: {self.teacher.settings.teacher}, {self.teacher.bundle.spec.id}, {how}")
+
+
+def find(
+    conf: Config, spec: ArchSpec, net: nn.Module, inputs: Inputs, source: Source | None
+) -> tuple[Transfer, Inputs]:
+    """What `conf.train` asks for, for the network `net` of `spec`, and the inputs with fitting statistics.
+
+    `net` may be on the meta device. Raises UserError for whatever does not fit.
+    """
+    begun = None
+    if source is not None:
+        inputs = source.statistics(inputs)
+        begun = _start.fitting(source, spec, net)
+    patterns = conf.train.freeze
+    frozen = freeze(net, patterns).names
+    return Transfer(begun, patterns, frozen, _teacher.find(conf, inputs)), inputs

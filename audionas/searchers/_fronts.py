@@ -1,0 +1,152 @@
+"""A front as files: `front.json`, which keeps whole architectures, and `front.csv` for spreadsheets."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, write_json, write_text
+from audionas.searchers._base import Direction, Score
+from audionas.searchers._front import Scored, extent, front, hypervolumes, knee, points
+from audionas.zoo.find import told
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Front:
+    """Architectures that no other scored one dominates, the best of the first objective first.
+
+    They are numbered from 1; `knee` is the number of the compromise. `volumes` are (networks scored,
+    hypervolume) wherever it grew, as a share of the box between the best and the worst that was seen.
+    """
+
+    objectives: Mapping[str, Direction]
+    limits: Mapping[str, float]
+    scored: int
+    knee: int
+    members: tuple[Scored, ...]
+    volumes: tuple[tuple[int, float], ...]
+
+    def save(self, folder: Path) -> None:
+        """Write both files."""
+        members = [
+            {"number": n, "values": dict(m.score.values), "arch": json.loads(m.spec.to_json())}
+            for n, m in enumerate(self.members, 1)
+        ]
+        write_json(
+            folder / "front.json",
+            {
+                "schema": SCHEMA,
+                "objectives": dict(self.objectives),
+                "limits": dict(self.limits),
+                "scored": self.scored,
+                "knee": self.knee,
+                "members": members,
+                "hypervolume": [list(pair) for pair in self.volumes],
+            },
+        )
+        write_text(folder / "front.csv", self.csv())
+
+    def csv(self) -> str:
+        """Number, id, every value, the architecture in a line."""
+        names = list(dict.fromkeys(name for m in self.members for name in m.score.values))
+        text = io.StringIO()
+        rows = csv.writer(text, lineterminator="\n")
+        rows.writerow(["number", "arch", *names, "network"])
+        for number, m in enumerate(self.members, 1):
+            rows.writerow([number, m.spec.id, *(m.score.values[name] for name in names), told(m.spec)])
+        return text.getvalue()
+
+    def member(self, number: int) -> Scored:
+        """Number 1 is the first."""
+        return self.members[number - 1]
+
+    def best(self, limits: Mapping[str, float]) -> int:
+        """The number of the best by the first objective within further limits; UserError if none is."""
+        first, direction = next(iter(self.objectives.items()))
+        sign = 1 if direction == "max" else -1
+        fit = [
+            n
+            for n, m in enumerate(self.members, 1)
+            if all(m.score.values[name] <= most for name, most in limits.items())
+        ]
+        if not fit:
+            least = ((name, min(m.score.values[name] for m in self.members)) for name in limits)
+            smallest = ", ".join(f"{name} {shown(value)}" for name, value in least)
+            raise UserError(
+                f"no network of the front keeps {_told(limits)}; the smallest values there are: {smallest}",
+                hint="Raise the limit, or search again with it: searcher.limits={macs: 1e6}",
+            )
+        return max(fit, key=lambda n: sign * self.member(n).score.values[first])
+
+
+def of(scored: Sequence[Scored], objectives: Mapping[str, Direction], limits: Mapping[str, float]) -> Front:
+    """The front of all that was scored, in the order asked. UserError where nothing keeps the limits."""
+    members = tuple(front(scored, objectives))
+    if not members:
+        raise UserError(
+            f"none of {len(scored)} networks keeps {_told(limits)}",
+            hint="Raise the limits, or search a narrower space, for example: space.width=0.5",
+        )
+    return Front(
+        objectives=dict(objectives),
+        limits=dict(limits),
+        scored=len(scored),
+        knee=knee(points([m.score for m in members], objectives)) + 1,
+        members=members,
+        volumes=_volumes(points([one.score for one in scored], objectives)),
+    )
+
+
+def _volumes(values: np.ndarray) -> tuple[tuple[int, float], ...]:
+    best, worst = extent(values)
+    wide = worst > best  # an objective that is the same everywhere has no volume
+    if not wide.any():
+        return ()
+    finite = np.where(np.isfinite(values), values, np.inf)[:, wide]
+    found = hypervolumes(finite, worst[wide], best[wide])
+    grown = np.flatnonzero(np.diff(found, prepend=0.0) > 0)
+    return tuple((int(i) + 1, float(found[i])) for i in grown)
+
+
+def read(file: Path) -> Front:
+    """The front in a file; UserError for another kind of file."""
+    try:
+        raw = read_json(file)
+        members = tuple(
+            Scored(ArchSpec.from_json(json.dumps(m["arch"]), str(file)), Score(m["values"]))
+            for m in raw["members"]
+        )
+        volumes = tuple((int(n), float(v)) for n, v in raw["hypervolume"])
+        if not 1 <= raw["knee"] <= len(members):
+            raise ValueError(f"knee {raw['knee']} of {len(members)} networks")
+        objectives, limits = dict(raw["objectives"]), dict(raw["limits"])
+        return Front(objectives, limits, raw["scored"], raw["knee"], members, volumes)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{file}: not a front ({type(error).__name__}: {error})") from error
+
+
+def table(front: Front) -> tuple[list[str], list[list[str]]]:
+    """Head and rows for the terminal; the knee is starred."""
+    names = list(dict.fromkeys([*front.objectives, *front.limits, "macs", "params"]))
+    rows = [
+        [f"{n}{'*' if n == front.knee else ''}", *(shown(m.score.values[x]) for x in names), told(m.spec)]
+        for n, m in enumerate(front.members, 1)
+    ]
+    return ["", *names, "architecture"], rows
+
+
+def shown(value: float) -> str:
+    """A whole number in full, another one in six digits."""
+    return f"{value:,.0f}" if float(value).is_integer() else f"{value:.6g}"
+
+
+def _told(limits: Mapping[str, float]) -> str:
+    return ", ".join(f"{name} <= {shown(most)}" for name, most in limits.items()) or "its limits"

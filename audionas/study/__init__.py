@@ -1,0 +1,1 @@
+"""Comparisons of methods, and of supernets with networks trained alone."""

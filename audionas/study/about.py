@@ -1,0 +1,49 @@
+"""How a comparison was measured, in words: what its tables must say beside their figures."""
+
+import shlex
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+
+from audionas.config import Config
+from audionas.core.files import read_json
+from audionas.run.search import sizes_of
+from audionas.spaces._base import Space
+from audionas.study.bench import CALIBRATION, Bench
+from audionas.study.rows import Key, Row
+
+
+def about(conf: Config, rows: Mapping[Key, Row], bench: Bench) -> dict[str, str]:
+    """Facts by name, those that hold for all runs."""
+    io, search, inputs = bench.inputs.io, conf.search, bench.inputs
+    sizes = sizes_of(conf, bench.space)
+    seeds = sorted({seed for _, seed in rows})
+    found = {
+        "command": shlex.join(["audionas", *sys.argv[1:]]),
+        "commit": ", ".join(_environments(conf, rows, "git")),
+        "machine": ", ".join(_environments(conf, rows, "machine")),
+        "device": bench.device.type,
+        "space": " ".join([bench.space.name, *_parameters(bench.space)]),
+        "supernet": ", ".join(f"{number} {what}" for what, number in sizes.items()),
+        "data": f"{len(inputs.train)} training {inputs.noun}, {io.channels}x{io.freq}x{io.frames}, "
+        f"{io.classes} classes",
+        "scored on": bench.tested,
+        "search": f"{search.epochs} epochs, batches of {search.batch_size}, split {search.split:g}",
+        "seeds": " ".join(map(str, seeds)),
+        "batch norms": f"recalibrated on up to {CALIBRATION} batches of training data, not augmented",
+    }
+    if bench.compare.retrain:
+        found["training"] = f"{conf.train.epochs} epochs, batches of {conf.train.batch_size}"
+    return {name: value for name, value in found.items() if value}
+
+
+def _parameters(space: Space) -> list[str]:
+    """The parameters of a space that are not its usual ones."""
+    usual = {field.name: field.default for field in fields(space)}
+    return [f"{name}={value}" for name, value in asdict(space).items() if value != usual[name]]
+
+
+def _environments(conf: Config, rows: Mapping[Key, Row], what: str) -> list[str]:
+    """The different values over the finished runs."""
+    files = (conf.folder / label / str(seed) / "search" / "env.json" for label, seed in rows)
+    return list(dict.fromkeys(str(read_json(file)[what]) for file in files if file.exists()))

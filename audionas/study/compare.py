@@ -1,0 +1,193 @@
+"""`audionas compare`: every method with every seed, all else equal, and tables of what came of it."""
+
+import traceback
+from collections.abc import Sequence
+from dataclasses import replace
+
+from audionas.config import Config, changed, compared
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, write_text
+from audionas.core.reporter import Reporter
+from audionas.engine.conf import Compare
+from audionas.inputs.feed import facts_of
+from audionas.report import compare as _compare_html
+from audionas.report import compare_table as _compare_table
+from audionas.report.compare_table import Comparison, in_a_line
+from audionas.run.folder import Busy, alone, require_equal
+from audionas.run.search import facts
+from audionas.study import steps as _compare_steps
+from audionas.study.about import about
+from audionas.study.bench import Bench, open_bench
+from audionas.study.rows import Key, Row, Run, append, known, runs_of, waiting
+from audionas.study.score import score
+
+_SHORT = ("methods", "seeds")
+_AGAIN = "--resume tries again what left a checkpoint, the same command what did not."
+
+
+def overrides_of(words: Sequence[str]) -> list[str]:
+    """`methods=a,b` and `seeds=0,1` as overrides of the section `compare`; other words as they are."""
+    found = []
+    for word in words:
+        key, equals, value = word.partition("=")
+        listed = value if value.startswith("[") else f"[{value}]"
+        found.append(f"compare.{key}={listed}" if key in _SHORT and equals else word)
+    return found
+
+
+def compare(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Comparison:
+    """Run what is not finished; write the tables after each run and at the end.
+
+    A failed run does not lose the others. Raises UserError at the end, with a list, where any failed.
+    """
+    conf = replace(conf, compare=conf.compare or Compare())
+    reporter, runs = Reporter(), runs_of(conf)
+    bench = open_bench(runs[0].conf, conf, reporter)
+    conf.folder.mkdir(parents=True, exist_ok=True)
+    _require_same(conf, runs, bench, overwrite=overwrite)
+    if not resume and not overwrite:
+        _require_finished(runs, known(conf.folder))
+    left = []
+    for number, run in enumerate(runs, 1):
+        if overwrite or _open(run, known(conf.folder).get(run.key), bench, resume=resume):
+            reporter.note(f"{run.words} ({number} of {len(runs)})")
+            row = _attempt(run, bench, resume=resume, overwrite=overwrite)
+            if row is None:
+                left.append(run)
+            elif row != known(conf.folder).get(run.key):
+                append(conf.folder, row)
+                _tables(conf, bench)
+    failed = _measure_steps(conf, runs, bench)
+    result = _tables(conf, bench)
+    _compare_table.show(result)
+    if left:
+        reporter.note(f"left to another process: {'; '.join(run.words for run in left)}")
+    _require_success(runs, known(conf.folder), failed)
+    return result
+
+
+def _open(run: Run, row: Row | None, bench: Bench, *, resume: bool) -> bool:
+    """Whether there is anything to do for a run: search, train, or measure again by other rules."""
+    if row is None or row["status"] == "refused":
+        return True
+    if row["status"] == "failed":
+        return resume or not _checkpointed(run)
+    done = run.conf.folder / "search" / "done.json"
+    return row["measured"] != bench.measured or not done.exists() or read_json(done)["arch"] != row["arch"]
+
+
+def _attempt(run: Run, bench: Bench, *, resume: bool, overwrite: bool) -> Row | None:
+    """The row of a run: done, failed or refused; None where another process has it."""
+    name = {"method": run.label, "seed": run.seed}
+    assert run.conf.method is not None
+    if why := run.conf.method.refuses(bench.space):
+        bench.reporter.note(f"refused: {why}")
+        return {**name, "status": "refused", "reason": why}
+    log = run.conf.folder / "error.log"
+    try:
+        row = score(changed(run.conf), bench, resume=resume, overwrite=overwrite)
+    except Busy as busy:
+        bench.reporter.note(str(busy))
+        return None
+    except UserError as error:
+        reason = str(error)
+    except Exception as error:  # a bug of ours or of a method from outside: the other runs go on
+        write_text(log, traceback.format_exc())
+        reason = f"{type(error).__name__}: {error} (traceback in {log})"
+    else:
+        log.unlink(missing_ok=True)
+        return {**name, "status": "done", "reason": "", **row, "measured": bench.measured}
+    bench.reporter.note(f"failed: {reason}")
+    if not _checkpointed(run):  # there is nothing to resume: the next call starts it afresh
+        for phase in ("search", "train"):
+            if not (run.conf.folder / phase / "done.json").exists():
+                (run.conf.folder / phase / "run.json").unlink(missing_ok=True)
+    return {**name, "status": "failed", "reason": reason}
+
+
+def _checkpointed(run: Run) -> bool:
+    """Whether an unfinished phase has left a checkpoint."""
+    phases = (run.conf.folder / phase for phase in ("search", "train"))
+    return any((f / "ckpt" / "latest").exists() and not (f / "done.json").exists() for f in phases)
+
+
+def _require_same(conf: Config, runs: Sequence[Run], bench: Bench, *, overwrite: bool) -> None:
+    """Raise UserError where runs of this name, finished or not, had other settings: tables mix nothing."""
+    chosen = {str(run.conf.folder): run for run in runs}
+    for started in sorted(conf.folder.glob("*/*/search/run.json")):
+        own = chosen.get(str(started.parents[1]))
+        if own is None or not overwrite:
+            before, now = read_json(started), facts((own or runs[0]).conf, bench.inputs, bench.device)
+            if own is None:  # of another method or seed
+                before, now = (
+                    {k: v for k, v in f.items() if k not in ("seed", "method")} for f in (before, now)
+                )
+            require_equal(started.parent, before, now)
+    if not bench.compare.retrain or overwrite:
+        return
+    now = facts_of(runs[0].conf, bench.inputs, bench.device, ("train",))
+    for started in sorted(conf.folder.glob("*/*/train/run.json")):
+        require_equal(started.parent, {"train": read_json(started)["train"]}, {"train": now["train"]})
+
+
+def _require_finished(runs: Sequence[Run], rows: dict[Key, Row]) -> None:
+    """Raise UserError where a run was interrupted, and no other process has it."""
+    unfinished = []
+    for run in runs:
+        for phase in ("search", "train"):
+            folder = run.conf.folder / phase
+            begun = (folder / "run.json").exists() and not (folder / "done.json").exists()
+            failed = run.key in rows and rows[run.key]["status"] == "failed"
+            if begun and not failed and not _held(run, phase):
+                unfinished.append(f"{folder}: an unfinished run lies here")
+    if unfinished:
+        raise UserError(unfinished, hint="Continue with --resume, or throw all away with --overwrite.")
+
+
+def _held(run: Run, phase: str) -> bool:
+    try:
+        with alone(run.conf.folder / f".{phase}.lock", run.conf.folder):
+            return False
+    except Busy:
+        return True
+
+
+def _measure_steps(conf: Config, runs: Sequence[Run], bench: Bench) -> dict[str, str]:
+    """Seconds and memory of a step of each method that has a finished run; returns what failed, and why."""
+    rows, sections = known(conf.folder), compared(conf)
+    finished = {run.label for run in runs if rows.get(run.key, {}).get("status") == "done"}
+    wanted = {label: section for label, section in sections.items() if label in finished}
+    return _compare_steps.measure(conf, wanted, bench)
+
+
+def _tables(conf: Config, bench: Bench) -> Comparison:
+    """Write all tables from the rows of all processes."""
+    with waiting(conf.folder):
+        rows = known(conf.folder)
+        labels = list(dict.fromkeys((*compared(conf), *(label for label, _ in rows))))
+        result = Comparison(
+            folder=conf.folder,
+            title=conf.general.name,
+            labels=labels,
+            rows=sorted(rows.values(), key=lambda row: (labels.index(row["method"]), row["seed"])),
+            steps=_compare_steps.steps(conf),
+            noun=bench.inputs.noun,
+            tested=bench.tested,
+            facts=about(conf, rows, bench),
+        )
+        _compare_table.write(result)
+        _compare_html.write(result)
+    return result
+
+
+def _require_success(runs: Sequence[Run], rows: dict[Key, Row], steps: dict[str, str]) -> None:
+    """Raise UserError where runs of this call failed, now or before."""
+    lost = [
+        f"{run.words}: {in_a_line(rows[run.key]['reason'])}"
+        for run in runs
+        if run.key in rows and rows[run.key]["status"] == "failed"
+    ]
+    lost += [f"{label}, cost of a step: {why}" for label, why in steps.items()]
+    if lost:
+        count = f"{len(lost)} of {len(runs)} runs failed; the others are in the tables:"
+        raise UserError([count, *(f"  {line}" for line in lost)], hint=_AGAIN)

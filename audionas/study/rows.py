@@ -1,0 +1,77 @@
+"""A comparison's runs and their outcomes: one row a run in `compare.jsonl`, appended as runs finish."""
+
+import fcntl
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from audionas.config import Config, changed, compared
+from audionas.core.files import write_text
+from audionas.core.reporter import read_rows
+
+Row = Mapping[str, Any]
+Key = tuple[str, int]  # a method's label and a seed
+
+
+class Run(NamedTuple):
+    """One search: a method's label, a seed, and the ordinary config that `audionas search` would take."""
+
+    label: str
+    seed: int
+    conf: Config
+
+    @property
+    def key(self) -> Key:
+        """What names its row."""
+        return self.label, self.seed
+
+    @property
+    def words(self) -> str:
+        """What messages call it."""
+        return f"{self.label}, seed {self.seed}"
+
+
+def runs_of(conf: Config) -> list[Run]:
+    """Every method with every seed, all methods with one seed before the next seed.
+
+    Raises UserError where a method's settings contradict the rest of the config.
+    """
+    assert conf.compare is not None
+    sections = compared(conf)
+    return [
+        Run(label, seed, run_conf(conf, label, seed, sections[label]))
+        for seed in conf.compare.seeds
+        for label in sections
+    ]
+
+
+def run_conf(conf: Config, label: str, seed: int, method: Mapping[str, Any]) -> Config:
+    """The config of one search of a comparison; a fresh method each time."""
+    name = f"{conf.general.name}/{label}/{seed}"
+    return changed(conf, name=name, seed=seed, method=dict(method), arch=None, compare=None)
+
+
+def known(folder: Path) -> dict[Key, Row]:
+    """The last row of each run in the order of the file."""
+    rows: dict[Key, Row] = {}
+    for row in read_rows(folder / "compare.jsonl"):
+        rows.pop(key := (row["method"], row["seed"]), None)
+        rows[key] = row
+    return rows
+
+
+def append(folder: Path, row: Row) -> None:
+    """Add a row; what another process adds meanwhile stays."""
+    with waiting(folder):
+        rows = [*read_rows(folder / "compare.jsonl"), row]
+        write_text(folder / "compare.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+
+
+@contextmanager
+def waiting(folder: Path, name: str = "compare") -> Iterator[None]:
+    """Hold the comparison's own files, or its measuring of steps; another process waits."""
+    with (folder / f".{name}.lock").open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        yield

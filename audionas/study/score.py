@@ -1,0 +1,166 @@
+"""What a finished search of a comparison is worth: accuracies, costs, and the signs of a collapse."""
+
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from audionas.config import Config, changed
+from audionas.core.arch import ArchSpec
+from audionas.core.files import read_json
+from audionas.core.reporter import read_rows
+from audionas.core.rng import seed_torch
+from audionas.cost.graph import measure
+from audionas.engine import checkpoint
+from audionas.engine.recalibrate import recalibrated
+from audionas.inputs.feed import (
+    eval_batches,
+    preparer,
+    scores_of,
+    train_batches,
+)
+from audionas.methods._base import SearchRun
+from audionas.methods._derive import parameter_free
+from audionas.models.bundle import ModelBundle
+from audionas.nn.edge import Gates
+from audionas.run.search import budget, search, search_run, sizes_of
+from audionas.run.train import sized, train
+from audionas.spaces._base import Space, space_of
+from audionas.spaces._nb201_table import Nb201Table
+from audionas.study.bench import CALIBRATION, Bench
+from audionas.zoo.find import told
+
+COLLAPSED = 5 / 8  # share of operations without weights in a cell from which on it counts as collapsed
+
+
+def score(conf: Config, bench: Bench, *, resume: bool, overwrite: bool) -> dict[str, Any]:
+    """Search, train where asked for, and measure: the row of a run without its name.
+
+    What is finished is not done again. Raises whatever search, method and training raise.
+    """
+    found = search(changed(conf), resume=resume, overwrite=overwrite)
+    assert conf.method is not None
+    spec = replace(found, scale=sizes_of(conf, bench.space))
+    row: dict[str, Any] = {"arch": spec.id, **history(conf, bench)}
+    if conf.method.trains:
+        row |= inherited(conf, spec, bench)
+    if bench.compare.retrain:
+        bundle = train(conf, resume=resume, overwrite=overwrite)
+        row["trained"] = trained(conf, bundle, bench)
+        spec = sized(spec, conf.train)
+    if bench.table is not None:
+        row |= looked_up(spec, bench.table)
+    return {**row, **worth(spec, bench.space), "network": told(spec)}
+
+
+def looked_up(spec: ArchSpec, table: Nb201Table) -> dict[str, float]:
+    """What the table says of a cell: accuracies as shares, and its rank by CIFAR-10's test accuracy."""
+    found = table.row(spec)
+    row: dict[str, float] = {}
+    for name, outcome in found.outcomes.items():
+        short = name.lower().replace("-", "_")
+        row |= {f"{short}_val": outcome.val / 100, f"{short}_test": outcome.test / 100}
+    if "cifar10" in found.outcomes:
+        row["cifar10_rank"] = table.rank(found, "cifar10")
+    return row
+
+
+def worth(spec: ArchSpec, space: Space) -> dict[str, Any]:
+    """Parameters and multiply-adds, and how many of the kept operations have no weights."""
+    with torch.random.fork_rng(devices=[]):
+        cost = measure(space.build(spec), spec.io)
+    free, kept = parameter_free(spec, space)
+    return {
+        "params": cost.params,
+        "macs": cost.macs,
+        "free": free,
+        "kept": kept,
+        "free_share": free / max(kept, 1),
+        "collapsed": _collapsed(free, kept, space),
+    }
+
+
+def _collapsed(free: int, kept: int, space: Space) -> bool:
+    """At least five of eight kept operations of a cell, or all layers of a chain that may skip."""
+    cells = any(choice.node for choice in space.choices())
+    return kept > 0 and free >= (COLLAPSED * kept if cells else kept)
+
+
+def history(conf: Config, bench: Bench) -> dict[str, Any]:
+    """Training examples, steps, seconds (epochs and derivation) and the last entropy, from the run's log."""
+    assert conf.method is not None
+    if not conf.method.trains:
+        return {"examples": 0, "steps": 0, "seconds": 0.0}
+    steps, examples = budget(conf, bench.inputs)
+    rows = read_rows(conf.folder / "search" / "metrics.jsonl")
+    derive = conf.folder / "search" / "derive.json"
+    seconds = sum(row["seconds"] for row in rows)
+    return {
+        "examples": examples * len(rows),
+        "steps": steps * len(rows),
+        "seconds": seconds + (read_json(derive)["seconds"] if derive.exists() else 0.0),
+        "entropy": rows[-1]["alpha_entropy"],
+    }
+
+
+def inherited(conf: Config, spec: ArchSpec, bench: Bench) -> dict[str, float]:
+    """Accuracy of the derived network with the supernet's weights, and of the relaxed supernet."""
+    method, run = conf.method, finished(conf, bench)
+    assert method is not None
+    one_hot = bench.space.one_hot(spec).items()
+    hard = Gates({name: gate._replace(weight=gate.weight.to(run.device)) for name, gate in one_hot})
+    derived = _accuracy(conf, run, lambda: hard, bench)
+    relaxed = _accuracy(conf, run, lambda: method.gates("weights"), bench)
+    return {"accuracy": derived, "relaxed": relaxed, "gap": relaxed - derived}
+
+
+def finished(conf: Config, bench: Bench) -> SearchRun:
+    """The supernet and the method as the search left them."""
+    assert conf.method is not None
+    run = search_run(conf, bench.inputs, bench.device)
+    conf.method.setup(run)
+    conf.method.restore(checkpoint.load(conf.folder / "search" / "ckpt"))
+    run.epoch = run.epochs - 1  # schedules stand where the last step found them
+    return conf.method.run
+
+
+def _accuracy(conf: Config, run: SearchRun, gates: Callable[[], Gates], bench: Bench) -> float:
+    """With batch norms recalibrated under these gates, which are drawn anew for each batch where they are."""
+    prepare = preparer(bench.inputs, run.device)
+    seed_torch(run.seed, "compare")
+    with recalibrated(run.net, lambda b: run.logits(b.x, gates()), _calibration(conf, prepare, bench)):
+        return _right(conf, lambda x: run.logits(x, gates()), bench)
+
+
+def _calibration(conf: Config, prepare: Callable[[Any], Any], bench: Bench) -> Iterator[Any]:
+    """The first batches of all training data in the seed's order, not augmented."""
+    batches = train_batches(
+        conf,
+        bench.inputs,
+        np.arange(len(bench.inputs.train)),
+        batch_size=conf.search.batch_size,
+        workers=0,
+        augmented=False,
+        reporter=bench.reporter,
+    )
+    return map(prepare, itertools.islice(batches.epoch(0), CALIBRATION))
+
+
+def _right(conf: Config, net: Callable[[Tensor], Tensor], bench: Bench) -> float:
+    """The share of right answers on the test split."""
+    batches = eval_batches(conf, bench.inputs, bench.test, bench.reporter)
+    found = scores_of(net, batches, preparer(bench.inputs, bench.device))
+    scores, targets = bench.inputs.answers(bench.test, found)
+    return float((scores.argmax(1) == targets).mean())
+
+
+def trained(conf: Config, bundle: ModelBundle, bench: Bench) -> float:
+    """Accuracy of a network trained from scratch."""
+    with torch.random.fork_rng(devices=[]):
+        net = space_of(bundle.spec).build(bundle.spec)
+    net.load_state_dict(bundle.weights)
+    return _right(conf, net.to(bench.device).eval(), bench)

@@ -1,0 +1,100 @@
+"""What a step of each compared method costs against one of DARTS, measured once and kept in `steps.json`."""
+
+import traceback
+from collections.abc import Mapping
+from typing import Any
+
+from audionas.config import Config
+from audionas.core.files import read_json, write_json, write_text
+from audionas.core.registry import resolve
+from audionas.data.batches import Batch
+from audionas.inputs.feed import preparer
+from audionas.methods._base import Method
+from audionas.run.search import halves, search_run
+from audionas.study.bench import Bench
+from audionas.study.rows import run_conf, waiting
+from audionas.study.step_cost import StepCost, method_step, step_costs
+
+Costs = Mapping[str, Mapping[str, Any]]
+DARTS = {"name": "darts"}  # first order, with its defaults
+
+
+def steps(conf: Config) -> Costs:
+    """What has been measured, by label."""
+    file = conf.folder / "steps.json"
+    found: Costs = read_json(file)["methods"] if file.exists() else {}
+    return found
+
+
+def measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Bench) -> dict[str, str]:
+    """Measure those of `sections` (by label) that have not been; returns why what failed did.
+
+    All take the same batches, of the sizes of a search, and turns; the first is always DARTS.
+    """
+    with waiting(conf.folder, "steps"):  # two processes that measured at once would slow each other down
+        return _measure(conf, sections, bench)
+
+
+def _measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Bench) -> dict[str, str]:
+    done = steps(conf)
+    failed: dict[str, str] = {}
+    wanted = {
+        label: section
+        for label, section in sections.items()
+        if done.get(label, {}).get("section") != section and resolve("method", section["name"]).trains
+    }
+    if not wanted:
+        return failed
+    bench.reporter.note(f"seconds and memory of a step: {', '.join(wanted)}")
+    pair = _batches(conf, bench)
+    taken = {"": method_step(_started(conf, DARTS, bench), *pair)}  # the baseline first
+    for label, section in wanted.items():
+        if section == DARTS:
+            continue  # the baseline itself
+        try:
+            taken[label] = method_step(_started(conf, section, bench), *pair)
+        except Exception as error:  # whatever goes wrong in one method, the others are measured
+            failed[label] = f"{type(error).__name__}: {error}"
+            write_text(conf.folder / label / "step_error.log", traceback.format_exc())
+    costs = step_costs(list(taken.values()), bench.device, warmup=1)
+    _store(conf, wanted, dict(zip(taken, costs, strict=True)), bench)
+    return failed
+
+
+def _store(
+    conf: Config, sections: Mapping[str, Mapping[str, Any]], costs: Mapping[str, StepCost], bench: Bench
+) -> None:
+    """Beside each method what DARTS took in the same minutes."""
+    darts = costs[""]
+    base = {"darts_seconds": darts.seconds, "darts_saved_bytes": darts.saved_bytes}
+    own = {label: darts if section == DARTS else costs.get(label) for label, section in sections.items()}
+    rows = {
+        label: {"section": sections[label], **c._asdict(), **base}
+        for label, c in own.items()
+        if c is not None
+    }
+    with waiting(conf.folder):
+        about = {"device": bench.device.type, "batch_size": conf.search.batch_size}
+        write_json(conf.folder / "steps.json", {**about, "methods": {**steps(conf), **rows}})
+
+
+def _started(conf: Config, section: Mapping[str, Any], bench: Bench) -> Method:
+    """A method on a fresh supernet of its own."""
+    assert conf.compare is not None
+    own = run_conf(conf, "steps", conf.compare.seeds[0], section)
+    assert own.method is not None
+    own.method.setup(search_run(own, bench.inputs, bench.device))
+    return own.method
+
+
+def _batches(conf: Config, bench: Bench) -> tuple[Batch, Batch]:
+    """The first batch of each half, as a search sees them."""
+    assert conf.compare is not None
+    own = run_conf(conf, "steps", conf.compare.seeds[0], DARTS)
+    train, valid = halves(own, bench.inputs, bench.reporter)
+    masked = preparer(bench.inputs, bench.device, conf.spec_augment)
+    clean = preparer(bench.inputs, bench.device)
+    pair = masked(next(iter(train.epoch(0)))), clean(next(iter(valid.epoch(0))))
+    train.close()
+    valid.close()
+    return pair

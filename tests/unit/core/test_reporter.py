@@ -1,0 +1,148 @@
+"""What a run says: all items pass through progress, rows are cut on resume, results go to standard output."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from audionas.core.reporter import Reporter, amount, clock, read_rows, stdout_json
+
+
+@pytest.mark.parametrize("count", [0, 1, 5])
+def test_progress_yields_every_item_in_order(count: int) -> None:
+    assert list(Reporter(quiet=True).progress(range(count), "counting")) == list(range(count))
+
+
+def test_progress_takes_items_when_they_are_asked_for() -> None:
+    taken: list[int] = []
+
+    def items() -> Iterator[int]:
+        for i in range(5):
+            taken.append(i)
+            yield i
+
+    stream = Reporter(quiet=True).progress(items(), "counting", 5)
+    assert next(stream) == 0
+    assert taken == [0]
+    assert list(stream) == [1, 2, 3, 4]
+
+
+def test_progress_passes_errors_on() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ValueError("no more")
+
+    with pytest.raises(ValueError, match="no more"):
+        list(Reporter(quiet=True).progress(items(), "counting", 2))
+
+
+def test_a_bar_on_a_terminal_yields_the_same(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    reporter = Reporter()
+    assert reporter.console.is_terminal
+    assert list(reporter.progress(iter("abc"), "spelling", 3)) == ["a", "b", "c"]
+    assert "spelling" in capsys.readouterr().err
+
+
+def test_notes_go_to_standard_error_and_tables_where_they_were_asked_for(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Reporter().note("[bold]not markup[/bold] 100 %")
+    Reporter().table(("a", "b"), [(1, "x")])
+    first = capsys.readouterr()
+    assert first.out == ""
+    assert "[bold]not markup[/bold] 100 %" in first.err
+    Reporter(stdout=True).table(("a", "b"), [(1, "x")])
+    second = capsys.readouterr()
+    assert (second.err, second.out.split()) == ("", ["a", "b", "1", "x"])
+
+
+def test_a_long_note_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "/a/very/long/path" * 30
+    Reporter().note(text)
+    assert capsys.readouterr().err == text + "\n"
+
+
+def test_json_on_standard_output_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:
+    stdout_json({"a": ["ü", 1]})
+    captured = capsys.readouterr()
+    assert json.loads(captured.out) == {"a": ["ü", 1]}
+    assert captured.err == ""
+
+
+def logged(folder: Path) -> list[int]:
+    return [row["epoch"] for row in read_rows(folder / "metrics.jsonl")]
+
+
+def write(folder: Path, epochs: range, since: int = 0) -> None:
+    reporter = Reporter(folder, since=since, quiet=True)
+    for epoch in epochs:
+        reporter.epoch(epoch, 9, {"loss": 1.0 / (epoch + 1)}, seconds=1.0, left=2.0)
+    reporter.close()
+
+
+def test_an_epoch_is_a_row_and_a_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    reporter = Reporter(tmp_path)
+    reporter.epoch(1, 4, {"loss": 0.25, "accuracy": 0.5}, seconds=1.5, left=200.0)
+    reporter.close()
+    assert read_rows(tmp_path / "metrics.jsonl") == [
+        {"epoch": 1, "loss": 0.25, "accuracy": 0.5, "seconds": 1.5}
+    ]
+    assert capsys.readouterr().err == "epoch 2/4  loss 0.25  accuracy 0.5  1.5 s  (3 min 20 s left)\n"
+    assert list(tmp_path.glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize("since", range(5))
+def test_a_resumed_log_holds_each_epoch_once(tmp_path: Path, since: int) -> None:
+    write(tmp_path, range(4))
+    kept = (tmp_path / "metrics.jsonl").read_text().splitlines()[:since]
+    write(tmp_path, range(since, 6), since)
+    assert logged(tmp_path) == list(range(min(since, 4))) + list(range(since, 6))
+    assert (tmp_path / "metrics.jsonl").read_text().splitlines()[: len(kept)] == kept
+
+
+@pytest.mark.parametrize("left", [1, 10, 30])
+def test_a_torn_last_line_is_left_out(tmp_path: Path, left: int) -> None:
+    write(tmp_path, range(3))
+    path = tmp_path / "metrics.jsonl"
+    text = path.read_text()
+    last = text.splitlines()[-1]
+    path.write_text(text[: -len(last) - 1] + last[:left])
+    assert logged(tmp_path) == [0, 1]
+    write(tmp_path, range(2, 4), 2)
+    assert logged(tmp_path) == [0, 1, 2, 3]
+
+
+def test_no_folder_writes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Reporter(quiet=True).epoch(0, 1, {"loss": 1.0}, seconds=1.0, left=0.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_rows_of_a_missing_log_are_none(tmp_path: Path) -> None:
+    assert read_rows(tmp_path / "metrics.jsonl") == []
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (-3, "0 s"),
+        (0.4, "0 s"),
+        (41, "41 s"),
+        (59.6, "1 min 00 s"),
+        (200, "3 min 20 s"),
+        (3599.7, "1 h 00 min"),
+        (7500, "2 h 05 min"),
+    ],
+)
+def test_times_read_like_words(seconds: float, text: str) -> None:
+    assert clock(seconds) == text
+
+
+def test_one_is_no_several() -> None:
+    assert [amount(number, "clip") for number in (0, 1, 2, 1200, 0.5, 1.0)] == [
+        "0 clips", "1 clip", "2 clips", "1,200 clips", "0.5 clips", "1 clip",
+    ]  # fmt: skip

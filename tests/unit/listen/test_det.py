@@ -1,0 +1,200 @@
+"""Laws of thresholds: tables = loops, splits = brute force, targets are kept, too few hours are told."""
+
+from itertools import product
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from audionas.data.kaldi import Item
+from audionas.listen.bands import curve, rate_interval, rejected_interval
+from audionas.listen.det import Table, accepts, allot, groups_of, negatives_of, table
+from audionas.listen.events import Rule, fired, levels
+from audionas.listen.hear import Heard
+from audionas.listen.measured import measured, note_of
+from audionas.report import tune as _tune_page
+from audionas.report import tune_chart as _tune_chart
+
+HOP = 0.1
+RULE = Rule(3, 1.0)
+WORDS = ("hey", "stop")
+
+
+def clips(many: int = 60, speakers: int = 10) -> Heard:
+    """Clips whose word rises to anywhere between 0.3 and 1."""
+    rng = np.random.default_rng(1)
+    items, scores = [], []
+    for number in range(many):
+        who = f"s{number // 2 % speakers}"
+        items.append(Item(f"{who}-{number}", "clip", WORDS[number % 2], 1.0, 0.0, who))
+        rows = rng.uniform(0, 0.1, (15, 2))
+        rows[6:12, number % 2] = rng.uniform(0.3, 1.0)
+        scores.append(rows.astype(np.float32))
+    return Heard(items, scores, HOP)
+
+
+def long(recordings: int = 4, minutes: float = 15, bursts: int = 12) -> Heard:
+    """Silence with short bursts of either word."""
+    rng = np.random.default_rng(2)
+    scores, hops = [], round(minutes * 600)
+    for _ in range(recordings):
+        rows = rng.uniform(0, 0.2, (hops, 2))
+        for _ in range(bursts):
+            at = rng.integers(0, hops - 10)
+            rows[at : at + 6, rng.integers(0, 2)] = rng.uniform(0.2, 0.9)
+        scores.append(rows.astype(np.float32))
+    items = [Item(f"r{n}", f"r{n}", "", minutes * 60) for n in range(recordings)]
+    return Heard(items, scores, HOP)
+
+
+def tables(heard: Heard, quiet: Heard) -> list[Table]:
+    """Of both words."""
+    negatives = negatives_of(quiet, RULE)
+    rows = list(zip(heard.items, heard.scores, strict=True))
+    return [
+        table(np.array([levels(x, RULE)[:, k].max() for i, x in rows if i.label == word]), negatives, k)
+        for k, word in enumerate(WORDS)
+    ]
+
+
+def figures(heard: Heard, quiet: Heard, target: float = 3.0, rule: Rule = RULE) -> dict[str, Any]:
+    """All that is told of a file."""
+    found: Any = SimpleNamespace(keywords=WORDS, file=Path("model.stream.onnx"))
+    return measured(found, heard, quiet, rule, target)
+
+
+def test_a_table_is_a_loop_over_thresholds() -> None:
+    heard, quiet = clips(), long()
+    for place, (word, each) in enumerate(zip(WORDS, tables(heard, quiet), strict=True)):
+        level = [levels(x, RULE)[:, place] for x in quiet.scores]
+        own = [levels(x, RULE)[:, place].max() for i, x in zip(heard.items, heard.scores, strict=True)
+               if i.label == word]  # fmt: skip
+        for j in range(0, len(each.thresholds), 5):
+            threshold = each.thresholds[j]
+            assert each.total[j] == sum(len(fired(x, threshold, 10)) for x in level)
+            assert each.rejected[j] == np.mean([x < threshold for x in own])
+        assert (np.diff(each.total) <= 0).all()
+        assert (np.diff(each.rejected) >= 0).all()
+        assert each.total[-1] == 0
+        assert each.thresholds[-1] <= 1
+        assert each.total[0] <= 60  # more than one a minute is of no interest
+
+
+@pytest.mark.parametrize("budget", [0, 1, 3, 7])
+def test_the_sum_of_false_accepts_is_split_as_well_as_can_be(budget: int) -> None:
+    both = tables(clips(), long())
+    best = min(
+        float(both[0].rejected[i] + both[1].rejected[j])
+        for i, j in product(*(range(len(each.thresholds)) for each in both))
+        if both[0].total[i] + both[1].total[j] <= budget
+    )
+    split = allot(both, 7)[budget]
+    assert split is not None
+    assert sum(choice.rejected for choice in split) == pytest.approx(best)
+    assert sum(choice.accepts for choice in split) <= budget
+    for each, choice in zip(both, split, strict=True):
+        at = int(np.searchsorted(each.thresholds, choice.threshold))
+        assert (each.rejected[at], each.total[at]) == (choice.rejected, choice.accepts)
+
+
+def test_more_false_accepts_never_cost_clips() -> None:
+    costs = [sum(c.rejected for c in split or []) for split in allot(tables(clips(), long()), 12)]
+    assert costs == sorted(costs, reverse=True)
+
+
+def test_units_of_the_bootstrap() -> None:
+    few, many = negatives_of(long(4, 1.5), RULE), negatives_of(long(20, 1.5), RULE)
+    assert (few.what, len(few.hours)) == ("one-minute blocks", 8)
+    assert (many.what, len(many.hours)) == ("recordings", 20)
+    assert few.hours.sum() == pytest.approx(0.1)
+    assert many.hours.sum() == pytest.approx(0.5)
+    thresholds = np.linspace(0, 1, 30)
+    whole = np.stack([[len(fired(x[:, 1], t, 10)) for t in thresholds] for x in few.levels])
+    assert accepts(few, 1, thresholds).reshape(4, 2, -1).sum(1).tolist() == whole.tolist()
+
+
+def test_intervals() -> None:
+    heard = clips(120, speakers=6)
+    both = tables(heard, long())
+    split = allot(both, 3)[3]
+    assert split is not None
+    at = [choice.threshold for choice in split]
+    own = [[i for i in heard.items if i.label == word] for word in WORDS]
+    by_clip = rejected_interval(both, [groups_of(items, speakers=False) for items in own], at)
+    mean = np.mean([choice.rejected for choice in split])
+    assert by_clip[0] < mean < by_clip[1]
+    assert by_clip == rejected_interval(both, [groups_of(items, speakers=False) for items in own], at)
+    none = [each.thresholds[0] for each in both]
+    assert rejected_interval(both, [groups_of(i, speakers=True) for i in own], none) == [0.0, 3 / 12]
+
+
+def test_rates_of_few_events_are_known_badly() -> None:
+    hours = np.full(120, 1 / 60)
+    assert rate_interval(np.zeros(120), hours) == [0.0, pytest.approx(1.5)]
+    one = np.eye(1, 120)[0]
+    assert rate_interval(one, hours)[1] == pytest.approx(5.572 / 2, abs=0.001)  # Poisson, exact
+    clustered = np.zeros(120)
+    clustered[0] = 50
+    low, high = rate_interval(clustered, hours)
+    assert low == 0  # all came in one minute
+    assert high > 60
+
+
+def test_a_curve_is_the_best_at_each_rate() -> None:
+    heard, quiet = clips(), long()
+    each, negatives = tables(heard, quiet)[0], negatives_of(quiet, RULE)
+    groups = groups_of([i for i in heard.items if i.label == "hey"], speakers=True)
+    points = curve(each, groups, negatives)
+    for point in points:
+        best = each.rejected[each.total <= point.per_hour + 1e-9].min()
+        assert point.rejected == best
+        assert 0 <= point.low <= point.high <= 1
+    assert points[0].per_hour == 1.0
+    assert [p.rejected for p in points] == sorted((p.rejected for p in points), reverse=True)
+    inside = [point.low <= point.rejected <= point.high for point in points]
+    assert np.mean(inside) > 0.8
+
+
+def test_figures_keep_the_target_and_say_what_hours_cannot_tell() -> None:
+    row = figures(clips(), long(), target=3.0)
+    assert row["met"]
+    assert row["hours"] == pytest.approx(1.0)
+    assert row["sum"]["accepts"] == sum(word["accepts"] for word in row["words"].values()) <= 3
+    assert [at["measurable"] for at in row["at"]] == [False, False, False]
+    said = " ".join(_tune_page.advice(row))
+    assert "at least" not in said
+    row = figures(clips(), long(), target=0.5)
+    assert "1 h of negatives cannot show 0.5 false accepts an hour: give at least 6 h" in " ".join(
+        _tune_page.advice(row)
+    )
+    assert "not measurable with 1 h" in _tune_page.rates_table([row])[1][0]
+    assert "at most 3 an hour" in " ".join(_tune_page.advice(row))
+    assert _tune_page.words_table(row)[1][-1][0] == "all"
+    assert "drawn by speakers" in _tune_page.setting(row)
+    ten = figures(clips(), long(40), target=0.5)
+    assert [at["measurable"] for at in ten["at"]] == [True, True, False]
+    assert ten["at"][0]["rejected"] <= ten["at"][1]["rejected"] == ten["sum"]["rejected"]
+    assert "curve" not in note_of(ten)["words"]["hey"]
+
+
+def test_a_target_out_of_reach() -> None:
+    quiet = long()
+    for rows in quiet.scores:
+        rows[:, 1] = 1.0
+    row = figures(clips(), quiet, target=1.0)
+    assert not row["met"]
+    assert row["words"]["stop"]["threshold"] == 1.0
+    assert "no threshold has 1 false accept an hour or fewer" in _tune_page.advice(row)[0]
+
+
+def test_pictures(tmp_path: Path) -> None:
+    row = figures(clips(), long())
+    _tune_chart.draw([row], tmp_path / "det.png")
+    assert (tmp_path / "det.png").read_bytes().startswith(b"\x89PNG")
+    page = _tune_page.draw({"files": [row, {**row, "file": "<int8>"}]})
+    assert page.count("<polyline") == 4
+    assert "hey, model.stream.onnx" in page
+    assert "&lt;int8&gt;" in page
+    assert page == _tune_page.draw({"files": [row, {**row, "file": "<int8>"}]})

@@ -1,0 +1,266 @@
+"""An exported file on long audio: detect, tune and mine agree, go on where they were, refuse wrong input."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, write_json
+from audionas.core.rng import numpy_rng
+from audionas.data import audio, kaldi, readers
+from audionas.listen.detect import detect
+from audionas.listen.mine import mine
+from audionas.listen.tune import tune
+from audionas.models.bundle import ModelBundle
+from tests import _wake
+from tests.unit.cli._command import contents, done, refused
+from tests.unit.listen._heard import Heard
+from tests.unit.listen._heard import made as make
+
+NAME = "model.stream.onnx"
+SPEAKER = r"/(?P<speaker>v\d)_"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Heard:
+    """To be read only."""
+    return make(tmp_path_factory.mktemp("heard"))
+
+
+@pytest.fixture
+def own(made: Heard, tmp_path: Path) -> Heard:
+    """A run folder of its own; the sounds are shared."""
+    shutil.copytree(made.exp, tmp_path / "exp" / "made")
+    return made._replace(exp=tmp_path / "exp" / "made")
+
+
+@pytest.fixture(scope="module")
+def tuned(made: Heard, tmp_path_factory: pytest.TempPathFactory) -> Heard:
+    """Tuned with a target that lets some false accepts through; to be read only."""
+    exp = tmp_path_factory.mktemp("tuned") / "exp" / "made"
+    shutil.copytree(made.exp, exp)
+    tune(exp, made.clips, made.long, target=200, smooth=2, speaker_pattern=SPEAKER)
+    return made._replace(exp=exp)
+
+
+def test_words_are_found_where_they_are(made: Heard, tmp_path: Path) -> None:
+    words = [2.0, 5.3, 9.9, 15.2, 21.7]
+    wave = _wake.audio(25, words, seed=5, others=[3.6, 7.5, 12.0, 18.4, 23.5])
+    audio.write(tmp_path / "a.wav", wave, 16000)
+    other = audio.resampled(wave, 16000, 44100)
+    soundfile.write(tmp_path / "b.wav", np.column_stack((other, other)), 44100)
+    soundfile.write(tmp_path / "c.wav", wave[:999, None].repeat(2, 1), 16000)
+    found = list(detect(made.exp, [tmp_path / "a.wav"], threshold=["0.7"]))
+    assert [round(each.event.seconds - 0.9) for each in found] == [round(word) for word in words]
+    assert all(word + 0.3 < each.event.seconds < word + 1.3 for word, each in zip(words, found, strict=True))
+    again = list(detect(made.exp, [tmp_path / "b.wav"], threshold=["word=0.7"], resample=True))
+    assert [each.event.seconds for each in again] == pytest.approx([e.event.seconds for e in found], abs=0.09)
+    with pytest.raises(UserError) as error:
+        detect(made.exp, [tmp_path], threshold=["0.7"])
+    said = [problem.removeprefix(f"{tmp_path}/") for problem in error.value.problems]
+    assert said == [
+        "b.wav: its sample rate is 44100 Hz, expected 16000 Hz",
+        "c.wav: has 2 channels, expected one",
+    ]
+    assert "--resample" in error.value.hint
+
+
+def test_tuning_counts_what_detecting_finds(tuned: Heard) -> None:
+    row = read_json(tuned.exp / "tune" / "tune.json")["files"][0]
+    word = row["words"]["word"]
+    assert (row["clips_drawn_by"], word["speakers"]) == ("speakers", 4)
+    assert row["negatives_drawn_by"] == "one-minute blocks"
+    assert row["hours"] == pytest.approx(2 / 60)
+    assert len(list(detect(tuned.exp, [tuned.long]))) == word["accepts"]
+    fired = {each.file for each in detect(tuned.exp, [tuned.clips / "word"])}
+    assert 1 - len(fired) / 12 == pytest.approx(word["rejected"])
+    assert word["fa_per_hour"] <= 200
+    assert row["met"]
+
+
+def test_tuning_is_kept(tuned: Heard, made: Heard) -> None:
+    note = ModelBundle.load(tuned.exp / "model").note["detect"][NAME]
+    row = read_json(tuned.exp / "tune" / "tune.json")["files"][0]
+    assert (note["smooth"], note["refractory_s"], note["patience"]) == (2, 1.0, [1, 1])
+    assert note["words"]["word"]["threshold"] == row["words"]["word"]["threshold"]
+    before, after = (read_json(exp / "model" / "bundle.json") for exp in (made.exp, tuned.exp))
+    assert {k: v for k, v in after.items() if k != "note"} == {k: v for k, v in before.items() if k != "note"}
+    assert "<h2>Detecting</h2>" in (tuned.exp / "report.html").read_text(encoding="utf-8")
+    assert (tuned.exp / "tune" / "det.png").exists()
+
+
+def test_scores_are_made_once(own: Heard) -> None:
+    result = tune(own.exp, own.clips, own.long)
+    scores = own.exp / "tune" / "scores"
+    first = {file: file.stat().st_mtime_ns for file in scores.iterdir()}
+    tune(own.exp, own.clips, own.long, smooth=9, patience="2/3", refractory=0.5, target=3)
+    assert {file: file.stat().st_mtime_ns for file in scores.iterdir()} == first
+    assert len(first) == 2
+    for file in first:
+        file.write_bytes(file.read_bytes()[:100])  # torn: made again
+    assert tune(own.exp, own.clips, own.long) == result
+
+
+def test_equal_files_are_worth_the_same(own: Heard) -> None:
+    shutil.copyfile(own.exp / "export" / NAME, own.exp / "export" / "twin.stream.onnx")
+    kaldi.write(own.exp / "data", readers.folder(own.clips))
+    files = [Path(NAME), own.exp / "export" / "twin.stream.onnx"]
+    result = tune(own.exp, own.exp / "data", own.long, files=files)
+    one, two = result["files"]
+    assert one["clips_drawn_by"] == "clips"
+    assert {**one, "file": ""} == {**two, "file": ""}
+    assert set(ModelBundle.load(own.exp / "model").note["detect"]) == {NAME, "twin.stream.onnx"}
+    said = done("tune", own.exp, "--positives", own.clips, "--negatives", own.long, "--file", NAME, "--file",
+                "twin.stream.onnx")  # fmt: skip
+    assert "Files side by side" in said.out
+    assert "cannot show 0.5 false accepts an hour" in said.out
+
+
+def test_one_keyword_needs_no_folders(own: Heard) -> None:
+    by_folder, flat = (
+        tune(own.exp, clips, own.long)["files"][0]["words"]["word"]
+        for clips in (own.clips, own.clips / "word")
+    )
+    assert flat["threshold"] == by_folder["threshold"]
+    assert flat["clips"] == by_folder["clips"] == 12
+
+
+def test_another_runtime_is_worth_the_same(own: Heard) -> None:
+    pytest.importorskip("ai_edge_litert", reason="the extra device is not installed")
+    from audionas.export import litert
+
+    litert.export(ModelBundle.load(own.exp / "model"), own.exp / "export" / "model.tflite")
+    rows = tune(own.exp, own.clips, own.long, files=[Path(NAME), Path("model.tflite")], target=200)["files"]
+    one, two = (row["words"]["word"] for row in rows)
+    assert two["threshold"] == pytest.approx(one["threshold"], abs=1e-3)
+    assert (two["rejected"], two["accepts"]) == (one["rejected"], one["accepts"])
+
+
+def test_events_as_json_and_for_audacity(tuned: Heard, tmp_path: Path) -> None:
+    audio.write(tmp_path / "a.wav", _wake.audio(9, [2, 5], seed=1), 16000)
+    audio.write(tmp_path / "b" / "a.wav", _wake.audio(4, [2], seed=2), 16000)
+    files = tmp_path / "a.wav", tmp_path / "b" / "a.wav"
+    said = done("detect", tuned.exp, *files, "--json", "--audacity", tmp_path / "labels")
+    rows = [json.loads(line) for line in said.out.splitlines()]
+    assert [row["file"] for row in rows] == [str(files[0])] * 2 + [str(files[1])]
+    assert set(rows[0]) == {"file", "seconds", "keyword", "score"}
+    start, end, text = (tmp_path / "labels" / "a.txt").read_text().splitlines()[0].split("\t")
+    assert float(end) == pytest.approx(rows[0]["seconds"], abs=1e-4)
+    assert float(end) - float(start) == pytest.approx(1.0)
+    assert text.startswith("word ")
+    assert len((tmp_path / "labels" / "a-2.txt").read_text().splitlines()) == 1
+    assert len(done("detect", tuned.exp, files[0]).out.splitlines()) == 2
+
+
+def test_false_accepts_become_training_clips(tuned: Heard, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    kaldi.write(data / "train", readers.folder(tuned.clips))
+    kaldi.write_labels(data, _wake.LABELS)
+    out = tmp_path / "more" / "mined"
+    said = mine(tuned.exp, tuned.long, data / "train", out, threshold=["0.02"])
+    new = [item for item in kaldi.read(out) if item.id.startswith("mined-")]
+    assert f", {len(new)} new; " in said
+    assert len(new) >= 2
+    assert len(kaldi.read(out)) == 24 + len(new)
+    assert {item.label for item in new} == {"_other_"}
+    assert kaldi.read_labels(out) == list(_wake.LABELS)
+    rows = [json.loads(line) for line in (out / "mined.jsonl").read_text().splitlines()]
+    row = next(row for row in rows if row["events"])
+    event = row["events"][0]
+    wave = audio.read(out / "mined" / f"{event['clip']}.wav", rate=16000, seconds=None)
+    first = round(event["seconds"] * 16000) - 16000
+    source = audio.read(row["audio"], rate=16000, seconds=None)[max(0, first) : first + 16000]
+    np.testing.assert_allclose(wave, source, atol=2 / 32768)
+    whole = contents(out)
+    (out / "mined.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows[:2]) + '{"id": "ro')
+    mine(tuned.exp, tuned.long, data / "train", out, threshold=["0.02"])
+    assert contents(out) == whole
+    assert ", 0 new; " in mine(tuned.exp, tuned.long, out, tmp_path / "more" / "2", threshold=["0.02"])
+    with pytest.raises(UserError, match="was begun with another thresholds"):
+        mine(tuned.exp, tuned.long, data / "train", out, threshold=["0.03"])
+    with pytest.raises(UserError, match="--label word: not a label for what is no keyword"):
+        mine(tuned.exp, tuned.long, data / "train", tmp_path / "x", label="word", threshold=["0.5"])
+    with pytest.raises(UserError, match="holds something else already"):
+        mine(tuned.exp, tuned.long, data / "train", data / "train", threshold=["0.5"])
+
+
+# {exp}: exported, not tuned; {tuned}: tuned; {bare}: not exported; {none}: without a keyword; {tmp}: empty
+WRONG = [
+    ("detect {bare} {long}", "audionas export {bare} --target onnx-stream"),
+    ("detect {none} {long} --threshold 0.5", "none of its labels is a keyword: _a_ _b_"),
+    ("detect {exp} {long}", "no threshold is known for word"),
+    ("detect {exp} {long} --file no.onnx", "no.onnx: no such file"),
+    ("detect {exp} {long} --threshold 1.5", "--threshold 1.5: expected a number over 0 and at most 1"),
+    ("detect {exp} {long} --threshold word=0", "--threshold word=0: expected a number over 0"),
+    ("detect {exp} {long} --threshold wrd=0.5", "'wrd' is no keyword. Did you mean 'word'?"),
+    ("detect {exp} {long} --threshold 0.5 --patience 3", "--patience 3: expected N/M"),
+    ("detect {exp} {long} --threshold 0.5 --patience 3/2", "3 of 2 hops is not possible"),
+    ("detect {exp} {long} --threshold 0.5 --smooth 0", "0 hops cannot be averaged"),
+    ("detect {exp} {tmp} --threshold 0.5", "no audio file here"),
+    ("detect {exp} {tmp}/no.wav --threshold 0.5", "no.wav: no such folder or file"),
+    ("detect {exp} {text} --threshold 0.5", "cannot be decoded"),
+    ("detect {exp} {long} --threshold 0.5 --audacity {text}", "one file cannot hold the labels of 4"),
+    ("detect {tuned} {long} --smooth 7", "its thresholds were tuned with: mean of 2 hops"),
+    ("tune {bare} --positives {clips} --negatives {long}", "no exported file"),
+    ("tune {exp} --positives {clips} --negatives {tmp}", "no audio file here"),
+    ("tune {exp} --positives {clips} --negatives {tmp}/no", "no such folder or file"),
+    ("tune {exp} --positives {tmp} --negatives {long}", "no audio file here"),
+    (
+        "tune {exp} --positives {other} --negatives {long}",
+        "'words' is no label of the model. Did you mean 'word'?",
+    ),
+    ("tune {exp} --positives {clips} --negatives {long} --target-fa-per-hour 0", "expected false accepts"),
+    ("tune {exp} --positives {clips} --negatives {long} --refractory -1", "-1.0 s is no time"),
+    ("mine {exp} {long} --data {tmp} --out {tmp}/out --threshold 0.5", "wav.scp"),
+    ("mine {exp} {long} --data {tmp} --out {tmp}/out", "no threshold is known"),
+]
+
+
+@pytest.mark.parametrize(("command", "says"), WRONG)
+def test_wrong_input(command: str, says: str, own: Heard, tuned: Heard, tmp_path: Path) -> None:
+    places = {
+        "exp": own.exp,
+        "tuned": tuned.exp,
+        "clips": own.clips,
+        "long": own.long,
+        "tmp": tmp_path / "tmp",
+    }
+    places["tmp"].mkdir()
+    for name in ("bare", "none"):
+        places[name] = tmp_path / name
+        shutil.copytree(own.exp / "model", places[name] / "model")
+    file = places["none"] / "model" / "bundle.json"
+    write_json(file, {**read_json(file), "labels": ["_a_", "_b_"]})
+    shutil.copytree(own.exp / "export", places["none"] / "export")
+    places["text"] = tmp_path / "text.wav"
+    places["text"].write_text("no sound")
+    places["other"] = tmp_path / "other"
+    shutil.copytree(own.clips / "word", places["other"] / "words")
+    before = contents(places["bare"])
+    refused(*command.format(**places).split(), says=says.format(**places))
+    assert contents(places["bare"]) == before
+
+
+def test_keywords_among_the_negatives_are_left_out(own: Heard, tmp_path: Path) -> None:
+    items = readers.folder(own.clips)
+    kaldi.write(tmp_path / "clips", items)
+    row = tune(own.exp, tmp_path / "clips", tmp_path / "clips")["files"][0]
+    assert (row["clips"], row["recordings"]) == (12, 12)
+    kaldi.write(tmp_path / "words", [item for item in items if item.label == "word"])
+    with pytest.raises(UserError, match="12 recordings, all labelled as keywords"):
+        tune(own.exp, own.clips, tmp_path / "words")
+
+
+def test_a_changed_file_asks_to_be_tuned_again(tuned: Heard, tmp_path: Path) -> None:
+    shutil.copytree(tuned.exp, tmp_path / "exp")
+    file = tmp_path / "exp" / "model" / "bundle.json"
+    plain = read_json(file)
+    plain["note"]["detect"][NAME]["sha256"] = "other"
+    write_json(file, plain)
+    sound = tmp_path / "a.wav"
+    audio.write(sound, numpy_rng("noise").normal(0, 0.01, 16000).astype(np.float32), 16000)
+    assert "has changed since it was tuned" in done("detect", tmp_path / "exp", sound).err

@@ -1,0 +1,121 @@
+"""Taking recordings in: any number of processes finds the same; an interrupted one goes on where it was."""
+
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import warnings
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+
+from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
+from audionas.data import audio
+from audionas.data.kaldi import Item
+from audionas.prep import intake
+
+RATE, CLIPS = 8000, 150
+
+
+@pytest.fixture(scope="module")
+def items(tmp_path_factory: pytest.TempPathFactory) -> list[Item]:
+    """Every fifth clip has another rate."""
+    folder, found = tmp_path_factory.mktemp("intake"), []
+    for number in range(CLIPS):
+        rate = 11025 if number % 5 == 0 else RATE
+        wave = np.random.default_rng(number).uniform(-0.5, 0.5, 200 + number).astype(np.float32)
+        encoded = BytesIO()  # soundfile itself would wait for the disk each time
+        soundfile.write(encoded, wave, rate, format="WAV")
+        (folder / f"{number:03d}.wav").write_bytes(encoded.getvalue())
+        found.append(Item(f"clip-{number:03d}", str(folder / f"{number:03d}.wav"), "a", 0.0))
+    return found
+
+
+def take(
+    items: list[Item], out: Path, workers: int = 1, reporter: Reporter | None = None
+) -> dict[str, list[Item]]:
+    return intake.take(
+        {"all": items},
+        rate=RATE,
+        on_bad="error",
+        converted=out / "resampled",
+        log=out / "log.jsonl",
+        workers=workers,
+        reporter=reporter or Reporter(),
+    )
+
+
+def told(taken: dict[str, list[Item]], out: Path) -> list[tuple[str, float, str, str]]:
+    return [(i.id, i.seconds, i.sha256, i.audio.removeprefix(str(out))) for i in taken["all"]]
+
+
+def contents(out: Path) -> dict[str, bytes]:
+    return {str(f.relative_to(out)): f.read_bytes() for f in sorted(out.rglob("*")) if f.is_file()}
+
+
+@pytest.fixture(scope="module")
+def whole(items: list[Item], tmp_path_factory: pytest.TempPathFactory) -> tuple[list, dict[str, bytes]]:
+    out = tmp_path_factory.mktemp("whole")
+    return told(take(items, out), out), contents(out)
+
+
+def test_three_processes_find_the_same(items: list[Item], whole: tuple, tmp_path: Path) -> None:
+    assert (told(take(items, tmp_path, workers=3), tmp_path), contents(tmp_path)) == whole
+
+
+class Deadly(Reporter):
+    """Kills its process when 70 files are done."""
+
+    def progress(self, items: Iterable[Any], label: str, total: int | None = None) -> Iterator[Any]:
+        for number, item in enumerate(super().progress(items, label, total)):
+            if number == 70:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield item
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_killed_it_goes_on_to_the_same_end(
+    items: list[Item], whole: tuple, tmp_path: Path, capsys, workers: int
+) -> None:
+    process = multiprocessing.get_context("fork").Process(
+        target=take, args=(items, tmp_path, workers, Deadly(quiet=True))
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads that other tests left
+        process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    with (tmp_path / "log.jsonl").open("ab") as log:
+        log.write(b'{"place": 75, "pa')
+    before = {name: (tmp_path / name).stat().st_mtime_ns for name in contents(tmp_path) if "wav" in name}
+    assert (told(take(items, tmp_path, workers), tmp_path), contents(tmp_path)) == whole
+    assert "70 of 150 files were decoded before" in capsys.readouterr().err
+    again = [name for name, time in before.items() if (tmp_path / name).stat().st_mtime_ns != time]
+    assert not [name for name in again if name < "resampled/all/clip-070.wav"]
+
+
+def test_a_file_that_was_changed_is_examined_again(items: list[Item], tmp_path: Path) -> None:
+    own = []
+    for item in items[:5]:
+        shutil.copy(item.audio, tmp_path / Path(item.audio).name)
+        own.append(replace(item, audio=str(tmp_path / Path(item.audio).name)))
+    good = Path(own[3].audio).read_bytes()
+    Path(own[3].audio).write_bytes(b"no audio")
+    with pytest.raises(UserError, match=r"003\.wav"):
+        take(own, tmp_path)
+    lines = (tmp_path / "log.jsonl").read_text().splitlines()
+    assert [json.loads(line)["place"] for line in lines] == [0, 1, 2, 4]
+    Path(own[3].audio).write_bytes(good)
+    audio.write(own[1].audio, np.zeros(123, np.float32), RATE)
+    found = take(own, tmp_path)["all"]
+    assert [i.sha256 for i in found[2:]] == [i.sha256 for i in take(items[2:5], tmp_path / "b")["all"]]
+    assert found[1].seconds == 123 / RATE
+    assert not (tmp_path / "log.jsonl").exists()

@@ -1,0 +1,135 @@
+"""Where a word lies, the word in other surroundings, recordings joined; who is in which split."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audionas.core.errors import UserError
+from audionas.core.rng import numpy_rng
+from audionas.data import audio
+from audionas.prep.speech_commands import RATE
+from audionas.prep.wake.sounds import ending, faded, joined, loud, spaced, within
+from audionas.prep.wake.sources import SHARES, Recording, by_split, plain, says, scan
+
+RNG = numpy_rng("wake sounds")
+
+
+def quiet(seconds: float) -> np.ndarray:
+    return RNG.normal(0, 0.001, round(seconds * RATE)).astype(np.float32)
+
+
+def spoken(before: float, length: float, after: float) -> np.ndarray:
+    tone = 0.3 * np.sin(np.arange(round(length * RATE)) / 5)
+    return np.concatenate((quiet(before), tone.astype(np.float32), quiet(after)))
+
+
+def test_the_loud_part_is_found_and_a_clip_ends_after_it() -> None:
+    wave = spoken(2.0, 0.6, 1.4)
+    first, last = loud(wave, 1.25)
+    assert first / RATE == pytest.approx(2.0, abs=0.026)
+    assert last / RATE == pytest.approx(2.6, abs=0.026)
+    start, length = ending(wave, 1.5)
+    assert length == pytest.approx(1.5, abs=1e-6)
+    assert start + length == pytest.approx(2.8, abs=0.026)
+    assert ending(spoken(0.1, 0.6, 0.0), 1.5) == (0.0, pytest.approx(0.7, abs=0.01))
+
+
+def test_of_what_is_loud_too_long_the_loudest_is_taken() -> None:
+    wave = np.concatenate((0.3 * spoken(0, 2.0, 0), spoken(0, 0.5, 0), 0.3 * spoken(0, 2.0, 0), quiet(5.0)))
+    first, last = loud(wave, 1.0)
+    assert last - first == RATE
+    assert first <= 2.0 * RATE + 400
+    assert last >= 2.5 * RATE - 400
+
+
+def test_a_word_in_other_surroundings_is_a_clip_with_the_word_near_its_end() -> None:
+    for draw in range(20):
+        around = spoken(0, 1.5, 0) * 0.1
+        found = within(spoken(1.0, 0.5, 0.5), around, numpy_rng("within", draw))
+        assert found.shape == around.shape
+        assert found.dtype == np.float32
+        assert 0.09 < np.abs(found).max() < 0.9
+
+
+def test_a_word_longer_than_the_clip_is_cut() -> None:
+    assert within(spoken(0, 3.0, 0), quiet(1.5), numpy_rng(0)).shape == (round(1.5 * RATE),)
+
+
+def test_joined_recordings_lose_nothing_but_their_edges() -> None:
+    waves = [spoken(0, 0.4, 0) for _ in range(5)]
+    pieces = list(joined(waves, 1.0))
+    assert [len(p) for p in pieces] == [3 * len(waves[0]), 2 * len(waves[0])]
+    np.testing.assert_array_equal(np.concatenate(pieces), np.concatenate([faded(w) for w in waves]))
+    assert not list(joined([], 1.0))
+    assert len(spaced(waves, RNG)) > sum(map(len, waves)) + 5 * 0.2 * RATE - 5
+
+
+def corpora(folder: Path) -> Path:
+    """A clip of each kind in the three corpora's layouts, and one of nobody's."""
+    paths = [
+        *(f"wakewords_picovoice/{word}/{n}.flac" for word in ("computer", "alexa") for n in (7, 8)),
+        *(f"mycroft/{word}/en/{word}-en-{n}.flac" for word in ("heycomputer", "athena") for n in "ab"),
+        "mycroft/not-wake-words/en/notwakeword-en-a.flac",
+        "mycroft/noises_bg_someone/noise-a.flac",
+        "speech_commands/v2_test_set/_unknown_/bed_0a7c2a8d_nohash_0.flac",
+        "speech_commands/v1_words30/yes/0a7c2a8d_nohash_1.flac",
+        "speech_commands/v2_test_set/_silence_/3.flac",
+        "speech_commands/_background_noise_/tap.flac",
+        "radio/monday.flac",
+    ]
+    for name in paths:
+        audio.write(folder / name, quiet(0.1), RATE)
+    (folder / "mycroft" / "files.csv").write_text(
+        "path,licence_file,seconds\n"
+        "heycomputer/en/heycomputer-en-a.flac,licenses/license-20190814-ann.txt,1\n"
+        "heycomputer/en/heycomputer-en-b.flac,licenses/license-20190814-ann.txt,1\n"
+        "athena/en/athena-en-a.flac,licenses/license-20190801-ann.txt,1\n"
+        "athena/en/athena-en-b.flac,licenses/license-20190801-bob.txt,1\n"
+        "not-wake-words/en/notwakeword-en-a.flac,licenses/license-20190801-bob.txt,1\n"
+    )
+    return folder
+
+
+def test_corpora_are_known_by_their_layout(tmp_path: Path) -> None:
+    found = {r.path.relative_to(tmp_path).as_posix(): r for r in scan(corpora(tmp_path))}
+    rows = {name: (r.source, r.word, r.group) for name, r in found.items()}
+    assert rows["wakewords_picovoice/computer/7.flac"] == ("picovoice", "computer", "picovoice-computer-7")
+    assert rows["mycroft/athena/en/athena-en-a.flac"] == ("mycroft", "athena", "mycroft-ann")
+    assert rows["mycroft/not-wake-words/en/notwakeword-en-a.flac"] == ("mycroft", "", "mycroft-bob")
+    assert rows["mycroft/noises_bg_someone/noise-a.flac"][0] == "noise"
+    bed, yes = (r for r in rows.values() if r[0] == "speech_commands")
+    assert (bed[1], yes[1]) == ("yes", "bed")
+    assert bed[2] == yes[2] == "speech_commands-0a7c2a8d"
+    assert rows["radio/monday.flac"] == ("own", "radio", "own-radio/monday.flac")
+    assert sum(says(r, "Computer") for r in found.values()) == 4  # hey computer says it, too
+
+
+def test_groups_are_whole_and_unnamed_people_with_the_keyword_train(tmp_path: Path) -> None:
+    for seed in range(5):
+        splits = by_split(scan(corpora(tmp_path)), "computer", seed)
+        groups = [{r.group for r in part} for part in splits.values()]
+        assert sum(map(len, groups)) == len(set.union(*groups))
+        assert {"mycroft-ann", "noise-speech_commands-silence"} <= groups[0]
+
+
+def test_shares_of_the_keyword_are_exact() -> None:
+    many = [Recording(Path(f"{n}.wav"), "own", "Hey  You", f"g{n}") for n in range(50)]
+    splits = by_split(many, "hey you", 3)
+    assert {split: len(part) / 50 for split, part in splits.items()} == SHARES
+    assert splits != by_split(many, "hey you", 4)
+    assert plain("Hey_You") == plain("hey you") == "heyyou"
+
+
+def test_speakers_by_a_pattern(tmp_path: Path) -> None:
+    for name in ("ann_1", "ann_2", "bob_1"):
+        audio.write(tmp_path / f"{name}.wav", quiet(0.1), RATE)
+    assert {r.group for r in scan(tmp_path, pattern=r"(?P<speaker>[a-z]+)_\d")} == {"own-ann", "own-bob"}
+    with pytest.raises(UserError, match="no group called speaker"):
+        scan(tmp_path, pattern="ann")
+    with pytest.raises(UserError) as caught:
+        scan(tmp_path, pattern=r"(?P<speaker>ann)")
+    assert "bob_1.wav: the speaker pattern" in str(caught.value)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserError, match="no audio file here"):
+        scan(tmp_path / "empty")

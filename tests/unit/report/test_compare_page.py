@@ -1,0 +1,169 @@
+"""The page and the charts of a comparison: all is shown, nothing loaded, any figures drawn, equal bytes."""
+
+import math
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from audionas.core.rng import numpy_rng
+from audionas.report import compare as _compare_html
+from audionas.report import compare_charts as charts
+from audionas.report import compare_table as _compare_table
+from audionas.report.compare_charts import Cloud, Group, Scale
+from audionas.report.compare_table import Comparison
+
+METHODS = ("darts", "gdas", "fair_darts", "rome", "random_nas", "p_darts", "snas", "merge_nas")
+
+
+def row(method: str, seed: int, **changes: Any) -> dict[str, Any]:
+    """A finished run with figures that depend on its name."""
+    rng = numpy_rng("compare page", method, seed)
+    free = int(rng.integers(0, 9))
+    accuracy = float(rng.uniform(0.5, 0.95))
+    found = {
+        "accuracy": accuracy,
+        "relaxed": accuracy + 0.03,
+        "gap": 0.03,
+        "params": int(rng.integers(2e4, 9e4)),
+        "macs": int(rng.integers(1e6, 5e6)),
+        "free": free,
+        "kept": 8,
+        "free_share": free / 8,
+        "collapsed": free >= 5,
+        "entropy": 1.1,
+        "examples": 51_200,
+        "steps": 400,
+        "seconds": 300.0,
+        "arch": f"{seed:012d}",
+        "network": "tc_k3 skip",
+    }
+    return {"method": method, "seed": seed, "status": "done", "reason": "", **found, **changes}
+
+
+def comparison(folder: Path, rows: list[dict[str, Any]], **changes: Any) -> Comparison:
+    labels = list(dict.fromkeys(r["method"] for r in rows))
+    steps = {
+        label: {"seconds": 0.3, "saved_bytes": 2**20, "time_ratio": 1.5, "memory_ratio": 0.5}
+        for label in labels
+    }
+    plain = {"title": "duel", "labels": labels, "rows": rows, "steps": steps, "noun": "clips"}
+    return Comparison(folder=folder, tested="620 clips", facts={"space": "kws"}, **{**plain, **changes})
+
+
+def written(made: Comparison) -> str:
+    _compare_html.write(made)
+    return (made.folder / "compare.html").read_text()
+
+
+def test_every_method_and_figure_is_shown(tmp_path: Path) -> None:
+    rows = [row(m, s, trained=0.9 + s / 100, cifar10_test=0.93) for m in METHODS for s in range(3)]
+    page = written(comparison(tmp_path, rows))
+    heads = re.findall(r"<h2>(.*?)</h2>", page)
+    assert heads == [
+        "Accuracy by the table",
+        "Accuracy, trained from scratch",
+        "Accuracy, inherited weights",
+        "Figures",
+        "Signs of a collapse",
+        "Cost against accuracy",
+        "A step",
+        "Runs",
+        "How it was measured",
+    ]
+    for method in METHODS:
+        assert page.count(method) > 8
+    assert "91.0 ± 1.0" in page
+    assert "of 24" in page
+    assert page == written(comparison(tmp_path, rows))
+
+
+def test_the_page_loads_nothing_and_runs_nothing(tmp_path: Path) -> None:
+    page = written(comparison(tmp_path, [row("darts", 0)]))
+    assert "default-src &#x27;none&#x27;" in page
+    assert not re.search(r"<(script|link|iframe|img)\b|https?://(?!www\.w3\.org)|url\(", page)
+
+
+def test_names_and_reasons_are_escaped(tmp_path: Path) -> None:
+    rows = [row("a&b", 0), {"method": "<i>", "seed": 0, "status": "failed", "reason": "<script>"}]
+    page = written(comparison(tmp_path, rows, title="<b>"))
+    assert "<script>" not in page
+    assert "<i>" not in page
+    assert "<b>" not in page.replace("<b></b>", "")
+    assert "&lt;script&gt;" in page
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+@pytest.mark.parametrize(
+    "changes", [{}, {"accuracy": 0.5, "gap": 0.0, "relaxed": 0.5, "macs": 7}, {"accuracy": 0.0}]
+)
+def test_any_figures_are_drawn(tmp_path: Path, seeds: int, changes: dict[str, Any]) -> None:
+    """One seed, one method, equal values, zeros: no figure is missing and none is no number."""
+    page = written(comparison(tmp_path, [row("darts", seed, **changes) for seed in range(seeds)]))
+    assert "nan" not in page.lower().replace("random_nas", "").replace("finance", "")
+    assert "inf" not in re.sub(r"[a-z]*inf[a-z]+", "", page.lower())
+
+
+def test_without_a_finished_run_the_page_says_what_was_lost(tmp_path: Path) -> None:
+    rows = [{"method": "rome", "seed": 0, "status": "refused", "reason": "it needs cells"}]
+    made = comparison(tmp_path, rows, steps={})
+    page = written(made)
+    assert "it needs cells" in page
+    text = _compare_table.markdown(made)
+    assert "No run has finished." in text
+    assert "- rome, seeds 0 (refused): it needs cells" in text
+
+
+def test_a_method_without_a_supernet_has_no_inherited_accuracy(tmp_path: Path) -> None:
+    rows = [
+        row("darts", 0),
+        {k: v for k, v in row("random", 0).items() if k not in ("accuracy", "relaxed", "gap")},
+    ]
+    line = next(
+        x for x in _compare_table.markdown(comparison(tmp_path, rows)).splitlines() if "| random" in x
+    )
+    assert line.startswith("| random | 1 | - | - | - |")
+    assert "random" in written(comparison(tmp_path, rows))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-3.2, 8.1), (1e6, 1.3e6), (0.912, 0.9121)])
+@pytest.mark.parametrize("count", [3, 6])
+def test_ticks_are_round_numbers_inside(low: float, high: float, count: int) -> None:
+    found = charts.ticks(low, high, count)
+    assert count / 2 <= len(found) <= 2 * count + 1
+    assert all(low <= tick <= high for tick in found)
+    step = found[1] - found[0]
+    digit = step / 10 ** math.floor(math.log10(step) + 1e-9)
+    assert min(abs(digit - k) for k in (1, 2, 5)) < 1e-6
+    assert all(abs(tick / step - round(tick / step)) < 1e-6 for tick in found)
+
+
+def test_values_beyond_a_scale_stay_at_its_ends() -> None:
+    scale = Scale(0.0, 1.0, 100, 200)
+    assert (scale(-5), scale(5)) == (100, 200)
+    assert scale(0.5) == pytest.approx(150)
+
+
+def test_an_interval_without_bounds_has_no_end_marks() -> None:
+    """Two seeds give wide intervals: the scale follows the values, and open lines say so."""
+    wide = Group("a", (0.4, 0.6), 0.5, (-0.77, 1.77))
+    narrow = Group("b", (0.5, 0.52), 0.51, (0.49, 0.53))
+    form = (str, str)
+    count = [
+        charts.forest([g, narrow], form, "x", limits=(0, 1)).count('stroke-width="2"') for g in (wide, narrow)
+    ]
+    assert count == [1 + 3, 3 + 3]
+
+
+def test_labels_of_a_scatter_do_not_overlap() -> None:
+    rng = numpy_rng("scatter")
+    clouds = [Cloud(name, [tuple(rng.normal(size=2))]) for name in METHODS]
+    svg = charts.scatter(clouds, (str, str), "x")
+    label = re.compile(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)"[^>]*paint[^>]*>(\w+)</text>')
+    share = {"start": 0.0, "middle": 0.5, "end": 1.0}
+    places = [(float(x) - share[anchor] * 7 * len(n), float(y), n) for x, y, anchor, n in label.findall(svg)]
+    boxes = [(x, y, x + 7 * len(name), y + 14) for x, y, name in places]
+    assert len(boxes) == len(METHODS)
+    pairs = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i]]
+    assert not any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for a, b in pairs)

@@ -1,0 +1,46 @@
+"""What tuning says, word for word, of one and of several."""
+
+from typing import Any
+
+from audionas.listen.events import Rule
+from audionas.report import tune as _tune_page
+
+
+def row(*, many: int, target: float = 1.0, met: bool = True) -> dict[str, Any]:
+    """A file's figures in which every count is `many`."""
+    return {
+        "file": "model.onnx",
+        "clips": many,
+        "clips_drawn_by": "speakers",
+        "hours": 2.0,
+        "recordings": many,
+        "negatives_drawn_by": "minutes",
+        "rule": Rule(smooth=max(many, 1), refractory=1.0).plain(),
+        "hop_s": 0.08,
+        "words": {"hey": {"threshold": 0.5}},
+        "sum": {"rejected": 0.1, "accepts": many, "fa_per_hour": many / 2},
+        "target": target,
+        "met": met,
+    }
+
+
+def test_one_is_told_as_one() -> None:
+    said = " ".join(_tune_page.advice(row(many=1)))
+    assert "are rejected, and 1 false accept was heard in 2 h (0.5 an hour)" in said
+    assert "2 h of negatives cannot show 1 false accept an hour: give at least 3 h." in said
+    assert "no threshold has 1 false accept an hour or fewer" in _tune_page.advice(row(many=1, met=False))[0]
+    setting = _tune_page.setting(row(many=1))
+    assert "1 clip (drawn by speakers)" in setting
+    assert "in 1 recording (" in setting
+    assert "mean of 1 hop," in setting
+
+
+def test_several_and_none_are_told_as_several() -> None:
+    said = " ".join(_tune_page.advice(row(many=2000, target=0.5)))
+    assert "2,000 false accepts were heard" in said
+    assert "cannot show 0.5 false accepts an hour: give at least 6 h." in said
+    assert "0 false accepts were heard" in _tune_page.advice(row(many=0))[0]
+    setting = _tune_page.setting(row(many=2000))
+    assert "2,000 clips (" in setting
+    assert "in 2,000 recordings (" in setting
+    assert "mean of 2,000 hops," in setting

@@ -1,0 +1,196 @@
+"""A training's teacher: its answers belong to their clips, and change what is learned."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch import Tensor
+
+from audionas.config import Config, load
+from audionas.core.files import write_json
+from audionas.core.reporter import Reporter, read_rows
+from audionas.data import kaldi
+from audionas.inputs.feed import open_inputs, train_batches
+from audionas.models.bundle import KeywordModel
+from audionas.models.model import load as model
+from audionas.run.train import features_of
+from audionas.run.training import teacher as _teacher
+from audionas.zoo import find as _archs
+from tests._factory import tones
+from tests.unit.cli._command import done, refused
+from tests.unit.images._images import npz
+from tests.unit.run.training._transfer_runs import CLASSES, Made, note, prepared, weights, words
+
+CPU = torch.device("cpu")
+QUIET = Reporter(quiet=True)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """To be read only."""
+    return prepared(tmp_path_factory.mktemp("transfer"))
+
+
+def teaching(made: Made, settings: str, *more: str) -> tuple[_teacher.Teaching, Any]:
+    """A teacher at work, and the batches beside which it works."""
+    conf = load(made.conf, ["name=x", f"train.distill={{teacher: {made.exp / 'big'}{settings}}}", *more])
+    inputs = open_inputs(conf, features_of(_archs.find(str(made.exp / "big"))), QUIET)
+    rows = np.arange(len(inputs.train))
+    batches = train_batches(conf, inputs, rows, batch_size=4, workers=0, augmented=True, reporter=QUIET)
+    found = _teacher.find(conf, inputs)
+    assert found is not None
+    return _teacher.Teaching(found, inputs, batches, conf, CPU, QUIET), batches
+
+
+def answers(work: _teacher.Teaching, batches: Any, epoch: int = 1) -> Tensor:
+    """An epoch's answers; the features that the student would see are not asked for by recordings."""
+    work.begin(epoch)
+    return torch.cat([work.logits(batch, batch.x) for batch in batches.epoch(epoch)])
+
+
+def expected(made: Made, batches: Any, epoch: int = 1) -> Tensor:
+    """Logits of the teacher for the clips of an epoch as they are stored."""
+    network = model(made.exp / "big").network
+    clips = kaldi.read(made.data / "train")
+    order = [int(row) for rows in batches.rows(epoch) for row in rows]
+    heard = model(made.exp / "big")
+    waves = np.stack([heard.read(Path(clips[i].audio), resample=False) for i in order])
+    assert isinstance(network, KeywordModel)
+    with torch.no_grad():
+        logits: Tensor = network.net(network.normalize(network.front_end(torch.from_numpy(waves))))
+    return logits
+
+
+@pytest.mark.parametrize("settings", ["", ", cache: true", ", cache: false"])
+def test_answers_belong_to_their_clips_whether_stored_or_not(settings: str, made: Made) -> None:
+    work, batches = teaching(made, settings)
+    assert (work.stored is None) == ("false" in settings)
+    torch.testing.assert_close(answers(work, batches), expected(made, batches), rtol=1e-4, atol=1e-4)
+
+
+def test_with_augmentation_it_answers_for_what_the_student_hears_unless_told_to_store(made: Made) -> None:
+    shifted = "augment={shift_ms: 300}"
+    work, batches = teaching(made, "", shifted)
+    assert work.stored is None
+    assert not torch.allclose(answers(work, batches), expected(made, batches), atol=1e-2)
+    assert not torch.equal(answers(work, batches, 2).sort(0)[0], answers(work, batches, 1).sort(0)[0])
+    work, batches = teaching(made, ", cache: true", shifted)
+    torch.testing.assert_close(answers(work, batches), expected(made, batches), rtol=1e-4, atol=1e-4)
+
+
+def test_answers_are_stored_once_a_teacher_and_data(made: Made) -> None:
+    for _ in range(2):
+        teaching(made, ", cache: true")
+    files = {file: file.stat().st_mtime_ns for file in (made.data / "cache").glob("teacher-*.f32")}
+    teaching(made, ", cache: true, temperature: 2")
+    assert files == {file: file.stat().st_mtime_ns for file in files}
+    teaching(made, ", cache: true", f"data.train={made.data / 'dev'}")
+    assert len(list((made.data / "cache").glob("teacher-*.f32"))) == len(files) + 1
+
+
+def test_classes_are_matched_by_name(made: Made, tmp_path: Path) -> None:
+    (tmp_path / "labels.txt").write_text("high\nlow\nmid\n")
+    work, batches = teaching(made, "", f"data.labels={tmp_path / 'labels.txt'}")
+    order = [CLASSES.index(name) for name in ("high", "low", "mid")]
+    torch.testing.assert_close(
+        answers(work, batches), expected(made, batches)[:, order], rtol=1e-4, atol=1e-4
+    )
+
+
+def test_without_weight_a_teacher_changes_no_bit(made: Made, tmp_path: Path) -> None:
+    plain = ["augment={shift_ms: 50}", "spec_augment={freq_masks: 1, freq_width: 4}", "train.dropout=0.3"]
+    done(*words(made, tmp_path / "plain", *plain))
+    idle = f"train.distill={{teacher: {made.exp / 'big'}, weight: 0}}"
+    done(*words(made, tmp_path / "idle", *plain, idle))
+    plainly, idly = (weights(tmp_path / name / "x") for name in ("plain", "idle"))
+    assert all(torch.equal(plainly[name], idly[name]) for name in plainly)
+    assert "divergence" in read_rows(tmp_path / "idle" / "x" / "train" / "metrics.jsonl")[0]
+
+
+def test_a_teacher_changes_what_is_learned_and_stands_in_the_bundle(made: Made, tmp_path: Path) -> None:
+    done(*words(made, tmp_path / "plain"))
+    done(*words(made, tmp_path / "other", f"train.distill={{teacher: {made.exp / 'big'}, weight: 0.9}}"))
+    plainly, other = (weights(tmp_path / name / "x") for name in ("plain", "other"))
+    assert not torch.equal(plainly["head.linear.weight"], other["head.linear.weight"])
+    told = note(tmp_path / "other" / "x")["distill"]
+    assert (told["weight"], told["temperature"], len(told["digest"])) == (0.9, 4.0, 64)
+
+
+def test_of_several_channels_a_teacher_takes_the_features(made: Made, tmp_path: Path) -> None:
+    parts = {}
+    for part in ("train", "dev"):
+        items = []
+        for item in kaldi.read(made.data / part):
+            wave, rate = soundfile.read(item.audio)
+            file = tmp_path / f"{item.id}.wav"
+            soundfile.write(file, np.stack([wave, 0.5 * wave], 1), rate, subtype="PCM_16")
+            items.append(replace(item, audio=str(file), sha256=""))
+        kaldi.write(tmp_path / "data" / part, items)
+        parts[part] = f"data.{part}={tmp_path / 'data' / part}"
+    more = ("data.channels=2", f"data.labels={made.data / 'labels.txt'}", *parts.values())
+    for settings in ("", ", cache: false"):
+        work, batches = teaching(made, settings, *more)
+        assert (work.stored is None) == bool(settings)
+        found = answers(work, batches)
+        features = torch.cat([batch.x for batch in batches.epoch(1)])
+        network = work.network
+        assert isinstance(network, KeywordModel)
+        with torch.no_grad():
+            torch.testing.assert_close(found, network.net(network.normalize(features)), rtol=1e-4, atol=1e-4)
+    other = "features={name: logmel, preset: bc_resnet}"
+    distill = f"train.distill={{teacher: {made.exp / 'big'}}}"
+    refused(*words(made, tmp_path, distill, *more, other), says="of channels only features are kept")
+
+
+def test_a_teacher_of_images_sees_what_the_student_sees(tmp_path: Path) -> None:
+    plain = {"name": "p", "threads": 1, "device": "cpu", "out": str(tmp_path / "exp")}
+    images = {"path": str(npz(tmp_path / "tiny.npz", side=8)), "crop": "none", "flip": False, "dev": 0.2}
+    train = {"epochs": 1, "batch_size": 8, "layers": 1, "channels": 4}
+    rest = {"space": {"name": "nas_bench_201"}, "method": {"name": "random"}, "train": train}
+    file = tmp_path / "conf.json"  # JSON is YAML
+    write_json(file, {**plain, "images": images, **rest})
+    done("search", file)
+    done("train", file)
+    conf = load(file, ["name=x", f"train.distill={{teacher: {tmp_path / 'exp/p'}, cache: true}}"])
+    inputs = open_inputs(conf, None, QUIET)
+    batches = train_batches(
+        conf, inputs, np.arange(len(inputs.train)), batch_size=8, workers=0, augmented=True, reporter=QUIET
+    )
+    stored, anew = (
+        _teacher.Teaching(teacher, inputs, batches, conf, CPU, QUIET)
+        for teacher in (_found(conf, inputs), _found(load(file, ["name=x", *_online(tmp_path)]), inputs))
+    )
+    stored.begin(0)
+    anew.begin(0)
+    for batch in batches.epoch(0):
+        x = inputs.ready(batch.x, conf.spec_augment, final=True)
+        torch.testing.assert_close(stored.logits(batch, x), anew.logits(batch, x), rtol=1e-4, atol=1e-4)
+
+
+def _online(folder: Path) -> list[str]:
+    return [f"train.distill={{teacher: {folder / 'exp/p'}}}"]
+
+
+def _found(conf: Config, inputs: Any) -> _teacher.Teacher:
+    teacher = _teacher.find(conf, inputs)
+    assert teacher is not None
+    return teacher
+
+
+def test_a_teacher_must_know_the_students_classes(made: Made, tmp_path: Path) -> None:
+    data = tones(tmp_path / "data", classes=(*CLASSES, "lowest"), per_class=2, speakers=1)
+    more = [f"data.{name}={data / name}" for name in ("train", "dev")]
+    distill = f"train.distill={{teacher: {made.exp / 'big'}}}"
+    refused(*words(made, tmp_path, distill, *more), says="does not know 'lowest'. Did you mean 'low'?")
+
+
+def test_each_process_knows_the_rows_of_its_share(made: Made) -> None:
+    _, batches = teaching(made, ", cache: true")
+    shares = [batches.shared(rank, 2) for rank in (0, 1)]
+    joined = zip(*(share.rows(3) for share in shares), strict=True)
+    for whole, parts in zip(batches.rows(3), joined, strict=True):
+        assert np.array_equal(whole, np.concatenate(parts))
