@@ -21,9 +21,10 @@ from audionas.core.strict import Strict
 from audionas.cost.limits import Limits
 from audionas.cost.profile import PROFILES, restrict
 from audionas.data.augment import Augment
-from audionas.data.conf import Data, Images
+from audionas.data.conf import Data
 from audionas.engine.conf import Compare, Rank, Search, Train, label_of
 from audionas.features import Features, SpecAugment
+from audionas.images.conf import Images
 from audionas.methods._base import Method
 from audionas.searchers._base import Searcher
 from audionas.spaces._base import Space

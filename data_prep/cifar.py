@@ -8,9 +8,9 @@ import typer
 from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
-from audionas.data.conf import Images
 from audionas.images import sets as images
 from audionas.images.arrays import Part
+from audionas.images.conf import Images
 
 ADDRESS = "https://www.cs.toronto.edu/~kriz"
 OFFICIAL = {  # SHA-256 as TensorFlow Datasets has them

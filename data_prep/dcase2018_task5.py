@@ -13,6 +13,7 @@ from audionas.core.reporter import Reporter
 from audionas.data import kaldi, segments
 from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
+from audionas.data.labels import write_labels
 from audionas.data.segments import Form
 from audionas.prep import dcase2018, zips
 from audionas.prep.dcase2018 import FOLDS, KNOWN, LABELS, TOPS, Corpus, Segment
@@ -191,7 +192,7 @@ def _store(
         items = [_item(corpus.path(segment), segment, seconds, digests) for segment in chosen]
         kaldi.write(out / folder / split, items)
         write_groups(out / folder / split, "node", {_id(segment): segment.node for segment in chosen})
-        kaldi.write_labels(out / folder, LABELS)
+        write_labels(out / folder, LABELS)
 
     dev = corpora["dev"]
     for fold in FOLDS:

@@ -13,6 +13,7 @@ from audionas.core.reporter import Reporter
 from audionas.data import kaldi
 from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
+from audionas.data.labels import write_labels
 from audionas.prep import intake, tau2022, zips
 from audionas.prep.tau2022 import SEEN, SUBSETS, UNSEEN, Clip
 
@@ -146,7 +147,7 @@ def _store(out: Path, parts: Mapping[str, Iterable[Clip]], items: Mapping[str, I
         kaldi.write(out / part, [items[clip.id] for clip in clips])
         write_groups(out / part, "device", {clip.id: clip.device for clip in clips})
         write_groups(out / part, "city", {clip.id: clip.city for clip in clips})
-    kaldi.write_labels(out, tau2022.SCENES)
+    write_labels(out, tau2022.SCENES)
 
 
 def _show(out: Path, parts: Mapping[str, Sequence[Clip]], reporter: Reporter) -> None:

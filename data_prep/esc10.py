@@ -14,8 +14,8 @@ from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
 from audionas.data.kaldi import Item
+from audionas.data.labels import RATE, write_labels
 from audionas.prep import intake
-from audionas.prep.speech_commands import RATE
 
 FOLDERS = {  # of the first repository, in class order, with the names that its tables use
     "001 - Dog bark": "dog",
@@ -197,7 +197,7 @@ def _store(out: Path, folds: Mapping[str, Sequence[Item]]) -> None:
         train = [item for m in FOLDS if m not in (n, dev) for item in folds[f"fold{m}"]]
         for split, items in (("train", train), ("dev", folds[f"fold{dev}"]), ("test", folds[f"fold{n}"])):
             kaldi.write(out / f"fold{n}" / split, items)
-        kaldi.write_labels(out / f"fold{n}", LABELS)
+        write_labels(out / f"fold{n}", LABELS)
 
 
 def _show(out: Path, folds: Mapping[str, Sequence[Item]], reporter: Reporter) -> None:

@@ -11,8 +11,8 @@ from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.data import readers
 from audionas.data.kaldi import Item
+from audionas.data.labels import NOISE, SILENCE, UNKNOWN
 from audionas.prep import intake
-from audionas.prep.speech_commands import NOISE, SILENCE, UNKNOWN
 
 
 def main(

@@ -9,8 +9,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import write_text
 from audionas.core.pool import ordered as parallel
 from audionas.core.reporter import Reporter
-from audionas.images import ilsvrc
-from audionas.prep import zips
+from audionas.prep import ilsvrc, zips
 
 LICENCE = (
     "licence: ImageNet's images belong to many owners; those who asked for access at image-net.org may use "

@@ -19,8 +19,9 @@ from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import kaldi
 from audionas.data.kaldi import Item
+from audionas.data.labels import RATE, SILENCE, SPLITS, UNKNOWN
 from audionas.prep import intake
-from audionas.prep.speech_commands import LABELS_12, RATE, SILENCE, SPLITS, UNKNOWN, WANTED
+from audionas.prep.speech_commands import LABELS_12, WANTED
 from audionas.prep.voices import ACCENTS, Engine, Wave, find_engine, said, short_path, voice_variants
 
 VERSION = 1  # of this recipe: another one makes other clips

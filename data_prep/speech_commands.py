@@ -14,9 +14,10 @@ from audionas.core.files import sha256, write_json, write_text
 from audionas.core.reporter import Reporter
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
+from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 from audionas.prep import intake
 from audionas.prep import speech_commands as protocol
-from audionas.prep.speech_commands import LABELS_12, NOISE, RATE, SILENCE, SPLITS, UNKNOWN, WANTED, Clip
+from audionas.prep.speech_commands import LABELS_12, WANTED, Clip
 
 ADDRESS = "https://storage.googleapis.com/download.tensorflow.org/data"
 _WHOLE, _TEST = "speech_commands_{}.tar.gz", "speech_commands_test_set_{}.tar.gz"

@@ -16,9 +16,9 @@ from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import audio, kaldi
 from audionas.data.audio import Wave
 from audionas.data.kaldi import Item
+from audionas.data.labels import RATE
 from audionas.data.readers import slug
 from audionas.prep import intake
-from audionas.prep.speech_commands import RATE
 from audionas.prep.wake.clips import OTHER, Job, around, windows, written
 from audionas.prep.wake.near_words import WORDS
 from audionas.prep.wake.sounds import ending, joined, within

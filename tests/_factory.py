@@ -15,6 +15,7 @@ import yaml
 from audionas.core.rng import numpy_rng
 from audionas.data import kaldi
 from audionas.data.kaldi import Item
+from audionas.data.labels import write_labels
 
 CLASSES = ("_silence_", "low", "mid", "high")
 SPLITS = ("train", "dev", "test")
@@ -47,7 +48,7 @@ def tones(
     noise = folder / "wav" / "noise.wav"
     _store(noise, 0.1 * numpy_rng(seed, "tones", "noise").normal(size=3 * rate), rate)
     kaldi.write(folder / "noise", [Item("noise-0", str(noise), "noise", 0.0, speaker="noise")])
-    kaldi.write_labels(folder, classes)
+    write_labels(folder, classes)
     return folder
 
 

@@ -8,7 +8,6 @@ preparation). `labels.txt`, the classes in their order, lies beside the director
 import hashlib
 import os
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -197,25 +196,6 @@ def fix(path: Path | str) -> list[str]:
     return said
 
 
-def read_labels(path: Path | str) -> list[str]:
-    """The classes in their order, from the `labels.txt` beside a data directory.
-
-    Raises UserError where the file is missing, empty or names a class twice.
-    """
-    file = Path(base(path)).parent / "labels.txt"
-    if not file.is_file():
-        raise UserError(
-            f"{file}: no such file", hint="It lists the classes, one a line; audionas prep writes it."
-        )
-    labels = [line for raw in file.read_text(encoding="utf-8").split("\n") if (line := raw.strip(" \t\r"))]
-    twice = [label for label, count in Counter(labels).items() if count > 1]
-    if twice or not labels:
-        raise UserError(
-            f"{file}: {'classes named twice: ' + ', '.join(twice) if twice else 'names no class'}"
-        )
-    return labels
-
-
 def write_licence(folder: Path, text: str) -> None:
     """Write `licence.txt`: under what terms the recordings below `folder` may be used, a line a source."""
     write_text(folder / LICENCE, text + "\n")
@@ -228,11 +208,6 @@ def read_licence(folder: Path) -> str:
             lines = (place / LICENCE).read_text(encoding="utf-8").splitlines()
             return "; ".join(line.strip() for line in lines if line.strip())
     return ""
-
-
-def write_labels(folder: Path | str, labels: Sequence[str]) -> None:
-    """Write `labels.txt` into a corpus folder, in class order."""
-    write_text(Path(folder) / "labels.txt", "".join(f"{label}\n" for label in labels))
 
 
 class _Sums(dict[str, str]):

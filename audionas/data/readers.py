@@ -11,7 +11,7 @@ from typing import Any
 from audionas.core.errors import UserError
 from audionas.data.audio import SUFFIXES
 from audionas.data.kaldi import Item
-from audionas.prep.speech_commands import UNKNOWN
+from audionas.data.labels import UNKNOWN
 
 Row = Mapping[str, Any]
 

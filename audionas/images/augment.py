@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from audionas.core.errors import UserError
-from audionas.data.conf import Images
+from audionas.images.conf import Images
 
 _TRIES = 10  # drawn shapes of a resized crop, of which the first that fits is taken
 _ASPECT = math.log(4 / 3)  # of a resized crop, either way

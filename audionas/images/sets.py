@@ -16,9 +16,9 @@ from audionas.core.files import sha256_text
 from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.core.shards import Shards
-from audionas.data.conf import Images
 from audionas.images import ilsvrc
 from audionas.images.arrays import Arrays, Part, read_cifar, read_npz
+from audionas.images.conf import Images
 from audionas.images.files import SUFFIXES
 from audionas.images.files import fitted as fitted
 from audionas.images.files import read_file as read_file

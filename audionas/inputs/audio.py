@@ -11,7 +11,7 @@ from torch import Tensor
 
 from audionas.config import Config
 from audionas.core.arch import ArchSpec, InputSpec
-from audionas.core.errors import UserError, did_you_mean
+from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.core.shards import Shards
 from audionas.data import kaldi
@@ -19,6 +19,7 @@ from audionas.data.augment import WaveAugment
 from audionas.data.batches import Batches
 from audionas.data.conf import Data
 from audionas.data.kaldi import DataDir, Item
+from audionas.data.labels import labels_of, require_known
 from audionas.data.segments import Form
 from audionas.data.store import Waves, waves
 from audionas.engine.fusion import fused
@@ -258,20 +259,6 @@ def open_split(
     )
 
 
-def labels_of(data: Data, train: DataDir) -> tuple[str, ...]:
-    """The classes in order: the file that `data.labels` names, `labels.txt` beside train, or sorted."""
-    file = Path(data.labels) if data.labels else Path(data.train).parent / "labels.txt"
-    if not file.exists() and not data.labels:
-        return tuple(train.labels)
-    try:
-        labels = tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: cannot be read ({error})") from error
-    if len(set(labels)) != len(labels):
-        raise UserError(f"{file}: a label stands twice")
-    return labels
-
-
 def _features(front_end: FrontEnd, decoded: Waves, data: Data, reporter: Reporter) -> Shards:
     """The features of decoded clips, stored."""
     return feature_store(
@@ -287,18 +274,6 @@ def _features(front_end: FrontEnd, decoded: Waves, data: Data, reporter: Reporte
 def cache_of(data: Data) -> Path:
     """Where decoded clips and features are kept."""
     return Path(data.cache) if data.cache else Path(data.train).parent / "cache"
-
-
-def require_known(directory: DataDir, labels: Sequence[str]) -> None:
-    """Raise UserError for a label of the directory that is not among `labels`."""
-    if unknown := sorted(set(directory.labels) - set(labels)):
-        raise UserError(
-            [
-                f"{directory.path}: label '{u}' is not a class of this model.{did_you_mean(u, labels)}"
-                for u in unknown
-            ],
-            hint=f"Classes: {' '.join(labels)}",
-        )
 
 
 def _require_all_classes(split: Split, labels: Sequence[str], path: str) -> None:

@@ -14,11 +14,11 @@ from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.data.batches import Batches
-from audionas.data.conf import Images
 from audionas.features import SpecAugment
 from audionas.images import augment as image_augment
 from audionas.images import sets as images
 from audionas.images.augment import Standardize
+from audionas.images.conf import Images
 from audionas.images.sets import ImageSet
 from audionas.inputs.split import Inputs, Split
 from audionas.models.bundle import ModelBundle

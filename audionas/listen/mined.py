@@ -10,6 +10,7 @@ from audionas.core.files import read_json, sha256, write_json, write_text
 from audionas.core.reporter import amount, read_rows
 from audionas.data import audio, kaldi, readers
 from audionas.data.kaldi import DataDir, Item
+from audionas.data.labels import read_labels, write_labels
 from audionas.listen.events import Event
 
 
@@ -76,14 +77,14 @@ class Mined:
         before, after = known.path.parent / "labels.txt", self.out.parent / "labels.txt"
         if not before.is_file():
             return
-        labels = kaldi.read_labels(known.path)
-        if after.is_file() and kaldi.read_labels(self.out) != labels:
+        labels = read_labels(known.path)
+        if after.is_file() and read_labels(self.out) != labels:
             raise UserError(
                 f"{after}: lists other classes than {before}",
                 hint=f"Choose an --out beside {known.path}, or in a folder of its own.",
             )
         if not after.is_file():
-            kaldi.write_labels(self.out.parent, labels)
+            write_labels(self.out.parent, labels)
 
 
 def _line(row: Mapping[str, Any]) -> str:

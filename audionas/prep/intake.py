@@ -9,6 +9,7 @@ from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
 from audionas.data.kaldi import DataDir, Item
+from audionas.data.labels import write_labels
 from audionas.data.tables import TOLERANCE
 from audionas.prep.examined import Found, Task, examine
 
@@ -71,7 +72,7 @@ def store(
     if empty := [split for split, items in splits.items() if not items]:
         raise UserError([f"{out}: no clip falls into '{split}'" for split in empty])
     written = {split: kaldi.write(out / split, items) for split, items in splits.items()}
-    kaldi.write_labels(out, labels)
+    write_labels(out, labels)
     counts = {
         split: Counter(item.label for item in data) for split, data in written.items() if split != "noise"
     }

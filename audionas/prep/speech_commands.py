@@ -14,10 +14,8 @@ from typing import NamedTuple
 
 from audionas.core.errors import UserError
 from audionas.data.audio import SUFFIXES
+from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 
-RATE = 16_000  # Hz
-SPLITS = ("train", "dev", "test")
-SILENCE, UNKNOWN, NOISE = "_silence_", "_unknown_", "_background_noise_"
 WANTED = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 LABELS_12 = (SILENCE, UNKNOWN, *WANTED)
 CLIPS = {"v0.01": 64_721, "v0.02": 105_829}  # in the whole archive

@@ -14,11 +14,12 @@ from audionas.data import kaldi, segments
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
 from audionas.data.kaldi import DataDir
+from audionas.data.labels import require_known
 from audionas.data.segments import Form
 from audionas.engine.fusion import fused
 from audionas.engine.metrics import by_group, summary
 from audionas.export import onnx
-from audionas.inputs.audio import open_split, require_known
+from audionas.inputs.audio import open_split
 from audionas.inputs.images import open_test
 from audionas.inputs.split import Split
 from audionas.models.bundle import ModelBundle

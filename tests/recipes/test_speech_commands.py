@@ -16,6 +16,7 @@ from audionas.core.files import read_json
 from audionas.core.registry import names
 from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi
+from audionas.data.labels import read_labels
 from audionas.features import Features
 from audionas.prep.speech_commands import LABELS_12, WANTED, which_set
 from audionas.run.train import within_limits
@@ -215,7 +216,7 @@ def test_the_other_protocols_from_a_tree_to_scores(
     assert f"{protocol}: train, dev, test hold" in said
     data, run = recipe / "data" / protocol, recipe / "exp" / f"{protocol}_paper_tc_resnet8_0"
     assert read_json(data / "protocol.json")["name"] == protocol
-    assert len(kaldi.read_labels(data / "train")) == PROTOCOLS[protocol]
+    assert len(read_labels(data / "train")) == PROTOCOLS[protocol]
     assert read_json(run / "eval" / "test.json")["n"] == len(kaldi.read(data / "test"))
     table = subprocess.run(
         [sys.executable, "local/results.py"], cwd=recipe, capture_output=True, text=True, check=True

@@ -11,8 +11,8 @@ import pytest
 
 from audionas.config import Config, load
 from audionas.core.files import read_json
-from audionas.images import ilsvrc
 from audionas.methods._base import Method
+from audionas.prep import ilsvrc
 from audionas.prep.zips import md5
 from audionas.spaces._base import Space
 from audionas.study.rows import runs_of

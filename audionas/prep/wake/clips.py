@@ -10,8 +10,8 @@ from audionas.core.reporter import Reporter
 from audionas.data import audio
 from audionas.data.audio import Wave
 from audionas.data.kaldi import Item
+from audionas.data.labels import RATE
 from audionas.data.readers import slug
-from audionas.prep.speech_commands import RATE
 
 OTHER = "_other_"  # the label of all that is not the word
 

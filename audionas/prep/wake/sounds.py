@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import numpy as np
 
 from audionas.data.audio import Wave
-from audionas.prep.speech_commands import RATE
+from audionas.data.labels import RATE
 
 _FRAME = RATE // 40  # 25 ms
 _FADE = RATE // 100

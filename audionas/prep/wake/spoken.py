@@ -10,8 +10,8 @@ from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data.audio import Wave
 from audionas.data.kaldi import Item
+from audionas.data.labels import RATE
 from audionas.data.readers import slug
-from audionas.prep.speech_commands import RATE
 from audionas.prep.voices import ACCENTS, Engine, find_engine, said, short_path, voice_variants
 from audionas.prep.wake.clips import OTHER, Job, around, windows, written
 from audionas.prep.wake.near_words import near

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from audionas.data import kaldi
+from audionas.data.labels import write_labels
 from tests._factory import config, tones
 from tests.unit.cli._command import contents, done, refused
 from tests.unit.cli.conftest import Run
@@ -66,7 +67,7 @@ def test_a_class_without_clips_is_named(command: str, own_data: Run) -> None:
 
 
 def test_a_label_that_is_no_class_is_named_with_the_nearest(own_data: Run) -> None:
-    kaldi.write_labels(own_data.data, ["_silence_", "low", "mid", "hihg"])
+    write_labels(own_data.data, ["_silence_", "low", "mid", "hihg"])
     result = refused(
         "train", own_data.conf, "arch=tc_resnet8", says="label 'high' is not a class of this model"
     )

@@ -15,6 +15,7 @@ from audionas.core.errors import UserError
 from audionas.data import kaldi
 from audionas.data.columns import Strings
 from audionas.data.kaldi import DataDir, Item
+from audionas.data.labels import read_labels, write_labels
 from audionas.data.quick import quick
 from audionas.data.tables import Tables
 
@@ -348,12 +349,12 @@ def test_split_of_one_speaker_is_refused(corpus: Path) -> None:
 
 def test_labels_file(corpus: Path) -> None:
     with pytest.raises(UserError, match=r"labels\.txt: no such file"):
-        kaldi.read_labels(corpus)
-    kaldi.write_labels(corpus.parent, ["_silence_", "hey jarvis", "a"])
-    assert kaldi.read_labels(corpus) == ["_silence_", "hey jarvis", "a"]
-    kaldi.write_labels(corpus.parent, ["a", "a"])
+        read_labels(corpus)
+    write_labels(corpus.parent, ["_silence_", "hey jarvis", "a"])
+    assert read_labels(corpus) == ["_silence_", "hey jarvis", "a"]
+    write_labels(corpus.parent, ["a", "a"])
     with pytest.raises(UserError, match="twice: a"):
-        kaldi.read_labels(corpus)
+        read_labels(corpus)
 
 
 def test_a_sound_directory_is_read_line_by_line_to_the_same_items(corpus: Path) -> None:

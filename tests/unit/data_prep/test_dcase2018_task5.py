@@ -9,6 +9,7 @@ import soundfile
 from audionas.core.errors import UserError
 from audionas.data import kaldi
 from audionas.data.groups import read_groups
+from audionas.data.labels import read_labels
 from audionas.prep import dcase2018, zips
 from audionas.prep.dcase2018 import FOLDS, LABELS, PUBLISHED
 from tests.recipes import _dcase2018_task5 as imitation
@@ -73,7 +74,7 @@ def test_every_segment_is_tested_once_and_no_session_is_on_two_sides(out: Path) 
         assert all(set(part.labels) == set(LABELS) for part in parts)
         tested += [item.id for item in parts[2]]
     assert sorted(tested) == sorted(everything)
-    assert kaldi.read_labels(out / "fold1" / "train") == list(LABELS)
+    assert read_labels(out / "fold1" / "train") == list(LABELS)
 
 
 def test_nodes_tell_known_from_unknown(out: Path) -> None:

@@ -14,6 +14,7 @@ from audionas.core.errors import UserError
 from audionas.data import audio, kaldi
 from audionas.data.groups import read_groups
 from audionas.data.kaldi import DataDir
+from audionas.data.labels import read_labels
 from audionas.prep import tau2022
 from tests.unit.data_prep.test_speech_commands import load
 
@@ -112,7 +113,7 @@ def test_directories_are_the_lists_and_parts_share_no_place(prepared: Path) -> N
         assert [len(some) for some in places] == [4, 2, 2], "a place of each scene is held out"
         assert names(parts[0]) | names(parts[1]) == names(found[f"split{percent}"])
     assert {i.speaker for i in found["dev25"]} == {i.speaker for i in found["dev100"]}
-    assert kaldi.read_labels(prepared / "train25") == list(tau2022.SCENES)
+    assert read_labels(prepared / "train25") == list(tau2022.SCENES)
 
 
 def test_each_clip_knows_its_scene_place_device_and_city(prepared: Path) -> None:

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from audionas.core.errors import UserError
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import DataDir
+from audionas.data.labels import read_labels
 from tests.unit.data_prep.test_speech_commands import clip, load
 
 prep = load("esc10")
@@ -88,7 +89,7 @@ def test_every_clip_is_tested_once_and_no_recording_is_in_two_splits(tree: Path,
         assert [len(data) for data in found.values()] == [90, 30, 30]
         speakers = [{item.speaker for item in data} for data in found.values()]
         assert sum(map(len, speakers)) == len(set(chain(*speakers))) == 100
-        assert kaldi.read_labels(out / f"fold{fold}" / "train") == list(prep.LABELS)
+        assert read_labels(out / f"fold{fold}" / "train") == list(prep.LABELS)
         assert all(kaldi.validate(data.path) == [] for data in found.values())
         tested.update(item.audio for item in found["test"])
     assert set(tested.values()) == {1}

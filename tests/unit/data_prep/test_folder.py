@@ -13,6 +13,7 @@ import soundfile
 from audionas.core.errors import UserError
 from audionas.core.files import shipped
 from audionas.data import kaldi
+from audionas.data.labels import read_labels
 
 PATTERN = "/(?P<speaker>[^_/]+)_[^/]*$"
 
@@ -62,7 +63,7 @@ def test_splits_are_disjoint_complete_and_near_their_shares(tmp_path: Path, seed
     assert sorted(files) == sorted(str(f) for f in source.rglob("*.wav") if f.parent.name[0] != "_")
     speakers = [{item.speaker for item in data} for data in splits.values()]
     assert len(set.union(*speakers)) == sum(map(len, speakers)) == (10 if pattern else 60)
-    assert kaldi.read_labels(tmp_path / "out" / "train") == ["alexa", "hey jarvis"]
+    assert read_labels(tmp_path / "out" / "train") == ["alexa", "hey jarvis"]
     assert [item.label for item in kaldi.read(tmp_path / "out" / "noise")] == ["noise"]
     if not pattern:  # each class gives its share
         assert all(
@@ -140,6 +141,6 @@ def test_manifest_keeps_the_splits_of_its_lists(tmp_path: Path) -> None:
     manifest.main(tmp_path / "out", **lists, form="nemo")
     found = read(tmp_path / "out")
     assert {split: sorted(item.audio for item in data) for split, data in found.items()} == parts
-    assert kaldi.read_labels(tmp_path / "out" / "train") == ["alexa", "hey jarvis"]
+    assert read_labels(tmp_path / "out" / "train") == ["alexa", "hey jarvis"]
     with pytest.raises(UserError, match="Did you mean 'nemo'"):
         manifest.main(tmp_path / "out", **lists, form="nemoo")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from audionas.core.errors import UserError
-from audionas.images import ilsvrc
+from audionas.prep import ilsvrc
 from tests.unit.data_prep.test_speech_commands import load
 from tests.unit.images._ilsvrc import CLASSES, archives
 

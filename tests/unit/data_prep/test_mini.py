@@ -14,7 +14,8 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, shipped, write_json
 from audionas.core.reporter import Reporter
 from audionas.data import audio, kaldi
-from audionas.prep.speech_commands import LABELS_12, RATE, SILENCE, SPLITS, UNKNOWN
+from audionas.data.labels import RATE, SILENCE, SPLITS, UNKNOWN, read_labels
+from audionas.prep.speech_commands import LABELS_12
 
 pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
 
@@ -103,7 +104,7 @@ def test_another_data_set_is_not_mixed_in(made, tmp_path):
 
 
 def test_directories_are_sound_and_balanced(made):
-    assert kaldi.read_labels(made / "train") == list(LABELS_12)
+    assert read_labels(made / "train") == list(LABELS_12)
     for split in SPLITS:
         assert kaldi.validate(made / split) == []
         data = kaldi.read(made / split)

@@ -16,9 +16,10 @@ from typer.testing import CliRunner
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, sha256, shipped
 from audionas.data import audio, kaldi
+from audionas.data.labels import SPLITS, read_labels
 from audionas.prep import speech_commands as protocol
 
-SPLITS = protocol.SPLITS
+SPLITS = SPLITS
 LABELS = ["_silence_", "_unknown_", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
 
 
@@ -89,7 +90,7 @@ def test_twelve_classes(tree: Path, tmp_path: Path) -> None:
         speakers |= {item.speaker for item in data}
         drawn = (out / "lists" / f"unknown_{split}.txt").read_text().split()
         assert drawn == sorted(f"{words[i]}/{i.split('-')[0]}_nohash_{i[-1]}.wav" for i in words)
-    assert kaldi.read_labels(out / "train") == LABELS
+    assert read_labels(out / "train") == LABELS
     assert kaldi.read(out / "noise").labels == ["noise"]
     for line in (out / "lists" / "SHA256SUMS").read_text().splitlines():
         digest, name = line.split()
@@ -99,7 +100,7 @@ def test_twelve_classes(tree: Path, tmp_path: Path) -> None:
 
 def test_all_words_and_the_same_split_from_official_lists(tree: Path, tmp_path: Path) -> None:
     by_hash = run(tree, tmp_path / "a", classes="35")
-    assert kaldi.read_labels(by_hash / "train") == ["bed", "cat", "go", "yes"]
+    assert read_labels(by_hash / "train") == ["bed", "cat", "go", "yes"]
     assert sum(map(len, read(by_hash).values())) == 160
     for name, split in (("validation_list.txt", "dev"), ("testing_list.txt", "test")):
         items = kaldi.read(by_hash / split)
@@ -220,7 +221,7 @@ def test_a_tree_with_its_own_lists_keeps_them(tmp_path: Path) -> None:
         assert {f"{Path(i.audio).parent.name}/{Path(i.audio).name}" for i in kaldi.read(out / split)} == set(
             part
         )
-    assert kaldi.read_labels(out / "train") == LABELS
+    assert read_labels(out / "train") == LABELS
     assert len(kaldi.read(out / "noise")) == 1
     with pytest.raises(UserError, match="drawn for 12 classes"):
         run(root, tmp_path / "out", classes="35")
@@ -289,6 +290,6 @@ def test_real_clips_give_the_known_counts(shared: Path, tmp_path: Path) -> None:
     archive = shared / "speech_commands_subset.tar"
     out = run(archive, tmp_path / "out", part="v2_test_set")
     assert [len(data) for data in read(out).values()] == [2841, 626, 832]
-    assert kaldi.read_labels(out / "train") == LABELS
+    assert read_labels(out / "train") == LABELS
     run(archive, out, part="v1_bed_cat_happy", version="v0.01", classes="30")
     assert [len(data) for data in read(out).values()] == [988, 133, 82]

@@ -9,7 +9,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi
-from audionas.prep.speech_commands import RATE
+from audionas.data.labels import RATE, read_labels
 from audionas.prep.wake import near_words
 from audionas.prep.wake import spoken as wake_voices
 from tests._wake import audio as long_audio
@@ -46,7 +46,7 @@ def data(own: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_two_labels_and_nobody_in_two_splits(data: Path) -> None:
-    assert kaldi.read_labels(data / "train") == ["_other_", "my_word"]
+    assert read_labels(data / "train") == ["_other_", "my_word"]
     parts = {split: kaldi.read(data / split) for split in ("train", "dev", "test")}
     for split, part in parts.items():
         assert set(part.labels) == {"_other_", "my_word"}, split

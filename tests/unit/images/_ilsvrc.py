@@ -9,7 +9,8 @@ from PIL import Image
 from scipy.io import savemat
 
 from audionas.core.rng import numpy_rng
-from audionas.images import ilsvrc
+from audionas.images.ilsvrc import GROUND_TRUTH, META
+from audionas.prep import ilsvrc
 
 CLASSES = ("n00000007", "n00000003")  # of ILSVRC2012_ID 1 and 2: their order is not the names'
 TRUTH = (2, 1, 1, 2)  # of the validation images
@@ -67,6 +68,6 @@ def archives(folder: Path, count: int = 3) -> Path:
     (folder / ilsvrc.TRAIN).write_bytes(tarred(inner))
     (folder / ilsvrc.VAL).write_bytes(tarred(val_files()))
     truth = "".join(f"{number}\n" for number in TRUTH).encode()
-    kit = {f"{DEVKIT}/{ilsvrc.GROUND_TRUTH}": truth, f"{DEVKIT}/{ilsvrc.META}": meta()}
+    kit = {f"{DEVKIT}/{GROUND_TRUTH}": truth, f"{DEVKIT}/{META}": meta()}
     (folder / ilsvrc.DEVKIT).write_bytes(tarred(kit, "w:gz"))
     return folder

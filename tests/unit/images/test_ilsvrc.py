@@ -8,9 +8,10 @@ import pytest
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
-from audionas.data.conf import Images
-from audionas.images import ilsvrc
 from audionas.images import sets as images
+from audionas.images.conf import Images
+from audionas.images.ilsvrc import GROUND_TRUTH, META, SYNSETS
+from audionas.prep import ilsvrc
 from tests.unit.images._ilsvrc import (
     CLASSES,
     DEVKIT,
@@ -106,10 +107,10 @@ def test_other_validation_archives_are_refused(tmp_path: Path, name: str) -> Non
     ("kit", "said"),
     [
         ({}, "has no"),
-        ({ilsvrc.GROUND_TRUTH: b"1\n", ilsvrc.META: b"no mat file"}, "cannot be read"),
-        ({ilsvrc.GROUND_TRUTH: b"1\n", ilsvrc.META: meta()[:300]}, "cannot be read"),
-        ({ilsvrc.GROUND_TRUTH: b"1\n", ilsvrc.META: b"x" * 400}, "cannot be read"),
-        ({ilsvrc.GROUND_TRUTH: b"1\n3\n", ilsvrc.META: meta()}, "line 2: '3'"),
+        ({GROUND_TRUTH: b"1\n", META: b"no mat file"}, "cannot be read"),
+        ({GROUND_TRUTH: b"1\n", META: meta()[:300]}, "cannot be read"),
+        ({GROUND_TRUTH: b"1\n", META: b"x" * 400}, "cannot be read"),
+        ({GROUND_TRUTH: b"1\n3\n", META: meta()}, "line 2: '3'"),
     ],
     ids=["empty", "broken", "cut", "something else", "no such class"],
 )
@@ -134,17 +135,17 @@ def flat(folder: Path) -> Path:
 
 def with_meta(tree: Path) -> None:
     (tree / DEVKIT).mkdir(parents=True)
-    (tree / DEVKIT / ilsvrc.META).write_bytes(meta())
-    (tree / DEVKIT / ilsvrc.GROUND_TRUTH).write_text("".join(f"{n}\n" for n in TRUTH))
+    (tree / DEVKIT / META).write_bytes(meta())
+    (tree / DEVKIT / GROUND_TRUTH).write_text("".join(f"{n}\n" for n in TRUTH))
 
 
 def with_synsets(tree: Path) -> None:
-    (tree / ilsvrc.SYNSETS).write_text("\n".join(CLASSES))
-    (tree / ilsvrc.GROUND_TRUTH).write_text("\n".join(map(str, TRUTH)))
+    (tree / SYNSETS).write_text("\n".join(CLASSES))
+    (tree / GROUND_TRUTH).write_text("\n".join(map(str, TRUTH)))
 
 
 def with_names(tree: Path) -> None:
-    (tree / ilsvrc.GROUND_TRUTH).write_text("\n".join(CLASSES[n - 1] for n in TRUTH))
+    (tree / GROUND_TRUTH).write_text("\n".join(CLASSES[n - 1] for n in TRUTH))
 
 
 @pytest.mark.parametrize("tell", [with_meta, with_synsets, with_names])
@@ -162,12 +163,12 @@ def test_flat_validation_images_find_their_classes(tmp_path: Path, tell: Callabl
 
 def test_flat_validation_images_without_a_truth_say_what_is_missing(tmp_path: Path) -> None:
     tree = flat(tmp_path / "imagenet")
-    with pytest.raises(UserError, match=ilsvrc.GROUND_TRUTH):
+    with pytest.raises(UserError, match=GROUND_TRUTH):
         images.read(Images(path=str(tree), size=14), "test", QUIET)
-    (tree / ilsvrc.GROUND_TRUTH).write_text("1\n2\n")
-    with pytest.raises(UserError, match=ilsvrc.SYNSETS):
+    (tree / GROUND_TRUTH).write_text("1\n2\n")
+    with pytest.raises(UserError, match=SYNSETS):
         images.read(Images(path=str(tree), size=14), "test", QUIET)
-    (tree / ilsvrc.GROUND_TRUTH).write_text("a cat\n")
+    (tree / GROUND_TRUTH).write_text("a cat\n")
     with pytest.raises(UserError, match="name no class"):
         images.read(Images(path=str(tree), size=14), "test", QUIET)
     with_names(tree)

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from audionas.core.rng import seed_torch, torch_rng
-from audionas.data.conf import Images
 from audionas.images import augment as image_augment
 from audionas.images.augment import Standardize, augmented, cutout, jittered, plain
+from audionas.images.conf import Images
 
 N = 4000  # images of a statistical test
 

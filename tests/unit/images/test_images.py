@@ -9,9 +9,9 @@ from PIL import Image
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
-from audionas.data.conf import Images
 from audionas.images import sets as images
 from audionas.images.arrays import Part
+from audionas.images.conf import Images
 from audionas.images.sets import ImageSet
 from tests.unit.images._images import LABELS, archive, cifar_files, npz, pixels, tree
 

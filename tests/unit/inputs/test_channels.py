@@ -15,6 +15,7 @@ from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data import kaldi
 from audionas.data.kaldi import Item
+from audionas.data.labels import write_labels
 from audionas.engine.fusion import fused
 from audionas.engine.metrics import macro_f1
 from audionas.features import build
@@ -50,7 +51,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 soundfile.write(path, tone + noise, RATE, subtype="PCM_16")
                 items.append(Item(name, str(path), label, SECONDS, speaker=name.rpartition("-")[0]))
         kaldi.write(root / split, items)
-    kaldi.write_labels(root, LABELS)
+    write_labels(root, LABELS)
     return root
 
 

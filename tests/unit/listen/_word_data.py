@@ -10,6 +10,7 @@ from audionas.core.files import write_text
 from audionas.core.rng import numpy_rng
 from audionas.data import kaldi
 from audionas.data.kaldi import Item
+from audionas.data.labels import write_labels
 from audionas.features import Features
 from tests._wake import LABELS, RATE, clip, trained
 
@@ -28,7 +29,7 @@ def data(folder: Path, clips: int = 24) -> Path:
             speaker = f"{split}{number % 4}"
             items.append(Item(f"{speaker}-{number}", str(file), LABELS[number % 2], 0.0, speaker=speaker))
         kaldi.write(folder / split, items)
-    kaldi.write_labels(folder, LABELS)
+    write_labels(folder, LABELS)
     return folder
 
 

@@ -12,6 +12,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
 from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi, readers
+from audionas.data.labels import read_labels, write_labels
 from audionas.listen.detect import detect
 from audionas.listen.mine import mine
 from audionas.listen.tune import tune
@@ -159,7 +160,7 @@ def test_events_as_json_and_for_audacity(tuned: Heard, tmp_path: Path) -> None:
 def test_false_accepts_become_training_clips(tuned: Heard, tmp_path: Path) -> None:
     data = tmp_path / "data"
     kaldi.write(data / "train", readers.folder(tuned.clips))
-    kaldi.write_labels(data, _wake.LABELS)
+    write_labels(data, _wake.LABELS)
     out = tmp_path / "more" / "mined"
     said = mine(tuned.exp, tuned.long, data / "train", out, threshold=["0.02"])
     new = [item for item in kaldi.read(out) if item.id.startswith("mined-")]
@@ -167,7 +168,7 @@ def test_false_accepts_become_training_clips(tuned: Heard, tmp_path: Path) -> No
     assert len(new) >= 2
     assert len(kaldi.read(out)) == 24 + len(new)
     assert {item.label for item in new} == {"_other_"}
-    assert kaldi.read_labels(out) == list(_wake.LABELS)
+    assert read_labels(out) == list(_wake.LABELS)
     rows = [json.loads(line) for line in (out / "mined.jsonl").read_text().splitlines()]
     row = next(row for row in rows if row["events"])
     event = row["events"][0]

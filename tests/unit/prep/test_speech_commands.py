@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from audionas.core.errors import UserError
+from audionas.data.labels import RATE, SPLITS
 from audionas.prep import speech_commands as protocol
 from audionas.prep.speech_commands import Clip
 
@@ -44,13 +45,13 @@ def test_published_counts_agree_with_each_other() -> None:
 
 
 def test_a_whole_archive_must_have_the_published_counts() -> None:
-    good = dict(zip(protocol.SPLITS, (36923, 4445, 4890), strict=True))
+    good = dict(zip(SPLITS, (36923, 4445, 4890), strict=True))
     assert "as published" in protocol.check_counts("v0.02", "12", 105829, good)
     with pytest.raises(UserError, match="36,924"):
         protocol.check_counts("v0.02", "12", 105829, {**good, "train": 36924})
     assert "a part" in protocol.check_counts("v0.02", "12", 105828, {**good, "train": 3})
     for clips in (64720, 64721):
-        counts = dict(zip(protocol.SPLITS, protocol.COUNTS["v0.01", "30"], strict=True))
+        counts = dict(zip(SPLITS, protocol.COUNTS["v0.01", "30"], strict=True))
         assert protocol.check_counts("v0.01", "30", clips, counts).startswith(
             "v1-30: train, dev, test hold 51,"
         )
@@ -92,7 +93,7 @@ def test_cuts_stay_inside_their_recordings() -> None:
     cuts = protocol.draw_cuts(samples, 400, 1, "dev")
     assert {cut.file for cut in cuts} == {0, 1, 2, 3}
     for cut in cuts:
-        assert 0 <= cut.offset <= max(0, samples[cut.file] - protocol.RATE)
+        assert 0 <= cut.offset <= max(0, samples[cut.file] - RATE)
         assert 0 <= cut.volume <= 1
     assert 0.4 < sum(cut.volume for cut in cuts) / 400 < 0.6
     assert cuts == protocol.draw_cuts(samples, 400, 1, "dev")
@@ -169,7 +170,7 @@ def test_a_tree_keeps_its_own_lists(tmp_path: Path) -> None:
     clips = protocol.scan(tree(tmp_path, WORDS))
     write_lists(tmp_path, WORDS[:3], WORDS[3:5], WORDS[5:6])
     groups, rule = protocol.assign(tmp_path, clips)
-    assert [len(groups[split]) for split in protocol.SPLITS] == [3, 2, 1]
+    assert [len(groups[split]) for split in SPLITS] == [3, 2, 1]
     assert f"{len(WORDS) - 6} clips are on none" in rule
 
 

@@ -8,7 +8,7 @@ import pytest
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.data import audio
-from audionas.prep.speech_commands import RATE
+from audionas.data.labels import RATE
 from audionas.prep.wake.sounds import ending, faded, joined, loud, spaced, within
 from audionas.prep.wake.sources import SHARES, Recording, by_split, plain, says, scan
 
