@@ -10,12 +10,12 @@ import typer
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
-from audionas.data import kaldi, segments
+from audionas.data import kaldi
 from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
 from audionas.data.labels import write_labels
-from audionas.data.segments import Form
-from audionas.prep import dcase2018, zips
+from audionas.data.store import Form
+from audionas.prep import dcase2018, forms, zips
 from audionas.prep.dcase2018 import FOLDS, KNOWN, LABELS, TOPS, Corpus, Segment
 
 ADDRESS = {
@@ -97,7 +97,7 @@ def main(
     for corpus in corpora.values():
         paths = [corpus.path(segment) for segment in corpus.segments.values()]
         _require_present(paths)
-        digests |= segments.examined(paths, form, log=out / "checked.jsonl", jobs=jobs, reporter=reporter)
+        digests |= forms.examined(paths, form, log=out / "checked.jsonl", jobs=jobs, reporter=reporter)
     _store(out, corpora, digests, seconds, share, seed)
     kaldi.write_licence(out, LICENCE.removeprefix("licence: "))
     _show(out, corpora, reporter)

@@ -10,13 +10,14 @@ import numpy as np
 import pytest
 
 from audionas.data import audio
+from audionas.export import onnx_stream
 from audionas.features import Features
-from audionas.listen.events import Rule, levels
+from audionas.listen.events import levels
 from audionas.listen.exported import find, keep
 from audionas.listen.web import runtime as _web_runtime
 from audionas.listen.web import server as _web_server
-from audionas.models import stream
 from audionas.models.bundle import ModelBundle
+from audionas.models.listener import Rule
 from tests import _wake
 from tests._server import running
 
@@ -30,7 +31,7 @@ SOUNDS = {
 def exported(folder: Path) -> Path:
     """A run folder whose model.stream.onnx tells by its threshold yes.wav from no.wav, both in it."""
     _wake.trained(folder, Features())
-    stream.export(ModelBundle.load(folder / "model"), folder / "export" / "model.stream.onnx")
+    onnx_stream.export(ModelBundle.load(folder / "model"), folder / "export" / "model.stream.onnx")
     found = find(folder)
     highest = []
     for name, parts in SOUNDS.items():

@@ -19,8 +19,8 @@ from audionas import zoo
 from audionas.cli import app
 from audionas.cli.data import register_preps
 from audionas.data import audio
+from audionas.export import onnx_stream
 from audionas.features import Features
-from audionas.models import stream
 from audionas.models.bundle import ModelBundle
 from audionas.nn.ops import OPS
 from audionas.spaces._base import space_of
@@ -118,7 +118,7 @@ def test_code_runs(page: Path, workplace: Path) -> None:
     if any(LISTENS in body for body in written.values()):
         pytest.importorskip("onnxscript", reason="the extra export is not installed")
         untrained(workplace / LISTENS / "model", causal=True)
-        stream.export(ModelBundle.load(workplace / LISTENS / "model"), workplace / LISTENS / STREAM)
+        onnx_stream.export(ModelBundle.load(workplace / LISTENS / "model"), workplace / LISTENS / STREAM)
     tries = [name for name in written if name.startswith("try_")]
     assert tries, f"{named(page)}: shows files, but no try_*.py that runs them"
     for name in tries:

@@ -230,7 +230,7 @@ def predict(
 
     Examples: audionas predict exp/mini my.wav other.flac --json; audionas predict kws12 my.wav
     """
-    from audionas.models.model import predict as go
+    from audionas.run.predict import predict as go
 
     rows = go(exp, files, resample=resample)
     if as_json:

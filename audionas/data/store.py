@@ -1,7 +1,10 @@
 """The waveforms of a data directory, decoded once into memory-mapped files of bounded size."""
 
 import json
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -30,7 +33,7 @@ class Waves(NamedTuple):
     key: str
 
 
-class _Form(NamedTuple):
+class _Reading(NamedTuple):
     """How clips are read."""
 
     rate: int
@@ -58,7 +61,7 @@ def waves(
     fingerprint and these settings. `workers` processes decode (default: all cores); any number of them, and
     any interruption, leads to the same files.
     """
-    form = _Form(rate, samples, resample, channel)
+    form = _Reading(rate, samples, resample, channel)
     settings = {**form._asdict(), "on_bad": on_bad}
     key = sha256_text(json.dumps({**settings, "data": data.fingerprint}, sort_keys=True))
     block = max(1, min(_BLOCK, _BYTES // (2 * samples)))
@@ -82,7 +85,7 @@ def waves(
     return Waves(array.choose(kept), kept, key)
 
 
-def _decoded(data: DataDir, form: _Form, start: int, stop: int) -> Block:
+def _decoded(data: DataDir, form: _Reading, start: int, stop: int) -> Block:
     """The clips of these utterances; one that cannot be read is silent, and a fault."""
     rows = np.zeros((stop - start, form.samples), np.int16)
     faults = []
@@ -94,7 +97,7 @@ def _decoded(data: DataDir, form: _Form, start: int, stop: int) -> Block:
     return Block(rows, faults)
 
 
-def _decode(item: Item, form: _Form) -> np.ndarray:
+def _decode(item: Item, form: _Reading) -> np.ndarray:
     """The clip (samples,) int16."""
     wave = audio.read(
         item.audio,
@@ -106,3 +109,30 @@ def _decode(item: Item, form: _Form) -> np.ndarray:
     )
     scaled = np.round(audio.fitted(wave, form.samples) * 32768)
     return np.clip(scaled, -32768, 32767).astype(np.int16)
+
+
+class Form(NamedTuple):
+    """What every file of a corpus must be: samples a second, channels, samples a channel."""
+
+    rate: int
+    channels: int
+    samples: int
+
+
+def read(item: Item, form: Form) -> np.ndarray:
+    """The channels of a recording, (channels, samples) float32, padded with zeros or cut to length.
+
+    Raises UserError where the file is not of this rate or has another number of channels.
+    """
+    wave = audio.read_channels(
+        item.audio, rate=form.rate, channels=form.channels, start=item.start, seconds=item.seconds
+    )
+    return np.stack([audio.fitted(channel, form.samples) for channel in wave])
+
+
+def read_all(items: Sequence[Item], form: Form, *, threads: int = 2) -> Iterator[np.ndarray]:
+    """`read` for each item in order; only a few are held at a time."""
+    with ThreadPoolExecutor(threads) as pool:
+        rest = iter(items)
+        while block := list(islice(rest, _BLOCK)):
+            yield from list(pool.map(lambda item: read(item, form), block))

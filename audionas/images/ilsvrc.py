@@ -53,7 +53,7 @@ def classes_of(text: str, source: str, synsets: Any) -> list[str]:
 
 
 def class_of(name: str, classes: Sequence[str], what: str) -> str:
-    """The class of a validation image by its number. Raises UserError for another name, or a number too high."""
+    """The class of a validation image by its number. Raises UserError for a name that has none."""
     match = _VAL_IMAGE.fullmatch(name)
     if match is None:
         raise UserError(

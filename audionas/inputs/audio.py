@@ -20,8 +20,7 @@ from audionas.data.batches import Batches
 from audionas.data.conf import Data
 from audionas.data.kaldi import DataDir, Item
 from audionas.data.labels import labels_of, require_known
-from audionas.data.segments import Form
-from audionas.data.store import Waves, waves
+from audionas.data.store import Form, Waves, waves
 from audionas.engine.fusion import fused
 from audionas.features import (
     Features,

@@ -18,9 +18,9 @@ from audionas.core.files import sha256_text
 from audionas.core.memmap import Stored, memmap_cache
 from audionas.core.reporter import Reporter
 from audionas.core.shards import Shards
-from audionas.data import segments
+from audionas.data import store
 from audionas.data.kaldi import DataDir, Item
-from audionas.data.segments import Form
+from audionas.data.store import Form
 from audionas.features import FrontEnd
 from audionas.inputs.split import Split
 
@@ -80,7 +80,7 @@ def _stored(
 
     def fill(out: np.memmap, _: Reporter) -> dict[str, Any]:
         total, squares = np.zeros(shape[1]), np.zeros(shape[1])
-        for place, wave in enumerate(segments.read_all(items, form)):
+        for place, wave in enumerate(store.read_all(items, form)):
             with torch.inference_mode():
                 x = front_end(torch.from_numpy(wave))[:, 0].numpy()
             out[place * form.channels : (place + 1) * form.channels] = x

@@ -12,8 +12,9 @@ from typing import NamedTuple
 import numpy as np
 
 from audionas.data.kaldi import Item
-from audionas.listen.events import Rule, counts, levels
+from audionas.listen.events import counts, levels
 from audionas.listen.hear import Heard
+from audionas.models.listener import Rule
 
 MOST = 60  # false accepts an hour, above which nobody wants to know
 RECORDINGS = 20  # from so many on whole recordings are drawn, below their minutes

@@ -6,14 +6,11 @@ the highest threshold that would fire there; all thresholds are compared with th
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from audionas.core.errors import UserError
-from audionas.core.reporter import amount
-from audionas.models.listener import Listener
+from audionas.models.listener import Listener, Rule
 
 _ROWS = 1 << 16  # of sorted windows at a time
 
@@ -24,45 +21,6 @@ class Event(NamedTuple):
     seconds: float
     keyword: str
     score: float
-
-
-@dataclass(frozen=True)
-class Rule:
-    """How scores become events; every part has a name, and is printed with results.
-
-    `smooth` hops are averaged; `patience` (n, m): n of the last m of these must reach the threshold; for
-    `refractory` seconds after an event its keyword does not fire again. Raises UserError out of range.
-    """
-
-    smooth: int = 5
-    refractory: float = 1.0
-    patience: tuple[int, int] = (1, 1)
-
-    def __post_init__(self) -> None:
-        need, of = self.patience
-        problems = []
-        if self.smooth < 1:
-            problems.append(f"smooth: {self.smooth} hops cannot be averaged; 1 is none")
-        if not 0 <= self.refractory < float("inf"):
-            problems.append(f"refractory: {self.refractory} s is no time")
-        if not 1 <= need <= of:
-            problems.append(f"patience: {need} of {of} hops is not possible; 1/1 is none")
-        if problems:
-            raise UserError(problems)
-
-    def gap(self, hop_seconds: float) -> int:
-        """Hops from an event to the next that may be: at least one."""
-        return max(1, round(self.refractory / hop_seconds))
-
-    def plain(self) -> dict[str, Any]:
-        """As it is kept in a bundle."""
-        return {"smooth": self.smooth, "refractory_s": self.refractory, "patience": list(self.patience)}
-
-    def words(self) -> str:
-        """As it is printed."""
-        need, of = self.patience
-        patience = "" if of == 1 else f", {need} of {of} hops over the threshold"
-        return f"mean of {amount(self.smooth, 'hop')}{patience}, refractory time {self.refractory:g} s"
 
 
 def smoothed(scores: np.ndarray, hops: int, past: np.ndarray | None = None) -> np.ndarray:

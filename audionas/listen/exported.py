@@ -4,13 +4,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from audionas import models
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_json, sha256, write_json
 from audionas.export.listeners import open_file
-from audionas.listen.events import Rule
 from audionas.models.bundle import ModelBundle
-from audionas.models.listener import Listener
+from audionas.models.listener import Listener, Rule
+from audionas.models.names import own
 
 NAMES = ("model.stream.onnx", "model.onnx", "model.int8.onnx", "model.int8.tflite", "model.tflite")
 
@@ -42,7 +41,7 @@ def find(folder: Path, file: Path | None = None) -> Exported:
 
     Raises UserError where there is none, for a model of images, and for one without a keyword.
     """
-    folder = models.own(folder)
+    folder = own(folder)
     bundle = trained(folder)
     there = folder / "export"
     if file is None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from audionas import models
 from audionas.core.errors import UserError
 from audionas.core.reporter import Line, Reporter, amount
 from audionas.data import audio
@@ -22,6 +21,7 @@ from audionas.listen.meter import Meter
 from audionas.listen.tuned import Tuned, tuned
 from audionas.models.listener import Listener
 from audionas.models.model import load
+from audionas.models.names import own
 from audionas.models.stream import TorchStream
 
 Sound = Generator[np.ndarray, None, None]  # (n,) float32 in [-1, 1] at a time
@@ -62,7 +62,7 @@ def go(
 
 def opened(folder: Path, file: Path | None, reporter: Reporter) -> tuple[Exported, Listener]:
     """What listens. Without any file it is the model in torch, whose scores are those of the usual file."""
-    usual = models.own(folder) / "export" / USUAL
+    usual = own(folder) / "export" / USUAL
     if file or usual.exists():
         found = find(folder, file or Path(USUAL))
         return found, found.listen()

@@ -17,9 +17,10 @@ from audionas.listen.det import (
     negatives_of,
     table,
 )
-from audionas.listen.events import Rule, levels
+from audionas.listen.events import levels
 from audionas.listen.exported import Exported
 from audionas.listen.hear import Heard
+from audionas.models.listener import Rule
 
 SHOWN = (1.0, 0.5, 0.1)  # false accepts an hour at which clips rejected are told
 

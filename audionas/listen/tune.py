@@ -10,11 +10,11 @@ from audionas.core.files import write_json
 from audionas.core.reporter import Reporter, amount
 from audionas.data.kaldi import Item
 from audionas.export import esphome
-from audionas.listen.events import Rule
 from audionas.listen.exported import Exported, find, keep, rule_of
 from audionas.listen.hear import hear
 from audionas.listen.measured import measured, note_of
 from audionas.listen.sounds import clips, recordings
+from audionas.models.listener import Rule
 from audionas.report import run as report
 from audionas.report import tune as _tune_page
 from audionas.report.card import card

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from audionas.listen.events import Rule
 from audionas.listen.exported import Exported, resolve
+from audionas.models.listener import Rule
 
 UNTUNED = 0.5  # a threshold that nobody chose
 

@@ -1,8 +1,13 @@
 """What every exported model that listens is: samples in, in chunks of any length, scores out."""
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from audionas.core.errors import UserError
+from audionas.core.reporter import amount
 
 
 class Listener(ABC):
@@ -24,3 +29,42 @@ class Listener(ABC):
     @abstractmethod
     def reset(self) -> None:
         """Forget everything heard."""
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How scores become events; every part has a name, and is printed with results.
+
+    `smooth` hops are averaged; `patience` (n, m): n of the last m of these must reach the threshold; for
+    `refractory` seconds after an event its keyword does not fire again. Raises UserError out of range.
+    """
+
+    smooth: int = 5
+    refractory: float = 1.0
+    patience: tuple[int, int] = (1, 1)
+
+    def __post_init__(self) -> None:
+        need, of = self.patience
+        problems = []
+        if self.smooth < 1:
+            problems.append(f"smooth: {self.smooth} hops cannot be averaged; 1 is none")
+        if not 0 <= self.refractory < float("inf"):
+            problems.append(f"refractory: {self.refractory} s is no time")
+        if not 1 <= need <= of:
+            problems.append(f"patience: {need} of {of} hops is not possible; 1/1 is none")
+        if problems:
+            raise UserError(problems)
+
+    def gap(self, hop_seconds: float) -> int:
+        """Hops from an event to the next that may be: at least one."""
+        return max(1, round(self.refractory / hop_seconds))
+
+    def plain(self) -> dict[str, Any]:
+        """As it is kept in a bundle."""
+        return {"smooth": self.smooth, "refractory_s": self.refractory, "patience": list(self.patience)}
+
+    def words(self) -> str:
+        """As it is printed."""
+        need, of = self.patience
+        patience = "" if of == 1 else f", {need} of {of} hops over the threshold"
+        return f"mean of {amount(self.smooth, 'hop')}{patience}, refractory time {self.refractory:g} s"

@@ -1,20 +1,19 @@
 """`audionas predict`, and the Python door: `m = audionas.load("exp/x")`, `m(waveform)`, `m.labels`."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from audionas import models
 from audionas.core.errors import UserError
 from audionas.data import audio
 from audionas.images import augment as image_augment
 from audionas.images import sets as images
 from audionas.models.bundle import KeywordModel, ModelBundle
+from audionas.models.names import find
 from audionas.models.samples import checked
 from audionas.models.stream import TorchStream
 from audionas.nn.streaming import Pooling
@@ -141,26 +140,7 @@ def load(folder: str | Path) -> Model | ImageModel:
 
     A path that exists comes before a name.
     """
-    folder = models.find(folder)
+    folder = find(folder)
     bundle = ModelBundle.load(folder if (folder / "bundle.json").exists() else folder / "model")
     network = bundle.network()
     return Model(bundle, network) if isinstance(network, KeywordModel) else ImageModel(bundle, network)
-
-
-def predict(folder: Path, files: Sequence[Path], *, resample: bool = False) -> list[dict[str, Any]]:
-    """One row a file: label and score per label. Every unreadable file is reported at once."""
-    model = load(folder)
-    rows, problems, hints = [], [], set()
-    for file in files:
-        try:
-            example = model.read(file, resample=resample)
-        except UserError as error:
-            problems += error.problems
-            hints.add(error.hint)
-            continue
-        scores = model.answer(example)
-        best, _ = max(scores.items(), key=lambda pair: pair[1])
-        rows.append({"file": str(file), "label": best, "scores": scores})
-    if problems:
-        raise UserError(problems, hint="\n".join(sorted(filter(None, hints))))
-    return rows

@@ -1,7 +1,6 @@
 """A bundle as a step: a hop of samples or frames and what is remembered in, scores and the same out."""
 
 import math
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -9,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from audionas.core.errors import UserError
-from audionas.export import onnx
 from audionas.features import build
 from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.models.hops import HopListener, States
@@ -72,34 +70,6 @@ class StreamStep(nn.Module):
         if self.front_end is not None:
             return torch.zeros(1, self.hop_samples)
         return torch.zeros(1, 1, self.normalize.mean.shape[2], self.hop)
-
-
-def export(bundle: ModelBundle, out: Path, *, input: Input = "waveform", pool: Pooling = "window") -> None:
-    """Write `out`, an ONNX file that takes one step, of fixed shapes and batch 1.
-
-    Inputs: `samples` and `sound`, or `frames`, then the states under their names. Outputs: `scores`, then
-    each state's next value under its name and `_next`. In the metadata: labels, arch, sample_rate,
-    hop_samples (from one score to the next), warm_up (scores), input. Raises UserError as StreamStep, and
-    without the extra `export`.
-    """
-    step = StreamStep(bundle, input=input, pool=pool)
-    facts = {
-        "labels": "\n".join(bundle.labels),
-        "arch": bundle.spec.id,
-        "sample_rate": str(step.sample_rate),
-        "hop_samples": str(step.hop_samples),
-        "warm_up": str(step.warm_up),
-        "input": input,
-    }
-    first = "samples" if input == "waveform" else "frames"
-    onnx.save(
-        step,
-        (step.example(), *step.start()),
-        out,
-        inputs=[first, *step.names],
-        outputs=["scores", *(f"{name}_next" for name in step.names)],
-        facts=facts,
-    )
 
 
 class TorchStream(HopListener):

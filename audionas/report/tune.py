@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audionas.core.reporter import amount
-from audionas.listen.events import Rule
+from audionas.models.listener import Rule
 from audionas.report import tune_chart as _tune_chart
 from audionas.report.html import Html, percent, section, table, tag
 

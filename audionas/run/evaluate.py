@@ -6,16 +6,15 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
-from audionas import models
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.reporter import Reporter
-from audionas.data import kaldi, segments
+from audionas.data import kaldi, store
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
 from audionas.data.kaldi import DataDir
 from audionas.data.labels import require_known
-from audionas.data.segments import Form
+from audionas.data.store import Form
 from audionas.engine.fusion import fused
 from audionas.engine.metrics import by_group, summary
 from audionas.export import onnx
@@ -24,6 +23,7 @@ from audionas.inputs.images import open_test
 from audionas.inputs.split import Split
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import ImageModel, load
+from audionas.models.names import own
 
 Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples, and rows of them as a float32 batch
 
@@ -61,7 +61,7 @@ def evaluate(
     For a model of images `directory` is an archive, an .npz file or a folder of which the test part is
     taken. `data` gives the rules for clips that cannot be read; its directories are not used.
     """
-    folder = models.own(folder)
+    folder = own(folder)
     for name in by:
         read_groups(directory, name, ())  # a wrong name is told before the clips are scored
     scored = score(folder, directory, engine=engine, data=data or Data())
@@ -158,7 +158,7 @@ def _channels(model: Any, items: DataDir) -> Opened:
         targets=np.array([model.labels.index(item.label) for item in items], dtype=np.int64),
         speakers=[item.speaker or item.id for item in items],
     )
-    return split, lambda start, end: np.concatenate(list(segments.read_all(items[start:end], form)))
+    return split, lambda start, end: np.concatenate(list(store.read_all(items[start:end], form)))
 
 
 def _groups(scored: Scored, directory: Path, by: Sequence[str]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from audionas import models
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json, write_text
 from audionas.core.reporter import Reporter
@@ -21,6 +20,7 @@ from audionas.export.onnx import Input
 from audionas.export.verify import Parity
 from audionas.models.listener import Listener
 from audionas.models.model import Model, load
+from audionas.models.names import own
 from audionas.nn.streaming import Pooling
 from audionas.report import card as _card
 from audionas.run.cost import network_latency
@@ -58,7 +58,7 @@ def export(
     the targets those that the model cannot be are left out with a note. int8 is calibrated by clips of
     `calibrate` (default: the training data). All problems are raised at the end, as one UserError.
     """
-    folder = models.own(folder)
+    folder = own(folder)
     files = files_of(targets, folder.resolve().name)
     model, reporter = load(folder), Reporter()
     trial = _trial.prepare(folder, model, data or _evaluated(folder), pool, reporter)

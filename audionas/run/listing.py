@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from audionas import models, zoo
+from audionas import zoo
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.registry import names, resolve, summary
@@ -15,6 +15,7 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.graph import layers
 from audionas.cost.streams import verdict
 from audionas.features import build
+from audionas.models import names as models
 from audionas.nn.ops import OPS
 from audionas.run.cost import ends
 from audionas.run.search import default_features

@@ -4,7 +4,6 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from audionas import models
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.reporter import Reporter
@@ -12,6 +11,7 @@ from audionas.listen.exported import Exported, find, trained
 from audionas.listen.hear import TAIL
 from audionas.listen.tuned import tuned
 from audionas.listen.web import runtime as _web_runtime
+from audionas.models.names import own
 
 MODEL = "model.stream.onnx"
 _PAGE = Path(__file__).with_name("static")
@@ -24,7 +24,7 @@ def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> P
     `_web_runtime.runtime`. Raises UserError where there is no model with a keyword, before anything is
     done, for one that is no stream of samples, and where the runtime cannot be had.
     """
-    folder = models.own(folder)
+    folder = own(folder)
     trained(folder)
     if not (folder / "export" / MODEL).exists():
         from audionas.run.export import export  # with all its runtimes, which a page does not need

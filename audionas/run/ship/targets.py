@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError, did_you_mean
-from audionas.export import esphome, litert, onnx, quantize
+from audionas.export import esphome, litert, onnx, onnx_stream, quantize
 from audionas.export.onnx import Input
-from audionas.models import stream
 from audionas.models.model import ImageModel, Model
 from audionas.nn.streaming import Pooling
 from audionas.run.ship.int8 import Int8
@@ -83,7 +82,7 @@ def _onnx(job: Job, out: Path) -> None:
 
 
 def _stream(job: Job, out: Path) -> None:
-    stream.export(job.model.bundle, out, input=job.input, pool=job.pool)
+    onnx_stream.export(job.model.bundle, out, input=job.input, pool=job.pool)
 
 
 def _int8(job: Job, out: Path) -> None:

@@ -18,8 +18,8 @@ from audionas.images.augment import Standardize
 from audionas.inputs.audio import ClipInputs
 from audionas.inputs.images import ImageInputs
 from audionas.inputs.split import Inputs
-from audionas.models import trained as _models
 from audionas.models.bundle import ModelBundle
+from audionas.models.names import digest, folder_of
 from audionas.nn.edge import Edge
 from audionas.run.search import default_features, sizes_of
 
@@ -109,9 +109,9 @@ def find(conf: Config) -> Source | None:
     place = Path(conf.train.init)
     if place.name == "search" and (place / "run.json").exists():
         return _supernet(place)
-    folder = _models.folder_of(conf.train.init, "train.init", own=conf.folder)
+    folder = folder_of(conf.train.init, "train.init", own=conf.folder)
     bundle = ModelBundle.load(folder)
-    return Source(conf.train.init, _models.digest(folder), bundle.weights, bundle.features, bundle=bundle)
+    return Source(conf.train.init, digest(folder), bundle.weights, bundle.features, bundle=bundle)
 
 
 def fitting(source: Source, spec: ArchSpec, net: nn.Module) -> Begun:

@@ -25,8 +25,8 @@ from audionas.images import augment as image_augment
 from audionas.inputs.audio import ClipInputs, ClipSplit, cache_of
 from audionas.inputs.images import ImageInputs
 from audionas.inputs.split import Inputs
-from audionas.models import trained as _models
 from audionas.models.bundle import KeywordModel, ModelBundle, PictureModel
+from audionas.models.names import digest, folder_of
 
 _BLOCK = 256  # examples answered at a time for the file
 
@@ -47,7 +47,7 @@ def find(conf: Config, inputs: Inputs) -> Teacher | None:
     settings = conf.train.distill
     if settings is None:
         return None
-    folder = _models.folder_of(settings.teacher, "train.distill.teacher", own=conf.folder)
+    folder = folder_of(settings.teacher, "train.distill.teacher", own=conf.folder)
     bundle = ModelBundle.load(folder)
     problems = _unknown(bundle, inputs) or _other_input(bundle, inputs)
     if problems:
@@ -55,7 +55,7 @@ def find(conf: Config, inputs: Inputs) -> Teacher | None:
     still = isinstance(inputs, ClipInputs) and not conf.augment.active
     cached = still if settings.cache is None else settings.cache
     columns = [bundle.labels.index(label) for label in inputs.labels]
-    return Teacher(settings, _models.digest(folder), bundle, columns, cached)
+    return Teacher(settings, digest(folder), bundle, columns, cached)
 
 
 class Teaching:

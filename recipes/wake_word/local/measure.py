@@ -16,11 +16,12 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
 from audionas.core.reporter import Reporter
 from audionas.listen.det import MOST
-from audionas.listen.events import Rule, fired, levels
+from audionas.listen.events import fired, levels
 from audionas.listen.exported import Exported, find, resolve
 from audionas.listen.hear import Heard, hear
 from audionas.listen.measured import SHOWN, measured
 from audionas.listen.sounds import clips, recordings
+from audionas.models.listener import Rule
 
 KINDS = {"recorded": "test_long", "espeak": "test_espeak"}
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from audionas.core.rng import numpy_rng
 from audionas.data import audio
+from audionas.export.onnx_stream import export
 from audionas.features import Features
 from audionas.models.bundle import ModelBundle
-from audionas.models.stream import export
 from tests import _wake
 
 

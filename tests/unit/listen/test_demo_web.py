@@ -171,11 +171,11 @@ def test_untuned_model_says_so(run: Path, tmp_path: Path) -> None:
 
 
 def test_stream_of_frames_is_refused(run: Path, tmp_path: Path) -> None:
-    from audionas.models import stream
+    from audionas.export import onnx_stream
 
     folder = shutil.copytree(run, tmp_path / "frames")
     found = find(folder)
-    stream.export(found.bundle, found.file, input="frames")
+    onnx_stream.export(found.bundle, found.file, input="frames")
     with pytest.raises(UserError, match="takes frames") as caught:
         demo_web.write(folder, QUIET)
     assert "--target onnx-stream" in caught.value.hint

@@ -11,9 +11,10 @@ import pytest
 from audionas.data.kaldi import Item
 from audionas.listen.bands import curve, rate_interval, rejected_interval
 from audionas.listen.det import Table, accepts, allot, groups_of, negatives_of, table
-from audionas.listen.events import Rule, fired, levels
+from audionas.listen.events import fired, levels
 from audionas.listen.hear import Heard
 from audionas.listen.measured import measured, note_of
+from audionas.models.listener import Rule
 from audionas.report import tune as _tune_page
 from audionas.report import tune_chart as _tune_chart
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from audionas.core.errors import UserError
-from audionas.listen.events import Event, Rule, Spotter, counts, fired, held, levels, merged, smoothed
-from audionas.models.listener import Listener
+from audionas.listen.events import Event, Spotter, counts, fired, held, levels, merged, smoothed
+from audionas.models.listener import Listener, Rule
 
 RNG = np.random.default_rng(6)
 

@@ -14,7 +14,8 @@ import audionas
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.models.bundle import ModelBundle
-from audionas.models.model import ImageModel, predict
+from audionas.models.model import ImageModel
+from audionas.run.predict import predict
 from tests.unit.export._bundles import LABELS, SIDE, bundle_of
 
 PIXELS = numpy_rng("image bundle").integers(0, 256, (SIDE + 8, SIDE + 8, 3)).astype(np.uint8)

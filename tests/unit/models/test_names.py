@@ -11,15 +11,15 @@ import numpy as np
 import pytest
 
 import audionas
-from audionas import models
 from audionas.core.errors import UserError
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
+from audionas.models import names as models
 from audionas.models.bundle import ModelBundle
-from audionas.models.model import predict
 from audionas.prep.speech_commands import LABELS_12
 from audionas.run import listing
 from audionas.run.evaluate import evaluate
+from audionas.run.predict import predict
 from tests.unit.cli._command import done
 
 ROOT = Path(__file__).parents[3]

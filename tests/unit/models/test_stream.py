@@ -10,7 +10,7 @@ import torch
 
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
-from audionas.export import onnx
+from audionas.export import onnx, onnx_stream
 from audionas.export.listeners import open_file
 from audionas.export.onnx_listeners import OnnxClip, OnnxStream
 from audionas.models import stream
@@ -50,7 +50,7 @@ def made(folder: Path, which: str) -> Case:
     bundle = bundle_of(space, causal=True, **params)
     liven(bundle)
     file = folder / "export" / "model.stream.onnx"
-    stream.export(bundle, file, input=input, pool=pool)
+    onnx_stream.export(bundle, file, input=input, pool=pool)
     return Case(bundle, file, input, pool)
 
 
@@ -206,7 +206,7 @@ def test_other_files_are_named_with_what_to_do(clip: tuple[ModelBundle, Path], t
 def test_a_network_that_looks_ahead_and_images_are_refused(tmp_path: Path) -> None:
     for bundle, says in ((bundle_of("ds_cnn"), "looks ahead"), (bundle_of("mobilenet"), "images")):
         with pytest.raises(UserError, match=says):
-            stream.export(bundle, tmp_path / "x.stream.onnx")
+            onnx_stream.export(bundle, tmp_path / "x.stream.onnx")
     assert not list(tmp_path.iterdir())
 
 
@@ -222,8 +222,8 @@ def test_a_library_s_front_end_is_run_beside_the_file(tmp_path: Path) -> None:
     plain = bundle_of("tc_resnet", causal=True, depth=8, width=0.25)
     bundle = replace(plain, features=Features(name="micro", preset="esphome"))
     with pytest.raises(UserError, match="no file can hold") as caught:
-        stream.export(bundle, tmp_path / "x.stream.onnx")
+        onnx_stream.export(bundle, tmp_path / "x.stream.onnx")
     assert "--input frames" in caught.value.hint
-    stream.export(bundle, tmp_path / "x.stream.onnx", input="frames")
+    onnx_stream.export(bundle, tmp_path / "x.stream.onnx", input="frames")
     found = told(open_file(tmp_path / "x.stream.onnx", bundle), NOISE, 997)
     np.testing.assert_allclose(found, told(stream.TorchStream(bundle), NOISE, 5000), atol=CLOSE)

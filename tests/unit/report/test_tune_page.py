@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from audionas.listen.events import Rule
+from audionas.models.listener import Rule
 from audionas.report import tune as _tune_page
 
 

@@ -1,28 +1,18 @@
-"""Recordings of several channels: files checked in parallel, and read channel by channel as examples."""
+"""Files of one form, checked in parallel, with a log from which an interrupted check resumes."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
-
-import numpy as np
+from typing import Any
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.data import audio
-from audionas.data.kaldi import Item
+from audionas.data.store import Form
 
 _BLOCK = 256  # files in hand at a time, after which the log is written
-
-
-class Form(NamedTuple):
-    """What every file of a corpus must be: samples a second, channels, samples a channel."""
-
-    rate: int
-    channels: int
-    samples: int
 
 
 def examined(
@@ -53,25 +43,6 @@ def examined(
     if problems:
         raise UserError(problems, hint="Unpack or fetch the archives that hold these files again.")
     return found
-
-
-def read(item: Item, form: Form) -> np.ndarray:
-    """The channels of a recording, (channels, samples) float32, padded with zeros or cut to length.
-
-    Raises UserError where the file is not of this rate or has another number of channels.
-    """
-    wave = audio.read_channels(
-        item.audio, rate=form.rate, channels=form.channels, start=item.start, seconds=item.seconds
-    )
-    return np.stack([audio.fitted(channel, form.samples) for channel in wave])
-
-
-def read_all(items: Sequence[Item], form: Form, *, threads: int = 2) -> Iterator[np.ndarray]:
-    """`read` for each item in order; only a few are held at a time."""
-    with ThreadPoolExecutor(threads) as pool:
-        rest = iter(items)
-        while block := list(islice(rest, _BLOCK // 4)):
-            yield from list(pool.map(lambda item: read(item, form), block))
 
 
 def _checked(pool: ThreadPoolExecutor, paths: Sequence[Path], form: Form) -> Iterator[str]:

@@ -1,0 +1,97 @@
+"""Trained models by name, as commands and configs give them: a run folder, its `model/`, or a model included here."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, sha256, sha256_text
+
+_FOLDER = Path(__file__).parent
+_BUNDLE = ("weights.safetensors", "bundle.json")  # the second makes a folder a bundle, so it comes last
+
+
+def names() -> list[str]:
+    """The models that come along, sorted."""
+    return sorted(file.parent.name for file in _FOLDER.glob("*/bundle.json"))
+
+
+def find(name: str | Path) -> Path:
+    """The folder behind `name`: a path where there is one, else the model of that name.
+
+    So a folder `kws12` in the current folder comes before the model kws12. What is neither is returned as
+    it is, for the reader to refuse.
+    """
+    path = Path(name)
+    return _FOLDER / path if not path.exists() and str(path) in names() else path
+
+
+def own(name: str | Path, out: str | Path = "exp") -> Path:
+    """The folder that results about a model are written to; one that comes along is copied to `out`/NAME.
+
+    Raises UserError where something else lies there.
+    """
+    folder = find(name)
+    if folder.parent != _FOLDER:
+        return folder
+    home = Path(out) / folder.name
+    for file in _BUNDLE:
+        there = home / "model" / file
+        if there.exists() and there.read_bytes() != (folder / file).read_bytes():
+            raise UserError(
+                f"{home}: holds another model than the {folder.name} that comes along",
+                hint=f"Name it as {home}, or work in another folder.",
+            )
+        there.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(folder / file, there)
+    shutil.copyfile(folder / "arch.json", home / "arch.json")
+    return home
+
+
+def arch(name: str) -> ArchSpec:
+    """The architecture of a model that comes along."""
+    file = _FOLDER / name / "arch.json"
+    return ArchSpec.from_json(file.read_text(encoding="utf-8"), str(file))
+
+
+def summary(name: str) -> str:
+    """The first sentence of its card."""
+    text = (_FOLDER / name / "model_card.md").read_text(encoding="utf-8")
+    return " ".join(text.split("\n\n")[1].split(". ")[0].split()).rstrip(".") + "."
+
+
+def measured(name: str) -> dict[str, Any]:
+    """Test accuracy in percent and where it is explained, in the form of a zoo note's `measured`."""
+    found = read_json(_FOLDER / name / "eval.json")
+    return {
+        "accuracy": {f"{found['n']} test clips": round(100 * found["accuracy"], 1)},
+        "source": f"audionas/models/{name}/model_card.md",
+    }
+
+
+def folder_of(name: str, key: str, *, own: Path) -> Path:
+    """The folder that holds the bundle of the model `name`, which stands under `key` in a config.
+
+    Raises UserError where there is none, and where it is that of the run itself, in the folder `own`.
+    """
+    place = find(name)
+    folder = place if (place / "bundle.json").exists() else place / "model"
+    if not (folder / "bundle.json").exists():
+        raise UserError(f"{key}: {name} holds no trained model", hint=_hint(place, key))
+    if folder.resolve() == (own / "model").resolve():
+        raise UserError(
+            f"{key}: {name} is what this run itself would write", hint="Train under another name: name=..."
+        )
+    return folder
+
+
+def digest(folder: Path) -> str:
+    """Hex SHA-256 of a bundle: of its weights and of all that its answers depend on besides."""
+    return sha256_text(" ".join(sha256(folder / name) for name in ("weights.safetensors", "bundle.json")))
+
+
+def _hint(place: Path, key: str) -> str:
+    if key == "train.init" and (place / "search").is_dir():
+        return f"The supernet of its search is {place / 'search'}."
+    return "Give a run folder that was trained, or a name from: audionas list models"
