@@ -90,15 +90,18 @@ def demo_web(
     Example: audionas demo-web exp/hey --open
     """
     from audionas.core.reporter import Reporter
-    from audionas.listen.web import page as demo_web
-    from audionas.listen.web import server as _web_server
+    from audionas.listen.web import page, server
+    from audionas.run.export import export
 
     reporter = Reporter()
-    folder = demo_web.write(exp, reporter, runtime=runtime)
+    if not page.exported(exp):
+        reporter.note(f"exporting {page.MODEL} first")
+        export(exp, targets=["onnx-stream"])
+    folder = page.write(exp, reporter, runtime=runtime)
     if no_serve:
         print(folder)
     else:
-        _web_server.serve(folder, reporter, port=port, show=show)
+        server.serve(folder, reporter, port=port, show=show)
 
 
 @wake_app.command()

@@ -10,7 +10,7 @@ from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.strict import Strict
 from audionas.cost.graph import layers, peak_activation
-from audionas.cost.state import stream_cost
+from audionas.cost.streams import stream_cost
 
 NOUNS = {  # what a message calls each cost
     "macs": "multiply-adds",

@@ -1,20 +1,49 @@
-"""Whether a network streams: in a word for lists, with what it takes for one run."""
+"""What a network costs that listens frame by frame, and whether it can: in a word, or for one run."""
 
 import functools
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from torch import nn
 
-from audionas.core.arch import ArchSpec
+from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json
+from audionas.cost.graph import layers
 from audionas.features import Features, build
-from audionas.nn.streaming import Stream
-from audionas.run.cost import streamed
+from audionas.nn.streaming import Pooling, Step, Stream
 from audionas.spaces._base import space_of
+
+
+class StreamCost(NamedTuple):
+    """Of one stream in float32: `hop` frames from one score to the next, multiply-adds of one hop, bytes and
+    number of the states between hops, and after how many frames the start is forgotten (None: never).
+    """
+
+    hop: int
+    hop_macs: int
+    state_bytes: int
+    states: int
+    warm_up: int | None
+
+
+def stream_cost(net: nn.Module, io: InputSpec, pool: Pooling = "window") -> StreamCost:
+    """Counted on the meta device, nothing is run. Raises UserError for a network that looks ahead."""
+    step = Step(net, io, pool)
+    macs = sum(layer.macs for layer in layers(step, io._replace(frames=step.hop)))
+    size = sum(4 * state.numel() for state in step.start())
+    return StreamCost(step.hop, macs, size, len(step.shapes), step.warm_up)
+
+
+def streamed(net: nn.Module, io: InputSpec) -> dict[str, Any]:
+    """What the network costs frame by frame, or, under `why_not`, what keeps it from streaming."""
+    try:
+        return stream_cost(net, io)._asdict()
+    except UserError as error:
+        return {"why_not": error.problems[0]}
 
 
 @functools.cache

@@ -129,3 +129,17 @@ def _owner(place: Mapping[str, tuple[str, str]], layer: str) -> tuple[str, str] 
     parts = f"{layer}.".split(".")
     prefixes = (".".join(parts[:n]) + "." for n in range(len(parts) - 1, 0, -1))
     return next((place[p] for p in prefixes if p in place), None)
+
+
+def ends(space: Space, io: InputSpec) -> dict[str, dict[str, Any]]:
+    """The networks of a space with the fewest and with the most multiply-adds: parameters, MACs, choices."""
+    costs = table(space, io)
+    found = {}
+    for which, choices in zip(("cheapest", "dearest"), costs.extremes(space, "macs"), strict=True):
+        spec = space.spec(choices, io)
+        found[which] = {
+            "params": costs.of(spec, "params"),
+            "macs": costs.of(spec, "macs"),
+            "choices": {name: "".join(options[:1]) for name, options in choices.items()},
+        }
+    return found

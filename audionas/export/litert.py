@@ -14,8 +14,9 @@ import numpy as np
 from audionas.core.errors import UserError
 from audionas.core.files import atomic
 from audionas.export.lite.file import imported, pack
-from audionas.export.lite.graph import Graph, build
+from audionas.export.lite.graph import Graph
 from audionas.export.lite.int8 import Quant, quantized, refuse_means
+from audionas.export.lite.trace import build
 from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.nn.streaming import Pooling, Step
 

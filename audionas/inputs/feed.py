@@ -1,6 +1,7 @@
 """From a config's data to batches ready for a network: what search, training and checking share."""
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from audionas.config import Config
+from audionas.config import load as load_config
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.data.balance import count
@@ -145,3 +147,9 @@ def scores_of(
         for batch in batches.epoch(0):
             rows.append(net(prepare(batch).x).float().softmax(1).cpu())
     return torch.cat(rows).numpy()
+
+
+def config_of(folder: Path) -> Config | None:
+    """The config that the model was trained with; None where the run folder does not have it."""
+    file = folder / "train" / "config.yaml"
+    return load_config(file) if file.exists() else None

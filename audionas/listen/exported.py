@@ -12,6 +12,7 @@ from audionas.models.listener import Listener, Rule
 from audionas.models.names import own
 
 NAMES = ("model.stream.onnx", "model.onnx", "model.int8.onnx", "model.int8.tflite", "model.tflite")
+UNTUNED = 0.5  # a threshold that nobody chose
 
 
 class Exported(NamedTuple):
@@ -161,3 +162,30 @@ def _given(threshold: Sequence[str], keywords: Sequence[str]) -> dict[str, float
     if problems:
         raise UserError(problems, hint=f"Keywords: {' '.join(keywords)}")
     return found
+
+
+class Tuned(NamedTuple):
+    """How a file's scores become events; `origin` says in words where the thresholds are from."""
+
+    thresholds: dict[str, float]  # by keyword
+    rule: Rule
+    origin: str
+
+
+def tuned(
+    found: Exported,
+    threshold: Sequence[str] = (),
+    *,
+    smooth: int | None = None,
+    refractory: float | None = None,
+    patience: str | None = None,
+) -> Tuned:
+    """What is given, else what `audionas tune` left for this file, else `UNTUNED` for every keyword.
+
+    Raises UserError as `resolve` does for what is out of range.
+    """
+    known = found.file.name in found.bundle.note.get("detect", {})
+    origin = "as given" if threshold else "audionas tune" if known else f"not tuned, so {UNTUNED}"
+    words = threshold or (() if known else (str(UNTUNED),))
+    thresholds, rule, stale = resolve(found, words, smooth=smooth, refractory=refractory, patience=patience)
+    return Tuned(thresholds, rule, f"{origin}, but the file has changed since" if stale else origin)

@@ -15,10 +15,9 @@ from audionas.core.errors import UserError
 from audionas.core.reporter import Line, Reporter, amount
 from audionas.data import audio
 from audionas.listen.events import Event, Spotter
-from audionas.listen.exported import Exported, find
+from audionas.listen.exported import Exported, Tuned, find, tuned
 from audionas.listen.hear import TAIL
 from audionas.listen.meter import Meter
-from audionas.listen.tuned import Tuned, tuned
 from audionas.models.listener import Listener
 from audionas.models.model import load
 from audionas.models.names import own

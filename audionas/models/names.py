@@ -1,4 +1,4 @@
-"""Trained models by name, as commands and configs give them: a run folder, its `model/`, or a model included here."""
+"""Trained models by name: a run folder, its `model/`, or a model that audionas includes."""
 
 import shutil
 from pathlib import Path

@@ -9,13 +9,12 @@ import torch
 from audionas.core.files import read_json, sha256, write_text
 from audionas.core.reporter import amount
 from audionas.cost.graph import measure
+from audionas.cost.streams import streamed
 from audionas.data import kaldi
 from audionas.features import build
+from audionas.inputs.feed import config_of
 from audionas.models.bundle import ModelBundle
 from audionas.report import tune as _tune_page
-from audionas.run.cost import streamed
-from audionas.run.ship import golden as _golden
-from audionas.run.ship.calibration import config_of
 from audionas.spaces._base import space_of
 
 
@@ -196,7 +195,7 @@ def _check(report: Mapping[str, Any]) -> str:
         return ""
     return (
         "## Testing other code\n\n"
-        f"`golden.npz` has inputs with what the model makes of them: {_golden.described(report['golden'])}."
+        f"`golden.npz` has inputs with what the model makes of them: {described(report['golden'])}."
     )
 
 
@@ -208,3 +207,8 @@ def _right(found: Mapping[str, Any]) -> tuple[str, str, str]:
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in lines)
+
+
+def described(shapes: dict[str, Any]) -> str:
+    """The arrays and shapes in words."""
+    return ", ".join(f"`{name}` {' x '.join(map(str, shape))}" for name, shape in shapes.items())

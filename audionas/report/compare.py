@@ -9,10 +9,9 @@ from audionas.report import compare_charts as charts
 from audionas.report import compare_table as table
 from audionas.report.compare_charts import Cloud, Format, Group
 from audionas.report.compare_table import Column, Comparison
-from audionas.report.html import Html, bar, join, percent, section, tag
+from audionas.report.html import Html, bar, join, page, percent, section, tag
 from audionas.report.html import count as short
 from audionas.report.html import table as html_table
-from audionas.report.page import page
 
 _BASE = "darts"  # whose mean the dashed lines show, where it takes part
 _PERCENT = (table.percent, lambda share: f"{100 * share:.6g}")  # values, and a scale's figures

@@ -10,9 +10,9 @@ from audionas.core.files import write_text
 from audionas.core.reporter import Reporter
 from audionas.engine.metrics import over_seeds
 from audionas.report.html import count
-from audionas.study.rows import Row
 
 Form = Callable[[float], str]
+Row = Mapping[str, Any]
 
 
 class Column(NamedTuple):

@@ -9,9 +9,10 @@ import numpy as np
 
 from audionas.core.arch import ArchSpec
 from audionas.core.reporter import read_rows
+from audionas.report import charts as _charts
 from audionas.report import front_chart as _front_chart
+from audionas.report.compare_charts import Format
 from audionas.report.front_chart import NARROW, WIDE, Axis, Cloud, Dot
-from audionas.report.front_words import ASKED, MEASURES, names, told
 from audionas.report.html import Html, join, section, tag
 from audionas.report.paint import Paint, legend, paints
 from audionas.searchers._base import DEAR, Direction, Score
@@ -19,6 +20,47 @@ from audionas.searchers._front import Scored, minimal, points
 from audionas.searchers._fronts import Front
 from audionas.spaces._base import space_of
 from audionas.zoo import find as _archs
+
+ASKED = "asked"  # the place in the archive, which a single objective is drawn over
+
+
+class Measure(NamedTuple):
+    """A value's name with its unit, what writes it in words, and what at an axis."""
+
+    name: str
+    form: Format
+    tick: Format
+
+
+def _share(value: float) -> str:
+    return f"{100 * value:.2f}"
+
+
+def _tick(value: float) -> str:
+    return _charts.short(value, 6)
+
+
+def _tick_of_share(value: float) -> str:
+    return f"{100 * value:.6g}"
+
+
+def _whole(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+MEASURES = {
+    "accuracy": Measure("accuracy, %", _share, _tick_of_share),
+    "macro_f1": Measure("macro F1, %", _share, _tick_of_share),
+    "loss": Measure("loss", "{:.4f}".format, _tick),
+    "macs": Measure("multiply-adds", _whole, _tick),
+    "params": Measure("parameters", _whole, _tick),
+    "weight_bytes": Measure("weights, bytes", _whole, _tick),
+    "peak_bytes": Measure("activations, bytes", _whole, _tick),
+    "state_bytes": Measure("state, bytes", _whole, _tick),
+    "hop_macs": Measure("multiply-adds a hop", _whole, _tick),
+    "latency_ms": Measure("latency, ms", "{:.4g}".format, _tick),
+    ASKED: Measure("networks scored", _whole, _tick),
+}
 
 
 class _Seen(NamedTuple):
@@ -193,3 +235,18 @@ def _growth(front: Front) -> Iterator[Html]:
             class_="lead",
         )
         yield _front_chart.growth(front.volumes, front.scored, NARROW + 130)
+
+
+def names(front: Front) -> list[str]:
+    """The values that its networks have, objectives first."""
+    return list(dict.fromkeys([*front.objectives, *front.limits, *front.members[0].score.values]))
+
+
+def told(values: Mapping[str, float], wanted: Sequence[str]) -> str:
+    """Values in a line, as far as they are known: `accuracy 12.85 %, multiply-adds 602,952`."""
+    parts = []
+    for name in wanted:
+        if name in values:
+            words, _, unit = MEASURES[name].name.partition(", ")
+            parts.append(" ".join(part for part in (words, MEASURES[name].form(values[name]), unit) if part))
+    return ", ".join(parts)

@@ -1,9 +1,12 @@
-"""HTML as values: whatever is not markup is escaped where it enters the page."""
+"""HTML as values: whatever is not markup is escaped where it enters the page; nothing is loaded."""
 
 from collections.abc import Iterable
 from html import escape
+from pathlib import Path
 
 _VOID = frozenset({"br", "img", "meta"})
+_THEME = Path(__file__).with_name("theme.css")
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 class Html(str):
@@ -72,3 +75,19 @@ def _row(cells: Iterable[object]) -> Html:
 
 def _text(value: object) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+
+
+def page(title: str, body: Html) -> str:
+    """The file's text; `title` stands in the browser's tab."""
+    head = join(
+        (
+            tag("meta", charset="utf-8"),
+            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+            tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
+            tag("meta", name="color-scheme", content="light dark"),
+            tag("title", f"{title} · audionas"),
+            tag("style", Html(_THEME.read_text(encoding="utf-8"))),
+        )
+    )
+    whole = join((tag("head", head), tag("body", tag("main", body))))
+    return f'<!doctype html>\n<html lang="en">{whole}</html>\n'

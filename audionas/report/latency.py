@@ -7,9 +7,8 @@ from typing import Any
 from audionas.core.files import write_text
 from audionas.cost.lookup import LatencyTable
 from audionas.report.compare_charts import Scale
-from audionas.report.html import Html, join, section, tag
+from audionas.report.html import Html, join, page, section, tag
 from audionas.report.html import table as html_table
-from audionas.report.page import page
 
 HEAD = ("networks", "table", "95 % interval", "multiply-adds", "repeated")
 _NAMES = {

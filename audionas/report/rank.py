@@ -6,17 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from audionas.config import Config
-from audionas.core.arch import ArchSpec
-from audionas.core.files import read_json, write_json, write_text
+from audionas.core.files import write_json, write_text
 from audionas.core.reporter import Reporter
-from audionas.cost.table import table
-from audionas.engine.agreement import agreement, regret
 from audionas.methods._score import STATISTICS
-from audionas.report import rank_html as _rank_html
-from audionas.zoo.find import told as words_of
+from audionas.report import html
+from audionas.report.compare_charts import Spot, spots
+from audionas.report.html import join, percent, section, table
 
 SHOWN = ("kendall", "spearman")
 AGAIN = "trained again"  # a second training in the place of the supernet
@@ -38,62 +33,6 @@ class Ranking(NamedTuple):
     facts: Mapping[str, Any]
 
 
-def ranking(
-    conf: Config,
-    specs: Sequence[ArchSpec],
-    scores: Mapping[str, Any],
-    alone: Mapping[str, Sequence[float]],
-    tested: str,
-) -> Ranking:
-    """Put together what was measured."""
-    assert conf.rank is not None
-    assert conf.space is not None
-    costs = table(conf.space, specs[0].io, specs[0].scale)
-    again = conf.rank.trainings > 1
-    rows = [
-        {
-            "arch": spec.id,
-            "network": words_of(spec),
-            "macs": costs.of(spec, "macs"),
-            "params": costs.of(spec, "params"),
-            "alone": float(np.mean(alone[spec.id])),
-            **{kind: scores[spec.id][kind]["accuracy"] for kind in STATISTICS},
-            **({f"training {n}": value for n, value in enumerate(alone[spec.id], 1)} if again else {}),
-        }
-        for spec in specs
-    ]
-    found = {str(kind): _agreement(rows, kind, "alone", conf.rank.top) for kind in STATISTICS}
-    found[COST] = _agreement(rows, conf.rank.strata, "alone", conf.rank.top)
-    if again:
-        found[AGAIN] = _agreement(rows, "training 2", "training 1", conf.rank.top)
-    run = read_json(conf.folder / "search" / "env.json")
-    facts = {
-        "method": conf.raw["method"],
-        "space": {"name": conf.space.name, **conf.raw["space"]},
-        "networks": len(rows),
-        "trainings of each": conf.rank.trainings,
-        "scored on": tested,
-        "seed": conf.general.seed,
-        "supernet epochs": conf.search.epochs,
-        "alone epochs": conf.train.epochs,
-        **{key: run[key] for key in ("command", "git", "machine", "torch")},
-    }
-    return Ranking(conf.general.name, rows, found, facts)
-
-
-def _agreement(
-    rows: Sequence[Mapping[str, Any]], kind: str, truth: str, top: Sequence[int]
-) -> dict[str, Any]:
-    score, alone = (np.array([row[key] for row in rows], dtype=float) for key in (kind, truth))
-    agreed = agreement(score.tolist(), alone.tolist())
-    return {
-        **{name: agreed[name] for name in SHOWN},
-        **{f"regret@{k}": regret(score, alone, k) for k in top},
-        "mean": float(score.mean()),
-        "sd": float(score.std(ddof=1)),
-    }
-
-
 def save(found: Ranking, folder: Path) -> None:
     """Write all four files."""
     write_json(folder / "rank.json", found._asdict())
@@ -103,7 +42,7 @@ def save(found: Ranking, folder: Path) -> None:
     writer.writerows(found.rows)
     write_text(folder / "rank.csv", text.getvalue())
     write_text(folder / "rank.md", markdown(found))
-    write_text(folder / "rank.html", _rank_html.page(found))
+    write_text(folder / "rank.html", page(found))
 
 
 def markdown(found: Ranking) -> str:
@@ -136,3 +75,20 @@ def show(found: Ranking, reporter: Reporter) -> None:
     """The table, on standard error as all progress."""
     head, rows = lines(found)
     reporter.table(head, rows, title=f"{found.title}: {len(found.rows)} networks")
+
+
+def page(found: "Ranking") -> str:
+    """The file's text."""
+    head, rows = lines(found)
+    lead = "How well the supernet's accuracies order networks that were also trained alone."
+    parts = [section(found.title, table(head, rows), lead=lead)]
+    for kind in map(str, STATISTICS):
+        words = f"accuracy in the supernet ({kind} statistics) and alone"
+        parts.append(section(kind, _plot(found.rows, kind, words), lead=f"Across: {words}, upwards."))
+    facts = table(["", ""], [[name, str(value)] for name, value in found.facts.items()])
+    return html.page(found.title, join((*parts, section("How it was measured", facts))))
+
+
+def _plot(rows: Sequence[Mapping[str, Any]], kind: str, name: str) -> Any:
+    dots = [Spot(row[kind], row["alone"], f"{row['network']}: {row['macs']:,} MACs") for row in rows]
+    return spots(dots, (percent, percent), name)

@@ -12,8 +12,7 @@ from audionas.report import front as _front_html
 from audionas.report import progress as _progress
 from audionas.report import results as _results
 from audionas.report import tune as _tune_page
-from audionas.report.html import Html, join, section, tag
-from audionas.report.page import page
+from audionas.report.html import Html, join, page, section, tag
 from audionas.report.results import Example
 from audionas.searchers import _fronts
 

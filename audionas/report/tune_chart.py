@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.files import atomic
-from audionas.listen.det import MOST
 from audionas.report.compare_charts import Scale
 from audionas.report.html import Html, percent, tag
 
@@ -44,7 +43,8 @@ def draw(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
     shade = f"under 3 in {hours:.3g} h: not measurable"
     axes.axvspan(0.5 / hours, 3 / hours, color="#8a92a0", alpha=0.15, linewidth=0, label=shade)
     axes.set(xscale="log", xlabel="false accepts an hour", ylabel="clips rejected")
-    axes.set(xlim=(0.7 / hours, max([MOST, 3 / hours])), ylim=(0, None))
+    last = max(point[0] for points in curves.values() for point in points)
+    axes.set(xlim=(0.7 / hours, max(last, 3 / hours)), ylim=(0, None))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter("")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))

@@ -12,15 +12,15 @@ from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, clock
 from audionas.core.rng import numpy_rng
+from audionas.cost.table import ends
 from audionas.engine.optim import set_rate
 from audionas.features import Features
 from audionas.inputs.feed import Inputs, open_inputs, preparer, train_batches
 from audionas.methods._one_shot import OneShot
 from audionas.methods._score import Scoring, score
-from audionas.run.cost import ends
 from audionas.run.folder import device_of
-from audionas.run.search import budget, default_features, give_examples, halves, pairs, search_run, sizes_of
 from audionas.run.select import require_possible
+from audionas.run.supernet import budget, default_features, give_examples, halves, pairs, search_run, sizes_of
 from audionas.run.train import built, features_of, loss_of, sized, within_limits
 from audionas.run.training import max_pool as _pool_loss
 from audionas.run.training import start as _start

@@ -3,21 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
-from torch import nn
 
 from audionas.core.arch import ArchSpec, InputSpec
-from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.cost.graph import measure
-from audionas.cost.latency import latency
-from audionas.cost.state import stream_cost
-from audionas.cost.table import table
-from audionas.export import onnx
-from audionas.spaces._base import Space, space_of
+from audionas.cost.streams import streamed
+from audionas.export.onnx import network_latency
+from audionas.spaces._base import space_of
 from audionas.spaces._nb201_table import PARTS, Nb201Table
 from audionas.zoo import find as _archs
 
@@ -64,14 +59,6 @@ def cost(
     }
 
 
-def streamed(net: nn.Module, io: InputSpec) -> dict[str, Any]:
-    """What the network costs frame by frame, or, under `why_not`, what keeps it from streaming."""
-    try:
-        return stream_cost(net, io)._asdict()
-    except UserError as error:
-        return {"why_not": error.problems[0]}
-
-
 def looked_up(spec: ArchSpec, file: Path) -> dict[str, Any]:
     """What a table of NAS-Bench-201 says of a cell: accuracies in percent with the rank among all cells and
     the best of them, by data set, and milliseconds by device.
@@ -87,29 +74,6 @@ def looked_up(spec: ArchSpec, file: Path) -> dict[str, Any]:
         for name, outcome in row.outcomes.items()
     }
     return {"cell": row.code, "cells": len(found.rows), "outcomes": outcomes, "devices_ms": row.devices}
-
-
-def network_latency(net: nn.Module, io: InputSpec) -> dict[str, float | int]:
-    """ONNX Runtime's p50 and p95 in milliseconds for the network alone, features in, on one thread."""
-    shape = (1, io.channels, io.freq, io.frames)
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "network.onnx"
-        onnx.write(net.eval(), torch.zeros(2, *shape[1:]), file, name="features", facts={})
-        return latency(file, shape)
-
-
-def ends(space: Space, io: InputSpec) -> dict[str, dict[str, Any]]:
-    """The networks of a space with the fewest and with the most multiply-adds: parameters, MACs, choices."""
-    costs = table(space, io)
-    found = {}
-    for which, choices in zip(("cheapest", "dearest"), costs.extremes(space, "macs"), strict=True):
-        spec = space.spec(choices, io)
-        found[which] = {
-            "params": costs.of(spec, "params"),
-            "macs": costs.of(spec, "macs"),
-            "choices": {name: "".join(options[:1]) for name, options in choices.items()},
-        }
-    return found
 
 
 def show(result: dict[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """`audionas eval`: a trained model on a data directory or on test images, by torch or its exported file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -9,23 +9,16 @@ import numpy as np
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.reporter import Reporter
-from audionas.data import kaldi, store
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
-from audionas.data.kaldi import DataDir
-from audionas.data.labels import require_known
-from audionas.data.store import Form
 from audionas.engine.fusion import fused
 from audionas.engine.metrics import by_group, summary
 from audionas.export import onnx
-from audionas.inputs.audio import open_split
-from audionas.inputs.images import open_test
+from audionas.inputs.evaluated import open_clips, open_pictures
 from audionas.inputs.split import Split
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import ImageModel, load
 from audionas.models.names import own
-
-Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples, and rows of them as a float32 batch
 
 _BATCH = 256
 _SHARES = ("accuracy", "balanced_accuracy", "macro_f1")  # what is shown in percent of a group
@@ -120,7 +113,7 @@ def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], da
     A recording of several channels is one example: its scores are the mean of its channels'.
     """
     model, reporter = load(folder), Reporter()
-    opened = _images if isinstance(model, ImageModel) else open_clips
+    opened = open_pictures if isinstance(model, ImageModel) else open_clips
     split, batch = opened(model, directory, data, reporter)
     if not len(split):
         raise UserError(f"{directory}: nothing to evaluate")
@@ -132,47 +125,11 @@ def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], da
     return Scored(model.bundle, split, fused(scores, channels))
 
 
-def open_clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opened:
-    """The clips of a data directory; a batch is (B, samples) in [-1, 1]."""
-    if model.bundle.channels > 1:
-        return _channels(model, kaldi.read(directory))
-    rules = Data(
-        train=str(directory),
-        seconds=model.bundle.samples / model.sample_rate,
-        on_bad=data.on_bad,
-        resample=data.resample,
-        cache=data.cache or str(directory.parent / "cache"),
-    )
-    items, front_end = kaldi.read(directory), model.network.front_end
-    split = open_split(items, rules, model.labels, front_end, model.bundle.samples, reporter)
-    array = split.waves.array
-    return split, lambda start, end: array[start:end].astype(np.float32) / np.float32(32768)
-
-
-def _channels(model: Any, items: DataDir) -> Opened:
-    """Recordings of several channels, read when they are due; a batch is (B * channels, samples)."""
-    require_known(items, model.labels)
-    form = Form(model.sample_rate, model.bundle.channels, model.bundle.samples)
-    split = Split(
-        ids=[item.id for item in items],
-        targets=np.array([model.labels.index(item.label) for item in items], dtype=np.int64),
-        speakers=[item.speaker or item.id for item in items],
-    )
-    return split, lambda start, end: np.concatenate(list(store.read_all(items[start:end], form)))
-
-
 def _groups(scored: Scored, directory: Path, by: Sequence[str]) -> dict[str, Any]:
     """The figures of the groups of each property in `by`."""
     split, labels = scored.split, scored.bundle.labels
     members = {name: read_groups(directory, name, split.ids) for name in by}
     return {name: by_group(scored.scores, split.targets, labels, of) for name, of in members.items()}
-
-
-def _images(model: Any, path: Path, data: Data, reporter: Reporter) -> Opened:
-    """The test images of an archive, a file or a folder; a batch is (B, 3, H, W) in [0, 1]."""
-    split = open_test(path, model.bundle, data.cache, reporter)
-    pixels, rows = split.pool.pixels, split.rows
-    return split, lambda start, end: model.ready(pixels[rows[start:end]])
 
 
 def _rows(scored: Scored) -> list[dict[str, Any]]:

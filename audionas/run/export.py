@@ -16,14 +16,13 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.latency import latency
 from audionas.export import litert, onnx, verify
 from audionas.export.listeners import open_file
-from audionas.export.onnx import Input
+from audionas.export.onnx import Input, network_latency
 from audionas.export.verify import Parity
 from audionas.models.listener import Listener
 from audionas.models.model import Model, load
 from audionas.models.names import own
 from audionas.nn.streaming import Pooling
 from audionas.report import card as _card
-from audionas.run.cost import network_latency
 from audionas.run.folder import environment
 from audionas.run.ship import golden as _golden
 from audionas.run.ship import streaming as _listening

@@ -26,7 +26,7 @@ from audionas.engine.agreement import agreement
 from audionas.inputs.feed import open_inputs
 from audionas.report import latency as _latency_page
 from audionas.run.folder import finish, phase
-from audionas.run.search import default_features, sizes_of
+from audionas.run.supernet import default_features, sizes_of
 from audionas.run.times import Model, forget, times
 from audionas.spaces._base import Space
 

@@ -14,11 +14,11 @@ from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.cost.graph import layers
 from audionas.cost.streams import verdict
+from audionas.cost.table import ends
 from audionas.features import build
 from audionas.models import names as models
 from audionas.nn.ops import OPS
-from audionas.run.cost import ends
-from audionas.run.search import default_features
+from audionas.run.supernet import default_features
 from audionas.spaces._base import Space, space_of
 
 KINDS = ("methods", "searchers", "spaces", "ops", "zoo", "models")

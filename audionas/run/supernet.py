@@ -1,21 +1,29 @@
 """A finished search's supernet, and what scores networks inside it in any process."""
 
+import itertools
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 
 from audionas.config import Config, built
+from audionas.core.errors import UserError, did_you_mean
 from audionas.core.reporter import Reporter
+from audionas.core.rng import seed_torch
+from audionas.cost.table import table
+from audionas.data.batches import Batch, Batches
 from audionas.engine import checkpoint
-from audionas.inputs.feed import open_inputs
+from audionas.features import Features
+from audionas.inputs.feed import drawn, open_inputs, preparer, split_rows, train_batches
 from audionas.inputs.split import Inputs
-from audionas.methods._base import Method
+from audionas.methods._base import Method, SearchRun
 from audionas.methods._one_shot import OneShot
 from audionas.methods._score import Scoring, score
 from audionas.run.folder import device_of
-from audionas.run.search import default_features, give_examples, search_run
+from audionas.spaces._base import Space
 
 
 def scorer(config: Mapping[str, Any], where: str) -> Callable[[Any], dict[str, float]]:
@@ -39,3 +47,143 @@ def finished(conf: Config, inputs: Inputs, device: torch.device, reporter: Repor
     method.run.epoch = method.run.epochs - 1  # schedules stand where the last step found them
     give_examples(conf, method.run, inputs, reporter)
     return method
+
+
+def default_features(space: Space) -> Features | None:
+    """The front-end that a space was made for; None where it was made for images."""
+    name, _, preset = space.features.partition("/")
+    return Features(name=name, preset=preset) if name else None
+
+
+def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
+    """A fresh supernet with all that a method needs to work on it."""
+    space, method = wanted(conf)
+    options, seed = conf.search, conf.general.seed
+    method.require(space)
+    sizes = sizes_of(conf, space)
+    seed_torch(seed, "supernet")
+    return SearchRun(
+        space=space,
+        io=inputs.io,
+        net=space.supernet(method.fill, inputs.io, dropout=options.dropout, sizes=sizes).to(device),
+        costs=table(space, inputs.io, sizes),
+        optim=options.optim,
+        epochs=options.epochs,
+        seed=seed,
+        device=device,
+        label_smoothing=options.label_smoothing,
+        amp=options.amp and device.type == "cuda",
+        sync_norms=options.bn == "sync",
+        sizes=sizes,
+        dropout=options.dropout,
+    )
+
+
+def sizes_of(conf: Config, space: Space) -> dict[str, int]:
+    """The supernet's size in a space of cells; empty in others, where asking for one is a UserError."""
+    asked = {k: v for k, v in (("layers", conf.search.layers), ("channels", conf.search.channels)) if v}
+    if unknown := [k for k in asked if k not in space.sizes]:
+        raise UserError(
+            [
+                f"search.{k}: space {space.name} has no such size.{did_you_mean(k, space.sizes)}"
+                for k in unknown
+            ],
+            hint="Only spaces of cells, such as darts_cell, have layers and channels.",
+        )
+    return {**space.sizes, **asked}
+
+
+def give_examples(conf: Config, run: SearchRun, inputs: Inputs, reporter: Reporter) -> None:
+    """What networks of the supernet are scored on: both halves in one order, not augmented."""
+    prepare = preparer(inputs, run.device)
+    batches = partial(
+        train_batches, conf, inputs, batch_size=conf.search.batch_size, workers=0, augmented=False
+    )
+    first, second = (batches(rows, reporter=reporter) for rows in split_rows(conf, inputs))
+    run.train, run.valid = partial(_prepared, first, prepare), partial(_prepared, second, prepare)
+
+
+def _prepared(batches: Batches, prepare: Callable[[Batch], Batch]) -> Iterator[Batch]:
+    return map(prepare, batches.epoch(0))
+
+
+def halves(conf: Config, inputs: Inputs, reporter: Reporter) -> tuple[Batches, Batches]:
+    """Batches for the weights and for alpha, of different examples; only the first are augmented.
+
+    A method of one level takes all training data for the first.
+    """
+    first, second = split_rows(conf, inputs)
+    batches = partial(
+        train_batches,
+        conf,
+        inputs,
+        batch_size=conf.search.batch_size,
+        workers=conf.search.workers,
+        reporter=reporter,
+    )
+    assert conf.method is not None
+    train = batches(first if conf.method.halves else np.arange(len(inputs.train)), augmented=True)
+    valid = batches(second, augmented=False)
+    return train, valid
+
+
+class Budget(NamedTuple):
+    """What an epoch takes: steps, and training examples drawn."""
+
+    steps: int
+    examples: int
+
+
+def budget(conf: Config, inputs: Inputs) -> Budget:
+    """An epoch of `conf.method`: every method draws as many examples in one, as far as batches allow.
+
+    That is a pass over the half for the weights, and as many batches of the other; a method of one level
+    draws them from all training data.
+    """
+    weights, alpha = split_rows(conf, inputs)
+    first, second = drawn(conf, inputs, weights), len(alpha)
+    size = conf.search.batch_size
+    steps = max(1, first // size)
+    examples = steps * (min(size, first) + min(size, second))
+    assert conf.method is not None
+    if conf.method.halves:
+        return Budget(steps, examples)
+    batch = min(size, drawn(conf, inputs, np.arange(len(inputs.train))))
+    return Budget(max(1, examples // batch), max(1, examples // batch) * batch)
+
+
+def pairs(
+    method: Method, train: Batches, valid: Batches, epoch: int, steps: int
+) -> Iterable[tuple[Batch, Batch]]:
+    """An epoch's (train, valid) batches; for a method of one level both are the same."""
+    if method.halves:
+        return zip(train.epoch(epoch), _endless(valid, epoch), strict=False)
+    return ((batch, batch) for batch in itertools.islice(_endless(train, epoch), steps))
+
+
+def _endless(batches: Batches, epoch: int) -> Iterator[Batch]:
+    """As many passes as an epoch needs; each pass has an order of its own."""
+    passes: Iterable[int] = itertools.count()
+    for k in passes:
+        yield from batches.epoch(epoch * 1000 + k)
+
+
+def wanted(conf: Config) -> tuple[Space, Method]:
+    """The space and the method of a search; UserError where there is none, or nothing to search."""
+    missing = [s for s in ("space", "method") if getattr(conf, s) is None]
+    if missing or conf.space is None or conf.method is None:
+        raise UserError(
+            [f"{conf.general.name}: the config has no section '{s}'" for s in missing],
+            hint="For example: space: {name: kws_tc_resnet}, method: {name: noisy_darts}",
+        )
+    if conf.searcher is not None and not conf.method.trains:
+        raise UserError(
+            f"searcher: method {conf.raw['method']['name']} trains no supernet to score networks by",
+            hint="For example: method: {name: fair_nas}",
+        )
+    if not conf.space.choices():
+        raise UserError(
+            f"space {conf.space.name} has no choices: there is nothing to search",
+            hint="Train it instead: audionas train CONF arch=NAME",
+        )
+    return conf.space, conf.method

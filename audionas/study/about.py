@@ -7,10 +7,11 @@ from dataclasses import asdict, fields
 
 from audionas.config import Config
 from audionas.core.files import read_json
-from audionas.run.search import sizes_of
+from audionas.report.compare_table import Row
+from audionas.run.supernet import sizes_of
 from audionas.spaces._base import Space
 from audionas.study.bench import CALIBRATION, Bench
-from audionas.study.rows import Key, Row
+from audionas.study.rows import Key
 
 
 def about(conf: Config, rows: Mapping[Key, Row], bench: Bench) -> dict[str, str]:

@@ -17,7 +17,7 @@ from audionas.inputs.feed import Inputs, facts_of, open_inputs
 from audionas.inputs.images import ImageSplit, open_test
 from audionas.inputs.split import Split
 from audionas.run.folder import device_of
-from audionas.run.search import default_features, wanted
+from audionas.run.supernet import default_features, wanted
 from audionas.spaces._base import Space
 from audionas.spaces._nb201_table import Nb201Table
 from audionas.spaces.nas_bench_201 import NasBench201

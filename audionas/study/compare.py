@@ -12,13 +12,13 @@ from audionas.engine.conf import Compare
 from audionas.inputs.feed import facts_of
 from audionas.report import compare as _compare_html
 from audionas.report import compare_table as _compare_table
-from audionas.report.compare_table import Comparison, in_a_line
+from audionas.report.compare_table import Comparison, Row, in_a_line
 from audionas.run.folder import Busy, alone, require_equal
 from audionas.run.search import facts
 from audionas.study import steps as _compare_steps
 from audionas.study.about import about
 from audionas.study.bench import Bench, open_bench
-from audionas.study.rows import Key, Row, Run, append, known, runs_of, waiting
+from audionas.study.rows import Key, Run, append, known, runs_of, waiting
 from audionas.study.score import score
 
 _SHORT = ("methods", "seeds")

@@ -21,10 +21,11 @@ from audionas.methods._score import STATISTICS, Scoring, score
 from audionas.report import rank as _rank_table
 from audionas.report.rank import Ranking
 from audionas.run.folder import Busy
-from audionas.run.search import opened, sizes_of, supernet
-from audionas.run.supernet import finished
+from audionas.run.search import opened, supernet
+from audionas.run.supernet import finished, sizes_of
 from audionas.run.train import train
 from audionas.spaces._base import Space
+from audionas.study import ranking
 from audionas.study.bench import Bench, scored_split
 from audionas.study.score import trained
 
@@ -53,7 +54,7 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
     if left := conf.rank.trainings * len(specs) - sum(map(len, alone.values())):
         reporter.note(f"{left} networks are left to another process: run this again")
         return None
-    found = _rank_table.ranking(conf, specs, told, alone, f"{len(test):,} {inputs.noun}")
+    found = ranking.ranking(conf, specs, told, alone, f"{len(test):,} {inputs.noun}")
     _rank_table.save(found, conf.folder / "rank")
     _rank_table.show(found, reporter)
     return found

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from audionas.config import Config, changed, compared
 from audionas.core.files import write_text
 from audionas.core.reporter import read_rows
+from audionas.report.compare_table import Row
 
-Row = Mapping[str, Any]
 Key = tuple[str, int]  # a method's label and a seed
 
 

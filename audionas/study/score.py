@@ -27,7 +27,8 @@ from audionas.methods._base import SearchRun
 from audionas.methods._derive import parameter_free
 from audionas.models.bundle import ModelBundle
 from audionas.nn.edge import Gates
-from audionas.run.search import budget, search, search_run, sizes_of
+from audionas.run.search import search
+from audionas.run.supernet import budget, search_run, sizes_of
 from audionas.run.train import sized, train
 from audionas.spaces._base import Space, space_of
 from audionas.spaces._nb201_table import Nb201Table

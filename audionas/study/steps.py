@@ -10,7 +10,7 @@ from audionas.core.registry import resolve
 from audionas.data.batches import Batch
 from audionas.inputs.feed import preparer
 from audionas.methods._base import Method
-from audionas.run.search import halves, search_run
+from audionas.run.supernet import halves, search_run
 from audionas.study.bench import Bench
 from audionas.study.rows import run_conf, waiting
 from audionas.study.step_cost import StepCost, method_step, step_costs

@@ -7,10 +7,10 @@ from typing import Any
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.reporter import Reporter
-from audionas.listen.exported import Exported, find, trained
+from audionas.listen.exported import Exported, find, trained, tuned
 from audionas.listen.hear import TAIL
-from audionas.listen.tuned import tuned
-from audionas.listen.web import runtime as _web_runtime
+from audionas.listen.web.runtime import FILES
+from audionas.listen.web.runtime import runtime as runtime_of
 from audionas.models.names import own
 
 MODEL = "model.stream.onnx"
@@ -20,29 +20,28 @@ _PAGE = Path(__file__).with_name("static")
 def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> Path:
     """Write `exp/NAME/web/`: the page, the model, `model.json` that describes it, and the runtime in `ort/`.
 
-    The model is exported first where it was not. `runtime` is a folder with onnxruntime-web; see
-    `_web_runtime.runtime`. Raises UserError where there is no model with a keyword, before anything is
-    done, for one that is no stream of samples, and where the runtime cannot be had.
+    `runtime` is a folder with onnxruntime-web; see `runtime.runtime`. Raises UserError where there is no
+    exported model with a keyword, for one that is no stream of samples, and where the runtime cannot be had.
     """
-    folder = own(folder)
-    trained(folder)
-    if not (folder / "export" / MODEL).exists():
-        from audionas.run.export import export  # with all its runtimes, which a page does not need
-
-        reporter.note(f"exporting {MODEL} first")
-        export(folder, targets=["onnx-stream"])
-    found = find(folder, Path(MODEL))
+    found = find(own(folder), Path(MODEL))
     facts = described(found)
-    files = _web_runtime.runtime(runtime, reporter)
-    web = folder / "web"
+    files = runtime_of(runtime, reporter)
+    web = found.folder / "web"
     for place in (web, web / "ort"):
         place.mkdir(parents=True, exist_ok=True)
     for file in (*_PAGE.iterdir(), found.file):
         shutil.copyfile(file, web / file.name)
-    for name in _web_runtime.FILES:
+    for name in FILES:
         shutil.copyfile(files / name, web / "ort" / name)
     write_json(web / "model.json", facts)
     return web
+
+
+def exported(folder: Path) -> bool:
+    """Whether the file that the page runs is there. Raises UserError where there is no model with a keyword."""
+    folder = own(folder)
+    trained(folder)
+    return (folder / "export" / MODEL).exists()
 
 
 def described(found: Exported) -> dict[str, Any]:

@@ -7,11 +7,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from audionas.config import Config
-from audionas.config import load as load_config
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi
+from audionas.inputs.feed import config_of
 from audionas.models.model import Model
 
 MOST = 200  # clips
@@ -23,12 +22,6 @@ class Calibration(NamedTuple):
 
     features: np.ndarray
     source: str
-
-
-def config_of(folder: Path) -> Config | None:
-    """The config that the model was trained with; None where the run folder does not have it."""
-    file = folder / "train" / "config.yaml"
-    return load_config(file) if file.exists() else None
 
 
 def find(folder: Path, model: Model, asked: Path | None) -> Calibration:

@@ -2,7 +2,6 @@
 
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -35,8 +34,3 @@ def write(file: Path, trial: Trial) -> dict[str, list[int]]:
     with atomic(file) as draft, draft.open("wb") as stream:
         np.savez(stream, **arrays)  # type: ignore[arg-type]
     return {name: list(array.shape) for name, array in arrays.items()}
-
-
-def described(shapes: dict[str, Any]) -> str:
-    """The arrays and shapes in words."""
-    return ", ".join(f"`{name}` {' x '.join(map(str, shape))}" for name, shape in shapes.items())

@@ -13,9 +13,10 @@ from audionas.core.reporter import Reporter
 from audionas.data.conf import Data
 from audionas.engine.metrics import interval
 from audionas.export import quantize
+from audionas.inputs import feed
+from audionas.inputs.evaluated import open_clips
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import Model
-from audionas.run.evaluate import open_clips
 from audionas.run.ship import calibration as _calibration
 from audionas.run.ship.calibration import Calibration
 from audionas.run.training.fine_tune import fine_tune
@@ -83,7 +84,7 @@ class _Dev:
 
 def _choose(int8: Int8) -> Chosen:
     """Quantise, measure on the development data, and fine-tune where that is asked for or needed."""
-    model, conf = int8.model, _calibration.config_of(int8.folder)
+    model, conf = int8.model, feed.config_of(int8.folder)
     features = int8.calibration.features
     int8.reporter.note(f"quantising by {len(features)} clips of {int8.calibration.source}")
     told: dict[str, Any] = {"calibrated_on": int8.calibration.source, "clips": len(features)}

@@ -14,12 +14,12 @@ from audionas.data.conf import Data
 from audionas.engine.fusion import fused
 from audionas.engine.metrics import interval
 from audionas.export import verify
+from audionas.inputs.evaluated import open_clips
 from audionas.inputs.images import open_test
 from audionas.inputs.split import Split
 from audionas.models.model import ImageModel, Model
 from audionas.models.stream import TorchStream
 from audionas.nn.streaming import Pooling
-from audionas.run.evaluate import open_clips
 
 CLIPS, HEARD = 64, 128  # for a batch; for what listens hop by hop
 _BATCH = 256

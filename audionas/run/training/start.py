@@ -21,7 +21,7 @@ from audionas.inputs.split import Inputs
 from audionas.models.bundle import ModelBundle
 from audionas.models.names import digest, folder_of
 from audionas.nn.edge import Edge
-from audionas.run.search import default_features, sizes_of
+from audionas.run.supernet import default_features, sizes_of
 
 _SHOWN = 8  # names of new tensors in a note; all of them stand in init.json
 

@@ -10,7 +10,7 @@ from audionas.core.errors import UserError
 from audionas.core.registry import resolve
 from audionas.cost.graph import layers
 from audionas.cost.limits import measured
-from audionas.cost.state import stream_cost
+from audionas.cost.streams import stream_cost
 from audionas.nn.blocks import Conv, Head
 
 NETS: list[tuple[str, dict[str, Any]]] = [

@@ -11,8 +11,8 @@ from audionas.core.arch import InputSpec
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
 from audionas.export.lite.file import pack
-from audionas.export.lite.graph import build
 from audionas.export.lite.int8 import Int8, quantized
+from audionas.export.lite.trace import build
 from audionas.nn.streaming import Pooling, Step
 
 CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {

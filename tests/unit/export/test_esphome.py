@@ -17,7 +17,7 @@ from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.data.audio import write
 from audionas.export import esphome, litert
-from audionas.export.lite.graph import build
+from audionas.export.lite.trace import build
 from audionas.export.lite_listener import LiteStream
 from audionas.features import Features
 from audionas.features import build as front_end

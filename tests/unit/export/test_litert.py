@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.export import litert
-from audionas.export.lite.graph import Graph, Value, build
+from audionas.export.lite.graph import Graph, Value
 from audionas.export.lite.int8 import Int8, endless, quantized
 from audionas.export.lite.run import run, start
 from audionas.export.lite.share import share
+from audionas.export.lite.trace import build
 from audionas.nn.blocks import Conv, Head
 from audionas.nn.streaming import Step
 from tests.unit.export._lite import CAUSAL, SQUEEZED, Lite, micro

@@ -24,8 +24,8 @@ from audionas.inputs.feed import drawn, eval_batches, open_inputs, train_batches
 from audionas.models.model import load as model_of
 from audionas.run.evaluate import evaluate, score
 from audionas.run.predict import predict
-from audionas.run.search import budget
 from audionas.run.show import gather
+from audionas.run.supernet import budget
 from audionas.run.train import train
 
 LABELS = ("low", "mid", "high")

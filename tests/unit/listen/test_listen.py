@@ -15,9 +15,8 @@ from audionas.data import audio
 from audionas.listen import live as page
 from audionas.listen.detect import detect
 from audionas.listen.events import Event
-from audionas.listen.exported import find
+from audionas.listen.exported import find, tuned
 from audionas.listen.meter import Meter, bar
-from audionas.listen.tuned import tuned
 
 QUIET = Reporter(quiet=True)
 

@@ -8,7 +8,7 @@ import pytest
 
 from audionas.report import front as _front_html
 from audionas.report import run as report
-from audionas.report.front_words import ASKED, MEASURES
+from audionas.report.front import ASKED, MEASURES
 from audionas.searchers import _fronts
 from audionas.searchers._base import CHEAP, DEAR
 from audionas.zoo import find as _archs

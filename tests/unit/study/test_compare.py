@@ -16,7 +16,7 @@ from audionas.engine.recalibrate import recalibrated
 from audionas.inputs.feed import open_inputs, preparer
 from audionas.methods._derive import parameter_free
 from audionas.run.folder import alone
-from audionas.run.search import budget, default_features, halves, pairs
+from audionas.run.supernet import budget, default_features, halves, pairs
 from audionas.spaces._base import space_of
 from audionas.spaces._nb201_code import spec_from_code
 from audionas.spaces._nb201_table import Nb201Table

@@ -1,0 +1,55 @@
+"""What an evaluation reads: clips, recordings of several channels, or test images, in batches."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from audionas.core.reporter import Reporter
+from audionas.data import kaldi, store
+from audionas.data.conf import Data
+from audionas.data.kaldi import DataDir
+from audionas.data.labels import require_known
+from audionas.data.store import Form
+from audionas.inputs.audio import open_split
+from audionas.inputs.images import open_test
+from audionas.inputs.split import Split
+
+Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples, and rows of them as a float32 batch
+
+
+def open_clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opened:
+    """The clips of a data directory; a batch is (B, samples) in [-1, 1]."""
+    if model.bundle.channels > 1:
+        return _channels(model, kaldi.read(directory))
+    rules = Data(
+        train=str(directory),
+        seconds=model.bundle.samples / model.sample_rate,
+        on_bad=data.on_bad,
+        resample=data.resample,
+        cache=data.cache or str(directory.parent / "cache"),
+    )
+    items, front_end = kaldi.read(directory), model.network.front_end
+    split = open_split(items, rules, model.labels, front_end, model.bundle.samples, reporter)
+    array = split.waves.array
+    return split, lambda start, end: array[start:end].astype(np.float32) / np.float32(32768)
+
+
+def _channels(model: Any, items: DataDir) -> Opened:
+    """Recordings of several channels, read when they are due; a batch is (B * channels, samples)."""
+    require_known(items, model.labels)
+    form = Form(model.sample_rate, model.bundle.channels, model.bundle.samples)
+    split = Split(
+        ids=[item.id for item in items],
+        targets=np.array([model.labels.index(item.label) for item in items], dtype=np.int64),
+        speakers=[item.speaker or item.id for item in items],
+    )
+    return split, lambda start, end: np.concatenate(list(store.read_all(items[start:end], form)))
+
+
+def open_pictures(model: Any, path: Path, data: Data, reporter: Reporter) -> Opened:
+    """The test images of an archive, a file or a folder; a batch is (B, 3, H, W) in [0, 1]."""
+    split = open_test(path, model.bundle, data.cache, reporter)
+    pixels, rows = split.pool.pixels, split.rows
+    return split, lambda start, end: model.ready(pixels[rows[start:end]])
