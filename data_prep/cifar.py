@@ -8,7 +8,7 @@ import typer
 from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
-from audionas.images import sets as images
+from audionas.images import sets
 from audionas.images.arrays import Part
 from audionas.images.conf import Images
 
@@ -55,7 +55,7 @@ def main(
         archive = src
     reporter.note(LICENCE)
     for part, expected in COUNTS.items():
-        found = images.read(Images(path=str(archive)), part, reporter)
+        found = sets.read(Images(path=str(archive)), part, reporter)
         told = "" if len(found.targets) == expected else f"; the published archive has {expected:,}"
         reporter.note(f"{part}: {len(found.targets):,} images of {len(found.labels)} classes{told}")
     reporter.note(f"next: recipes/cifar/run.sh --src {archive}")

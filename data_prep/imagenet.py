@@ -7,7 +7,7 @@ import typer
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_text
-from audionas.core.pool import ordered as parallel
+from audionas.core.pool.ordered import cores
 from audionas.core.reporter import Reporter
 from audionas.prep import ilsvrc, zips
 
@@ -43,7 +43,7 @@ def main(
             "are at image-net.org, after signing in.",
         )
     reporter.note(LICENCE)
-    _check(archives, out, [text.lower() for text in sums or ()], workers or parallel.cores(), reporter)
+    _check(archives, out, [text.lower() for text in sums or ()], workers or cores(), reporter)
     train, val, devkit = archives
     ilsvrc.unpack_train(train, out / "train", reporter, workers=workers)
     ilsvrc.unpack_val(val, out / "val", ilsvrc.classes_in_devkit(devkit), reporter, workers=workers)

@@ -15,8 +15,7 @@ from audionas.core.reporter import Reporter
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
-from audionas.prep import intake
-from audionas.prep import speech_commands as protocol
+from audionas.prep import intake, speech_commands
 from audionas.prep.speech_commands import LABELS_12, WANTED, Clip
 
 ADDRESS = "https://storage.googleapis.com/download.tensorflow.org/data"
@@ -97,7 +96,9 @@ def main(
     if test_archive:
         groups["test_archive"] = _test_archive(test_archive, job)
     items = {split: [_item(clip) for clip in group] for split, group in groups.items()}
-    items["noise"] = [Item(f"noise-{f.stem}", str(f), "noise", 0.0) for f in protocol.noise_files(tree)]
+    items["noise"] = [
+        Item(f"noise-{f.stem}", str(f), "noise", 0.0) for f in speech_commands.noise_files(tree)
+    ]
     converted = out / "resampled" if resample else None
     taken = intake.take(
         items,
@@ -131,10 +132,10 @@ def _source_and_out(paths: Sequence[Path], fetch: bool) -> tuple[Path | None, Pa
 
 def _check(version: str, classes: str, silence: str, test_archive: str) -> None:
     problems = []
-    if version not in protocol.PROTOCOLS:
-        problems.append(f"--version {version}: expected {' or '.join(protocol.PROTOCOLS)}")
-    elif classes not in protocol.PROTOCOLS[version]:
-        known = " or ".join(protocol.PROTOCOLS[version])
+    if version not in speech_commands.PROTOCOLS:
+        problems.append(f"--version {version}: expected {' or '.join(speech_commands.PROTOCOLS)}")
+    elif classes not in speech_commands.PROTOCOLS[version]:
+        known = " or ".join(speech_commands.PROTOCOLS[version])
         problems.append(f"--protocol {classes}: {version} has {known}")
     if silence not in SILENCES:
         problems.append(f"--silence {silence}: expected {' or '.join(SILENCES)}")
@@ -159,11 +160,13 @@ def _folder(source: Path | None, name: str, job: Job) -> Path:
 
 def _tree(folder: Path, part: str) -> Path:
     """The folder whose folders are words: `folder`, the one such folder in it, or the part that is named."""
-    inner = [f for f in sorted(folder.glob("*/")) + sorted(folder.glob("*/*/")) if protocol.word_folders(f)]
+    inner = [
+        f for f in sorted(folder.glob("*/")) + sorted(folder.glob("*/*/")) if speech_commands.word_folders(f)
+    ]
     if part:
         found = [f for f in inner if f.name == part or str(f.relative_to(folder)) == part.strip("/")]
     else:
-        found = [folder] if protocol.word_folders(folder) else inner
+        found = [folder] if speech_commands.word_folders(folder) else inner
     if len(found) == 1:
         return found[0]
     parts = ", ".join(f.name for f in inner) or "none"
@@ -176,8 +179,8 @@ def _tree(folder: Path, part: str) -> Path:
 
 def _plan(tree: Path, job: Job) -> tuple[dict[str, list[Clip]], dict[str, list[str]], list[str]]:
     """The clips of every split, the ids of silence clips to be made, and the labels in class order."""
-    clips = protocol.scan(tree)
-    groups, rule = protocol.assign(tree, clips)
+    clips = speech_commands.scan(tree)
+    groups, rule = speech_commands.assign(tree, clips)
     job.reporter.note(f"{tree}: {len(clips)} clips, {rule}")
     if {clip.label for clip in clips} & {SILENCE, UNKNOWN}:
         _check_drawn(tree, clips, job)
@@ -189,7 +192,7 @@ def _plan(tree: Path, job: Job) -> tuple[dict[str, list[Clip]], dict[str, list[s
         groups, silences = _draw(tree, groups, job)
         labels = list(LABELS_12)
     counts = {split: len(groups[split]) + len(silences.get(split, ())) for split in SPLITS}
-    job.reporter.note(protocol.check_counts(job.version, job.protocol, len(clips), counts))
+    job.reporter.note(speech_commands.check_counts(job.version, job.protocol, len(clips), counts))
     return groups, silences, labels
 
 
@@ -212,15 +215,15 @@ def _draw(
     tree: Path, groups: dict[str, list[Clip]], job: Job
 ) -> tuple[dict[str, list[Clip]], dict[str, list[str]]]:
     """The 12 classes: wanted clips with drawn `_unknown_`, which are listed, and ids for `_silence_`."""
-    if job.silence == "noise" and not protocol.noise_files(tree):
+    if job.silence == "noise" and not speech_commands.noise_files(tree):
         raise UserError(f"--silence noise: {tree} has no recordings in {NOISE}", hint="Take --silence zeros.")
     chosen, silences = {}, {}
     first = 0  # silence clips are counted through all splits, so that no two share an id
     for split in SPLITS:
         wanted = [clip for clip in groups[split] if clip.label in WANTED]
-        count = protocol.share(len(wanted))
+        count = speech_commands.share(len(wanted))
         others = [clip for clip in groups[split] if clip.label not in WANTED]
-        unknown = protocol.draw(others, count, job.seed, split)
+        unknown = speech_commands.draw(others, count, job.seed, split)
         if not unknown:
             raise UserError(
                 f"{tree}: '{split}' has {len(wanted)} clips of the ten commands, {len(others)} of others",
@@ -245,7 +248,9 @@ def _silence(ids: Sequence[str], split: str, noise: Sequence[Item], job: Job) ->
         audio.write(path, np.zeros(RATE, np.float32), RATE)
         _write_list(job, f"silence_{split}", [f"{name} zeros" for name in ids])
         return [Item(name, str(path), SILENCE, 1.0) for name in ids]
-    cuts = protocol.draw_cuts([round(item.seconds * RATE) for item in noise], len(ids), job.seed, split)
+    cuts = speech_commands.draw_cuts(
+        [round(item.seconds * RATE) for item in noise], len(ids), job.seed, split
+    )
     items, lines = [], []
     for name, cut in zip(ids, job.reporter.progress(cuts, f"{split}: silence"), strict=True):
         source = noise[cut.file]
@@ -274,17 +279,17 @@ def _test_archive(given: str, job: Job) -> list[Clip]:
     """The separate 12-folder test set."""
     name = _TEST.format(job.version)
     tree = _tree(_folder(None if given == "download" else Path(given).resolve(), name, job), "")
-    clips = protocol.scan(tree)
+    clips = speech_commands.scan(tree)
     if strange := sorted({clip.label for clip in clips} ^ set(LABELS_12)):
         raise UserError(f"{tree}: a test archive has exactly the 12 classes; not so: {', '.join(strange)}")
-    job.reporter.note(protocol.check_test_archive(job.version, len(clips)))
+    job.reporter.note(speech_commands.check_test_archive(job.version, len(clips)))
     return clips
 
 
 def _write_protocol(job: Job, counts: dict[str, int]) -> None:
     """What a figure on these clips has to say, for whoever makes a table of results."""
     facts = {
-        "name": protocol.name_of(job.version, job.protocol),
+        "name": speech_commands.name_of(job.version, job.protocol),
         "version": job.version,
         "silence": job.silence,
         "seed": job.seed,

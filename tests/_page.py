@@ -14,8 +14,8 @@ from audionas.export import onnx_stream
 from audionas.features import Features
 from audionas.listen.events import levels
 from audionas.listen.exported import find, keep
-from audionas.listen.web import runtime as _web_runtime
-from audionas.listen.web import server as _web_server
+from audionas.listen.web.runtime import NAME, cache_folder
+from audionas.listen.web.server import server as page_server
 from audionas.models.bundle import ModelBundle
 from audionas.models.listener import Rule
 from tests import _wake
@@ -47,7 +47,7 @@ def exported(folder: Path) -> Path:
 
 def runtime() -> Path:
     """The cached onnxruntime-web; skips where there is none, but fails where AUDIONAS_BROWSER asks for it."""
-    kept = _web_runtime.cache_folder() / _web_runtime.NAME
+    kept = cache_folder() / NAME
     if not kept.is_dir():
         reason = f"onnxruntime-web was not fetched to {kept} (audionas demo-web does)"
         pytest.fail(reason) if os.environ.get("AUDIONAS_BROWSER") else pytest.skip(reason)
@@ -57,7 +57,7 @@ def runtime() -> Path:
 @contextmanager
 def served(folder: Path) -> Iterator[str]:
     """The address of a folder, served as `demo-web` serves it."""
-    with running(_web_server.server(folder)) as server:
+    with running(page_server(folder)) as server:
         yield f"http://localhost:{server.server_port}"
 
 

@@ -15,8 +15,7 @@ from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.data.batches import Batches
 from audionas.features import SpecAugment
-from audionas.images import augment as image_augment
-from audionas.images import sets as images
+from audionas.images import augment, sets
 from audionas.images.augment import Standardize
 from audionas.images.conf import Images
 from audionas.images.sets import ImageSet
@@ -45,7 +44,7 @@ class ImageInputs(Inputs):
 
     def halves(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """A share of each class, drawn by the run's seed."""
-        member = images.drawn(self.train.targets, share, "images", "halves", seed)
+        member = sets.drawn(self.train.targets, share, "images", "halves", seed)
         return np.flatnonzero(member), np.flatnonzero(~member)
 
     def batches(
@@ -84,10 +83,10 @@ class ImageInputs(Inputs):
         """Cropped and standardised; with `masks` augmented, with `final` cutout besides."""
         size = self.io.freq
         if masks is None:
-            plain: Tensor = self.standardize(image_augment.plain(x, size))
+            plain: Tensor = self.standardize(augment.plain(x, size))
             return plain
-        y: Tensor = self.standardize(image_augment.augmented(x, self.images, size))
-        return image_augment.cutout(y, self.images.cutout) if final and self.images.cutout else y
+        y: Tensor = self.standardize(augment.augmented(x, self.images, size))
+        return augment.cutout(y, self.images.cutout) if final and self.images.cutout else y
 
     def facts(self, conf: Config) -> Mapping[str, Any]:
         """All settings of the images but where they and their cache lie."""
@@ -113,13 +112,13 @@ def open_images(conf: Config, reporter: Reporter) -> ImageInputs:
     """Read the training images, hold out the development ones, and take the others' statistics."""
     assert conf.images is not None
     settings = conf.images
-    pool = images.read(settings, "train", reporter)
+    pool = sets.read(settings, "train", reporter)
     held = np.zeros(len(pool.targets), dtype=bool)
     if settings.dev:
-        held = images.drawn(pool.targets, settings.dev, "images", "dev")
+        held = sets.drawn(pool.targets, settings.dev, "images", "dev")
     train, dev = (_split(pool, np.flatnonzero(mask)) for mask in (~held, held))
     _require_all_classes(train, settings)
-    mean, std = images.statistics(pool.pixels, train.rows)
+    mean, std = sets.statistics(pool.pixels, train.rows)
     return ImageInputs(
         labels=pool.labels,
         io=InputSpec(3, pool.size, pool.size, len(pool.labels)),
@@ -134,7 +133,7 @@ def open_images(conf: Config, reporter: Reporter) -> ImageInputs:
 def open_test(path: Path, bundle: ModelBundle, cache: str, reporter: Reporter) -> ImageSplit:
     """The test images that `path` holds, of the classes and the size of a trained model."""
     settings = Images(path=str(path), size=bundle.spec.io.freq, stored=bundle.resize, cache=cache)
-    pool = images.read(settings, "test", reporter, bundle.labels)
+    pool = sets.read(settings, "test", reporter, bundle.labels)
     return _split(pool, np.arange(len(pool.targets)))
 
 

@@ -15,9 +15,9 @@ from audionas.listen.hear import hear
 from audionas.listen.measured import measured, note_of
 from audionas.listen.sounds import clips, recordings
 from audionas.models.listener import Rule
-from audionas.report import run as report
-from audionas.report import tune as _tune_page
 from audionas.report.card import card
+from audionas.report.run import write as write_report
+from audionas.report.tune import advice, rates_table, setting, words_table
 from audionas.report.tune_chart import draw
 
 
@@ -71,11 +71,11 @@ def show(result: Mapping[str, Any]) -> None:
     reporter = Reporter(stdout=True)
     rows = result["files"]
     for row in rows:
-        reporter.note(_tune_page.setting(row))
-        reporter.table(*_tune_page.words_table(row))
-        for line in _tune_page.advice(row):
+        reporter.note(setting(row))
+        reporter.table(*words_table(row))
+        for line in advice(row):
             reporter.note(line)
-    reporter.table(*_tune_page.rates_table(rows), title="Files side by side" if len(rows) > 1 else "")
+    reporter.table(*rates_table(rows), title="Files side by side" if len(rows) > 1 else "")
 
 
 def _without_keywords(items: Sequence[Item], found: Exported, path: Path, reporter: Reporter) -> list[Item]:
@@ -112,6 +112,6 @@ def _write(folder: Path, result: Mapping[str, Any], reporter: Reporter) -> None:
     reporter.note(
         f"wrote {folder}/tune/tune.json, det.png, {folder}/report.html, and the bundle's thresholds"
     )
-    report.write(folder)
+    write_report(folder)
     if (folder / "export" / "report.json").is_file():
         card(folder)

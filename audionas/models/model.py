@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from audionas.core.errors import UserError
 from audionas.data import audio
-from audionas.images import augment as image_augment
-from audionas.images import sets as images
+from audionas.images import augment, sets
 from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.models.names import find
 from audionas.models.samples import checked
@@ -112,7 +111,7 @@ class ImageModel(Classifier):
         if array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
             raise UserError(f"expected an RGB image (H, W, 3), got shape {array.shape}")
         if array.dtype == np.uint8:
-            return self.answer(self.ready(images.fitted(array, self.bundle.resize)[None])[0])
+            return self.answer(self.ready(sets.fitted(array, self.bundle.resize)[None])[0])
         if not np.issubdtype(array.dtype, np.floating):
             raise UserError(f"expected uint8, or floats in [0, 1], got {array.dtype}")
         if array.shape[:2] != (self.size, self.size):
@@ -126,12 +125,12 @@ class ImageModel(Classifier):
 
     def read(self, file: Path, *, resample: bool) -> np.ndarray:
         """An image file of any size."""
-        pixels = images.read_file(file, self.bundle.resize)
+        pixels = sets.read_file(file, self.bundle.resize)
         return self.ready(pixels[None]).squeeze(0)
 
     def ready(self, pixels: np.ndarray) -> np.ndarray:
         """(B, H, W, 3) uint8 pixels, resized already, to the network's (B, 3, size, size) in [0, 1]."""
-        batch: np.ndarray = image_augment.plain(torch.from_numpy(pixels), self.size).contiguous().numpy()
+        batch: np.ndarray = augment.plain(torch.from_numpy(pixels), self.size).contiguous().numpy()
         return batch
 
 

@@ -36,7 +36,8 @@ class Found:
 
     def sha256(self, place: int) -> str:
         """In hexadecimal digits."""
-        return self._sums[place].tobytes().hex()
+        digits: str = self._sums[place].tobytes().hex()
+        return digits
 
     def put(self, place: int, answer: "dict[str, Any] | str") -> None:
         """Note what `_examine` has said of a file."""

@@ -17,7 +17,7 @@ from typing import IO, NamedTuple
 
 from audionas.core.errors import UserError
 from audionas.core.files import atomic
-from audionas.core.pool import ordered as parallel
+from audionas.core.pool.ordered import ordered
 from audionas.core.reporter import Reporter
 from audionas.images.ilsvrc import (
     CLASS,
@@ -72,7 +72,7 @@ def unpack_train(archive: Path, folder: Path, reporter: Reporter, *, workers: in
             raise UserError(f"{archive}: refused: '{member.name}' is not the archive of a class")
     left = [member for member in inner if not (folder / member.name.removesuffix(".tar")).is_dir()]
     unpack = partial(_unpack_class, archive, folder)
-    done = parallel.ordered(unpack, left, workers=workers, chunk=1)
+    done = ordered(unpack, left, workers=workers, chunk=1)
     for _ in reporter.progress(done, f"unpacking {archive.name} (classes)", len(left)):
         pass
 
@@ -91,7 +91,7 @@ def unpack_val(
             pairs.append((member, target))
     for target in {target.parent for _, target in pairs}:
         target.mkdir(parents=True, exist_ok=True)
-    done = parallel.ordered(partial(_unpack_image, archive), pairs, workers=workers, chunk=64)
+    done = ordered(partial(_unpack_image, archive), pairs, workers=workers, chunk=64)
     for _ in reporter.progress(done, f"unpacking {archive.name}", len(pairs)):
         pass
 

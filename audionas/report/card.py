@@ -14,7 +14,7 @@ from audionas.data import kaldi
 from audionas.features import build
 from audionas.inputs.feed import config_of
 from audionas.models.bundle import ModelBundle
-from audionas.report import tune as _tune_page
+from audionas.report import tune
 from audionas.spaces._base import space_of
 
 
@@ -128,7 +128,7 @@ def _false_accepts(folder: Path, bundle: ModelBundle) -> str:
     rows = [{"file": name, **note} for name, note in bundle.note.get("detect", {}).items()]
     if not rows:
         return "## False accepts\n\nnot tuned: audionas tune"
-    head, lines = _tune_page.rates_table(rows)
+    head, lines = tune.rates_table(rows)
     parts = [
         "## False accepts",
         "Clips rejected at a rate of false accepts an hour, 95 % interval.",

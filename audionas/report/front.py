@@ -9,8 +9,7 @@ import numpy as np
 
 from audionas.core.arch import ArchSpec
 from audionas.core.reporter import read_rows
-from audionas.report import charts as _charts
-from audionas.report import front_chart as _front_chart
+from audionas.report import charts, front_chart
 from audionas.report.compare_charts import Format
 from audionas.report.front_chart import NARROW, WIDE, Axis, Cloud, Dot
 from audionas.report.html import Html, join, section, tag
@@ -19,7 +18,7 @@ from audionas.searchers._base import DEAR, Direction, Score
 from audionas.searchers._front import Scored, minimal, points
 from audionas.searchers._fronts import Front
 from audionas.spaces._base import space_of
-from audionas.zoo import find as _archs
+from audionas.zoo.find import told as words_of
 
 ASKED = "asked"  # the place in the archive, which a single objective is drawn over
 
@@ -37,7 +36,7 @@ def _share(value: float) -> str:
 
 
 def _tick(value: float) -> str:
-    return _charts.short(value, 6)
+    return charts.short(value, 6)
 
 
 def _tick_of_share(value: float) -> str:
@@ -122,7 +121,7 @@ def _plot(front: Front, seen: _Seen, pair: Mapping[str, Direction]) -> Html:
         limit=front.limits.get(across),
     )
     x, y = (_axis(name, better) for name, better in pair.items())
-    return _front_chart.scatter(cloud, (x, y), WIDE if len(front.objectives) <= 2 else NARROW)
+    return front_chart.scatter(cloud, (x, y), WIDE if len(front.objectives) <= 2 else NARROW)
 
 
 def _axis(name: str, better: Direction) -> Axis:
@@ -142,7 +141,7 @@ def _dot(one: Scored, pair: Mapping[str, Direction], front: Front) -> Dot:
     place = f"{values[ASKED]:.0f} of {front.scored} scored" + (
         ", above a limit" if one.score.violation else ""
     )
-    return Dot(x, y, "\n".join((place, told(values, names(front)), _archs.told(one.spec))))
+    return Dot(x, y, "\n".join((place, told(values, names(front)), words_of(one.spec))))
 
 
 def _sentences(front: Front, seen: _Seen) -> Iterator[str]:
@@ -179,7 +178,7 @@ def _readings(front: Front) -> Iterator[Html]:
             title,
             f": {told(m.score.values, names(front))}",
             tag("br"),
-            tag("code", _archs.told(m.spec)),
+            tag("code", words_of(m.spec)),
         )
         yield tag("p", *words, class_=f"n{number} knee" if knee else f"n{number}")
 
@@ -197,7 +196,7 @@ def _networks(front: Front) -> Iterator[Html]:
     for number, m in enumerate(front.members, 1):
         cells = (tag("td", MEASURES[name].form(m.score.values[name])) for name in wanted)
         words = join((number, tag("small", " knee") if number == front.knee else ""))
-        network = tag("td", _cells(m.spec, colours), tag("code", _archs.told(m.spec)))
+        network = tag("td", _cells(m.spec, colours), tag("code", words_of(m.spec)))
         rows.append(
             tag(
                 "tr",
@@ -234,7 +233,7 @@ def _growth(front: Front) -> Iterator[Html]:
             f"{100 * share:.1f} % at the end. It grew last with network {last:,} of {front.scored:,}.",
             class_="lead",
         )
-        yield _front_chart.growth(front.volumes, front.scored, NARROW + 130)
+        yield front_chart.growth(front.volumes, front.scored, NARROW + 130)
 
 
 def names(front: Front) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from audionas.core.arch import ArchSpec
 from audionas.core.reporter import amount, clock
-from audionas.report import charts as _charts
+from audionas.report import charts as drawing
 from audionas.report.html import Html, join, percent, section, tag
 from audionas.report.paint import Paint, legend, paints
 
@@ -50,7 +50,7 @@ def history(rows: Rows, spec: ArchSpec | None) -> Html:
     figures = []
     for name, shares in last.items():
         over = {option: [row["probabilities"][name][option] for row in rows] for option in shares}
-        picture = _charts.history(epochs, over, colours, f"Option probabilities of {name} over the search")
+        picture = drawing.history(epochs, over, colours, f"Option probabilities of {name} over the search")
         taken = spec.choices.get(name, ()) if spec else ()
         figures.append(
             tag("figure", tag("figcaption", tag("b", name), _taken(taken, shares, colours)), picture)
@@ -83,18 +83,18 @@ def _panel(step: str, panel: Panel, epochs: list[int], rows: Rows) -> Html:
     """The panel's figure, or nothing where no row has a number for it."""
     series, colours = {}, []
     for key, kind in panel.metrics.items():
-        x, y = _charts.finite(epochs, [row.get(key) for row in rows])
+        x, y = drawing.finite(epochs, [row.get(key) for row in rows])
         if x:
             series[kind] = (x, y)
             colours.append(_COLOURS[kind])
     if not series:
         return Html()
     kind, (x, y) = list(series.items())[-1]
-    note = f"{kind} {_charts.short(y[-1])} at the end".lstrip()
+    note = f"{kind} {drawing.short(y[-1])} at the end".lstrip()
     if panel.best:
         peak = max(range(len(y)), key=y.__getitem__)
         note = f"{kind} best {percent(y[peak])} (epoch {x[peak]:.0f})"
-    picture = _charts.curves(series, colours, f"{step}: {panel.title.lower()} over epochs")
+    picture = drawing.curves(series, colours, f"{step}: {panel.title.lower()} over epochs")
     return tag("figure", tag("figcaption", tag("b", panel.title), note), picture)
 
 

@@ -8,10 +8,9 @@ import numpy as np
 import torch
 
 from audionas.core.arch import ArchSpec
-from audionas.report import charts as _charts
-from audionas.report import matrix as _matrix
-from audionas.report import network as _network
+from audionas.report import charts, matrix
 from audionas.report.html import Html, bar, count, join, percent, section, size, table, tag
+from audionas.report.network import draw as draw_network
 from audionas.spaces._base import space_of
 
 _BESIDE = 14  # classes up to which the matrix leaves room for the table beside it
@@ -67,7 +66,7 @@ def network(spec: ArchSpec) -> Html:
         "squeeze-and-excitation; below, the frames that are left after each block."
     )
     chosen = tag("details", tag("summary", "As arch.json"), tag("pre", tag("code", spec.to_json())))
-    return section("Network", _network.draw(spec), chosen, lead=lead)
+    return section("Network", draw_network(spec), chosen, lead=lead)
 
 
 def answers(scores: Mapping[str, Any]) -> Html:
@@ -86,7 +85,7 @@ def answers(scores: Mapping[str, Any]) -> Html:
     lead = " ".join([source, *facts, "Rows are what was said, columns what the model answered."]).strip()
     head = ("Class", "Clips", "Recall", "Precision", "F1", "Taken for")
     side = "pair" if len(labels) <= _BESIDE else None
-    both = tag("div", _matrix.draw(confusion, labels), table(head, rows), class_=side)
+    both = tag("div", matrix.draw(confusion, labels), table(head, rows), class_=side)
     return section("Answers", both, lead=lead)
 
 
@@ -186,7 +185,7 @@ def _example(example: Example) -> Html:
         tag("br"),
         tag("small", example.file),
     )
-    picture = _charts.feature_map(example.features, f"Features of {example.file}")
+    picture = charts.feature_map(example.features, f"Features of {example.file}")
     return tag(
         "figure", picture, tag("figcaption", *words), class_=f"example {'right' if right else 'wrong'}"
     )

@@ -8,10 +8,8 @@ from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_text
 from audionas.core.reporter import read_rows
-from audionas.report import front as _front_html
-from audionas.report import progress as _progress
-from audionas.report import results as _results
-from audionas.report import tune as _tune_page
+from audionas.report import progress, results, tune
+from audionas.report.front import draw as draw_front
 from audionas.report.html import Html, join, page, section, tag
 from audionas.report.results import Example
 from audionas.searchers import _fronts
@@ -56,30 +54,30 @@ def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
 
 def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) -> list[Html]:
     """Every section whose file exists, in the order of interest."""
-    cost = _results.cost_of(spec) if spec else None
+    cost = results.cost_of(spec) if spec else None
     scores, export = _optional(folder / "eval.json"), _optional(folder / "export" / "report.json")
     alphas = read_rows(folder / "search" / "alphas.jsonl")
-    parts = [_results.headline(cost, scores, export)]
+    parts = [results.headline(cost, scores, export)]
     front = folder / "front.json"
     if front.is_file():
-        parts.append(_front_html.draw(_fronts.read(front), folder / "select" / "archive.jsonl"))
+        parts.append(draw_front(_fronts.read(front), folder / "select" / "archive.jsonl"))
     if spec:
-        parts.append(_results.network(spec))
+        parts.append(results.network(spec))
     if alphas and not front.is_file():  # of a supernet these are what its paths were drawn with
-        parts.append(_progress.history(alphas, spec))
+        parts.append(progress.history(alphas, spec))
     for title, step in (("Search", "search"), ("Training", "train")):
         if rows := read_rows(folder / step / "metrics.jsonl"):
-            parts.append(_progress.curves(title, rows))
+            parts.append(progress.curves(title, rows))
     if scores:
-        parts.append(_results.answers(scores))
+        parts.append(results.answers(scores))
     if tuned := _optional(folder / _TUNED):
-        parts.append(_tune_page.draw(tuned))
+        parts.append(tune.draw(tuned))
     if examples:
-        parts.append(_results.examples(examples))
+        parts.append(results.examples(examples))
     if cost:
-        parts.append(_results.cost_table(cost))
+        parts.append(results.cost_table(cost))
     if export:
-        parts.append(_results.exported(export))
+        parts.append(results.exported(export))
     return [*parts, _provenance(folder)]
 
 
@@ -90,7 +88,7 @@ def _provenance(folder: Path) -> Html:
         config = folder / step / "config.yaml"
         text = config.read_text(encoding="utf-8") if config.is_file() else ""
         if env or text:
-            parts.append(_progress.provenance(title, env, text))
+            parts.append(progress.provenance(title, env, text))
     return section("How it was run", tag("div", *parts, class_="pair top")) if parts else Html()
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from audionas.core.reporter import amount
 from audionas.models.listener import Rule
-from audionas.report import tune_chart as _tune_chart
+from audionas.report import tune_chart
 from audionas.report.html import Html, percent, section, table, tag
 
 _Table = tuple[Sequence[str], list[Sequence[object]]]
@@ -79,8 +79,8 @@ def draw(result: Mapping[str, Any]) -> Html:
     """The report's section."""
     rows = result["files"]
     parts: list[object] = []
-    if _tune_chart.curves_of(rows):
-        parts.append(_tune_chart.svg(rows))
+    if tune_chart.curves_of(rows):
+        parts.append(tune_chart.svg(rows))
     parts.append(table(*rates_table(rows)))
     for row in rows:
         parts += [tag("h3", row["file"]), tag("p", setting(row), class_="lead"), table(*words_table(row))]

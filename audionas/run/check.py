@@ -22,12 +22,12 @@ from audionas.run.folder import device_of
 from audionas.run.select import require_possible
 from audionas.run.supernet import budget, default_features, give_examples, halves, pairs, search_run, sizes_of
 from audionas.run.train import built, features_of, loss_of, sized, within_limits
-from audionas.run.training import max_pool as _pool_loss
-from audionas.run.training import start as _start
-from audionas.run.training import transfer as _transfer
+from audionas.run.training import max_pool
+from audionas.run.training.start import find as find_start
+from audionas.run.training.transfer import find as find_transfer
 from audionas.searchers._base import Problem
 from audionas.spaces._base import Space
-from audionas.zoo import find as _archs
+from audionas.zoo.find import find
 
 _STEPS = 2  # timed, after one to warm up
 
@@ -39,7 +39,7 @@ def check(conf: Config) -> dict[str, Any]:
     """
     reporter = Reporter()
     device, why = device_of(conf)
-    spec = _archs.find(conf.general.arch) if conf.general.arch else None
+    spec = find(conf.general.arch) if conf.general.arch else None
     inputs = open_inputs(conf, _features(conf, spec), reporter)
     train, dev = inputs.train, inputs.dev
     result: dict[str, Any] = {
@@ -66,7 +66,7 @@ def check(conf: Config) -> dict[str, Any]:
         within_limits(conf, spec, conf.general.arch)
         with torch.device("meta"):
             net = built(spec, conf.train)
-        transfer, inputs = _transfer.find(conf, spec, net, inputs, _start.find(conf))
+        transfer, inputs = find_transfer(conf, spec, net, inputs, find_start(conf))
         transfer.tell(inputs, reporter)
         result["train"] = _train_time(conf, inputs, spec, device, reporter)
     return result
@@ -165,7 +165,7 @@ def _train_time(
         conf, inputs, rows, batch_size=options.batch_size, workers=0, augmented=True, reporter=reporter
     )
     prepare = preparer(inputs, device, conf.spec_augment, final=True)
-    pooled = _pool_loss.find(conf, net, inputs)
+    pooled = max_pool.find(conf, net, inputs)
     optimizer, criterion = options.optim.build(net.parameters()), torch.nn.CrossEntropyLoss()
     set_rate(optimizer, 0.0)
     times = []

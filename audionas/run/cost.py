@@ -14,7 +14,7 @@ from audionas.cost.streams import streamed
 from audionas.export.onnx import network_latency
 from audionas.spaces._base import space_of
 from audionas.spaces._nb201_table import PARTS, Nb201Table
-from audionas.zoo import find as _archs
+from audionas.zoo.find import find
 
 
 def cost(
@@ -31,7 +31,7 @@ def cost(
     With `timed` also ONNX Runtime's latency for one example on one thread, features in; with a table of
     NAS-Bench-201 also what that says of the cell.
     """
-    spec = _archs.find(network)
+    spec = find(network)
     classes = classes or spec.io.classes
     io = InputSpec.parse(shape, classes) if shape else spec.io._replace(classes=classes)
     spec = replace(spec, io=io, scale={**spec.scale, **(sizes or {})})

@@ -22,14 +22,12 @@ from audionas.models.listener import Listener
 from audionas.models.model import Model, load
 from audionas.models.names import own
 from audionas.nn.streaming import Pooling
-from audionas.report import card as _card
+from audionas.report import card
 from audionas.run.folder import environment
-from audionas.run.ship import golden as _golden
-from audionas.run.ship import streaming as _listening
-from audionas.run.ship import trial as _trial
+from audionas.run.ship import golden, streaming
 from audionas.run.ship.int8 import FineTune, Int8
 from audionas.run.ship.targets import File, Job, files_of
-from audionas.run.ship.trial import Trial
+from audionas.run.ship.trial import Trial, prepare
 
 _RUNS, _WARM = 200, 20  # hops that are timed, and hops before
 
@@ -60,7 +58,7 @@ def export(
     folder = own(folder)
     files = files_of(targets, folder.resolve().name)
     model, reporter = load(folder), Reporter()
-    trial = _trial.prepare(folder, model, data or _evaluated(folder), pool, reporter)
+    trial = prepare(folder, model, data or _evaluated(folder), pool, reporter)
     int8 = Int8(folder, model, calibrate, fine_tune, reporter) if isinstance(model, Model) else None
     job = Job(folder.resolve().name, model, input, pool, int8)
     rows, problems, hints = {}, [], []
@@ -95,7 +93,7 @@ def show(report: dict[str, Any]) -> None:
     )
     if told := report.get("int8"):
         print(_int8_line(told))
-    if told := _listening.advice(report):
+    if told := streaming.advice(report):
         print(told)
     print(f"all in {report['folder']}")
 
@@ -199,15 +197,15 @@ def _reported(folder: Path, job: Job, trial: Trial, rows: dict[str, Any]) -> dic
         "clips_from": trial.source,
         "files": {**kept, **rows},
         "torch": trial.torch,
-        **_listening.facts(job.model),
+        **streaming.facts(job.model),
         "environment": environment(int(bundle.note.get("seed", 0))),
     }
     if any(row["target"] in ("int8", "litert", "esphome") for row in rows.values()) and _told(job):
         report["int8"] = _told(job)
     write_text(home / "labels.txt", "\n".join(bundle.labels) + "\n")
-    report["golden"] = _golden.write(home / "golden.npz", trial)
+    report["golden"] = golden.write(home / "golden.npz", trial)
     write_json(home / "report.json", report)
-    _card.card(folder)
+    card.card(folder)
     return report
 
 

@@ -24,7 +24,7 @@ from audionas.cost.places import Place, places
 from audionas.cost.table import table as cost_table
 from audionas.engine.agreement import agreement
 from audionas.inputs.feed import open_inputs
-from audionas.report import latency as _latency_page
+from audionas.report import latency
 from audionas.run.folder import finish, phase
 from audionas.run.supernet import default_features, sizes_of
 from audionas.run.times import Model, forget, times
@@ -77,7 +77,7 @@ def build(
             forget(folder)
             raise
         table.save(file)
-        _latency_page.write(conf.folder / "latency.html", conf.general.name, table)
+        latency.write(conf.folder / "latency.html", conf.general.name, table)
         finish(folder, {"base_ms": table.base})
     return file
 
@@ -86,7 +86,7 @@ def show(file: Path) -> None:
     """A table for people, on standard output; `file` may be a run folder."""
     table = load(file)
     about, out = table.about, Reporter(stdout=True)
-    print("\n".join(f"{name}: {words}" for name, words in _latency_page.facts(table)))
+    print("\n".join(f"{name}: {words}" for name, words in latency.facts(table)))
     rows = []
     for name, options in table.options.items():
         low, high = min(options, key=options.__getitem__), max(options, key=options.__getitem__)
@@ -95,7 +95,7 @@ def show(file: Path) -> None:
     print(f"base {table.base:.4f} ms; {len(table.entries)} operations measured")
     if "check" in about:
         print()
-        out.table(_latency_page.HEAD, _latency_page.figures(about["check"]))
+        out.table(latency.HEAD, latency.figures(about["check"]))
 
 
 def as_json(file: Path) -> Any:

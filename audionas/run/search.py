@@ -37,7 +37,8 @@ from audionas.run.supernet import (
     wanted,
 )
 from audionas.searchers._base import Problem
-from audionas.zoo import find as _archs
+from audionas.zoo.find import read as read_arch
+from audionas.zoo.find import told
 
 _SECTIONS = ("augment", "spec_augment", "space", "method", "search")
 
@@ -72,7 +73,7 @@ def search(
     assert found is not None
     costs = table(space, inputs.io, found.scale)
     params, macs = (costs.of(found, what) for what in ("params", "macs"))
-    reporter.note(f"found {found.id}: {_archs.told(found)}")
+    reporter.note(f"found {found.id}: {told(found)}")
     reporter.note(f"{params:,} parameters, {macs:,} multiply-adds; written to {arch}")
     return found
 
@@ -113,7 +114,7 @@ def _fitted(
         if finished and not derive:
             return None
         if finished and _derived(folder) and arch.exists():
-            spec = _archs.read(arch)
+            spec = read_arch(arch)
             reporter.note(f"{folder}: finished earlier; the architecture is {arch} ({spec.id})")
             return spec
         assert conf.method is not None

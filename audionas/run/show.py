@@ -12,17 +12,19 @@ from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_json
 from audionas.core.reporter import Reporter, read_rows
 from audionas.core.rng import numpy_rng
-from audionas.cost import streams as _streams
+from audionas.cost import streams
 from audionas.cost.graph import measure
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
 from audionas.models.model import load
-from audionas.report import run as report
+from audionas.report.run import Example
+from audionas.report.run import write as write_report
 from audionas.searchers import _fronts
 from audionas.searchers._base import DEAR
 from audionas.searchers._fronts import Front
 from audionas.spaces._base import space_of
-from audionas.zoo import find as _archs
+from audionas.zoo.find import read as read_arch
+from audionas.zoo.find import told
 
 _EXAMPLES = 6
 _BAR = 20  # characters of a full bar
@@ -43,7 +45,7 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
             f"{folder}: no front here to pick from", hint="A search leaves one: searcher: {name: nsga2}"
         )
     front = _front(fronts, limits) if fronts.exists() else None
-    spec = _archs.read(arch)
+    spec = read_arch(arch)
     cost = measure(space_of(spec).build(spec), spec.io)
     history = read_rows(folder / "search" / "alphas.jsonl")
     found: dict[str, Any] = {
@@ -51,16 +53,16 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
         "arch": spec.id,
         "space": spec.space,
         "choices": {name: list(options) for name, options in spec.choices.items()},
-        "network": _archs.told(spec),
+        "network": told(spec),
         "params": cost.params,
         "macs": cost.macs,
-        "stream": _streams.of_run(folder, spec),
+        "stream": streams.of_run(folder, spec),
         "probabilities": history[-1]["probabilities"] if history else None,
         "front": front,
     }
     for part, file in {"evaluation": "eval.json", "export": "export/report.json"}.items():
         found[part] = read_json(folder / file) if (folder / file).exists() else None
-    found["report"] = str(report.write(folder, _examples(folder)))
+    found["report"] = str(write_report(folder, _examples(folder)))
     return found
 
 
@@ -69,7 +71,7 @@ def _front(file: Path, words: Sequence[str]) -> dict[str, Any]:
     front = _fronts.read(file)
     limits = _limits(words, front)
     members = [
-        {"number": n, "arch": m.spec.id, "values": dict(m.score.values), "network": _archs.told(m.spec)}
+        {"number": n, "arch": m.spec.id, "values": dict(m.score.values), "network": told(m.spec)}
         for n, m in enumerate(front.members, 1)
     ]
     return {
@@ -147,14 +149,14 @@ def show(found: dict[str, Any]) -> None:
     print(f"parameters    {found['params']:,}")
     print(f"multiply-adds {found['macs']:,}")
     if found["stream"]:
-        print(f"streaming     {_streams.line(found['stream'])}")
+        print(f"streaming     {streams.line(found['stream'])}")
     if export:
         for name, row in export.get("files", {}).items():
             print(f"exported file {export['folder']}/{name} ({row['bytes']:,} bytes)")
     print(f"report        {found['report']}")
 
 
-def _examples(folder: Path) -> list[report.Example]:
+def _examples(folder: Path) -> list[Example]:
     """A few clips of the last evaluation with what the model says; mistakes first, at most half."""
     if not (folder / "eval.json").exists() or not (folder / "scores.json").exists():
         return []
@@ -172,11 +174,11 @@ def _examples(folder: Path) -> list[report.Example]:
     return [_example(items[row["id"]], row, model) for row in chosen]
 
 
-def _example(item: Item, row: dict[str, Any], model: Any) -> report.Example:
+def _example(item: Item, row: dict[str, Any], model: Any) -> Example:
     rate, seconds = model.sample_rate, model.bundle.samples / model.sample_rate
     first = model.bundle.first_channel
     wave = audio.read(item.audio, rate=rate, seconds=seconds, start=item.start, resample=True, channel=first)
     with torch.inference_mode():
         seen = model.network.normalize(model.network.front_end(torch.from_numpy(wave)[None]))
     features: np.ndarray = seen[0, 0].numpy()  # as the network sees it
-    return report.Example(Path(item.audio).name, row["truth"], row["label"], row["score"], features)
+    return Example(Path(item.audio).name, row["truth"], row["label"], row["score"], features)

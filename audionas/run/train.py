@@ -42,15 +42,14 @@ from audionas.inputs.feed import (
 from audionas.models.bundle import ModelBundle
 from audionas.nn.edge import Gates
 from audionas.run.folder import device_of, finish, phase
-from audionas.run.training import max_pool as _pool_loss
-from audionas.run.training import start as _start
-from audionas.run.training import transfer as _transfer
+from audionas.run.training import max_pool, start
 from audionas.run.training.max_pool import PoolLoss
 from audionas.run.training.start import Source
 from audionas.run.training.teacher import Teaching
 from audionas.run.training.transfer import Transfer
+from audionas.run.training.transfer import find as find_transfer
 from audionas.spaces._base import space_of
-from audionas.zoo import find as _archs
+from audionas.zoo.find import find
 
 _SECTIONS = ("augment", "spec_augment", "train")
 
@@ -62,7 +61,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
 
     Under torchrun every process calls this, and the first one writes.
     """
-    source = _start.find(conf)
+    source = start.find(conf)
     wanted, spec = wanted_arch(conf, source)
     reporter = processes.reporter()
     device, why = device_of(conf)
@@ -74,8 +73,8 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
             raise UserError(f"train.{name} needs development images, and images.dev is 0")
     with torch.device("meta"):
         net = built(spec, conf.train)  # what cannot be built is refused before anything is written
-    _pool_loss.find(conf, net, inputs)
-    transfer, inputs = _transfer.find(conf, spec, net, inputs, source)
+    max_pool.find(conf, net, inputs)
+    transfer, inputs = find_transfer(conf, spec, net, inputs, source)
     within_limits(conf, spec, wanted)
     _keep_searched(conf.folder, spec)
     facts = {**transfer.facts(facts_of(conf, inputs, device, _SECTIONS)), "arch": spec.id}
@@ -106,7 +105,7 @@ def wanted_arch(conf: Config, source: Source | None) -> tuple[str, ArchSpec]:
     if source is not None and source.arch is not None and not conf.general.arch and not Path(own).exists():
         return source.place, source.arch
     wanted = conf.general.arch or own
-    return wanted, _archs.find(wanted)
+    return wanted, find(wanted)
 
 
 def wanted_features(conf: Config, spec: ArchSpec, source: Source | None) -> Features | None:
@@ -200,7 +199,7 @@ class Training:
         self.frozen, self.teaching = freeze(net, self.options.freeze), teaching
         self.optimizer = self.options.optim.build(p for p in net.parameters() if p.requires_grad)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.options.label_smoothing)
-        self.pooled = _pool_loss.find(conf, net, inputs)
+        self.pooled = max_pool.find(conf, net, inputs)
         self.average = Average(net, self.options.ema) if self.options.ema or self.options.average else None
         self.prepare = preparer(inputs, device, conf.spec_augment, final=True)
         self.prepare_dev = preparer(inputs, device)
@@ -331,7 +330,7 @@ def _run(
     seed_torch(seed, "weights")
     net = built(spec, options).to(device)
     if transfer.begun is not None:
-        _start.take(net, transfer.begun)
+        start.take(net, transfer.begun)
         if processes.first():
             write_json(folder / "init.json", transfer.begun.plain)
     batches = train_batches(
@@ -363,7 +362,7 @@ def _run(
 def _keep_searched(folder: Path, spec: ArchSpec) -> None:
     """Raise UserError where training `spec` would replace the architecture that a search left here."""
     arch = folder / "arch.json"
-    if (folder / "search" / "done.json").exists() and arch.exists() and _archs.find(str(arch)).id != spec.id:
+    if (folder / "search" / "done.json").exists() and arch.exists() and find(str(arch)).id != spec.id:
         raise UserError(
             f"{arch}: found by the search in {folder / 'search'}, and not the architecture to be trained",
             hint="Train under another name: name=...",

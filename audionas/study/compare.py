@@ -10,16 +10,17 @@ from audionas.core.files import read_json, write_text
 from audionas.core.reporter import Reporter
 from audionas.engine.conf import Compare
 from audionas.inputs.feed import facts_of
-from audionas.report import compare as _compare_html
-from audionas.report import compare_table as _compare_table
+from audionas.report import compare_table
+from audionas.report.compare import write as write_page
 from audionas.report.compare_table import Comparison, Row, in_a_line
 from audionas.run.folder import Busy, alone, require_equal
 from audionas.run.search import facts
-from audionas.study import steps as _compare_steps
 from audionas.study.about import about
 from audionas.study.bench import Bench, open_bench
 from audionas.study.rows import Key, Run, append, known, runs_of, waiting
 from audionas.study.score import score
+from audionas.study.steps import measure as measure_steps
+from audionas.study.steps import steps as steps_of
 
 _SHORT = ("methods", "seeds")
 _AGAIN = "--resume tries again what left a checkpoint, the same command what did not."
@@ -59,7 +60,7 @@ def compare(conf: Config, *, resume: bool = False, overwrite: bool = False) -> C
                 _tables(conf, bench)
     failed = _measure_steps(conf, runs, bench)
     result = _tables(conf, bench)
-    _compare_table.show(result)
+    compare_table.show(result)
     if left:
         reporter.note(f"left to another process: {'; '.join(run.words for run in left)}")
     _require_success(runs, known(conf.folder), failed)
@@ -157,7 +158,7 @@ def _measure_steps(conf: Config, runs: Sequence[Run], bench: Bench) -> dict[str,
     rows, sections = known(conf.folder), compared(conf)
     finished = {run.label for run in runs if rows.get(run.key, {}).get("status") == "done"}
     wanted = {label: section for label, section in sections.items() if label in finished}
-    return _compare_steps.measure(conf, wanted, bench)
+    return measure_steps(conf, wanted, bench)
 
 
 def _tables(conf: Config, bench: Bench) -> Comparison:
@@ -170,13 +171,13 @@ def _tables(conf: Config, bench: Bench) -> Comparison:
             title=conf.general.name,
             labels=labels,
             rows=sorted(rows.values(), key=lambda row: (labels.index(row["method"]), row["seed"])),
-            steps=_compare_steps.steps(conf),
+            steps=steps_of(conf),
             noun=bench.inputs.noun,
             tested=bench.tested,
             facts=about(conf, rows, bench),
         )
-        _compare_table.write(result)
-        _compare_html.write(result)
+        compare_table.write(result)
+        write_page(result)
     return result
 
 

@@ -18,8 +18,7 @@ from audionas.engine.conf import Compare, Rank
 from audionas.methods._base import Method
 from audionas.methods._one_shot import OneShot
 from audionas.methods._score import STATISTICS, Scoring, score
-from audionas.report import rank as _rank_table
-from audionas.report.rank import Ranking
+from audionas.report.rank import Ranking, save, show
 from audionas.run.folder import Busy
 from audionas.run.search import opened, supernet
 from audionas.run.supernet import finished, sizes_of
@@ -55,8 +54,8 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
         reporter.note(f"{left} networks are left to another process: run this again")
         return None
     found = ranking.ranking(conf, specs, told, alone, f"{len(test):,} {inputs.noun}")
-    _rank_table.save(found, conf.folder / "rank")
-    _rank_table.show(found, reporter)
+    save(found, conf.folder / "rank")
+    show(found, reporter)
     return found
 
 

@@ -16,7 +16,7 @@ from audionas.cost.graph import measure
 from audionas.data import kaldi
 from audionas.prep.dcase2018 import FOLDS, LABELS
 from audionas.spaces._base import space_of
-from audionas.zoo import find as _archs
+from audionas.zoo.find import find
 from tests.recipes import _dcase2018_task5 as imitation
 from tests.recipes.test_vision import PATIENCE, ROOT, copied, ran
 
@@ -47,7 +47,7 @@ def finished(recipe: Path, commands: Mapping[str, str], *words: str) -> str:
 
 
 def test_the_baseline_is_the_organisers() -> None:
-    spec = _archs.find(str(RECIPE / "conf" / "baseline.json"))
+    spec = find(str(RECIPE / "conf" / "baseline.json"))
     cost = measure(space_of(spec).build(spec), spec.io)
     assert spec.io == (1, 40, 501, 9)
     assert cost.params == (40 * 5 * 32 + 32 + 64) + (3 * 32 * 64 + 64 + 128) + (64 * 64 + 64) + (64 * 9 + 9)

@@ -17,7 +17,7 @@ from audionas.data import kaldi
 from audionas.engine.metrics import macro_f1, macro_f1_interval, paired_macro_f1
 from audionas.run.train import within_limits
 from audionas.spaces._base import space_of
-from audionas.zoo import find as _archs
+from audionas.zoo.find import find
 from tests._factory import tones
 from tests.recipes.test_vision import copied, finished, ran
 
@@ -26,7 +26,7 @@ LABELS = ("dog", "rain", "rooster")
 
 
 def made(name: str) -> ArchSpec:
-    return _archs.find(str(RECIPE / "conf" / f"{name}.json"))
+    return find(str(RECIPE / "conf" / f"{name}.json"))
 
 
 @pytest.mark.parametrize(("name", "macs"), [("alternating", 10_675_520), ("square", 12_415_040)])

@@ -21,7 +21,7 @@ from audionas.features import Features
 from audionas.prep.speech_commands import LABELS_12, WANTED, which_set
 from audionas.run.train import within_limits
 from audionas.study.rows import runs_of
-from audionas.zoo import find as _archs
+from audionas.zoo.find import find
 from tests.recipes.test_vision import copied
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "speech_commands"
@@ -50,7 +50,7 @@ def test_a_config_is_valid_and_its_method_runs_on_its_space(file: Path) -> None:
     elif conf.space is not None and conf.method is not None:
         assert not conf.method.refuses(conf.space)
     if conf.general.arch:
-        spec = _archs.find(conf.general.arch)
+        spec = find(conf.general.arch)
         within_limits(conf, spec, file.stem)
         if file.parent.name == "nets":  # the front-end is written out
             assert conf.features is not None

@@ -11,7 +11,7 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.profile import require
 from audionas.data import audio, kaldi
 from audionas.spaces._base import space_of
-from audionas.zoo import find as _archs
+from audionas.zoo.find import find
 from tests._wake import RATE, clip
 from tests._wake import audio as long_audio
 from tests.recipes.test_dcase2018_task5 import finished
@@ -50,7 +50,7 @@ def test_the_searched_space_is_what_esphome_computes() -> None:
 
 
 def test_bc_resnet_is_the_published_one_turned_to_the_past() -> None:
-    causal, published = _archs.find(str(RECIPE / "conf" / "bc_resnet1.json")), _archs.find("bc_resnet1")
+    causal, published = find(str(RECIPE / "conf" / "bc_resnet1.json")), find("bc_resnet1")
     assert dict(published.params) | {"causal": True} == dict(causal.params)
     one, other = (space_of(spec).build(spec, io=causal.io).state_dict() for spec in (causal, published))
     assert {n: t.shape for n, t in one.items()} == {n: t.shape for n, t in other.items()}
@@ -87,7 +87,7 @@ def test_from_recordings_to_a_table(tmp_path: Path, commands: Mapping[str, str])
     exp = recipe / "exp" / "searched_0"
     assert "profile esphome removes tc_k3_se" in said
     assert read_json(exp / "search" / "run.json")["profile"] == "esphome"
-    spec = _archs.find(str(exp / "arch.json"))
+    spec = find(str(exp / "arch.json"))
     require(space_of(spec).build(spec), spec.io, "esphome", "found")
     rows = read_json(exp / "test.json")
     assert [row["file"] for row in rows] == ["model.stream.onnx", "model.int8.tflite", "searched_0.tflite"]

@@ -23,7 +23,7 @@ def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> P
     `runtime` is a folder with onnxruntime-web; see `runtime.runtime`. Raises UserError where there is no
     exported model with a keyword, for one that is no stream of samples, and where the runtime cannot be had.
     """
-    found = find(own(folder), Path(MODEL))
+    found = find(folder, Path(MODEL))
     facts = described(found)
     files = runtime_of(runtime, reporter)
     web = found.folder / "web"
@@ -38,7 +38,7 @@ def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> P
 
 
 def exported(folder: Path) -> bool:
-    """Whether the file that the page runs is there. Raises UserError where there is no model with a keyword."""
+    """Whether the file that the page runs is there. Raises UserError where no model has a keyword."""
     folder = own(folder)
     trained(folder)
     return (folder / "export" / MODEL).exists()

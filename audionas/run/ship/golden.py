@@ -10,7 +10,7 @@ from audionas.core.files import atomic
 from audionas.export import verify
 from audionas.models.model import Model
 from audionas.models.stream import TorchStream
-from audionas.run.ship import calibration as _calibration
+from audionas.run.ship import calibration
 from audionas.run.ship.trial import Trial
 
 _CLIPS = 4
@@ -26,7 +26,7 @@ def write(file: Path, trial: Trial) -> dict[str, list[int]]:
     model, given = trial.model, trial.few[:_CLIPS]
     arrays = {"scores": model.scores(given)}
     if isinstance(model, Model):
-        arrays = {"samples": given, "features": _calibration.features_of(model, given), **arrays}
+        arrays = {"samples": given, "features": calibration.features_of(model, given), **arrays}
         with suppress(UserError):  # where it looks ahead there are no hops
             arrays["hop_scores"] = verify.heard(TorchStream(model.bundle, trial.pool), given)
     else:

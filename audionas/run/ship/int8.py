@@ -17,8 +17,8 @@ from audionas.inputs import feed
 from audionas.inputs.evaluated import open_clips
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import Model
-from audionas.run.ship import calibration as _calibration
-from audionas.run.ship.calibration import Calibration
+from audionas.run.ship.calibration import Calibration, features_of
+from audionas.run.ship.calibration import find as find_clips
 from audionas.run.training.fine_tune import fine_tune
 
 FineTune = Literal["auto", "always", "never"]
@@ -40,7 +40,7 @@ class Int8:
     def calibration(self) -> Calibration:
         """Clips to calibrate by."""
         self.reporter.note("choosing clips to calibrate int8 by")
-        return _calibration.find(self.folder, self.model, self.calibrate)
+        return find_clips(self.folder, self.model, self.calibrate)
 
     @cached_property
     def chosen(self) -> "Chosen":
@@ -125,7 +125,7 @@ def _development(conf: Config, model: Model, reporter: Reporter) -> _Dev | None:
     if not len(split):
         return None
     parts = [
-        _calibration.features_of(model, batch(at, at + _BATCH)[:: model.bundle.channels])
+        features_of(model, batch(at, at + _BATCH)[:: model.bundle.channels])
         for at in reporter.progress(range(0, len(split), _BATCH), f"features of {directory}")
     ]
     return _Dev(np.concatenate(parts), split.targets, split.speakers)

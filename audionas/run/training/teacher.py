@@ -21,7 +21,7 @@ from audionas.core.reporter import Reporter
 from audionas.data.batches import Batch, Batches
 from audionas.engine.conf import Distill
 from audionas.engine.distributed import forked_draws
-from audionas.images import augment as image_augment
+from audionas.images import augment
 from audionas.inputs.audio import ClipInputs, ClipSplit, cache_of
 from audionas.inputs.images import ImageInputs
 from audionas.inputs.split import Inputs
@@ -105,7 +105,7 @@ class Teaching:
         """Examples as they are stored, not augmented; of channels there are features alone (B, 1, F, T)."""
         if isinstance(self.inputs, ImageInputs):
             pixels = torch.from_numpy(np.asarray(self.inputs.train.pool.pixels[rows]))
-            return image_augment.plain(pixels, self.inputs.io.freq)
+            return augment.plain(pixels, self.inputs.io.freq)
         assert isinstance(self.inputs, ClipInputs)
         split = self.inputs.train
         if isinstance(split, ClipSplit):

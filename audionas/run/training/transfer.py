@@ -11,10 +11,10 @@ from audionas.core.arch import ArchSpec
 from audionas.core.reporter import Reporter
 from audionas.engine.freeze import freeze
 from audionas.inputs.split import Inputs
-from audionas.run.training import start as _start
-from audionas.run.training import teacher as _teacher
+from audionas.run.training import start
 from audionas.run.training.start import Begun, Source
 from audionas.run.training.teacher import Teacher
+from audionas.run.training.teacher import find as find_teacher
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ def find(
     begun = None
     if source is not None:
         inputs = source.statistics(inputs)
-        begun = _start.fitting(source, spec, net)
+        begun = start.fitting(source, spec, net)
     patterns = conf.train.freeze
     frozen = freeze(net, patterns).names
-    return Transfer(begun, patterns, frozen, _teacher.find(conf, inputs)), inputs
+    return Transfer(begun, patterns, frozen, find_teacher(conf, inputs)), inputs

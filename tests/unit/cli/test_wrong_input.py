@@ -146,12 +146,12 @@ def test_in_a_real_process_too() -> None:
 
 
 def test_a_bug_of_ours_shows_where_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    from audionas.run import cost as costs
+    from audionas.run import cost
 
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(costs, "cost", broken)
+    monkeypatch.setattr(cost, "cost", broken)
     result = audionas("cost", "tc_resnet8", "--json")
     assert result.status == 70
     assert result.out == ""

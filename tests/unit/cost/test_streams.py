@@ -9,7 +9,7 @@ import audionas
 from audionas import zoo
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
-from audionas.cost import streams as _streams
+from audionas.cost import streams
 from audionas.models.model import ImageModel, Model
 from audionas.models.stream import TorchStream
 from audionas.run import listing
@@ -94,11 +94,11 @@ def test_an_unknown_mean_is_refused(model: Model) -> None:
 
 
 def test_lists_say_what_streams() -> None:
-    assert _streams.verdict(zoo.load("tc_resnet8").to_json()) == "causal=true"
-    assert _streams.verdict(zoo.load("ds_cnn_s").to_json()) == "no: stem.conv.conv looks ahead in time"
-    assert _streams.verdict(zoo.load("mobilenet_v2").to_json()) == "no: takes images"
+    assert streams.verdict(zoo.load("tc_resnet8").to_json()) == "causal=true"
+    assert streams.verdict(zoo.load("ds_cnn_s").to_json()) == "no: stem.conv.conv looks ahead in time"
+    assert streams.verdict(zoo.load("mobilenet_v2").to_json()) == "no: takes images"
     causal = bundle_of("kws_tc_resnet", causal=True, width=0.25).spec
-    assert _streams.verdict(causal.to_json()) == "yes"
+    assert streams.verdict(causal.to_json()) == "yes"
     assert {row["streams"].partition(":")[0] for row in listing.rows("models")} <= {
         "yes",
         "no",

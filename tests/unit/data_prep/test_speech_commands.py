@@ -17,7 +17,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, sha256, shipped
 from audionas.data import audio, kaldi
 from audionas.data.labels import SPLITS, read_labels
-from audionas.prep import speech_commands as protocol
+from audionas.prep import speech_commands
 
 SPLITS = SPLITS
 LABELS = ["_silence_", "_unknown_", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
@@ -75,13 +75,13 @@ def test_twelve_classes(tree: Path, tmp_path: Path) -> None:
         count = {
             label: len(data.where(lambda item, label=label: item.label == label)) for label in data.labels
         }
-        share = protocol.share(count["yes"] + count["go"])
+        share = speech_commands.share(count["yes"] + count["go"])
         assert count["_silence_"] == count["_unknown_"] == share
         words = {item.id: Path(item.audio).parent.name for item in data if item.label == "_unknown_"}
         assert set(words.values()) <= {"bed", "cat"}
         for item in data:
             if item.label != "_silence_":
-                assert protocol.which_set(Path(item.audio).name) == split
+                assert speech_commands.which_set(Path(item.audio).name) == split
                 assert item.id.split("-")[1] == Path(item.audio).parent.name
             else:
                 assert not audio.read(item.audio, rate=16000, seconds=None).any()
@@ -148,7 +148,9 @@ def pack(tree: Path, path: Path) -> Path:
 
 
 def test_every_archive_that_can_be_fetched_has_its_sum_and_size() -> None:
-    fetched = {f"speech_commands_{kind}{v}.tar.gz" for v in protocol.CLIPS for kind in ("", "test_set_")}
+    fetched = {
+        f"speech_commands_{kind}{v}.tar.gz" for v in speech_commands.CLIPS for kind in ("", "test_set_")
+    }
     assert set(prep.OFFICIAL) == set(prep.BYTES) == fetched
     assert {len(digest) for digest in prep.OFFICIAL.values()} == {64}
 
@@ -184,7 +186,7 @@ def test_bad_files_are_all_named_then_skipped_or_converted(tree: Path, tmp_path:
     bad = ("aaaaaaaa", "dddddddd", "cccccccc")
     with pytest.raises(UserError) as caught:
         run(tree, tmp_path / "out", classes="35")
-    assert len({protocol.which_set(f"{name}_nohash_0") for name in bad}) > 1  # named across splits
+    assert len({speech_commands.which_set(f"{name}_nohash_0") for name in bad}) > 1  # named across splits
     assert [sum(name in problem for problem in caught.value.problems) for name in bad] == [1, 1, 1]
     assert "--on-bad skip" in caught.value.hint
     skipped = run(tree, tmp_path / "skipped", classes="35", on_bad="skip")

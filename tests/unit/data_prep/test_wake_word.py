@@ -11,7 +11,7 @@ from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi
 from audionas.data.labels import RATE, read_labels
 from audionas.prep.wake import near_words
-from audionas.prep.wake import spoken as wake_voices
+from audionas.prep.wake.spoken import SHARES, split_words
 from tests._wake import audio as long_audio
 from tests._wake import clip
 from tests.unit.data_prep.test_speech_commands import load
@@ -104,7 +104,7 @@ def test_voices_alone_fill_every_split_and_read_sentences(tmp_path: Path) -> Non
     out = tmp_path / "spoken"
     prep.main(out, word="hey jarvis", say=12, near_words=3, sentences=0.05, espeak_hours=0.01)
     speakers = []
-    for split, share in wake_voices.SHARES.items():
+    for split, share in SHARES.items():
         part = kaldi.read(out / split)
         assert set(part.labels) == {"_other_", "hey_jarvis"}
         speakers.append({item.speaker for item in part})
@@ -133,12 +133,12 @@ def test_where_recordings_test_voices_only_train(own: Path, tmp_path: Path) -> N
 
 
 def test_no_word_of_the_sentences_is_in_two_splits() -> None:
-    parts = wake_voices.split_words(near_words.WORDS, "hey Computer", seed=3)
+    parts = split_words(near_words.WORDS, "hey Computer", seed=3)
     found = [set(part) for part in parts.values()]
     assert set.union(*found) == set(near_words.WORDS) - {"hey", "computer"}
     assert sum(map(len, found)) == len(set.union(*found))
     assert len(found[0]) / sum(map(len, found)) == pytest.approx(0.6, abs=0.01)
-    assert parts != wake_voices.split_words(near_words.WORDS, "hey Computer", seed=4)
+    assert parts != split_words(near_words.WORDS, "hey Computer", seed=4)
 
 
 def test_too_few_words_for_sentences_are_refused(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
-from audionas.images import sets as images
+from audionas.images import sets
 from audionas.images.conf import Images
 from audionas.images.ilsvrc import GROUND_TRUTH, META, SYNSETS
 from audionas.prep import ilsvrc
@@ -153,25 +153,25 @@ def test_flat_validation_images_find_their_classes(tmp_path: Path, tell: Callabl
     tree = flat(tmp_path / "imagenet")
     tell(tree)
     conf = Images(path=str(tree), size=14)
-    train, val = (images.read(conf, part, QUIET) for part in ("train", "test"))
+    train, val = (sets.read(conf, part, QUIET) for part in ("train", "test"))
     assert train.labels == val.labels == tuple(sorted(CLASSES))
     found = dict(zip(val.ids, (val.labels[target] for target in val.targets), strict=True))
     assert found == {val_name(i): CLASSES[number - 1] for i, number in enumerate(TRUTH, 1)}
-    first = images.read_file(tree / "val" / val.ids[0], val.resize)
+    first = sets.read_file(tree / "val" / val.ids[0], val.resize)
     np.testing.assert_array_equal(val.pixels[0], first)
 
 
 def test_flat_validation_images_without_a_truth_say_what_is_missing(tmp_path: Path) -> None:
     tree = flat(tmp_path / "imagenet")
     with pytest.raises(UserError, match=GROUND_TRUTH):
-        images.read(Images(path=str(tree), size=14), "test", QUIET)
+        sets.read(Images(path=str(tree), size=14), "test", QUIET)
     (tree / GROUND_TRUTH).write_text("1\n2\n")
     with pytest.raises(UserError, match=SYNSETS):
-        images.read(Images(path=str(tree), size=14), "test", QUIET)
+        sets.read(Images(path=str(tree), size=14), "test", QUIET)
     (tree / GROUND_TRUTH).write_text("a cat\n")
     with pytest.raises(UserError, match="name no class"):
-        images.read(Images(path=str(tree), size=14), "test", QUIET)
+        sets.read(Images(path=str(tree), size=14), "test", QUIET)
     with_names(tree)
     (tree / "val" / "photo.JPEG").write_bytes(jpeg("photo"))
     with pytest.raises(UserError, match="not the name of a validation image"):
-        images.read(Images(path=str(tree), size=14), "test", QUIET)
+        sets.read(Images(path=str(tree), size=14), "test", QUIET)

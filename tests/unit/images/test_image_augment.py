@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from audionas.core.rng import seed_torch, torch_rng
-from audionas.images import augment as image_augment
+from audionas.images import augment
 from audionas.images.augment import Standardize, augmented, cutout, jittered, plain
 from audionas.images.conf import Images
 
@@ -175,7 +175,7 @@ def close() -> dict[str, float]:
 
 
 def test_no_strength_no_kornia(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(image_augment, "jittered", None)
+    monkeypatch.setattr(augment, "jittered", None)
     augmented(noise(2, 8), conf(), 8)
 
 

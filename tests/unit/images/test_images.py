@@ -9,7 +9,7 @@ from PIL import Image
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
-from audionas.images import sets as images
+from audionas.images import sets
 from audionas.images.arrays import Part
 from audionas.images.conf import Images
 from audionas.images.sets import ImageSet
@@ -19,7 +19,7 @@ FOLDERS = {1: "cifar-10-batches-bin", 2: "cifar-100-binary"}
 
 
 def read(path: Path, part: Part = "train", labels: tuple[str, ...] = (), **conf: object) -> ImageSet:
-    return images.read(Images(path=str(path), **conf), part, Reporter(quiet=True), labels)
+    return sets.read(Images(path=str(path), **conf), part, Reporter(quiet=True), labels)
 
 
 def refused(path: Path, part: Part = "train", labels: tuple[str, ...] = (), **conf: object) -> UserError:
@@ -220,17 +220,17 @@ def test_grey_palette_and_transparent_files_are_images_too(tmp_path: Path) -> No
 def test_a_file_is_read_as_the_tree_reads_it(tmp_path: Path) -> None:
     root = tree(tmp_path / "data")
     found = read(root, size=14)
-    one = images.read_file(root / "train" / found.ids[3], found.resize)
+    one = sets.read_file(root / "train" / found.ids[3], found.resize)
     np.testing.assert_array_equal(one, found.pixels[3])
     with pytest.raises(UserError, match=r"nothing\.png"):
-        images.read_file(tmp_path / "nothing.png", 16)
+        sets.read_file(tmp_path / "nothing.png", 16)
 
 
 @pytest.mark.parametrize(("height", "width"), [(50, 30), (30, 50), (16, 90), (7, 7), (1, 300)])
 def test_the_centre_square_is_taken_after_resizing_the_shorter_side(height: int, width: int) -> None:
     x = np.zeros((height, width, 3), np.uint8)
     x[:, :, 0] = np.linspace(0, 200, width)[None]  # red grows from left to right
-    found = images.fitted(x, 16)
+    found = sets.fitted(x, 16)
     assert found.shape == (16, 16, 3)
     red = found[..., 0].astype(float)
     assert abs(red.mean() - 100) < 8
@@ -243,12 +243,12 @@ def test_the_centre_square_is_taken_after_resizing_the_shorter_side(height: int,
 
 def test_a_share_is_drawn_class_by_class_and_depends_on_its_words_alone() -> None:
     targets = np.repeat([0, 1, 2], [10, 20, 3])
-    mask = images.drawn(targets, 0.3, "a")
+    mask = sets.drawn(targets, 0.3, "a")
     assert [int(mask[targets == t].sum()) for t in range(3)] == [3, 6, 1]
-    np.testing.assert_array_equal(mask, images.drawn(targets, 0.3, "a"))
-    assert not np.array_equal(mask, images.drawn(targets, 0.3, "b"))
-    assert images.drawn(targets, 0.01, "a").sum() == 3, "at least one of each class"
-    assert (~images.drawn(targets, 0.99, "a")).sum() == 3, "and not all"
+    np.testing.assert_array_equal(mask, sets.drawn(targets, 0.3, "a"))
+    assert not np.array_equal(mask, sets.drawn(targets, 0.3, "b"))
+    assert sets.drawn(targets, 0.01, "a").sum() == 3, "at least one of each class"
+    assert (~sets.drawn(targets, 0.99, "a")).sum() == 3, "and not all"
 
 
 @pytest.mark.parametrize("kind", ["npz", "tree"])
@@ -266,11 +266,11 @@ def test_a_subset_is_a_share_of_each_class_of_the_training_images(tmp_path: Path
 def test_statistics_are_exact() -> None:
     x, _ = pixels(30, 8)
     rows = np.arange(0, 30, 3)
-    mean, std = images.statistics(x, rows)
+    mean, std = sets.statistics(x, rows)
     np.testing.assert_allclose(mean, (x[rows] / 255).mean((0, 1, 2)), rtol=1e-6)
     np.testing.assert_allclose(std, (x[rows] / 255).std((0, 1, 2)), rtol=1e-6)
     blank = np.zeros((4, 8, 8, 3), np.uint8)
-    assert images.statistics(blank, np.arange(4))[1].min() > 0
+    assert sets.statistics(blank, np.arange(4))[1].min() > 0
 
 
 def copied(path: Path) -> ImageSet:
@@ -317,7 +317,7 @@ def test_the_real_subset_is_read(shared: Path) -> None:
     found = read(file)
     assert found.pixels.shape == (6000, 32, 32, 3)
     assert np.bincount(found.targets).tolist() == [600] * 10
-    mean, std = images.statistics(found.pixels, np.arange(6000))
+    mean, std = sets.statistics(found.pixels, np.arange(6000))
     np.testing.assert_allclose(mean, [0.491, 0.482, 0.446], atol=1e-3)  # as the folder's README states
     np.testing.assert_allclose(std, [0.245, 0.243, 0.261], atol=1e-3)
 

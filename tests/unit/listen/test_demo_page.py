@@ -14,7 +14,7 @@ from audionas.data import audio
 from audionas.listen.detect import Found, detect
 from audionas.listen.exported import find
 from audionas.listen.hear import around
-from audionas.listen.web import page as demo_web
+from audionas.listen.web.page import write
 from tests import _wake
 from tests._chromium import Page, browser, chromium
 from tests._page import SOUNDS, runtime, served
@@ -33,7 +33,7 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     kept = runtime()
     made = request.getfixturevalue("made_run")  # not before it is known that there is a browser
     folder = shutil.copytree(made, tmp_path_factory.mktemp("page") / "made")
-    web = demo_web.write(folder, Reporter(quiet=True), runtime=kept)
+    web = write(folder, Reporter(quiet=True), runtime=kept)
     for name in SOUNDS:
         shutil.copyfile(folder / name, web / name)
     return folder

@@ -23,13 +23,13 @@ from audionas.core.reporter import Reporter
 from audionas.export.onnx_listeners import OnnxStream
 from audionas.listen.exported import find
 from audionas.listen.web import page as demo_web
-from audionas.listen.web import runtime as _web_runtime
-from audionas.listen.web import server as _web_server
+from audionas.listen.web import runtime
+from audionas.listen.web.server import server as page_server
 from tests._page import RULE, facts, served
 from tests._server import Server, running
 
 QUIET = Reporter(quiet=True)
-FILES = {name: bytes(reversed(range(256))) * 4000 + name.encode() for name in _web_runtime.FILES}  # 1 MB each
+FILES = {name: bytes(reversed(range(256))) * 4000 + name.encode() for name in runtime.FILES}  # 1 MB each
 SUMS = {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()}
 
 
@@ -59,7 +59,7 @@ def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
 def fetched(cache: Path, registry: Server) -> Path:
     """What the cache gives, where the archive that is served is the published one."""
     right = integrity(archive(FILES))
-    return _web_runtime.cached(cache, QUIET, integrity=right, files=SUMS)
+    return runtime.cached(cache, QUIET, integrity=right, files=SUMS)
 
 
 # --- onnxruntime-web -----------------------------------------------------------------------------------
@@ -70,7 +70,7 @@ def test_runtime_is_fetched_once_and_only_what_a_page_needs_is_kept(registry: Se
     assert {f.name: f.read_bytes() for f in folder.iterdir()} == FILES
     assert [f.name for f in (tmp_path / "cache").iterdir()] == [folder.name]
     assert fetched(tmp_path / "cache", registry) == folder
-    name = f"onnxruntime-web-{_web_runtime.VERSION}.tgz"
+    name = f"onnxruntime-web-{runtime.VERSION}.tgz"
     assert (registry.paths, registry.parts) == ([f"/npm/onnxruntime-web/-/{name}"], [None])
 
 
@@ -105,17 +105,17 @@ def test_archive_whose_members_escape_is_refused(registry: Server, tmp_path: Pat
     registry.content = packed.getvalue()
     right = integrity(registry.content)
     with pytest.raises(UserError, match="outside its folder"):
-        _web_runtime.cached(tmp_path / "cache", QUIET, integrity=right, files=SUMS)
+        runtime.cached(tmp_path / "cache", QUIET, integrity=right, files=SUMS)
     assert list((tmp_path / "cache").iterdir()) == []
 
 
 def test_runtime_may_be_a_folder_of_ones_own(tmp_path: Path) -> None:
     given(tmp_path / "dist")
-    assert _web_runtime.runtime(tmp_path / "dist", QUIET) == tmp_path / "dist"
-    assert _web_runtime.runtime(tmp_path, QUIET) == tmp_path / "dist"
+    assert runtime.runtime(tmp_path / "dist", QUIET) == tmp_path / "dist"
+    assert runtime.runtime(tmp_path, QUIET) == tmp_path / "dist"
     (tmp_path / "dist" / "ort-wasm-simd-threaded.wasm").unlink()
     with pytest.raises(UserError, match=r"has no ort\.wasm\.bundle\.min\.mjs and no ort-wasm") as caught:
-        _web_runtime.runtime(tmp_path, QUIET)
+        runtime.runtime(tmp_path, QUIET)
     assert "--runtime" in caught.value.hint
 
 
@@ -239,8 +239,8 @@ def test_server_gives_types_and_isolates(tmp_path: Path) -> None:
 
 
 def test_taken_port_is_told(tmp_path: Path) -> None:
-    with _web_server.server(tmp_path) as taken, pytest.raises(UserError, match="cannot be served") as caught:
-        _web_server.server(tmp_path, taken.server_port)
+    with page_server(tmp_path) as taken, pytest.raises(UserError, match="cannot be served") as caught:
+        page_server(tmp_path, taken.server_port)
     assert "--port 0" in caught.value.hint
 
 

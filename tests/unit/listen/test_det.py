@@ -15,8 +15,7 @@ from audionas.listen.events import fired, levels
 from audionas.listen.hear import Heard
 from audionas.listen.measured import measured, note_of
 from audionas.models.listener import Rule
-from audionas.report import tune as _tune_page
-from audionas.report import tune_chart as _tune_chart
+from audionas.report import tune, tune_chart
 
 HOP = 0.1
 RULE = Rule(3, 1.0)
@@ -164,16 +163,16 @@ def test_figures_keep_the_target_and_say_what_hours_cannot_tell() -> None:
     assert row["hours"] == pytest.approx(1.0)
     assert row["sum"]["accepts"] == sum(word["accepts"] for word in row["words"].values()) <= 3
     assert [at["measurable"] for at in row["at"]] == [False, False, False]
-    said = " ".join(_tune_page.advice(row))
+    said = " ".join(tune.advice(row))
     assert "at least" not in said
     row = figures(clips(), long(), target=0.5)
     assert "1 h of negatives cannot show 0.5 false accepts an hour: give at least 6 h" in " ".join(
-        _tune_page.advice(row)
+        tune.advice(row)
     )
-    assert "not measurable with 1 h" in _tune_page.rates_table([row])[1][0]
-    assert "at most 3 an hour" in " ".join(_tune_page.advice(row))
-    assert _tune_page.words_table(row)[1][-1][0] == "all"
-    assert "drawn by speakers" in _tune_page.setting(row)
+    assert "not measurable with 1 h" in tune.rates_table([row])[1][0]
+    assert "at most 3 an hour" in " ".join(tune.advice(row))
+    assert tune.words_table(row)[1][-1][0] == "all"
+    assert "drawn by speakers" in tune.setting(row)
     ten = figures(clips(), long(40), target=0.5)
     assert [at["measurable"] for at in ten["at"]] == [True, True, False]
     assert ten["at"][0]["rejected"] <= ten["at"][1]["rejected"] == ten["sum"]["rejected"]
@@ -187,15 +186,15 @@ def test_a_target_out_of_reach() -> None:
     row = figures(clips(), quiet, target=1.0)
     assert not row["met"]
     assert row["words"]["stop"]["threshold"] == 1.0
-    assert "no threshold has 1 false accept an hour or fewer" in _tune_page.advice(row)[0]
+    assert "no threshold has 1 false accept an hour or fewer" in tune.advice(row)[0]
 
 
 def test_pictures(tmp_path: Path) -> None:
     row = figures(clips(), long())
-    _tune_chart.draw([row], tmp_path / "det.png")
+    tune_chart.draw([row], tmp_path / "det.png")
     assert (tmp_path / "det.png").read_bytes().startswith(b"\x89PNG")
-    page = _tune_page.draw({"files": [row, {**row, "file": "<int8>"}]})
+    page = tune.draw({"files": [row, {**row, "file": "<int8>"}]})
     assert page.count("<polyline") == 4
     assert "hey, model.stream.onnx" in page
     assert "&lt;int8&gt;" in page
-    assert page == _tune_page.draw({"files": [row, {**row, "file": "<int8>"}]})
+    assert page == tune.draw({"files": [row, {**row, "file": "<int8>"}]})

@@ -8,9 +8,8 @@ from typing import Any
 import pytest
 
 from audionas.core.rng import numpy_rng
-from audionas.report import compare as _compare_html
+from audionas.report import compare, compare_table
 from audionas.report import compare_charts as charts
-from audionas.report import compare_table as _compare_table
 from audionas.report.compare_charts import Cloud, Group, Scale
 from audionas.report.compare_table import Comparison
 
@@ -53,7 +52,7 @@ def comparison(folder: Path, rows: list[dict[str, Any]], **changes: Any) -> Comp
 
 
 def written(made: Comparison) -> str:
-    _compare_html.write(made)
+    compare.write(made)
     return (made.folder / "compare.html").read_text()
 
 
@@ -110,7 +109,7 @@ def test_without_a_finished_run_the_page_says_what_was_lost(tmp_path: Path) -> N
     made = comparison(tmp_path, rows, steps={})
     page = written(made)
     assert "it needs cells" in page
-    text = _compare_table.markdown(made)
+    text = compare_table.markdown(made)
     assert "No run has finished." in text
     assert "- rome, seeds 0 (refused): it needs cells" in text
 
@@ -120,9 +119,7 @@ def test_a_method_without_a_supernet_has_no_inherited_accuracy(tmp_path: Path) -
         row("darts", 0),
         {k: v for k, v in row("random", 0).items() if k not in ("accuracy", "relaxed", "gap")},
     ]
-    line = next(
-        x for x in _compare_table.markdown(comparison(tmp_path, rows)).splitlines() if "| random" in x
-    )
+    line = next(x for x in compare_table.markdown(comparison(tmp_path, rows)).splitlines() if "| random" in x)
     assert line.startswith("| random | 1 | - | - | - |")
     assert "random" in written(comparison(tmp_path, rows))
 

@@ -6,19 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from audionas.report import front as _front_html
-from audionas.report import run as report
-from audionas.report.front import ASKED, MEASURES
+from audionas.report.front import ASKED, MEASURES, draw
+from audionas.report.run import write as write_report
 from audionas.searchers import _fronts
 from audionas.searchers._base import CHEAP, DEAR
-from audionas.zoo import find as _archs
+from audionas.zoo.find import told
 from tests.unit.report.test_report import Page
 from tests.unit.searchers._front_folder import ONE, THREE, TWO, archived, filled, rising, scored
 
 
 def drawn(folder: Path) -> str:
     """The section of a folder's front."""
-    return _front_html.draw(_fronts.read(folder / "front.json"), folder / "select" / "archive.jsonl")
+    return draw(_fronts.read(folder / "front.json"), folder / "select" / "archive.jsonl")
 
 
 def numbers(page: str, pattern: str) -> list[int]:
@@ -33,7 +32,7 @@ def test_every_network_can_be_pointed_at(objectives, tmp_path: Path) -> None:
     assert len(titles) == 50 * max(1, len(objectives) - 1)
     for number, one in enumerate(scored(50), 1):
         title = next(t for t in titles if t.startswith(f"{number} of 50 scored"))
-        assert _archs.told(one.spec) in title
+        assert told(one.spec) in title
         assert f"multiply-adds {one.score.values['macs']:,}," in title
         assert f"accuracy {100 * one.score.values['accuracy']:.2f} %" in title
     everyone = list(range(1, len(front.members) + 1))
@@ -47,14 +46,14 @@ def test_every_network_can_be_pointed_at(objectives, tmp_path: Path) -> None:
 
 def test_the_page_has_the_section_exactly_when_there_is_a_front(tmp_path: Path) -> None:
     filled(tmp_path)
-    text = report.write(tmp_path).read_text(encoding="utf-8")
+    text = write_report(tmp_path).read_text(encoding="utf-8")
     page = Page(text)
     assert page.titles[:2] == ["Front", "Network"]
     assert all(target.startswith("#network") for target in page.loads)
     assert "script" not in page.tags
-    assert text == report.write(tmp_path).read_text(encoding="utf-8")
+    assert text == write_report(tmp_path).read_text(encoding="utf-8")
     (tmp_path / "front.json").unlink()
-    assert "Front" not in Page(report.write(tmp_path).read_text(encoding="utf-8")).titles
+    assert "Front" not in Page(write_report(tmp_path).read_text(encoding="utf-8")).titles
 
 
 @pytest.mark.parametrize("count", [1, 2, 60])

@@ -12,11 +12,10 @@ from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.nn.ops import OPS
-from audionas.report import charts as _charts
-from audionas.report import network as _network
-from audionas.report import run as report
+from audionas.report import charts, network
 from audionas.report.paint import paints, traits
 from audionas.report.run import Example
+from audionas.report.run import write as write_report
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 
 LABELS = ["yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go", "_unknown_", "_silence_"]
@@ -198,7 +197,7 @@ class Page(HTMLParser):
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A finished run with its report written."""
     folder = run_folder(tmp_path_factory.mktemp("runs") / "demo")
-    report.write(folder, heard())
+    write_report(folder, heard())
     return folder
 
 
@@ -238,14 +237,14 @@ def test_a_section_is_there_exactly_when_its_file_is(tmp_path: Path, whole: Path
     folder = tmp_path / "demo"
     (folder / file).parent.mkdir(parents=True)
     (folder / file).write_text((whole / file).read_text())
-    report.write(folder)
+    write_report(folder)
     expected = [name for name, needed in SECTIONS.items() if needed == file]
     assert read(folder).titles == (expected or ["How it was run"])
 
 
 def test_a_folder_without_a_run_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run lies here") as caught:
-        report.write(tmp_path)
+        write_report(tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert "audionas search" in caught.value.hint
     assert not (tmp_path / "report.html").exists()
@@ -269,7 +268,7 @@ def test_words_from_files_never_become_markup(tmp_path: Path) -> None:
     (folder / "train/env.json").write_text(json.dumps(told))
     (folder / "train/config.yaml").write_text(f"name: {evil}\n")
     picture = np.zeros((40, 98))
-    report.write(folder, [Example(evil, evil, '"><img src=x>', 0.5, picture)])
+    write_report(folder, [Example(evil, evil, '"><img src=x>', 0.5, picture)])
     page = read(folder)
     assert "script" not in page.tags
     assert "b" not in page.tags or "demo <b>" in page.titles + page.words
@@ -280,24 +279,24 @@ def test_words_from_files_never_become_markup(tmp_path: Path) -> None:
 
 def test_equal_runs_give_equal_bytes(whole: Path, tmp_path: Path) -> None:
     again = run_folder(tmp_path / "demo")
-    report.write(again, heard())
+    write_report(again, heard())
     assert (again / "report.html").read_bytes() == (whole / "report.html").read_bytes()
 
 
 def test_writing_draws_no_random_numbers(tmp_path: Path) -> None:
     spec().save(tmp_path / "arch.json")
     before = torch.get_rng_state()
-    report.write(tmp_path)
+    write_report(tmp_path)
     assert torch.equal(before, torch.get_rng_state())
 
 
 def test_every_survivor_of_a_choice_is_drawn() -> None:
-    drawn = Page(_network.draw(spec(block2=("tc_k3_se", "tc_k9", "skip"))))
+    drawn = Page(network.draw(spec(block2=("tc_k3_se", "tc_k9", "skip"))))
     assert {"tc_k3_se", "tc_k9", "skip", "+"} <= set(drawn.words)
 
 
 def test_the_drawing_shows_the_frames_that_are_left() -> None:
-    frames = [word for word in Page(_network.draw(spec())).words if word.endswith(" frames")]
+    frames = [word for word in Page(network.draw(spec())).words if word.endswith(" frames")]
     assert frames == [f"{n} frames" for n in (98, 49, 49, 25, 25, 13, 13)]
 
 
@@ -309,14 +308,14 @@ def test_a_run_of_few_epochs_with_missing_numbers_is_drawn(tmp_path: Path, rows:
     short[0] |= {"valid_loss": float("nan"), "valid_accuracy": None}
     (folder / "search/metrics.jsonl").write_text(lines(short))
     (folder / "search/alphas.jsonl").write_text(lines(alphas(rows, spec())))
-    report.write(folder)
+    write_report(folder)
     assert {"Search curves", "How the search decided"} <= set(read(folder).titles)
 
 
 def test_options_that_do_not_sum_to_one_are_not_stacked() -> None:
     colours = paints(["tc_k3", "tc_k5"])
-    stacked = _charts.history([1, 2], {"tc_k3": [0.4, 0.3], "tc_k5": [0.6, 0.7]}, colours, "x")
-    apart = _charts.history([1, 2], {"tc_k3": [0.9, 0.9], "tc_k5": [0.8, 0.9]}, colours, "x")
+    stacked = charts.history([1, 2], {"tc_k3": [0.4, 0.3], "tc_k5": [0.6, 0.7]}, colours, "x")
+    apart = charts.history([1, 2], {"tc_k3": [0.9, 0.9], "tc_k5": [0.8, 0.9]}, colours, "x")
     assert "fill: var(--k3)" in stacked
     assert "fill: var(--k3)" not in apart
     assert "stroke: var(--k3)" in apart
@@ -337,7 +336,7 @@ def test_smaller_kernels_in_parallel_are_told_beside_the_largest() -> None:
 
 @pytest.mark.parametrize("values", [[0.1001, 0.1002, 0.1003], [5_101_000, 5_102_000, 5_103_000]])
 def test_the_numbers_on_an_axis_differ(values: list[float]) -> None:
-    drawn = _charts.curves({"": ([1, 2, 3], values)}, ["accent"], "x")
+    drawn = charts.curves({"": ([1, 2, 3], values)}, ["accent"], "x")
     words = Page(f"<body>{drawn}</body>").words
     ticks = [word for word in words if word.strip() and word not in ("1", "2", "3")]
     assert len(ticks) == len(set(ticks)) >= 2

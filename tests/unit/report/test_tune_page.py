@@ -3,7 +3,7 @@
 from typing import Any
 
 from audionas.models.listener import Rule
-from audionas.report import tune as _tune_page
+from audionas.report import tune
 
 
 def row(*, many: int, target: float = 1.0, met: bool = True) -> dict[str, Any]:
@@ -25,22 +25,22 @@ def row(*, many: int, target: float = 1.0, met: bool = True) -> dict[str, Any]:
 
 
 def test_one_is_told_as_one() -> None:
-    said = " ".join(_tune_page.advice(row(many=1)))
+    said = " ".join(tune.advice(row(many=1)))
     assert "are rejected, and 1 false accept was heard in 2 h (0.5 an hour)" in said
     assert "2 h of negatives cannot show 1 false accept an hour: give at least 3 h." in said
-    assert "no threshold has 1 false accept an hour or fewer" in _tune_page.advice(row(many=1, met=False))[0]
-    setting = _tune_page.setting(row(many=1))
+    assert "no threshold has 1 false accept an hour or fewer" in tune.advice(row(many=1, met=False))[0]
+    setting = tune.setting(row(many=1))
     assert "1 clip (drawn by speakers)" in setting
     assert "in 1 recording (" in setting
     assert "mean of 1 hop," in setting
 
 
 def test_several_and_none_are_told_as_several() -> None:
-    said = " ".join(_tune_page.advice(row(many=2000, target=0.5)))
+    said = " ".join(tune.advice(row(many=2000, target=0.5)))
     assert "2,000 false accepts were heard" in said
     assert "cannot show 0.5 false accepts an hour: give at least 6 h." in said
-    assert "0 false accepts were heard" in _tune_page.advice(row(many=0))[0]
-    setting = _tune_page.setting(row(many=2000))
+    assert "0 false accepts were heard" in tune.advice(row(many=0))[0]
+    setting = tune.setting(row(many=2000))
     assert "2,000 clips (" in setting
     assert "in 2,000 recordings (" in setting
     assert "mean of 2,000 hops," in setting

@@ -2,7 +2,8 @@
 
 import pytest
 
-from audionas.zoo import find as _archs
+from audionas.zoo.find import find
+from audionas.zoo.find import told as words_of
 from tests.unit.cli._command import done, refused
 from tests.unit.searchers._front_folder import THREE, filled
 
@@ -25,7 +26,7 @@ def test_the_front_is_in_the_json(run):
         assert (row["arch"], row["values"], row["network"]) == (
             m.spec.id,
             m.score.values,
-            _archs.told(m.spec),
+            words_of(m.spec),
         )
     assert (folder / "report.html").exists()
 
@@ -53,7 +54,7 @@ def test_the_text_stars_the_knee_and_says_how_to_train_what_is_picked(run):
     assert (
         f"number {number} (macs <= 2,000,000): audionas train CONF arch={folder}/front.json#{number}" in text
     )
-    assert _archs.find(f"{folder}/front.json#{number}") == front.member(number).spec
+    assert find(f"{folder}/front.json#{number}") == front.member(number).spec
 
 
 WRONG = [

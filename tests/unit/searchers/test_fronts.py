@@ -10,7 +10,7 @@ import pytest
 from audionas.core.errors import UserError
 from audionas.searchers import _fronts
 from audionas.searchers._base import Score
-from audionas.zoo import find as _archs
+from audionas.zoo.find import told
 from tests.unit.searchers._front_folder import ONE, THREE, TWO, scored
 
 NETWORKS = scored(60)
@@ -45,7 +45,7 @@ def test_the_csv_has_a_row_a_network(tmp_path: Path):
         rows = list(csv.DictReader(file))
     assert len(rows) == len(front.members)
     for number, (row, m) in enumerate(zip(rows, front.members, strict=True), 1):
-        assert (int(row["number"]), row["arch"], row["network"]) == (number, m.spec.id, _archs.told(m.spec))
+        assert (int(row["number"]), row["arch"], row["network"]) == (number, m.spec.id, told(m.spec))
         assert {name: float(row[name]) for name in m.score.values} == m.score.values
 
 

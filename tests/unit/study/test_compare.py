@@ -20,7 +20,7 @@ from audionas.run.supernet import budget, default_features, halves, pairs
 from audionas.spaces._base import space_of
 from audionas.spaces._nb201_code import spec_from_code
 from audionas.spaces._nb201_table import Nb201Table
-from audionas.study import score as _compare_score
+from audionas.study import score
 from audionas.study.bench import open_bench
 from audionas.study.compare import overrides_of
 from audionas.study.rows import known, runs_of
@@ -82,12 +82,12 @@ def test_inherited_accuracy_is_that_of_the_network_alone(finished: Made) -> None
     for run in runs_of(conf):
         bench = open_bench(run.conf, conf, Reporter(quiet=True))
         spec = ArchSpec.from_json((run.conf.folder / "arch.json").read_text())
-        supernet = _compare_score.finished(changed(run.conf), bench).net
+        supernet = score.finished(changed(run.conf), bench).net
         net = bench.space.build(spec, search=True)
         net.load_state_dict(bench.space.inherit(supernet, spec))
-        batches = _compare_score._calibration(run.conf, preparer(bench.inputs, bench.device), bench)
+        batches = score._calibration(run.conf, preparer(bench.inputs, bench.device), bench)
         with recalibrated(net, lambda batch, net=net: net(batch.x), batches):
-            assert _compare_score._right(run.conf, net, bench) == known(finished.exp)[run.key]["accuracy"]
+            assert score._right(run.conf, net, bench) == known(finished.exp)[run.key]["accuracy"]
 
 
 def test_a_step_is_measured_against_darts(finished: Made) -> None:

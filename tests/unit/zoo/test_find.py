@@ -11,9 +11,11 @@ from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.registry import names, resolve
 from audionas.core.rng import numpy_rng
-from audionas.run import cost as costs
+from audionas.run import cost
 from audionas.spaces._nb201_code import spec_from_code
-from audionas.zoo import find as _archs
+from audionas.zoo.find import find
+from audionas.zoo.find import parse as parse_arch
+from audionas.zoo.find import told as words_of
 from tests._factory import config, tones
 from tests.unit.cli._command import done, refused
 from tests.unit.searchers._front_folder import filled
@@ -24,13 +26,13 @@ CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_con
 
 def genotype():
     space = resolve("space", "darts_cell")()
-    return _archs.told(space.sample(numpy_rng("archs"), IO))
+    return words_of(space.sample(numpy_rng("archs"), IO))
 
 
 def test_a_genotype_is_read_as_trained_for_cifar_and_a_string_as_in_the_benchmark():
-    spec = _archs.find(genotype())
+    spec = find(genotype())
     assert (spec.space, spec.scale, spec.io) == ("darts_cell", {"layers": 20, "channels": 36}, IO)
-    spec = _archs.find(CELL)
+    spec = find(CELL)
     assert (spec.space, spec.scale, spec.io) == ("nas_bench_201", {"layers": 5, "channels": 16}, IO)
 
 
@@ -38,22 +40,22 @@ def test_noise_in_a_genotype_is_of_the_preset_that_has_it():
     space = resolve("space", "darts_cell")(preset="s4")
     noisy = {c.name: ("noise",) if c.name[-1] in "01" else () for c in space.choices()}
     spec = space.spec(noisy, IO)
-    assert _archs.find(_archs.told(spec)).params == {"preset": "s4"}
+    assert find(words_of(spec)).params == {"preset": "s4"}
 
 
 @pytest.mark.parametrize("text", [genotype(), f"# my cell\n\nMINE = {genotype()}\n", f"  {CELL}\n"])
 def test_a_text_file_is_what_is_in_it(text, tmp_path):
     (tmp_path / "cell.txt").write_text(text, encoding="utf-8")
-    found = _archs.find(str(tmp_path / "cell.txt"))
-    assert found == _archs.parse(text)
-    assert _archs.told(found) in text
+    found = find(str(tmp_path / "cell.txt"))
+    assert found == parse_arch(text)
+    assert words_of(found) in text
 
 
 def test_a_saved_architecture_and_a_name_are_found_as_before(tmp_path):
-    spec = _archs.find(CELL)
+    spec = find(CELL)
     spec.save(tmp_path / "arch.json")
-    assert _archs.find(str(tmp_path)) == _archs.find(str(tmp_path / "arch.json")) == spec
-    assert _archs.find("tc_resnet8") == zoo.load("tc_resnet8")
+    assert find(str(tmp_path)) == find(str(tmp_path / "arch.json")) == spec
+    assert find("tc_resnet8") == zoo.load("tc_resnet8")
 
 
 WRONG = [
@@ -67,7 +69,7 @@ WRONG = [
 @pytest.mark.parametrize(("name", "says"), WRONG)
 def test_what_is_no_architecture_is_refused(name, says):
     with pytest.raises(UserError) as caught:
-        _archs.find(name)
+        find(name)
     assert says in str(caught.value)
 
 
@@ -75,14 +77,14 @@ def test_a_faulty_file_is_named(tmp_path):
     for text in ("|none~0|", "Genotype(normal=[])", "hello"):
         (tmp_path / "cell.txt").write_text(text, encoding="utf-8")
         with pytest.raises(UserError, match=r"cell\.txt"):
-            _archs.find(str(tmp_path / "cell.txt"))
+            find(str(tmp_path / "cell.txt"))
 
 
 @pytest.mark.parametrize("name", names("space"))
 def test_every_architecture_is_told_in_one_line(name):
     space = resolve("space", name)()
     spec = space.sample(numpy_rng("told"), InputSpec(3, 32, 32, 10))
-    line = _archs.told(spec)
+    line = words_of(spec)
     assert line
     assert "\n" not in line
     assert line == line.strip()
@@ -107,16 +109,16 @@ def run(tmp_path_factory):
 def test_a_front_is_found_by_number_and_stands_for_its_knee(run):
     folder, front = run
     for number, m in enumerate(front.members, 1):
-        assert _archs.find(f"{folder}/front.json#{number}") == _archs.find(f"{folder}#{number}") == m.spec
+        assert find(f"{folder}/front.json#{number}") == find(f"{folder}#{number}") == m.spec
     knee = front.member(front.knee).spec
     for name in (folder, f"{folder}#", f"{folder}/front.json", f"{folder}/front.json#"):
-        assert _archs.find(str(name)) == knee
+        assert find(str(name)) == knee
 
 
 def test_a_front_is_found_in_a_folder_with_a_hash(run, tmp_path):
     folder, front = run
     shutil.copytree(folder, tmp_path / "run#2")
-    assert _archs.find(f"{tmp_path}/run#2") == front.member(front.knee).spec
+    assert find(f"{tmp_path}/run#2") == front.member(front.knee).spec
 
 
 @pytest.mark.parametrize("number", ["0", "99", "-1", "x", "1.0", "01"])
@@ -143,7 +145,7 @@ def test_any_network_of_a_front_is_costed_and_trained(run, tmp_path):
     )
     conf = config(tones(tmp_path / "data"), space=None, method=None, train={"epochs": 1})
     done("train", conf, f"arch={folder}/front.json#{number}", "name=last")
-    kept = _archs.find(str(tmp_path / "exp" / "last"))
+    kept = find(str(tmp_path / "exp" / "last"))
     assert kept.id == front.member(number).spec.id
     refused("train", conf, f"arch={folder}/front.json#{number + 1}", "name=none", says="no such network")
 
@@ -172,7 +174,7 @@ def test_cost_looks_a_cell_up(tmp_path, capsys):
     cifar = found["table"]["outcomes"]["cifar10"]
     assert (cifar["test"], cifar["rank"]["test"], cifar["best"]["test"]) == (90.0, 1, 90.0)
     assert (cifar["val"], cifar["rank"]["val"], cifar["best"]["val"]) == (70.0, 2, 80.0)
-    costs.show(found)
+    cost.show(found)
     told = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["cifar100", "val", "70.00", "2", "80.00"] in told
 
@@ -180,10 +182,10 @@ def test_cost_looks_a_cell_up(tmp_path, capsys):
 def test_cost_takes_another_size(tmp_path):
     spec = spec_from_code(CELL, IO, {"layers": 1, "channels": 4})
     spec.save(tmp_path / "arch.json")
-    small = costs.cost(str(tmp_path / "arch.json"))
+    small = cost.cost(str(tmp_path / "arch.json"))
     assert "table" not in small
-    assert costs.cost(CELL, sizes={"layers": 1, "channels": 4})["params"] == small["params"]
-    assert costs.cost(str(tmp_path / "arch.json"), sizes={"channels": 8})["params"] > small["params"]
+    assert cost.cost(CELL, sizes={"layers": 1, "channels": 4})["params"] == small["params"]
+    assert cost.cost(str(tmp_path / "arch.json"), sizes={"channels": 8})["params"] > small["params"]
 
 
 def test_cost_refuses_tables_and_sizes_that_do_not_fit(tmp_path):

@@ -18,8 +18,8 @@ from audionas.inputs.feed import open_inputs, train_batches
 from audionas.models.bundle import KeywordModel
 from audionas.models.model import load as model
 from audionas.run.train import features_of
-from audionas.run.training import teacher as _teacher
-from audionas.zoo import find as _archs
+from audionas.run.training.teacher import Teacher, Teaching, find
+from audionas.zoo.find import find as find_arch
 from tests._factory import tones
 from tests.unit.cli._command import done, refused
 from tests.unit.images._images import npz
@@ -35,18 +35,18 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
     return prepared(tmp_path_factory.mktemp("transfer"))
 
 
-def teaching(made: Made, settings: str, *more: str) -> tuple[_teacher.Teaching, Any]:
+def teaching(made: Made, settings: str, *more: str) -> tuple[Teaching, Any]:
     """A teacher at work, and the batches beside which it works."""
     conf = load(made.conf, ["name=x", f"train.distill={{teacher: {made.exp / 'big'}{settings}}}", *more])
-    inputs = open_inputs(conf, features_of(_archs.find(str(made.exp / "big"))), QUIET)
+    inputs = open_inputs(conf, features_of(find_arch(str(made.exp / "big"))), QUIET)
     rows = np.arange(len(inputs.train))
     batches = train_batches(conf, inputs, rows, batch_size=4, workers=0, augmented=True, reporter=QUIET)
-    found = _teacher.find(conf, inputs)
+    found = find(conf, inputs)
     assert found is not None
-    return _teacher.Teaching(found, inputs, batches, conf, CPU, QUIET), batches
+    return Teaching(found, inputs, batches, conf, CPU, QUIET), batches
 
 
-def answers(work: _teacher.Teaching, batches: Any, epoch: int = 1) -> Tensor:
+def answers(work: Teaching, batches: Any, epoch: int = 1) -> Tensor:
     """An epoch's answers; the features that the student would see are not asked for by recordings."""
     work.begin(epoch)
     return torch.cat([work.logits(batch, batch.x) for batch in batches.epoch(epoch)])
@@ -161,7 +161,7 @@ def test_a_teacher_of_images_sees_what_the_student_sees(tmp_path: Path) -> None:
         conf, inputs, np.arange(len(inputs.train)), batch_size=8, workers=0, augmented=True, reporter=QUIET
     )
     stored, anew = (
-        _teacher.Teaching(teacher, inputs, batches, conf, CPU, QUIET)
+        Teaching(teacher, inputs, batches, conf, CPU, QUIET)
         for teacher in (_found(conf, inputs), _found(load(file, ["name=x", *_online(tmp_path)]), inputs))
     )
     stored.begin(0)
@@ -175,8 +175,8 @@ def _online(folder: Path) -> list[str]:
     return [f"train.distill={{teacher: {folder / 'exp/p'}}}"]
 
 
-def _found(conf: Config, inputs: Any) -> _teacher.Teacher:
-    teacher = _teacher.find(conf, inputs)
+def _found(conf: Config, inputs: Any) -> Teacher:
+    teacher = find(conf, inputs)
     assert teacher is not None
     return teacher
 

@@ -22,9 +22,9 @@ from audionas.models.model import load as model
 from audionas.nn.ops import OPS
 from audionas.run.supernet import finished
 from audionas.run.train import Training, built, wanted_features
-from audionas.run.training import start as _start
+from audionas.run.training.start import Begun, find, fitting, take
 from audionas.spaces._base import space_of
-from audionas.zoo import find as _archs
+from audionas.zoo.find import find as find_arch
 from tests._factory import tones
 from tests.unit.cli._command import done, refused
 from tests.unit.run.training._transfer_runs import CLASSES, Made, note, prepared, weights, words
@@ -64,17 +64,17 @@ def ALL(made: Made) -> list[str]:
     ]
 
 
-def begun(made: Made, *overrides: str) -> tuple[Config, ClipInputs, torch.nn.Module, _start.Begun]:
+def begun(made: Made, *overrides: str) -> tuple[Config, ClipInputs, torch.nn.Module, Begun]:
     """The network of a training as it is before its first step."""
     conf = load(made.conf, [f"arch={made.exp / 'tones/arch.json'}", "name=x", *overrides])
-    spec = _archs.find(conf.general.arch)
-    source = _start.find(conf)
+    spec = find_arch(conf.general.arch)
+    source = find(conf)
     assert source is not None
     inputs = source.statistics(open_inputs(conf, wanted_features(conf, spec, source), QUIET))
     assert isinstance(inputs, ClipInputs)
     net = built(spec, conf.train)
-    found = _start.fitting(source, spec, net)
-    _start.take(net, found)
+    found = fitting(source, spec, net)
+    take(net, found)
     return conf, inputs, net.eval(), found
 
 
@@ -107,7 +107,7 @@ def test_inherited_weights_compute_what_the_supernet_computes(
         exp = tmp_path / "exp"
         done("search", made.conf, *SEARCHED[method], f"out={exp}")
     searched = load(exp / "tones" / "search" / "config.yaml")
-    found = _archs.find(str(exp / "tones" / "arch.json"))
+    found = find_arch(str(exp / "tones" / "arch.json"))
     convolutions = {
         c.name: ([o for o in c.options if OPS[o].kind == "conv"][-1],) for c in space_of(found).choices()
     }
@@ -147,7 +147,7 @@ def test_other_classes_get_a_new_classifier_and_nothing_else(made: Made, tmp_pat
     assert "new: head.linear.weight, 4x12; 3x12 there" in said
     told = note(tmp_path / "x")["init"]
     assert told["new"] == ["head.linear.bias", "head.linear.weight"]
-    assert told["digest"] == _start.find(load(made.conf, [init, "name=x"])).digest  # type: ignore[union-attr]
+    assert told["digest"] == find(load(made.conf, [init, "name=x"])).digest  # type: ignore[union-attr]
     listed = read_json(tmp_path / "x" / "train" / "init.json")
     assert len(listed["taken"]) == told["taken"] == len(weights(tmp_path / "x")) - 2
     before, after = weights(made.exp / "big"), weights(tmp_path / "x")
