@@ -1,5 +1,5 @@
 """The command line: arguments only."""
 
-from audionas.cli.build import run
+from audionas.cli.app import run
 
 __all__ = ["run"]

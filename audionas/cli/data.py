@@ -1,74 +1,25 @@
-"""The commands that have commands: latency, prep, recipe; and what all commands' arguments share."""
+"""The commands that bring data: prep, with one page of data_prep/ per corpus, and recipe."""
 
+import ast
 import importlib.util
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from audionas.core.files import shipped
-from audionas.core.reporter import stdout_json
 
+PANEL = "Data"
+commands = typer.Typer()
 prep_app = typer.Typer(
     help="Write Kaldi data directories from a corpus or from your own recordings.", no_args_is_help=True
 )
-recipe_app = typer.Typer(help="The recipes that come with audionas.", no_args_is_help=True)
-latency_app = typer.Typer(help="How long a network takes, looked up by its parts.", no_args_is_help=True)
-
-Conf = Annotated[Path, typer.Argument(help="A YAML config.", show_default=False)]
-Overrides = Annotated[
-    list[str] | None,
-    typer.Argument(help="Changes to the config, key=value: seed=3 method.std=0.1", show_default=False),
-]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Throw away what an earlier run left.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-
-
-@latency_app.command("build")
-def latency_build(
-    conf: Conf,
-    overrides: Overrides = None,
-    check: Annotated[int, typer.Option(min=0, help="Whole networks to check the sums against.")] = 20,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of ONNX Runtime.")] = 1,
-    rounds: Annotated[int, typer.Option(min=1, help="How often all is measured; the median counts.")] = 10,
-    shape: Annotated[str, typer.Option("--input", help="CxFxT; default: what the config's data give.")] = "",
-    classes: Annotated[int, typer.Option(min=0, help="Classes, with --input.")] = 0,
-    overwrite: Overwrite = False,
-) -> None:
-    """Measure each option at each shape of a space in ONNX Runtime: writes exp/NAME/latency.json and .html.
-
-    Example: audionas latency build conf/search.yaml name=here --check 20 --threads 1
-    """
-    from audionas.config import load
-    from audionas.run import latency as page
-
-    page.show(
-        page.build(
-            load(conf, overrides or []),
-            check=check,
-            threads=threads,
-            rounds=rounds,
-            shape=shape,
-            classes=classes,
-            overwrite=overwrite,
-        )
-    )
-
-
-@latency_app.command("show")
-def latency_show(
-    file: Annotated[Path, typer.Argument(help="latency.json, or its run folder.", show_default=False)],
-    as_json: AsJson = False,
-) -> None:
-    """What a latency table holds, of which device, and how well its sums agree with whole networks.
-
-    Example: audionas latency show exp/here/latency.json
-    """
-    from audionas.run import latency as page
-
-    stdout_json(page.as_json(file)) if as_json else page.show(file)
+recipe_app = typer.Typer(help="Copy or list the recipes that audionas includes.", no_args_is_help=True)
+commands.add_typer(prep_app, name="prep", rich_help_panel=PANEL)
+commands.add_typer(recipe_app, name="recipe", rich_help_panel=PANEL)
 
 
 @recipe_app.command("copy")
@@ -96,21 +47,35 @@ def recipe_list() -> None:
     print("\n".join(names()))
 
 
-def register_preps() -> None:
-    """`audionas prep NAME` for every script in data_prep/: its `main`, its docstring as help."""
-    if prep_app.registered_commands:
-        return  # `run` may be called more than once in a process
-    for script in sorted(shipped("data_prep").glob("*.py")):
-        if not script.stem.startswith("_"):
-            prep_app.command(script.stem)(_script_main(script))
+def register_preps(words: Sequence[str]) -> None:
+    """`audionas prep NAME` for every page in data_prep/. Only pages that `words` name are imported.
+
+    The others get the docstring of their `main`, which is all that a list of commands shows of them.
+    """
+    prep_app.registered_commands.clear()  # `run` may be called more than once in a process
+    for page in sorted(shipped("data_prep").glob("[!_]*.py")):
+        prep_app.command(page.stem)(_main_of(page) if page.stem in words else _stand_in(page))
 
 
-def _script_main(script: Path) -> Callable[..., Any]:
-    spec = importlib.util.spec_from_file_location(f"audionas_prep_{script.stem}", script)
-    assert spec is not None, script
-    assert spec.loader is not None, script
+@cache
+def _main_of(page: Path) -> Callable[..., Any]:
+    spec = importlib.util.spec_from_file_location(f"audionas_prep_{page.stem}", page)
+    assert spec is not None, page
+    assert spec.loader is not None, page
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     main: Callable[..., Any] = module.main
+    return main
+
+
+@cache
+def _stand_in(page: Path) -> Callable[..., Any]:
+    def main() -> None:
+        raise AssertionError("a page that is named is imported")
+
+    body = ast.parse(page.read_text(encoding="utf-8")).body
+    main.__doc__ = next(
+        ast.get_docstring(node) for node in body if isinstance(node, ast.FunctionDef) and node.name == "main"
+    )
     return main

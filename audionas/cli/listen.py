@@ -1,110 +1,76 @@
-"""The commands of a model that listens; they stand beside all others at the top."""
+"""The commands of a model that listens: tune, detect, mine, listen, demo-web."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from audionas.cli.options import Exp, File, Patience, Refractory, Resample, Smooth, Threshold
 from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter, stdout_json
 
-wake_app = typer.Typer()
-
-Exp = Annotated[Path, typer.Argument(help="A run folder, such as exp/mini.", show_default=False)]
-
-File = Annotated[
-    Path | None,
-    typer.Option("--file", help="An exported file; default: export/model.stream.onnx, or what there is."),
-]
-Resample = Annotated[
-    bool, typer.Option("--resample", help="Convert other sample rates, and mix several channels down.")
-]
-Smooth = Annotated[
-    int | None, typer.Option("--smooth", help="Hops whose scores are averaged; default 5, or as tuned.")
-]
-Refractory = Annotated[
-    float | None,
-    typer.Option("--refractory", help="Seconds after an event without another; default 1, or as tuned."),
-]
-Patience = Annotated[
-    str | None, typer.Option("--patience", help="N/M: N of the last M hops must be over the threshold.")
-]
-Threshold = Annotated[
-    list[str] | None,
-    typer.Option("--threshold", help="For all keywords, or KEYWORD=NUMBER; default: as tuned."),
-]
+PANEL = "Listening"
+commands = typer.Typer()
 
 
-@wake_app.command()
-def listen(
+@commands.command(rich_help_panel=PANEL)
+def tune(
     exp: Exp,
+    positives: Annotated[
+        Path,
+        typer.Option(
+            help="Clips of the keyword, of several a folder for each, or a Kaldi data directory.",
+            show_default=False,
+        ),
+    ],
+    negatives: Annotated[
+        Path,
+        typer.Option(
+            help="Hours without a keyword: a folder, or a Kaldi data directory.", show_default=False
+        ),
+    ],
+    target: Annotated[
+        float, typer.Option("--target-fa-per-hour", help="False accepts an hour, of all keywords together.")
+    ] = 0.5,
     file: Annotated[
-        Path | None,
-        typer.Option("--file", help="An exported file; default: export/model.stream.onnx, else torch."),
+        list[Path] | None,
+        typer.Option("--file", help="An exported file; repeat it to compare several, as float and int8."),
     ] = None,
-    wav: Annotated[
-        Path | None, typer.Option("--wav", help="A recording in place of the microphone, in real time.")
-    ] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="The recording as fast as it goes.")] = False,
-    threshold: Threshold = None,
-    smooth: Smooth = None,
-    refractory: Refractory = None,
+    smooth: Annotated[int, typer.Option(help="Hops whose scores are averaged; 1 is none.")] = 5,
+    refractory: Annotated[float, typer.Option(help="Seconds after an event without another.")] = 1.0,
     patience: Patience = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
+    speaker_pattern: Annotated[
+        str, typer.Option(help="Who speaks, by the file name: as in audionas prep folder.")
+    ] = "",
+    resample: Resample = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Listen at the microphone: scores live on a terminal, and what is heard as lines.
+    """Choose a threshold for each keyword, for so many false accepts an hour on long audio.
 
-    Thresholds are those of audionas tune, else 0.5, to try a model that nobody has tuned yet.
+    A clip's score is the highest in it; false accepts are counted on continuous audio. Scores are kept, so
+    other settings take seconds. Writes exp/NAME/tune/, the bundle's thresholds and the report.
 
-    Examples: audionas listen exp/hey; audionas listen exp/hey --wav kitchen.wav --fast --json
+    Examples: audionas tune exp/hey --positives data/test --negatives long --target-fa-per-hour 0.5;
+    audionas tune exp/hey --positives my_clips --negatives long --file model.tflite --file model.int8.tflite
     """
-    from audionas.listen.live import go
+    from audionas.listen import tune as page
 
-    if fast and wav is None:
-        raise UserError("--fast is for a recording", hint="Name one: --wav FILE")
-    go(
+    result = page.tune(
         exp,
-        file=file,
-        wav=wav,
-        fast=fast,
-        threshold=threshold or (),
+        positives,
+        negatives,
+        target=target,
+        files=file or (),
         smooth=smooth,
         refractory=refractory,
         patience=patience,
-        as_json=as_json,
+        speaker_pattern=speaker_pattern,
+        resample=resample,
     )
+    stdout_json(result) if as_json else page.show(result)
 
 
-@wake_app.command("demo-web")
-def demo_web(
-    exp: Exp,
-    runtime: Annotated[
-        Path | None,
-        typer.Option("--runtime", help="A folder with onnxruntime-web; else it is fetched once."),
-    ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the server; 0 takes a free one.")] = 0,
-    no_serve: Annotated[bool, typer.Option("--no-serve", help="Only write exp/NAME/web/.")] = False,
-    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
-) -> None:
-    """Write exp/NAME/web/, a page that listens with the exported model in the browser, and serve it here.
-
-    Example: audionas demo-web exp/hey --open
-    """
-    from audionas.core.reporter import Reporter
-    from audionas.listen.web import page, server
-    from audionas.run.export import export
-
-    reporter = Reporter()
-    if not page.exported(exp):
-        reporter.note(f"exporting {page.MODEL} first")
-        export(exp, targets=["onnx-stream"])
-    folder = page.write(exp, reporter, runtime=runtime)
-    if no_serve:
-        print(folder)
-    else:
-        server.serve(folder, reporter, port=port, show=show)
-
-
-@wake_app.command()
+@commands.command(rich_help_panel=PANEL)
 def detect(
     exp: Exp,
     files: Annotated[
@@ -148,65 +114,7 @@ def detect(
         print(json.dumps(found.plain(), ensure_ascii=False) if as_json else found.words(), flush=True)
 
 
-@wake_app.command()
-def tune(
-    exp: Exp,
-    positives: Annotated[
-        Path,
-        typer.Option(
-            help="Clips of the keyword, of several a folder for each, or a Kaldi data directory.",
-            show_default=False,
-        ),
-    ],
-    negatives: Annotated[
-        Path,
-        typer.Option(
-            help="Hours without a keyword: a folder, or a Kaldi data directory.", show_default=False
-        ),
-    ],
-    target: Annotated[
-        float, typer.Option("--target-fa-per-hour", help="False accepts an hour, of all keywords together.")
-    ] = 0.5,
-    file: Annotated[
-        list[Path] | None,
-        typer.Option("--file", help="An exported file; repeat it to compare several, as float and int8."),
-    ] = None,
-    smooth: Annotated[int, typer.Option(help="Hops whose scores are averaged; 1 is none.")] = 5,
-    refractory: Annotated[float, typer.Option(help="Seconds after an event without another.")] = 1.0,
-    patience: Patience = None,
-    speaker_pattern: Annotated[
-        str, typer.Option(help="Who speaks, by the file name: as in audionas prep folder.")
-    ] = "",
-    resample: Resample = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
-) -> None:
-    """Choose a threshold for each keyword, for so many false accepts an hour on long audio.
-
-    A clip's score is the highest in it; false accepts are counted on continuous audio. Scores are kept, so
-    other settings take seconds. Writes exp/NAME/tune/, the bundle's thresholds and the report.
-
-    Examples: audionas tune exp/hey --positives data/test --negatives long --target-fa-per-hour 0.5;
-    audionas tune exp/hey --positives my_clips --negatives long --file model.tflite --file model.int8.tflite
-    """
-    from audionas.core.reporter import stdout_json
-    from audionas.listen import tune as page
-
-    result = page.tune(
-        exp,
-        positives,
-        negatives,
-        target=target,
-        files=file or (),
-        smooth=smooth,
-        refractory=refractory,
-        patience=patience,
-        speaker_pattern=speaker_pattern,
-        resample=resample,
-    )
-    stdout_json(result) if as_json else page.show(result)
-
-
-@wake_app.command()
+@commands.command(rich_help_panel=PANEL)
 def mine(
     exp: Exp,
     recordings: Annotated[
@@ -240,7 +148,6 @@ def mine(
     Example: audionas mine exp/hey long --data data/train --out data/train_mined --threshold 0.3;
     audionas train conf/train.yaml data.train=data/train_mined arch=exp/hey/arch.json name=hey_2
     """
-    from audionas.core.reporter import Reporter
     from audionas.listen.mine import mine as go
 
     said = go(
@@ -257,3 +164,72 @@ def mine(
         resample=resample,
     )
     Reporter(stdout=True).note(said)
+
+
+@commands.command(rich_help_panel=PANEL)
+def listen(
+    exp: Exp,
+    file: Annotated[
+        Path | None,
+        typer.Option("--file", help="An exported file; default: export/model.stream.onnx, else torch."),
+    ] = None,
+    wav: Annotated[
+        Path | None, typer.Option("--wav", help="A recording in place of the microphone, in real time.")
+    ] = None,
+    fast: Annotated[bool, typer.Option("--fast", help="The recording as fast as it goes.")] = False,
+    threshold: Threshold = None,
+    smooth: Smooth = None,
+    refractory: Refractory = None,
+    patience: Patience = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
+) -> None:
+    """Listen at the microphone: scores live on a terminal, and what is heard as lines.
+
+    Thresholds are those of audionas tune, else 0.5, to try a model that nobody has tuned yet.
+
+    Examples: audionas listen exp/hey; audionas listen exp/hey --wav kitchen.wav --fast --json
+    """
+    from audionas.listen.live import go
+
+    if fast and wav is None:
+        raise UserError("--fast is for a recording", hint="Name one: --wav FILE")
+    go(
+        exp,
+        file=file,
+        wav=wav,
+        fast=fast,
+        threshold=threshold or (),
+        smooth=smooth,
+        refractory=refractory,
+        patience=patience,
+        as_json=as_json,
+    )
+
+
+@commands.command("demo-web", rich_help_panel=PANEL)
+def demo_web(
+    exp: Exp,
+    runtime: Annotated[
+        Path | None,
+        typer.Option("--runtime", help="A folder with onnxruntime-web; else it is fetched once."),
+    ] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the server; 0 takes a free one.")] = 0,
+    no_serve: Annotated[bool, typer.Option("--no-serve", help="Only write exp/NAME/web/.")] = False,
+    show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
+) -> None:
+    """Write exp/NAME/web/, a page that listens with the exported model in the browser, and serve it here.
+
+    Example: audionas demo-web exp/hey --open
+    """
+    from audionas.listen.web import page, server
+    from audionas.run.export import export
+
+    reporter = Reporter()
+    if not page.exported(exp):
+        reporter.note(f"exporting {page.MODEL} first")
+        export(exp, targets=["onnx-stream"])
+    folder = page.write(exp, reporter, runtime=runtime)
+    if no_serve:
+        print(folder)
+    else:
+        server.serve(folder, reporter, port=port, show=show)

@@ -1,0 +1,74 @@
+"""The command `audionas`. Exit status: 0 done, 1 the user can repair it, 70 a bug of ours."""
+
+import errno
+import os
+import sys
+import traceback
+from typing import Annotated
+
+import typer
+
+from audionas import __version__
+from audionas.cli import build, data, listen, model, study
+from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
+
+FIXABLE, BUG, INTERRUPTED = 1, 70, 130
+PARALLEL = ("search", "train")  # what torchrun may start in several processes
+FIXABLE_SYSTEM = {  # what the file system says that a user can put right
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
+    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
+}
+
+app = typer.Typer(
+    name="audionas",
+    help="Neural architecture search for audio: from recordings to a small, fast keyword model.",
+    epilog="Start here: recipes/mini/run.sh, or: audionas recipe copy mini my_words",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for part in (data, build, model, listen, study):
+    app.add_typer(part.commands)
+
+
+def run() -> None:
+    """The entry point of `audionas` and `python -m audionas`."""
+    # torch's threads soon sleep while they wait: long spinning slows a run down many times on a busy machine
+    os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    sys.path.append(os.getcwd())  # so that a config can name a class of a file beside it
+    try:
+        data.register_preps([*sys.argv[1:], *os.environ.get("_TYPER_COMPLETE_ARGS", "").split()])
+        app()
+    except UserError as error:
+        Reporter().note(f"error: {error}")
+        sys.exit(FIXABLE)
+    except SystemExit as stop:
+        if stop.code == INTERRUPTED:
+            Reporter().note(
+                "interrupted; the same command goes on where it was (search, compare, train: with --resume)"
+            )
+        sys.exit(FIXABLE if stop.code == 2 else stop.code)  # 2: a wrong option, which the user can fix
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FIXABLE_SYSTEM:
+            Reporter().note(f"error: {error.filename or 'writing'}: {error.strerror}")
+            sys.exit(FIXABLE)
+        traceback.print_exc()
+        Reporter().note(f"This is a bug in audionas {__version__}. Please report it with the lines above.")
+        sys.exit(BUG)
+
+
+@app.callback(invoke_without_command=True)
+def main(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Neural architecture search for audio: from recordings to a small, fast keyword model."""
+    if version:
+        print(__version__)
+        raise typer.Exit
+    if "TORCHELASTIC_RUN_ID" in os.environ and context.invoked_subcommand not in PARALLEL:
+        raise UserError(
+            f"torchrun starts {' and '.join(PARALLEL)}; {context.invoked_subcommand} runs in one process"
+        )

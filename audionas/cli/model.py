@@ -1,0 +1,141 @@
+"""The commands of a trained model: eval, predict, export, show."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from audionas.cli.options import AsJson, Exp, Resample
+from audionas.core.errors import UserError
+from audionas.core.reporter import stdout_json
+
+PANEL = "Model"
+commands = typer.Typer()
+
+
+@commands.command("eval", rich_help_panel=PANEL)
+def evaluate(
+    exp: Exp,
+    data: Annotated[
+        Path,
+        typer.Option(
+            "--data",
+            help="A Kaldi data directory such as data/test; for images their archive, file or folder.",
+            show_default=False,
+        ),
+    ],
+    engine: Annotated[str, typer.Option(help="torch, or onnx to run the exported file.")] = "torch",
+    resample: Resample = False,
+    by: Annotated[
+        list[str] | None,
+        typer.Option("--by", help="Figures of each group that DATA/utt2NAME tells; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Accuracy with its 95 % interval over speakers (or images), per-class figures, confusion matrix.
+
+    Examples: audionas eval exp/mini --data data/test --engine onnx;
+    audionas eval exp/scenes --data data/test --by device
+    """
+    from audionas.data.conf import Data
+    from audionas.run import evaluate as page
+
+    if engine not in ("torch", "onnx"):
+        raise UserError(f"--engine {engine}: expected torch or onnx")
+    result = page.evaluate(exp, data, engine=engine, data=Data(resample=resample), by=by or ())  # type: ignore[arg-type]
+    stdout_json(result) if as_json else page.show(result)
+
+
+@commands.command(rich_help_panel=PANEL)
+def predict(
+    exp: Exp,
+    files: Annotated[list[Path], typer.Argument(help="Recordings, or images.", show_default=False)],
+    resample: Resample = False,
+    as_json: AsJson = False,
+) -> None:
+    """Name the word in each recording, or what is in each image.
+
+    EXP may also be a model that comes along (audionas list models); a folder of that name here comes first.
+
+    Examples: audionas predict exp/mini my.wav other.flac --json; audionas predict kws12 my.wav
+    """
+    from audionas.run.predict import predict as go
+
+    rows = go(exp, files, resample=resample)
+    if as_json:
+        stdout_json(rows)
+    else:
+        for row in rows:
+            print(f"{row['file']}  {row['label']}  {row['scores'][row['label']]:.3f}")
+
+
+@commands.command(rich_help_panel=PANEL)
+def export(
+    exp: Exp,
+    target: Annotated[
+        str,
+        typer.Option("--target", help="onnx, onnx-stream, int8, litert, esphome, with commas between; all."),
+    ] = "onnx",
+    data: Annotated[
+        Path | None, typer.Option("--data", help="What to verify on; default: what was last evaluated.")
+    ] = None,
+    calibrate: Annotated[
+        Path | None, typer.Option("--calibrate", help="Data directory for int8; default: the training data.")
+    ] = None,
+    input: Annotated[
+        str, typer.Option("--input", help="What ONNX files take: waveform, or frames of the front-end.")
+    ] = "waveform",
+    pool: Annotated[
+        str, typer.Option("--pool", help="The mean at a stream's end: window (exact), or exponential.")
+    ] = "window",
+    fine_tune: Annotated[
+        str, typer.Option("--fine-tune", help="For int8: auto (where it loses over 1 point), always, never.")
+    ] = "auto",
+    as_json: AsJson = False,
+) -> None:
+    """Write a trained model as files for other runtimes, each verified against torch, to exp/NAME/export/.
+
+    Beside them: labels.txt, golden.npz (inputs with their scores), model_card.md and report.json.
+
+    Examples: audionas export exp/mini; audionas export exp/hey --target onnx-stream,litert,esphome;
+    audionas export exp/hey --target all --data data/test
+    """
+    from audionas.run import export as page
+
+    for name, given, known in (
+        ("input", input, ("waveform", "frames")),
+        ("pool", pool, ("window", "exponential")),
+        ("fine-tune", fine_tune, ("auto", "always", "never")),
+    ):
+        if given not in known:
+            raise UserError(f"--{name} {given}: expected {' or '.join(known)}")
+    targets = [word.strip() for word in target.split(",") if word.strip()]
+    report = page.export(
+        exp,
+        data=data,
+        targets=targets,
+        calibrate=calibrate,
+        input=input,  # type: ignore[arg-type]
+        pool=pool,  # type: ignore[arg-type]
+        fine_tune=fine_tune,  # type: ignore[arg-type]
+    )
+    stdout_json(report) if as_json else page.show(report)
+
+
+@commands.command(rich_help_panel=PANEL)
+def show(
+    exp: Exp,
+    limit: Annotated[
+        list[str] | None,
+        typer.Option("--limit", help="Pick the front's best within it, COST=MOST; may be repeated."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """What a run found and how well it does; writes exp/NAME/report.html.
+
+    Examples: audionas show exp/mini; audionas show exp/front --limit macs=1e6 --limit params=5e4
+    """
+    from audionas.run import show as page
+
+    result = page.gather(exp, limit or [])
+    stdout_json(result) if as_json else page.show(result)

@@ -1,0 +1,40 @@
+"""The commands that compare: methods under one budget, supernets with networks trained alone."""
+
+import typer
+
+from audionas.cli.options import Conf, Overrides, Overwrite, Resume
+
+PANEL = "Studies"
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=PANEL)
+def compare(
+    conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
+) -> None:
+    """Search with every method and seed under one budget: writes exp/NAME/compare.html, .md and .csv.
+
+    Example: audionas compare conf/search.yaml methods=darts,gdas seeds=0,1,2 name=duel
+    """
+    from audionas.config import load
+    from audionas.study.compare import compare as go
+    from audionas.study.compare import overrides_of
+
+    go(load(conf, overrides_of(overrides or [])), resume=resume, overwrite=overwrite)
+
+
+@commands.command(rich_help_panel=PANEL)
+def rank(
+    conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
+) -> None:
+    """Ask how well a supernet ranks networks: trains some of them alone, writes exp/NAME/rank/.
+
+    Prints Kendall's tau-b, Spearman's rho and the regret of the supernet's best k, with 95 % intervals by
+    bootstrap over networks. Finished trainings are kept, also for other supernets (rank.alone=FOLDER).
+
+    Example: audionas rank conf/fair.yaml rank.networks=30 rank.alone=exp/alone name=fair_0 --resume
+    """
+    from audionas.config import load
+    from audionas.study.rank import rank as go
+
+    go(load(conf, overrides or []), resume=resume, overwrite=overwrite)
