@@ -22,11 +22,11 @@ from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.export.onnx_listeners import OnnxStream
 from audionas.listen.exported import find
-from audionas.listen.web import page as demo_web
-from audionas.listen.web import runtime
+from audionas.listen.web import page, runtime
 from audionas.listen.web.server import server as page_server
 from tests._page import RULE, facts, served
 from tests._server import Server, running
+from tests.unit.cli._command import done
 
 QUIET = Reporter(quiet=True)
 FILES = {name: bytes(reversed(range(256))) * 4000 + name.encode() for name in runtime.FILES}  # 1 MB each
@@ -136,9 +136,9 @@ def run(made_run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_folder_is_whole_and_describes_the_model(run: Path, tmp_path: Path) -> None:
-    web = demo_web.write(run, QUIET, runtime=given(tmp_path / "dist"))
-    page = {f.name for f in (Path(demo_web.__file__).parent / "web").iterdir()}
-    assert {f.name for f in web.iterdir()} == {*page, "model.json", "model.stream.onnx", "ort"}
+    web = page.write(run, QUIET, runtime=given(tmp_path / "dist"))
+    static = {f.name for f in Path(page.__file__).with_name("static").iterdir()}
+    assert {f.name for f in web.iterdir()} == {*static, "model.json", "model.stream.onnx", "ort"}
     assert {f.name for f in (web / "ort").iterdir()} == set(FILES)
     stream = OnnxStream(run / "export" / "model.stream.onnx")
     told = facts(web)
@@ -157,16 +157,21 @@ def test_folder_is_whole_and_describes_the_model(run: Path, tmp_path: Path) -> N
 
 def test_page_asks_nobody_else() -> None:
     """No file of the page names an address, so that it works offline."""
-    for file in (Path(demo_web.__file__).parent / "web").iterdir():
+    for file in Path(page.__file__).with_name("static").iterdir():
         assert not re.search(r"(?:https?:)?//[\w-]+\.\w", file.read_text(encoding="utf-8")), file
 
 
-def test_untuned_model_says_so(run: Path, tmp_path: Path) -> None:
-    folder = shutil.copytree(run, tmp_path / "other")
+def untuned(run: Path, folder: Path) -> Path:
+    shutil.copytree(run, folder)
     plain = json.loads((folder / "model" / "bundle.json").read_text(encoding="utf-8"))
     del plain["note"]["detect"]
     (folder / "model" / "bundle.json").write_text(json.dumps(plain), encoding="utf-8")
-    told = demo_web.described(find(folder))
+    return folder
+
+
+def test_untuned_model_says_so(run: Path, tmp_path: Path) -> None:
+    folder = untuned(run, tmp_path / "other")
+    told = page.described(find(folder))
     assert (told["keywords"][0]["threshold"], told["thresholds_from"]) == (0.5, "not tuned, so 0.5")
 
 
@@ -177,7 +182,7 @@ def test_stream_of_frames_is_refused(run: Path, tmp_path: Path) -> None:
     found = find(folder)
     onnx_stream.export(found.bundle, found.file, input="frames")
     with pytest.raises(UserError, match="takes frames") as caught:
-        demo_web.write(folder, QUIET)
+        page.write(folder, QUIET)
     assert "--target onnx-stream" in caught.value.hint
 
 
@@ -193,9 +198,21 @@ def test_what_cannot_be_exported_is_refused_before_a_word_about_exporting(
         plain = json.loads(about.read_text(encoding="utf-8"))
         about.write_text(json.dumps({**plain, "labels": labels}), encoding="utf-8")
     with pytest.raises(UserError, match="none of its labels is" if labels else "no trained model here"):
-        demo_web.write(folder, Reporter())
+        page.exported(folder)
     assert capsys.readouterr().err == ""
     assert not (folder / "export").exists()
+
+
+def test_command_exports_the_file_where_it_is_missing(run: Path, tmp_path: Path) -> None:
+    folder = untuned(run, tmp_path / "fresh")
+    (folder / "export" / "model.stream.onnx").unlink()
+    words = ("demo-web", folder, "--runtime", given(tmp_path / "dist"), "--no-serve")
+    first, second = done(*words), done(*words)
+    assert "exporting model.stream.onnx first" in first.err
+    assert "exporting" not in second.err
+    assert (folder / "web" / "model.stream.onnx").read_bytes() == (
+        folder / "export" / "model.stream.onnx"
+    ).read_bytes()
 
 
 # --- the server ------------------------------------------------------------------------------------------
