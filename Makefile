@@ -17,7 +17,7 @@ check: ## format, lint, types and the fast tests
 	.venv/bin/mypy
 	tests/run.sh
 
-fix: ## rewrite what ruff can put right
+fix: ## rewrite what ruff can fix
 	./setup.sh
 	.venv/bin/ruff format .
 	.venv/bin/ruff check --fix .

@@ -5,17 +5,17 @@ set -euo pipefail
 usage='Usage: ./setup.sh [--help]
 
 Makes .venv beside this script with Python 3.11, 3.12 or 3.13 and installs audionas there, with the extras
-mini, export, vision and dev, under constraints.txt. A second run sees that nothing has changed and ends at once;
-an interrupted one is simply started again. No compiler and no system package is needed.
+mini, export, vision and dev, under constraints.txt. A second run finds nothing to do and ends at once;
+after an interruption, run it again. It needs no compiler and no system package.
 
 Environment
-  AUDIONAS_PYTHON       the interpreter to use instead of the first fitting one on PATH
+  AUDIONAS_PYTHON       the interpreter to use; default: the first suitable one on PATH
   AUDIONAS_EXTRAS       further extras: AUDIONAS_EXTRAS=cluster ./setup.sh
-  AUDIONAS_TORCH_INDEX  one more package index for pip. On Linux, PyPI serves torch with CUDA, several
+  AUDIONAS_TORCH_INDEX  an extra package index for pip.  On Linux, PyPI serves torch with CUDA, several
                         gigabytes; a machine without a GPU needs only a CPU build, from the index that
                         pytorch.org names: AUDIONAS_TORCH_INDEX=https://... ./setup.sh
 
-To start afresh: rm -r .venv && ./setup.sh'
+To start over: rm -r .venv && ./setup.sh'
 
 case "${1:-}" in
   '') ;;
@@ -30,12 +30,12 @@ marker=.venv/installed  # written last: a .venv without it is not finished
 candidates=(python3.11 python3.12 python3.13 python3 python)
 [[ -n ${AUDIONAS_PYTHON:-} ]] && candidates=("$AUDIONAS_PYTHON")
 
-# Newer ones than 3.13 have no ready-made packages of some versions in constraints.txt.
+# Python versions above 3.13 have no ready-made packages for some versions in constraints.txt.
 fits() {
   "$1" -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' > /dev/null 2>&1
 }
 
-# The first fitting interpreter that can make a virtual environment. 3.11 leads because constraints.txt
+# The first suitable interpreter that can make a virtual environment. 3.11 leads because constraints.txt
 # was resolved with it.
 find_python() {
   local candidate
@@ -52,7 +52,7 @@ find_python() {
   return 1
 }
 
-# What the installation depends on; the place counts because a moved .venv does not work.
+# Prints what the installation depends on, the path included: a moved .venv does not work.
 state() {
   .venv/bin/python - "$extras" << 'PYTHON'
 import hashlib, pathlib, sys
@@ -75,12 +75,12 @@ if [[ ! -x .venv/bin/python ]] || ! .venv/bin/python -m pip --version > /dev/nul
 fi
 if ! .venv/bin/python -m pip --version > /dev/null 2>&1 || ! fits .venv/bin/python; then
   echo "setup.sh: .venv has no working pip, or not Python 3.11, 3.12 or 3.13." \
-    "Delete it and start again: rm -r .venv && ./setup.sh" >&2
+    "Delete it and run setup again: rm -r .venv && ./setup.sh" >&2
   exit 1
 fi
 rm -f $marker
 
-echo "setup: installing audionas[$extras] under constraints.txt (the first time: some minutes, mostly torch)"
+echo "setup: installing audionas[$extras] under constraints.txt (the first time this takes some minutes, mostly for torch)"
 index=(${AUDIONAS_TORCH_INDEX:+--extra-index-url "$AUDIONAS_TORCH_INDEX"})
 .venv/bin/python -m pip install --disable-pip-version-check ${index[@]+"${index[@]}"} \
   -c constraints.txt -e ".[$extras]"

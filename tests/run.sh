@@ -9,7 +9,7 @@ usage='Usage: tests/run.sh [--all] [pytest arguments ...]
   tests/run.sh tests/unit/data     some of them
   tests/run.sh -k resume -n 0      further arguments go to pytest
 
-What this machine lacks (recordings, a GPU, an optional package) is skipped, and the reason is shown.
+Tests that need what this machine lacks (recordings, a GPU, an optional package) are skipped, with the reason.
 AUDIONAS_SHARED_DATA names the folder with the real recordings, if there is one.'
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -26,11 +26,11 @@ step() {
 
 step ./setup.sh
 export PATH="$PWD/.venv/bin:$PATH"
-export OMP_NUM_THREADS=1  # one process a core: threads of torch on top of that only wait for each other
+export OMP_NUM_THREADS=1  # one process per core: more threads of torch would only wait for each other
 
 selection=(-m "not slow")
 if $all; then
-  selection=(--durations=25)  # what takes longest, so that the whole stays within half an hour
+  selection=(--durations=25)  # show the slowest tests: all together must stay within half an hour
   step ruff format --check .
   step ruff check .
   step mypy
