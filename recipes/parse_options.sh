@@ -1,4 +1,4 @@
-# Reads the command line of a recipe into its shell variables; to be sourced, not run.
+# Reads the command line of a recipe into its shell variables. Source it, do not run it.
 #
 # A recipe sets its defaults, and a help_message if it likes, and then sources this file:
 #
@@ -7,12 +7,12 @@
 #   help_message="Usage: ./run.sh [--stage N] [--download true|false]"
 #   . ../parse_options.sh
 #
-# `--some-name v` and `--some-name=v` set the variable some_name, which must have been set before; one
-# that is true or false takes nothing else. The file of `--config FILE` is sourced before the options are
-# read, so that they win over it. `--help` prints help_message. `--` ends the options, as does the first
-# word without dashes. What is left stays in "$@".
+# `--some-name v` and `--some-name=v` set the variable some_name, which must have been set before; if
+# that is true or false, only these two are accepted. The file of `--config FILE` is sourced before the options are
+# read, so options override it. `--help` prints help_message. `--` ends the options, as does the first
+# word without dashes. The remaining words stay in "$@".
 #
-# Names in here begin with an underscore, which no option can: none hides a variable of the recipe.
+# Names in this file begin with an underscore, which no option can, so none hides a variable of the recipe.
 
 _options_fail() {
   echo "${0##*/}: $1" >&2
@@ -81,7 +81,7 @@ while [[ ${1-} == -* ]]; do
       ;;
     --*)
       if [[ $# -lt 2 || $2 == --* ]]; then
-        _options_set "${1#--}" # which says what is wrong: the name, else the missing value
+        _options_set "${1#--}" # fails with the reason: the unknown name or the missing value
       fi
       [[ $1 == --config ]] || _options_set "${1#--}" "$2"
       shift 2

@@ -6,11 +6,11 @@ cd "$(dirname "$0")"
 stage=0
 stop_stage=6
 src=                     # cifar-10-binary.tar.gz, cifar-100-binary.tar.gz, their folder, or an .npz file
-download=false           # fetch the archive of --classes into data/download instead
+download=false           # fetch the archive for --classes into data/download instead
 classes=10               # or 100: which archive is fetched
 search=darts_cell_small  # conf/$search.yaml
-method=                  # instead of the one in the config, such as pc_darts
-arch=                    # an architecture to train instead of searching: a name of the zoo, a file, a genotype
+method=                  # replaces the one in the config, such as pc_darts
+arch=                    # an architecture to train instead of searching: a zoo name, a file, a genotype
 name=                    # results go to exp/$name
 seed=0
 
@@ -44,7 +44,7 @@ if within 0 && [ "$download" = true ]; then
     audionas prep cifar data --download --classes "$classes"
 fi
 if within 1; then
-    echo "== stage 1: read the images; whether the rest will work, and how long it will take"
+    echo "== stage 1: read the images; check whether the rest will work, and how long it will take"
     audionas check "${run[@]}"
 fi
 if within 2 && [ -z "$arch" ]; then

@@ -6,8 +6,8 @@ cd "$(dirname "$0")"
 
 stage=0
 stop_stage=5
-src=                       # a folder with the archives, or with what is in them
-download=false             # fetch the archives instead, about 90 GB, and as much again unpacked
+src=                       # a folder with the archives, or with their contents
+download=false             # fetch the archives instead: about 90 GB, and the same again when unpacked
 data=data                  # Kaldi data directories
 sets=dev,eval              # dev: without the evaluation set
 prep=                      # further options of the preparation: --prep="--jobs 8"
@@ -35,7 +35,7 @@ case $fold in
 esac
 if [ "$sets" = dev ]; then folds=${folds/ full/}; fi
 changes=("$@")
-# the config and what changes it, for network $1 on fold $2: in the array run
+# puts the config and its changes for network $1 on fold $2 into the array run
 configure() {
     local part=$data/fold$2
     if [ "$2" = full ]; then part=$data/full; fi
@@ -51,7 +51,7 @@ if within 0; then
     echo "== stage 0: prepare the folds"
     from=(--src "$src")
     if $download; then from=(--download); fi
-    # shellcheck disable=SC2086  # several words are meant
+    # shellcheck disable=SC2086  # prep may hold several words
     audionas prep dcase2018_task5 "$data" "${from[@]}" --sets "$sets" $prep
 fi
 for n in $folds; do
@@ -59,7 +59,7 @@ for n in $folds; do
         configure "$network" "$n"
         exp=exp/${network}_fold${n}_$seed
         if within 1; then
-            echo "== fold $n, $network, stage 1: features; whether the rest will work, how long it will take"
+            echo "== fold $n, $network, stage 1: compute features; check whether the rest will work, and how long it takes"
             audionas check "${run[@]}"
         fi
         if within 2 && [ "$network" = nasc ]; then

@@ -5,7 +5,7 @@ cd "$(dirname "$0")"
 
 stage=0
 stop_stage=5
-src=                                           # the development set unpacked, or the folder of its archives
+src=                                           # the unpacked development set, or the folder of its archives
 lists=                                         # split5.csv to split100.csv and test.csv; default: in src
 download=false                                 # fetch the archives that src lacks
 data=data                                      # where data directories are written
@@ -31,7 +31,7 @@ case $subset in
     *) echo "run.sh: --subset $subset: expected 5, 10, 25, 50 or 100" >&2; exit 1 ;;
 esac
 changes=("$@")
-# the config and what changes it, for network $1: in the array run
+# puts the config and its changes for network $1 into the array run
 configure() {
     run=("conf/$1.yaml" "data.train=$data/train$subset" "data.dev=$data/dev$subset")
     run+=("name=$1_split${subset}_$seed" "seed=$seed" "${changes[@]}")
@@ -52,7 +52,7 @@ for network in $networks; do
     configure "$network"
     exp=exp/${network}_split${subset}_$seed
     if within 1; then
-        echo "== $network, stage 1: whether the rest will work, how long it will take"
+        echo "== $network, stage 1: check whether the rest will work, and how long it will take"
         audionas check "${run[@]}"
     fi
     if within 2 && [ "$network" != baseline ]; then

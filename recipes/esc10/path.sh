@@ -1,4 +1,4 @@
-# Puts audionas on the PATH: the clone's own environment where there is one, else what is installed.
+# Puts audionas on the PATH: from the clone's own environment if there is one, else the installed command.
 export LC_ALL=C PYTHONUNBUFFERED=1
 if [ -f ../../setup.sh ]; then
     ../../setup.sh

@@ -29,7 +29,7 @@ case $fold in
     *) echo "run.sh: --fold $fold: expected 1 to 5" >&2; exit 1 ;;
 esac
 changes=("$@")
-# the config and what changes it, for network $1 on fold $2: in the array run
+# puts the config and its changes for network $1 on fold $2 into the array run
 configure() {
     local conf=baseline
     if [ "$1" = nasc ]; then conf=nasc; fi
@@ -51,7 +51,7 @@ for n in $folds; do
     for network in $networks; do
         configure "$network" "$n"
         if within 1; then
-            echo "== fold $n, $network, stage 1: whether the rest will work, how long it will take"
+            echo "== fold $n, $network, stage 1: check whether the rest will work, and how long it will take"
             audionas check "${run[@]}"
         fi
         if within 2 && [ "$network" = nasc ]; then

@@ -5,11 +5,11 @@ cd "$(dirname "$0")"
 
 stage=0
 stop_stage=6
-archives=       # a folder with ImageNet's three archives, to be unpacked into src
+archives=       # a folder with ImageNet's three archives; they are unpacked into src
 src=            # a folder with train/CLASS/*.JPEG and val/CLASS/*.JPEG
 conf=mobilenet  # conf/$conf.yaml
-method=         # instead of the one in the config
-arch=           # an architecture to train instead of searching: a name of the zoo, a file, a genotype
+method=         # replaces the one in the config
+arch=           # an architecture to train instead of searching: a zoo name, a file, a genotype
 part=1.0        # share of each class's training images that the search uses
 cache=          # where decoded images are kept; empty: cache/ beside src
 name=           # results go to exp/$name
@@ -38,7 +38,7 @@ if [ -n "$cache" ]; then run+=("images.cache=$cache"); fi
 if [ -n "$method" ]; then run+=("method.name=$method"); fi
 if [ -n "$arch" ]; then run+=("arch=$arch"); fi
 run+=("$@")
-first=("${run[@]}") # what the first stages read
+first=("${run[@]}") # the first stages may use a part of the images
 if [ -z "$arch" ]; then first+=("images.subset=$part"); fi
 
 if within 0 && [ -n "$archives" ]; then
@@ -46,7 +46,7 @@ if within 0 && [ -n "$archives" ]; then
     audionas prep imagenet "$archives" "$src"
 fi
 if within 1; then
-    echo "== stage 1: decode the images; whether the rest will work, and how long it will take"
+    echo "== stage 1: decode the images; check whether the rest will work, and how long it will take"
     audionas check "${first[@]}"
 fi
 if within 2 && [ -z "$arch" ]; then

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # From spoken words to an exported keyword model, on a data set that is made here in seconds.
-# Every stage goes on where it was when it is started again.
+# After an interruption, run it again: every stage resumes where it stopped.
 set -euo pipefail
 cd "$(dirname "$0")"
 
@@ -9,7 +9,7 @@ stop_stage=5
 data=data    # Kaldi data directories train, dev, test; made in stage 0 unless given
 name=mini    # results go to exp/$name
 seed=0
-clips=5500   # to be spoken in stage 0
+clips=5500   # number of clips to speak in stage 0
 
 help_message="usage: run.sh [--stage N] [--stop-stage N] [--data DIR] [--name NAME] [--seed N] [--clips N]
   0 data   1 search   2 train   3 evaluate   4 export   5 report
@@ -49,7 +49,7 @@ if within 5; then
     cat <<END
 
 Try it:          audionas predict $PWD/exp/$name my.wav
-Your own words:  put one folder of recordings a word into my_words/, then
+Your own words:  put one folder of recordings per word into my_words/, then
                  audionas prep folder my_words my_data
                  $PWD/run.sh --data "\$PWD/my_data" --name my_words
 END

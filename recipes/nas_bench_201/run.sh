@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
-# NAS-Bench-201: search a cell on images with any method, look up what it reaches. Any stage can be run again.
+# NAS-Bench-201: search a cell on images with any method, look up its accuracy. Any stage can be run again.
 set -euo pipefail
 cd "$(dirname "$0")"
 
 stage=0
 stop_stage=2                # 5 also trains the cell here
 src=                        # cifar-10-binary.tar.gz, its folder, or an .npz file
-table=                      # the benchmark's results as .npz; README.md says where it comes from
+table=                      # the benchmark's results as .npz; README.md says how to make it
 search=nas_bench_201_small  # conf/$search.yaml
-method=                     # instead of the one in the config, such as pc_darts
+method=                     # replaces the one in the config, such as pc_darts
 arch=                       # a cell instead of a search: its string, or a file
 name=                       # results go to exp/$name
 seed=0
@@ -40,7 +40,7 @@ if [ -n "$arch" ]; then run+=("arch=$arch"); fi
 run+=("$@")
 
 if within 0; then
-    echo "== stage 0: read the images; whether the rest will work, and how long it will take"
+    echo "== stage 0: read the images; check whether the rest will work, and how long it will take"
     audionas check "${run[@]}"
 fi
 if within 1 && [ -z "$arch" ]; then
@@ -48,7 +48,7 @@ if within 1 && [ -z "$arch" ]; then
     $train_cmd audionas search "${run[@]}" --resume
 fi
 if within 2; then
-    echo "== stage 2: what the cell reached when the benchmark trained it"
+    echo "== stage 2: look up the cell's accuracy in the benchmark"
     audionas cost "${arch:-exp/$name}" --table "$table" | sed -n '/^|/,$p'
 fi
 if within 3; then

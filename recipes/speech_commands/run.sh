@@ -7,12 +7,12 @@ stage=0
 stop_stage=6
 src=             # an unpacked corpus or its archive; empty: download it
 protocol=v2-12   # or v1-12, v1-30, v2-35
-part=            # the folder inside src that holds the words, if it has several
+part=            # the folder inside src that holds the words, if src has several
 test_archive=    # the separate 12-folder test set: a path, download or none; empty: fetched with the corpus
 silence=zeros    # _silence_ of dev and test, or noise
 data=            # Kaldi data directories; empty: data for v2-12, data/$protocol for the others
-search=tc_small  # conf/$search.yaml; methods/NAME is there for every method
-arch=            # a network to train instead of searching, such as tc_resnet8, by conf/base.yaml
+search=tc_small  # conf/$search.yaml; methods/NAME exists for every method
+arch=            # a network to train instead of searching, such as tc_resnet8, with conf/base.yaml
 paper=           # a published network to train as its paper does: conf/nets/$paper.yaml
 name=            # results go to exp/$name
 seed=0
@@ -34,7 +34,7 @@ case $protocol in
     v1-12 | v1-30 | v2-12 | v2-35) version=v0.0${protocol:1:1} classes=${protocol#*-} ;;
     *) echo "run.sh: --protocol $protocol: expected v1-12, v1-30, v2-12 or v2-35" >&2; exit 1 ;;
 esac
-folder= # of data and results, none for the protocol that is usual
+folder= # for data and results; empty for the default protocol
 if [ "$protocol" != v2-12 ]; then folder=$protocol; fi
 data=${data:-data${folder:+/$folder}}
 conf=conf/$search.yaml
@@ -49,7 +49,7 @@ run+=("$@")
 
 if within 0; then
     echo "== stage 0: prepare $protocol"
-    here= # where an earlier protocol of this version has unpacked the corpus
+    here= # the corpus as unpacked for an earlier protocol of this version
     for tree in {data,data/*}/audio/"speech_commands_$version"; do
         if [ -d "$tree" ]; then here=$tree; fi
     done
@@ -62,7 +62,7 @@ if within 0; then
     audionas prep speech_commands "${prep[@]}"
 fi
 if within 1; then
-    echo "== stage 1: features, and whether the rest will work"
+    echo "== stage 1: compute features, check whether the rest will work"
     audionas check "${run[@]}"
 fi
 if within 2 && [ -z "$arch$paper" ]; then

@@ -5,18 +5,18 @@ cd "$(dirname "$0")"
 
 stage=0
 stop_stage=8
-word=computer                            # as it is spelt
-src=                                     # folders or archives of recordings with a folder a word, spaces between
+word=computer                            # the word, as it is spelt
+src=                                     # folders or archives of recordings, one folder per word, separated by spaces
 positives=                               # a folder of recordings of the word
-negatives=                               # a folder of anything else
+negatives=                               # a folder of any other sounds
 say=300                                  # clips of the word by synthetic voices
 sentences=1                              # hours of sentences by the same voices, to train on
-espeak_hours=0                           # hours of them to mine in and to count false accepts on
+espeak_hours=0                           # hours of sentences for mining and for counting false accepts
 data=data
-# conf/NETWORK.yaml; best: the most accurate on the front of searched; mined: searched, trained again with what it
-# falls for in the training recordings
+# conf/NETWORK.yaml; best: the most accurate on the front of searched; mined: searched, trained again with the
+# sounds in the training recordings that fool it
 networks="searched best mined bc_resnet1 ds_cnn_s"
-target=7                                 # false accepts an hour for which dev chooses the thresholds
+target=7                                 # false accepts per hour for which dev chooses the thresholds
 seed=0
 
 help_message="usage: run.sh [--word WORD] [--src \"DIR DIR\"] [--positives DIR] [--negatives DIR] [--say N]
@@ -34,7 +34,7 @@ options=../parse_options.sh
 
 within() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
 changes=("$@")
-# the config and what changes it, for network $1: in the array run
+# puts the config and its changes for network $1 into the array run
 configure() {
     local conf=$1 train=$data/train
     case $1 in best | mined) conf=searched ;; esac
@@ -46,7 +46,7 @@ configure() {
     run+=("data.train=$train" "data.dev=$data/dev" "name=$1_$seed" "seed=$seed")
     run+=("${changes[@]}")
 }
-# what network $1 is exported to, and the files that are measured, float and int8
+# sets the export targets of network $1, and the files to measure, float and int8
 choose() {
     case $1 in
         ds_cnn_s) export=(--target onnx,int8) files=(model.onnx model.int8.onnx) ;;
@@ -57,14 +57,14 @@ choose() {
     esac
 }
 
-# those of the files that are there, with option $1 before each; names hold no spaces
+# prints the files that exist, with option $1 before each; names hold no spaces
 made() {
     local file
     for file in "${files[@]}"; do
         if [ -f "$exp/export/$file" ]; then echo "$1 $file"; fi
     done
 }
-# false accepts in the training recordings, of people and of voices, beside the clips that there were
+# adds false accepts in the training recordings, of people and of voices, to the training clips
 mine() {
     local known=$data/train all=$data/mined_$seed
     if [ -d "$data/train_espeak" ]; then
@@ -95,15 +95,15 @@ for network in $networks; do
     choose "$network"
     exp=exp/${network}_$seed
     if within 1 && [ -f "conf/$network.yaml" ]; then
-        echo "== $network, stage 1: whether the rest will work, how long it will take"
+        echo "== $network, stage 1: check whether the rest will work, and how long it will take"
         audionas check "${run[@]}"
     fi
     if within 2 && [ "$network" = searched ]; then
-        echo "== $network, stage 2: search for accuracy, bytes of state and multiply-adds a hop"
+        echo "== $network, stage 2: search for accuracy, bytes of state and multiply-adds per hop"
         $train_cmd audionas search "${run[@]}" --resume
     fi
     if within 2 && [ "$network" = mined ]; then
-        echo "== mined, stage 2: what wakes searched_$seed in the training recordings"
+        echo "== mined, stage 2: mine false accepts of searched_$seed in the training recordings"
         mine
     fi
     if within 3; then
@@ -119,9 +119,9 @@ for network in $networks; do
         echo "== $network, stage 5: export"
         status=0 began=$(mktemp)
         audionas export "$exp" "${export[@]}" --data "$data/test" || status=$?
-        if [ $status != 0 ]; then  # 1 may be a file that was refused, if another was written beside it
+        if [ $status != 0 ]; then  # 1 may mean that one file was refused while others were written
             if [ $status != 1 ] || [ ! "$exp/export/${files[0]}" -nt "$began" ]; then exit $status; fi
-            echo "== $network: a file that was refused stays a gap in the table"
+            echo "== $network: a refused file stays a gap in the table"
         fi
         rm "$began"
     fi

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# All ranking studies, then their table: local/rank.sh [SEED]. Started again it goes on where it was; two may run at once.
+# All ranking studies, then their table: local/rank.sh [SEED]. Run it again to resume; two may run at once.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . ./path.sh

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Every run of the README's table, two at a time on one thread each. Started again, it goes on where it was.
+# Every run of the README's table, two at a time on one thread each. Run it again to resume.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . ./path.sh
 
-# one network on one seed: search it unless it is hand-made, train, evaluate, export
+# one network with one seed: search it unless it is hand-made, train, evaluate, export
 one() {
     local name=$1 conf=$2 seed=$3 id=$1_$3
     mkdir -p exp/log
@@ -32,7 +32,7 @@ jobs() {
     done
 }
 jobs | OMP_NUM_THREADS=1 xargs -P 2 -L 1 bash -c 'one "$0" "$1" "$2"'
-# latencies last, one after the other: nothing else of this script runs beside them
+# latencies last, one after the other: nothing else in this script runs meanwhile
 for report in exp/*_[0-9]/export/report.json; do
     folder=$(dirname "$(dirname "$report")")
     audionas cost "$folder" --latency --json >"$folder/cost.json"

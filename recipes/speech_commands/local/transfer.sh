@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trainings of one network from scratch, from a supernet's weights, with a teacher: local/transfer.sh [SEED ...].
-# Started again it goes on where it was; the last step prints the table and writes exp/transfer.{md,csv}.
+# Run it again to resume; the last step prints the table and writes exp/transfer.{md,csv}.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . ./path.sh
@@ -8,7 +8,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 seeds=("$@")
 if [ ${#seeds[@]} -eq 0 ]; then seeds=(0 1 2); fi
 
-# the supernet of the first seed says which network all of them train
+# the supernet of the first seed gives the network that all of them train
 arch=exp/transfer_supernet_${seeds[0]}/arch.json
 for seed in "${seeds[@]}"; do
     audionas search conf/transfer.yaml "name=transfer_supernet_$seed" "seed=$seed" threads=1 --resume
@@ -28,7 +28,7 @@ for seed in "${seeds[@]}"; do
     one frozen "$init" 'train.freeze=["*","!head"]'
     one distilled "train.distill={teacher: $teacher}"
     one both "$init" "train.distill={teacher: $teacher}"
-    # weight and temperature chosen by hand, by the development accuracy of seed 0
+    # weight and temperature were chosen by hand, by the development accuracy of seed 0
     one tuned "train.distill={teacher: $teacher, weight: 0.9, temperature: 2}"
     one longer train.epochs=100
     one longer_tuned train.epochs=100 "train.distill={teacher: $teacher, weight: 0.9, temperature: 2}"
