@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from audionas.core.bootstrap import percentiles, rows
 from audionas.core.rng import numpy_rng
 
-DRAWS = 2000
 _FEWEST = 3  # networks, below which there is nothing to correlate
 
 
@@ -68,6 +68,5 @@ def _with_interval(
     value = figure(a, b) if len(a) >= _FEWEST else float("nan")
     if not np.isfinite(value):
         return {"value": None, "interval": None}
-    drawn = np.array([figure(a[rows], b[rows]) for rows in rng.integers(len(a), size=(DRAWS, len(a)))])
-    low, high = np.percentile(drawn[np.isfinite(drawn)], (2.5, 97.5))
-    return {"value": value, "interval": [float(low), float(high)]}
+    drawn = np.array([figure(a[taken], b[taken]) for taken in rows(len(a), rng)])
+    return {"value": value, "interval": list(percentiles(drawn[np.isfinite(drawn)]))}

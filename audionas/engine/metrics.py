@@ -15,10 +15,8 @@ import numpy as np
 from scipy import stats
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support, roc_auc_score
 
+from audionas.core.bootstrap import counts, percentiles
 from audionas.core.rng import numpy_rng
-
-DRAWS = 2000
-_TAILS = (2.5, 97.5)  # percentiles
 
 
 def summary(
@@ -91,7 +89,7 @@ def by_group(
 
 def interval(values: np.ndarray, groups: Sequence[str]) -> tuple[float, float]:
     """95 % interval of the mean of `values` (n,), by bootstrap over groups."""
-    return _percentiles(_means(values, groups))
+    return percentiles(_means(values, groups))
 
 
 def paired(a: np.ndarray, b: np.ndarray, groups: Sequence[str]) -> dict[str, Any]:
@@ -114,7 +112,7 @@ def macro_f1_interval(
     predicted: np.ndarray, targets: np.ndarray, groups: Sequence[str]
 ) -> tuple[float, float]:
     """95 % interval of the macro F1 of (n,) class indices, by bootstrap over groups."""
-    return _percentiles(_drawn_f1(predicted, targets, groups))
+    return percentiles(_drawn_f1(predicted, targets, groups))
 
 
 def paired_macro_f1(
@@ -124,7 +122,7 @@ def paired_macro_f1(
 
     Both are computed on the same draws, so what makes a draw hard for both cancels.
     """
-    low, high = _percentiles(_drawn_f1(a, targets, groups) - _drawn_f1(b, targets, groups))
+    low, high = percentiles(_drawn_f1(a, targets, groups) - _drawn_f1(b, targets, groups))
     difference = macro_f1(a, targets) - macro_f1(b, targets)
     return {"difference": difference, "interval": [low, high], "n": len(targets)}
 
@@ -144,15 +142,16 @@ def _means(values: np.ndarray, groups: Sequence[str]) -> np.ndarray:
     member = _members(groups)
     total = np.bincount(member, weights=np.asarray(values, dtype=float))
     size = np.bincount(member)
-    drawn = _draws(len(size))
+    drawn = counts(len(size), numpy_rng("bootstrap", len(size)))
     return (drawn @ total) / (drawn @ size)
 
 
 def _drawn_f1(predicted: np.ndarray, targets: np.ndarray, groups: Sequence[str]) -> np.ndarray:
     """The bootstrap's macro F1 (DRAWS,)."""
-    counts = _counts(predicted, targets, _members(groups))
-    drawn = _draws(len(counts[0]))
-    return _f1(*(drawn @ each for each in counts))
+    named = _counts(predicted, targets, _members(groups))
+    many = len(named[0])
+    drawn = counts(many, numpy_rng("bootstrap", many))
+    return _f1(*(drawn @ each for each in named))
 
 
 def _counts(predicted: np.ndarray, targets: np.ndarray, member: np.ndarray) -> list[np.ndarray]:
@@ -178,14 +177,3 @@ def _f1(right: np.ndarray, named: np.ndarray, true: np.ndarray) -> np.ndarray:
 def _members(groups: Sequence[str]) -> np.ndarray:
     """The number of each clip's group (n,)."""
     return np.unique(np.asarray(groups), return_inverse=True)[1]
-
-
-def _draws(groups: int) -> np.ndarray:
-    """How often each group is drawn (DRAWS, G): G draws with replacement are a multinomial count a group."""
-    rng = numpy_rng("bootstrap", groups)
-    return rng.multinomial(groups, np.full(groups, 1 / groups), size=DRAWS)
-
-
-def _percentiles(means: np.ndarray) -> tuple[float, float]:
-    low, high = np.percentile(means, _TAILS)
-    return float(low), float(high)

@@ -9,13 +9,12 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audionas.core.bootstrap import DRAWS, TAILS, counts, percentiles
 from audionas.core.rng import numpy_rng
 from audionas.listen.det import MOST, Groups, Negatives, Table
 
-DRAWS = 2000
 _AT_A_TIME = 200
 _POINTS = 120  # of a curve
-_TAILS = (2.5, 97.5)  # percentiles
 
 
 class Point(NamedTuple):
@@ -58,7 +57,7 @@ def _band(table: Table, groups: Groups, negatives: Negatives, rates: np.ndarray)
         first = np.stack([each.argmax(1) for each in below], 1)  # (draws, rates)
         own = np.take_along_axis(rejected, first, 1)
         found.append(np.where(np.stack([each.any(1) for each in below], 1), own, 1.0))
-    ends: np.ndarray = np.percentile(np.concatenate(found), _TAILS, axis=0).T
+    ends: np.ndarray = np.percentile(np.concatenate(found), TAILS, axis=0).T
     return ends
 
 
@@ -75,7 +74,7 @@ def rejected_interval(tables: Sequence[Table], groups: Sequence[Groups], at: Seq
         total += drawn[:, 0] / drawn[:, 1]
     if not total.any():
         return [0.0, min(1.0, 3 / sum(own.many for own in groups))]
-    return _ends(total / len(tables))
+    return list(percentiles(total / len(tables)))
 
 
 def rate_interval(fired: np.ndarray, hours: np.ndarray) -> list[float]:
@@ -90,7 +89,7 @@ def rate_interval(fired: np.ndarray, hours: np.ndarray) -> list[float]:
     from scipy.stats import chi2
 
     drawn = np.concatenate(list(draws(np.column_stack((fired, hours)), "negatives")))
-    low, high = _ends(drawn[:, 0] / drawn[:, 1])
+    low, high = percentiles(drawn[:, 0] / drawn[:, 1])
     fewest, most = chi2.ppf(0.025, 2 * number) / 2, chi2.ppf(0.975, 2 * number + 2) / 2
     return [min(low, float(fewest / total)), max(high, float(most / total))]
 
@@ -99,7 +98,7 @@ def draws(values: np.ndarray, purpose: str) -> Iterator[np.ndarray]:
     """Sums of `values` (n, columns) over n rows drawn with replacement: DRAWS of them, some at a time."""
     rng, many = numpy_rng("tune", purpose), len(values)
     for _ in range(DRAWS // _AT_A_TIME):
-        taken = rng.multinomial(many, np.full(many, 1 / many), size=_AT_A_TIME)
+        taken = counts(many, rng, _AT_A_TIME)
         yield taken.astype(np.float64) @ values
 
 
@@ -107,8 +106,3 @@ def _summed(rows: np.ndarray, groups: Groups) -> np.ndarray:
     found = np.zeros((groups.many, rows.shape[1]))
     np.add.at(found, groups.of, rows)
     return found
-
-
-def _ends(values: np.ndarray) -> list[float]:
-    low, high = np.percentile(values, _TAILS)
-    return [float(low), float(high)]

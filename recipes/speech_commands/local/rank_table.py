@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from audionas.core.bootstrap import percentiles, rows
 from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
-from audionas.engine.agreement import DRAWS, kendall
+from audionas.engine.agreement import kendall
 from audionas.methods._score import STATISTICS
 from audionas.report.rank import Ranking, lines
 
@@ -62,12 +63,11 @@ def difference(a: Ranking, kind: str, b: Ranking, other: str) -> str:
         np.array([row[key] for row in study.rows]) for study, key in ((a, "alone"), (a, kind), (b, other))
     )
 
-    def less(rows: Any) -> float:
-        return kendall(first[rows], alone[rows]) - kendall(second[rows], alone[rows])
+    def less(taken: Any) -> float:
+        return kendall(first[taken], alone[taken]) - kendall(second[taken], alone[taken])
 
-    rng = numpy_rng("rank table", len(alone))
-    drawn = np.array([less(rows) for rows in rng.integers(len(alone), size=(DRAWS, len(alone)))])
-    low, high = np.percentile(drawn[np.isfinite(drawn)], (2.5, 97.5))
+    drawn = np.array([less(taken) for taken in rows(len(alone), numpy_rng("rank table", len(alone)))])
+    low, high = percentiles(drawn[np.isfinite(drawn)])
     return f"{less(slice(None)):+.2f} [{low:+.2f}, {high:+.2f}]"
 
 
