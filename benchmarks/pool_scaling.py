@@ -117,8 +117,10 @@ def measure(items: int) -> None:
 
 def timed(function: str, args: dict[str, Any], items: int, workers: int, backend: Any) -> tuple[float, float]:
     """Seconds to the first result of a new pool, and then an item, once all workers are there."""
+    import pool_scaling  # as workers import it: by its name, which is not __main__
+
     start = time.perf_counter()
-    with Pool(f"pool_scaling:{function}", args, workers=workers, backend=backend) as pool:
+    with Pool(getattr(pool_scaling, function), args, workers=workers, backend=backend) as pool:
         next(warm := pool.map([ITEM] * 200))
         first = time.perf_counter() - start
         list(warm)

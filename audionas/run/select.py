@@ -14,12 +14,12 @@ from audionas.cost.table import table
 from audionas.engine import processes
 from audionas.run.candidates import Archive, Candidates, Costs
 from audionas.run.folder import finish, phase
+from audionas.run.supernet import scorer
 from audionas.searchers import _fronts
 from audionas.searchers._base import DEAR, Problem, Searcher
 from audionas.searchers._fronts import Front
 
 FOLDER = "select"
-SCORER = "audionas.run.supernet:scorer"  # by name: it needs the search itself
 
 
 def select(
@@ -94,7 +94,7 @@ def _run(conf: Config, searcher: Searcher, problem: Problem, folder: Path, repor
         if set(DEAR) & set(searcher.objectives):
             pool = stack.enter_context(
                 Pool(
-                    SCORER,
+                    scorer,
                     {"config": dict(conf.raw), "where": str(Path.cwd())},
                     workers=general.workers,
                     backend=general.backend,

@@ -5,7 +5,6 @@ import multiprocessing
 import os
 import signal
 import sys
-import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
@@ -13,6 +12,7 @@ from multiprocessing.connection import Connection, wait
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from audionas.core.errors import UserError
+from audionas.core.pool.failure import Failure
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -79,17 +79,13 @@ class _Answers(NamedTuple, Generic[R]):
     """The results of a chunk, up to the first error."""
 
     results: list[R]
-    problems: list[str] | None = None
-    hint: str = ""
-    trace: str = ""
+    failure: Failure | None = None
 
     def given(self) -> Iterator[R]:
         """The results, then the error."""
         yield from self.results
-        if self.problems is not None:
-            raise UserError(self.problems, hint=self.hint)
-        if self.trace:
-            raise RuntimeError(f"an error in a worker:\n{self.trace}")
+        if self.failure is not None:
+            self.failure.throw()
 
 
 class _Worker(Generic[T, R]):
@@ -158,8 +154,6 @@ def _answered(function: Callable[[T], R], chunk: Sequence[T]) -> _Answers[R]:
     try:
         for item in chunk:
             results.append(function(item))
-    except UserError as error:
-        return _Answers(results, error.problems, error.hint)
-    except Exception:
-        return _Answers(results, trace=traceback.format_exc())
+    except Exception as error:
+        return _Answers(results, Failure.of(error))
     return _Answers(results)

@@ -2,14 +2,15 @@
 
 import json
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Protocol
 
 import torch
 
 from audionas.core.errors import UserError
+from audionas.core.pool.failure import Failure
 from audionas.core.pool.process import Processes
-from audionas.core.pool.worker import JSON, Work, failed, failure, opening, value_of
+from audionas.core.pool.worker import JSON, Answerer, failed, opening, refusal, value_of
 
 MOST_DEATHS = 3  # in a row: of the workers that had one item, or of workers while they load
 _TOLD = 200  # characters of an item in an error
@@ -41,13 +42,14 @@ class Crew(Protocol):
 
 
 class Pool:
-    """`with Pool("module:function", args, workers=8) as pool: pool.map(items)`.
+    """`with Pool(function, args, workers=8) as pool: pool.map(items)`.
 
     `function(**args)` is called once in each worker and returns a callable from an item to its result;
-    items, results and `args` are JSON. Each worker computes with `threads` threads. One worker of the
-    process backend is this process itself; others are started anew, never forked. On Ray each worker is
-    an actor with `threads` CPUs and `gpus` GPUs of the cluster at `address` ("auto": the one that this
-    machine belongs to; empty: one that is started on this machine, for this pool).
+    items, results and `args` are JSON. Workers import the function from its module by its name. Each worker
+    computes with `threads` threads. One worker of the process backend is this process itself; others are
+    started anew, never forked. On Ray each worker is an actor with `threads` CPUs and `gpus` GPUs of the
+    cluster at `address` ("auto": the one that this machine belongs to; empty: one that is started on this
+    machine, for this pool).
 
     Results depend neither on the number of workers nor on who computes what, as long as the function's
     do not. One `map` runs at a time.
@@ -55,7 +57,7 @@ class Pool:
 
     def __init__(
         self,
-        worker: str,
+        worker: Callable[..., Callable[[Any], JSON]],
         args: Mapping[str, JSON],
         *,
         workers: int = 1,
@@ -81,7 +83,7 @@ class Pool:
         self._workers, self._backend, self._threads = workers, backend, threads
         self._gpus, self._address = gpus, address
         self._crew: Crew | None = None
-        self._here: Work | None = None
+        self._here: Answerer | None = None
         self._idle: list[Worker] = []
         self._loading: list[Worker] = []
         self._busy: dict[Worker, int] = {}  # to the index of its item
@@ -119,7 +121,7 @@ class Pool:
 
     def _serial(self, texts: Iterable[str]) -> Iterator[JSON]:
         if self._here is None:
-            work = Work()
+            work = Answerer()
             value_of(work.load(self._opening))
             self._here = work
         for text in texts:
@@ -199,7 +201,7 @@ class Pool:
 
 def _deadly(index: int, text: str, fate: str) -> str:
     told = text if len(text) <= _TOLD else f"{text[:_TOLD]} ..."
-    return failure(
-        [f"item {index} ended {MOST_DEATHS} workers, one after the other (the last one: {fate}): {told}"],
-        "Often this is memory: give fewer workers, or smaller batches to score.",
+    problem = f"item {index} ended {MOST_DEATHS} workers, one after the other (the last one: {fate}): {told}"
+    return refusal(
+        Failure((problem,), "Often this is memory: give fewer workers, or smaller batches to score.")
     )

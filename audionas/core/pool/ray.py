@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
-from audionas.core.pool.worker import Work
+from audionas.core.pool.worker import Answerer
 
 try:
     ray: Any = import_module("ray")  # Any: the types are checked with and without Ray
@@ -39,7 +39,7 @@ class Actors:
             self.close()
             raise
         placed = {"num_cpus": threads, "num_gpus": gpus, "scheduling_strategy": "SPREAD"}
-        self._kind = ray.remote(Work).options(**placed, max_restarts=0)
+        self._kind = ray.remote(Answerer).options(**placed, max_restarts=0)
 
     def start(self, message: str) -> "Actor":
         """An actor that loads as soon as some node has room for it."""

@@ -7,45 +7,43 @@ import json
 import os
 import signal
 import sys
-import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from queue import SimpleQueue
 from threading import Thread
 from typing import Any, TextIO
 
-from audionas.core.errors import UserError
+from audionas.core.pool.failure import Failure
 
 JSON = Any  # what json.dumps takes: numbers, text, booleans, None, and lists and mappings of them
 
 
-def opening(worker: str, args: Mapping[str, JSON], threads: int) -> str:
-    """The first message to a worker: what it is to load, and where modules are found."""
+def opening(worker: Callable[..., Any], args: Mapping[str, JSON], threads: int) -> str:
+    """The first message to a worker: the function that it loads by name, and where modules are found."""
     path = [entry or os.getcwd() for entry in sys.path]
-    return json.dumps({"worker": worker, "args": dict(args), "threads": threads, "path": path})
-
-
-def failure(problems: Sequence[str], hint: str) -> str:
-    """The reply that says what the user can put right."""
-    return json.dumps({"problems": list(problems), "hint": hint})
+    name = f"{worker.__module__}:{worker.__qualname__}"
+    return json.dumps({"worker": name, "args": dict(args), "threads": threads, "path": path})
 
 
 def failed(reply: str) -> bool:
-    """Whether `value_of` would raise."""
+    """True where `value_of` would raise."""
     return "value" not in json.loads(reply)
 
 
 def value_of(reply: str) -> JSON:
-    """What a reply holds; raises its UserError, or a RuntimeError with the traceback of the worker."""
+    """The value in a reply; raises the Failure that it holds instead."""
     told = json.loads(reply)
-    if "problems" in told:
-        raise UserError(told["problems"], hint=told["hint"])
-    if "traceback" in told:
-        raise RuntimeError(f"an error in a worker:\n{told['traceback']}")
+    if "failure" in told:
+        Failure(**told["failure"]).throw()
     return told["value"]
 
 
-class Work:
+def refusal(failure: Failure) -> str:
+    """The reply of a worker that failed."""
+    return json.dumps({"failure": failure._asdict()})
+
+
+class Answerer:
     """The loaded function. Replies are JSON text and tell of errors too: neither method raises one."""
 
     def load(self, message: str) -> str:
@@ -74,10 +72,8 @@ def _compute_with(threads: int) -> None:
 def _reply(call: Callable[[], JSON]) -> str:
     try:
         return json.dumps({"value": call()})
-    except UserError as error:
-        return failure(error.problems, error.hint)
-    except Exception:
-        return json.dumps({"traceback": traceback.format_exc()})
+    except Exception as error:
+        return refusal(Failure.of(error))
 
 
 def serve() -> None:
@@ -87,7 +83,7 @@ def serve() -> None:
     os.dup2(2, 1)
     lines: SimpleQueue[str] = SimpleQueue()
     Thread(target=_listen, args=(questions, lines), daemon=True).start()
-    work = Work()
+    work = Answerer()
     reply = work.load(lines.get())
     while True:
         print(reply, file=replies, flush=True)

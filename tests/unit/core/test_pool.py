@@ -12,8 +12,8 @@ import torch
 
 from audionas.core.errors import UserError
 from audionas.core.pool.pool import MOST_DEATHS, Pool
+from tests.unit.core import _pool_workers
 
-WORKERS = "tests.unit.core._pool_workers"
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -23,7 +23,7 @@ def found(monkeypatch):
 
 
 def pool(function, workers=2, **args):
-    return Pool(f"{WORKERS}:{function}", args, workers=workers)
+    return Pool(getattr(_pool_workers, function), args, workers=workers)
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3])
@@ -47,7 +47,7 @@ def test_one_worker_is_this_process_and_more_are_others():
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_compute_with_the_threads_asked_and_see_json(workers):
     before = torch.get_num_threads()
-    with Pool(f"{WORKERS}:facts", {}, workers=workers, threads=before + 1) as some:
+    with Pool(_pool_workers.facts, {}, workers=workers, threads=before + 1) as some:
         asked = {"1": "ü", "two": [1, 2]}
         assert list(some.map([{1: "ü", "two": (1, 2)}])) == [{"threads": before + 1, "asked": asked}]
     assert torch.get_num_threads() == before
@@ -115,7 +115,11 @@ def test_errors_are_raised_in_their_place(workers):
 def test_errors_of_loading(workers):
     with pool("unloadable", workers) as some, pytest.raises(UserError, match=r"supernet\.safetensors"):
         list(some.map([1, 2]))
-    with pool("nothing", workers) as some, pytest.raises(RuntimeError, match="nothing"):
+
+    def hidden():
+        """A function that no worker finds by its name."""
+
+    with Pool(hidden, {}, workers=workers) as some, pytest.raises(RuntimeError, match="hidden"):
         list(some.map([1, 2]))
 
 
@@ -129,10 +133,10 @@ def test_workers_that_die_while_they_load_end_the_map():
 
 def test_wrong_options_are_told_together():
     with pytest.raises(UserError) as error:
-        Pool("m:f", {}, workers=0, threads=0, gpus=1, address="auto")
+        Pool(_pool_workers.facts, {}, workers=0, threads=0, gpus=1, address="auto")
     assert [p.partition(":")[0] for p in error.value.problems] == ["workers", "threads", "gpus", "address"]
     with pytest.raises(UserError, match="backend: 'dask'"):
-        Pool("m:f", {}, backend="dask")
+        Pool(_pool_workers.facts, {}, backend="dask")
 
 
 def ended(pid, seconds=20.0):
@@ -164,10 +168,11 @@ def numbers(folder, count):
     return found
 
 
-SCRIPT = f"""
+SCRIPT = """
 import sys
 from audionas.core.pool.pool import Pool
-with Pool("{WORKERS}:sleeper", {{"folder": sys.argv[1]}}, workers=2) as pool:
+from tests.unit.core import _pool_workers
+with Pool(_pool_workers.sleeper, {"folder": sys.argv[1]}, workers=2) as pool:
     list(pool.map([1, 2, 3]))
 """
 

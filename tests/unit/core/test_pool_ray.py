@@ -10,10 +10,10 @@ import pytest
 
 from audionas.core.errors import UserError
 from audionas.core.pool.pool import MOST_DEATHS, Pool
+from tests.unit.core import _pool_workers
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'audionas[cluster]'")
 
-WORKERS = "tests.unit.core._pool_workers"
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -32,7 +32,7 @@ def cluster():
 
 
 def pool(address, function, workers=2, **args):
-    return Pool(f"{WORKERS}:{function}", args, workers=workers, backend="ray", address=address)
+    return Pool(getattr(_pool_workers, function), args, workers=workers, backend="ray", address=address)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -102,7 +102,7 @@ def alive(pid):
 
 def test_a_worker_that_no_node_can_hold_is_refused(cluster):
     with pytest.raises(UserError, match=r"99 CPUs.*1 CPUs and 0 GPUs, 2 CPUs"):
-        Pool("m:f", {}, backend="ray", threads=99, address=cluster).__enter__()
+        Pool(_pool_workers.facts, {}, backend="ray", threads=99, address=cluster).__enter__()
     assert not ray.is_initialized()
 
 
@@ -118,16 +118,16 @@ def test_no_cluster_at_the_address(monkeypatch, tmp_path, told):
         note.write_text(address, encoding="utf-8")
         asked = address if told == "by the config" else "auto"
         with pytest.raises(UserError, match=rf"nobody answers at {address}[\s\S]*ray start --head"):
-            Pool("m:f", {}, backend="ray", address=asked).__enter__()
+            Pool(_pool_workers.facts, {}, backend="ray", address=asked).__enter__()
 
 
 def test_an_address_that_is_none():
     with pytest.raises(UserError, match="address: 'nonsense': Invalid address"):
-        Pool("m:f", {}, backend="ray", address="nonsense").__enter__()
+        Pool(_pool_workers.facts, {}, backend="ray", address="nonsense").__enter__()
 
 
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)  # what an import of it then does: ModuleNotFoundError
     monkeypatch.delitem(sys.modules, "audionas.core.pool.ray", raising=False)
     with pytest.raises(UserError, match=r"pip install 'audionas\[cluster\]'"):
-        Pool("m:f", {}, backend="ray").__enter__()
+        Pool(_pool_workers.facts, {}, backend="ray").__enter__()

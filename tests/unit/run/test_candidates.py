@@ -11,6 +11,7 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.table import table
 from audionas.run.candidates import Archive, Candidates, Costs
 from audionas.searchers._base import Problem
+from tests.unit.core import _score_workers
 from tests.unit.core._score_workers import accuracy
 from tests.unit.searchers._front_folder import IO, SPACE
 
@@ -36,7 +37,7 @@ def ask(tmp_path, costs, monkeypatch):
 
     def ask(batches, workers=1, limits=None):
         told = []
-        worker, args = "tests.unit.core._score_workers:scorer", {"asked": str(tmp_path / "asked.jsonl")}
+        worker, args = _score_workers.scorer, {"asked": str(tmp_path / "asked.jsonl")}
         with Pool(worker, args, workers=workers) as pool:
             archive = Archive(tmp_path / "archive.jsonl", PROBLEM)
             some = Candidates(archive, costs, limits or {}, pool, lambda: told.append(1))
