@@ -11,6 +11,7 @@ from audionas import zoo
 from audionas.core.errors import UserError
 from audionas.run.listing import counted
 from audionas.spaces._base import space_of
+from tests import _printed
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = {"summary", "paper", "arxiv", "features"}
@@ -33,7 +34,9 @@ def test_entry(name: str) -> None:
         printed = published.get(f"{what}_m")
         assert printed is not None or what not in exceptions, f"{what}: an exception from nothing"
         if printed is not None:  # an exception that is none any more has to go
-            assert zoo.agrees(count, printed) == (what not in exceptions), f"{count} {what}, not {printed} M"
+            assert _printed.agrees(count, printed) == (what not in exceptions), (
+                f"{count} {what}, not {printed} M"
+            )
 
 
 def well_formed(note: dict[str, Any]) -> None:
@@ -67,7 +70,7 @@ def test_networks_are_distinct() -> None:
     ],
 )
 def test_agreement_is_one_percent_or_the_digits_printed(count: int, printed: float, expected: bool) -> None:
-    assert zoo.agrees(count, printed) == expected
+    assert _printed.agrees(count, printed) == expected
 
 
 def test_unknown_name_names_the_nearest() -> None:

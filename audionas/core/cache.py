@@ -7,6 +7,7 @@ it is complete, so a process that is killed loses one file's work, not the other
 
 import json
 import os
+import shutil
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -18,8 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audionas.core.errors import UserError
-from audionas.core.files import write_json
-from audionas.core.memmap import alone, require_room
+from audionas.core.files import locked, write_json
 from audionas.core.pool.ordered import ordered
 from audionas.core.reporter import Reporter
 from audionas.core.shards import Mapped, Shards
@@ -117,7 +117,8 @@ def built(
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
     if any(_tail(plan, file) is None for file in range(plan.files)) or _touched(plan):
-        with alone(plan.folder, reporter):
+        said = f"waiting for another process that is building {plan.folder}"
+        with locked(plan.folder.with_name(plan.folder.name + ".lock"), wait=lambda: reporter.note(said)):
             _complete(plan, fill, reporter, label, faulty, hint, workers)
     tails = [_tail(plan, file) or {} for file in range(plan.files)]
     faults = [(row, why) for tail in tails for row, why in tail["faults"]]
@@ -139,7 +140,7 @@ def _complete(
     missing = [file for file in range(plan.files) if _tail(plan, file) is None]
     if missing and len(missing) < plan.files:
         reporter.note(f"{plan.folder}: {plan.files - len(missing)} of {plan.files} files are there; going on")
-    require_room(plan.folder, sum(end - start for start, end in map(plan.span, missing)) * plan.row_bytes)
+    _require_room(plan.folder, sum(end - start for start, end in map(plan.span, missing)) * plan.row_bytes)
     faults: list[Fault] = []
     for file, sums, found in _computed(plan, missing, fill, reporter, label, workers):
         if faulty or not found:
@@ -236,6 +237,16 @@ def _tail(plan: Plan, file: int) -> dict[str, Any] | None:
     if not isinstance(tail, dict) or {name: tail.get(name) for name in header} != header:
         return None
     return tail
+
+
+def _require_room(folder: Path, size: int) -> None:
+    """Say before anything is computed that the disk has no room for it."""
+    free = shutil.disk_usage(folder.parent).free
+    if size > free:
+        raise UserError(
+            f"{folder}: needs {size / 1e6:.0f} MB, but only {free / 1e6:.0f} MB are free on that disk",
+            hint="Free some space, or choose another folder.",
+        )
 
 
 def _states(plan: Plan) -> dict[str, list[int]]:

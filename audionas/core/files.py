@@ -1,10 +1,11 @@
-"""Files written whole or not at all, checksums, and where shipped folders lie."""
+"""Files written whole or not at all, lock files, checksums, and where shipped folders lie."""
 
+import fcntl
 import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,23 @@ def atomic(path: Path | str) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def locked(path: Path, *, wait: Callable[[], object] | None) -> Iterator[None]:
+    """Hold the lock file `path`; a process that dies gives the lock back.
+
+    While another process holds it, call `wait` and wait; without `wait`, raise BlockingIOError.
+    """
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if wait is None:
+                raise
+            wait()
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def write_text(path: Path | str, text: str) -> None:

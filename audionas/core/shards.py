@@ -45,6 +45,12 @@ class Shards:
         self.shape = (count, *parts[0].shape[1:])
         self.dtype, self.ndim = np.dtype(parts[0].dtype), len(self.shape)
 
+    @classmethod
+    def joined(cls, arrays: "Sequence[Shards]") -> "Shards":
+        """Whole arrays, one after the other."""
+        assert all(array._chosen is None for array in arrays), "whole arrays"
+        return cls([part for array in arrays for part in array._parts])
+
     def __len__(self) -> int:
         return self.shape[0]
 

@@ -20,18 +20,7 @@ def read_labels(path: Path | str) -> list[str]:
 
     Raises UserError where the file is missing, empty or names a class twice.
     """
-    file = Path(base(path)).parent / "labels.txt"
-    if not file.is_file():
-        raise UserError(
-            f"{file}: no such file", hint="It lists the classes, one a line; audionas prep writes it."
-        )
-    labels = [line for raw in file.read_text(encoding="utf-8").split("\n") if (line := raw.strip(" \t\r"))]
-    twice = [label for label, count in Counter(labels).items() if count > 1]
-    if twice or not labels:
-        raise UserError(
-            f"{file}: {'classes named twice: ' + ', '.join(twice) if twice else 'names no class'}"
-        )
-    return labels
+    return _listed(Path(base(path)).parent / "labels.txt")
 
 
 def write_labels(folder: Path | str, labels: Sequence[str]) -> None:
@@ -42,14 +31,25 @@ def write_labels(folder: Path | str, labels: Sequence[str]) -> None:
 def labels_of(data: Data, train: DataDir) -> tuple[str, ...]:
     """The classes in order: the file that `data.labels` names, `labels.txt` beside train, or sorted."""
     file = Path(data.labels) if data.labels else Path(data.train).parent / "labels.txt"
-    if not file.exists() and not data.labels:
-        return tuple(train.labels)
+    return tuple(train.labels if not data.labels and not file.exists() else _listed(file))
+
+
+def _listed(file: Path) -> list[str]:
+    """The lines of a file that lists classes."""
     try:
-        labels = tuple(line.strip() for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise UserError(
+            f"{file}: no such file", hint="It lists the classes, one per line; audionas prep writes it."
+        ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{file}: cannot be read ({error})") from error
-    if len(set(labels)) != len(labels):
-        raise UserError(f"{file}: a label stands twice")
+    labels = [line for raw in text.split("\n") if (line := raw.strip(" \t\r"))]
+    twice = [label for label, count in Counter(labels).items() if count > 1]
+    if twice or not labels:
+        raise UserError(
+            f"{file}: {'classes named twice: ' + ', '.join(twice) if twice else 'names no class'}"
+        )
     return labels
 
 

@@ -21,17 +21,6 @@ from audionas.inputs.images import open_images
 from audionas.inputs.split import Inputs as Inputs  # search, training and checking take it from here
 from audionas.inputs.split import Split
 
-# Keys that came after the first runs, with the values that change nothing: left out of a run's facts, so
-# that a run begun before can be continued.
-_LATER: dict[str, Any] = {
-    **{"layers": 0, "channels": 0, "auxiliary": 0.0, "drop_path": 0.0, "bn": "local"},
-    **{"loss": "cross_entropy", "pool_weight": 0.5, "pool_after": 0},
-    **{"init": "", "freeze": [], "distill": None, "keep": "last", "every": 1},
-    **{"mix_style": 0.0, "mix_alpha": 0.3, "roll_ms": 0.0},
-    **{"device_ir": "", "device_ir_probability": 0.0, "device_ir_ids": ""},
-    **{"decay_norms": True, "gamma_epochs": 1.0},  # of the section optim within
-}
-
 
 def open_inputs(conf: Config, features: Features | None, reporter: Reporter) -> Inputs:
     """The images that the config names, or its recordings with a front-end for them."""
@@ -131,11 +120,8 @@ def facts_of(conf: Config, inputs: Inputs, device: torch.device, sections: Seque
 
 
 def _that_count(section: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Without `workers`, any number of which gives the same batches, and what `_LATER` names."""
-    if section is None:
-        return None
-    kept = {k: v for k, v in section.items() if k != "workers" and not (k in _LATER and v == _LATER[k])}
-    return {k: _that_count(v) if isinstance(v, Mapping) else v for k, v in kept.items()}
+    """Without `workers`, any number of which gives the same batches."""
+    return None if section is None else {key: value for key, value in section.items() if key != "workers"}
 
 
 def scores_of(

@@ -1,21 +1,22 @@
 """Recordings of several channels as examples of a fit: their features, stored session by session.
 
 Sessions are what folds divide, so every fold finds the features of its sessions in the same files, whichever
-part they are of. Each file has its sums beside it, from which any fold's mean and variance follow.
+part they are of. Each session has its sums beside it, from which any fold's mean and variance follow.
 """
 
 import json
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 import torch
 
+from audionas.core.cache import Block, Plan, built
 from audionas.core.files import sha256_text
-from audionas.core.memmap import Stored, memmap_cache
 from audionas.core.reporter import Reporter
 from audionas.core.shards import Shards
 from audionas.data import store
@@ -24,6 +25,7 @@ from audionas.data.store import Form
 from audionas.features import FrontEnd
 from audionas.inputs.split import Split
 
+_BLOCK = 16  # recordings computed at a time
 FLOOR = 1e-5  # the least standard deviation, as of features that are stored in one file
 
 
@@ -35,6 +37,13 @@ class SegmentSplit(Split):
     features: Shards
     mean: np.ndarray
     std: np.ndarray
+
+
+class _Session(NamedTuple):
+    """The features (rows, F, T) of one session, and the sums (recordings, 2, F) of each recording."""
+
+    features: Shards
+    sums: Shards
 
 
 def open_segments(
@@ -57,13 +66,13 @@ def open_segments(
         for items in reporter.progress(sessions.values(), f"features of {directory.path}", len(sessions))
     ]
     items = [item for some in sessions.values() for item in some for _ in range(form.channels)]
-    mean, std = _statistics([one.note for one in stored])
+    mean, std = _statistics(stored)
     return SegmentSplit(
         ids=[f"{item.id}-{row % form.channels}" for row, item in enumerate(items)],
         targets=np.array([labels.index(item.label) for item in items], dtype=np.int64),
         speakers=[item.speaker for item in items],
         items=items,
-        features=Shards([one.array for one in stored]),
+        features=Shards.joined([one.features for one in stored]),
         mean=mean,
         std=std,
     )
@@ -71,30 +80,57 @@ def open_segments(
 
 def _stored(
     items: Sequence[Item], front_end: FrontEnd, form: Form, folder: Path, reporter: Reporter
-) -> Stored:
-    """The features of one session (n * channels, F, T); computed once."""
+) -> _Session:
+    """The features of one session and the sums of each recording; computed once."""
     content = [(item.sha256, item.start, item.seconds) for item in items]
     identity = {"settings": front_end.settings, "form": form, "content": content}
     key = sha256_text(json.dumps(identity, sort_keys=True))
-    shape = (len(items) * form.channels, *front_end.shape(form.samples))
+    freq, frames = front_end.shape(form.samples)
+    place, rows, dtype = folder / f"session-{key[:16]}", len(items) * form.channels, "float32"
+    features = built(
+        Plan(place, key, rows, (freq, frames), dtype, _BLOCK * form.channels),
+        partial(_computed, items, front_end, form),
+        reporter,
+        label="features",
+        workers=1,
+    ).array
+    sums = built(
+        Plan(place.with_name(f"{place.name}-sums"), key, len(items), (2, freq), "float64", _BLOCK),
+        partial(_summed, features, form.channels),
+        reporter,
+        label="sums of features",
+        workers=1,
+    ).array
+    return _Session(features, sums)
 
-    def fill(out: np.memmap, _: Reporter) -> dict[str, Any]:
-        total, squares = np.zeros(shape[1]), np.zeros(shape[1])
-        for place, wave in enumerate(store.read_all(items, form)):
-            with torch.inference_mode():
-                x = front_end(torch.from_numpy(wave))[:, 0].numpy()
-            out[place * form.channels : (place + 1) * form.channels] = x
-            total += x.sum((0, 2), dtype=np.float64)
-            squares += np.square(x, dtype=np.float64).sum((0, 2))
-        return {"sum": total.tolist(), "squares": squares.tolist(), "count": shape[0] * shape[2]}
 
-    return memmap_cache(folder / f"session-{key[:16]}.f32", shape, "float32", key, fill, reporter)
+def _computed(items: Sequence[Item], front_end: FrontEnd, form: Form, start: int, stop: int) -> Block:
+    """The features of the channels in these rows, recording by recording."""
+    waves = store.read_all(items[start // form.channels : stop // form.channels], form)
+    with torch.inference_mode():
+        return Block(np.concatenate([front_end(torch.from_numpy(w))[:, 0].numpy() for w in waves]), [])
 
 
-def _statistics(notes: Sequence[dict[str, Any]]) -> tuple[np.ndarray, np.ndarray]:
+def _summed(features: Shards, channels: int, start: int, stop: int) -> Block:
+    """The sum and the sum of squares (2, F) of each of these recordings, over its channels and frames."""
+    recordings = (features[at * channels : (at + 1) * channels] for at in range(start, stop))
+    sums = [(x.sum((0, 2), dtype=np.float64), np.square(x, dtype=np.float64).sum((0, 2))) for x in recordings]
+    return Block(np.array(sums), [])
+
+
+def _statistics(sessions: Sequence[_Session]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (F,) float32 of each coefficient over all channels and frames."""
-    count = sum(note["count"] for note in notes)
-    mean = np.sum([note["sum"] for note in notes], axis=0) / count
-    variance = np.sum([note["squares"] for note in notes], axis=0) / count - mean**2
-    std = np.sqrt(np.maximum(variance, 0.0))
+    count = sum(len(one.features) * one.features.shape[2] for one in sessions)
+    # session by session, recording by recording: another order gives other last bits
+    total, squares = np.sum([_in_turn(one.sums) for one in sessions], axis=0)
+    mean = total / count
+    std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))
     return mean.astype(np.float32), np.maximum(std, FLOOR).astype(np.float32)
+
+
+def _in_turn(sums: Shards) -> np.ndarray:
+    """The sums of a session (2, F)."""
+    total = np.zeros(sums.shape[1:])
+    for row in range(len(sums)):
+        total += sums[row]
+    return total

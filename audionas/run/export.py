@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_json, write_text
+from audionas.core.files import read_json, write_json
 from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.cost.latency import latency
+from audionas.data.labels import write_labels
 from audionas.export import litert, onnx, verify
 from audionas.export.listeners import open_file
 from audionas.export.onnx import Input, network_latency
@@ -202,7 +203,7 @@ def _reported(folder: Path, job: Job, trial: Trial, rows: dict[str, Any]) -> dic
     }
     if any(row["target"] in ("int8", "litert", "esphome") for row in rows.values()) and _told(job):
         report["int8"] = _told(job)
-    write_text(home / "labels.txt", "\n".join(bundle.labels) + "\n")
+    write_labels(home, bundle.labels)
     report["golden"] = golden.write(home / "golden.npz", trial)
     write_json(home / "report.json", report)
     card.card(folder)

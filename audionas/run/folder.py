@@ -3,7 +3,6 @@
 `run.json` says what a phase was started with; a phase that ended has a `done.json` as well.
 """
 
-import fcntl
 import os
 import platform
 import shlex
@@ -11,7 +10,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ import torch
 import audionas
 from audionas.config import Config, dump
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_json, write_text
+from audionas.core.files import locked, read_json, write_json, write_text
 from audionas.engine import processes
 
 
@@ -144,9 +143,9 @@ def _commit() -> str:
 @contextmanager
 def alone(lock: Path, folder: Path) -> Iterator[None]:
     """Hold a folder by its lock file; Busy, a UserError, while another process does."""
-    with lock.open("w") as held:
+    with ExitStack() as held:
         try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            held.enter_context(locked(lock, wait=None))
         except BlockingIOError as error:
             raise Busy(
                 f"{folder}: another process is running this", hint="Wait for it, or use another name=..."

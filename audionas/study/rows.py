@@ -1,6 +1,5 @@
 """A comparison's runs and their outcomes: one row a run in `compare.jsonl`, appended as runs finish."""
 
-import fcntl
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from audionas.config import Config, changed, compared
-from audionas.core.files import write_text
+from audionas.core.files import locked, write_text
 from audionas.core.reporter import read_rows
 from audionas.report.compare_table import Row
 
@@ -72,6 +71,5 @@ def append(folder: Path, row: Row) -> None:
 @contextmanager
 def waiting(folder: Path, name: str = "compare") -> Iterator[None]:
     """Hold the comparison's own files, or its measuring of steps; another process waits."""
-    with (folder / f".{name}.lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
+    with locked(folder / f".{name}.lock", wait=lambda: None):
         yield

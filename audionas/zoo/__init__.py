@@ -1,6 +1,5 @@
 """Architecture files (JSON) of published and hand-made networks, by name; data only."""
 
-from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 from audionas.core.arch import ArchSpec
@@ -30,13 +29,3 @@ def load(name: str) -> ArchSpec:
         )
     file = _FOLDER / f"{name}.json"
     return ArchSpec.from_json(file.read_text(encoding="utf-8"), source=str(file))
-
-
-def agrees(count: int, printed: float) -> bool:
-    """Whether a table may print `count` as `printed` millions: within 1 %, or by its digits.
-
-    Papers round, and some cut off: 4.651 million is 4.7 in one and 4.6 in another.
-    """
-    ours, theirs = Decimal(count).scaleb(-6), Decimal(str(printed))
-    as_printed = (ours.quantize(theirs, rounding) for rounding in (ROUND_HALF_UP, ROUND_DOWN))
-    return abs(ours - theirs) <= theirs / 100 or theirs in as_printed

@@ -1,6 +1,5 @@
 """Clips to calibrate int8 by, from the data that the run folder says a model was trained on."""
 
-import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -67,8 +66,3 @@ def features_of(model: Model, clips: np.ndarray) -> np.ndarray:
             front_end(torch.from_numpy(clips[at : at + _BATCH]))[:, 0] for at in range(0, len(clips), _BATCH)
         ]
     return torch.cat(parts).numpy()
-
-
-def spread(items: kaldi.DataDir, most: int) -> kaldi.DataDir:
-    """Up to `most` of the items, evenly from beginning to end."""
-    return items[:: math.ceil(len(items) / most)]

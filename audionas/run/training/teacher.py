@@ -14,10 +14,11 @@ import torch
 from torch import Tensor
 
 from audionas.config import Config
+from audionas.core.cache import Block, Plan, built
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import sha256_text
-from audionas.core.memmap import memmap_cache
 from audionas.core.reporter import Reporter
+from audionas.core.shards import Shards
 from audionas.data.batches import Batch, Batches
 from audionas.engine.conf import Distill
 from audionas.engine.distributed import forked_draws
@@ -122,7 +123,7 @@ class Teaching:
             logits = network.net(network.standardize(heard))
         return logits
 
-    def _stored(self, teacher: Teacher, folder: Path, reporter: Reporter) -> np.ndarray:
+    def _stored(self, teacher: Teacher, folder: Path, reporter: Reporter) -> Shards:
         """Logits (n, the teacher's classes) float32 of every example there is, read-only."""
         data, count = _examples(self.inputs)
         # a network's last bits depend on where it runs
@@ -130,15 +131,16 @@ class Teaching:
         identity = {"teacher": teacher.digest, "data": data, "count": count, **place}
         key = sha256_text(json.dumps(identity, sort_keys=True))
 
-        def fill(out: np.memmap, reporter: Reporter) -> None:
-            starts = range(0, count, _BLOCK)
-            for at in reporter.progress(starts, "teacher's answers"):
-                rows = np.arange(at, min(at + _BLOCK, count))
-                with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                    out[rows] = self._answer(self._clean(rows).to(self.device)).float().cpu().numpy()
+        plan = Plan(
+            folder / f"teacher-{key[:12]}", key, count, (len(teacher.bundle.labels),), "float32", _BLOCK
+        )
+        return built(plan, self._block, reporter, label="teacher's answers", workers=1).array
 
-        shape = (count, len(teacher.bundle.labels))
-        return memmap_cache(folder / f"teacher-{key[:12]}.f32", shape, "float32", key, fill, reporter).array
+    def _block(self, start: int, stop: int) -> Block:
+        """The logits of the examples in these rows."""
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            logits = self._answer(self._clean(np.arange(start, stop)).to(self.device))
+        return Block(logits.float().cpu().numpy(), [])
 
 
 def _examples(inputs: Inputs) -> tuple[str, int]:

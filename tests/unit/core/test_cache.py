@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import threading
 import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -173,3 +174,26 @@ def test_a_disk_without_room_is_said_before_anything_is_written(tmp_path: Path) 
     with pytest.raises(UserError, match=r"but only .* MB are free"):
         build(tmp_path, plan=large)
     assert not list((tmp_path / "store").iterdir())
+
+
+def test_a_second_process_waits_for_the_first(tmp_path: Path) -> None:
+    begun, may_end, calls = threading.Event(), threading.Event(), []
+
+    def slow(start: int, stop: int) -> Block:
+        calls.append(start)
+        begun.set()
+        may_end.wait()
+        return Block(np.full((stop - start, 3), 7, np.int16), [])
+
+    def build() -> None:
+        plan = Plan(tmp_path / "array", "key", 2, (3,), "int16", 2)
+        assert (built(plan, slow, Reporter(quiet=True), label="rows", workers=1).array[:] == 7).all()
+
+    first, second = threading.Thread(target=build), threading.Thread(target=build)
+    first.start()
+    begun.wait()
+    second.start()
+    may_end.set()
+    first.join()
+    second.join()
+    assert calls == [0]

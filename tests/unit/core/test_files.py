@@ -3,12 +3,15 @@
 import hashlib
 import json
 import stat
+import threading
+import time
 from pathlib import Path
 
 import pytest
 
 from audionas.core import files
 from audionas.core.errors import UserError
+from audionas.core.files import locked
 
 
 def test_a_block_that_ends_well_replaces_the_file(tmp_path: Path) -> None:
@@ -93,3 +96,24 @@ def test_shipped_folders_are_found(name: str) -> None:
 def test_a_folder_that_is_not_shipped_is_a_fault_of_the_installation() -> None:
     with pytest.raises(UserError, match="'nothing' is missing"):
         files.shipped("nothing")
+
+
+def test_a_lock_is_held_by_one_and_waited_for_only_when_asked(tmp_path: Path) -> None:
+    said: list[str] = []
+    entered = threading.Event()
+
+    def second() -> None:
+        with locked(tmp_path / "x.lock", wait=lambda: said.append("waiting")):
+            entered.set()
+
+    with locked(tmp_path / "x.lock", wait=None):
+        with pytest.raises(BlockingIOError), locked(tmp_path / "x.lock", wait=None):
+            pass
+        other = threading.Thread(target=second)
+        other.start()
+        while not said:
+            time.sleep(0.001)
+        assert not entered.is_set()
+    other.join()
+    assert entered.is_set()
+    assert said == ["waiting"]

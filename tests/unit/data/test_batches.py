@@ -9,8 +9,6 @@ import numpy as np
 import pytest
 import torch
 
-from audionas.core.memmap import memmap_cache
-from audionas.core.reporter import Reporter
 from audionas.data.augment import Augment, WaveAugment
 from audionas.data.batches import Batch, Batches
 
@@ -137,10 +135,8 @@ def test_augmentation_never_writes_into_the_source() -> None:
 
 
 def test_a_started_worker_opens_the_memory_map_again(tmp_path) -> None:
-    def fill(out: np.memmap, reporter: Reporter) -> None:
-        out[:] = WAVES
-
-    stored = memmap_cache(tmp_path / "w.i16", WAVES.shape, "int16", "k", fill, Reporter(quiet=True)).array
+    WAVES.astype(np.int16).tofile(tmp_path / "w.i16")
+    stored = np.memmap(tmp_path / "w.i16", "int16", "r", shape=WAVES.shape)
     for rows in (stored, stored[:CLIPS]):
         clips = make(rows)._clips
         travels = pickle.dumps(clips)

@@ -111,14 +111,14 @@ def test_each_channel_is_a_row_with_its_own_features_and_the_statistics_of_all(
 def test_folds_share_the_features_of_a_session(data: Path, tmp_path: Path) -> None:
     cache = tmp_path / "cache"
     inputs_of(conf(data, tmp_path, f"data.cache={cache}"))
-    files = {file.name: file.stat().st_mtime_ns for file in cache.glob("*.f32")}
-    assert len(files) == 18
+    files = {file: file.stat().st_mtime_ns for file in cache.glob("session-*/*.f?")}
+    assert len(files) == 2 * 18  # features and their sums
     inputs_of(
         conf(
             data, tmp_path, f"data.cache={cache}", f"data.train={data / 'dev'}", f"data.dev={data / 'train'}"
         )
     )
-    assert {file.name: file.stat().st_mtime_ns for file in cache.glob("*.f32")} == files
+    assert {file: file.stat().st_mtime_ns for file in cache.glob("session-*/*.f?")} == files
 
 
 def test_an_epoch_is_balanced_and_scoring_is_not(data: Path, tmp_path: Path) -> None:

@@ -11,17 +11,9 @@ from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
-from audionas.spaces._nb201_code import (
-    canonical,
-    code,
-    code_of,
-    flat_string,
-    is_connected,
-    parse,
-    spec_from_code,
-    unique_string,
-)
+from audionas.spaces._nb201_code import code, code_of, parse, spec_from_code
 from audionas.spaces.nas_bench_201 import EDGES, PRIMITIVES, NasBench201
+from tests.unit.spaces._same_cells import canonical, flat_string, is_connected, unique_string
 
 IO = InputSpec(3, 8, 8, 3)
 SMALL = {"layers": 1, "channels": 4}

@@ -85,11 +85,11 @@ def test_with_augmentation_it_answers_for_what_the_student_hears_unless_told_to_
 def test_answers_are_stored_once_a_teacher_and_data(made: Made) -> None:
     for _ in range(2):
         teaching(made, ", cache: true")
-    files = {file: file.stat().st_mtime_ns for file in (made.data / "cache").glob("teacher-*.f32")}
+    files = {file: file.stat().st_mtime_ns for file in (made.data / "cache").glob("teacher-*/*.f4")}
     teaching(made, ", cache: true, temperature: 2")
     assert files == {file: file.stat().st_mtime_ns for file in files}
     teaching(made, ", cache: true", f"data.train={made.data / 'dev'}")
-    assert len(list((made.data / "cache").glob("teacher-*.f32"))) == len(files) + 1
+    assert len(list((made.data / "cache").glob("teacher-*/*.f4"))) == len(files) + 1
 
 
 def test_classes_are_matched_by_name(made: Made, tmp_path: Path) -> None:
