@@ -1,197 +1,60 @@
-"""The ladder of packages and the other rules that hold for every file, read off the syntax trees."""
+"""The plan of the house holds, and each of its rules finds a breach that is planted."""
 
 import ast
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
-PACKAGE = ROOT / "audionas"
-MOST_LINES = 400
-
-RUNGS = (
-    ("core",),
-    ("data", "features"),
-    ("nn",),
-    ("spaces", "zoo", "models"),
-    ("cost", "engine"),
-    ("methods", "searchers", "export"),
-    ("config",),
-    ("run",),
-    ("cli_groups", "cli_wake"),
-    ("cli",),
-    ("__main__",),
+from tests import _house
+from tests._house import (
+    LIBRARY,
+    MOST_FILES,
+    MOST_LINES,
+    PREPARING,
+    RESERVED,
+    RUNG,
+    SCRIPTS,
+    TESTS,
+    TREES,
+    by_string,
+    circles,
+    corpora,
+    crowded,
+    dotted,
+    fence_breaches,
+    hidden,
+    ladder_breaches,
+    room_of,
+    unsafe_words,
+    unsound,
 )
-RUNG = {part: height for height, parts in enumerate(RUNGS) for part in parts}
-
-# Who may import what: a top-level package, and the files (or folders, with a slash) inside audionas/.
-FENCES = {
-    "pydantic": ("config.py",),
-    "pydantic_core": ("config.py",),
-    "yaml": ("config.py",),
-    "onnx": ("export/", "cost/latency.py"),
-    "onnxscript": ("export/", "cost/latency.py"),
-    "onnxruntime": ("export/", "cost/latency.py"),
-    "soundfile": ("data/audio.py",),
-    "torchaudio": ("core/_torchaudio.py", "features/", "data/augment.py"),
-    "PIL": ("data/_image_files.py",),
-    "kornia": ("data/image_augment.py",),
-    "pymoo": ("searchers/nsga2.py",),
-    "ray": ("run/_pool_ray.py",),
-    "rich": ("core/report.py",),
-    "typer": ("cli.py", "cli_groups.py", "cli_wake.py"),
-    "click": ("cli.py", "cli_groups.py", "cli_wake.py"),
-    "ai_edge_litert": ("export/",),
-    "flatbuffers": ("export/",),
-    "tflite_micro": ("export/",),
-    "pymicro_wakeword": ("export/",),
-    "pymicro_features": ("features/micro.py",),
-    "sounddevice": ("run/listen.py",),
-}
-PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
-FORBIDDEN_CALLS = {
-    "torch.load": "use safetensors",
-    "torch.save": "use safetensors",
-    "yaml.unsafe_load": "use a SafeLoader",
-    "yaml.full_load": "use a SafeLoader",
-    "yaml.load_all": "use a SafeLoader",
-    "numpy.load": "use safetensors or a memory map",
-    "np.load": "use safetensors or a memory map",
-    "eval": "parse instead",
-    "exec": "import instead",
-}
-
-
-def imports(tree: ast.Module, file: str) -> Iterator[tuple[int, str]]:
-    """(line, dotted module) of every import, those inside functions included.
-
-    `from audionas import zoo` counts as audionas.zoo, and relative imports are made absolute.
-    """
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from ((node.lineno, alias.name) for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                here = ["audionas", *Path(file).parts[:-1]]
-                base = ".".join([*here[: len(here) - node.level + 1], *([base] if base else [])])
-            yield from (
-                (node.lineno, f"{base}.{alias.name}" if base == "audionas" else base) for alias in node.names
-            )
-        elif isinstance(node, ast.Call) and called(node) in (
-            "import_module",
-            "importlib.import_module",
-            "__import__",
-        ):
-            first = node.args[0] if node.args else None
-            if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                yield node.lineno, first.value
-
-
-def called(node: ast.Call) -> str:
-    """The dotted name of what is called, or an empty string."""
-    parts = []
-    target: ast.expr = node.func
-    while isinstance(target, ast.Attribute):
-        parts.append(target.attr)
-        target = target.value
-    return ".".join([target.id, *reversed(parts)]) if isinstance(target, ast.Name) else ""
-
-
-def ladder_breaches(file: str, tree: ast.Module) -> list[str]:
-    """Imports of a higher rung, or of another package on the same one."""
-    mine = Path(file).parts[0].removesuffix(".py")
-    found = []
-    for line, module in imports(tree, file):
-        package, _, rest = module.partition(".")
-        other = rest.partition(".")[0]
-        if package != "audionas" or not other or other == mine or other.startswith("__version"):
-            continue
-        if other not in RUNG:
-            found.append(f"{file}:{line}: imports {module}, which stands on no rung")
-        elif RUNG[other] >= RUNG[mine]:
-            found.append(f"{file}:{line}: {mine} imports {other}, which is not below it")
-    return found
-
-
-def fence_breaches(file: str, tree: ast.Module) -> list[str]:
-    """Imports of a third-party package outside its fence."""
-    found = []
-    for line, module in imports(tree, file):
-        top = module.partition(".")[0]
-        allowed = FENCES.get(top)
-        if allowed is not None and not any(
-            file == a or (a.endswith("/") and file.startswith(a)) for a in allowed
-        ):
-            found.append(f"{file}:{line}: imports {top}, which only {', '.join(allowed)} may")
-    return found
-
-
-def unsafe_words(file: str, tree: ast.Module) -> list[str]:
-    """Pickle in any form, and YAML that could build objects."""
-    safe = {"SafeLoader", "CSafeLoader", *safe_loaders(tree)}
-    found = [
-        f"{file}:{line}: imports {m}" for line, m in imports(tree, file) if m.partition(".")[0] in PICKLES
-    ]
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Call):
-            continue
-        name = called(node)
-        if name in FORBIDDEN_CALLS:
-            found.append(f"{file}:{node.lineno}: {name}: {FORBIDDEN_CALLS[name]}")
-        if name == "yaml.load":
-            given = [*node.args[1:], *(k.value for k in node.keywords if k.arg == "Loader")]
-            if not given or last_name(given[0]) not in safe:
-                found.append(f"{file}:{node.lineno}: yaml.load without a safe loader")
-        for keyword in node.keywords:
-            if keyword.arg == "allow_pickle" and not is_false(keyword.value):
-                found.append(f"{file}:{node.lineno}: allow_pickle")
-    return found
-
-
-def safe_loaders(tree: ast.Module) -> set[str]:
-    """Classes of this file that extend YAML's safe loader."""
-    classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    return {c.name for c in classes if any(last_name(b) in ("SafeLoader", "CSafeLoader") for b in c.bases)}
-
-
-def last_name(node: ast.expr) -> str:
-    return node.attr if isinstance(node, ast.Attribute) else node.id if isinstance(node, ast.Name) else ""
-
-
-def is_false(node: ast.expr) -> bool:
-    return isinstance(node, ast.Constant) and node.value is False
-
-
-def unsound(file: str, text: str) -> list[str]:
-    """Too long, or without its opening sentence."""
-    found = []
-    if (lines := text.count("\n")) > MOST_LINES:
-        found.append(f"{file}: {lines} lines, more than {MOST_LINES}")
-    if not ast.get_docstring(ast.parse(text)):
-        found.append(f"{file}: no docstring")
-    return found
-
-
-def modules(folder: Path) -> dict[str, str]:
-    return {str(f.relative_to(folder)): f.read_text(encoding="utf-8") for f in sorted(folder.rglob("*.py"))}
-
-
-LIBRARY = {name: text for name, text in modules(PACKAGE).items() if not name.startswith("shipped/")}
-SCRIPTS = {f"data_prep/{name}": text for name, text in modules(ROOT / "data_prep").items()}
-TESTS = {f"tests/{name}": text for name, text in modules(ROOT / "tests").items()}
 
 
 def test_every_part_of_the_package_stands_on_a_rung() -> None:
-    parts = {Path(name).parts[0].removesuffix(".py") for name in LIBRARY}
-    assert parts - {"__init__"} == set(RUNG)
+    assert {room_of(name) for name in LIBRARY} == set(RUNG) - RESERVED | PREPARING.keys() - {"data_prep"}
 
 
 def test_imports_go_down_the_ladder() -> None:
-    assert [
-        b for f, text in LIBRARY.items() if f != "__init__.py" for b in ladder_breaches(f, ast.parse(text))
-    ] == []
+    assert [b for f, tree in TREES.items() for b in ladder_breaches(f, tree)] == []
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    assert circles({file: tree for file, tree in TREES.items() if file in LIBRARY}) == []
+
+
+def test_no_room_is_crowded() -> None:
+    assert crowded({file: text.count("\n") for file, text in (LIBRARY | SCRIPTS).items()}) == []
+
+
+def test_an_underscore_stands_only_where_plug_ins_are() -> None:
+    assert [b for file in LIBRARY | SCRIPTS for b in hidden(file)] == []
+
+
+def test_data_and_inputs_know_no_corpus() -> None:
+    assert [b for file, tree in TREES.items() for b in corpora(file, tree)] == []
+
+
+def test_nothing_of_ours_is_named_by_a_string() -> None:
+    assert [b for file, tree in TREES.items() for b in by_string(file, tree)] == []
 
 
 def test_third_party_packages_stay_behind_their_fences() -> None:
@@ -213,12 +76,19 @@ def test_files_are_short_and_open_with_a_sentence() -> None:
         ("core/x.py", "import audionas.data.audio"),
         ("core/x.py", "from audionas import zoo"),
         ("data/x.py", "from audionas.features import build"),  # the same rung
-        ("export/x.py", "def f():\n    from audionas.methods.darts import Darts"),
+        ("models/x.py", "def f():\n    from audionas.methods.darts import Darts"),  # the same rung
         ("searchers/x.py", "from audionas.methods._base import SearchRun"),
         ("engine/x.py", "from ..config import load"),
         ("spaces/x.py", "from importlib import import_module\nimport_module('audionas.cli')"),
         ("methods/x.py", "import audionas.nothing"),
         ("config.py", "if False:\n    from audionas.run import train"),
+        ("listen/x.py", "from audionas.run.export import export"),
+        ("run/x.py", "WORKER = 'audionas.study.rank:rank'"),
+        ("export/x.py", "import importlib\nimportlib.import_module(f'audionas.run.{name}')"),
+        ("data/x.py", "from audionas.prep import intake"),
+        ("cli/x.py", "from audionas.prep import intake"),
+        ("prep/x.py", "from audionas.features import build"),
+        ("data_prep/x.py", "from audionas.run import search"),
     ],
 )
 def test_a_planted_breach_of_the_ladder_is_found(file: str, code: str) -> None:
@@ -228,14 +98,64 @@ def test_a_planted_breach_of_the_ladder_is_found(file: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("file", "code"),
     [
-        ("cli.py", "from audionas.run import search"),
-        ("run/x.py", "from audionas.config import load\nfrom audionas.run._folder import phase"),
+        ("cli/x.py", "from audionas.run import search"),
+        ("study/x.py", "from audionas.run import search\nfrom audionas.report import html"),
+        ("data_prep/x.py", "from audionas.prep import intake\nfrom audionas.data import kaldi"),
+        ("run/x.py", "from audionas.config import load\nfrom audionas.run.folder import phase"),
         ("export/x.py", "from ..features import build\nfrom .bundle import ModelBundle"),
         ("run/x.py", "from audionas import __version__\nimport audionas"),
     ],
 )
 def test_what_the_ladder_allows_is_no_breach(file: str, code: str) -> None:
     assert ladder_breaches(file, ast.parse(code)) == []
+
+
+def test_a_planted_circle_is_found() -> None:
+    run = {
+        "run/a.py": "from audionas.run import b",
+        "run/b.py": "def f():\n    from audionas.run.c import g",
+        "run/c.py": "WORKER = 'audionas.run.a'",
+        "run/d.py": "from audionas.run import a",
+    }
+    names = ["audionas.run.a", "audionas.run.b", "audionas.run.c"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_house, "known", lambda: {dotted(file) for file in run})
+        assert circles({file: ast.parse(code) for file, code in run.items()}) == [names]
+        del run["run/c.py"]
+        assert circles({file: ast.parse(code) for file, code in run.items()}) == []
+
+
+def test_a_planted_crowd_is_found() -> None:
+    small = {f"{room}/x.py": 100 for room in map(str, range(10))}
+    assert crowded(small) == []
+    assert len(crowded(small | {f"run/{n}.py": 1 for n in range(MOST_FILES + 1)})) == 1
+    assert crowded(small | {f"methods/{n}.py": 1 for n in range(MOST_FILES + 1)}) == []
+    assert len(crowded(small | {"run/x.py": 90, "run/ship/x.py": 100})) == 1  # of rooms with all below them
+
+
+@pytest.mark.parametrize(("file", "found"), [("run/_x.py", 1), ("nn/_x.py", 0), ("run/__init__.py", 0)])
+def test_a_planted_underscore_is_found(file: str, found: int) -> None:
+    assert len(hidden(file)) == found
+
+
+@pytest.mark.parametrize(
+    ("file", "code", "found"),
+    [
+        ("data/x.py", "from audionas.data.dcase2018 import LABELS", 1),
+        ("data/x.py", "TAU_SCENES = 10", 1),
+        ("inputs/x.py", "def wake_clips(): ...", 1),
+        ("data/esc10.py", "", 1),
+        ("data/x.py", "described = rescued = 1", 0),
+        ("prep/x.py", "TAU_SCENES = 10", 0),
+    ],
+)
+def test_a_planted_corpus_is_found(file: str, code: str, found: int) -> None:
+    assert len(corpora(file, ast.parse(code))) == found
+
+
+def test_a_planted_name_in_a_string_is_found() -> None:
+    assert len(by_string("run/x.py", ast.parse("WORKER = 'audionas.run.supernet:scorer'"))) == 1
+    assert by_string("run/x.py", ast.parse("HINT = 'mypackage.module:Class'")) == []
 
 
 @pytest.mark.parametrize(
@@ -252,6 +172,7 @@ def test_what_the_ladder_allows_is_no_breach(file: str, code: str) -> None:
         ("searchers/_front.py", "from pymoo.indicators.hv import HV"),
         ("run/x.py", "from rich.table import Table"),
         ("run/x.py", "import typer"),
+        ("study/x.py", "from matplotlib.figure import Figure"),
     ],
 )
 def test_a_planted_breach_of_a_fence_is_found(file: str, code: str) -> None:
