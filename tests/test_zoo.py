@@ -9,7 +9,7 @@ import pytest
 
 from audionas import zoo
 from audionas.core.errors import UserError
-from audionas.run.listing import counted
+from audionas.run.counts import counted
 from audionas.spaces._base import space_of
 from tests import _printed
 

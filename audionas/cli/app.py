@@ -39,7 +39,8 @@ def run() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     sys.path.append(os.getcwd())  # so that a config can name a class of a file beside it
     try:
-        data.register_preps([*sys.argv[1:], *os.environ.get("_TYPER_COMPLETE_ARGS", "").split()])
+        completed = (os.environ.get(name, "") for name in ("_TYPER_COMPLETE_ARGS", "COMP_WORDS"))  # as shells ask
+        data.register_preps([*sys.argv[1:], *" ".join(completed).split()])
         app()
     except UserError as error:
         Reporter().note(f"error: {error}")

@@ -5,7 +5,9 @@ kind. A third-party class is named in full: `"mypackage.mymethod:MyMethod"`.
 """
 
 import ast
+import functools
 import importlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -46,8 +48,42 @@ def resolve(kind: str, name: str) -> type[Any]:
 
 def summary(kind: str, name: str) -> str:
     """The module docstring of a registered name, read without importing it."""
-    file = Path(__file__).parents[1] / FOLDERS[kind] / f"{name}.py"
-    return ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))) or ""
+    return ast.get_docstring(_parsed(f"audionas.{FOLDERS[kind]}.{name}")) or ""
+
+
+def inherited(kind: str, name: str, field: str) -> str:
+    """A text that the class behind a registered name defines or inherits, read without importing it."""
+    module, wanted = f"audionas.{FOLDERS[kind]}.{name}", name.replace("_", "")
+    found = [n.name for n in _parsed(module).body if isinstance(n, ast.ClassDef) and n.name.lower() == wanted]
+    return next(_texts(module, found[0], field), "")
+
+
+def _texts(module: str, name: str, field: str) -> Iterator[str]:
+    """The texts of a field in a class and in its bases, of which the first holds."""
+    body = _parsed(module).body
+    owner = next((n for n in body if isinstance(n, ast.ClassDef) and n.name == name), None)
+    if owner is None:
+        return
+    for node in owner.body:
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) and node.target.id == field:
+            assert node.value is not None, f"{module}:{node.lineno}"
+            yield ast.literal_eval(node.value)
+    sources = {
+        alias.asname or alias.name: n.module
+        for n in body
+        if isinstance(n, ast.ImportFrom) and n.module
+        for alias in n.names
+    }
+    for base in owner.bases:
+        source = sources.get(base.id, module) if isinstance(base, ast.Name) else ""
+        if isinstance(base, ast.Name) and source.startswith("audionas."):
+            yield from _texts(source, base.id, field)
+
+
+@functools.cache
+def _parsed(module: str) -> ast.Module:
+    file = Path(__file__).parents[2] / f"{module.replace('.', '/')}.py"
+    return ast.parse(file.read_text(encoding="utf-8"))
 
 
 def _third_party(kind: str, name: str) -> type[Any]:

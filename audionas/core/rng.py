@@ -6,10 +6,12 @@ generator state, and any number of loader workers draws the same augmentation.
 """
 
 import hashlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+
+if TYPE_CHECKING:  # it takes seconds to import, and whoever draws with NumPy alone may need none of it
+    import torch
 
 
 def seed_of(*words: Any) -> int:
@@ -23,11 +25,15 @@ def numpy_rng(*words: Any) -> np.random.Generator:
     return np.random.Generator(np.random.PCG64(seed_of(*words)))
 
 
-def torch_rng(*words: Any) -> torch.Generator:
+def torch_rng(*words: Any) -> "torch.Generator":
     """A CPU torch generator for exactly this purpose."""
+    import torch
+
     return torch.Generator().manual_seed(seed_of(*words))
 
 
 def seed_torch(*words: Any) -> None:
     """Seed torch's global generators (CPU and every GPU): dropout and noise layers draw from them."""
+    import torch
+
     torch.manual_seed(seed_of(*words))

@@ -1,25 +1,15 @@
 """`audionas list`: what there is, methods to trained models, for people and programs."""
 
-import functools
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-
 from audionas import zoo
-from audionas.core.arch import ArchSpec, InputSpec
+from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.registry import names, resolve, summary
+from audionas.core.registry import inherited, names, summary
 from audionas.core.reporter import Reporter
-from audionas.core.rng import numpy_rng
-from audionas.cost.graph import layers
-from audionas.cost.streams import verdict
-from audionas.cost.table import ends
-from audionas.features import build
 from audionas.models import names as models
-from audionas.nn.ops import OPS
-from audionas.run.supernet import default_features
-from audionas.spaces._base import Space, space_of
+from audionas.run import counts
 
 KINDS = ("methods", "searchers", "spaces", "ops", "zoo", "models")
 
@@ -50,53 +40,29 @@ def show(found: list[dict[str, Any]]) -> None:
 
 
 def _methods() -> list[dict[str, Any]]:
-    found = {name: resolve("method", name) for name in names("method")}
-    return [_row("method", name, method, family=method.family) for name, method in found.items()]
+    return [_row("method", name, family=inherited("method", name, "family")) for name in names("method")]
 
 
 def _searchers() -> list[dict[str, Any]]:
-    return [_row("searcher", n, resolve("searcher", n), family="searcher") for n in names("searcher")]
+    return [_row("searcher", name, family="searcher") for name in names("searcher")]
 
 
 def _spaces() -> list[dict[str, Any]]:
-    found = []
-    for name in names("space"):
-        space = resolve("space", name)()
-        family = "searchable" if space.choices() else "hand-made"
-        row = _row("space", name, space, family=family)
-        row |= {"choices": len(space.choices()), "size": space.size(), "features": space.features}
-        io = _usual_input(space)
-        row["streams"] = verdict(space.sample(numpy_rng("streams"), io).to_json())
-        found.append(row | ends(space, io))
-    return found
+    counted = {name: counts.space(name) for name in names("space")}
+    return [
+        {**_row("space", name, family="searchable" if found["choices"] else "hand-made"), **found}
+        for name, found in counted.items()
+    ]
 
 
-def _usual_input(space: Space) -> InputSpec:
-    """Twelve classes of one second through the space's own front-end; for images CIFAR-10's input."""
-    features = default_features(space)
-    if features is None:
-        return InputSpec(3, 32, 32, 10)
-    front_end = build(features)
-    return InputSpec(1, *front_end.shape(front_end.sample_rate), 12)
-
-
-def _row(kind: str, name: str, owner: Any, *, family: str) -> dict[str, Any]:
+def _row(kind: str, name: str, *, family: str) -> dict[str, Any]:
     first = summary(kind, name).split("\n\n")[0].replace("\n", " ")
-    return {"name": name, "paper": owner.paper, "arxiv": owner.arxiv, "summary": first, "family": family}
+    paper, arxiv = (inherited(kind, name, field) for field in ("paper", "arxiv"))
+    return {"name": name, "paper": paper, "arxiv": arxiv, "summary": first, "family": family}
 
 
 def _ops() -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "paper": "",
-            "arxiv": "",
-            "summary": op.summary,
-            "family": op.kind,
-            "kernel": op.kernel,
-        }
-        for name, op in OPS.items()
-    ]
+    return [{"name": name, "paper": "", "arxiv": "", **op} for name, op in counts.operations().items()]
 
 
 def _zoo() -> list[dict[str, Any]]:
@@ -104,7 +70,7 @@ def _zoo() -> list[dict[str, Any]]:
 
 
 def _zoo_row(name: str, spec: ArchSpec) -> dict[str, Any]:
-    note, counts = spec.note, counted(spec.to_json())
+    note = spec.note
     return {
         "name": name,
         "paper": note.get("paper", ""),
@@ -112,8 +78,7 @@ def _zoo_row(name: str, spec: ArchSpec) -> dict[str, Any]:
         "summary": note.get("summary", ""),
         "family": spec.space,
         "features": note.get("features", ""),
-        **counts,
-        "streams": verdict(spec.to_json()),
+        **counts.network(spec),
         **{key: note.get(key, {}) for key in ("published", "exceptions", "measured")},
     }
 
@@ -125,15 +90,6 @@ def _models() -> list[dict[str, Any]]:
         about = {"summary": models.summary(name), "measured": models.measured(name)}
         found.append({**_zoo_row(name, models.arch(name)), **about})
     return found
-
-
-@functools.cache
-def counted(architecture: str) -> dict[str, int]:
-    """`params` and `macs` of an architecture in JSON, at its own input; once a process, for large zoos."""
-    spec = ArchSpec.from_json(architecture)
-    with torch.device("meta"):  # counting needs no weights
-        parts = layers(space_of(spec).build(spec), spec.io)
-    return {what: sum(getattr(part, what) for part in parts) for what in ("params", "macs")}
 
 
 def accuracies(figures: Mapping[str, Any]) -> str:
