@@ -37,13 +37,16 @@ COMMANDS = (
     "list zoo --json",
     "cost tc_resnet8",
 )
-AS_SCRIPT = "import sys; sys.argv[0] = 'audionas'; from audionas.cli import run; run()"  # its name is asked for
+# Completion asks by the name of the command
+AS_SCRIPT = "import sys; sys.argv[0] = 'audionas'; from audionas.cli import run; run()"
 BARE = ("python alone", "pass"), ("typer and rich alone", "import typer, rich.console, rich.table")
 
 
 def main() -> None:
     """Measure and print a table in Markdown."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", default="", help="only commands that contain this text")
     options = parser.parse_args()
@@ -58,7 +61,7 @@ def main() -> None:
 
 def call(command: str) -> tuple[list[str], dict[str, str]]:
     """Arguments of python, and variables of the environment."""
-    kind, colon, line = command.partition(": ")
+    _, colon, line = command.partition(": ")
     if not colon:
         return ["-m", "audionas", *command.split()], {}
     asked = {"_TYPER_COMPLETE_ARGS": f"audionas {line}", "_AUDIONAS_COMPLETE": "complete_zsh"}

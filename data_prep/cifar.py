@@ -25,17 +25,16 @@ LICENCE = (
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="The archive is kept in OUT/download.")],
-    classes: Annotated[int, typer.Option(help="10 or 100.")] = 10,
-    src: Annotated[
-        Path | None, typer.Option(help="An archive that you have; nothing is fetched then.")
-    ] = None,
-    fetch: Annotated[bool, typer.Option("--download", help="Fetch the archive.")] = False,
+    out: Annotated[Path, typer.Argument(help="Folder for the archive, which lies in OUT/download.")],
+    classes: Annotated[int, typer.Option(help="Number of classes: 10 or 100.")] = 10,
+    src: Annotated[Path | None, typer.Option(help="Archive that you have, in place of --download.")] = None,
+    fetch: Annotated[bool, typer.Option("--download", help="Download the archive.")] = False,
     sums: Annotated[
-        list[str] | None, typer.Option("--sha256", help="Accept an archive with this sum; may be repeated.")
+        list[str] | None,
+        typer.Option("--sha256", help="Accept an archive with this checksum; may be repeated."),
     ] = None,
 ) -> None:
-    """Fetch or check the binary archive of CIFAR-10 or CIFAR-100, which the recipe reads as it is.
+    """Download or check the binary archive of CIFAR-10 or CIFAR-100, which the recipe reads as it is.
 
     Example: audionas prep cifar data --download --classes 10
     """

@@ -1,6 +1,5 @@
 """Prepare DCASE 2018 task 5, activities in a home heard by arrays of four microphones: its four folds."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Annotated
 import typer
 
 from audionas.core.errors import UserError
+from audionas.core.pool.ordered import cores
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
 from audionas.data.groups import write_groups
@@ -59,33 +59,40 @@ LICENCE = (
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="Where fold1 to fold4, full and eval are written.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write fold1 to fold4, full and eval to.")],
     src: Annotated[
         Path | None,
-        typer.Option(help="A folder with the archives, or with what is in them.", show_default=False),
+        typer.Option(help="Folder with the archives, or with what is in them.", show_default=False),
     ] = None,
-    fetch: Annotated[bool, typer.Option("--download", help="Fetch the archives into OUT/download.")] = False,
-    sets: Annotated[str, typer.Option(help="dev, or dev,eval for the evaluation set as well.")] = "dev,eval",
-    share: Annotated[float, typer.Option(help="Of a training part, held out as development data.")] = 0.3,
-    seed: Annotated[int, typer.Option(help="Draws the sessions that are held out.")] = 0,
-    jobs: Annotated[int, typer.Option(min=1, help="Files worked on at a time.")] = os.cpu_count() or 1,
-    seconds: Annotated[float, typer.Option(help="What each file must hold.")] = dcase2018.SECONDS,
+    fetch: Annotated[bool, typer.Option("--download", help="Download the archives to OUT/download.")] = False,
+    sets: Annotated[
+        str, typer.Option(help="Sets to prepare: dev, or dev,eval to include the evaluation set.")
+    ] = "dev,eval",
+    share: Annotated[float, typer.Option(help="Share of the training part to hold out.")] = 0.3,
+    seed: Annotated[int, typer.Option(help="Seed that draws the sessions to hold out.")] = 0,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Files to work on at a time; default: one per core.")
+    ] = None,
+    seconds: Annotated[
+        float, typer.Option(help="Length in seconds that each file must have.")
+    ] = dcase2018.SECONDS,
     counts: Annotated[
-        str, typer.Option(help="published: segments and sessions must be as published; or any.")
+        str,
+        typer.Option(help="published, to require the published numbers of segments and sessions; or any."),
     ] = "published",
     sums: Annotated[
-        list[str] | None, typer.Option("--md5", help="Accept an archive with this sum; may be repeated.")
+        list[str] | None, typer.Option("--md5", help="Accept an archive with this checksum; may be repeated.")
     ] = None,
 ) -> None:
     """Prepare DCASE 2018 task 5: OUT/fold1 to fold4 with train, dev, test; OUT/full; OUT/eval.
 
     A segment's speaker is its session; sessions are kept whole everywhere. OUT/full has the whole development
-    set as train and dev, for OUT/eval: all, known (nodes of the development set), unknown. Every step goes
-    on where it was interrupted.
+    set as train and dev, for OUT/eval: all, known (nodes of the development set), unknown. Run the same
+    command to resume.
 
     Example: audionas prep dcase2018_task5 data --src archives --jobs 8
     """
-    reporter, out = Reporter(), out.resolve()
+    reporter, out, jobs = Reporter(), out.resolve(), jobs or cores()
     wanted = _checked(sets, counts, share, src, fetch)
     if fetch:
         src = _download(out / "download", wanted, reporter, tuple(sums or ()))

@@ -50,31 +50,31 @@ LICENCE = (
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="Where test, split25, train25, dev25 and so on are written.")],
-    src: Annotated[Path, typer.Option(help="The unpacked development set, or a folder of its zip archives.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write test, split25, train25, dev25 and so on to.")],
+    src: Annotated[Path, typer.Option(help="Unpacked development set, or a folder of its zip archives.")],
     lists: Annotated[
-        Path | None, typer.Option(help="The folder of split5.csv to split100.csv and test.csv; default: SRC.")
+        Path | None, typer.Option(help="Folder of split5.csv to split100.csv and test.csv; default: SRC.")
     ] = None,
     subset: Annotated[
-        list[int] | None, typer.Option(help="Prepare this percentage alone; may be repeated. Default: all.")
+        list[int] | None, typer.Option(help="Percentage to prepare; may be repeated; default: all.")
     ] = None,
-    dev: Annotated[float, typer.Option(help="Share of each scene's training places that is held out.")] = 0.1,
+    dev: Annotated[float, typer.Option(help="Share of each scene's training places to hold out.")] = 0.1,
     download: Annotated[
-        bool, typer.Option("--download", help="First fetch the archives that SRC lacks (27 GB in all).")
+        bool, typer.Option("--download", help="First download the archives that SRC lacks (27 GB in all).")
     ] = False,
     sums: Annotated[
-        list[str] | None, typer.Option("--md5", help="Accept an archive with this sum; may be repeated.")
+        list[str] | None, typer.Option("--md5", help="Accept an archive with this checksum; may be repeated.")
     ] = None,
-    on_bad: Annotated[str, typer.Option(help="Files of no use: error (stop, naming all) or skip.")] = "error",
-    workers: Annotated[
-        int | None, typer.Option(help="Processes that decode; default: one for each core.")
-    ] = None,
+    on_bad: Annotated[
+        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
+    ] = "error",
+    workers: Annotated[int | None, typer.Option(help="Processes that decode; default: one per core.")] = None,
 ) -> None:
     """Prepare TAU Urban Acoustic Scenes 2022 Mobile: OUT/test, and OUT/splitN, trainN, devN for N %.
 
-    splitN is an official training list, of which devN holds some places out and trainN has the others. That
-    no place is in training and in test is checked. A clip's speaker is its place, its device stands in
-    utt2device, its city in utt2city. All clips become copies of 32 kHz.
+    splitN is an official training list: devN has some of its places, trainN the others. The command checks
+    that no place is both in training and in test. A clip's speaker is its place; utt2device lists its
+    device and utt2city its city. All clips become copies of 32 kHz.
 
     Example: audionas prep dcase_low_complexity data --src TAU-urban-acoustic-scenes-2022-mobile-development
     """

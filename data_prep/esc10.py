@@ -54,21 +54,23 @@ class Clip(NamedTuple):
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="Where fold1 to fold5 are written.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write fold1 to fold5 to.")],
     src: Annotated[Path, typer.Option(help="ESC-10 or ESC-50: an unpacked tree or a .tar(.gz).")],
     plain_cc: Annotated[
-        bool, typer.Option("--plain-cc", help="Without the two clips under CC Sampling+.")
+        bool, typer.Option("--plain-cc", help="Leave out the two clips under CC Sampling+.")
     ] = False,
     sums: Annotated[
-        list[str] | None, typer.Option("--sha256", help="Accept an archive with this sum; may be repeated.")
+        list[str] | None,
+        typer.Option("--sha256", help="Accept an archive with this checksum; may be repeated."),
     ] = None,
-    on_bad: Annotated[str, typer.Option(help="Files of no use: error (stop, naming all) or skip.")] = "error",
+    on_bad: Annotated[
+        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
+    ] = "error",
     resample: Annotated[
-        bool, typer.Option("--resample", help="Convert other rates and channels: copies in OUT/resampled.")
+        bool,
+        typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),
     ] = False,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes that decode; default: one for each core.")
-    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that decode; default: one per core.")] = None,
 ) -> None:
     """Prepare ESC-10, or the ten classes of it in ESC-50: OUT/fold1 to OUT/fold5, each with train, dev, test.
 

@@ -16,28 +16,29 @@ from audionas.prep import intake
 
 
 def main(
-    src: Annotated[Path, typer.Argument(help="A folder with one folder for each class.")],
-    out: Annotated[Path, typer.Argument(help="Where train, dev, test and labels.txt are written.")],
+    src: Annotated[Path, typer.Argument(help="Folder with one folder per class.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write train, dev, test and labels.txt to.")],
     speaker_pattern: Annotated[
         str,
         typer.Option(help="Regular expression with a group `(?P<speaker>...)`, searched in class/file.wav."),
     ] = "",
     dev: Annotated[float, typer.Option(help="Share of the clips for dev; 0 for none.")] = 0.1,
     test: Annotated[float, typer.Option(help="Share of the clips for test; 0 for none.")] = 0.1,
-    seed: Annotated[int, typer.Option(help="Another seed gives another split.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed that draws the split.")] = 0,
     rate: Annotated[int, typer.Option(help="Sample rate in Hz that every clip must have.")] = 16_000,
-    on_bad: Annotated[str, typer.Option(help="Files of no use: error (stop, naming all) or skip.")] = "error",
+    on_bad: Annotated[
+        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
+    ] = "error",
     resample: Annotated[
-        bool, typer.Option("--resample", help="Convert other rates and channels: copies in OUT/resampled.")
+        bool,
+        typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),
     ] = False,
     noise_folder: Annotated[
-        str, typer.Option(help="A folder in SRC that is no class but background noise, for augmentation.")
+        str, typer.Option(help="Folder in SRC with background noise for augmentation, which is no class.")
     ] = NOISE,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes that decode; default: one for each core.")
-    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that decode; default: one per core.")] = None,
 ) -> None:
-    """Prepare your own recordings, one folder a class.
+    """Prepare your own recordings, one folder per class.
 
     Example: `audionas prep folder my_words data --speaker-pattern '/(?P<speaker>[^_/]+)_[^/]*$'`
     """

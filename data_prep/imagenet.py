@@ -19,18 +19,18 @@ LICENCE = (
 
 
 def main(
-    src: Annotated[Path, typer.Argument(help="The folder that holds the three archives.")],
-    out: Annotated[Path, typer.Argument(help="Where train/CLASS/*.JPEG and val/CLASS/*.JPEG are written.")],
+    src: Annotated[Path, typer.Argument(help="Folder that holds the three archives.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write train/CLASS/*.JPEG and val/CLASS/*.JPEG to.")],
     sums: Annotated[
-        list[str] | None, typer.Option("--md5", help="Accept an archive with this sum; may be repeated.")
+        list[str] | None, typer.Option("--md5", help="Accept an archive with this checksum; may be repeated.")
     ] = None,
     workers: Annotated[
-        int | None, typer.Option(help="Processes that unpack side by side; default: one a core.")
+        int | None, typer.Option(help="Processes that unpack side by side; default: one per core.")
     ] = None,
 ) -> None:
-    """Unpack ImageNet's archives; what is there already is kept, so an interrupted run goes on.
+    """Unpack ImageNet's archives; run the same command to resume.
 
-    Nothing is downloaded: ImageNet asks its users to sign in. The archives' MD5 are checked once.
+    Download them yourself: ImageNet asks its users to sign in. The command checks their MD5 once.
 
     Example: audionas prep imagenet downloads imagenet
     """

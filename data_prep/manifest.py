@@ -12,24 +12,28 @@ from audionas.prep import intake
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="Where train, dev, test and labels.txt are written.")],
-    train: Annotated[Path, typer.Option(help="The list of the training clips.")],
-    dev: Annotated[Path | None, typer.Option(help="The list of the validation clips.")] = None,
-    test: Annotated[Path | None, typer.Option(help="The list of the test clips.")] = None,
-    form: Annotated[str, typer.Option("--format", help="wekws, nemo or speechbrain.")] = "wekws",
+    out: Annotated[Path, typer.Argument(help="Folder to write train, dev, test and labels.txt to.")],
+    train: Annotated[Path, typer.Option(help="List of the training clips.")],
+    dev: Annotated[Path | None, typer.Option(help="List of the validation clips.")] = None,
+    test: Annotated[Path | None, typer.Option(help="List of the test clips.")] = None,
+    form: Annotated[
+        str, typer.Option("--format", help="Format of the lists: wekws, nemo or speechbrain.")
+    ] = "wekws",
     root: Annotated[
-        Path | None, typer.Option(help="Where relative audio paths begin; default: the list's own folder.")
+        Path | None,
+        typer.Option(help="Folder that relative audio paths start from; default: the list's own folder."),
     ] = None,
     rate: Annotated[int, typer.Option(help="Sample rate in Hz that every clip must have.")] = 16_000,
-    on_bad: Annotated[str, typer.Option(help="Files of no use: error (stop, naming all) or skip.")] = "error",
+    on_bad: Annotated[
+        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
+    ] = "error",
     resample: Annotated[
-        bool, typer.Option("--resample", help="Convert other rates and channels: copies in OUT/resampled.")
+        bool,
+        typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),
     ] = False,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes that decode; default: one for each core.")
-    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that decode; default: one per core.")] = None,
 ) -> None:
-    """Prepare data that another toolkit has listed already; its splits are kept.
+    """Prepare data that another toolkit has listed, and keep its splits.
 
     Example: audionas prep manifest data --format nemo --train train.json --dev dev.json --test test.json
     """

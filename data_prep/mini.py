@@ -72,13 +72,15 @@ class Clip:
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="Where train, dev, test, noise and labels.txt are written.")],
-    clips: Annotated[int, typer.Option(help="Clips in train, dev and test together.")] = 5500,
-    variants: Annotated[int, typer.Option(help="Speakers: variants of eSpeak NG's voice, up to 104.")] = 80,
-    accents: Annotated[int, typer.Option(help="English accents of each speaker, up to 8.")] = 3,
+    out: Annotated[Path, typer.Argument(help="Folder to write train, dev, test, noise and labels.txt to.")],
+    clips: Annotated[int, typer.Option(help="Number of clips in train, dev and test together.")] = 5500,
+    variants: Annotated[
+        int, typer.Option(help="Number of speakers: variants of eSpeak NG's voice, up to 104.")
+    ] = 80,
+    accents: Annotated[int, typer.Option(help="Number of English accents per speaker, up to 8.")] = 3,
     snr_low: Annotated[float, typer.Option(help="Lowest signal-to-noise ratio in dB.")] = 5.0,
     snr_high: Annotated[float, typer.Option(help="Highest signal-to-noise ratio in dB.")] = 25.0,
-    seed: Annotated[int, typer.Option(help="Another seed gives other speakers, prosody and noise.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed that draws speakers, prosody and noise.")] = 0,
 ) -> None:
     """Make the embedded data set: ten commands, _unknown_ and _silence_, by synthetic voices in noise.
 

@@ -52,35 +52,38 @@ class Job:
 def main(
     paths: Annotated[
         list[Path],
-        typer.Argument(metavar="[SRC] OUT", help="An unpacked tree or a .tar(.gz), and the result."),
+        typer.Argument(metavar="[SRC] OUT", help="Unpacked tree or .tar(.gz), and the folder to write to."),
     ],
-    version: Annotated[str, typer.Option(help="v0.01 or v0.02.")] = "v0.02",
+    version: Annotated[str, typer.Option(help="Version of the corpus: v0.01 or v0.02.")] = "v0.02",
     classes: Annotated[
-        str, typer.Option("--protocol", help="12, or every word: 30 for v0.01, 35 for v0.02.")
+        str,
+        typer.Option("--protocol", help="Number of classes: 12, or every word: 30 for v0.01, 35 for v0.02."),
     ] = "12",
     silence: Annotated[
-        str, typer.Option(help="_silence_ of dev and test: zeros, or noise at drawn volume.")
+        str, typer.Option(help="Clips of _silence_ in dev and test: zeros, or noise at drawn volume.")
     ] = "zeros",
     part: Annotated[
-        str, typer.Option(help="The folder inside SRC that holds the words, if it has several.")
+        str, typer.Option(help="Folder inside SRC that holds the words, if it has several.")
     ] = "",
-    fetch: Annotated[bool, typer.Option("--download", help="Fetch the archive into OUT/download.")] = False,
+    fetch: Annotated[bool, typer.Option("--download", help="Download the archive to OUT/download.")] = False,
     test_archive: Annotated[
-        str, typer.Option(help="The separate 12-folder test set: its path, or the word download.")
+        str, typer.Option(help="Separate test set of 12 folders: its path, or the word download.")
     ] = "",
     sums: Annotated[
-        list[str] | None, typer.Option("--sha256", help="Accept an archive with this sum; may be repeated.")
+        list[str] | None,
+        typer.Option("--sha256", help="Accept an archive with this checksum; may be repeated."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Draws _unknown_ and _silence_; 59185 is the customary one.")
+        int, typer.Option(help="Seed that draws _unknown_ and _silence_; 59185 is the usual one.")
     ] = 59185,
-    on_bad: Annotated[str, typer.Option(help="Files of no use: error (stop, naming all) or skip.")] = "error",
+    on_bad: Annotated[
+        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
+    ] = "error",
     resample: Annotated[
-        bool, typer.Option("--resample", help="Convert other rates and channels: copies in OUT/resampled.")
+        bool,
+        typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),
     ] = False,
-    workers: Annotated[
-        int | None, typer.Option(help="Processes that decode; default: one for each core.")
-    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that decode; default: one per core.")] = None,
 ) -> None:
     """Prepare Google Speech Commands: official splits, 12 classes or all words.
 

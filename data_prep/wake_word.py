@@ -39,46 +39,51 @@ LICENCES = {  # by source
 
 
 def main(
-    out: Annotated[Path, typer.Argument(help="Where train, dev, test and the long recordings are written.")],
-    word: Annotated[str, typer.Option(help="The wake word as it is spelt: computer, 'hey jarvis'.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write train, dev, test and the long recordings to.")],
+    word: Annotated[str, typer.Option(help="Wake word as it is spelt: computer, 'hey jarvis'.")],
     src: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder or archive of recordings with a folder a word; may be repeated."),
+        typer.Option(help="Folder or archive of recordings, one folder per word; may be repeated."),
     ] = None,
-    positives: Annotated[Path | None, typer.Option(help="A folder of recordings of the wake word.")] = None,
+    positives: Annotated[Path | None, typer.Option(help="Folder of recordings of the wake word.")] = None,
     negatives: Annotated[
-        Path | None, typer.Option(help="A folder of recordings of anything else, of any length.")
+        Path | None, typer.Option(help="Folder of recordings of anything else, of any length.")
     ] = None,
     speaker_pattern: Annotated[
         str,
         typer.Option(help="Regular expression with a group `(?P<speaker>...)`, searched in a file's path."),
     ] = "",
-    say: Annotated[int, typer.Option(help="Clips of the word by synthetic voices (eSpeak NG).")] = 0,
+    say: Annotated[
+        int, typer.Option(help="Number of clips of the word by synthetic voices (eSpeak NG).")
+    ] = 0,
     near_words: Annotated[
-        int, typer.Option("--near", help="Words that sound alike, said as often by the same voices.")
+        int,
+        typer.Option("--near", help="Number of words that sound alike, said as often by the same voices."),
     ] = 40,
     sentences: Annotated[
         float, typer.Option(help="Hours of sentences without the word by the same voices (with --say).")
     ] = 1.0,
     words: Annotated[
         Path | None,
-        typer.Option(help="A word a line, for sentences, and to seek near words in; default: built in."),
+        typer.Option(
+            help="List with one word per line, for sentences and near words; default: an included list."
+        ),
     ] = None,
     espeak_hours: Annotated[
         float, typer.Option(help="Hours of synthetic sentences in each of train_, dev_ and test_espeak.")
     ] = 0.0,
     language: Annotated[
         str,
-        typer.Option(help="In which the voices speak, as eSpeak NG calls it: de, fr-fr; en: any English."),
+        typer.Option(help="Language of the voices, as eSpeak NG names it: de, fr-fr; en: any English."),
     ] = "en",
-    seconds: Annotated[float, typer.Option(help="Length of a clip.")] = 1.5,
-    seed: Annotated[int, typer.Option(help="Another seed gives another split and other voices.")] = 0,
+    seconds: Annotated[float, typer.Option(help="Length of a clip in seconds.")] = 1.5,
+    seed: Annotated[int, typer.Option(help="Seed that draws the split and the voices.")] = 0,
 ) -> None:
     """Prepare a wake word from your own recordings, from corpora of wake words, or from synthetic voices.
 
     OUT/train, dev and test hold clips of two labels, the word and `_other_`; OUT/dev_words and test_words
-    whole recordings of the word; OUT/train_long, dev_long and test_long continuous audio without it,
-    OUT/hours.json of how many hours from where. Nobody is in two splits, as far as speakers are known.
+    hold whole recordings of the word; OUT/train_long, dev_long and test_long hold continuous audio without
+    it; OUT/hours.json says how many hours come from where. No known speaker is in two splits.
 
     Example: audionas prep wake_word data --word "hey jarvis" --positives my_recordings --negatives radio
     """

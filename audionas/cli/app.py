@@ -15,6 +15,7 @@ from audionas.core.reporter import Reporter
 
 FIXABLE, BUG, INTERRUPTED = 1, 70, 130
 PARALLEL = ("search", "train")  # what torchrun may start in several processes
+SHELL_WORDS = ("_TYPER_COMPLETE_ARGS", "COMP_WORDS")  # where a shell puts the line that it completes
 FIXABLE_SYSTEM = {  # what the file system says that a user can put right
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
@@ -39,8 +40,8 @@ def run() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     sys.path.append(os.getcwd())  # so that a config can name a class of a file beside it
     try:
-        completed = (os.environ.get(name, "") for name in ("_TYPER_COMPLETE_ARGS", "COMP_WORDS"))  # as shells ask
-        data.register_preps([*sys.argv[1:], *" ".join(completed).split()])
+        completed = " ".join(os.environ.get(name, "") for name in SHELL_WORDS)
+        data.register_preps([*sys.argv[1:], *completed.split()])
         app()
     except UserError as error:
         Reporter().note(f"error: {error}")
@@ -48,7 +49,7 @@ def run() -> None:
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
             Reporter().note(
-                "interrupted; the same command goes on where it was (search, compare, train: with --resume)"
+                "interrupted; run the same command to resume (search, compare, rank, train: with --resume)"
             )
         sys.exit(FIXABLE if stop.code == 2 else stop.code)  # 2: a wrong option, which the user can fix
     except Exception as error:

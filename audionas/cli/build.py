@@ -10,7 +10,9 @@ from audionas.core.reporter import stdout_json
 
 PANEL = "Search"
 commands = typer.Typer()
-latency_app = typer.Typer(help="How long a network takes, looked up by its parts.", no_args_is_help=True)
+latency_app = typer.Typer(
+    help="Measure the parts of a space, to look up how long a network takes.", no_args_is_help=True
+)
 commands.add_typer(latency_app, name="latency", rich_help_panel=PANEL)
 
 
@@ -34,13 +36,16 @@ def search(
     resume: Resume = False,
     overwrite: Overwrite = False,
     keep_supernet: Annotated[
-        bool, typer.Option("--keep-supernet", help="With --overwrite: only the searcher begins anew.")
+        bool,
+        typer.Option(
+            "--keep-supernet", help="With --overwrite: keep the supernet and rerun only the searcher."
+        ),
     ] = False,
 ) -> None:
     """Search a space for an architecture: writes exp/NAME/arch.json.
 
     With a section searcher the method trains a supernet, whose networks are then searched for several aims at
-    once: writes exp/NAME/front.json as well, and every scored network to exp/NAME/select/archive.jsonl.
+    once: also writes exp/NAME/front.json, and every scored network to exp/NAME/select/archive.jsonl.
 
     Example: audionas search conf/search.yaml method.name=darts seed=1 name=darts_1
 
@@ -79,17 +84,23 @@ def cost(
         str,
         typer.Argument(help="A zoo name, an arch.json, a run folder or a genotype.", show_default=False),
     ],
-    shape: Annotated[str, typer.Option("--input", help="CxFxT; default: the architecture's own.")] = "",
-    classes: Annotated[int, typer.Option(min=0, help="Classes; default: the architecture's own.")] = 0,
-    timed: Annotated[bool, typer.Option("--latency", help="Time it in ONNX Runtime as well.")] = False,
-    layers: Annotated[int, typer.Option(min=0, help="Cells, where it is made of cells.")] = 0,
-    channels: Annotated[int, typer.Option(min=0, help="Channels of the first cells.")] = 0,
+    shape: Annotated[
+        str, typer.Option("--input", help="Input shape CxFxT; default: the architecture's own.")
+    ] = "",
+    classes: Annotated[
+        int, typer.Option(min=0, help="Number of classes; default: the architecture's own.")
+    ] = 0,
+    timed: Annotated[bool, typer.Option("--latency", help="Also time it in ONNX Runtime.")] = False,
+    layers: Annotated[int, typer.Option(min=0, help="Number of cells, for a network made of cells.")] = 0,
+    channels: Annotated[
+        int, typer.Option(min=0, help="Channels of the first cells, for a network made of cells.")
+    ] = 0,
     table: Annotated[
-        Path | None, typer.Option("--table", help="A table of NAS-Bench-201 to look the cell up in.")
+        Path | None, typer.Option("--table", help="Table of NAS-Bench-201 to look the cell up in.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Parameters, multiply-adds, peak activation memory and weights in bytes, per layer and in sum.
+    """Count parameters, multiply-adds, peak activation memory and weight bytes, per layer and in total.
 
     Examples: audionas cost tc_resnet8 --input 1x40x98 --classes 12;
     audionas cost exp/nb201 --table nasbench201.npz
@@ -105,11 +116,17 @@ def cost(
 def latency_build(
     conf: Conf,
     overrides: Overrides = None,
-    check: Annotated[int, typer.Option(min=0, help="Whole networks to check the sums against.")] = 20,
-    threads: Annotated[int, typer.Option(min=1, help="Threads of ONNX Runtime.")] = 1,
-    rounds: Annotated[int, typer.Option(min=1, help="How often all is measured; the median counts.")] = 10,
-    shape: Annotated[str, typer.Option("--input", help="CxFxT; default: what the config's data give.")] = "",
-    classes: Annotated[int, typer.Option(min=0, help="Classes, with --input.")] = 0,
+    check: Annotated[
+        int, typer.Option(min=0, help="Number of whole networks to check the sums against.")
+    ] = 20,
+    threads: Annotated[int, typer.Option(min=1, help="Threads for ONNX Runtime.")] = 1,
+    rounds: Annotated[
+        int, typer.Option(min=1, help="Number of measurements of each part; the median counts.")
+    ] = 10,
+    shape: Annotated[
+        str, typer.Option("--input", help="Input shape CxFxT; default: the shape of the config's data.")
+    ] = "",
+    classes: Annotated[int, typer.Option(min=0, help="Number of classes, with --input.")] = 0,
     overwrite: Overwrite = False,
 ) -> None:
     """Measure each option at each shape of a space in ONNX Runtime: writes exp/NAME/latency.json and .html.
@@ -134,10 +151,10 @@ def latency_build(
 
 @latency_app.command("show")
 def latency_show(
-    file: Annotated[Path, typer.Argument(help="latency.json, or its run folder.", show_default=False)],
+    file: Annotated[Path, typer.Argument(help="A latency.json, or its run folder.", show_default=False)],
     as_json: AsJson = False,
 ) -> None:
-    """What a latency table holds, of which device, and how well its sums agree with whole networks.
+    """Show what a latency table holds, and how well its sums agree with whole networks.
 
     Example: audionas latency show exp/here/latency.json
     """
@@ -149,11 +166,14 @@ def latency_show(
 @commands.command("list", rich_help_panel=PANEL)
 def list_(
     kind: Annotated[
-        str, typer.Argument(help="methods, searchers, spaces, ops, zoo or models", show_default=False)
+        str,
+        typer.Argument(
+            help="Kind to list: methods, searchers, spaces, ops, zoo or models.", show_default=False
+        ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """What there is: methods, searchers, spaces, ops (operations), zoo (networks), models (trained).
+    """List methods, searchers, spaces, ops (operations), zoo (networks) or models (trained).
 
     Example: audionas list zoo --json
     """

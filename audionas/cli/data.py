@@ -9,13 +9,32 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import shipped
 
 PANEL = "Data"
 commands = typer.Typer()
+
+
+class Pages(TyperGroup):
+    """The pages of data_prep/ as a group of commands; a page that is not there is a UserError."""
+
+    def resolve_command(self, ctx: typer.Context, args: list[str]) -> Any:  # type: ignore[override]
+        """Find a page by the first word."""
+        if not ctx.resilient_parsing and not args[0].startswith("-") and args[0] not in self.commands:
+            raise UserError(
+                f"no page of prep is called '{args[0]}'.{did_you_mean(args[0], self.commands)}",
+                hint=f"Pages: {', '.join(self.commands)}",
+            )
+        return super().resolve_command(ctx, args)
+
+
 prep_app = typer.Typer(
-    help="Write Kaldi data directories from a corpus or from your own recordings.", no_args_is_help=True
+    cls=Pages,
+    help="Write Kaldi data directories from a corpus or from your own recordings.",
+    no_args_is_help=True,
 )
 recipe_app = typer.Typer(help="Copy or list the recipes that audionas includes.", no_args_is_help=True)
 commands.add_typer(prep_app, name="prep", rich_help_panel=PANEL)
@@ -38,7 +57,7 @@ def recipe_copy(
 
 @recipe_app.command("list")
 def recipe_list() -> None:
-    """The recipes that `copy` knows.
+    """List the recipes that `copy` knows.
 
     Example: audionas recipe list
     """

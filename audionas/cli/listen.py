@@ -19,7 +19,7 @@ def tune(
     positives: Annotated[
         Path,
         typer.Option(
-            help="Clips of the keyword, of several a folder for each, or a Kaldi data directory.",
+            help="Clips of the keyword; with several keywords, one folder each; or a Kaldi data directory.",
             show_default=False,
         ),
     ],
@@ -30,22 +30,24 @@ def tune(
         ),
     ],
     target: Annotated[
-        float, typer.Option("--target-fa-per-hour", help="False accepts an hour, of all keywords together.")
+        float, typer.Option("--target-fa-per-hour", help="False accepts per hour, of all keywords together.")
     ] = 0.5,
     file: Annotated[
         list[Path] | None,
-        typer.Option("--file", help="An exported file; repeat it to compare several, as float and int8."),
+        typer.Option(
+            "--file", help="Exported file; may be repeated, to compare several such as float and int8."
+        ),
     ] = None,
-    smooth: Annotated[int, typer.Option(help="Hops whose scores are averaged; 1 is none.")] = 5,
-    refractory: Annotated[float, typer.Option(help="Seconds after an event without another.")] = 1.0,
+    smooth: Annotated[int, typer.Option(help="Number of hops to average scores over; 1: no averaging.")] = 5,
+    refractory: Annotated[float, typer.Option(help="Seconds without another event after one.")] = 1.0,
     patience: Patience = None,
     speaker_pattern: Annotated[
-        str, typer.Option(help="Who speaks, by the file name: as in audionas prep folder.")
+        str, typer.Option(help="Pattern that finds the speaker in a file name, as in audionas prep folder.")
     ] = "",
     resample: Resample = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Choose a threshold for each keyword, for so many false accepts an hour on long audio.
+    """Choose a threshold per keyword that keeps to a number of false accepts per hour of long audio.
 
     A clip's score is the highest in it; false accepts are counted on continuous audio. Scores are kept, so
     other settings take seconds. Writes exp/NAME/tune/, the bundle's thresholds and the report.
@@ -85,11 +87,13 @@ def detect(
     resample: Resample = False,
     audacity: Annotated[
         Path | None,
-        typer.Option("--audacity", help="Write labels for Audacity: a file, or a folder for several."),
+        typer.Option(
+            "--audacity", help="Write labels for Audacity: to a file, or for several recordings to a folder."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
 ) -> None:
-    """Slide the exported model over continuous audio, and say when it heard a keyword.
+    """Slide the exported model over continuous audio, and print when it heard a keyword.
 
     Thresholds are those of audionas tune. An event's time is the end of the hop that fired.
 
@@ -126,13 +130,14 @@ def mine(
         ),
     ],
     data: Annotated[
-        Path, typer.Option(help="The Kaldi data directory that it was trained on.", show_default=False)
+        Path, typer.Option(help="Kaldi data directory that the model was trained on.", show_default=False)
     ],
     out: Annotated[
-        Path, typer.Option(help="A new one: these clips and the false accepts.", show_default=False)
+        Path,
+        typer.Option(help="New data directory for these clips and the false accepts.", show_default=False),
     ],
     label: Annotated[
-        str, typer.Option(help="What false accepts are labelled as; default: the first label with a _.")
+        str, typer.Option(help="Label for the false accepts; default: the first label with a _.")
     ] = "",
     file: File = None,
     threshold: Threshold = None,
@@ -143,7 +148,7 @@ def mine(
 ) -> None:
     """Collect what the model falls for in long audio, as clips to train with.
 
-    Interrupted, the same command goes on. A threshold under the tuned one finds more. Then train again.
+    Run the same command to resume. A threshold below the tuned one finds more clips. Then train again.
 
     Example: audionas mine exp/hey long --data data/train --out data/train_mined --threshold 0.3;
     audionas train conf/train.yaml data.train=data/train_mined arch=exp/hey/arch.json name=hey_2
@@ -171,19 +176,21 @@ def listen(
     exp: Exp,
     file: Annotated[
         Path | None,
-        typer.Option("--file", help="An exported file; default: export/model.stream.onnx, else torch."),
+        typer.Option(
+            "--file", help="Exported file; default: export/model.stream.onnx, else the model in torch."
+        ),
     ] = None,
     wav: Annotated[
-        Path | None, typer.Option("--wav", help="A recording in place of the microphone, in real time.")
+        Path | None, typer.Option("--wav", help="Recording to play in place of the microphone, in real time.")
     ] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="The recording as fast as it goes.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Play the recording as fast as possible.")] = False,
     threshold: Threshold = None,
     smooth: Smooth = None,
     refractory: Refractory = None,
     patience: Patience = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
 ) -> None:
-    """Listen at the microphone: scores live on a terminal, and what is heard as lines.
+    """Listen at the microphone: shows scores live on a terminal, and prints each keyword heard as a line.
 
     Thresholds are those of audionas tune, else 0.5, to try a model that nobody has tuned yet.
 
@@ -211,10 +218,12 @@ def demo_web(
     exp: Exp,
     runtime: Annotated[
         Path | None,
-        typer.Option("--runtime", help="A folder with onnxruntime-web; else it is fetched once."),
+        typer.Option("--runtime", help="Folder with onnxruntime-web; default: download it once."),
     ] = None,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Of the server; 0 takes a free one.")] = 0,
-    no_serve: Annotated[bool, typer.Option("--no-serve", help="Only write exp/NAME/web/.")] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the server; 0 picks a free one.")] = 0,
+    no_serve: Annotated[
+        bool, typer.Option("--no-serve", help="Write exp/NAME/web/ without serving it.")
+    ] = False,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
 ) -> None:
     """Write exp/NAME/web/, a page that listens with the exported model in the browser, and serve it here.

@@ -20,19 +20,19 @@ def evaluate(
         Path,
         typer.Option(
             "--data",
-            help="A Kaldi data directory such as data/test; for images their archive, file or folder.",
+            help="Kaldi data directory such as data/test; for images their archive, file or folder.",
             show_default=False,
         ),
     ],
-    engine: Annotated[str, typer.Option(help="torch, or onnx to run the exported file.")] = "torch",
+    engine: Annotated[str, typer.Option(help="Runtime: torch, or onnx to run the exported file.")] = "torch",
     resample: Resample = False,
     by: Annotated[
         list[str] | None,
-        typer.Option("--by", help="Figures of each group that DATA/utt2NAME tells; may be repeated."),
+        typer.Option("--by", help="Figures for each group listed in DATA/utt2NAME; may be repeated."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Accuracy with its 95 % interval over speakers (or images), per-class figures, confusion matrix.
+    """Measure accuracy with its 95 % interval over speakers or images, figures per class, confusion matrix.
 
     Examples: audionas eval exp/mini --data data/test --engine onnx;
     audionas eval exp/scenes --data data/test --by device
@@ -55,7 +55,7 @@ def predict(
 ) -> None:
     """Name the word in each recording, or what is in each image.
 
-    EXP may also be a model that comes along (audionas list models); a folder of that name here comes first.
+    EXP may also be an included model (audionas list models); a folder of that name comes first.
 
     Examples: audionas predict exp/mini my.wav other.flac --json; audionas predict kws12 my.wav
     """
@@ -74,22 +74,27 @@ def export(
     exp: Exp,
     target: Annotated[
         str,
-        typer.Option("--target", help="onnx, onnx-stream, int8, litert, esphome, with commas between; all."),
+        typer.Option(
+            "--target", help="Targets, separated by commas: onnx, onnx-stream, int8, litert, esphome; or all."
+        ),
     ] = "onnx",
     data: Annotated[
-        Path | None, typer.Option("--data", help="What to verify on; default: what was last evaluated.")
+        Path | None, typer.Option("--data", help="Data to verify on; default: that of the last evaluation.")
     ] = None,
     calibrate: Annotated[
         Path | None, typer.Option("--calibrate", help="Data directory for int8; default: the training data.")
     ] = None,
     input: Annotated[
-        str, typer.Option("--input", help="What ONNX files take: waveform, or frames of the front-end.")
+        str, typer.Option("--input", help="Input of ONNX files: waveform, or frames of the front-end.")
     ] = "waveform",
     pool: Annotated[
-        str, typer.Option("--pool", help="The mean at a stream's end: window (exact), or exponential.")
+        str, typer.Option("--pool", help="Mean at a stream's end: window (exact), or exponential.")
     ] = "window",
     fine_tune: Annotated[
-        str, typer.Option("--fine-tune", help="For int8: auto (where it loses over 1 point), always, never.")
+        str,
+        typer.Option(
+            "--fine-tune", help="Fine-tuning for int8: auto (where it loses over 1 point), always, never."
+        ),
     ] = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -127,11 +132,14 @@ def show(
     exp: Exp,
     limit: Annotated[
         list[str] | None,
-        typer.Option("--limit", help="Pick the front's best within it, COST=MOST; may be repeated."),
+        typer.Option(
+            "--limit",
+            help="Pick the front's best network with COST at most MOST, as COST=MOST; may be repeated.",
+        ),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """What a run found and how well it does; writes exp/NAME/report.html.
+    """Show what a run found and how well it does; writes exp/NAME/report.html.
 
     Examples: audionas show exp/mini; audionas show exp/front --limit macs=1e6 --limit params=5e4
     """

@@ -10,28 +10,29 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(help="Changes to the config, key=value: seed=3 method.std=0.1", show_default=False),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Throw away what an earlier run left.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
-Resume = Annotated[
-    bool, typer.Option("--resume", help="Go on where an unfinished run was; start if there is none.")
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Delete what an earlier run left, and start again.")
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Resume an unfinished run, or start one.")]
 Exp = Annotated[Path, typer.Argument(help="A run folder, such as exp/mini.", show_default=False)]
 Resample = Annotated[bool, typer.Option("--resample", help="Convert recordings of another sample rate.")]
 File = Annotated[
     Path | None,
-    typer.Option("--file", help="An exported file; default: export/model.stream.onnx, or what there is."),
+    typer.Option("--file", help="Exported file; default: export/model.stream.onnx, or another in export/."),
 ]
 Smooth = Annotated[
-    int | None, typer.Option("--smooth", help="Hops whose scores are averaged; default 5, or as tuned.")
+    int | None,
+    typer.Option("--smooth", help="Number of hops to average scores over; default: as tuned, else 5."),
 ]
 Refractory = Annotated[
     float | None,
-    typer.Option("--refractory", help="Seconds after an event without another; default 1, or as tuned."),
+    typer.Option("--refractory", help="Seconds without another event after one; default: as tuned, else 1."),
 ]
 Patience = Annotated[
     str | None, typer.Option("--patience", help="N/M: N of the last M hops must be over the threshold.")
 ]
 Threshold = Annotated[
     list[str] | None,
-    typer.Option("--threshold", help="For all keywords, or KEYWORD=NUMBER; default: as tuned."),
+    typer.Option("--threshold", help="Threshold for all keywords, or KEYWORD=NUMBER; default: as tuned."),
 ]

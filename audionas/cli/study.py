@@ -27,7 +27,7 @@ def compare(
 def rank(
     conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
 ) -> None:
-    """Ask how well a supernet ranks networks: trains some of them alone, writes exp/NAME/rank/.
+    """Measure how well a supernet ranks networks: trains some of them alone, writes exp/NAME/rank/.
 
     Prints Kendall's tau-b, Spearman's rho and the regret of the supernet's best k, with 95 % intervals by
     bootstrap over networks. Finished trainings are kept, also for other supernets (rank.alone=FOLDER).
