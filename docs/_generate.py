@@ -1,17 +1,25 @@
-"""Writes docs/methods.md from the methods and docs/zoo.md from the zoo: `python docs/_generate.py`."""
+"""Writes docs/methods.md from the methods, docs/zoo.md from the zoo and docs/cli.md from the commands.
+
+python docs/_generate.py
+"""
 
 import csv
 import inspect
+import re
 import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, Field, fields, is_dataclass
 from pathlib import Path
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+import typer
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from audionas.cli.app import app  # noqa: E402
+from audionas.cli.data import page_names, register_preps  # noqa: E402
 from audionas.core.files import read_json  # noqa: E402
 from audionas.core.registry import names, resolve, summary  # noqa: E402
 from audionas.engine.metrics import over_seeds  # noqa: E402
@@ -23,6 +31,7 @@ from audionas.zoo import load  # noqa: E402
 
 TARGET = ROOT / "docs" / "methods.md"
 ZOO = ROOT / "docs" / "zoo.md"
+COMMANDS = ROOT / "docs" / "cli.md"
 MARK = "<!-- From here on docs/_generate.py writes, from the notes in audionas/zoo/. -->\n"
 RESULTS = ROOT / "docs" / "results"  # what `audionas compare` wrote: NAME.csv, NAME.md, NAME.steps.json
 OUTCOMES = {"cifar10_test": "CIFAR-10, from the table", "trained": "trained", "accuracy": "inherited"}
@@ -33,6 +42,15 @@ A method is one file in `audionas/methods/`; the file name is the name that goes
 are its hyper-parameters, and an unknown one is refused. `audionas list methods` prints the same in short.
 How to add one: [howto/add_a_method.md](howto/add_a_method.md).
 """
+CLI_HEAD = """<!-- Written by docs/_generate.py. Change a docstring or an option, then run it again. -->
+# Commands
+
+This page has all that `audionas VERB --help` says, in the groups of `audionas --help`. `audionas --version`
+prints the version, and `audionas --install-completion` lets the shell complete commands and options. Settings
+lie in a config, CONF; `key=value` after it changes one of them. The exit status is 0 for done, 1 for what you
+can put right (the message says what and how), 70 for a bug.
+"""
+PARAMETER_KINDS = {bool: "flag", int: "integer", float: "number", str: "text", Path: "path"}
 KINDS = {
     int: "integer",
     float: "number",
@@ -204,7 +222,88 @@ def _printed(millions: float | None) -> str:
     return f"{millions} M" if millions >= 1 else f"{1000 * millions:.6g} k"
 
 
+def cli() -> str:
+    """The page of commands: a section per group, in it one per command."""
+    register_preps(page_names())  # all of them imported, with their options
+    groups: dict[str, dict[str, Any]] = {}
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        groups.setdefault(command.rich_help_panel, {})[name] = command
+    contents, parts = [], []
+    for group, found in groups.items():
+        links = (f"[{name}](#audionas-{name})" for name in found)
+        contents.append(f"- {group}: {', '.join(links)}")
+        parts += [
+            f"## {group}\n",
+            *(part for name, command in found.items() for part in _command(name, command)),
+        ]
+    return "\n".join([CLI_HEAD, *contents, "", *parts]).rstrip("\n") + "\n"
+
+
+def _command(path: str, command: Any) -> Iterator[str]:
+    """A command and those below it."""
+    yield f"### audionas {path}\n"
+    yield _usage(path, command)
+    for paragraph in inspect.cleandoc(command.help or "").split("\n\n"):
+        yield _example(paragraph) if paragraph.startswith("Example") else f"{paragraph}\n"
+    own = [param for param in command.params if param.name != "help"]
+    if own and not hasattr(command, "commands"):
+        hints = get_type_hints(command.callback)
+        rows = (_param(param, hints[param.name]) for param in own)
+        yield "\n".join(["| argument or option | kind | meaning | default |", "|---|---|---|---|", *rows, ""])
+    for name, part in getattr(command, "commands", {}).items():
+        yield from _command(f"{path} {name}", part)
+
+
+def _usage(path: str, command: Any) -> str:
+    if hasattr(command, "commands"):
+        return f"```sh\naudionas {path} COMMAND\n```\n"
+    words = [_argument(param) for param in command.params if param.param_type_name == "argument"]
+    needed = [f"{max(p.opts, key=len)} {p.name.upper()}" for p in command.params if _must(p) and _option(p)]
+    return f"```sh\n{' '.join(['audionas', path, *words, *needed])} [OPTIONS]\n```\n"
+
+
+def _option(param: Any) -> bool:
+    return str(param.param_type_name) == "option"
+
+
+def _must(param: Any) -> bool:
+    return bool(param.required)
+
+
+def _argument(param: Any) -> str:
+    """As the command line shows it: `EXP`, `[OVERRIDES]...`."""
+    many = "..." if param.nargs == -1 else ""
+    word = f"{param.name.upper()}{many}" if _must(param) else f"[{param.name.upper()}]{many}"
+    return param.metavar or word
+
+
+def _example(paragraph: str) -> str:
+    """The commands of a paragraph that begins with `Example:` or `Examples:`, as a block."""
+    text = " ".join(paragraph.partition(":")[2].split()).strip("`")
+    return "\n".join(["```sh", *re.split(r"; (?=audionas )", text), "```", ""])
+
+
+def _param(param: Any, hint: Any) -> str:
+    """An argument or option as a row of a table."""
+    name = ", ".join([*param.opts, *param.secondary_opts]) if _option(param) else _argument(param)
+    kind = next(word for kind, word in PARAMETER_KINDS.items() if kind in (hint, *_parts(hint)))
+    default = "must be given" if _must(param) else f"`{param.default}`" if _shown(param) else ""
+    return f"| `{name}` | {kind} | {(param.help or '').replace('|', chr(92) + '|')} | {default} |"
+
+
+def _parts(kind: Any) -> Iterator[Any]:
+    """The types inside a type: of `list[Path] | None` these three."""
+    for part in get_args(kind):
+        yield part
+        yield from _parts(part)
+
+
+def _shown(param: Any) -> bool:
+    """Whether the default is worth a word."""
+    return isinstance(param.default, str | int | float) and str(param.default) not in ("", "False")
+
+
 if __name__ == "__main__":
-    for file, text in ((TARGET, methods()), (ZOO, zoo())):
+    for file, text in ((TARGET, methods()), (ZOO, zoo()), (COMMANDS, cli())):
         file.write_text(text, encoding="utf-8")
         print(f"wrote {file.relative_to(ROOT)}")

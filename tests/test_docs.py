@@ -17,7 +17,7 @@ import typer
 
 from audionas import zoo
 from audionas.cli.app import app
-from audionas.cli.data import register_preps
+from audionas.cli.data import page_names, register_preps
 from audionas.data import audio
 from audionas.export import onnx_stream
 from audionas.features import Features
@@ -161,7 +161,7 @@ def anchors(page: Path) -> set[str]:
 @pytest.mark.parametrize("page", PAGES)
 def test_commands_exist(page: Path) -> None:
     """Every `audionas VERB --option` in code is one that the command line knows."""
-    register_preps([page.stem for page in (ROOT / "data_prep").glob("*.py")])
+    register_preps(page_names())
     root = typer.main.get_command(app)
     problems = []
     for line in commands(page):
@@ -236,6 +236,13 @@ def test_methods_page_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))  # the script puts the clone on it
     made = runpy.run_path(str(ROOT / "docs" / "_generate.py"))
     assert made["TARGET"].read_text(encoding="utf-8") == made["methods"](), "run: python docs/_generate.py"
+
+
+def test_commands_page_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("COLUMNS", "40")  # the page does not depend on the terminal
+    made = runpy.run_path(str(ROOT / "docs" / "_generate.py"))
+    assert made["COMMANDS"].read_text(encoding="utf-8") == made["cli"](), "run: python docs/_generate.py"
 
 
 def tree() -> dict[str, str]:

@@ -66,14 +66,20 @@ def recipe_list() -> None:
     print("\n".join(names()))
 
 
+def page_names() -> list[str]:
+    """The pages of data_prep/, sorted."""
+    return sorted(page.stem for page in shipped("data_prep").glob("[!_]*.py"))
+
+
 def register_preps(words: Sequence[str]) -> None:
     """`audionas prep NAME` for every page in data_prep/. Only pages that `words` name are imported.
 
     The others get the docstring of their `main`, which is all that a list of commands shows of them.
     """
     prep_app.registered_commands.clear()  # `run` may be called more than once in a process
-    for page in sorted(shipped("data_prep").glob("[!_]*.py")):
-        prep_app.command(page.stem)(_main_of(page) if page.stem in words else _stand_in(page))
+    for name in page_names():
+        page = shipped("data_prep") / f"{name}.py"
+        prep_app.command(name)(_main_of(page) if name in words else _stand_in(page))
 
 
 @cache

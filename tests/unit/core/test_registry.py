@@ -18,6 +18,8 @@ def test_every_name_is_a_class_that_says_what_it_is(kind: str, name: str) -> Non
     assert found.__module__ == f"audionas.{registry.FOLDERS[kind]}.{name}"
     assert registry.summary(kind, name) == (sys.modules[found.__module__].__doc__ or "").strip()
     assert registry.summary(kind, name).split("\n")[0].strip()
+    for field in ("paper", "arxiv", "family"):
+        assert registry.inherited(kind, name, field) == getattr(found, field, "")
 
 
 def test_names_are_sorted_and_private_files_are_none() -> None:
