@@ -157,7 +157,7 @@ def _from_row(folder: Path, where: str, row: Mapping[str, str]) -> Clip | str:
 
 
 def _from_folders(root: Path) -> tuple[list[Clip], list[str]]:
-    """Clips of the layout without a table, a folder a class, and what is wrong with it."""
+    """Clips of the layout without a table, one folder per class, and what is wrong with it."""
     clips, problems = [], []
     for name, label in FOLDERS.items():
         files = sorted(f for f in (root / name).glob("*") if not f.name.startswith("."))
@@ -203,7 +203,7 @@ def _store(out: Path, folds: Mapping[str, Sequence[Item]]) -> None:
 
 
 def _show(out: Path, folds: Mapping[str, Sequence[Item]], reporter: Reporter) -> None:
-    """Counts of clips a class and of source recordings, by fold."""
+    """Counts of clips per class and of source recordings, by fold."""
     counts = {fold: Counter(item.label for item in items) for fold, items in folds.items()}
     rows = [[label, *(count[label] for count in counts.values())] for label in LABELS]
     rows.append(["all", *(count.total() for count in counts.values())])

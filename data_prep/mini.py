@@ -82,7 +82,7 @@ def main(
     snr_high: Annotated[float, typer.Option(help="Highest signal-to-noise ratio in dB.")] = 25.0,
     seed: Annotated[int, typer.Option(help="Seed that draws speakers, prosody and noise.")] = 0,
 ) -> None:
-    """Make the embedded data set: ten commands, _unknown_ and _silence_, by synthetic voices in noise.
+    """Make the embedded data set: ten commands, `_unknown_` and `_silence_`, by synthetic voices in noise.
 
     Example: audionas prep mini data
     """
@@ -185,7 +185,7 @@ def speak(out: Path, planned: Sequence[Clip], settings: Settings, engine: Engine
         voices.setdefault(clip.voice, []).append(clip)
     missing = [voice for voice, clips in voices.items() if not all(_path(out, c).exists() for c in clips)]
     if done := len(voices) - len(missing):
-        reporter.note(f"{out}: {done} of {len(voices)} voices are there, going on")
+        reporter.note(f"{out}: {done} of {len(voices)} voices exist; making the rest")
     pool = ThreadPoolExecutor(os.cpu_count())
     with short_path(engine) as engine:
         try:

@@ -60,7 +60,7 @@ def main(
         typer.Option("--protocol", help="Number of classes: 12, or every word: 30 for v0.01, 35 for v0.02."),
     ] = "12",
     silence: Annotated[
-        str, typer.Option(help="Clips of _silence_ in dev and test: zeros, or noise at drawn volume.")
+        str, typer.Option(help="Clips of `_silence_` in dev and test: zeros, or noise at drawn volume.")
     ] = "zeros",
     part: Annotated[
         str, typer.Option(help="Folder inside SRC that holds the words, if it has several.")
@@ -74,7 +74,7 @@ def main(
         typer.Option("--sha256", help="Accept an archive with this checksum; may be repeated."),
     ] = None,
     seed: Annotated[
-        int, typer.Option(help="Seed that draws _unknown_ and _silence_; 59185 is the usual one.")
+        int, typer.Option(help="Seed that draws `_unknown_` and `_silence_`; 59185 is the usual one.")
     ] = 59185,
     on_bad: Annotated[
         str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")

@@ -170,7 +170,7 @@ def _check_words(words: Path | None, language: str, near_count: int, *hours: flo
     if words is None and language.split("-")[0] != "en" and (near_count or any(hours)):
         raise UserError(
             f"--language {language}: the words built in are English",
-            hint="Give --words FILE, a word a line, or --near 0 --sentences 0 and no --espeak-hours.",
+            hint="Give --words FILE, one word per line, or --near 0 --sentences 0 and no --espeak-hours.",
         )
 
 

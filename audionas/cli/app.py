@@ -41,7 +41,9 @@ def run() -> None:
     sys.path.append(os.getcwd())  # so that a config can name a class of a file beside it
     try:
         completed = " ".join(os.environ.get(name, "") for name in SHELL_WORDS)
-        data.register_preps([*sys.argv[1:], *completed.split()])
+        words = [*sys.argv[1:], *completed.split()]
+        if "prep" in words:  # else nothing asks for its pages
+            data.register_preps(words)
         app()
     except UserError as error:
         Reporter().note(f"error: {error}")

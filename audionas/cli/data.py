@@ -43,8 +43,10 @@ commands.add_typer(recipe_app, name="recipe", rich_help_panel=PANEL)
 
 @recipe_app.command("copy")
 def recipe_copy(
-    name: Annotated[str, typer.Argument(help="For example: mini", show_default=False)],
-    folder: Annotated[Path, typer.Argument(help="A folder that does not exist yet.", show_default=False)],
+    name: Annotated[str, typer.Argument(help="Name of a recipe, such as mini.", show_default=False)],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder to copy it to, which does not exist yet.", show_default=False)
+    ],
 ) -> None:
     """Copy a recipe, to change it and own it.
 

@@ -19,7 +19,7 @@ def tune(
     positives: Annotated[
         Path,
         typer.Option(
-            help="Clips of the keyword; with several keywords, one folder each; or a Kaldi data directory.",
+            help="Clips of the keyword (with several keywords, one folder each), or a Kaldi data directory.",
             show_default=False,
         ),
     ],

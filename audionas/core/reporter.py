@@ -12,21 +12,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from rich.console import Console
-from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-from rich.table import Table
-from rich.text import Text
-
 from audionas.core.files import write_text
 
+# rich is imported where it is used: a command that prints JSON or a version needs none of it
 T = TypeVar("T")
 Line = Sequence[tuple[str, str]]  # parts of a line, each with rich's words for its style: "bold red"
 _QUIET_SECONDS = 10.0  # between two plain progress lines
@@ -42,6 +30,8 @@ class Reporter:
     def __init__(
         self, folder: Path | None = None, *, since: int = 0, quiet: bool = False, stdout: bool = False
     ) -> None:
+        from rich.console import Console
+
         self.console = Console(stderr=not stdout, quiet=quiet, highlight=False, soft_wrap=True)
         self.folder = folder
         self._since = since
@@ -55,6 +45,8 @@ class Reporter:
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
         """A table, whose first column is never cut; numbers are the caller's to format."""
+        from rich.table import Table
+
         table = Table(*head, title=title or None, title_justify="left", box=None, pad_edge=False)
         table.columns[0].no_wrap = True
         for row in rows:
@@ -92,6 +84,9 @@ class Reporter:
 
         Notes appear above them. At the end they are wiped.
         """
+        from rich.live import Live
+        from rich.text import Text
+
         with Live(console=self.console, auto_refresh=False, transient=True) as shown:
             yield lambda lines: shown.update(
                 Text("\n").join(Text.assemble(*line, no_wrap=True) for line in lines), refresh=True
@@ -103,6 +98,15 @@ class Reporter:
             self._board.close()
 
     def _bar(self, items: Iterable[T], label: str, total: int) -> Iterator[T]:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),

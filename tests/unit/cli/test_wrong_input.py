@@ -94,7 +94,10 @@ WRONG = [
     ("prep dcase2018_task5 {tmp}/out --src {tmp}/nowhere", "nowhere"),
     ("prep dcase_low_complexity {tmp}/out --src {tmp}/nowhere", "nowhere"),
     ("serach {conf}", "No such command"),
-    ("prep folders {tmp} {tmp}/out", "No such command"),
+    (
+        "prep folders {tmp} {tmp}/out",
+        "no page of prep is called 'folders'. Did you mean 'folder'? Pages: cifar,",
+    ),
 ]
 
 
