@@ -1,4 +1,4 @@
-"""The one door between YAML and the dataclasses of the lower rungs.
+"""The only door between YAML and the dataclasses of the lower rungs.
 
 Keys are strict, scalars lenient (`1e-3` is a number), and every problem is reported at once with
 its path. `base:` names one config that this one changes; `a.b=c` on the command line comes last.
@@ -32,15 +32,15 @@ from audionas.spaces._base import Space
 
 @dataclass(frozen=True, kw_only=True)
 class General(Strict):
-    """What is not a section: `name` of the run, `out` folder, `seed`, `threads`, `device`, `arch` to train.
+    """The keys outside sections: the run's `name`, `out` folder, `seed`, `threads`, `device` and `arch`.
 
-    A `profile` says where the network is to run: the space loses the options that this runtime does not have,
+    A `profile` says where the network will run: the space loses the options that this runtime does not have,
     and a network that does not fit is not trained (`esphome`: ESPHome's micro_wake_word, `cmsis`: the kernels
     of CMSIS-NN, `dcase`: the budget of DCASE's task 1).
 
-    A searcher's networks are scored by `workers`: processes of this machine, or with `backend: ray` actors of
-    the cluster at `address` (`auto`, or empty for one that is started here). Each has `threads` CPUs, by
-    default one, and on Ray `gpus` GPUs.
+    A searcher's networks are scored by `workers`: processes on this machine, or with `backend: ray` actors of
+    the cluster at `address` (`auto`, or empty for one that is started here). Each has `threads` CPUs, one by
+    default, and on Ray `gpus` GPUs.
     """
 
     name: str
@@ -69,7 +69,7 @@ class General(Strict):
 class Config:
     """A checked config. `features` is None where the architecture's own front-end is to be used, `images`
     where the data are recordings; with `images` the sections about recordings are not read. `changes` says,
-    in sentences, what the profile made of the sections.
+    in sentences, what the profile changed in the sections.
     """
 
     general: General
@@ -137,7 +137,7 @@ class _Loader(yaml.SafeLoader):
                 raise yaml.MarkedYAMLError(problem="a key must be a word", problem_mark=key.start_mark)
             if key.value in seen:
                 raise yaml.MarkedYAMLError(
-                    problem=f"key '{key.value}' stands twice", problem_mark=key.start_mark
+                    problem=f"key '{key.value}' appears twice", problem_mark=key.start_mark
                 )
             seen.add(key.value)
         return super().construct_mapping(node, deep)
@@ -150,7 +150,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     if "base" in raw:
         base = _read(path.parent / str(raw.pop("base")))
         if "base" in base:
-            raise UserError(f"{path}: its base has a base of its own", hint="Configs inherit one level only.")
+            raise UserError(f"{path}: its base names another base", hint="Configs inherit one level only.")
         raw = _merge(base, raw)
     written = _compared(raw)
     for override in overrides:
@@ -164,7 +164,7 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
 
 
 def changed(conf: Config, **sections: Any) -> Config:
-    """The config with other keys or sections in place of its own (None: without them), checked again."""
+    """The config with these keys or sections in place of its own (None removes one), checked again."""
     raw = {key: value for key, value in {**conf.raw, **sections}.items() if value is not None}
     return _build(raw, conf.general.name)
 
@@ -188,14 +188,14 @@ def dump(plain: Mapping[str, Any]) -> str:
 
 
 def _compared(raw: Mapping[str, Any]) -> list[Any]:
-    """What stands in `compare.methods`, if it is a list."""
+    """The value of `compare.methods`, if it is a list."""
     section = raw.get("compare")
     methods = section.get("methods") if isinstance(section, Mapping) else None
     return methods if isinstance(methods, list) else []
 
 
 def _method(method: str | Mapping[str, Any]) -> dict[str, Any]:
-    """A `method` section of its name, or of itself without `as`."""
+    """The `method` section for a name, or for a mapping, which loses its `as`."""
     return {"name": method} if isinstance(method, str) else {k: v for k, v in method.items() if k != "as"}
 
 
@@ -281,7 +281,7 @@ def _build(raw: dict[str, Any], source: str) -> Config:
 
 
 def _profiled(built: dict[str, Any], problems: list[str]) -> tuple[str, ...]:
-    """Make the sections what the profile allows; what was changed, in sentences."""
+    """Restrict the sections to what the profile allows; return the changes, in sentences."""
     name, changes = built["general"].profile, []
     if name == "none":
         return ()
@@ -290,7 +290,7 @@ def _profiled(built: dict[str, Any], problems: list[str]) -> tuple[str, ...]:
         built["features"] = _front_end(profile.front_end)
         changes.append(f"profile {name}: features are {profile.front_end}, which the device computes")
     elif profile.front_end and built["features"].name != (only := _front_end(profile.front_end).name):
-        problems.append(f"features: profile {name} has no front-end but {only}")
+        problems.append(f"features: profile {name} has only the front-end {only}")
     given = built["limits"].given if built["limits"] is not None else {}
     for cost, most in profile.limits.items():
         if given.get(cost, math.inf) > most:
@@ -333,7 +333,7 @@ def _named(section: str, value: Mapping[str, Any], problems: list[str], path: st
 
 
 def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str]) -> Any:
-    """`kind` filled from `value`; what is wrong goes to `problems`, with its path.
+    """`kind` filled from `value`; each fault is added to `problems`, with its path.
 
     Sections within are filled first: a value that one of them refuses must not hide the others' faults.
     """
@@ -355,7 +355,7 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
 
 
 def _contradictions(features: Features) -> list[str]:
-    """What the class alone cannot see: settings against their preset."""
+    """Contradictions that the class alone cannot see: settings against their preset."""
     try:
         features.resolved()
     except UserError as error:
@@ -374,7 +374,7 @@ def _inner(kind: type) -> dict[str, type]:
 
 
 def _placed(path: str, problem: str) -> str:
-    """A problem that a class found in itself, with the whole path in front."""
+    """A problem that a class found in its own values, with the whole path in front."""
     section = path.rpartition(".")[2]
     if problem.startswith(f"{section}."):
         return path + problem.removeprefix(section)
@@ -391,7 +391,7 @@ def _problem(kind: type, path: str, loc: Iterable[Any], code: str, message: str,
 
 
 def _plain(value: Any) -> Any:
-    """Tuples to lists, so that YAML stays plain."""
+    """Turn tuples into lists, so that YAML stays plain."""
     if isinstance(value, Mapping):
         return {k: _plain(v) for k, v in value.items()}
     return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

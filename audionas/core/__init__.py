@@ -1,1 +1,1 @@
-"""What every other package stands on: values, errors, files, random numbers, reporting."""
+"""The foundation of every other package: values, errors, files, random numbers, reporting."""

@@ -18,7 +18,7 @@ SCHEMA = 1
 
 
 class InputSpec(NamedTuple):
-    """What a network sees and answers: (channels, freq, frames) in, `classes` scores out."""
+    """The shapes of a network's input and output: (channels, freq, frames) in, `classes` scores out."""
 
     channels: int
     freq: int
@@ -58,8 +58,8 @@ class Choice:
 class ArchSpec:
     """All choices made. Equal ids mean equal networks of one size.
 
-    `scale` says how large a network of cells is built (`layers`, `channels`), so that the cell that is
-    searched small and trained large keeps its id. Like `io` and `note` it is no part of the id.
+    `scale` says how large a network of cells is built (`layers`, `channels`), so that a cell that is
+    searched small and trained large keeps its id. Like `io` and `note`, it is not part of the id.
     """
 
     space: str
@@ -121,7 +121,7 @@ class ArchSpec:
         return {k: (mine.get(k), theirs.get(k)) for k in keys if mine.get(k) != theirs.get(k)}
 
     def _misshapen(self) -> str:
-        """What of this spec, just read from a file, has not the type that it must have; "" if nothing."""
+        """The first part of a spec read from a file that has a wrong type; "" if there is none."""
         if not isinstance(self.space, str):
             return f"space is {self.space!r}"
         if not all(isinstance(part, dict) for part in (self.params, self.note, self.scale)):

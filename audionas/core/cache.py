@@ -1,8 +1,8 @@
-"""A large array computed once into files of bounded size, each whole and the wanted one, or computed again.
+"""A large array computed once into files of bounded size; a torn or outdated file is computed again.
 
-A file holds the bytes of its rows and, after them, one JSON object: the key of the array, which rows these
-are, a checksum of each block, and the faults that were met. It is filled beside its place and renamed when
-it is complete, so a process that is killed loses one file's work, not the others'.
+A file holds the bytes of its rows and, after them, one JSON object: the key of the array, the numbers of its
+rows, a checksum of each block, and the faults that were found. It is filled under a temporary name and
+renamed when it is complete, so a process that is killed loses one file's work, not the others'.
 """
 
 import json
@@ -24,13 +24,13 @@ from audionas.core.pool.ordered import ordered
 from audionas.core.reporter import Reporter
 from audionas.core.shards import Mapped, Shards
 
-SHARD = 256 << 20  # bytes a file, at most
-_SEAL = "checked.json"  # size and time of writing of every file when its contents were last known to be whole
-Fault = tuple[int, str]  # a row that could not be computed, counted in the whole array, and why
+SHARD = 256 << 20  # most bytes per file
+_SEAL = "checked.json"  # size and modification time of every file when its contents were last verified
+Fault = tuple[int, str]  # index in the whole array of a row that could not be computed, and the reason
 
 
 class Block(NamedTuple):
-    """Computed rows (n, ...), and those of them that could not be."""
+    """Computed rows (n, ...), and the faults of those that could not be computed."""
 
     rows: np.ndarray
     faults: list[Fault]
@@ -38,7 +38,7 @@ class Block(NamedTuple):
 
 @dataclass(frozen=True)
 class Plan:
-    """An array that is wanted: `shape` is that of a row, `block` the rows that are computed at a time."""
+    """An array to compute: `shape` is that of one row, `block` the number of rows computed at a time."""
 
     folder: Path
     key: str
@@ -50,39 +50,39 @@ class Plan:
 
     @property
     def row_bytes(self) -> int:
-        """Bytes of a row."""
+        """Bytes per row."""
         return int(np.prod(self.shape, dtype=np.int64)) * np.dtype(self.dtype).itemsize
 
     @property
     def rows(self) -> int:
-        """In a file: whole blocks."""
+        """Rows per file: a whole number of blocks."""
         return self.block * max(1, self.shard // (self.block * self.row_bytes))
 
     @property
     def files(self) -> int:
-        """How many."""
+        """The number of files."""
         return -(-self.count // self.rows)
 
     def path(self, file: int) -> Path:
-        """Where a file lies."""
+        """The path of a file."""
         return self.folder / f"{file:05d}.{np.dtype(self.dtype).str[1:]}"
 
     def span(self, file: int) -> tuple[int, int]:
-        """Its first row, and the first after it."""
+        """The first row of a file, and the first row after it."""
         return file * self.rows, min(self.count, (file + 1) * self.rows)
 
     def blocks(self, file: int) -> list[tuple[int, int]]:
-        """The rows that are computed together."""
+        """The blocks of a file, each as its first row and the first row after it."""
         start, stop = self.span(file)
         return [(at, min(stop, at + self.block)) for at in range(start, stop, self.block)]
 
     def mapped(self, file: int) -> Mapped:
-        """Its rows as an array."""
+        """The rows of a file as an array."""
         start, stop = self.span(file)
         return Mapped(str(self.path(file)), self.dtype, 0, (stop - start, *self.shape))
 
     def header(self, file: int) -> dict[str, Any]:
-        """What a file must say of itself."""
+        """The fields that identify a file."""
         dtype = np.dtype(self.dtype).str
         span = list(self.span(file))
         return {"key": self.key, "rows": span, "block": self.block, "shape": list(self.shape), "dtype": dtype}
@@ -106,14 +106,14 @@ def built(
     hint: str = "",
     workers: int | None = None,
 ) -> Built:
-    """The array of this plan: files that are there and sound are taken, the others computed.
+    """The array of this plan: existing intact files are used, the others computed.
 
-    `fill(start, stop)` computes a block of rows; it is one that another process can find by its name, or a
-    `functools.partial` of one. `workers` processes (default: all cores) compute; any number of them, and any
-    interruption, leads to the same bytes. A damaged file is computed again, which is said. A file with
-    faults is kept only where `faulty`. A second process waits for the first.
+    `fill(start, stop)` computes a block of rows; another process can import it by its name, or it is a
+    `functools.partial` of such a function. `workers` processes (default: all cores) compute; neither their
+    number nor an interruption changes the bytes. A damaged file is computed again, with a note. A file with
+    faults is kept only if `faulty`. A second process waits for the first.
 
-    Raises UserError with every fault and the `hint`, unless `faulty`; where the disk has no room.
+    Raises UserError with every fault and the `hint`, unless `faulty`, and where the disk has no room.
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
     if any(_tail(plan, file) is None for file in range(plan.files)) or _touched(plan):
@@ -139,7 +139,8 @@ def _complete(
     _drop_damaged(plan, reporter, workers)
     missing = [file for file in range(plan.files) if _tail(plan, file) is None]
     if missing and len(missing) < plan.files:
-        reporter.note(f"{plan.folder}: {plan.files - len(missing)} of {plan.files} files are there; going on")
+        there = f"{plan.files - len(missing)} of {plan.files} files exist"
+        reporter.note(f"{plan.folder}: {there}; computing the rest")
     _require_room(plan.folder, sum(end - start for start, end in map(plan.span, missing)) * plan.row_bytes)
     faults: list[Fault] = []
     for file, sums, found in _computed(plan, missing, fill, reporter, label, workers):
@@ -161,7 +162,7 @@ def _computed(
     label: str,
     workers: int | None,
 ) -> Iterator[tuple[int, list[int], list[Fault]]]:
-    """Every missing file, filled but without its tail: the checksums and the faults of its blocks."""
+    """Fill every missing file, but for its tail; yield it with the checksums and the faults of its blocks."""
     for file in missing:
         _draft(plan, file).unlink(missing_ok=True)
     tasks = [(file, start, stop) for file in missing for start, stop in plan.blocks(file)]
@@ -171,12 +172,12 @@ def _computed(
     for file in missing:
         own = list(islice(results, len(plan.blocks(file))))
         yield file, [checksum for checksum, _ in own], [fault for _, faults in own for fault in faults]
-    for _ in results:  # there is none: this ends the progress bar
+    for _ in results:  # no result is left: this ends the progress bar
         pass
 
 
 def _by_row(tasks: list[tuple[int, int, int]], results: Iterator[Any]) -> Iterator[Any]:
-    """A result for each block, after nothing for each of its other rows: progress counts rows."""
+    """Yield the result of each block after one None for each of its other rows: progress counts rows."""
     for (_, start, stop), result in zip(tasks, results, strict=True):
         for _ in range(stop - start - 1):
             yield None
@@ -186,9 +187,9 @@ def _by_row(tasks: list[tuple[int, int, int]], results: Iterator[Any]) -> Iterat
 def _write(
     plan: Plan, fill: Callable[[int, int], Block], task: tuple[int, int, int]
 ) -> tuple[int, list[Fault]]:
-    """Compute a block into its place in a file, in a worker; its checksum and faults.
+    """Compute a block into its place in a file, in a worker; return its checksum and faults.
 
-    Written, not mapped: a full disk is an error then, and no page counts as this process's memory.
+    It is written, not mapped: then a full disk is an error, and no page counts as this process's memory.
     """
     file, start, stop = task
     rows, faults = fill(start, stop)
@@ -221,7 +222,7 @@ def _draft(plan: Plan, file: int) -> Path:
 
 
 def _tail(plan: Plan, file: int) -> dict[str, Any] | None:
-    """What a file says after its rows, or None for a missing, torn or different one."""
+    """The JSON object after the rows of a file, or None for a missing, torn or different file."""
     path, (start, stop) = plan.path(file), plan.span(file)
     size = (stop - start) * plan.row_bytes
     if not path.is_file() or path.stat().st_size <= size:
@@ -250,14 +251,14 @@ def _require_room(folder: Path, size: int) -> None:
 
 
 def _states(plan: Plan) -> dict[str, list[int]]:
-    """Size and time of writing of the files that are there."""
+    """Size and modification time of the existing files."""
     paths = [plan.path(file) for file in range(plan.files)]
     stats = {path.name: path.stat() for path in paths if path.exists()}
     return {name: [stat.st_size, stat.st_mtime_ns] for name, stat in stats.items()}
 
 
 def _touched(plan: Plan) -> list[int]:
-    """Files that were written since their contents were known to be whole."""
+    """Files that were written since their contents were last verified."""
     try:
         sealed = json.loads((plan.folder / _SEAL).read_text())
     except (OSError, ValueError):
@@ -268,7 +269,7 @@ def _touched(plan: Plan) -> list[int]:
 
 
 def _drop_damaged(plan: Plan, reporter: Reporter, workers: int | None) -> None:
-    """Compare touched files with their checksums; remove those that do not agree, aloud."""
+    """Compare touched files with their checksums; remove those that do not agree, with a note."""
     doubtful = _touched(plan)
     sound = ordered(partial(_sound, plan), doubtful, workers=workers, chunk=1)
     shown = reporter.progress(sound, f"checking {plan.folder}", len(doubtful))

@@ -1,4 +1,4 @@
-"""Archives: a download that resumes, a checksum that must hold, an unpacking that cannot escape."""
+"""Archives: downloads that resume, checksums that must match, files that stay inside their folder."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from audionas.core.files import sha256, write_text
 from audionas.core.reporter import Reporter
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
-_MIB = 1 << 20  # bytes asked for at a time
+_MIB = 1 << 20  # bytes requested at a time
 _TIMEOUT = 60.0  # seconds without a byte
 _DONE = ".unpacked"  # inside an unpacked folder: the SHA-256 of its archive
 
@@ -27,7 +27,7 @@ def fetch(
 ) -> str:
     """Download `url` to `path` and return its SHA-256; a file that is already there is only verified.
 
-    The bytes go to `path.part` first. An interrupted download goes on from there, in this call as
+    The bytes go to `path.part` first. An interrupted download resumes from there, in this call as
     long as the server sends anything, else in the next one. See `verify` for the checksum.
 
     Raises:
@@ -50,12 +50,12 @@ def fetch(
 
 
 def verify(file: Path, name: Path, *, official: str | None = None, accept: Sequence[str] = ()) -> str:
-    """The SHA-256 of `file`, known to be right; `name` is where it lies or will lie.
+    """The SHA-256 of `file`, once it is verified; `name` is the file's path, now or later.
 
-    Right is the `official` sum or one in `accept`; without either, the sum recorded beside `name`
-    (`NAME.sha256`), which the first sight of an archive writes.
+    The expected sum is `official` or one in `accept`; without either, the one recorded beside `name`
+    (`NAME.sha256`), which is written when an archive is first seen.
 
-    Raises UserError where the sum is another one.
+    Raises UserError where the sum differs.
     """
     digest = sha256(file)
     record = name.with_name(f"{name.name}.sha256")
@@ -84,7 +84,7 @@ def opened(
 ) -> Path:
     """The folder of a corpus: `source` itself, or `OUT/audio/<archive>` with the archive `source` unpacked.
 
-    `official` has published sums by the archive's name; see `verify`. Raises UserError where `source` is
+    `official` maps an archive's name to its published sum; see `verify`. Raises UserError where `source` is
     neither a folder nor an archive, and as `verify` and `unpack` do.
     """
     if source.is_dir():
@@ -137,7 +137,7 @@ def unpack(archive: Path, folder: Path, digest: str, reporter: Reporter) -> None
 
 
 def _attempt(url: str, part: Path, reporter: Reporter) -> bool:
-    """Ask for what is missing of `part`; True when it is whole, False when another try makes sense."""
+    """Request the missing bytes of `part`; True when it is whole, False when another try makes sense."""
     before = part.stat().st_size if part.exists() else 0
     request = Request(url, headers={"Range": f"bytes={before}-"} if before else {})
     problem = "the connection closed early"
@@ -147,7 +147,7 @@ def _attempt(url: str, part: Path, reporter: Reporter) -> bool:
         if total is None or part.stat().st_size == total:
             return True
     except HTTPError as error:
-        if error.code == 416 and before:  # nothing lies beyond `before`: whole, or of another file
+        if error.code == 416 and before:  # no bytes after `before`: a whole file, or another file
             if error.headers.get("Content-Range", "").endswith(f"/{before}"):
                 return True
             part.unlink()
@@ -159,20 +159,20 @@ def _attempt(url: str, part: Path, reporter: Reporter) -> bool:
     if after <= before:
         raise UserError(
             f"{url}: the download broke off after {after:,} bytes ({problem})",
-            hint="Type the same command again: it goes on where it stopped.",
+            hint="Run the same command again to resume.",
         )
     return False
 
 
 def _receive(reply: HTTPResponse, part: Path, before: int, reporter: Reporter) -> int | None:
-    """Append the answer to `part`, or begin anew where the server sends the whole file.
+    """Append the reply to `part`, or start over where the server sends the whole file.
 
     Returns the size of the whole file, None where the server does not say.
     """
     given = re.match(rf"bytes {before}-", reply.headers.get("Content-Range", ""))
     begin = before if reply.status == 206 and given else 0
     if reply.status == 206 and not given:
-        raise HTTPException("the server sent another range than the one asked for")
+        raise HTTPException("the server sent a range that was not requested")
     size = reply.headers.get("Content-Length")
     chunks = iter(lambda: reply.read(_MIB), b"")
     label = f"{part.name.removesuffix('.part')} (MiB)"

@@ -1,4 +1,4 @@
-"""The one error a user can fix: what is wrong, where, and what to do next."""
+"""The error that a user can fix: what is wrong, where, and what to do next."""
 
 import difflib
 from collections.abc import Iterable

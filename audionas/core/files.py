@@ -1,4 +1,4 @@
-"""Files written whole or not at all, lock files, checksums, and where shipped folders lie."""
+"""Files written whole or not at all, lock files, checksums, and the places of shipped folders."""
 
 import fcntl
 import hashlib
@@ -17,7 +17,7 @@ _CHUNK = 1 << 20  # bytes read at a time when hashing
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, else vanishes."""
+    """Yield a temporary path beside `path`; it replaces `path` if the block succeeds, else it is removed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)

@@ -1,4 +1,4 @@
-"""Names to classes: the file name is the registered name, nothing registers by side effect.
+"""Names of classes: the file name is the registered name, nothing registers by side effect.
 
 `resolve("method", "darts")` imports `audionas.methods.darts` and takes its one public class of that
 kind. A third-party class is named in full: `"mypackage.mymethod:MyMethod"`.

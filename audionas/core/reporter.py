@@ -1,7 +1,7 @@
-"""What a run says: console, `metrics.jsonl` and TensorBoard behind one object.
+"""The output of a run: console, `metrics.jsonl` and TensorBoard behind one object.
 
 Everything but results goes to standard error, so that standard output stays free for results and JSON. On a
-terminal progress is a bar; elsewhere a plain line now and then, so that logs stay readable.
+terminal, progress is a bar; elsewhere it is a plain line now and then, so that logs stay readable.
 """
 
 import json
@@ -21,10 +21,10 @@ _QUIET_SECONDS = 10.0  # between two plain progress lines
 
 
 class Reporter:
-    """One run's voice. `folder` receives `metrics.jsonl` and TensorBoard events; None keeps both off.
+    """One run's voice. `folder` receives `metrics.jsonl` and TensorBoard events; None turns both off.
 
     `since` is the first epoch that this process will write: later rows of an interrupted run are
-    cut off, so the log never holds an epoch twice. `stdout` is for results that were asked for.
+    cut off, so the log never holds an epoch twice. `stdout` is for results that were requested.
     """
 
     def __init__(
@@ -40,11 +40,11 @@ class Reporter:
             _cut(folder / "metrics.jsonl", since)
 
     def note(self, text: str) -> None:
-        """One line for the reader."""
+        """Print one line."""
         self.console.print(text, markup=False)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
-        """A table, whose first column is never cut; numbers are the caller's to format."""
+        """Print a table, whose first column is never cut; the caller formats the numbers."""
         from rich.table import Table
 
         table = Table(*head, title=title or None, title_justify="left", box=None, pad_edge=False)
@@ -56,7 +56,7 @@ class Reporter:
     def epoch(
         self, epoch: int, epochs: int, values: Mapping[str, float], *, seconds: float, left: float
     ) -> None:
-        """One finished epoch: a console line that reads like a sentence, a row, TensorBoard scalars.
+        """Report a finished epoch: a console line that reads like a sentence, a row, TensorBoard scalars.
 
         `epoch` counts from 0; the line shows it from 1. `left` is the estimated time to the end in seconds.
         """
@@ -80,9 +80,9 @@ class Reporter:
 
     @contextmanager
     def live(self) -> Iterator[Callable[[Sequence[Line]], None]]:
-        """Lines at the bottom of a terminal that are drawn anew at each call of what it yields.
+        """Yield a function that redraws lines at the bottom of a terminal.
 
-        Notes appear above them. At the end they are wiped.
+        Notes appear above them. At the end they are erased.
         """
         from rich.live import Live
         from rich.text import Text
@@ -128,14 +128,14 @@ class Reporter:
 
     def _tensorboard(self) -> Any:
         if self._board is None:
-            from torch.utils.tensorboard import SummaryWriter  # slow to import: only when a run logs
+            from torch.utils.tensorboard import SummaryWriter  # slow to import: only for a run that logs
 
             self._board = SummaryWriter(str(self.folder), purge_step=self._since)
         return self._board
 
 
 def clock(seconds: float) -> str:
-    """`41 s`, `3 min 20 s`, `2 h 05 min`."""
+    """A duration such as `41 s`, `3 min 20 s` or `2 h 05 min`."""
     whole = max(0, round(seconds))
     if whole < 60:
         return f"{whole} s"
@@ -145,7 +145,7 @@ def clock(seconds: float) -> str:
 
 
 def amount(number: float, noun: str) -> str:
-    """`1 clip`, `1,200 clips`, `0.5 clips`; of nouns that take an s."""
+    """A count such as `1 clip`, `1,200 clips` or `0.5 clips`, for nouns that take an s."""
     digits = f"{number:,}" if isinstance(number, int) else f"{number:g}"
     return f"{digits} {noun}{'' if number == 1 else 's'}"
 

@@ -1,4 +1,4 @@
-"""Random numbers as pure functions of what they are for, so that a resumed run draws the same ones.
+"""Random numbers as pure functions of their purpose, so that a resumed run draws the same ones.
 
 Nothing here keeps state: a generator is made from words such as (seed, "augment", epoch, utterance).
 An epoch seeds torch from (seed, epoch) when it begins, so a checkpoint between epochs needs no

@@ -10,7 +10,7 @@ MOST_OPEN = 64  # files mapped at a time; each map holds a file descriptor
 
 
 class Mapped(NamedTuple):
-    """Where a memory-mapped array lies: how it travels to a process that is started, not forked."""
+    """The place of a memory-mapped array, as it is sent to a process that is started, not forked."""
 
     path: str
     dtype: str
@@ -19,7 +19,7 @@ class Mapped(NamedTuple):
 
     @staticmethod
     def of(array: np.memmap) -> "Mapped":
-        """That of an array which is the whole of its file's array."""
+        """The place of an array that covers the whole of its file's array."""
         return Mapped(str(array.filename), array.dtype.str, array.offset, array.shape)
 
     def open(self) -> np.memmap:
@@ -30,8 +30,8 @@ class Mapped(NamedTuple):
 class Shards:
     """Arrays of equal rows, one after the other, as one array (n, ...) that is never all in memory.
 
-    It is indexed by a row, an array or a slice of rows, and gives copies. Files are mapped when they are
-    first read, and no more than `MOST_OPEN` at a time. With `chosen` only those rows are there.
+    It is indexed by a row, an array or a slice of rows, and returns copies. Files are mapped when they are
+    first read, and no more than `MOST_OPEN` at a time. With `chosen`, it has only those rows.
     """
 
     def __init__(self, parts: Sequence["np.ndarray | Mapped"], chosen: np.ndarray | None = None) -> None:
@@ -73,7 +73,7 @@ class Shards:
         return Shards(self._parts, rows if self._chosen is None else self._chosen[rows])
 
     def _part(self, number: int) -> np.ndarray:
-        """The array of one file, which is closed again when many others have been read since."""
+        """The array of one file, which is closed again after many others have been read."""
         part = self._parts[number]
         if not isinstance(part, Mapped):
             return part

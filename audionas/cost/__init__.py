@@ -1,1 +1,1 @@
-"""What a network costs: parameters, multiply-adds, memory, latency."""
+"""The cost of a network: parameters, multiply-adds, memory, latency."""

@@ -1,7 +1,7 @@
 """The exact cost of a network, layer by layer, without computing anything: it is traced, not run.
 
 A MAC is one multiply-add of a convolution or a linear layer; biases, norms and activations are free,
-as in the tables of the papers on keyword spotting. Twice the MACs is what others call FLOPs.
+as in the tables of the papers on keyword spotting. What others call FLOPs is twice the MACs.
 """
 
 import copy
@@ -23,7 +23,7 @@ from audionas.nn.edge import Gates
 
 @dataclass(frozen=True)
 class LayerCost:
-    """One module with parameters of its own; `output` is its shape without the batch axis."""
+    """A module with its own parameters; `output` is its output shape without the batch axis."""
 
     name: str
     kind: str
@@ -34,10 +34,10 @@ class LayerCost:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one example in float32, in evaluation mode.
+    """The cost of one example in float32, in evaluation mode.
 
-    `weight_bytes` is 4 bytes for each parameter and each batch norm statistic, norms not folded.
-    `peak_activation_bytes` is defined by `peak_activation`; `peak_layer` is where it is reached.
+    `weight_bytes` is 4 bytes per parameter and batch norm statistic, with norms not folded.
+    `peak_activation_bytes` is defined by `peak_activation`; it is reached at `peak_layer`.
     """
 
     params: int
@@ -60,8 +60,8 @@ def measure(net: nn.Module, io: InputSpec) -> Cost:
 def layers(net: nn.Module, io: InputSpec, gates: Gates | None = None) -> list[LayerCost]:
     """Parameters and MACs of every layer in the order of use, from one pass on the meta device.
 
-    A supernet needs `gates`, whose weights lie on the meta device. A layer that is used twice has
-    its MACs counted twice, its parameters once; layers that are not used come last, without MACs.
+    A supernet needs `gates`, whose weights lie on the meta device. For a layer that is used twice,
+    MACs count twice, parameters once; unused layers come last, without MACs.
     """
     with _shadow(net) as shadow:
         owners = {module: name for name, module in shadow.named_modules() if _own_params(module)}
@@ -87,7 +87,7 @@ def layers(net: nn.Module, io: InputSpec, gates: Gates | None = None) -> list[La
 
 @contextmanager
 def _shadow(net: nn.Module) -> Iterator[nn.Module]:
-    """`net` in evaluation on the meta device: a copy, or itself for this while where it lies there."""
+    """`net` in evaluation mode on the meta device: a copy, or `net` itself if it is already there."""
     if any(tensor.device.type != "meta" for tensor in (*net.parameters(), *net.buffers())):
         yield copy.deepcopy(net).to("meta").eval()
         return
@@ -101,20 +101,20 @@ def _shadow(net: nn.Module) -> Iterator[nn.Module]:
 
 
 class _Unnormed(TorchFunctionMode):
-    """Batch norms give their input: its shape is theirs, and on the meta device they take most of a pass."""
+    """Makes batch norms return their input: the shape is the same, and they take most of a meta pass."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return args[0] if func is functional.batch_norm else func(*args, **(kwargs or {}))
 
 
 def peak_activation(net: nn.Module, io: InputSpec) -> tuple[int, str]:
-    """The most bytes of activations alive at once, and the layer where that is.
+    """The most bytes of activations alive at once, and the layer where that occurs.
 
     The graph of `torch.export` is walked in order. A tensor (the input too) lives from the operation
     that makes it to the last that reads it; while an operation runs, its inputs and its output are
     alive. Views and changes of layout cost nothing. An element-wise operation, batch norm included,
-    writes over an input of its output's size that it is the last to read. Weights, and what is
-    computed from them alone, and the scratch memory of kernels are not counted.
+    overwrites an input of its output's size if it is the last to read it. Weights, tensors
+    computed from weights alone, and the scratch memory of kernels are not counted.
     """
     program = torch.export.export(copy.deepcopy(net).to("meta").eval(), (example(io),))
     owner = _memory_owners(program.graph, program.graph_signature.user_inputs)
@@ -135,9 +135,9 @@ def peak_activation(net: nn.Module, io: InputSpec) -> tuple[int, str]:
 
 
 def _memory_owners(graph: fx.Graph, inputs: Collection[Any]) -> dict[fx.Node, fx.Node]:
-    """For every activation in order the node whose memory it lies in: itself, or what it is a view of.
+    """The node that owns the memory of each activation, in order: itself, or the node it is a view of.
 
-    What is computed from weights alone is a constant, no activation.
+    A tensor computed from weights alone is a constant, not an activation.
     """
     owner: dict[fx.Node, fx.Node] = {}
     for node in graph.nodes:

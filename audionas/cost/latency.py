@@ -1,4 +1,4 @@
-"""How long an exported ONNX model takes for one input, by ONNX Runtime on this machine's CPU."""
+"""The time of an exported ONNX model for one input, in ONNX Runtime on this machine's CPU."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ def latency(
 
     `shape` is the shape of the model's only input, batch axis included, for example (1, 16000); it
     is filled with noise. Raises UserError where ONNX Runtime or the file is missing, the file is
-    not a model of one float input, or the shape does not fit.
+    not a model with one float input, or the shape does not fit.
     """
     run = stopwatch(file, shape, threads=threads)
     milliseconds = [run() for _ in range(warmup + runs)]
@@ -27,7 +27,7 @@ def latency(
 
 
 def stopwatch(file: Path, shape: Sequence[int], *, threads: int = 1) -> Callable[[], float]:
-    """A function that runs the model once and says how many milliseconds that took; errors as `latency`'s."""
+    """A function that runs the model once and returns its milliseconds; errors are as in `latency`."""
     session = _session(file, threads)
     if len(session.get_inputs()) != 1:
         names = [i.name for i in session.get_inputs()]
@@ -38,7 +38,7 @@ def stopwatch(file: Path, shape: Sequence[int], *, threads: int = 1) -> Callable
         start = time.perf_counter()
         try:
             session.run(None, feed)
-        except Exception as error:  # ONNX Runtime's own classes; all of them say what did not fit
+        except Exception as error:  # ONNX Runtime's own classes; all of them explain the mismatch
             raise UserError(f"{file}: does not run on an input of shape {tuple(shape)}: {error}") from error
         return 1e3 * (time.perf_counter() - start)
 

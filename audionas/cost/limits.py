@@ -1,4 +1,4 @@
-"""The budget gate: what a network may cost at most, and by how much it costs more."""
+"""The budget gate: the limits on a network's cost, and the excess over them."""
 
 import math
 from collections.abc import Collection, Mapping
@@ -12,7 +12,7 @@ from audionas.core.strict import Strict
 from audionas.cost.graph import layers, peak_activation
 from audionas.cost.streams import stream_cost
 
-NOUNS = {  # what a message calls each cost
+NOUNS = {  # the name of each cost in messages
     "macs": "multiply-adds",
     "params": "parameters",
     "weight_bytes": "weight bytes",
@@ -24,13 +24,13 @@ NOUNS = {  # what a message calls each cost
 
 @dataclass(frozen=True, kw_only=True)
 class Limits(Strict):
-    """At most so much of each cost, of one example in float32; None sets no limit.
+    """The most that a network may have of each cost, for one example in float32; None sets no limit.
 
-    `weight_bytes` is 4 bytes for each parameter and batch norm statistic, `peak_bytes` the most activations
-    alive at once, as `cost.graph` measures them; `state_bytes` is what a streaming network remembers and
-    `hop_macs` what it computes for each score (`cost.state`). DCASE's budget for low-complexity scenes since
-    2022 is `{params: 128000, macs: 30e6}` for weights of one byte, `{weight_bytes: 128000, macs: 30e6}` in
-    float32: by the challenge's own counter 128 kB are 128,000 bytes.
+    `weight_bytes` is 4 bytes per parameter and batch norm statistic, `peak_bytes` the most activations alive
+    at once, as `cost.graph` measures them; `state_bytes` is the memory of a streaming network between
+    frames and `hop_macs` its multiply-adds per score (`cost.streams`). DCASE's budget for low-complexity
+    scenes since 2022 is `{params: 128000, macs: 30e6}` for weights of one byte, `{weight_bytes: 128000, macs:
+    30e6}` in float32: by the challenge's own counter 128 kB are 128,000 bytes.
     """
 
     macs: float | None = None
@@ -55,7 +55,7 @@ class Limits(Strict):
         return {name: most for name, most in asdict(self).items() if most is not None}
 
     def require(self, net: nn.Module, io: InputSpec, name: str) -> None:
-        """Raise UserError where the final network `net`, called `name`, exceeds a limit; says by how much."""
+        """Raise UserError where the final network `net`, called `name`, exceeds a limit, with the excess."""
         costs = measured(net, io, self.given)
         problems = [
             f"{name}: {costs[cost]:,} {NOUNS[cost]}, {100 * over:.1f} % over limits.{cost} {most:,.0f}"
@@ -64,14 +64,14 @@ class Limits(Strict):
         ]
         if problems:
             raise UserError(
-                problems, hint="Take a smaller network (a smaller width, another arch), or raise the limit."
+                problems, hint="Use a smaller network (a smaller width, another arch), or raise the limit."
             )
 
 
 def excess(costs: Mapping[str, float], limits: Mapping[str, float]) -> dict[str, float]:
-    """By what share of its limit each cost lies above it; the costs that keep their limits are left out.
+    """The excess of each cost as a share of its limit; costs that satisfy their limits are left out.
 
-    Limits on what `costs` does not name are not looked at. The sum over costs orders networks by how far
+    Limits on costs that `costs` does not name are ignored. The sum over costs orders networks by how far
     they are from feasible, whatever the units.
     """
     shares = {name: costs[name] / most - 1 for name, most in limits.items() if name in costs}
@@ -79,9 +79,9 @@ def excess(costs: Mapping[str, float], limits: Mapping[str, float]) -> dict[str,
 
 
 def measured(net: nn.Module, io: InputSpec, names: Collection[str]) -> dict[str, int]:
-    """The costs of a final network that `names` asks for, by name; nothing else is computed.
+    """The costs of a final network in `names`, by name; nothing else is computed.
 
-    All but `peak_bytes` take milliseconds, that one a second or two.
+    All take milliseconds, except `peak_bytes`, which takes a second or two.
     """
     found: dict[str, int] = {}
     if {"macs", "params", "weight_bytes"} & set(names):

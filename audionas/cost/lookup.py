@@ -1,6 +1,6 @@
 """Latency as a sum over an architecture's parts: a table of milliseconds by (choice, option, shape).
 
-The table is a value in a JSON file and says which device it is of; who measured it, and how, does not matter.
+The table is a value in a JSON file and names its device; who measured it, and how, does not matter.
 """
 
 import math
@@ -21,9 +21,9 @@ _OPTIONAL = ("scale", "about")
 
 
 class Entry(NamedTuple):
-    """One operation at one shape: its milliseconds, and how often each choice puts its option there.
+    """One operation at one shape: its milliseconds, and the number of times that each choice uses it.
 
-    `model` names the ONNX file that was measured, to be measured again on another device; "" for none.
+    `model` names the measured ONNX file, which can be measured again on another device; "" for none.
     """
 
     option: str
@@ -35,10 +35,10 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True)
 class LatencyTable:
-    """Milliseconds of one example: `base` for what every network of the space has, and the entries.
+    """Milliseconds for one example: `base` for the parts common to all networks, and the entries.
 
-    `device` says of what, in words; `about` is for the reader (runtime, threads, date, how well the sums
-    agree with whole networks). The table holds for one space, input and size.
+    `device` describes the device in words; `about` is for the reader (runtime, threads, date, agreement of
+    the sums with whole networks). The table is valid for one space, input and size.
     """
 
     device: str
@@ -51,9 +51,9 @@ class LatencyTable:
     about: Mapping[str, Any]
 
     def of(self, spec: ArchSpec) -> float:
-        """Predicted milliseconds: base plus an entry for each option taken.
+        """Predicted milliseconds: base plus one entry per option taken.
 
-        Raises UserError, saying what differs, for a spec of another space, input or size.
+        Raises UserError that lists the differences for a spec of another space, input or size.
         """
         self.require(spec)
         taken = (self.options[name][option] for name, some in spec.choices.items() for option in some)
@@ -61,7 +61,7 @@ class LatencyTable:
 
     @cached_property
     def options(self) -> dict[str, dict[str, float]]:
-        """Milliseconds by choice, then by option; a choice that stands at several edges has their sum."""
+        """Milliseconds by choice, then by option; a choice at several edges has their sum."""
         found: dict[str, dict[str, float]] = {}
         for entry in self.entries:
             for name, count in entry.at.items():
@@ -70,7 +70,7 @@ class LatencyTable:
         return found
 
     def require(self, spec: ArchSpec) -> None:
-        """Raise UserError unless this table holds for `spec`."""
+        """Raise UserError unless this table is valid for `spec`."""
         mine = {"space": self.space, **self.params, **self.io._asdict(), **self.scale}
         theirs = {"space": spec.space, **spec.params, **spec.io._asdict(), **spec.scale}
         differing = [key for key in (*mine, *(k for k in theirs if k not in mine))
@@ -83,13 +83,13 @@ class LatencyTable:
         if problems:
             raise UserError(
                 [f"the latency table of {self.device} does not fit architecture {spec.id}:", *problems],
-                hint="Build a table of this space and input: audionas latency build CONF",
+                hint="Build a table for this space and input: audionas latency build CONF",
             )
 
     def filled(self, device: str, base: float, times: Mapping[str, float], **about: Any) -> "LatencyTable":
         """This table with another device's milliseconds, by an entry's `model`; entries without one stay.
 
-        Raises UserError for models without a time, and times of no model.
+        Raises UserError for models without a time, and times without a model.
         """
         known = {entry.model for entry in self.entries if entry.model}
         problems = [f"{name}: no time" for name in sorted(known - set(times))]
@@ -97,7 +97,7 @@ class LatencyTable:
         entries = tuple(e._replace(ms=float(times[e.model])) if e.model in times else e for e in self.entries)
         problems += _wrong_times(base, entries)
         if problems:
-            raise UserError(problems, hint="Give one time in milliseconds for each entry's model.")
+            raise UserError(problems, hint="Give one time in milliseconds per entry's model.")
         return replace(self, device=device, base=base, entries=entries, about=about)
 
     def save(self, path: Path | str) -> None:
@@ -136,7 +136,7 @@ class LatencyTable:
             problems = _wrong_times(table.base, entries) or table._gaps()
         if problems:
             raise UserError(
-                [f"{path}: not a latency table that can be used:", *(f"  {p}" for p in problems)],
+                [f"{path}: not a usable latency table:", *(f"  {p}" for p in problems)],
                 hint="docs/howto/measure_latency.md describes the file.",
             )
         return table
@@ -150,7 +150,7 @@ class LatencyTable:
         ]
 
     def _gaps(self) -> list[str]:
-        """Options of the space without an entry, and entries of choices that the space has not."""
+        """Options of the space without an entry, and entries of choices that the space does not have."""
         try:
             space = space_of(ArchSpec(self.space, self.params, {}, self.io))
         except UserError as error:
@@ -165,7 +165,7 @@ class LatencyTable:
 
 
 def _misshapen(raw: Any) -> list[str]:
-    """What of a file has not the form that it must have."""
+    """The faults in the form of a file."""
     if not isinstance(raw, dict):
         return [f"expected an object, found {type(raw).__name__}"]
     problems = [f"{key}: missing" for key in _KEYS if key not in raw]
@@ -201,7 +201,7 @@ def _bad_entry(number: int, entry: Any) -> list[str]:
 
 
 def _wrong_times(base: Any, entries: Iterable[Entry]) -> list[str]:
-    """Times that are no numbers, or below zero; the base may be below zero."""
+    """Times that are not numbers, or are below zero; the base may be below zero."""
     problems = [] if _number(base) else [f"base_ms: {base!r}, expected milliseconds"]
     return problems + [
         f"entries: {e.option} at {e.shape}: {e.ms!r}, expected milliseconds"

@@ -1,4 +1,4 @@
-"""What a search pays for a network's size, as a term of its loss."""
+"""The penalty for a network's size, as a term of a search's loss."""
 
 import math
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from audionas.core.strict import Strict
 
 @dataclass(frozen=True, kw_only=True)
 class CostPenalty(Strict):
-    """Added to the loss of the architecture parameters, as `cost: {name: macs, weight: w, target: t}`.
+    """A term in the loss of the architecture parameters, `cost: {name: macs, weight: w, target: t}`.
 
-    With a target: weight * max(0, cost / target - 1), nothing below the target. It is additive as in
+    With a target: weight * max(0, cost / target - 1), zero below the target. It is additive as in
     ProxylessNAS (arXiv:1812.00332), and relative to a target as in TuNAS (arXiv:2008.06120),
-    whose |cost / target - 1| also pays for being cheaper; here cheaper than asked is no fault.
+    whose |cost / target - 1| also penalises cheaper networks; here a cheaper network is not penalised.
 
     Without: weight * log(cost), FBNet's logarithm (arXiv:1812.03443) as a sum, not a product,
     so that the gradient of the task's loss is not rescaled. Neither depends on the unit of cost.
@@ -39,13 +39,13 @@ class CostPenalty(Strict):
             problems.append(f"cost.target is {self.target}, expected a positive number of {self.name}")
         if (self.name == "latency_ms") != bool(self.table):
             problems.append(
-                "cost.table: a latency table goes with latency_ms, and only with it (audionas latency build)"
+                "cost.table: latency_ms needs a latency table, and only latency_ms (audionas latency build)"
             )
         if problems:
             raise UserError(problems, hint="For example: cost: {name: macs, weight: 0.1, target: 1.5e6}")
 
     def penalty(self, expected: Tensor) -> Tensor:
-        """From the expected cost (a positive scalar, `CostTable.expected`) to the term of the loss."""
+        """The term of the loss for an expected cost (a positive scalar, `CostTable.expected`)."""
         if self.target is None:
             return self.weight * torch.log(expected)
         return self.weight * torch.relu(expected / self.target - 1.0)

@@ -1,4 +1,4 @@
-"""Where the options of a space stand: each (option, shape) once, with the choices that ask for it."""
+"""The places of a space's options: each (option, shape) once, with the choices that use it."""
 
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
@@ -15,7 +15,7 @@ from audionas.spaces._base import Space, present
 
 
 class Place(NamedTuple):
-    """An option with all on which its time depends; `size` is its input's (frequency, time)."""
+    """An option with everything on which its time depends; `size` is its input's (frequency, time)."""
 
     option: str
     shape: OpShape
@@ -28,7 +28,7 @@ class Place(NamedTuple):
 
     @property
     def name(self) -> str:
-        """A name fit for a file: `mb_k5_e6-12x1x98-18-s1x2`, with `-causal`, `-relu6`, `-hard` where so."""
+        """A name for a file: `mb_k5_e6-12x1x98-18-s1x2`, with `-causal`, `-relu6`, `-hard` if they apply."""
         shape = self.shape
         words = [self.option, "x".join(map(str, self.input)), str(shape.c_out)]
         words.append("s" + "x".join(map(str, shape.stride)))
@@ -44,7 +44,7 @@ class Place(NamedTuple):
         return words if shape.stride == (1, 1) else f"{words}, stride {shape.stride[0]}x{shape.stride[1]}"
 
     def build(self) -> nn.Module:
-        """The operation as final networks have it, in evaluation mode; weights depend on the name alone."""
+        """The operation as in final networks, in evaluation mode; weights depend on the name alone."""
         with torch.random.fork_rng(devices=[]):
             seed_torch("place", self.name)
             module = OPS[self.option].make(self.shape)
@@ -53,7 +53,7 @@ class Place(NamedTuple):
 
     @property
     def free(self) -> bool:
-        """Whether it does nothing at all: an identity."""
+        """True where it does nothing at all: an identity."""
         with torch.device("meta"):
             return isinstance(OPS[self.option].make(self.shape), nn.Identity)
 
@@ -61,10 +61,10 @@ class Place(NamedTuple):
 def places(
     space: Space, io: InputSpec, sizes: Mapping[str, int] | None = None
 ) -> dict[Place, dict[str, int]]:
-    """All places of a space at a size, in the order of the network: how often a choice puts its option there.
+    """All places of a space at a size, in the order of the network, with the number of uses by each choice.
 
-    A choice that stands at several edges may have one place more than once. An option that stands for a
-    missing edge is not among them. Raises UserError where the input does not fit.
+    A choice at several edges may have the same place more than once. An option that means a
+    missing edge is not included. Raises UserError where the input does not fit.
     """
     found: dict[Place, dict[str, int]] = {}
     for edge, size in _edges(space, io, sizes or {}):
@@ -75,7 +75,7 @@ def places(
 
 
 def _edges(space: Space, io: InputSpec, sizes: Mapping[str, int]) -> Iterator[tuple[Edge, tuple[int, int]]]:
-    """The edges as they are run, each with its input's size, from one pass on the meta device."""
+    """The edges in the order of execution, each with its input's size, from one pass on the meta device."""
     with torch.device("meta"):
         net = space.supernet(MixedEdge, io, sizes=sizes, final=True)
         gates = Gates({c.name: Gate(torch.ones(len(c.options))) for c in space.choices()})

@@ -1,4 +1,4 @@
-"""What a runtime supports, as data, and what of a network or of a space's options it does not."""
+"""The limits of runtimes, as data, and the parts of a network or space that exceed them."""
 
 import copy
 from collections import defaultdict
@@ -21,7 +21,7 @@ from audionas.nn.ops import OpShape
 from audionas.nn.streaming import Step
 from audionas.spaces._base import Space, present
 
-ACTIVATIONS = {  # torch's operator: what a message calls it
+ACTIVATIONS = {  # torch's operator: its name in messages
     **{"relu": "relu", "hardtanh": "relu6", "silu": "swish", "hardswish": "hswish", "gelu": "gelu"},
     **{"sigmoid": "sigmoid", "hardsigmoid": "hard sigmoid", "tanh": "tanh", "elu": "elu"},
     **{"leaky_relu": "leaky relu", "_prelu_kernel": "prelu", "mish": "mish"},
@@ -31,11 +31,11 @@ CONVOLUTIONS = ("conv", "depthwise")
 
 @dataclass(frozen=True)
 class Profile:
-    """What must hold of a network; None and empty set no condition.
+    """The conditions on a network; None and empty set no condition.
 
-    `activations` are those that exist; `squeeze` says whether squeeze-and-excitation does; `states` how many
-    tensors may be remembered between frames; `front_end` names the only one, name/preset. `bytes` is of all
-    parameters, one each (int8), `macs` as DCASE's counter counts them.
+    `activations` are those that the runtime has; `squeeze` says whether it has squeeze-and-excitation;
+    `states` is the most tensors that it can remember between frames; `front_end` names the only one,
+    name/preset. `bytes` limits all parameters, one byte each (int8), `macs` those of DCASE's counter.
     """
 
     told: str
@@ -49,12 +49,12 @@ class Profile:
 
     @property
     def asks(self) -> bool:
-        """Whether anything but costs counts."""
+        """True where it sets a condition other than on costs."""
         return self.causal or not self.squeeze or bool(self.activations)
 
     @property
     def limits(self) -> dict[str, float]:
-        """The same as limits that a search keeps: what a network within the profile costs at most."""
+        """The same as limits for a search: the most that a network within the profile costs."""
         given = {"params": self.bytes, "macs": self.macs}
         return {name: float(most) for name, most in given.items() if most is not None}
 
@@ -76,14 +76,14 @@ PROFILES: Mapping[str, Profile] = {
 
 
 class Restricted(NamedTuple):
-    """A space as a profile leaves it, and what was changed, each with its reason, in sentences."""
+    """A space restricted by a profile, and the changes, each with its reason, in sentences."""
 
     space: Space
     changes: tuple[str, ...]
 
 
 class _Fault(NamedTuple):
-    """Why an option cannot be computed, and how much it remembers where it can: in tensors."""
+    """The reason why an option cannot be computed, or the number of tensors that it remembers if it can."""
 
     why: str
     states: int
@@ -92,8 +92,8 @@ class _Fault(NamedTuple):
 def restrict(space: Space, name: str, io: InputSpec) -> Restricted:
     """`space` without the options that the runtime of profile `name` cannot compute, causal if it must be.
 
-    Its networks are networks of the whole space, with their ids. Raises UserError, all problems at once,
-    where a choice is left without an option, or what all networks share does not fit.
+    Its networks are networks of the whole space, with the same ids. Raises UserError, with all problems,
+    where a choice is left without an option, or a part common to all networks does not fit.
     """
     profile, changes = PROFILES[name], []
     if profile.causal and not getattr(space, "causal", True):
@@ -105,8 +105,8 @@ def restrict(space: Space, name: str, io: InputSpec) -> Restricted:
     kept = {choice: tuple(o for o, f in options.items() if not f.why) for choice, options in found.items()}
     changes += _told(name, found)
     if empty := [choice for choice, options in kept.items() if not options]:
-        problem = f"space {space.name}: no option is left for {', '.join(empty)}"
-        raise UserError([problem, *changes], hint="Take another space or another profile.")
+        problem = f"space {space.name}: no option left for {', '.join(empty)}"
+        raise UserError([problem, *changes], hint="Use another space or another profile.")
     if any(fault.why for options in found.values() for fault in options.values()):
         space = _with_options(space, kept)
     states = {name: {o: found[name][o].states for o in options} for name, options in kept.items()}
@@ -116,9 +116,9 @@ def restrict(space: Space, name: str, io: InputSpec) -> Restricted:
 
 
 def require(net: nn.Module, io: InputSpec, name: str, what: str, *, costs: bool = True) -> None:
-    """Raise UserError with all that the runtime of profile `name` cannot do of the network called `what`.
+    """Raise UserError with everything in network `what` that the runtime of profile `name` cannot do.
 
-    Without `costs` it does not matter how large it is.
+    Without `costs`, the network's size is ignored.
     """
     profile, shadow = PROFILES[name], copy.deepcopy(net).to("meta").eval()
     problems = _faults(shadow, profile, (1, *io[:3]))
@@ -137,26 +137,26 @@ def require(net: nn.Module, io: InputSpec, name: str, what: str, *, costs: bool 
     if problems:
         raise UserError(
             [f"{what} does not fit profile {name} ({profile.told}):", *(f"  {p}" for p in problems)],
-            hint="Take another network or space, for example one searched with this profile.",
+            hint="Use another network or space, for example one searched with this profile.",
         )
 
 
 def counted_macs(rows: Iterable[LayerCost]) -> int:
-    """Multiply-adds as DCASE's counter has them (torchinfo's): each weight and bias of a convolution once for
-    each position of its output, each other parameter once.
+    """Multiply-adds by DCASE's counter (torchinfo's): each weight and bias of a convolution once per
+    position of its output, each other parameter once.
     """
     return sum(row.params * (prod(row.output[1:]) if row.kind in CONVOLUTIONS else 1) for row in rows)
 
 
 def _over(rows: list[LayerCost], profile: Profile) -> list[str]:
-    """What exceeds the profile's costs."""
+    """The costs above the profile's limits."""
     size, macs = sum(row.params for row in rows), counted_macs(rows)
     pairs = (("bytes of parameters in int8", size, profile.bytes), ("multiply-adds", macs, profile.macs))
     return [f"{have:,} {noun}, at most {most:,}" for noun, have, most in pairs if most and have > most]
 
 
 def _examined(space: Space, profile: Profile, io: InputSpec) -> dict[str, dict[str, _Fault]]:
-    """Every option of every choice, built as final networks have it, on the meta device."""
+    """The fault of every option of every choice, built as in final networks, on the meta device."""
     with torch.device("meta"):
         net = space.supernet(MixedEdge, io, sizes=space.sizes, final=True).eval()
     found: dict[str, dict[str, _Fault]] = {choice.name: {} for choice in space.choices()}
@@ -172,7 +172,7 @@ def _examined(space: Space, profile: Profile, io: InputSpec) -> dict[str, dict[s
 
 
 def _faults(part: nn.Module, profile: Profile, shape: tuple[int, ...]) -> list[str]:
-    """What `part`, on the meta device and given (B, C, F, T), has that the runtime has not."""
+    """The features of `part`, on the meta device with input (B, C, F, T), that the runtime does not have."""
     if not profile.squeeze and any(isinstance(module, SE) for module in part.modules()):
         return ["squeeze-and-excitation, a mean over time"]
     with torch.no_grad(), _Watch() as seen:
@@ -182,7 +182,7 @@ def _faults(part: nn.Module, profile: Profile, shape: tuple[int, ...]) -> list[s
 
 
 def _told(name: str, found: Mapping[str, Mapping[str, _Fault]]) -> list[str]:
-    """A sentence for each reason: the options removed for it, and where."""
+    """One sentence per reason: the options removed for it, and where."""
     removed: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for choice, options in found.items():
         for option, fault in options.items():
@@ -198,7 +198,7 @@ def _told(name: str, found: Mapping[str, Mapping[str, _Fault]]) -> list[str]:
 
 
 def _with_options(space: Space, kept: Mapping[str, tuple[str, ...]]) -> Space:
-    """The space with fewer options; of a class of its own under the same name."""
+    """The space with fewer options, as a separate class with the same name."""
     whole = type(space)
 
     def choices(self: Space) -> tuple[Any, ...]:
@@ -213,7 +213,7 @@ def _with_options(space: Space, kept: Mapping[str, tuple[str, ...]]) -> Space:
 
 
 def _network(space: Space, io: InputSpec, wanted: Mapping[str, str]) -> nn.Module:
-    """A network with these options, where it has an operation."""
+    """A network with these options, at choices that have an operation."""
     drawn = space.sample(numpy_rng("profile"), io)
     taken = {name: (wanted[name],) if options else () for name, options in drawn.choices.items()}
     with torch.device("meta"):
@@ -221,7 +221,7 @@ def _network(space: Space, io: InputSpec, wanted: Mapping[str, str]) -> nn.Modul
 
 
 class _Watch(TorchDispatchMode):
-    """Writes down the activations that are computed, however the code calls them."""
+    """Records the activations that are computed, however the code calls them."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]

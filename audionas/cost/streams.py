@@ -1,4 +1,4 @@
-"""What a network costs that listens frame by frame, and whether it can: in a word, or for one run."""
+"""The cost of a network that listens frame by frame, and whether it can: in a word, or for one run."""
 
 import functools
 from collections.abc import Mapping
@@ -19,8 +19,8 @@ from audionas.spaces._base import space_of
 
 
 class StreamCost(NamedTuple):
-    """Of one stream in float32: `hop` frames from one score to the next, multiply-adds of one hop, bytes and
-    number of the states between hops, and after how many frames the start is forgotten (None: never).
+    """The cost of one stream in float32: `hop` frames from one score to the next, multiply-adds per hop,
+    bytes and number of the states between hops, and frames until the start is forgotten (None: never).
     """
 
     hop: int
@@ -31,7 +31,7 @@ class StreamCost(NamedTuple):
 
 
 def stream_cost(net: nn.Module, io: InputSpec, pool: Pooling = "window") -> StreamCost:
-    """Counted on the meta device, nothing is run. Raises UserError for a network that looks ahead."""
+    """Count on the meta device, without running. Raises UserError for a network that looks ahead."""
     step = Step(net, io, pool)
     macs = sum(layer.macs for layer in layers(step, io._replace(frames=step.hop)))
     size = sum(4 * state.numel() for state in step.start())
@@ -39,7 +39,7 @@ def stream_cost(net: nn.Module, io: InputSpec, pool: Pooling = "window") -> Stre
 
 
 def streamed(net: nn.Module, io: InputSpec) -> dict[str, Any]:
-    """What the network costs frame by frame, or, under `why_not`, what keeps it from streaming."""
+    """The cost of the network frame by frame, or, under `why_not`, the reason why it cannot stream."""
     try:
         return stream_cost(net, io)._asdict()
     except UserError as error:
@@ -48,7 +48,9 @@ def streamed(net: nn.Module, io: InputSpec) -> dict[str, Any]:
 
 @functools.cache
 def verdict(architecture: str) -> str:
-    """Of an architecture in JSON: `yes`, `causal=true` where only that form streams, or `no:` and why."""
+    """Tell whether an architecture in JSON streams: `yes`, `causal=true` if only that form does, or `no:`
+    and the reason.
+    """
     spec = ArchSpec.from_json(architecture)
     if not space_of(spec).features:
         return "no: takes images"
@@ -64,21 +66,21 @@ def verdict(architecture: str) -> str:
 
 
 def _hindrance(spec: ArchSpec) -> str:
-    """What keeps a network from streaming; "" where nothing does."""
+    """The reason why a network cannot stream; "" if it can."""
     with torch.device("meta"):
         net = space_of(spec).build(spec)
     try:
         Stream(net, spec.io)
     except UserError as error:
-        return error.problems[0].partition(", so that")[0]
+        return error.problems[0].partition(", so the network")[0]
     return ""
 
 
 def of_run(folder: Path, spec: ArchSpec) -> dict[str, Any] | None:
-    """What the network of a run takes to stream, or under `why_not` what keeps it from that; None of images.
+    """The streaming cost of a run's network, or under `why_not` the reason why it cannot; None for images.
 
-    That is `cost.state.StreamCost`, with `hop_ms` from one score to the next and `macs_per_second` of the
-    network under the front-end that it was trained with, or is meant for.
+    It is a `StreamCost`, with `hop_ms` from one score to the next and `macs_per_second` of the
+    network with the front-end that it was trained with, or is meant for.
     """
     space = space_of(spec)
     if not space.features:
@@ -101,5 +103,5 @@ def line(told: Mapping[str, Any]) -> str:
         return f"no, {told['why_not']}"
     return (
         f"a score every {told['hop_ms']:g} ms, {told['hop_macs']:,} multiply-adds each, "
-        f"{told['macs_per_second']:,} a second; remembers {told['state_bytes']:,} bytes"
+        f"{told['macs_per_second']:,} per second; remembers {told['state_bytes']:,} bytes"
     )

@@ -1,7 +1,7 @@
-"""An additive table of what each option of a space costs, for penalties and for quick estimates.
+"""An additive table of the cost of each option of a space, for penalties and quick estimates.
 
-Parameters and MACs add up over a network, so the table is exact for them; milliseconds, from a latency
-table, nearly. Peak memory does not (it is a maximum): ask `graph.measure`.
+Parameters and MACs add up over a network, so the table is exact for them, and nearly so for milliseconds
+from a latency table. Peak memory does not add up (it is a maximum): use `graph.measure`.
 """
 
 from collections.abc import Mapping
@@ -22,31 +22,31 @@ What = Literal["macs", "params", "latency_ms"]
 
 
 class Tally(NamedTuple):
-    """A sum of costs; milliseconds are 0 where no latency table was taken in (`with_latency`)."""
+    """A sum of costs; milliseconds are 0 unless a latency table was added (`with_latency`)."""
 
     params: int = 0
     macs: int = 0
     latency_ms: float = 0.0
 
     def plus(self, layer: LayerCost) -> "Tally":
-        """With one layer more."""
+        """The sum with one more layer."""
         return self._replace(params=self.params + layer.params, macs=self.macs + layer.macs)
 
 
 @dataclass(frozen=True)
 class CostTable:
-    """`base` is what every network of the space has; `options` is by choice, then by option.
+    """The costs of a space: `base` is common to all its networks; `options` is by choice, then by option.
 
-    A choice that stands at several edges has the sum over them.
+    A choice at several edges has the sum over them.
     """
 
     base: Tally
     options: Mapping[str, Mapping[str, Tally]]
 
     def expected(self, gates: Gates, what: What) -> Tensor:
-        """base + the sum over choices and options of gate weight * cost: a scalar, differentiable.
+        """The base plus the sum over choices and options of gate weight * cost: a scalar, differentiable.
 
-        Where the weights are probabilities this is the expected cost of ProxylessNAS (Cai et al.,
+        If the weights are probabilities, this is the expected cost of ProxylessNAS (Cai et al.,
         arXiv:1812.00332). It is computed in the precision of the weights.
         """
         total: Tensor | float = float(getattr(self.base, what))
@@ -57,20 +57,20 @@ class CostTable:
         return torch.as_tensor(total)
 
     def of(self, spec: ArchSpec, what: What) -> Any:
-        """What the final network of `spec` costs: a whole number, or milliseconds."""
+        """The cost of the final network of `spec`: a whole number, or milliseconds."""
         taken = (self.options[name][option] for name, some in spec.choices.items() for option in some)
         return getattr(self.base, what) + sum(getattr(tally, what) for tally in taken)
 
     def extremes(
         self, space: Space, what: What
     ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
-        """Choices of the space's cheapest and dearest network, one option a choice, `inputs` edges a node."""
+        """Choices of the cheapest and the dearest network: one option per choice, `inputs` edges per node."""
         return self._end(space, what, 1), self._end(space, what, -1)
 
     def with_latency(self, latency: LatencyTable) -> "CostTable":
         """The same with the milliseconds of `latency`, whose entries add up as these do.
 
-        What it has no entry for takes no time: `none` on an edge that may be absent. It has no other gaps.
+        An option without an entry takes no time: `none` on an edge that may be absent. No others lack one.
         """
         options = {
             name: {o: t._replace(latency_ms=latency.options[name].get(o, 0.0)) for o, t in some.items()}
@@ -94,9 +94,9 @@ class CostTable:
 def table(space: Space, io: InputSpec, sizes: Mapping[str, int] | None = None) -> CostTable:
     """The table of a space at a size, from one pass of its supernet on the meta device (about a second).
 
-    The supernet is built as final networks are. In cells it is exact for networks all of whose nodes have
-    inputs; without one the output of a cell is narrower, and the network cheaper than told. The last few
-    tables are remembered.
+    The supernet is built like final networks. In cells it is exact for networks in which all nodes have
+    inputs; if a node has none, the output of its cell is narrower, and the network cheaper than estimated.
+    The last few tables are cached.
     """
     return _table(space, io, tuple(sorted((sizes or {}).items())))
 
@@ -106,7 +106,7 @@ def _table(space: Space, io: InputSpec, sizes: tuple[tuple[str, int], ...]) -> C
     with torch.device("meta"):
         net = space.supernet(MixedEdge, io, sizes=dict(sizes), final=True)
         gates = Gates({c.name: Gate(torch.ones(len(c.options))) for c in space.choices()})
-    place = {  # which option a module belongs to, by its prefix
+    place = {  # the option that a module belongs to, by the module's prefix
         f"{path}.ops.{option}.": (edge.choice.name, option)
         for path, edge in net.named_modules()
         if isinstance(edge, Edge)

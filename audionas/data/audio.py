@@ -1,4 +1,4 @@
-"""Audio files: read a clip or block after block, look at a file, write one. The only user of soundfile."""
+"""Audio files: read a clip whole or in blocks, probe a file, write one. The only user of soundfile."""
 
 from collections.abc import Iterator
 from io import BytesIO
@@ -20,7 +20,7 @@ _BLOCK = 1 << 20  # frames decoded at a time
 
 
 class Probe(NamedTuple):
-    """What a whole decode of a file found."""
+    """The facts that a full decode of a file finds."""
 
     seconds: float
     rate: int  # Hz
@@ -59,7 +59,7 @@ def read(
 def read_channels(
     path: Path | str, *, rate: int, channels: int, start: float = 0.0, seconds: float | None = None
 ) -> Wave:
-    """Every channel of a file by itself, (channels, N) float32; like `read`, but nothing is padded.
+    """All channels of a file, separately, (channels, N) float32; like `read`, but nothing is padded.
 
     Raises UserError as `read` does, and where the file has another number of channels.
     """
@@ -69,7 +69,7 @@ def read_channels(
         if int(file.channels) != channels:
             raise UserError(
                 f"{path}: has {file.channels} channels, expected {channels}",
-                hint="data.channels says how many each recording has.",
+                hint="data.channels is the number of channels of each recording.",
             )
         return np.ascontiguousarray(_frames(file, path, start, seconds).T)
 
@@ -84,10 +84,10 @@ def blocks(
     resample: bool = False,
     channel: Channel = None,
 ) -> Iterator[Wave]:
-    """The clip `[start, start + seconds)` in pieces of about `block` seconds, as `read` gives it in one.
+    """The clip `[start, start + seconds)` of `read` in pieces of about `block` seconds.
 
-    Never more than a few blocks are held, so a file may last for hours; nothing is padded. Raises UserError
-    as `read` does, those about the header before the first block is asked for.
+    Only a few blocks are held at a time, so a file may last for hours; nothing is padded. Raises UserError
+    as `read` does, errors about the header before the first block is requested.
     """
     with _open(path) as file:
         source_rate, length = int(file.samplerate), int(file.frames)
@@ -110,7 +110,7 @@ def fitted(wave: Wave, samples: int) -> Wave:
 
 def resampled(wave: Wave, source_rate: int, rate: int) -> Wave:
     """`wave` (N,) at another rate by polyphase filtering (scipy's `resample_poly`)."""
-    from scipy.signal import resample_poly  # half a second to import, and seldom needed
+    from scipy.signal import resample_poly  # half a second to import, and rarely needed
 
     shared = gcd(source_rate, rate)
     converted: Wave = resample_poly(wave, rate // shared, source_rate // shared).astype(np.float32)
@@ -120,14 +120,14 @@ def resampled(wave: Wave, source_rate: int, rate: int) -> Wave:
 def length(path: Path | str) -> float:
     """Seconds of audio according to the file's header.
 
-    Raises UserError where the file is missing or is no audio.
+    Raises UserError where the file is missing or is not audio.
     """
     with _open(path) as file:
         return float(file.frames) / float(file.samplerate)
 
 
 def probe(path: Path | str) -> Probe:
-    """Decode a whole file and hash its bytes.
+    """Decode a file completely and hash its bytes.
 
     Raises UserError naming the file where it is missing, broken, empty, or holds NaN or infinity.
     """
@@ -148,7 +148,7 @@ def probe(path: Path | str) -> Probe:
 
 def write(path: Path | str, wave: Wave, rate: int) -> None:
     """Write (N,) in -1..1 as 16-bit mono WAV, atomically; louder samples are clipped."""
-    encoded = BytesIO()  # libsndfile would wait for the disk once more
+    encoded = BytesIO()  # libsndfile itself would wait for the disk again
     soundfile.write(encoded, wave, rate, subtype="PCM_16", format="WAV")
     with atomic(path) as temporary:
         temporary.write_bytes(encoded.getvalue())
@@ -169,12 +169,12 @@ def _require_rate(path: Path | str, found: int, rate: int, resample: bool) -> No
     if found != rate and not resample:
         raise UserError(
             f"{path}: its sample rate is {found} Hz, expected {rate} Hz",
-            hint="Prepare the data with --resample, or give this rate in the features.",
+            hint="Prepare the data with --resample, or set this rate in the features.",
         )
 
 
 def _pieces(path: Path | str, first: int, last: int, block: int, channel: Channel) -> Iterator[Wave]:
-    """The frames from `first` to `last` as the file has them, `block` at a time."""
+    """The frames from `first` to `last` at the file's own rate, `block` at a time."""
     with _open(path) as file:
         file.seek(first)
         for place in range(first, last, block):
@@ -185,13 +185,13 @@ def _pieces(path: Path | str, first: int, last: int, block: int, channel: Channe
 
 
 def _resampled_pieces(pieces: Iterator[Wave], source_rate: int, rate: int) -> Iterator[Wave]:
-    """`resampled`, piece by piece: each is filtered with the samples around it that the filter reaches."""
+    """Resample piece by piece: each is filtered with the samples around it that the filter reaches."""
     shared = gcd(source_rate, rate)
     up, down = rate // shared, source_rate // shared
     reach = down * -(
         -(10 * max(up, down) // up + 1) // down
-    )  # scipy's filter has 10 max(up, down) taps a side
-    kept, before = np.zeros(0, np.float32), 0  # `before` samples of what is kept are given out already
+    )  # scipy's filter has 10 max(up, down) taps per side
+    kept, before = np.zeros(0, np.float32), 0  # `before` samples of those kept were already yielded
     for piece in pieces:
         kept = np.concatenate((kept, piece))
         ready = (len(kept) - reach - before) // down * down
@@ -218,7 +218,7 @@ def _decode(file: Any, path: Path | str, frames: int) -> npt.NDArray[np.float32]
 
 
 def _frames(file: Any, path: Path | str, start: float, seconds: float | None) -> npt.NDArray[np.float32]:
-    """The frames of the clip, (N, channels), as the file has them."""
+    """The frames of the clip, (N, channels), at the file's own rate."""
     first = round(start * file.samplerate)
     if not 0 <= first < max(1, file.frames):
         raise UserError(f"{path}: {start} s lies outside its {file.frames / file.samplerate:.3f} s")
@@ -231,21 +231,21 @@ def _frames(file: Any, path: Path | str, start: float, seconds: float | None) ->
 
 
 def _pick(block: npt.NDArray[np.float32], path: Path | str, channel: Channel) -> Wave:
-    """(N, channels) to (N,)."""
+    """Turn (N, channels) into (N,)."""
     channels = block.shape[1]
     if channel == "mix" and channels > 1:
         mixed: Wave = block.mean(axis=1, dtype=np.float32)
         return mixed
     if isinstance(channel, int) and not 0 <= channel < channels:
-        raise UserError(f"{path}: has {channels} channels, there is no channel {channel} (they count from 0)")
+        raise UserError(f"{path}: has {channels} channels, so no channel {channel} (counted from 0)")
     if channel is None and channels > 1:
         raise UserError(
             f"{path}: has {channels} channels, expected one",
-            hint="Prepare the data with --resample: it mixes the channels down.",
+            hint="Prepare the data with --resample, which mixes the channels down.",
         )
     return block[:, channel if isinstance(channel, int) else 0]
 
 
 def _reason(error: Exception) -> str:
-    """libsndfile's words without the path that it repeats."""
+    """libsndfile's message without the path that it repeats."""
     return str(getattr(error, "error_string", error)).strip().rstrip(".")

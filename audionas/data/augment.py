@@ -1,4 +1,4 @@
-"""Augmentation of waveforms while training: speed, room, recording device, shift, roll, gain and noise.
+"""Augmentation of waveforms during training: speed, room, recording device, shift, roll, gain and noise.
 
 Everything drawn for a clip is a pure function of (seed, epoch, utterance), so any number of workers, a
 resumed run and a run on another machine hear the same clips.
@@ -24,18 +24,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, kw_only=True)
 class Augment(Strict):
-    """Which augmentations a training clip meets; all off by default.
+    """The augmentations of a training clip; all are off by default.
 
-    `shift_ms`: shifted by up to that much either way, zeros move in. `noise`: a data directory of
+    `shift_ms`: shifted by up to that much either way, filled with zeros. `noise`: a data directory of
     background recordings; with `noise_probability` a random crop is added at a gain uniform in
     0..`noise_volume`, as in Speech Commands' protocol, or at a signal-to-noise ratio uniform in
     `noise_snr_db`. `silence_volume`: clips labelled `_silence_` always receive noise, at a gain uniform in
-    0..`silence_volume`. `speed`: played faster by a factor in this range (the pitch moves too). `gain_db`:
+    0..`silence_volume`. `speed`: played faster by a factor in this range (the pitch changes too). `gain_db`:
     louder by that much. `rir`: a data directory of room impulse responses, applied with `rir_probability`.
-    `roll_ms`: rotated by up to that much either way, what leaves at one end enters at the other. `device_ir`:
+    `roll_ms`: rotated by up to that much either way, so that one end wraps around to the other. `device_ir`:
     a folder of audio files, impulse responses of microphones and other devices, one of which is applied with
-    `device_ir_probability` to the clips in whose id the regular expression `device_ir_ids` finds a match (if
-    it is empty, to all).
+    `device_ir_probability` to the clips whose id matches the regular expression `device_ir_ids` anywhere (to
+    all clips if it is empty).
     """
 
     shift_ms: float = 0.0
@@ -55,7 +55,7 @@ class Augment(Strict):
 
     @property
     def active(self) -> bool:
-        """Whether any clip can change: if not, stored features serve as well."""
+        """True where a clip can change; otherwise stored features can be used."""
         settings = (self.shift_ms, self.noise, self.speed, self.gain_db, self.rir)
         return any((*settings, self.roll_ms, self.device_ir))
 
@@ -81,7 +81,7 @@ class Augment(Strict):
             "device_ir_probability: has no effect without device_ir": self.device_ir_probability > 0
             and not self.device_ir,
             "device_ir_ids: has no effect without device_ir": bool(self.device_ir_ids) and not self.device_ir,
-            f"device_ir_ids: '{self.device_ir_ids}' is no regular expression": not _compiles(
+            f"device_ir_ids: '{self.device_ir_ids}' is not a regular expression": not _compiles(
                 self.device_ir_ids
             ),
         }
@@ -105,7 +105,7 @@ def _compiles(pattern: str) -> bool:
 class _Draws(NamedTuple):
     """Uniform numbers in [0, 1), drawn for every clip in this order, whether they are used or not.
 
-    So switching one augmentation on or off leaves the others' draws as they were; new ones come last.
+    So turning one augmentation on or off does not change the others' draws; new ones are added at the end.
     """
 
     speed: float
@@ -128,7 +128,7 @@ class WaveAugment:
     """Applies an `Augment`: speed, room, device, shift, roll, gain, noise, in this order; clips to [-1, 1].
 
     Noise (recordings (n,)), rooms and devices (responses (channels, n)) are read from the directories that
-    `conf` names and held in memory, unless they are given here, at `rate`. Responses of another rate are
+    `conf` names and held in memory, unless they are passed here, at `rate`. Responses at another rate are
     always resampled, noise only with `resample`. Raises one UserError for all recordings that cannot be read.
     """
 
@@ -155,7 +155,7 @@ class WaveAugment:
             self.devices = responses.read_folder(conf.device_ir, rate, "augment.device_ir")
 
     def __call__(self, wave: Wave, *, epoch: int, id: str, label: str) -> Wave:
-        """The clip (N,) float32 as training hears it in this epoch; same length, in [-1, 1]."""
+        """The clip (N,) float32 as training uses it in this epoch; same length, in [-1, 1]."""
         if not self.conf.active:
             return wave
         draw = _Draws(*numpy_rng(self.seed, "augment", epoch, id).random(len(_Draws._fields)).tolist())
@@ -199,7 +199,7 @@ class WaveAugment:
 
 
 def _read_all(directory: str, read: Callable[[Item], T]) -> list[T]:
-    """Every utterance of a data directory; the faults of all of them in one UserError."""
+    """Read every utterance of a data directory; the faults of all go into one UserError."""
     found: list[T] = []
     problems: list[str] = []
     for item in kaldi.read(directory):
@@ -208,7 +208,7 @@ def _read_all(directory: str, read: Callable[[Item], T]) -> list[T]:
         except UserError as error:
             problems += error.problems
     if problems:
-        raise UserError(problems, hint=f"Repair or remove these recordings of {directory}.")
+        raise UserError(problems, hint=f"Repair or remove these recordings in {directory}.")
     return found
 
 
@@ -231,7 +231,7 @@ def _pick(choices: Sequence[T], draw: float) -> T:
 
 
 def _shifted(wave: Wave, by: int) -> Wave:
-    """The clip `by` samples later (earlier if negative); what leaves is lost, zeros move in."""
+    """The clip `by` samples later (earlier if negative), cut at one end and zero-filled at the other."""
     by = max(-len(wave), min(len(wave), by))
     out = np.zeros_like(wave)
     if by >= 0:
@@ -256,6 +256,6 @@ def _crop(recording: Wave, size: int, draw: float) -> Wave:
 
 
 def _gain_for(wave: Wave, noise: Wave, snr_db: float) -> float:
-    """The gain at which the noise lies `snr_db` below the clip; 0 where either of them is silent."""
+    """The gain that puts the noise `snr_db` below the clip; 0 where either of them is silent."""
     signal, background = (float(np.dot(x, x)) for x in (wave, noise))
     return float(np.sqrt(signal / background) * 10 ** (-snr_db / 20)) if background > 0 else 0.0

@@ -1,4 +1,4 @@
-"""Which rows of a data set an epoch draws, and in which order: all of them, or as many of each class."""
+"""The rows that an epoch draws from a data set, and their order: all rows, or equally many per class."""
 
 import numpy as np
 
@@ -11,7 +11,7 @@ def drawn(
     """The rows of an epoch in a drawn order, a pure function of the arguments.
 
     `together` rows in a row belong together (the channels of a recording) and stay so. With `classes`, the
-    class of every row of the data set, each class is under-sampled to the rarest: as many of its groups are
+    class of every row of the data set, each class is under-sampled to the rarest: that many of its groups are
     drawn, without replacement and anew each epoch.
     """
     groups = rows.reshape(-1, together)
@@ -22,7 +22,7 @@ def drawn(
 
 
 def count(rows: np.ndarray, *, classes: np.ndarray | None = None) -> int:
-    """How many of `rows` an epoch draws."""
+    """The number of `rows` that an epoch draws."""
     if classes is None or not len(rows):
         return len(rows)
     _, sizes = np.unique(classes[rows], return_counts=True)
@@ -30,7 +30,7 @@ def count(rows: np.ndarray, *, classes: np.ndarray | None = None) -> int:
 
 
 def _undersampled(classes: np.ndarray, seed: int, epoch: int) -> np.ndarray:
-    """Places of as many members of each class as the rarest has."""
+    """The places of equally many members of each class, as many as the rarest class has."""
     rng = numpy_rng(seed, "balance", epoch)
     kinds, sizes = np.unique(classes, return_counts=True)
     least = int(sizes.min())

@@ -1,4 +1,4 @@
-"""Batches of a data set, epoch by epoch: the same ones for any number of workers and after a resume."""
+"""Batches of a data set, epoch by epoch: the same for any number of workers and after a resume."""
 
 import copy
 import sys
@@ -31,10 +31,10 @@ class Batches:
 
     `source` is waveforms (n, samples), int16 or float32, features (n, F, T) float32, or pixels
     (n, H, W, 3) uint8, usually memory-mapped; `targets` is (n,) or (n, K); `ids` and `labels` name each
-    row for the augmentation. Only `rows` take part (all by default). With `shuffle` their order is drawn
-    anew each epoch; `together` rows in a row, such as the channels of a recording, stay together then, and
-    with `classes`, the class of each row, every class is under-sampled to the rarest. `drop_last` leaves an
-    incomplete last batch out, unless it is the only one. `workers` processes prepare batches ahead and stay
+    row for the augmentation. Only `rows` are used (all by default). With `shuffle` their order is drawn
+    anew each epoch; `together` consecutive rows, such as the channels of a recording, stay together then, and
+    with `classes`, the class of each row, every class is under-sampled to the rarest. `drop_last` drops an
+    incomplete last batch, unless it is the only one. `workers` processes prepare batches ahead and stay
     alive until `close`; 0 works in this process.
     """
 
@@ -56,7 +56,7 @@ class Batches:
         together: int = 1,
     ) -> None:
         assert len(source) == len(targets) == len(ids) == len(labels) > 0, (
-            "one row, target, id and label a clip"
+            "one row, target, id and label per clip"
         )
         assert augment is None or source.ndim == 2, "only waveforms can be augmented"
         self._clips = _Clips(source, targets, ids, labels, augment)
@@ -67,7 +67,7 @@ class Batches:
         self._loader: DataLoader | None = None
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return len(self._order)
 
     def epoch(self, epoch: int) -> Iterator[Batch]:
@@ -77,13 +77,13 @@ class Batches:
         return self._from_workers(epoch)
 
     def rows(self, epoch: int) -> Iterator[np.ndarray]:
-        """Which rows of the source make up each batch of this epoch."""
+        """The rows of the source in each batch of this epoch."""
         return (rows for _, rows in self._order.plan(epoch))
 
     def shared(self, rank: int, processes: int) -> "Batches":
-        """The parts of these batches that fall to one of several processes, with workers of their own.
+        """The shares of these batches for one of several processes, with its own workers.
 
-        Raises UserError where a batch cannot be shared out evenly: a mean of means needs equal parts.
+        Raises UserError where a batch cannot be divided evenly: a mean of means needs equal parts.
         """
         if processes == 1:
             return self
@@ -91,7 +91,7 @@ class Batches:
         if uneven := sorted(size for size in sizes if size % processes):
             raise UserError(
                 [
-                    f"a batch of {size} cannot be shared out evenly over {processes} processes"
+                    f"a batch of {size} cannot be divided evenly among {processes} processes"
                     for size in uneven
                 ],
                 hint=f"Choose a batch_size that is a multiple of {processes}, and no larger than the data.",
@@ -109,7 +109,7 @@ class Batches:
         if self._loader is None:
             self._loader = DataLoader(
                 self._clips,
-                batch_size=None,  # the sampler's items are whole batches already
+                batch_size=None,  # the sampler's items are already whole batches
                 sampler=self._order,
                 num_workers=self._workers,
                 persistent_workers=True,
@@ -127,7 +127,7 @@ class Batches:
 
 
 class _Order(Sampler[tuple[int, np.ndarray]]):
-    """Which rows make up each batch of an epoch: (epoch, rows). As a sampler it plans `self.epoch`."""
+    """The rows of each batch of an epoch: (epoch, rows). As a sampler it plans `self.epoch`."""
 
     def __init__(
         self,
@@ -164,7 +164,7 @@ class _Order(Sampler[tuple[int, np.ndarray]]):
 
 
 class _Clips(Dataset[Batch]):
-    """Rows to a batch; this is what a worker process runs."""
+    """Turns rows into a batch; this runs in the worker processes."""
 
     def __init__(
         self,
@@ -191,7 +191,7 @@ class _Clips(Dataset[Batch]):
         )
 
     def __getstate__(self) -> dict[str, Any]:
-        """For workers that are started, not forked: a memory map travels as its file, not as its contents."""
+        """Send a memory map as its file, not its contents, to workers that are started, not forked."""
         state = dict(vars(self))
         if isinstance(self.source, np.memmap) and self.source.filename is not None:
             state["source"] = Mapped.of(self.source)

@@ -1,4 +1,4 @@
-"""Utterances in columns: a block of bytes for each kind of text, an array for each number."""
+"""Utterances in columns: a block of bytes per text field, an array per number field."""
 
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-Row = tuple[str, str, str, float, float, str, str]  # the fields of kaldi.Item in their order
+Row = tuple[str, str, str, float, float, str, str]  # the fields of kaldi.Item, in order
 
 
 class Strings(Sequence[str]):
-    """Texts in one block of bytes: a tenth of what as many `str` take, and nothing for a fork to copy."""
+    """Texts in one block of bytes: a tenth of the memory of `str` objects, and nothing for a fork to copy."""
 
     def __init__(self, texts: Iterable[str] = ()) -> None:
         self._bytes, self._ends = bytearray(), array("q", [0])
@@ -19,7 +19,7 @@ class Strings(Sequence[str]):
             self.append(text)
 
     def append(self, text: str) -> None:
-        """Add one at the end."""
+        """Add a text at the end."""
         self._bytes += text.encode("utf-8", "surrogatepass")  # names of files may hold surrogates
         self._ends.append(len(self._bytes))
 
@@ -34,7 +34,7 @@ class Strings(Sequence[str]):
 
 
 class Columns:
-    """Rows of utterances, which come back as they went in; those of one label share its text."""
+    """Rows of utterances, returned as they were added; those with the same label share its text."""
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self.ids, self.speakers = Strings(), Strings()
@@ -80,7 +80,7 @@ class Columns:
         return Columns(self.row(index) for index in indices)
 
     def in_order(self) -> "Columns":
-        """Sorted by id, which for UTF-8 is the C locale's order; itself where it is so already."""
+        """The rows sorted by id in C-locale order, which is that of UTF-8; itself if already sorted."""
         last = ""
         for key in self.ids:
             if key < last:
@@ -89,7 +89,7 @@ class Columns:
         return self
 
     def partial(self) -> bool:
-        """Whether some utterance is only a part of its file."""
+        """True where an utterance is only a part of its file."""
         if any(self._starts):
             return True
         hashes = np.fromiter((hash(path) for path in self._audio), dtype=np.int64, count=len(self))

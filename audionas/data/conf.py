@@ -1,4 +1,4 @@
-"""Which recordings or images a run reads: the `data` and `images` sections of a config."""
+"""The recordings that a run reads: the `data` section of a config."""
 
 import math
 from dataclasses import dataclass
@@ -12,16 +12,16 @@ from audionas.core.strict import Strict
 class Data(Strict):
     """Kaldi data directories, relative to the current folder or absolute.
 
-    Clips are padded with zeros or cut to `seconds`. A clip that cannot be read or has another
-    sample rate than the features' stops the run (`on_bad: error`) or is left out with a note
-    (`skip`); `resample` converts other rates. `labels` is a file of one label a line, by default
+    Clips are padded with zeros or cut to `seconds`. A clip that cannot be read, or whose sample rate
+    differs from that of the features, stops the run (`on_bad: error`) or is left out with a note
+    (`skip`); `resample` converts other rates. `labels` is a file with one label per line, by default
     `labels.txt` beside the training directory. `cache` holds decoded clips and features, by default
-    `cache/` beside the training directory; `workers` processes compute them (default: one for each
-    core; any number computes the same).
+    `cache/` beside the training directory; `workers` processes compute them (default: one per
+    core; the result does not depend on their number).
 
-    Of recordings with several `channels` each channel is an example of its own, and the answer to a recording
-    is the mean of the answers to its channels. With `balance: undersample` every epoch of training draws as
-    many recordings of each class as the rarest has.
+    In recordings with several `channels`, each channel is an example of its own, and the answer to a
+    recording is the mean of the answers to its channels. With `balance: undersample` every epoch of training
+    draws as many recordings of each class as the rarest has.
     """
 
     train: str = "data/train"

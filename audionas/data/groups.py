@@ -1,7 +1,7 @@
-"""Groups of utterances: files such as `utt2device` in a data directory, `<utterance> <group>` a line.
+"""Groups of utterances: files such as `utt2device` in a data directory, one `<utterance> <group>` per line.
 
-Any property that scores are to be told apart by: the recording device, the microphone node, the city. The
-file's name says which, `utt2` and the property; `utt2spk` is one of them.
+A group is any property by which scores are reported: the recording device, the microphone node, the city. The
+file's name is `utt2` and the property; `utt2spk` is one of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,15 +16,14 @@ _SHOWN = 5  # utterances named in a message
 def read_groups(folder: Path | str, name: str, ids: Sequence[str]) -> list[str]:
     """The group of each utterance in `ids`, in their order, from `utt2<name>` of a data directory.
 
-    Raises UserError where there is no such file, a line is no pair, an utterance stands twice or is missing.
+    Raises UserError if the file is missing, a line is not a pair, or an utterance is missing or repeated.
     """
     file = Path(folder) / f"utt2{name}"
     if not file.is_file():
         known = sorted(f.name.removeprefix("utt2") for f in Path(folder).glob("utt2*"))
         raise UserError(
             f"{file}: no such file, so utterances have no '{name}'.{did_you_mean(name, known)}",
-            hint="It holds '<utterance> <group>' a line; there is: "
-            + (", ".join(known) or "none of its kind"),
+            hint="Each line is '<utterance> <group>'; existing groups: " + (", ".join(known) or "none"),
         )
     found, problems = _parsed(file)
     missing = [key for key in ids if key not in found]
@@ -45,7 +44,7 @@ def write_groups(folder: Path | str, name: str, groups: Mapping[str, str]) -> No
 
 
 def _parsed(file: Path) -> tuple[dict[str, str], list[str]]:
-    """Group by utterance, and what is wrong with the file."""
+    """The group of each utterance, and the faults of the file."""
     found: dict[str, str] = {}
     problems = []
     try:
@@ -57,7 +56,7 @@ def _parsed(file: Path) -> tuple[dict[str, str], list[str]]:
         if len(words) != 2:
             problems.append(f"{file}:{number}: expected an utterance and its group, not {line!r}")
         elif words[0] in found:
-            problems.append(f"{file}:{number}: '{words[0]}' stands twice")
+            problems.append(f"{file}:{number}: '{words[0]}' appears twice")
         else:
             found[words[0]] = words[1]
     return found, problems

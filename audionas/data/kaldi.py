@@ -26,7 +26,7 @@ from audionas.data.tables import Tables, base
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One utterance. Seconds of 0.0, an empty speaker or sum are not known yet: `write` fills them."""
+    """One utterance. Seconds of 0.0, an empty speaker or an empty sum are unknown: `write` fills them in."""
 
     id: str
     audio: str  # absolute path
@@ -38,13 +38,13 @@ class Item:
 
 
 LICENCE = "licence.txt"  # beside or above the data directories
-_row = attrgetter(*Item.__slots__)  # its fields in their order
+_row = attrgetter(*Item.__slots__)  # its fields, in order
 
 
 class DataDir(Sequence[Item]):
     """The utterances of a data directory, or a part of them, in C-locale order of their ids.
 
-    They are held in columns, 200 bytes or so each; an item is made when it is asked for.
+    They are held in columns, at about 200 bytes each; an item is made when it is requested.
     """
 
     def __init__(self, path: Path | str, items: Iterable[Item] | Columns) -> None:
@@ -78,7 +78,7 @@ class DataDir(Sequence[Item]):
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over ids, audio, times and labels: equal exactly where the data are equal."""
+        """SHA-256 over ids, audio, times and labels: equal if and only if the data are equal."""
         sums = _Sums()
         digest = hashlib.sha256()
         for item in self:
@@ -92,11 +92,11 @@ class DataDir(Sequence[Item]):
         return self.chosen(index for index, item in enumerate(self) if keep(item))
 
     def split(self, ratio: float, seed: int, by: str = "speaker") -> tuple["DataDir", "DataDir"]:
-        """Two parts, the first with `ratio` of the speakers (`by="id"`: of the utterances), none in both.
+        """Split into two parts, the first with `ratio` of the speakers (`by="id"`: utterances), none in both.
 
         Raises UserError where one of the parts would be empty.
         """
-        from sklearn.model_selection import GroupShuffleSplit  # a second to import, and seldom needed
+        from sklearn.model_selection import GroupShuffleSplit  # a second to import, and rarely needed
 
         from audionas.core.rng import seed_of
 
@@ -105,7 +105,7 @@ class DataDir(Sequence[Item]):
         if not 1 <= round(ratio * count) < count:
             raise UserError(
                 f"{self.path}: {count} different values of '{by}' cannot be split at {ratio}",
-                hint="Take a ratio nearer to 0.5, or split by='id'.",
+                hint="Use a ratio nearer to 0.5, or split by='id'.",
             )
         state = seed_of("split", seed) % 2**32
         splitter = GroupShuffleSplit(n_splits=1, train_size=round(ratio * count), random_state=state)
@@ -114,7 +114,7 @@ class DataDir(Sequence[Item]):
 
     @property
     def partial(self) -> bool:
-        """Whether some utterance is only a part of its file."""
+        """True where an utterance is only a part of its file."""
         return self._columns.partial()
 
 
@@ -125,14 +125,14 @@ def read(path: Path | str) -> DataDir:
     """
     if (columns := quick(path)) is not None:
         return DataDir(path, columns)
-    tables = Tables(path)  # all of its files at once: they tell what is wrong
+    tables = Tables(path)  # all of its files at once: they report the faults
     if faults := tables.faults():
         raise UserError(faults, hint=_repair(path))
     return DataDir(path, _items(tables))
 
 
 def validate(path: Path | str) -> list[str]:
-    """Every fault of a directory as `file:line: what is wrong`; an empty list where it is sound."""
+    """Every fault of a directory as `file:line: what is wrong`; an empty list if there is none."""
     return Tables(path).faults()
 
 
@@ -142,7 +142,7 @@ def write(path: Path | str, items: Iterable[Item], relative: bool = True) -> Dat
     Unknown seconds, speakers (then the id itself) and SHA-256 sums are filled in. With `relative`,
     audio under the directory's parent gets a relative path, so that the whole corpus can be moved.
 
-    Raises UserError for ids, labels or paths that the format cannot hold, with all of them named.
+    Raises UserError that names all ids, labels or paths that the format cannot hold.
     """
     sums = _Sums()
     columns, problems = Columns(), []
@@ -164,7 +164,7 @@ def write(path: Path | str, items: Iterable[Item], relative: bool = True) -> Dat
 
 
 def fix(path: Path | str) -> list[str]:
-    """Make a faulty directory valid and say what was changed; a sound one is left untouched.
+    """Make a faulty directory valid and return the list of changes; a valid one is left untouched.
 
     Lines are sorted, duplicate and incomplete utterances dropped, ids prefixed with their speaker,
     spk2utt regenerated, and missing durations measured.
@@ -197,12 +197,12 @@ def fix(path: Path | str) -> list[str]:
 
 
 def write_licence(folder: Path, text: str) -> None:
-    """Write `licence.txt`: under what terms the recordings below `folder` may be used, a line a source."""
+    """Write `licence.txt`: the terms of use for the recordings below `folder`, one line per source."""
     write_text(folder / LICENCE, text + "\n")
 
 
 def read_licence(folder: Path) -> str:
-    """What `licence.txt` says, in the folder or up to two above it; empty where there is none."""
+    """The text of `licence.txt` in the folder or up to two above it; empty if there is none."""
     for place in (folder, *folder.absolute().parents[:2]):
         if (place / LICENCE).is_file():
             lines = (place / LICENCE).read_text(encoding="utf-8").splitlines()
@@ -211,7 +211,7 @@ def read_licence(folder: Path) -> str:
 
 
 class _Sums(dict[str, str]):
-    """SHA-256 of audio files, each taken once."""
+    """SHA-256 of audio files, each computed once."""
 
     def __missing__(self, path: str) -> str:
         self[path] = sha256(path)
@@ -247,9 +247,9 @@ def _filled(item: Item, sums: _Sums) -> Item:
 
 
 def _problems(data: DataDir) -> list[str]:
-    """What the format cannot hold."""
+    """Everything in the data that the format cannot hold."""
     path = data.path
-    found = [] if len(data) else [f"{path}: there is no utterance to write"]
+    found = [] if len(data) else [f"{path}: no utterances to write"]
     for key, same in groupby(item.id for item in data):
         if (count := len(list(same))) > 1:
             found.append(f"{path}: {count} utterances are called '{key}'")
@@ -263,12 +263,12 @@ def _problems(data: DataDir) -> list[str]:
         if not _one_line(item.audio) or item.audio.endswith("|"):
             found.append(f"{path}: '{item.id}': wav.scp cannot hold the path {item.audio!r}")
         if not 0 < item.seconds < float("inf") or not 0 <= item.start < float("inf"):
-            found.append(f"{path}: '{item.id}': {item.seconds} s from {item.start} s is no time span")
+            found.append(f"{path}: '{item.id}': {item.seconds} s from {item.start} s is not a time span")
     return found
 
 
 def _one_line(text: str) -> bool:
-    """Whether a line of UTF-8 can hold it; file names of other encodings carry surrogates."""
+    """True where a line of UTF-8 can hold the text; file names in other encodings contain surrogates."""
     encodable = not any("\ud800" <= character <= "\udfff" for character in text)
     return encodable and bool(text) and "\n" not in text and text == text.strip(" \t\r")
 
@@ -315,7 +315,7 @@ def _recordings(paths: Iterable[str]) -> dict[str, str]:
 
 
 def _rescued(tables: Tables, key: str, speaker: str) -> Item | str:
-    """The utterance as far as it can be used, else the reason why not."""
+    """The usable part of an utterance, or the reason why it cannot be used."""
     path, label = tables.audio(key), tables.files["text"].get(key)
     if path is None or (tables.segmented and tables.files["segments"].get(key) is None):
         return "no usable audio"

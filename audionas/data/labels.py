@@ -1,4 +1,4 @@
-"""Names of labels and splits, and which labels a model knows, in their order."""
+"""Names of labels and splits, and the ordered labels of a model."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ SILENCE, UNKNOWN, NOISE = "_silence_", "_unknown_", "_background_noise_"
 
 
 def read_labels(path: Path | str) -> list[str]:
-    """The classes in their order, from the `labels.txt` beside a data directory.
+    """The classes, in order, from the `labels.txt` beside a data directory.
 
     Raises UserError where the file is missing, empty or names a class twice.
     """
@@ -29,7 +29,7 @@ def write_labels(folder: Path | str, labels: Sequence[str]) -> None:
 
 
 def labels_of(data: Data, train: DataDir) -> tuple[str, ...]:
-    """The classes in order: the file that `data.labels` names, `labels.txt` beside train, or sorted."""
+    """The classes in order: from the file `data.labels`, from `labels.txt` beside train, or sorted."""
     file = Path(data.labels) if data.labels else Path(data.train).parent / "labels.txt"
     return tuple(train.labels if not data.labels and not file.exists() else _listed(file))
 

@@ -1,4 +1,4 @@
-"""Sound data directories, read line by line from all files at once into columns."""
+"""Valid data directories, read line by line from all files at once into columns."""
 
 import os
 import re
@@ -17,14 +17,14 @@ _SPACE = re.compile(r"[ \t]+")
 
 
 class _Unsure(Exception):
-    """Something that only a look at whole files can judge."""
+    """Raised for anything that only a check of whole files can judge."""
 
 
 def quick(folder: Path | str) -> Columns | None:
-    """The utterances of a directory in which every line of every file is where it should be, else None.
+    """The utterances of a directory in which every line of every file is in its place, else None.
 
-    None says nothing: the directory may still be sound, for example with segments. What is held at a time
-    is one line of each file.
+    None does not mean a fault: the directory may still be valid, for example with segments. Only one line of
+    each file is held at a time.
     """
     names = [name for name in _NAMES if os.path.isfile(os.path.join(folder, name))]
     if set(names) | {"utt2sha256"} != set(_NAMES) or os.path.exists(os.path.join(folder, "segments")):
@@ -73,7 +73,7 @@ def _lines(file: Iterable[bytes]) -> Iterator[tuple[str, str]]:
 
 
 def _check_speakers(columns: Columns, spk2utt: BinaryIO) -> None:
-    """Every speaker's line lists exactly the utterances that utt2spk gives them, in order."""
+    """Require that every speaker's line lists exactly its utterances in utt2spk, in order."""
     order = sorted(range(len(columns)), key=columns.speakers.__getitem__)
     expected = groupby(order, key=columns.speakers.__getitem__)
     for (speaker, rows), line in zip_longest(expected, _lines(spk2utt), fillvalue=("", "")):

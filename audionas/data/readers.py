@@ -1,4 +1,4 @@
-"""Data as people have it, read as utterances: a folder per class, and the lists of other toolkits."""
+"""Readers of common data layouts, as utterances: a folder per class, and the lists of other toolkits."""
 
 import csv
 import json
@@ -17,10 +17,10 @@ Row = Mapping[str, Any]
 
 
 def folder(path: Path | str, *, pattern: str = "", skip: tuple[str, ...] = ()) -> list[Item]:
-    """One folder a class, whose name is the label; clips may lie deeper in it. `skip` names folders.
+    """Read one folder per class, named after the label, with its subfolders. `skip` names folders to skip.
 
     `pattern` is a regular expression with a group `speaker`, searched in `class/.../file.wav`.
-    Without one each clip is its own speaker. Seconds and sums are left open.
+    Without one each clip is its own speaker. Seconds and sums are not filled in.
 
     Raises:
         UserError: no or empty class folders, files that the pattern does not match, ids that clash.
@@ -32,7 +32,7 @@ def folder(path: Path | str, *, pattern: str = "", skip: tuple[str, ...] = ()) -
     classes = sorted(f for f in root.iterdir() if f.is_dir() and f.name[0] != "." and f.name not in skip)
     if not classes:
         raise UserError(
-            f"{root}: has no folders", hint="Expected one folder for each class, with its clips in it."
+            f"{root}: has no folders", hint="Expected one folder per class, with its clips in it."
         )
     items, problems = [], []
     for label in classes:
@@ -49,9 +49,9 @@ def folder(path: Path | str, *, pattern: str = "", skip: tuple[str, ...] = ()) -
 
 
 def wekws(path: Path | str, root: Path | str = "") -> list[Item]:
-    """A wekws or WeNet `data.list`: JSON lines with key, wav, txt, duration; txt -1 is filler.
+    """Read a wekws or WeNet `data.list`: JSON lines with key, wav, txt, duration; txt -1 is filler.
 
-    `root` is where relative paths begin, by default the list's own folder. Raises UserError with
+    `root` is the base of relative paths, by default the list's own folder. Raises UserError with
     every bad line.
     """
 
@@ -63,7 +63,7 @@ def wekws(path: Path | str, root: Path | str = "") -> list[Item]:
 
 
 def nemo(path: Path | str, root: Path | str = "") -> list[Item]:
-    """A NeMo manifest: JSON lines with audio_filepath, duration, offset, command or label.
+    """Read a NeMo manifest: JSON lines with audio_filepath, duration, offset, command or label.
 
     `root` as in `wekws`. Raises UserError with every bad line.
     """
@@ -79,7 +79,7 @@ def nemo(path: Path | str, root: Path | str = "") -> list[Item]:
 
 
 def speechbrain(path: Path | str, root: Path | str = "") -> list[Item]:
-    """A SpeechBrain CSV: ID, duration, start, stop (samples), wav, spk_id, command.
+    """Read a SpeechBrain CSV: ID, duration, start, stop (samples), wav, spk_id, command.
 
     `root` as in `wekws`; it also replaces `$data_root` and `{data_root}`. Raises UserError with
     every bad line.
@@ -104,7 +104,7 @@ FORMATS: dict[str, Callable[[Path | str, Path | str], list[Item]]] = {
 
 
 def slug(text: str) -> str:
-    """`text` as a part of an utterance id: runs of other signs than letters, digits, `. + - _` become `_`."""
+    """`text` as part of an utterance id: runs of characters except letters, digits, `. + - _` become `_`."""
     return re.sub(r"[^\w.+-]+", "_", text).strip("_") or "_"
 
 
@@ -117,7 +117,7 @@ def _expression(pattern: str) -> re.Pattern[str] | None:
         raise UserError(f"speaker pattern '{pattern}': not a regular expression ({error})") from error
     if "speaker" not in expression.groupindex:
         raise UserError(
-            f"speaker pattern '{pattern}': has no group called speaker",
+            f"speaker pattern '{pattern}': has no group named speaker",
             hint="For files like anna_03.wav: '/(?P<speaker>[^_/]+)_[^/]*$'",
         )
     return expression
@@ -151,7 +151,7 @@ def _rows(
     lines: Callable[[Path], Iterator[tuple[int, Row | str]]],
     convert: Callable[[Row], Item],
 ) -> list[Item]:
-    """Every row of a list as an item; relative audio paths begin at `root`."""
+    """Every row of a list as an item; relative audio paths start at `root`."""
     file = Path(path)
     if not file.is_file():
         raise UserError(f"{file}: no such file")
@@ -169,15 +169,15 @@ def _rows(
         if not os.path.isfile(source):
             problems.append(f"{file}:{number}: no such audio file: {source}")
         items.append(Item(item.id, source, item.label, item.seconds, item.start, item.speaker))
-    return _checked(items, problems or ([] if items else [f"{file}: holds no line"]))
+    return _checked(items, problems or ([] if items else [f"{file}: has no lines"]))
 
 
 def _checked(items: list[Item], problems: list[str]) -> list[Item]:
-    """The items sorted by id; two that share an id are a problem, too."""
+    """The items sorted by id; two with the same id are a problem too."""
     first: dict[str, Item] = {}
     for item in items:
         if first.setdefault(item.id, item) is not item:
-            problems.append(f"{item.audio}: its id '{item.id}' is that of {first[item.id].audio}")
+            problems.append(f"{item.audio}: its id '{item.id}' is also that of {first[item.id].audio}")
     if problems:
         raise UserError(problems)
     return sorted(items, key=lambda item: item.id)
@@ -206,7 +206,7 @@ def _csv_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
 
 
 def _item(name: str, file: Any, label: str, row: Row, *, start: float = 0.0, speaker: str = "") -> Item:
-    """An item whose id begins with its speaker; the path is still as the list has it."""
+    """An item whose id begins with its speaker; its path is still as in the list."""
     if not label.strip():
         raise ValueError("its label is empty")
     speaker, name = speaker and slug(speaker), slug(name)

@@ -1,4 +1,4 @@
-"""Impulse responses of rooms and of recording devices: read from files, scaled, laid over a clip."""
+"""Impulse responses of rooms and recording devices: read from files, scaled, applied to a clip."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +12,7 @@ from audionas.data.audio import Wave
 
 
 class Response(NamedTuple):
-    """One channel of an impulse response: `wave` (n,) of energy 1, `direct` the sample of its strongest
+    """One channel of an impulse response: `wave` (n,) with energy 1, `direct` the sample of its strongest
     arrival.
     """
 
@@ -23,7 +23,7 @@ class Response(NamedTuple):
 def read_channels(
     path: Path | str, rate: int, *, start: float = 0.0, seconds: float | None = None
 ) -> list[Wave]:
-    """Every channel (n,) of a recording at `rate` Hz, resampled where it has another rate.
+    """All channels (n,) of a recording at `rate` Hz, resampled if its rate differs.
 
     Raises UserError as `audio.read` does.
     """
@@ -36,7 +36,7 @@ def read_channels(
 def read_folder(folder: Path | str, rate: int, setting: str) -> list[list[Response]]:
     """The channels of every audio file in a folder, by file in the order of their names.
 
-    Raises one UserError, in the name of the config's `setting`, where there is none, or for all of them that
+    Raises one UserError, which names the config's `setting`, if there is no file, or for all files that
     cannot be read or are silent.
     """
     files = sorted(f for f in Path(folder).glob("*") if f.suffix.lower() in audio.SUFFIXES)
@@ -54,9 +54,9 @@ def read_folder(folder: Path | str, rate: int, setting: str) -> list[list[Respon
 
 
 def unit(channels: Sequence[Wave], name: str) -> list[Response]:
-    """Channels scaled to energy 1, so that a response does not change a clip's loudness on average.
+    """Scale channels to energy 1, so that a response does not change a clip's loudness on average.
 
-    Raises UserError, with `name` in front, for a silent one.
+    Raises UserError, with `name` in front, for a silent channel.
     """
     found = []
     for channel in channels:
@@ -69,8 +69,8 @@ def unit(channels: Sequence[Wave], name: str) -> list[Response]:
 
 
 def heard_through(wave: Wave, response: Response) -> Wave:
-    """The clip (N,) convolved; the direct sound arrives when it did, what comes after the end is cut off."""
-    from scipy.signal import fftconvolve  # slow to import: only where responses are asked for
+    """The clip (N,), convolved; the direct sound keeps its time, and all after the clip's end is cut off."""
+    from scipy.signal import fftconvolve  # slow to import: only where responses are used
 
     whole = fftconvolve(wave, response.wave[: response.direct + len(wave)])
     return whole[response.direct : response.direct + len(wave)].astype(np.float32)

@@ -19,13 +19,13 @@ from audionas.data import audio
 from audionas.data.audio import Channel
 from audionas.data.kaldi import DataDir, Item
 
-_BLOCK, _BYTES = 64, 4 << 20  # clips decoded at a time: so many, or as many as fill so many bytes
+_BLOCK, _BYTES = 64, 4 << 20  # limits of a block: clips, bytes
 
 
 class Waves(NamedTuple):
     """Decoded clips (n, samples) int16, read-only, and the data directory's index (n,) of each row.
 
-    `key` identifies the audio and how it was read; whatever is computed from the clips builds on it.
+    `key` identifies the audio and how it was read; the keys of anything computed from the clips include it.
     """
 
     array: Shards
@@ -34,7 +34,7 @@ class Waves(NamedTuple):
 
 
 class _Reading(NamedTuple):
-    """How clips are read."""
+    """The settings with which clips are read."""
 
     rate: int
     samples: int
@@ -57,9 +57,9 @@ def waves(
     """Decode every utterance to `samples` samples at `rate` Hz, padded with zeros or cut; once, then reuse.
 
     Recordings that cannot be read are collected and raised in one UserError, or, with `on_bad="skip"`, left
-    out, which a note says. The files lie in a folder inside `folder`, which is named after the data's
-    fingerprint and these settings. `workers` processes decode (default: all cores); any number of them, and
-    any interruption, leads to the same files.
+    out, with a note. The files are in a folder inside `folder`, named after the data's
+    fingerprint and these settings. `workers` processes decode (default: all cores); neither their number
+    nor an interruption changes the files.
     """
     form = _Reading(rate, samples, resample, channel)
     settings = {**form._asdict(), "on_bad": on_bad}
@@ -86,7 +86,7 @@ def waves(
 
 
 def _decoded(data: DataDir, form: _Reading, start: int, stop: int) -> Block:
-    """The clips of these utterances; one that cannot be read is silent, and a fault."""
+    """Decode these utterances; one that cannot be read becomes silence and a fault."""
     rows = np.zeros((stop - start, form.samples), np.int16)
     faults = []
     for place in range(start, stop):
@@ -112,7 +112,7 @@ def _decode(item: Item, form: _Reading) -> np.ndarray:
 
 
 class Form(NamedTuple):
-    """What every file of a corpus must be: samples a second, channels, samples a channel."""
+    """The required form of every file in a corpus: samples per second, channels, samples per channel."""
 
     rate: int
     channels: int
@@ -122,7 +122,7 @@ class Form(NamedTuple):
 def read(item: Item, form: Form) -> np.ndarray:
     """The channels of a recording, (channels, samples) float32, padded with zeros or cut to length.
 
-    Raises UserError where the file is not of this rate or has another number of channels.
+    Raises UserError where the file has another rate or number of channels.
     """
     wave = audio.read_channels(
         item.audio, rate=form.rate, channels=form.channels, start=item.start, seconds=item.seconds
@@ -131,7 +131,7 @@ def read(item: Item, form: Form) -> np.ndarray:
 
 
 def read_all(items: Sequence[Item], form: Form, *, threads: int = 2) -> Iterator[np.ndarray]:
-    """`read` for each item in order; only a few are held at a time."""
+    """Read each item, in order; only a few are held at a time."""
     with ThreadPoolExecutor(threads) as pool:
         rest = iter(items)
         while block := list(islice(rest, _BLOCK)):

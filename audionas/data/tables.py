@@ -1,4 +1,4 @@
-"""The text files of a Kaldi data directory, parsed, and every fault that is in them."""
+"""The text files of a Kaldi data directory, parsed, and every fault in them."""
 
 import os
 import re
@@ -17,7 +17,7 @@ _SPACE = re.compile(r"[ \t]+")
 
 
 class Line(NamedTuple):
-    """One line without its key; `number` counts from 1."""
+    """A line without its key; `number` counts from 1."""
 
     number: int
     value: str
@@ -25,7 +25,7 @@ class Line(NamedTuple):
 
 @dataclass
 class Table:
-    """One file: the first line of every key, and the keys whose value is of no use."""
+    """One file: the first line of every key, and the keys whose value is unusable."""
 
     path: str
     lines: dict[str, Line] = field(default_factory=dict)
@@ -33,11 +33,11 @@ class Table:
     faults: list[tuple[int, str]] = field(default_factory=list)  # (line, what is wrong)
 
     def fault(self, line: int, what: str) -> None:
-        """Note a fault; line 0 means the file as a whole."""
+        """Record a fault; line 0 means the file as a whole."""
         self.faults.append((line, what))
 
     def spoil(self, key: str, what: str) -> None:
-        """Note a fault that makes the value of `key` useless."""
+        """Record a fault that makes the value of `key` unusable."""
         self.useless.add(key)
         self.fault(self.lines[key].number, what)
 
@@ -48,7 +48,7 @@ class Table:
 
 
 class Tables:
-    """All files of a data directory. `base` is where relative paths of wav.scp begin."""
+    """All files of a data directory. `base` is the base of relative paths in wav.scp."""
 
     def __init__(self, folder: Path | str) -> None:
         self.base = base(folder)
@@ -63,7 +63,7 @@ class Tables:
         for name in sorted(needed - present):
             self.files[name].fault(0, "the file is missing")
         self.present = present
-        self.keys = self.files["segments" if self.segmented else "wav.scp"]  # one line an utterance
+        self.keys = self.files["segments" if self.segmented else "wav.scp"]  # one line per utterance
         self._check()
 
     def faults(self) -> list[str]:
@@ -82,7 +82,7 @@ class Tables:
         return value.split()[0] if value else ""
 
     def audio(self, utterance: str) -> str | None:
-        """The absolute path of an utterance's audio file, or None where it is of no use."""
+        """The absolute path of an utterance's audio file, or None if it is unusable."""
         value = self.files["wav.scp"].get(self.recording(utterance))
         return None if value is None else resolve(self.base, value)
 
@@ -98,7 +98,7 @@ class Tables:
         return start, float(seconds) if seconds is not None else end - start
 
     def speakers(self) -> dict[str, str]:
-        """Utterance to speaker according to spk2utt; the first mention counts."""
+        """The speaker of each utterance according to spk2utt; the first mention counts."""
         found: dict[str, str] = {}
         for speaker, line in self.files["spk2utt"].lines.items():
             for utterance in line.value.split():
@@ -116,11 +116,11 @@ class Tables:
             if name in self.present:
                 _compare(self.keys, self.files[name])
         if not self.keys.lines:
-            self.keys.fault(0, "holds no utterance")
+            self.keys.fault(0, "has no utterances")
 
 
 def base(folder: Path | str) -> str:
-    """Where relative paths begin: the directory itself, behind a symbolic link its target."""
+    """The base of relative paths: the directory itself, or the target if it is a symbolic link."""
     return os.path.realpath(folder) if os.path.islink(folder) else os.path.abspath(folder)
 
 
@@ -130,7 +130,7 @@ def resolve(folder: str, path: str) -> str:
 
 
 def number(text: str) -> float | None:
-    """A finite number, or None."""
+    """The finite number in a text, or None."""
     try:
         value = float(text)
     except ValueError:
@@ -173,7 +173,7 @@ def _usable(table: Table) -> list[tuple[str, str]]:
 def _check_audio(table: Table, folder: str) -> None:
     for key, value in _usable(table):
         if value.startswith("|") or value.endswith("|"):
-            table.spoil(key, f"'{key}' is a command, and commands are not run: name an audio file")
+            table.spoil(key, f"'{key}' is a command, and commands are not run; name an audio file")
         elif not os.path.isfile(path := resolve(folder, value)):
             table.spoil(key, f"'{key}': no such audio file: {path}")
 
@@ -200,7 +200,7 @@ def _check_segments(segments: Table, recordings: Table, folder: str) -> None:
 
 
 def _length(recordings: Table, key: str, path: str) -> float:
-    """Seconds in a recording; one that cannot be opened is a fault of its own."""
+    """Seconds in a recording; one that cannot be opened is a separate fault."""
     try:
         return audio.length(path)
     except UserError as error:
@@ -257,7 +257,7 @@ def _check_sums(sums: Table) -> None:
 
 
 def _compare(keys: Table, table: Table) -> None:
-    """Every utterance has its line in `table`, and no other has one."""
+    """Require a line in `table` for every utterance, and for no other."""
     source = os.path.basename(keys.path)
     for key, line in table.lines.items():
         if key not in keys.lines:

@@ -1,1 +1,1 @@
-"""How a network is fitted: one loop, one checkpoint format, for search and training alike."""
+"""The fit of a network: one loop and one checkpoint format, for search and training alike."""

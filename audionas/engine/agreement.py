@@ -1,4 +1,4 @@
-"""How well predictions agree with what is measured: errors, correlations, regret, with their intervals."""
+"""Agreement of predictions with measurements: errors, correlations, regret, with their intervals."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -9,15 +9,15 @@ from scipy import stats
 from audionas.core.bootstrap import percentiles, rows
 from audionas.core.rng import numpy_rng
 
-_FEWEST = 3  # networks, below which there is nothing to correlate
+_FEWEST = 3  # fewest networks for a correlation
 
 
 def agreement(predicted: Sequence[float], measured: Sequence[float]) -> dict[str, Any]:
     """Figures by name, each with its value and 95 % interval by bootstrap over networks.
 
-    `rmse` and `bias` (predicted less measured, on average) are in the unit of the times, `relative_rmse` is a
-    share of the mean measured time, `r2` the share of the variance that the prediction explains: 1 less the
-    mean squared error over the variance. A correlation of values that are all equal is None.
+    `rmse` and `bias` (predicted minus measured, on average) are in the unit of the times, `relative_rmse` is
+    a share of the mean measured time, `r2` the share of the variance that the prediction explains: 1 minus
+    the mean squared error over the variance. The correlation of values that are all equal is None.
     """
     p, m = np.asarray(predicted, dtype=float), np.asarray(measured, dtype=float)
     figures: Mapping[str, Callable[[np.ndarray, np.ndarray], float]] = {
@@ -33,10 +33,10 @@ def agreement(predicted: Sequence[float], measured: Sequence[float]) -> dict[str
 
 
 def regret(score: np.ndarray, value: np.ndarray, k: int) -> dict[str, Any]:
-    """The best of all values less the best among the k of highest score, with its interval as above."""
+    """The best of all values minus the best among the k highest scores, with its interval as above."""
 
     def lost(a: np.ndarray, b: np.ndarray) -> float:
-        first = np.lexsort((b, -a))[:k]  # of equal scores the worse value: no luck in the order
+        first = np.lexsort((b, -a))[:k]  # among equal scores the worse value first: no luck from the order
         return float(b.max() - b[first].max())
 
     return _with_interval(lost, np.asarray(score, dtype=float), np.asarray(value, dtype=float))
@@ -63,7 +63,7 @@ def _pearson(a: np.ndarray, b: np.ndarray) -> float:
 def _with_interval(
     figure: Callable[[np.ndarray, np.ndarray], float], a: np.ndarray, b: np.ndarray
 ) -> dict[str, Any]:
-    """Draws in which the figure has no value (all networks equal) are left out of the interval."""
+    """A figure and its interval, without draws in which it has no value (all networks equal)."""
     rng = numpy_rng("agreement", len(a))
     value = figure(a, b) if len(a) >= _FEWEST else float("nan")
     if not np.isfinite(value):

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class Average:
-    """Tensors that follow a network: `ema` by a decay a step, `mean` by equal parts an epoch.
+    """Tensors that follow a network: `ema` by a decay per step, `mean` by equal parts per epoch.
 
     With `decay` None it is the plain mean of all updates, else an exponential moving average whose
     decay is min(decay, (1 + n) / (10 + n)) after n updates, so that the start is forgotten quickly.
@@ -19,7 +19,7 @@ class Average:
         self.tensors = {name: tensor.detach().clone() for name, tensor in net.state_dict().items()}
 
     def update(self, net: nn.Module) -> None:
-        """Take in the network's present weights."""
+        """Include the network's current weights."""
         self.updates += 1
         n = self.updates
         keep = (n - 1) / n if self.decay is None else min(self.decay, (1 + n) / (10 + n))
@@ -30,7 +30,7 @@ class Average:
                 self.tensors[name].copy_(tensor)
 
     def restore(self, tensors: dict[str, Tensor], updates: int) -> None:
-        """Put back what a checkpoint held."""
+        """Restore the values of a checkpoint."""
         self.updates = updates
         for name, tensor in tensors.items():
             self.tensors[name].copy_(tensor)

@@ -1,4 +1,4 @@
-"""The weights of the best epoch so far, by what validation says."""
+"""The weights of the best epoch so far, by validation score."""
 
 from collections.abc import Mapping
 
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 class Best:
-    """Copies of the tensors that were offered with the highest score; of equal scores the first stays."""
+    """Copies of the tensors that were offered with the highest score; among equal scores the first stays."""
 
     def __init__(self) -> None:
         self.score = -1.0  # below any share
@@ -14,11 +14,11 @@ class Best:
         self.tensors: dict[str, Tensor] = {}
 
     def offer(self, score: float, epoch: int, tensors: Mapping[str, Tensor]) -> None:
-        """Take copies of `tensors` where `score`, 0 to 1, is higher than all before."""
+        """Copy `tensors` if `score`, 0 to 1, is higher than all before."""
         if score > self.score:
             self.score, self.epoch = score, epoch
             self.tensors = {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
     def restore(self, tensors: Mapping[str, Tensor], score: float, epoch: int) -> None:
-        """Put back what a checkpoint held."""
+        """Restore the values of a checkpoint."""
         self.tensors, self.score, self.epoch = dict(tensors), score, epoch

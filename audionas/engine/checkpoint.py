@@ -24,20 +24,20 @@ _AGAIN = "Start again with --overwrite."
 
 @dataclass
 class State:
-    """All that a run must remember between epochs: `tensors` by group, `plain` JSON values."""
+    """The state of a run between epochs: `tensors` by group, `plain` JSON values."""
 
     tensors: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     plain: dict[str, Any] = field(default_factory=dict)
 
 
 def save(folder: Path, epoch: int, state: State) -> None:
-    """Write the state after `epoch` epochs as `folder/000012/` and forget older ones."""
+    """Write the state after `epoch` epochs as `folder/000012/` and delete older ones."""
     target = folder / f"{epoch:06d}"
     draft = folder / f".{target.name}.draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     for group, tensors in state.tensors.items():
-        # clones: safetensors wants each tensor contiguous and in memory of its own
+        # clones: safetensors needs each tensor contiguous and in its own memory
         flat = {k: t.detach().cpu().clone(memory_format=torch.contiguous_format) for k, t in tensors.items()}
         save_file(flat, draft / f"{group}.safetensors")
     plain = {"epoch": epoch, "groups": sorted(state.tensors), **state.plain}
@@ -54,7 +54,7 @@ def save(folder: Path, epoch: int, state: State) -> None:
 
 
 def latest(folder: Path) -> int:
-    """How many epochs the newest checkpoint has behind it; 0 if there is none."""
+    """The number of epochs before the newest checkpoint; 0 if there is none."""
     pointer = folder / "latest"
     text = pointer.read_text(encoding="utf-8").strip() if pointer.exists() else "0"
     if not text.isdecimal():

@@ -1,4 +1,4 @@
-"""How long and how networks are fitted: the `search`, `train`, `compare` and `rank` sections of a config."""
+"""Settings for fitting networks: the `search`, `train`, `compare` and `rank` sections of a config."""
 
 import math
 import re
@@ -15,13 +15,13 @@ from audionas.engine.optim import Optim
 
 @dataclass(frozen=True, kw_only=True)
 class Search(Strict):
-    """The supernet's fit. `split` is the share of training speakers whose clips (of each class's
-    images) update weights; the others' update architecture parameters. `layers` and `channels` size
+    """The supernet's fit. `split` is the share of training speakers whose clips (or the share of each
+    class's images) update weights; the others update architecture parameters. `layers` and `channels` size
     the supernet of a space of cells (0: the space's usual size).
 
-    Under torchrun a batch of `batch_size` is shared out evenly over the processes. `bn` says over what batch
-    norms take their statistics: a process's own share (`local`), or the whole batch (`sync`), with which the
-    search is that of one process.
+    Under torchrun a batch of `batch_size` is divided evenly among the processes. `bn` is the source of batch
+    norm statistics: each process's share (`local`), or the whole batch (`sync`), with which the
+    search equals that of one process.
     """
 
     epochs: int = 50
@@ -46,13 +46,13 @@ class Search(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Distill(Strict):
-    """A teacher beside the labels: (1 - weight) of the usual loss, and `weight` of T^2 KL(teacher || student)
+    """A teacher besides the labels: (1 - weight) of the usual loss, `weight` of T^2 KL(teacher || student),
     with both softened by the `temperature` T (Hinton et al. 2015, arXiv:1503.02531).
 
-    `teacher` is a trained model: a run folder, its `model/`, or a shipped model's name. Where `cache` is true
-    it answers once, for each example as it is stored, also where the student's examples are augmented; where
-    it is false it answers anew for every batch as the student hears it. By default recordings that are not
-    augmented are cached, and all else is answered anew.
+    `teacher` is a trained model: a run folder, its `model/`, or a shipped model's name. If `cache` is true,
+    it answers once for each stored example, even if the student's examples are augmented; if it is false, it
+    answers for every batch as the student hears it. By default answers are cached for recordings that are
+    not augmented, and for nothing else.
     """
 
     teacher: str
@@ -75,29 +75,29 @@ class Distill(Strict):
 
 @dataclass(frozen=True, kw_only=True)
 class Train(Strict):
-    """The final network's fit, from scratch unless `init` says where its first weights are from.
+    """The final network's fit, from scratch unless `init` names the source of its first weights.
 
     `init` is a trained model (a run folder, its `model/`, or a shipped model's name) or the supernet of a
-    finished search (`exp/NAME/search`). Tensors are taken by name where their shapes agree; the others are
-    new. What the patterns in `freeze` choose does not move (`head`, `block*`, `edges.block1.*`; `!head` takes
-    a part out again), and batch norms in it keep their statistics. `distill` adds a teacher.
+    finished search (`exp/NAME/search`). Tensors are taken by name if their shapes agree; the others are
+    new. Parts that match the patterns in `freeze` do not change (`head`, `block*`, `edges.block1.*`; `!head`
+    excludes a part), and batch norms in them keep their statistics. `distill` adds a teacher.
 
     The last epoch's weights are kept; or their exponential average (`ema`, a decay such as 0.999);
     or the mean over the last `average` epochs. `patience` ends training when the development
-    accuracy has not risen for so many epochs. `amp` applies on a GPU only, in bfloat16.
+    accuracy has not risen for this many validations. `amp` applies on a GPU only, in bfloat16.
 
-    With `keep` it is the weights of the epoch whose development accuracy or macro F1 was best. Validation
-    comes after each `every` epochs and after the last; it is validations that `patience` counts.
+    With `keep`, the weights of the epoch with the best development accuracy or macro F1 are kept. Validation
+    follows every `every` epochs and the last one.
 
-    For spaces of cells: `layers` and `channels` say how large the network is built (0: as its
-    architecture file says); `auxiliary` weighs the loss of a second head, which is no part of the
-    trained model (0: no such head). Operations are dropped with the probability `drop_path`, example by
-    example; it grows linearly from 0.
+    For spaces of cells: `layers` and `channels` set the size of the network (0: as in its
+    architecture file); `auxiliary` weighs the loss of a second head, which is not part of the
+    trained model (0: no such head). Operations are dropped with probability `drop_path`, for each example
+    separately; it grows linearly from 0.
 
-    Wake words: with `loss: max_pool` a share `pool_weight` of the loss is taken at the hop of a clip at which
-    a keyword scores most, of those after the first `pool_after` frames; the network must be causal.
+    Wake words: with `loss: max_pool` a share `pool_weight` of the loss is taken at the hop of a clip with
+    the highest keyword score, after the first `pool_after` frames; the network must be causal.
 
-    Under torchrun a batch of `batch_size` is shared out evenly over the processes; `bn` is as in `search`.
+    Under torchrun a batch of `batch_size` is divided evenly among the processes; `bn` is as in `search`.
     """
 
     loss: Literal["cross_entropy", "max_pool"] = "cross_entropy"
@@ -160,10 +160,10 @@ class Train(Strict):
 class Compare(Strict):
     """Searches side by side: every method with every seed, all else equal.
 
-    `methods` are names, or `method` sections with settings of their own; by default all that train a
-    supernet. A section's `as` names its rows and folders, for a method that stands there twice. `retrain`
-    also trains each network found, as the section `train` says. `test` is what networks are scored on: a
-    data directory or, for images, whatever `images.path` can be (its test part); by default the development
+    `methods` are names, or `method` sections with their own settings; by default all that train a
+    supernet. A section's `as` names its rows and folders, for a method that appears twice. `retrain`
+    also trains each network found, by the section `train`. `test` is the data on which networks are scored: a
+    data directory or, for images, any valid `images.path` (its test part); by default the development
     data. `table` is a file of NAS-Bench-201's results, in which the networks found are looked up.
     """
 
@@ -179,7 +179,7 @@ class Compare(Strict):
             labels = [label_of(method) for method in self.methods]
             problems += [] if labels else ["compare.methods is empty, expected names such as darts, gdas"]
             problems += [
-                f"compare.methods: '{label}' stands there twice. Tell them apart: {{..., as: {label}_2}}"
+                f"compare.methods: '{label}' appears twice. Rename one: {{..., as: {label}_2}}"
                 for label in _repeated(labels)
             ]
             problems += [
@@ -189,22 +189,22 @@ class Compare(Strict):
             ]
         if not self.seeds:
             problems.append("compare.seeds is empty, expected numbers such as 0, 1, 2")
-        problems += [f"compare.seeds: {seed} stands there twice" for seed in _repeated(self.seeds)]
+        problems += [f"compare.seeds: {seed} appears twice" for seed in _repeated(self.seeds)]
         if problems:
             raise UserError(problems)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rank(Strict):
-    """Whether a supernet ranks networks as training them alone does.
+    """A comparison of a supernet's ranking with that of networks trained alone.
 
     `networks` of the space are drawn with `seed`, spread evenly over the range of a cost, `strata`; each is
-    scored by the supernet and trained alone as the section `train` says. Trained networks lie in `alone`, a
-    folder that several supernets of one space may share; by default in the run's own. `test` is what they
-    are scored on, as for comparisons. The regret is told for the supernet's best `top`. With `trainings`
-    above 1 each is trained that often, with seeds that follow; the mean is what the supernet must agree with,
-    and how well the second training orders networks as the first does tells what no supernet can surpass by
-    much.
+    scored by the supernet and trained alone by the section `train`. Trained networks are kept in `alone`, a
+    folder that several supernets of one space may share; by default in the run's folder. `test` is the data
+    on which they are scored, as for comparisons. The regret is reported for the supernet's best `top`. With
+    `trainings` above 1 each is trained that many times, with consecutive seeds; the supernet is compared with
+    the mean, and the agreement of the second training with the first is a ceiling that no supernet can exceed
+    by much.
     """
 
     networks: int = 30
@@ -231,7 +231,7 @@ class Rank(Strict):
 
 
 def label_of(method: str | Mapping[str, Any]) -> str:
-    """What a method of a comparison is called: `as`, or its name, of a class from outside only the class."""
+    """The label of a method in a comparison: `as`, or its name, without the module of an outside class."""
     section = {"name": method} if isinstance(method, str) else method
     return str(section.get("as") or str(section.get("name", "")).rpartition(":")[2])
 
@@ -241,7 +241,7 @@ def _repeated(values: Sequence[Any]) -> list[Any]:
 
 
 def _problems(section: str, conf: Search | Train) -> list[str]:
-    """What is impossible in the keys that both have."""
+    """The problems in the keys that both have."""
     rules = (
         (conf.epochs >= 1, f"epochs is {conf.epochs}, expected at least 1"),
         (conf.batch_size >= 1, f"batch_size is {conf.batch_size}, expected at least 1"),

@@ -1,4 +1,4 @@
-"""What a student learns from a teacher's answers: the divergence of their softened distributions.
+"""The loss of a student against a teacher: the divergence of their softened distributions.
 
 Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network" (2015), arXiv:1503.02531, section 2.
 """
@@ -10,9 +10,9 @@ from torch.nn import functional
 def divergence(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """T^2 KL(softmax(teacher / T) || softmax(logits / T)) in nats, the mean over (B, classes) logits.
 
-    Its gradient by an example's logits is T (softmax(logits / T) - softmax(teacher / T)): by T^2 its size
-    does not fall with T. For a large T it is the difference of the centred logits divided by the classes
-    (section 2.1, eq. 4).
+    Its gradient by an example's logits is T (softmax(logits / T) - softmax(teacher / T)): with T^2 its size
+    does not fall with T. For a large T it is the difference of the centred logits divided by the number of
+    classes (section 2.1, eq. 4).
     """
     own = functional.log_softmax(logits / temperature, 1)
     other = functional.log_softmax(teacher / temperature, 1)
@@ -20,5 +20,5 @@ def divergence(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 
 
 def distilled(loss: Tensor, distance: Tensor, weight: float) -> Tensor:
-    """(1 - w) of the usual loss and w of the divergence; with w = 0 the usual loss, to the bit."""
+    """(1 - w) of the usual loss and w of the divergence; with w = 0 exactly the usual loss."""
     return (1 - weight) * loss + weight * distance

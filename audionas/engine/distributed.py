@@ -1,8 +1,8 @@
-"""What the processes of one run share out: means of gradients, metrics and statistics, and who draws what.
+"""Means of gradients, metrics and statistics over the processes of one run, and their random draws.
 
-All of them go through the same steps. What is drawn for all (paths, gates, new weights) comes from torch's
-generators, which the loop seeds alike; what concerns a process's own examples (dropout, masks) it draws for
-itself. In a run of one process nothing here does anything.
+All processes take the same steps. Common draws (paths, gates, new weights) come from torch's
+generators, which the loop seeds alike; a process makes the draws for its own examples (dropout, masks) for
+itself. In a run of one process nothing here has an effect.
 """
 
 import json
@@ -22,7 +22,7 @@ from audionas.engine import processes
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Put the mean over processes into `grad`, where there is one: a single buffer, a single sum.
+    """Put the mean over processes into `grad`, where it exists: a single buffer, a single sum.
 
     Raises UserError where processes have gradients for different parameters.
     """
@@ -52,7 +52,7 @@ def average(tensor: Tensor) -> Tensor:
 
 
 def level(tensors: Iterable[Tensor]) -> None:
-    """Make floating-point tensors equal on all processes, to their mean: for running statistics."""
+    """Set floating-point tensors on all processes to their mean, for running statistics."""
     if processes.count() == 1:
         return
     held = [tensor for tensor in tensors if tensor.is_floating_point()]
@@ -78,42 +78,42 @@ def total(tensor: Tensor) -> Tensor:
 
 
 class _Sum(Function):
-    """What one process puts in changes the sum in all of them, so the gradient is the sum of theirs."""
+    """A sum over processes; one process's input changes it in all, so the gradient is the sum of theirs."""
 
     @staticmethod
     def forward(ctx: Any, tensor: Tensor) -> Tensor:
-        """An all-reduce."""
+        """Reduce over all processes."""
         summed = tensor.clone(memory_format=torch.contiguous_format)
         _reduce(summed, dist.ReduceOp.SUM)
         return summed
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
-        """The same, so that it has a gradient too."""
+        """Reduce likewise, so that it has a gradient too."""
         return total(gradient)
 
 
 def _require_same(numbers: list[int]) -> None:
-    """UserError unless all processes say the same: which parts have gradients, they must draw alike."""
+    """Raise UserError unless all processes have the same numbers: the parts with gradients must agree."""
     signature = zlib.crc32(json.dumps(numbers).encode())
     extremes = torch.tensor([signature, -signature])
     _reduce(extremes, dist.ReduceOp.MAX)
     if extremes[0] != -extremes[1]:
         raise UserError(
             "the processes have trained different parts of the network in one step",
-            hint="A method draws its paths from torch's CPU generator or by core/rng.py, never by rank.",
+            hint="A method must draw its paths from torch's CPU generator or core/rng.py, never by rank.",
         )
 
 
 def _reduce(tensor: Tensor, how: Any) -> None:
     try:
         dist.all_reduce(tensor, op=how)
-    except RuntimeError as error:  # gloo's, and NCCL's
+    except RuntimeError as error:  # from gloo and from NCCL
         raise processes.lost() from error
 
 
 def seed_own(*words: Any) -> None:
-    """Begin this process's own draws from `words` and its rank; those on its GPU are all its own."""
+    """Seed this process's own draws from `words` and its rank; all draws on its GPU are its own."""
     group = processes.group()
     if group is None:
         return
@@ -125,7 +125,7 @@ def seed_own(*words: Any) -> None:
 
 @contextmanager
 def own_draws(active: bool = True) -> Iterator[None]:
-    """Inside the block torch's CPU generator draws for this process alone; outside as if it had not."""
+    """Let torch's CPU generator draw for this process alone, inside the block; restore it afterwards."""
     group = processes.group()
     if group is None or not active:
         yield
@@ -141,7 +141,7 @@ def own_draws(active: bool = True) -> Iterator[None]:
 
 @contextmanager
 def forked_draws(devices: Sequence[torch.device]) -> Iterator[None]:
-    """What is drawn inside the block, on the CPU and on `devices`, is drawn again after it."""
+    """Rewind the generators of the CPU and `devices` after the block, so that its draws come again."""
     group = processes.group()
     kept = group.draws if group else None
     with torch.random.fork_rng(devices):

@@ -1,8 +1,8 @@
-"""Training that feels int8: weights and activations are rounded, gradients pass straight through.
+"""Quantisation-aware training for int8: weights and activations are rounded, gradients pass through.
 
-A network as it is gets two additions (Jacob et al. 2018, arXiv:1712.05877): the weights of convolutions and
-linear layers are rounded symmetrically with a scale for each output channel, their inputs with one scale and
-a zero point each. A batch norm after a convolution need not be folded in for that: it multiplies a channel
+A network gets two additions (Jacob et al. 2018, arXiv:1712.05877): the weights of convolutions and
+linear layers are rounded symmetrically with one scale per output channel, their inputs with one scale and
+zero point per layer. A batch norm after a convolution need not be folded in for that: it multiplies a channel
 by one number, and rounding with the channel's own scale commutes with it.
 """
 
@@ -11,17 +11,17 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils import parametrize
 
-_LEVELS = 127  # of a weight to either side of 0: -128 is left out, so that a changed sign changes nothing
+_LEVELS = 127  # of a weight on either side of 0: -128 is left out, so that signs are symmetric
 _LOW, _HIGH = -128, 127
-_LEAST = 1e-8  # scale of what is all zeros
-_PACE = 0.05  # at which ranges follow what a batch shows
+_LEAST = 1e-8  # scale of an all-zero tensor
+_PACE = 0.05  # at which ranges follow the values in a batch
 
 
 class Weight(nn.Module):
     """Weights (out, ...) on the 255 levels between plus and minus each output channel's largest."""
 
     def forward(self, weight: Tensor) -> Tensor:
-        """The same shape; the gradient is that of the identity."""
+        """Round; the shape stays, and the gradient is that of the identity."""
         largest = weight.detach().flatten(1).abs().amax(1).clamp(min=_LEAST)
         scale = (largest / _LEVELS).reshape(-1, *[1] * (weight.ndim - 1))
         rounded = (weight / scale).round() * scale
@@ -29,9 +29,9 @@ class Weight(nn.Module):
 
 
 class Range(nn.Module):
-    """An activation on 256 levels between the least and greatest value it takes, 0 among them.
+    """An activation on 256 levels between its least and greatest value, 0 included.
 
-    The first batch sets both; in training they follow each further one slowly, in evaluation they stay.
+    The first batch sets both; in training they follow later batches slowly, in evaluation they stay.
     """
 
     low: Tensor
@@ -44,7 +44,7 @@ class Range(nn.Module):
             self.register_buffer(name, torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
-        """The same shape; the gradient passes where the value is in range, and is 0 outside."""
+        """Round; the shape stays. The gradient passes where the value is in range, and is 0 outside."""
         if self.training or not self.batches:
             self.watch(x.detach())
         scale = ((self.high - self.low) / (_HIGH - _LOW)).clamp(min=_LEAST)
@@ -54,7 +54,7 @@ class Range(nn.Module):
         return inside + (rounded - inside).detach()
 
     def watch(self, x: Tensor) -> None:
-        """Move the range towards what `x` takes."""
+        """Move the range towards the values of `x`."""
         pace = _PACE if self.batches else 1.0
         self.low += pace * (x.amin().clamp(max=0) - self.low)
         self.high += pace * (x.amax().clamp(min=0) - self.high)
@@ -70,7 +70,7 @@ def attach(net: nn.Module) -> None:
 
 
 def settle(net: nn.Module) -> None:
-    """Take the additions away again; the weights stay rounded, and the names are those from before."""
+    """Remove the additions again; the weights stay rounded, and the names are those from before."""
     for part in _parts(net):
         parametrize.remove_parametrizations(part, "weight")
         del part.range
@@ -80,7 +80,7 @@ def settle(net: nn.Module) -> None:
 
 
 def hold_norms(net: nn.Module) -> None:
-    """Batch norms with the statistics that the exported network will have; after `net.train()`."""
+    """Use the statistics of the exported network in batch norms; call it after `net.train()`."""
     for part in net.modules():
         if isinstance(part, _BatchNorm):
             part.eval()

@@ -1,8 +1,8 @@
-"""Which parts of a network training leaves as they are, chosen by patterns as in a `.gitignore`.
+"""Parts of a network that training does not change, chosen by patterns as in a `.gitignore`.
 
-A pattern without a dot is compared with the own name of every parameter and module (`head`, `block*`, `bn`),
-one with a dot with the whole path (`edges.block1.*`). A module's parameters follow it. The last pattern that
-fits decides, and `!pattern` takes its parts out again.
+A pattern without a dot is compared with the last name of every parameter and module (`head`, `block*`, `bn`),
+one with a dot with the whole path (`edges.block1.*`). A module includes its parameters. The last pattern that
+matches decides, and `!pattern` excludes its parts again.
 """
 
 from collections.abc import Sequence
@@ -16,21 +16,21 @@ from audionas.core.errors import UserError, did_you_mean
 
 
 class Frozen(NamedTuple):
-    """The names of parameters that do not move, and the batch norms that keep their running statistics."""
+    """The names of frozen parameters, and the batch norms that keep their running statistics."""
 
     names: tuple[str, ...]
     norms: tuple[_BatchNorm, ...]
 
     def hold(self) -> None:
-        """Keep the norms in evaluation mode; to be called after `net.train()`."""
+        """Keep the norms in evaluation mode; call it after `net.train()`."""
         for norm in self.norms:
             norm.eval()
 
 
 def freeze(net: nn.Module, patterns: Sequence[str]) -> Frozen:
-    """Take what the patterns choose out of training: no gradient, no weight decay, fixed statistics.
+    """Exclude the parts that match the patterns from training: no gradient or decay, fixed statistics.
 
-    Raises UserError for a pattern that fits nothing, and where nothing would be left to train.
+    Raises UserError for a pattern that matches nothing, and if nothing would be left to train.
     """
     names = [name for name, _ in net.named_parameters()]
     paths = sorted({path for name in names for path in _above(name)})
@@ -40,18 +40,18 @@ def freeze(net: nn.Module, patterns: Sequence[str]) -> Frozen:
     if patterns and len(chosen) == len(names):
         raise UserError(
             f"train.freeze: {' '.join(patterns)} freezes everything: nothing is left to train",
-            hint=f"Freeze some parts: {_parts(net)}; or take some out again: train.freeze=['*', '!head']",
+            hint=f"Freeze some parts: {_parts(net)}; or exclude some: train.freeze=['*', '!head']",
         )
     for name in chosen:
         net.get_parameter(name).requires_grad_(False)
     norms = [(path, m) for path, m in net.named_modules() if isinstance(m, _BatchNorm)]
-    # also those without parameters of their own, by the names that these would have
+    # include those without parameters, by the names that these would have
     held = [m for path, m in norms if all(_frozen(f"{path}.{n}", patterns) for n in ("weight", "bias"))]
     return Frozen(chosen, tuple(held))
 
 
 def _frozen(name: str, patterns: Sequence[str]) -> bool:
-    """What the last pattern says that fits the parameter or anything it belongs to."""
+    """True where the last pattern that matches the parameter, or a module it belongs to, freezes it."""
     decision = False
     for pattern in patterns:
         if any(_fits(pattern.removeprefix("!"), path) for path in _above(name)):
@@ -72,11 +72,11 @@ def _fits(pattern: str, path: str) -> bool:
 def _unknown(pattern: str, paths: Sequence[str]) -> str:
     known = {*paths, *(path.rpartition(".")[2] for path in paths)}
     near = did_you_mean(pattern.removeprefix("!"), sorted(known))
-    return f"train.freeze: '{pattern}' fits no part of this network.{near}"
+    return f"train.freeze: '{pattern}' matches no part of this network.{near}"
 
 
 def _parts(net: nn.Module) -> str:
-    """The network's first modules that have parameters, and theirs."""
+    """The network's outer modules that have parameters, and their parts."""
     found = []
     for name, part in net.named_children():
         own = [inner for inner, m in part.named_children() if any(True for _ in m.parameters())]

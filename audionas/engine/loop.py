@@ -1,9 +1,9 @@
-"""The one epoch loop, for search and for training.
+"""The only epoch loop, for search and for training.
 
-The loop drives a `Work` and knows nothing of what it does. An epoch seeds torch from (seed, epoch)
+The loop drives a `Work` and does not know what it does. An epoch seeds torch from (seed, epoch)
 when it begins and data order is a function of the epoch, so a run that was interrupted and resumed
-takes the same steps, bit for bit on one kind of CPU with one number of threads. Of several processes the
-first writes, and the others wait for it.
+takes the same steps, bit for bit on the same kind of CPU and number of threads. If there are several
+processes, the first writes, and the others wait for it.
 """
 
 import math
@@ -26,22 +26,22 @@ Metrics = Mapping[str, Tensor | float]
 
 
 class Work(Protocol):
-    """What the loop drives; `progress` is the fractional epoch, for schedules."""
+    """Work for the loop; `progress` is the fractional epoch, for schedules."""
 
     def begin(self, epoch: int) -> None:
-        """Before an epoch's first step."""
+        """Prepare for an epoch's first step."""
 
     def step(self, batch: Any, progress: float) -> Metrics:
-        """One batch; tensors are averaged over the epoch without waiting for the device."""
+        """Process one batch; tensors are averaged over the epoch without waiting for the device."""
 
     def end(self, epoch: int) -> Mapping[str, float]:
-        """After an epoch's last step: validation, and values for the log."""
+        """Finish an epoch after its last step: validate, and return values for the log."""
 
     def stop(self) -> bool:
-        """Whether to end before the last epoch."""
+        """Tell whether to end before the last epoch."""
 
     def state(self) -> State:
-        """Everything to remember; `restore` puts it back."""
+        """The state to remember; `restore` restores it."""
 
     def restore(self, state: State) -> None:
         """Go back to a saved state."""
@@ -85,7 +85,7 @@ def fit(
 
 
 def _epoch(work: Work, batches: Iterable[Any], epoch: int, steps: int) -> dict[str, float]:
-    """All batches of one epoch; the mean of each metric over the steps that tell it."""
+    """Process the batches of one epoch; return the mean of each metric over the steps that report it."""
     sums: dict[str, Tensor] = {}
     counts: Counter[str] = Counter()
     for number, batch in enumerate(batches):

@@ -1,8 +1,8 @@
-"""The max-pooling loss for wake words: of all scores of a clip only the one that would fire is taught.
+"""The max-pooling loss for wake words: it is taken only at the score of a clip that would fire.
 
 Sun et al., "Max-Pooling Loss Training of Long Short-Term Memory Networks for Small-Footprint Keyword
-Spotting" (2016). There a clip of the keyword is taught at its best frame, and other clips at all frames; here
-other clips are taught where they are most like a keyword, as WeKws has it: there a false accept would be.
+Spotting" (2016). There the loss of a keyword clip is taken at its best frame, of other clips at all frames;
+here of other clips where they are most like a keyword, as in WeKws: a false accept would occur there.
 """
 
 from collections.abc import Sequence
@@ -15,20 +15,20 @@ from audionas.core.errors import UserError
 
 
 def keywords(labels: Sequence[str]) -> list[int]:
-    """The places of the keywords, which do not begin with `_`; UserError where none or all are."""
+    """The places of the keywords, which do not begin with `_`; UserError if none or all labels are."""
     found = [place for place, label in enumerate(labels) if not label.startswith("_")]
     if not 0 < len(found) < len(labels):
         raise UserError(
-            f"train.loss: max_pool needs a keyword and something else, not only {', '.join(labels)}",
-            hint="Name what is no keyword with a first _, for example _other_.",
+            f"train.loss: max_pool needs a keyword and another label, not only {', '.join(labels)}",
+            hint="Labels other than keywords begin with _, for example _other_.",
         )
     return found
 
 
 def chosen(logits: Tensor, target: Tensor, words: Sequence[int], after: int = 0) -> Tensor:
-    """The hop (B,) at which each clip of logits (B, hops, classes) is taught.
+    """The hop (B,) at which the loss is taken for each clip of logits (B, hops, classes).
 
-    A clip of a keyword where its own posterior is largest, another clip where that of any keyword is. The
+    For a keyword clip, the hop with the largest posterior of its word; for another clip, of any keyword. The
     first `after` hops, which have heard too little, are left out, but never the last hop.
     """
     posterior = logits.detach().softmax(2)

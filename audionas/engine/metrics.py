@@ -1,10 +1,10 @@
-"""What a list of scores is worth: accuracy and macro F1 with intervals, per-class figures, comparisons.
+"""The quality of scores: accuracy and macro F1 with intervals, per-class figures, comparisons.
 
-An interval is 95 %, by bootstrap over speakers with 2,000 seeded draws: clips of one voice are not
-independent, so whole voices are drawn. Where speakers are not known each clip is its own.
+Intervals are 95 %, by bootstrap over speakers with 2,000 seeded draws: clips of one voice are not
+independent, so whole voices are drawn. If speakers are unknown, each clip is its own.
 
-Macro F1 is the mean of the classes' F1 over the classes of which there are clips: among the data, or
-among a bootstrap's draw.
+Macro F1 is the mean of the classes' F1 over the classes that have clips: in the data, or
+in a bootstrap's draw.
 """
 
 import math
@@ -22,7 +22,7 @@ from audionas.core.rng import numpy_rng
 def summary(
     scores: np.ndarray, targets: np.ndarray, labels: Sequence[str], speakers: Sequence[str]
 ) -> dict[str, Any]:
-    """Everything `audionas eval` says of (n, classes) probabilities and (n,) class indices."""
+    """Every figure that `audionas eval` reports for (n, classes) probabilities and (n,) class indices."""
     predicted = scores.argmax(1)
     index = np.arange(len(labels))
     precision, recall, f1, support = precision_recall_fscore_support(
@@ -56,9 +56,9 @@ def summary(
 def area_under_tail(scores: np.ndarray, own: np.ndarray) -> float | None:
     """Area under the curve of misses against false alarms over all thresholds, clip by clip (AUT).
 
-    `scores` (n,) of a class and whether each clip is of it, `own` (n,) bool. 0 is perfect and 0.5 is chance:
-    it is the share of pairs of a clip of the class and another in which the other scores more, ties half.
-    None where all clips or none are of the class.
+    `scores` (n,) are those of a class, and `own` (n,) bool marks its clips. 0 is perfect and 0.5 is chance:
+    it is the share of pairs of a clip of the class and another clip in which the other scores higher, with
+    ties as half. None if all clips or none are of the class.
     """
     return float(1 - roc_auc_score(own, scores)) if 0 < own.sum() < len(own) else None
 
@@ -66,10 +66,10 @@ def area_under_tail(scores: np.ndarray, own: np.ndarray) -> float | None:
 def by_group(
     scores: np.ndarray, targets: np.ndarray, labels: Sequence[str], groups: Sequence[str]
 ) -> dict[str, dict[str, float | int]]:
-    """The figures of each group of clips (devices, say), by its name, in alphabetical order.
+    """The figures of each group of clips (such as devices), by its name, in alphabetical order.
 
     `scores` (n, classes) are probabilities, `groups` names the group of each clip. Balanced accuracy (the
-    DCASE challenge's macro-averaged accuracy) and macro F1 are means over the classes that the group holds.
+    DCASE challenge's macro-averaged accuracy) and macro F1 are means over the classes in the group.
     """
     named = np.asarray(groups)
     found = {}
@@ -95,7 +95,7 @@ def interval(values: np.ndarray, groups: Sequence[str]) -> tuple[float, float]:
 def paired(a: np.ndarray, b: np.ndarray, groups: Sequence[str]) -> dict[str, Any]:
     """Mean of a - b over the same clips, with its interval by bootstrap over groups.
 
-    `a` and `b` say for each clip whether a network was right (or give any other per-clip figure).
+    `a` and `b` are 1 for each clip that a network got right, else 0 (or any other figure per clip).
     """
     difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
     low, high = interval(difference, groups)
@@ -118,9 +118,9 @@ def macro_f1_interval(
 def paired_macro_f1(
     a: np.ndarray, b: np.ndarray, targets: np.ndarray, groups: Sequence[str]
 ) -> dict[str, Any]:
-    """Macro F1 of the answers `a` less that of `b` to the same clips, as `paired` has it for accuracies.
+    """Macro F1 of the answers `a` minus that of `b` to the same clips, as `paired` does for accuracies.
 
-    Both are computed on the same draws, so what makes a draw hard for both cancels.
+    Both are computed on the same draws, so the difficulty of a draw cancels.
     """
     low, high = percentiles(_drawn_f1(a, targets, groups) - _drawn_f1(b, targets, groups))
     difference = macro_f1(a, targets) - macro_f1(b, targets)
@@ -138,7 +138,7 @@ def over_seeds(values: Sequence[float]) -> Mapping[str, Any]:
 
 
 def _means(values: np.ndarray, groups: Sequence[str]) -> np.ndarray:
-    """The bootstrap means (DRAWS,): groups are drawn with replacement, each brings all its values."""
+    """The bootstrap means (DRAWS,): groups are drawn with replacement, each with all its values."""
     member = _members(groups)
     total = np.bincount(member, weights=np.asarray(values, dtype=float))
     size = np.bincount(member)
@@ -155,7 +155,7 @@ def _drawn_f1(predicted: np.ndarray, targets: np.ndarray, groups: Sequence[str])
 
 
 def _counts(predicted: np.ndarray, targets: np.ndarray, member: np.ndarray) -> list[np.ndarray]:
-    """For each group and class (G, C): clips named rightly, clips given this name, clips of this class."""
+    """Per group and class (G, C): clips named correctly, clips given this name, clips of this class."""
     classes = 1 + int(max(predicted.max(), targets.max()))
     shape = (int(member.max()) + 1, classes)
     right = predicted == targets

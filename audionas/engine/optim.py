@@ -15,12 +15,12 @@ from audionas.engine.rmsprop import RMSProp
 
 @dataclass(frozen=True, kw_only=True)
 class Optim(Strict):
-    """What updates the weights. Epochs may be fractions.
+    """The optimiser of the weights. Epochs may be fractions.
 
     `cosine` and `linear` fall from `lr` to `final_lr`; `step` multiplies by `gamma` at each milestone,
     `exponential` after every `gamma_epochs`; the rate rises linearly from 0 during the warm-up. `clip` bounds
     the gradient's norm. `rmsprop` is TensorFlow's, with MnasNet's decay 0.9 and epsilon 1e-3
-    (`engine/rmsprop.py`). With `decay_norms: false` weights of one dimension, those of norms and biases, do
+    (`engine/rmsprop.py`). With `decay_norms: false`, weights of one dimension (norms and biases) do
     not decay.
     """
 
@@ -117,7 +117,7 @@ def pack(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
 
 
 def unpack(optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
-    """Put back what `pack` took; the learning rate comes from the schedule."""
+    """Restore what `pack` returned; the learning rate comes from the schedule."""
     state: dict[int, dict[str, Tensor]] = {}
     for key, tensor in tensors.items():
         index, _, name = key.partition(".")

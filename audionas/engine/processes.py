@@ -1,6 +1,6 @@
-"""The processes of one run, as torchrun starts them: which this one is, what the first says, who is lost.
+"""The processes of one run under torchrun: their ranks, messages from the first, and lost processes.
 
-Nothing here does anything in a run of one process.
+In a run of one process nothing here has an effect.
 """
 
 import json
@@ -26,17 +26,17 @@ from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 
 T = TypeVar("T")
-_PATIENCE = timedelta(minutes=10)  # with a process that does not answer
-_ROLL_CALL = 5.0  # seconds in which those that are left must answer once one is lost
-_FIRST = 2.0  # seconds in which the first process says what all have met
+_PATIENCE = timedelta(minutes=10)  # for a process that does not answer
+_ROLL_CALL = 5.0  # seconds in which the remaining processes must answer once one is lost
+_FIRST = 2.0  # seconds in which the first process reports an error that all have met
 
 
 @dataclass
 class Group:
-    """Which of `count` processes this one is; `local` counts on its machine.
+    """The `rank` of this process among `count`; `local` is its rank on its machine.
 
-    `store` is torchrun's and outlives a process; `draws` is the state of the generator from which this
-    process draws for itself alone.
+    `store` is torchrun's and outlives a process; `draws` is the state of the generator for this
+    process's own draws.
     """
 
     rank: int
@@ -51,7 +51,7 @@ _group: Group | None = None
 
 
 def group() -> Group | None:
-    """None in a run of one process."""
+    """The group of this process; None in a run of one process."""
     return _group
 
 
@@ -61,23 +61,23 @@ def rank() -> int:
 
 
 def count() -> int:
-    """How many there are."""
+    """The number of processes."""
     return _group.count if _group else 1
 
 
 def first() -> bool:
-    """Whether this is the process that writes."""
+    """True in the process that writes."""
     return rank() == 0
 
 
 def launched() -> bool:
-    """Whether torchrun started this process."""
+    """True where torchrun started this process."""
     return dist.is_available() and dist.is_torchelastic_launched()
 
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """Inside the block this process is one of those that torchrun started; without torchrun nothing happens.
+    """Join the processes that torchrun started, inside the block; without torchrun nothing happens.
 
     Raises UserError where another process dies or does not answer, with its number in the message.
     """
@@ -95,7 +95,7 @@ def joined() -> Iterator[None]:
     before = signal.signal(signal.SIGTERM, _ended)
     try:
         yield
-        dist.barrier()  # none closes its connections while another still uses them
+        dist.barrier()  # no process closes its connections while another still uses them
         dist.destroy_process_group()
     except UserError as error:
         raise _explained(_group, error) from error
@@ -105,7 +105,7 @@ def joined() -> Iterator[None]:
 
 
 def reporter(folder: Path | None = None, *, since: int = 0) -> Reporter:
-    """A run's voice: only the first process's is heard, and only it writes in `folder`."""
+    """The reporter of a run: only the first process prints, and only it writes in `folder`."""
     return Reporter(folder, since=since) if first() else Reporter(quiet=True)
 
 
@@ -116,14 +116,14 @@ def gpu() -> torch.device:
     if _group.local >= (found := torch.cuda.device_count()):
         raise UserError(
             f"{_group.local + 1} or more processes on a machine with {found} visible GPUs",
-            hint="One process a GPU: torchrun --nproc-per-node gpu -m audionas ...",
+            hint="Use one process per GPU: torchrun --nproc-per-node gpu -m audionas ...",
         )
     torch.cuda.set_device(_group.local)
     return torch.device("cuda", _group.local)
 
 
 def tell(value: T) -> T:
-    """The first process's `value` (plain JSON) in all of them; the others wait for it, however long."""
+    """Send the first process's `value` (plain JSON) to all; the others wait for it, however long."""
     if _group is None:
         return value
     _group.told += 1
@@ -133,7 +133,7 @@ def tell(value: T) -> T:
         return value
     try:
         wait = 0.001
-        while not _group.store.check([key]):  # in short waits, between which a signal is noticed
+        while not _group.store.check([key]):  # wait briefly each time, so that signals are noticed
             time.sleep(wait)
             wait = min(1.5 * wait, 0.2)
         said: T = json.loads(_group.store.get(key))
@@ -143,7 +143,7 @@ def tell(value: T) -> T:
 
 
 def lost() -> UserError:
-    """Who no longer answers; the lowest of those that do says so, the others leave without a word."""
+    """The error that names lost processes; the lowest remaining one returns it, the others exit silently."""
     assert _group is not None
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     try:
@@ -159,12 +159,12 @@ def lost() -> UserError:
         sys.exit(1)
     return UserError(
         f"the run of {_group.count} processes ends: {why}",
-        hint="The same command with --resume goes on from the last checkpoint.",
+        hint="Run the same command with --resume to resume from the last checkpoint.",
     )
 
 
 def _roll_call(group: Group) -> list[int]:
-    """Those that have not answered in time, or before one of them has said why the run ends."""
+    """The processes that have not answered in time, or before one has explained the end of the run."""
     group.store.set(f"here/{group.rank}", "")
     missing = [number for number in range(group.count) if number != group.rank]
     until = time.monotonic() + _ROLL_CALL
@@ -175,13 +175,13 @@ def _roll_call(group: Group) -> list[int]:
 
 
 def _ended(signum: int, frame: FrameType | None) -> None:
-    """Torchrun sends SIGTERM to those that are left when one has died."""
+    """Handle SIGTERM, which torchrun sends to the remaining processes when one has died."""
     if _group is not None:
         raise lost()
 
 
 def _explained(group: Group, error: UserError) -> UserError:
-    """What all processes have met the first one says; what only another has met is said with its rank."""
+    """The error to show: the first process reports a common error; another reports its own with its rank."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     until = time.monotonic() + _FIRST
     while group.rank and time.monotonic() < until and not group.store.check(["explained"]):
@@ -195,10 +195,10 @@ def _explained(group: Group, error: UserError) -> UserError:
 
 
 def _forget() -> None:
-    """A forked child, such as a loader's worker, is none of the processes.
+    """Leave the group in a forked child, such as a loader's worker, which is not one of the processes.
 
-    It leaves the group of its parent too, which torchrun ends as a whole: a loader that finds its worker
-    gone would speak before who is lost can be said. Workers end themselves once their parent has.
+    It leaves its parent's process group too, which torchrun ends as a whole: a loader whose worker is
+    gone would fail before the lost process can be named. Workers end once their parent has ended.
     """
     global _group
     if _group is not None:

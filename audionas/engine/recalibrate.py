@@ -1,7 +1,7 @@
-"""Batch-norm statistics for one path through a supernet, measured anew and put back afterwards.
+"""Batch-norm statistics for one path through a supernet, measured anew and restored afterwards.
 
-The running statistics of a supernet are a mixture over all that it computed while it was trained; they
-fit none of the networks inside it. A network is therefore scored with statistics of its own.
+The running statistics of a supernet are a mixture over everything that it computed in training; they
+fit none of the networks inside it. A network is therefore scored with its own statistics.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,11 +18,11 @@ from audionas.data.batches import Batch
 def recalibrated(
     net: nn.Module, forward: Callable[[Batch], object], batches: Iterable[Batch]
 ) -> Iterator[None]:
-    """Inside the block `net` is in evaluation mode, with the batch-norm statistics of `forward` on `batches`.
+    """Inside the block, `net` is in evaluation mode with the batch-norm statistics of `forward` on `batches`.
 
     They are the plain means over the batches: of each batch's means, and of its unbiased variances. While
-    they are measured only batch norms are in training mode: neither dropout nor a method's noise acts, as
-    in what is scored afterwards. On leaving, statistics, momenta and modes are those from before.
+    they are measured, only batch norms are in training mode: neither dropout nor a method's noise acts, as
+    in the scoring afterwards. On leaving, statistics, momenta and modes are restored.
     """
     norms = [m for m in net.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
     modes = {module: module.training for module in net.modules()}

@@ -1,4 +1,4 @@
-"""RMSProp as TensorFlow defines it, by which MnasNet and EfficientNet were trained."""
+"""RMSProp as TensorFlow defines it, with which MnasNet and EfficientNet were trained."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -12,8 +12,8 @@ class RMSProp(Optimizer):
     """s = decay s + (1 - decay) g^2; m = momentum m + lr g / sqrt(s + eps); w = w - m, with s = 1 at first.
 
     torch's own starts at s = 0, adds eps to the root instead of under it, and applies the rate after the
-    momentum: with the eps of those papers, 1e-3, that is another optimiser. `weight_decay` is added to the
-    gradient. A group may have a `weight_decay` of its own.
+    momentum: with the eps of those papers, 1e-3, that is a different optimiser. `weight_decay` is added to
+    the gradient. A group may have its own `weight_decay`.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class RMSProp(Optimizer):
 
     @torch.no_grad()
     def step(self, closure: Any = None) -> None:  # type: ignore[override]
-        """Move every weight that has a gradient; closures are not for this optimiser."""
+        """Update every weight that has a gradient; this optimiser takes no closure."""
         assert closure is None, "RMSProp takes no closure"
         for group in self.param_groups:
             for weight in group["params"]:

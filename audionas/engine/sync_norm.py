@@ -1,8 +1,8 @@
-"""Batch norm over the shares of all processes: every batch norm in a block, whatever module asks for it.
+"""Batch norm over the shares of all processes: every batch norm in a block, whatever module calls it.
 
-torch's SyncBatchNorm refuses tensors on a CPU, and would have to take the place of modules. Here the call of
-`functional.batch_norm` is answered instead, so that networks, their weights' names and the batch norms that
-differ from torch's own stay as they are.
+torch's SyncBatchNorm refuses tensors on a CPU, and would have to replace modules. Here the call of
+`functional.batch_norm` is intercepted instead, so that networks, their weights' names and the batch norms
+that differ from torch's own stay as they are.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from audionas.engine import distributed, processes
 
 @contextmanager
 def synced(active: bool) -> Iterator[None]:
-    """Inside the block batch norms in training mode take the statistics of all processes' examples.
+    """Use the statistics of all processes' examples in batch norms in training mode, inside the block.
 
     All of them must run the same layers. Without several processes nothing happens.
     """
@@ -55,7 +55,7 @@ def batch_norm(
 ) -> Tensor:
     """`functional.batch_norm` of (B, C, ...) as if all processes' examples were one batch.
 
-    Gradients of any order pass, also between processes. Statistics are at least float32; the output has the
+    Gradients of any order pass, between processes too. Statistics are at least float32; the output has the
     type of `x`.
     """
     if not training:
@@ -68,15 +68,15 @@ def batch_norm(
             running_var.mul_(1 - momentum).add_(momentum * var * (count / (count - 1)))
     scale = torch.rsqrt(var + eps) if weight is None else weight * torch.rsqrt(var + eps)
     across = [1, -1, *[1] * (x.dim() - 2)]
-    y = (wide - mean.view(across)) * scale.view(across)  # centred first: float32 forgives no large means
+    y = (wide - mean.view(across)) * scale.view(across)  # centred first: large means would cancel in float32
     return (y if bias is None else y + bias.view(across)).to(x.dtype)
 
 
 def _moments(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Mean and variance of each channel, (C,), over all processes, and how many numbers they are of.
+    """Mean and variance of each channel, (C,), over all processes, and the number of values in them.
 
-    One sum: each process puts its own count, mean and variance in a row of its own. Variances are joined
-    with the distances between means (Chan, Golub, LeVeque, 1979), never as a mean of squares less a squared
+    It takes one sum: each process puts its count, mean and variance in its own row. Variances are joined
+    with the distances between means (Chan, Golub, LeVeque, 1979), never as a mean of squares minus a squared
     mean, which cancels.
     """
     channels = x.shape[1]

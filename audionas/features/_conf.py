@@ -1,4 +1,4 @@
-"""What a config file may say about features, checked, and the front-end that it asks for."""
+"""The sections of a config about features, checked, and the front-end that they describe."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -11,9 +11,9 @@ from audionas.features._frontend import FrontEnd, samples_of
 
 @dataclass(frozen=True, kw_only=True)
 class Features(Strict):
-    """A front-end, one of its presets, and what differs from the preset; None takes the preset's value.
+    """A front-end, one of its presets, and the changes to the preset; None takes the preset's value.
 
-    Times in milliseconds, frequencies in hertz. `center` mirrors the ends of a clip so that frames are
+    Times are in milliseconds, frequencies in hertz. `center` mirrors the ends of a clip so that frames are
     centred on their samples; `power` is 2 for the power and 1 for the magnitude spectrum.
     """
 
@@ -42,7 +42,7 @@ class Features(Strict):
         problems = [f"features.{k}: {self.name} has no such setting" for k in given if k not in settings]
         if resolve("features", self.name).foreign:
             problems += [
-                f"features.{k}: {value} is not possible, {self.name} is fixed at {settings[k]}"
+                f"features.{k}: {value} is not possible; {self.name} has it fixed at {settings[k]}"
                 for k, value in given.items()
                 if k in settings and value != settings[k]
             ]
@@ -75,7 +75,7 @@ def build(conf: Features) -> FrontEnd:
 
 
 def _contradictions(s: dict[str, Any]) -> list[str]:
-    """Every reason why these settings describe no front-end."""
+    """Every reason why these settings do not describe a front-end."""
     above_0 = (
         "sample_rate",
         "window_ms",
@@ -105,12 +105,12 @@ def _contradictions(s: dict[str, Any]) -> list[str]:
 
 @dataclass(frozen=True, kw_only=True)
 class SpecAugment(Strict):
-    """Augmentation of features while training; all off by default.
+    """Augmentation of features during training; all off by default.
 
     SpecAugment (Park et al. 2019, arXiv 1904.08779): `freq_masks` bands of 0..`freq_width` coefficients and
-    `time_masks` stretches of 0..`time_width` frames are set to the mean. Freq-MixStyle, after that: with the
+    `time_masks` stretches of 0..`time_width` frames are set to the mean. Freq-MixStyle, after that: with
     probability `mix_style` the clips of a batch mix their mean and spread of each coefficient with those of
-    others, by shares from Beta(`mix_alpha`, `mix_alpha`).
+    others, with shares from Beta(`mix_alpha`, `mix_alpha`).
     """
 
     freq_masks: int = 0

@@ -1,4 +1,4 @@
-"""What every front-end is: a module that turns waveforms into feature images, and its stream of chunks."""
+"""The base of front-ends: a module that turns waveforms into feature images, and its stream of chunks."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -11,25 +11,25 @@ Settings = Mapping[str, Any]
 
 
 class FrameStream(Protocol):
-    """A front-end with what it remembers, whatever computes it."""
+    """A front-end with its memory, whatever computes it."""
 
     def step(self, samples: Tensor) -> Tensor:
-        """Samples (n,) in [-1, 1], any n, to the frames (1, F, m) that they complete."""
+        """Turn samples (n,) in [-1, 1], any n, into the frames (1, F, m) that they complete."""
 
     def reset(self) -> None:
         """Forget everything heard."""
 
 
 class FrontEnd(nn.Module):
-    """Waveforms in, features out; on any device, in batches, and inside an exported model.
+    """Turns waveforms into features; on any device, in batches, and inside an exported model.
 
     A subclass lists its `PRESETS` (each names every argument of its constructor) and passes all its
-    arguments here as `settings`: they alone decide the result, so they are its fingerprint. One that is
-    `foreign` is computed by a library instead of torch: its settings are fixed, and no exported file can
-    hold it.
+    arguments here as `settings`: they alone decide the result, so they are its fingerprint. A
+    `foreign` front-end is computed by a library instead of torch: its settings are fixed, and no exported
+    file can hold it.
 
-    `hop` samples lie between two frames. In a stream, a chunk is given with the `tail` samples before it,
-    into which its frames reach (`frames`).
+    `hop` is the distance between frames in samples. In a stream, a chunk is passed with the `tail` samples
+    before it, into which its frames reach (`frames`).
     """
 
     hop: int
@@ -48,32 +48,32 @@ class FrontEnd(nn.Module):
 
     @abstractmethod
     def forward(self, wave: Tensor) -> Tensor:
-        """Waveforms (B, N) in [-1, 1] to features (B, 1, F, T)."""
+        """Turn waveforms (B, N) in [-1, 1] into features (B, 1, F, T)."""
 
     @property
     def lead(self) -> int:
-        """How many frames of a stream reach back before its first sample."""
+        """The number of frames of a stream that reach back before its first sample."""
         return -(-self.tail // self.hop)
 
     def frames(self, sound: Tensor) -> Tensor:
-        """`tail` samples and n hops of new ones, (B, tail + n * hop), to the n frames (B, 1, F, n) they
-        complete: a pure function, that exported files hold.
+        """Turn `tail` samples and n hops of new ones, (B, tail + n * hop), into the n frames (B, 1, F, n)
+        that they complete: a pure function, which exported files hold.
         """
-        raise NotImplementedError("a front-end that is foreign has none")
+        raise NotImplementedError("a foreign front-end has no frames()")
 
     def stream(self) -> FrameStream:
-        """The front-end with what it remembers, for chunks of any length."""
+        """The front-end with its memory, for chunks of any length."""
         return FeatureStream(self)
 
 
 class FeatureStream:
-    """One frame for every `hop` samples: `step(samples)`, `reset()`.
+    """Computes one frame per `hop` samples: `step(samples)`, `reset()`.
 
     A stream begins in silence: its first `lead` frames reach back before its first sample and find zeros
-    there. From then on they are the frames of the clip, in order: of one that is framed without padding all;
-    of one with `center` those whose window lies inside the clip. Such a frame is centred half a window before
-    the sample with which it can be computed, so that the stream runs that much behind. With windows that end
-    between two hops it waits for the next, less than a hop longer.
+    there. After them come the frames of the clip, in order: all of them without padding; with `center`, those
+    whose window is inside the clip. Such a frame is centred half a window before
+    the sample that completes it, so the stream lags by that much. If windows end
+    between two hops, it waits for the next hop, less than a hop longer.
     """
 
     def __init__(self, front_end: FrontEnd) -> None:
@@ -87,7 +87,7 @@ class FeatureStream:
 
     @torch.inference_mode()
     def step(self, samples: Tensor) -> Tensor:
-        """Samples (n,) in [-1, 1], any n, to the frames (1, F, m) that they complete."""
+        """Turn samples (n,) in [-1, 1], any n, into the frames (1, F, m) that they complete."""
         sound = torch.cat((self.heard, samples.to(self.heard)))
         frames = (len(sound) - self.front_end.tail) // self.hop
         self.heard = sound[frames * self.hop :]

@@ -1,4 +1,4 @@
-"""Freq-MixStyle: clips take on, frequency by frequency, the mean and spread of others in their batch."""
+"""Freq-MixStyle: clips mix their mean and spread, per frequency, with those of others in their batch."""
 
 import numpy as np
 import torch
@@ -12,14 +12,14 @@ def freq_mix_style(
 ) -> Tensor:
     """Mix the statistics of features (B, 1, F, T) over the batch; classes stay with the content.
 
-    With `probability` (one draw a batch) each clip is normalised to its own mean and standard deviation of
-    each frequency, and gets lambda times its own and 1 - lambda times those of another clip, drawn as a
-    permutation of the batch; lambda is drawn from Beta(alpha, alpha) for each clip. MixStyle (Zhou et al.,
-    arXiv:2104.02008) with frequencies in the place of channels, where recording devices differ (Kim et al.,
-    arXiv:2206.12513): Schmid et al., DCASE Workshop 2022.
+    With `probability` (one draw per batch) each clip is normalised by its own mean and standard deviation per
+    frequency, and gets lambda times its own and 1 - lambda times those of another clip, drawn as a
+    permutation of the batch; lambda is drawn from Beta(alpha, alpha) for each clip. This is MixStyle (Zhou et
+    al., arXiv:2104.02008) over frequencies instead of channels, since recording devices differ in them (Kim
+    et al., arXiv:2206.12513): Schmid et al., DCASE Workshop 2022.
 
-    Data set statistics may be taken off before or after: mixing is linear in them. Draws come from a CPU
-    generator (torch's own unless given), so every device mixes the same; probability 0 draws nothing.
+    Data set normalisation may come before or after: mixing is linear in it. Draws come from a CPU
+    generator (torch's own unless given), so every device mixes alike; probability 0 draws nothing.
     """
     if not probability:
         return x

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 
 class Normalize(nn.Module):
-    """(x - mean) / std for each coefficient; the statistics are buffers and travel with the model."""
+    """(x - mean) / std per coefficient; the statistics are buffers, stored with the model."""
 
     mean: Tensor
     std: Tensor
@@ -16,5 +16,5 @@ class Normalize(nn.Module):
         self.register_buffer("std", torch.as_tensor(std).reshape(1, 1, -1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, 1, F, T) to the same shape."""
+        """Normalise (B, 1, F, T)."""
         return (x - self.mean) / self.std

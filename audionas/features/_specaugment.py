@@ -1,4 +1,4 @@
-"""SpecAugment: random bands of time and frequency are set to zero while training."""
+"""SpecAugment: random bands of time and frequency are set to zero during training."""
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ def spec_augment(x: Tensor, conf: SpecAugment, generator: torch.Generator | None
     """Mask normalised features (B, 1, F, T), each example differently; the mask value 0 is their mean.
 
     A width is uniform in 0..width, a position uniform where that width fits (Park et al. 2019, section 2).
-    Draws come from a CPU generator (torch's own unless given), so every device masks the same. Raises
+    Draws come from a CPU generator (torch's own unless given), so every device masks alike. Raises
     UserError for a mask wider than the features.
     """
     _, _, freq, frames = x.shape
@@ -25,7 +25,7 @@ def spec_augment(x: Tensor, conf: SpecAugment, generator: torch.Generator | None
 
 
 def _bands(batch: int, size: int, count: int, width: int, generator: torch.Generator | None) -> Tensor:
-    """Where any of `count` random bands lies: (B, size) booleans."""
+    """True inside any of `count` random bands: (B, size) booleans."""
     draw = torch.rand(batch, count, 2, generator=generator, dtype=torch.float64)  # width, place
     widths = (draw[..., 0] * (width + 1)).long()
     starts = (draw[..., 1] * (size - widths + 1)).long()
@@ -42,4 +42,4 @@ def _require_fit(conf: SpecAugment, freq: int, frames: int) -> None:
         if width > size
     ]
     if problems:
-        raise UserError(problems, hint="The widths count coefficients and frames.")
+        raise UserError(problems, hint="The widths are in coefficients and in frames.")

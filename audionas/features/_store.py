@@ -14,9 +14,9 @@ from audionas.core.reporter import Reporter
 from audionas.core.shards import Shards
 from audionas.features._frontend import FrontEnd
 
-FLOOR = 1e-5  # the least standard deviation: a coefficient that never changes must not divide by zero
+FLOOR = 1e-5  # the least standard deviation, so that a constant coefficient does not divide by zero
 _BLOCK = 512  # clips read at a time for the statistics
-_BATCH, _BYTES = 64, 4 << 20  # clips computed at a time: so many, or as many as fill so many bytes
+_BATCH, _BYTES = 64, 4 << 20  # limits of a block: clips, bytes
 
 
 def feature_store(
@@ -30,9 +30,9 @@ def feature_store(
 ) -> Shards:
     """Features (n, F, T) float32 of `waves` (n, samples) int16, read-only.
 
-    `key` identifies the waves (their fingerprint). The files lie in a folder inside `folder`, which is named
-    after the key and the front-end's settings; what is missing is computed by `workers` processes (default:
-    all cores), any number of which gives the same files.
+    `key` identifies the waves (their fingerprint). The files are in a folder inside `folder`, named
+    after the key and the front-end's settings; missing ones are computed by `workers` processes (default:
+    all cores), whose number does not change the files.
     """
     count, samples = waves.shape
     identity = {"settings": front_end.settings, "waves": key, "count": count}
@@ -55,7 +55,7 @@ def feature_store(
 
 
 def _computed(front_end: FrontEnd, waves: np.ndarray | Shards, start: int, stop: int) -> Block:
-    """The features of some clips, on one thread, as the last bits may depend on the number."""
+    """The features of some clips, on one thread, as the last bits may depend on the number of threads."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:

@@ -1,4 +1,4 @@
-"""A front-end that is fed in chunks of any length and gives the frames of the clip."""
+"""A front-end that takes chunks of any length and returns the frames of the clip."""
 
 from __future__ import annotations
 

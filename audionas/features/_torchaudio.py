@@ -1,8 +1,8 @@
-"""`torchaudio`, imported so that it also works beside a torch that its compiled extension was not built for.
+"""`torchaudio`, imported so that it also works with a torch that its compiled extension was not built for.
 
-torchaudio's wheels carry an extension that wants the CUDA libraries; beside a CPU build of torch the
+torchaudio's wheels contain an extension that needs the CUDA libraries; with a CPU build of torch the
 plain import fails on it. Everything used here is pure PyTorch, so the import is repeated with a stand-in
-for the extension; where the plain import works, it is the one used.
+for the extension; if the plain import works, its result is used.
 """
 
 import importlib
@@ -27,7 +27,7 @@ def load() -> ModuleType:
 
 
 def _from_extension(error: BaseException) -> bool:
-    """Whether the error was raised while torchaudio loaded its extension."""
+    """True where the error was raised while torchaudio loaded its extension."""
     return any(
         frame.f_globals.get("__name__", "").startswith(EXTENSION)
         for frame, _ in traceback.walk_tb(error.__traceback__)
@@ -35,7 +35,7 @@ def _from_extension(error: BaseException) -> bool:
 
 
 def _stand_in() -> ModuleType:
-    """What the rest of torchaudio reads from its extension: nothing is available, nothing is guarded."""
+    """A replacement for torchaudio's extension: nothing is available, nothing is guarded."""
 
     def unguarded(function: Callable[..., Any]) -> Callable[..., Any]:
         return function

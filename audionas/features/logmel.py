@@ -18,7 +18,7 @@ class LogMel(FrontEnd):
     `htk=True, norm=None`). With `center`, frame t is centred on sample t * hop and the ends are mirrored;
     without, frame t covers the samples t * hop .. t * hop + window, whatever n_fft is.
 
-    Presets. `bc_resnet`: Kim et al. 2021 (arXiv 2106.04140) as in its code, 101 frames a second.
+    Presets. `bc_resnet`: Kim et al. 2021 (arXiv 2106.04140) as in its code, 101 frames per second.
     `dcase`: bands, framing and limits of the DCASE 2018 task 5 baseline, 501 frames for 10 s; window,
     power spectrum and offset are ours. `dcase2024`: the baseline of DCASE 2024 task 1 as in its code, 65
     frames for 1 s.
@@ -101,41 +101,41 @@ class LogMel(FrontEnd):
         self.register_buffer(
             "filters", mel_filters(n_fft, n_mels, f_min, f_max, sample_rate), persistent=False
         )
-        # torch.stft centres a short window within n_fft samples: as many zeros are put around the signal
+        # torch.stft centres a short window within n_fft samples: the signal is padded with as many zeros
         before = (n_fft - self.window) // 2
         self.edges = nn.ConstantPad1d((before, n_fft - self.window - before), 0.0)
-        # In a stream frames begin where those of a clip do, modulo a hop
+        # In a stream, frames begin where those of a clip do, modulo a hop
         self.tail = max(1, self.window - self.hop)
         self.tail += ((n_fft // 2 - before if center else 0) - self.tail) % self.hop
 
     def shape(self, samples: int) -> tuple[int, int]:
         """(n_mels, frames) for a waveform of `samples`."""
-        least = self.n_fft // 2 + 1 if self.center else self.window  # mirroring needs more than it mirrors
+        least = self.n_fft // 2 + 1 if self.center else self.window  # mirroring needs one sample more
         if samples < least:
             raise UserError(
                 f"a waveform of {samples} samples is too short: one frame needs {least} "
                 f"({1000 * least / self.sample_rate:.1f} ms at {self.sample_rate} Hz)",
-                hint="Give longer clips, or set a shorter window_ms and n_fft under features.",
+                hint="Use longer clips, or set a shorter window_ms and n_fft under features.",
             )
         padded = samples + 2 * (self.n_fft // 2) - self.n_fft if self.center else samples - self.window
         return int(self.settings["n_mels"]), 1 + padded // self.hop
 
     def forward(self, wave: Tensor) -> Tensor:
-        """Waveforms (B, N) to log-mel energies (B, 1, n_mels, T)."""
+        """Turn waveforms (B, N) into log-mel energies (B, 1, n_mels, T)."""
         self.shape(wave.shape[-1])
         return self.bands(wave, center=self.center).transpose(1, 2).unsqueeze(1)
 
     def frames(self, sound: Tensor) -> Tensor:
-        """(B, tail + n * hop) to (B, 1, n_mels, n)."""
+        """Turn (B, tail + n * hop) into (B, 1, n_mels, n)."""
         return self.inside(sound).transpose(1, 2).unsqueeze(1)
 
     def inside(self, sound: Tensor) -> Tensor:
-        """As `frames`, to (B, n, n_mels)."""
+        """The same as `frames`, as (B, n, n_mels)."""
         used = sound.shape[1] - (self.tail + self.hop - self.window)
         return self.bands(sound[:, :used], center=False)
 
     def bands(self, wave: Tensor, *, center: bool) -> Tensor:
-        """Waveforms (B, N) to log-mel energies (B, T, n_mels); without `center` frames lie inside."""
+        """Turn waveforms (B, N) into log-mel energies (B, T, n_mels); without `center`, frames are inside."""
         wave = wave if center else self.edges(wave)
         # Of stft, rfft over frames, a matrix of sines and a convolution, stft is the fastest here (9, 14, 33
         # and 27 ms for 100 one-second clips on two CPU cores), and it exports to ONNX's own STFT.
@@ -153,7 +153,7 @@ def mel_filters(n_fft: int, n_mels: int, f_min: float, f_max: float, rate: int) 
     from audionas.features._torchaudio import torchaudio  # when a front-end is built, not when one is named
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # it warns of empty bands; here they are an error
+        warnings.simplefilter("ignore")  # it warns about empty bands; here they are an error
         filters: Tensor = torchaudio.functional.melscale_fbanks(n_fft // 2 + 1, f_min, f_max, n_mels, rate)
     empty = (filters.amax(dim=0) == 0).nonzero().flatten().tolist()
     if empty:

@@ -14,9 +14,9 @@ class MFCC(FrontEnd):
     """The first `n_mfcc` coefficients of the orthonormal DCT-II of `LogMel`'s bands.
 
     Presets. `tc_resnet`: Choi et al. 2019 (arXiv 1904.03814) as in its code: 30 ms window, 10 ms hop, 64
-    bands over 80-7600 Hz, power spectrum, log(x + 1e-6), 40 coefficients; 98 frames a second. `ds_cnn`: from
-    ARM's keyword-spotting code (Zhang et al. 2017, arXiv 1711.07128) come 40/20 ms, 40 bands over 20-4000
-    Hz of the magnitude spectrum, 10 coefficients and 49 frames a second; filters that are triangular in
+    bands over 80-7600 Hz, power spectrum, log(x + 1e-6), 40 coefficients; 98 frames per second. `ds_cnn`:
+    ARM's keyword-spotting code (Zhang et al. 2017, arXiv 1711.07128) has 40/20 ms, 40 bands over 20-4000
+    Hz of the magnitude spectrum, 10 coefficients and 49 frames per second; filters that are triangular in
     hertz instead of mel, the offset 1e-6 in place of its floor 1e-12, and the orthonormal scale are ours.
     """
 
@@ -68,12 +68,12 @@ class MFCC(FrontEnd):
         return self.n_mfcc, self.mel.shape(samples)[1]
 
     def forward(self, wave: Tensor) -> Tensor:
-        """Waveforms (B, N) to coefficients (B, 1, n_mfcc, T)."""
+        """Turn waveforms (B, N) into coefficients (B, 1, n_mfcc, T)."""
         self.mel.shape(wave.shape[-1])
         return self._coefficients(self.mel.bands(wave, center=self.mel.center))
 
     def frames(self, sound: Tensor) -> Tensor:
-        """(B, tail + n * hop) to (B, 1, n_mfcc, n)."""
+        """Turn (B, tail + n * hop) into (B, 1, n_mfcc, n)."""
         return self._coefficients(self.mel.inside(sound))
 
     def _coefficients(self, bands: Tensor) -> Tensor:

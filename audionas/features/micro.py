@@ -1,4 +1,4 @@
-"""The audio front-end of TFLite-Micro: what ESPHome and microWakeWord compute on the device itself."""
+"""The audio front-end of TFLite-Micro, which ESPHome and microWakeWord compute on the device itself."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -10,7 +10,7 @@ from torch import Tensor
 from audionas.core.errors import UserError
 from audionas.features._frontend import FrontEnd, Settings, samples_of
 
-SCALE = 0.0390625  # of one step of the library's integers: 10 / 256
+SCALE = 0.0390625  # per step of the library's integers: 10 / 256
 _DEVICE: Settings = {
     "sample_rate": 16000,
     "window_ms": 30.0,
@@ -28,14 +28,14 @@ class Micro(FrontEnd):
     16 kHz, 40 channels from 125 to 7500 Hz, 30 ms window, 10 ms step; a feature is the library's integer
     (0 to about 670) times 0.0390625, so 0 to about 26. The settings are the device's and cannot be changed.
 
-    Samples become 16-bit integers first: times 32768, rounded to the nearest (halves to the even one), cut
-    off at -32768 and 32767; recordings of 16 bits are therefore exact. It runs on the CPU, a clip after
-    another, and passes no gradient on.
+    Samples become 16-bit integers first: times 32768, rounded to the nearest (halves to even), clipped to
+    -32768 and 32767; 16-bit recordings are therefore exact. It runs on the CPU, one clip after another,
+    and passes on no gradient.
 
-    Noise reduction and gain adapt over seconds: frames of a stream that goes on are not those of the clip
+    Noise reduction and gain adapt over seconds: frames of a running stream are not those of a clip
     cut out of it. Presets. `esphome`: every clip is heard by a front-end that has heard nothing before, and
-    `stream` equals `forward` from a reset on. `settled`: by one that has just heard the clip backwards, so
-    that what is learned from clips is nearer to what a stream hears; streams are the same.
+    `stream` equals `forward` after a reset. `settled`: by one that has just heard the clip backwards, so
+    that training clips are closer to what a stream hears; streams are the same.
 
     Raises UserError without the extra `device`.
     """
@@ -48,7 +48,7 @@ class Micro(FrontEnd):
 
     def __init__(self, **settings: Any) -> None:
         super().__init__(settings)
-        _library()  # where it is missing is said now, not amid a run
+        _library()  # fails now if it is missing, not during a run
         self.window = samples_of(settings["window_ms"], self.sample_rate)
         self.hop = samples_of(settings["hop_ms"], self.sample_rate)
         self.channels = int(settings["n_mels"])
@@ -60,12 +60,12 @@ class Micro(FrontEnd):
             raise UserError(
                 f"a waveform of {samples} samples is too short: one frame needs {self.window} "
                 f"({1000 * self.window / self.sample_rate:.1f} ms at {self.sample_rate} Hz)",
-                hint="Give longer clips.",
+                hint="Use longer clips.",
             )
         return self.channels, 1 + (samples - self.window) // self.hop
 
     def forward(self, wave: Tensor) -> Tensor:
-        """Waveforms (B, N) to features (B, 1, 40, T), each clip from silence, or settled."""
+        """Turn waveforms (B, N) into features (B, 1, 40, T), each clip from silence, or settled."""
         shape = self.shape(wave.shape[-1])
         heard, out = self.stream(), np.empty((len(wave), *shape), np.float32)
         for clip, frames in zip(wave.detach().cpu(), out, strict=True):
@@ -76,12 +76,12 @@ class Micro(FrontEnd):
         return torch.from_numpy(out).unsqueeze(1).to(wave.device)
 
     def stream(self) -> "MicroStream":
-        """A front-end that remembers: chunks of any length in, the frames that they complete out."""
+        """A front-end with memory, which turns chunks of any length into the frames that they complete."""
         return MicroStream(self.hop, self.channels)
 
 
 class MicroStream:
-    """The library's own state, and the samples that do not fill a step yet."""
+    """The library's own state, and the samples that do not yet fill a step."""
 
     def __init__(self, hop: int, channels: int) -> None:
         self.hop, self.channels = hop, channels
@@ -89,7 +89,7 @@ class MicroStream:
         self.rest = np.empty(0, np.int16)
 
     def step(self, samples: Tensor) -> Tensor:
-        """Samples (n,) in [-1, 1], any n, to the frames (1, 40, m) that end within them."""
+        """Turn samples (n,) in [-1, 1], any n, into the frames (1, 40, m) that end within them."""
         pcm = np.concatenate([self.rest, int16(samples).numpy()])
         whole = len(pcm) - len(pcm) % self.hop
         self.rest = pcm[whole:]
@@ -112,7 +112,7 @@ def int16(samples: Tensor) -> Tensor:
 def device_int8(integers: np.ndarray) -> np.ndarray:
     """ESPHome's map from the library's integers (a feature / `SCALE`) to its model's int8 input.
 
-    As in ESPHome's component micro_wake_word: (v * 256 + 333) // 666 - 128, cut off at -128 and 127.
+    As in ESPHome's component micro_wake_word: (v * 256 + 333) // 666 - 128, clipped to -128 and 127.
     """
     return np.clip((integers.astype(np.int64) * 256 + 333) // 666 - 128, -128, 127).astype(np.int8)
 

@@ -1,4 +1,4 @@
-"""CIFAR's binary archives and `.npz` files as arrays in memory; nothing is unpacked and no pickle read."""
+"""CIFAR's binary archives and `.npz` files as arrays in memory, without unpacking or reading pickles."""
 
 import tarfile
 import zipfile
@@ -13,8 +13,8 @@ from audionas.core.errors import UserError
 
 Part = Literal["train", "test"]
 
-_SIDE, _CHANNELS = 32, 3  # CIFAR's images, stored channel after channel
-_MOST_BYTES = 1 << 30  # a member larger than this is no file of CIFAR
+_SIDE, _CHANNELS = 32, 3  # CIFAR's images, stored channel by channel
+_MOST_BYTES = 1 << 30  # a larger member is not a file of CIFAR
 _LAYOUT_HINT = (
     "An .npz file holds x_train and x_test (n, side, side, 3) uint8, y_train and y_test (n,) whole numbers, "
     "and classes, the labels in their order."
@@ -31,7 +31,7 @@ class Arrays(NamedTuple):
 
 
 class _Layout(NamedTuple):
-    """A release of CIFAR: its folder, files, and how many bytes of labels lead each record."""
+    """A release of CIFAR: its folder, its files, and the number of label bytes in front of each record."""
 
     title: str
     folder: str
@@ -65,7 +65,7 @@ _LAYOUTS = (
 
 
 def read_cifar(path: Path, part: Part) -> Arrays:
-    """The training or test images of a binary archive or of its unpacked folder, as they stand there.
+    """The training or test images of a binary archive or of its unpacked folder, in their order.
 
     Raises UserError for the Python archives, which are pickles, and for missing or damaged files.
     """
@@ -80,7 +80,7 @@ def read_cifar(path: Path, part: Part) -> Arrays:
     for name in layout.parts[part]:
         block = _records(found.get(name, b""), layout)
         if name in found and (block is None or not len(block)):
-            problems.append(f"{path}: {name} has {len(found[name])} bytes, no whole number of images")
+            problems.append(f"{path}: {name} has {len(found[name])} bytes, not a whole number of images")
         elif block is not None:
             bad = block[:, layout.label_bytes - 1] >= max(len(labels), 1)
             if bad.any() and labels:
@@ -97,7 +97,7 @@ def read_cifar(path: Path, part: Part) -> Arrays:
 
 
 def read_npz(path: Path, part: Part) -> Arrays:
-    """The training or test images of an `.npz` file; UserError, all problems at once, where it is another."""
+    """The training or test images of an `.npz` file; UserError with all problems if it does not fit."""
     wanted = (f"x_{part}", f"y_{part}", "classes")
     arrays: dict[str, np.ndarray] = {}
     problems: list[str] = []
@@ -121,7 +121,7 @@ def read_npz(path: Path, part: Part) -> Arrays:
 
 
 def _misshapen(path: Path, part: Part, x: np.ndarray, y: np.ndarray, classes: np.ndarray) -> list[str]:
-    """Why these three arrays are no labelled images."""
+    """The reasons why these three arrays are not labelled images."""
     problems = []
     square = x.ndim == 4 and x.shape[1] == x.shape[2] and x.shape[3] == _CHANNELS
     if not square or x.dtype != np.uint8 or not x.size:
@@ -146,7 +146,7 @@ def _records(data: bytes, layout: _Layout) -> np.ndarray | None:
 
 
 def _folder_files(path: Path, wanted: set[str]) -> tuple[dict[str, bytes], list[str]]:
-    """The wanted files of a folder, or of CIFAR's own folder in it, and the names of all that lie there."""
+    """The wanted files in a folder, or in CIFAR's own folder inside it, and the names of all files there."""
     inner = [path / layout.folder for layout in _LAYOUTS if (path / layout.folder).is_dir()]
     folder = inner[0] if inner else path
     files = [file for file in sorted(folder.iterdir()) if file.is_file()]
@@ -154,7 +154,7 @@ def _folder_files(path: Path, wanted: set[str]) -> tuple[dict[str, bytes], list[
 
 
 def _tar_files(path: Path, wanted: set[str]) -> tuple[dict[str, bytes], list[str]]:
-    """The wanted members, read into memory, and the names of all; only plain files in the folder meant."""
+    """The wanted members, read into memory, and the names of all; only plain files in CIFAR's folder."""
     found: dict[str, bytes] = {}
     names = []
     try:
@@ -180,20 +180,20 @@ def _members(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, str]]:
         if member.isfile() and str(where.parent) in folders:
             yield member, where.name
         elif member.isfile() and where.name in {name for layout in _LAYOUTS for name in layout.pickles}:
-            yield member, where.name  # to say that the archive is the pickled one
+            yield member, where.name  # to report that the archive is the pickled one
 
 
 def _unknown(path: Path, names: Sequence[str]) -> UserError:
-    """What to say of a file or folder that holds no binary CIFAR."""
+    """The error for a file or folder without binary CIFAR."""
     for layout in _LAYOUTS:
         if len(set(layout.pickles) & set(names)) >= 2:
             return UserError(
-                f"{path}: the Python release of {layout.title}, which is made of pickles and is not read",
+                f"{path}: the Python release of {layout.title}, which consists of pickles and is not read",
                 hint=f"Fetch the binary release, {layout.archive}, and name that.",
             )
     expected = " or ".join(layout.archive for layout in _LAYOUTS)
     return UserError(
-        f"{path}: no images here that this can read",
+        f"{path}: no readable images found",
         hint=f"Expected {expected} (or its unpacked folder), an .npz file, or a folder with "
         "train/CLASS/*.JPEG and val/CLASS/*.JPEG.",
     )

@@ -1,7 +1,7 @@
 """Batches of images on the device: random crops, flips, colour jitter and cutout, and standardisation.
 
-Every draw comes from torch's global generator on the CPU, which the loop seeds at each epoch: a run that
-is resumed, another device and any number of loader workers draw the same.
+Every draw comes from torch's global generator on the CPU, which the loop seeds at each epoch: the draws are
+the same after a resume, on another device and with any number of loader workers.
 """
 
 import math
@@ -13,12 +13,12 @@ from torch import Tensor, nn
 from audionas.core.errors import UserError
 from audionas.images.conf import Images
 
-_TRIES = 10  # drawn shapes of a resized crop, of which the first that fits is taken
-_ASPECT = math.log(4 / 3)  # of a resized crop, either way
+_TRIES = 10  # shapes drawn for a resized crop; the first that fits is used
+_ASPECT = math.log(4 / 3)  # limit for a resized crop, either way
 
 
 class Standardize(nn.Module):
-    """(x - mean) / std for each channel; the statistics are buffers and travel with the model."""
+    """(x - mean) / std per channel; the statistics are buffers, stored with the model."""
 
     mean: Tensor
     std: Tensor
@@ -29,7 +29,7 @@ class Standardize(nn.Module):
         self.register_buffer("std", torch.as_tensor(std).reshape(1, -1, 1, 1))
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) in [0, 1] to the same shape."""
+        """Standardise (B, C, H, W) in [0, 1]."""
         return (x - self.mean) / self.std
 
 
@@ -40,9 +40,9 @@ def plain(x: Tensor, size: int) -> Tensor:
 
 
 def augmented(x: Tensor, conf: Images, size: int) -> Tensor:
-    """Images (B, H, W, 3) uint8, each cropped, flipped and coloured by draws of its own, as `plain` gives.
+    """Images (B, H, W, 3) uint8 in the form of `plain`, each cropped, flipped and coloured by its own draws.
 
-    `cutout` is not among it: it blanks standardised images. Raises UserError where kornia is missing.
+    `cutout` is not included: it blanks standardised images. Raises UserError where kornia is missing.
     """
     flipped = torch.rand(len(x)) < (0.5 if conf.flip else 0.0)
     if conf.crop == "resized":
@@ -54,9 +54,9 @@ def augmented(x: Tensor, conf: Images, size: int) -> Tensor:
 
 
 def cutout(x: Tensor, side: int) -> Tensor:
-    """Zero, the mean of standardised images (B, C, H, W), in one square an image of `side` pixels.
+    """Set one square per image, `side` pixels wide, to 0, the mean of standardised images (B, C, H, W).
 
-    Its centre is uniform over the pixels, so that it may reach over an edge (DeVries and Taylor 2017).
+    Its centre is uniform over the pixels, so it may extend beyond an edge (DeVries and Taylor 2017).
     """
     inside = []
     for length in x.shape[2:]:
@@ -68,7 +68,7 @@ def cutout(x: Tensor, side: int) -> Tensor:
 
 
 def jittered(x: Tensor, strengths: tuple[float, float, float, float]) -> Tensor:
-    """Brightness, contrast, saturation and hue of (B, 3, H, W) in [0, 1], changed in a drawn order.
+    """Change brightness, contrast, saturation and hue of (B, 3, H, W) in [0, 1], in a random order.
 
     A factor is uniform in 1 - strength to 1 + strength, at least 0; hue turns by up to its strength of a
     circle either way.
@@ -96,12 +96,12 @@ def jittered(x: Tensor, strengths: tuple[float, float, float, float]) -> Tensor:
 
 
 def _floats(x: Tensor) -> Tensor:
-    """(B, H, W, 3) uint8 to (B, 3, H, W) in [0, 1]; the memory stays channels last."""
+    """Turn (B, H, W, 3) uint8 into (B, 3, H, W) in [0, 1]; the memory stays channels last."""
     return x.permute(0, 3, 1, 2).float().div(255)
 
 
 def _padded_crop(x: Tensor, padding: int, size: int, flipped: Tensor, *, centred: bool) -> Tensor:
-    """A window of `size` out of zero-padded images: (B, H, W, 3) to (B, size, size, 3), by one gather."""
+    """Crop a window of `size` from zero-padded images, (B, H, W, 3) to (B, size, size, 3), in one gather."""
     x = F.pad(x, (0, 0, padding, padding, padding, padding))
     room = torch.tensor(x.shape[1:3]) - size
     corner = room // 2 if centred else (torch.rand(len(x), 2) * (room + 1)).long()  # (B, 2) top, left
@@ -114,7 +114,7 @@ def _padded_crop(x: Tensor, padding: int, size: int, flipped: Tensor, *, centred
 
 
 def _resized_crop(x: Tensor, area: tuple[float, float], size: int, flipped: Tensor) -> Tensor:
-    """A box of a drawn area and aspect, read bilinearly as (B, 3, size, size); if none fits, the whole."""
+    """A box of random area and aspect, read bilinearly as (B, 3, size, size); if none fits, all of it."""
     batch = len(x)
     draws = torch.rand(2, batch, _TRIES)
     share = area[0] + (area[1] - area[0]) * draws[0]
@@ -123,7 +123,7 @@ def _resized_crop(x: Tensor, area: tuple[float, float], size: int, flipped: Tens
     fits = (boxes <= 1).all(-1)  # (B, tries)
     first = boxes[torch.arange(batch), fits.int().argmax(1)]
     box = torch.where(fits.any(1, keepdim=True), first, torch.ones(batch, 2))  # (B, 2)
-    middle = (1 - box) * (2 * torch.rand(batch, 2) - 1)  # in [-1, 1], 0 the image's own middle
+    middle = (1 - box) * (2 * torch.rand(batch, 2) - 1)  # in [-1, 1], 0 is the middle of the image
     theta = torch.zeros(batch, 2, 3)  # output to input coordinates, x first
     theta[:, 0, 0] = box[:, 1] * torch.where(flipped, -1.0, 1.0)
     theta[:, 1, 1] = box[:, 0]

@@ -1,4 +1,4 @@
-"""Where images lie and how they are prepared: the section `images` of a config."""
+"""The source of images and their preparation: the section `images` of a config."""
 
 import math
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from audionas.core.strict import Strict
 
 @dataclass(frozen=True, kw_only=True)
 class Images(Strict):
-    """Images instead of recordings: what is read, and how training changes them.
+    """Images instead of recordings: their source, and how training changes them.
 
     `path` is a binary archive of CIFAR-10 or CIFAR-100 (or its unpacked folder), an `.npz` file with
     x_train, y_train, x_test, y_test and classes, or a folder in ImageNet's layout. `subset` is the
@@ -19,14 +19,14 @@ class Images(Strict):
     for the development accuracy: the same images for every seed. The test part is read by
     `audionas eval` alone.
 
-    The images of a folder are decoded once, their shorter side to `stored` pixels and the centre
+    The images of a folder are decoded once, with the shorter side scaled to `stored` pixels and the centre
     square cut out, into shards in `cache` (default: `cache/` beside the folder); the network sees
-    `size` pixels (default 224, `stored` then 8/7 of it). Arrays keep the size that they have.
+    `size` pixels (default 224, with `stored` 8/7 of it). Arrays keep their size.
 
-    Training draws, each image for itself: a crop, `padded` (zeros around it, `padding` pixels wide, a
+    Training draws for each image: a crop, `padded` (zeros around it, `padding` pixels wide, a
     window of the network's size) or `resized` (a share of the area in `area`, aspect 3/4 to 4/3);
     `flip` left to right; `jitter` of brightness, contrast, saturation and hue. `cutout` blanks one
-    square of so many pixels (DeVries and Taylor 2017, arXiv 1708.04552) when a final network is
+    square of this many pixels per side (DeVries and Taylor 2017, arXiv 1708.04552) when a final network is
     trained, not in a search, as DARTS does.
     """
 
@@ -67,5 +67,5 @@ class Images(Strict):
 
     @property
     def folder(self) -> Path:
-        """Where decoded images are kept."""
+        """The folder of decoded images."""
         return Path(self.cache) if self.cache else Path(self.path).parent / "cache"

@@ -1,4 +1,4 @@
-"""Image files to squares of pixels, by Pillow."""
+"""Image files read as squares of pixels, with Pillow."""
 
 import io
 from pathlib import Path
@@ -12,9 +12,9 @@ SUFFIXES = (".jpeg", ".jpg", ".png", ".bmp", ".webp")
 
 
 def read_file(path: Path, side: int) -> np.ndarray:
-    """One image file, its shorter side brought to `side` pixels, the centre square: (side, side, 3) uint8.
+    """The centre square of an image file scaled to a shorter side of `side` pixels: (side, side, 3) uint8.
 
-    Raises UserError for a file that is no image or a damaged one.
+    Raises UserError for a file that is not an image or is damaged.
     """
     try:
         return decoded(path.read_bytes(), side)
@@ -30,14 +30,14 @@ def fitted(pixels: np.ndarray, side: int) -> np.ndarray:
 
 
 def decoded(data: bytes, side: int) -> np.ndarray:
-    """The same for a file's bytes; raises OSError for whatever is wrong with them."""
+    """The same for a file's bytes; raises OSError for any fault in them."""
     from PIL import Image
 
     try:
         with Image.open(io.BytesIO(data)) as opened:
-            opened.draft("RGB", (side, side))  # a large JPEG is decoded at a half, a quarter or an eighth
+            opened.draft("RGB", (side, side))  # a large JPEG is decoded at 1/2, 1/4 or 1/8 of its size
             return _square(opened.convert("RGB"), side)
-    except Exception as error:  # on damaged files Pillow's decoders raise many things besides OSError
+    except Exception as error:  # on damaged files Pillow's decoders raise many errors besides OSError
         raise OSError(str(error) or type(error).__name__) from error
 
 

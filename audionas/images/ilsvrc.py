@@ -11,15 +11,15 @@ DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
 META, SYNSETS = "meta.mat", "ILSVRC2012_synsets.txt"
 INSIDE = "ILSVRC2012_devkit_t12/data"
-_PLACES = ("", "val", "data", INSIDE)  # below a tree, where ground truth and synsets are looked for
+_PLACES = ("", "val", "data", INSIDE)  # folders below a tree where ground truth and synsets may be
 CLASS = re.compile(r"n\d{8}")
 _VAL_IMAGE = re.compile(r"ILSVRC2012_val_(\d{8})\.JPEG")
 
 
 def by_class(tree: Path, files: Sequence[Path]) -> dict[str, list[Path]]:
-    """Validation images that lie without folders, by class; an empty dict where there are none.
+    """Validation images outside any class folder, by class; an empty dict if there are none.
 
-    Raises UserError where a name is none of ILSVRC's, or nothing in `tree` tells the classes.
+    Raises UserError where a name is not one of ILSVRC's, or nothing in `tree` gives the classes.
     """
     if not files:
         return {}
@@ -27,7 +27,7 @@ def by_class(tree: Path, files: Sequence[Path]) -> dict[str, list[Path]]:
     file = next((p / GROUND_TRUTH for p in places if (p / GROUND_TRUTH).is_file()), None)
     if file is None:
         raise UserError(
-            f"{files[0].parent}: images without a folder for each class, and no {GROUND_TRUTH} in {tree}",
+            f"{files[0].parent}: images without a folder per class, and no {GROUND_TRUTH} in {tree}",
             hint=f"Put {GROUND_TRUTH} and {META} of {DEVKIT} into {tree}, or: audionas prep imagenet",
         )
     classes = classes_of(file.read_text(encoding="utf-8"), str(file), lambda: _synsets_in(places, file))
@@ -38,7 +38,7 @@ def by_class(tree: Path, files: Sequence[Path]) -> dict[str, list[Path]]:
 
 
 def classes_of(text: str, source: str, synsets: Any) -> list[str]:
-    """The class of each validation image: names as they stand, or numbers to be looked up in `synsets()`."""
+    """The class of each validation image: names as they are, or numbers looked up in `synsets()`."""
     words = text.split()
     if all(CLASS.fullmatch(word) for word in words):
         return words
@@ -58,7 +58,7 @@ def class_of(name: str, classes: Sequence[str], what: str) -> str:
     if match is None:
         raise UserError(
             f"{what}: not the name of a validation image",
-            hint="Expected ILSVRC2012_val_00000001.JPEG and so on, or a folder for each class.",
+            hint="Expected ILSVRC2012_val_00000001.JPEG and so on, or a folder per class.",
         )
     number = int(match[1])
     if not 1 <= number <= len(classes):
@@ -67,7 +67,7 @@ def class_of(name: str, classes: Sequence[str], what: str) -> str:
 
 
 def _synsets_in(places: Sequence[Path], truth: Path) -> dict[str, str]:
-    """From meta.mat, else from a text file that names the class of number n in line n."""
+    """ILSVRC2012_ID to WNID, from meta.mat, or from a text file with the class of number n on line n."""
     for place in places:
         if (place / META).is_file():
             return synsets_of(place / META, str(place / META))
@@ -75,8 +75,8 @@ def _synsets_in(places: Sequence[Path], truth: Path) -> dict[str, str]:
             names = (place / SYNSETS).read_text(encoding="utf-8").split()
             return {str(number): name for number, name in enumerate(names, 1)}
     raise UserError(
-        f"{truth}: numbers, and neither {META} nor {SYNSETS} beside it tells which classes they are",
-        hint=f"{META} is in {DEVKIT}; {SYNSETS} names the class of ILSVRC2012_ID n in line n.",
+        f"{truth}: lists numbers, and neither {META} nor {SYNSETS} beside it names their classes",
+        hint=f"{META} is in {DEVKIT}; {SYNSETS} names the class of ILSVRC2012_ID n on line n.",
     )
 
 
@@ -88,5 +88,5 @@ def synsets_of(file: Path | IO[bytes], source: str) -> dict[str, str]:
         rows = loadmat(file, squeeze_me=True)["synsets"]
         pairs = zip(rows["ILSVRC2012_ID"].tolist(), rows["WNID"].tolist(), strict=True)
         return {str(int(number)): str(name) for number, name in pairs}
-    except Exception as error:  # on damaged files SciPy's reader raises many things
+    except Exception as error:  # on damaged files SciPy's reader raises many kinds of errors
         raise UserError(f"{source}: cannot be read ({error})", hint=f"Take it from {DEVKIT}.") from error

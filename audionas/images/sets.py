@@ -1,6 +1,6 @@
 """Labelled images from an archive, an `.npz` file or a folder: uint8 pixels and their classes.
 
-Files are decoded once, into memory-mapped shards (`_image_store.py`); augmentation is done later, on the
+Files are decoded once, into memory-mapped shards (`store.py`); augmentation is done later, on the
 device.
 """
 
@@ -24,17 +24,17 @@ from audionas.images.files import fitted as fitted
 from audionas.images.files import read_file as read_file
 from audionas.images.store import store
 
-_SIZE = 224  # pixels a side that a network sees of a folder's images
+_SIZE = 224  # pixels per side that a network sees of a folder's images
 _FOLDERS: dict[Part, str] = {"train": "train", "test": "val"}  # ImageNet's names
-_BLOCK = 64  # images at a time for the statistics
+_BLOCK = 64  # images read at a time for the statistics
 _MOST_COUNTED = 50_000  # images whose pixels enter the statistics
 
 
 class ImageSet(NamedTuple):
     """Images of one part: pixels (n, side, side, 3) uint8, class indices (n,), and a name for each.
 
-    `fingerprint` depends on the pixels, the classes and their order, not on where they lie. `size` is
-    what a network sees of them; `resize` the length to which an image file's shorter side is brought
+    `fingerprint` depends on the pixels, the classes and their order, not on their path. `size` is
+    the side that a network sees; `resize` the length to which an image file's shorter side is scaled
     before its centre is cut out.
     """
 
@@ -50,8 +50,8 @@ class ImageSet(NamedTuple):
 def read(conf: Images, part: Part, reporter: Reporter, labels: Sequence[str] = ()) -> ImageSet:
     """The training images (the `subset` of them) or the test images that `conf.path` holds.
 
-    `labels` are the classes of a trained model, in its order; without them the data say which there are.
-    Raises UserError, all problems of a kind at once: what cannot be read, has no images or another class.
+    `labels` are the classes of a trained model, in its order; by default they come from the data.
+    Raises UserError, with all problems of a kind: unreadable files, classes without images, unknown classes.
     """
     path = Path(conf.path)
     if not path.exists():
@@ -65,7 +65,7 @@ def read(conf: Images, part: Part, reporter: Reporter, labels: Sequence[str] = (
 def drawn(targets: np.ndarray, share: float, *words: Any) -> np.ndarray:
     """A mask (n,) of a share of each class's examples, at least one and, where there are two, not all.
 
-    Which ones depends on `words` and the class alone.
+    The choice depends on `words` and the class alone.
     """
     mask = np.zeros(len(targets), dtype=bool)
     for target in np.unique(targets):
@@ -76,9 +76,9 @@ def drawn(targets: np.ndarray, share: float, *words: Any) -> np.ndarray:
 
 
 def statistics(pixels: np.ndarray | Shards, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each channel of [0, 1] pixels over `rows`: two (3,) float32, exact.
+    """Mean and standard deviation per channel of [0, 1] pixels over `rows`: two (3,) float32, exact.
 
-    Of more than 50,000 images as many, evenly spread, are counted.
+    If there are more than 50,000 images, that many, evenly spread, are counted.
     """
     rows = rows[:: -(-len(rows) // _MOST_COUNTED)]
     counts = np.zeros((3, 256), dtype=np.int64)
@@ -95,13 +95,13 @@ def statistics(pixels: np.ndarray | Shards, rows: np.ndarray) -> tuple[np.ndarra
 
 
 def _from_arrays(path: Path, conf: Images, part: Part, arrays: Arrays, labels: tuple[str, ...]) -> ImageSet:
-    """Arrays are taken as they are; a size that differs would have to be invented."""
+    """Take arrays as they are; another size is an error, as pixels would have to be invented."""
     side = arrays.pixels.shape[1]
     problems = []
     if labels and labels != arrays.labels:
         problems.append(f"{path}: its classes are {' '.join(arrays.labels)}, the model's {' '.join(labels)}")
     if {conf.size, conf.stored} - {None, side}:
-        problems.append(f"{path}: its images have {side} pixels a side, expected {conf.size or conf.stored}")
+        problems.append(f"{path}: images have {side} pixels per side, expected {conf.size or conf.stored}")
     if part == "train":
         problems += _empty(path, arrays.targets, arrays.labels)
     if problems:
@@ -120,11 +120,11 @@ def _from_arrays(path: Path, conf: Images, part: Part, arrays: Arrays, labels: t
 
 def _empty(path: Path, targets: np.ndarray, labels: Sequence[str]) -> list[str]:
     counts = np.bincount(targets, minlength=len(labels))
-    return [f"{path}: no image of {label}" for label, count in zip(labels, counts, strict=True) if not count]
+    return [f"{path}: no images of {label}" for label, count in zip(labels, counts, strict=True) if not count]
 
 
 def _tree(path: Path, conf: Images, part: Part, reporter: Reporter, labels: tuple[str, ...]) -> ImageSet:
-    """A folder in ImageNet's layout, decoded once: a folder a class in `train/` and in `val/`."""
+    """A folder in ImageNet's layout, decoded once: one folder per class in `train/` and in `val/`."""
     size = conf.size or _SIZE
     side = conf.stored or round(size * 8 / 7)
     if side < size:
@@ -158,9 +158,9 @@ def _tree(path: Path, conf: Images, part: Part, reporter: Reporter, labels: tupl
 
 
 def _classes(path: Path, root: Path, labels: tuple[str, ...]) -> dict[str, list[Path]]:
-    """The image files of each class, all sorted; a class without any is refused.
+    """The image files of each class, all sorted; a class without files is refused.
 
-    Where `root` has images and no folders they are taken for ILSVRC's validation images, unpacked as they are
+    If `root` has images but no folders, they are taken as ILSVRC's validation images, unpacked as they are
     published, and their classes are read from the ground truth in `path`.
     """
     if not root.is_dir():
@@ -169,7 +169,7 @@ def _classes(path: Path, root: Path, labels: tuple[str, ...]) -> dict[str, list[
     found = {f.name: sorted(file for file in f.iterdir() if file.suffix.lower() in SUFFIXES) for f in folders}
     if not found:
         found = ilsvrc.by_class(path, [f for f in root.iterdir() if f.suffix.lower() in SUFFIXES])
-    problems = [f"{root / name}: no image in it" for name, files in found.items() if not files]
+    problems = [f"{root / name}: has no images" for name, files in found.items() if not files]
     if labels:
         problems += [
             f"{root / name}: '{name}' is not a class of this model.{did_you_mean(name, labels)}"
@@ -177,7 +177,7 @@ def _classes(path: Path, root: Path, labels: tuple[str, ...]) -> dict[str, list[
             if name not in labels
         ]
     if not found:
-        problems.append(f"{root}: no folder of a class in it")
+        problems.append(f"{root}: has no class folders")
     if problems:
-        raise UserError(problems, hint=f"One folder a class, with images in it: {' '.join(SUFFIXES)}")
+        raise UserError(problems, hint=f"Expected one folder per class, with images: {' '.join(SUFFIXES)}")
     return found

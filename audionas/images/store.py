@@ -1,4 +1,4 @@
-"""Image files decoded once into shards of uint8 squares, by several processes that go on where they were."""
+"""Image files decoded once into shards of uint8 squares, by several processes that resume."""
 
 import json
 from collections.abc import Sequence
@@ -14,9 +14,9 @@ from audionas.core.reporter import Reporter
 from audionas.core.shards import Shards
 from audionas.images.files import decoded
 
-SHARD = 4 << 30  # bytes a file: ImageNet's 252 GB are 59 files, few enough to stay open
-_BLOCK = 64  # images that are decoded by one process at a time
-Fact = tuple[str, int, int]  # of a file: its name below the root, bytes, time of change in ns
+SHARD = 4 << 30  # bytes per file: ImageNet's 252 GB make 59 files, few enough to stay open
+_BLOCK = 64  # images that a process decodes at a time
+Fact = tuple[str, int, int]  # a file's name below the root, bytes, modification time in ns
 
 
 class Decoded(NamedTuple):
@@ -36,11 +36,11 @@ def store(
     shard: int = SHARD,
     workers: int | None = None,
 ) -> Decoded:
-    """The squares of the files below `root` that `facts` names, in their order; what is missing is decoded.
+    """The squares of the files below `root` that `facts` names, in order; missing ones are decoded.
 
-    `workers` processes decode (default: all cores) into files of `shard` bytes at most.
+    `workers` processes decode (default: all cores) into files of at most `shard` bytes.
 
-    Raises UserError naming every file that cannot be decoded; where the disk has no room for all.
+    Raises UserError that names every file that cannot be decoded, or where the disk has no room for all.
     """
     key = sha256_text(json.dumps({"stored": side, "files": list(facts)}))
     files = [root / name for name, _, _ in facts]
@@ -65,7 +65,7 @@ def store(
 
 
 def _block(files: Sequence[Path], side: int, start: int, stop: int) -> Block:
-    """The squares of some files; black ones in the place of those that cannot be decoded."""
+    """The squares of some files, black for those that cannot be decoded."""
     rows = np.zeros((stop - start, side, side, 3), np.uint8)
     faults = []
     for row in range(start, stop):

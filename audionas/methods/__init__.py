@@ -1,1 +1,1 @@
-"""How a space is searched: one method a file, the file name is its registered name."""
+"""The search methods: one method per file, and the file name is its registered name."""

@@ -1,4 +1,4 @@
-"""What a search method is, and what a search changes.
+"""The base of search methods, and the state that a search changes.
 
 A method's fields are its hyper-parameters and never change; everything that changes during a search
 lives in its `run`. The network belongs to the run too: a method supplies edges (`fill`) and gates.
@@ -32,11 +32,11 @@ Phase = Literal["alpha", "weights"]
 
 @dataclass
 class SearchRun:
-    """All that changes during a search, and what it works on. `alphas` stay on the CPU.
+    """The state and the inputs of a search. `alphas` stay on the CPU.
 
-    `sizes` is the supernet's size in a space of cells. `valid` gives the batches of the alpha half, in
-    one order, for methods that score networks when they derive; `train` those of the other half, not
-    augmented, by which batch norms are recalibrated. One-shot methods count their updates of the weights
+    `sizes` is the supernet's size in a space of cells. `valid` returns the batches of the alpha half, in
+    a fixed order, for methods that score networks when they derive; `train` returns those of the other half,
+    not augmented, for recalibrating batch norms. One-shot methods count their updates of the weights
     (`steps`) and those that each option has received, (options,) by choice.
     """
 
@@ -65,17 +65,17 @@ class SearchRun:
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
 
     def renew(self, fill: EdgeFactory, sizes: Mapping[str, int]) -> None:
-        """A fresh supernet of another size, drawn from torch's generator, with a fresh optimiser."""
+        """Make a fresh supernet of another size, drawn from torch's generator, with a fresh optimiser."""
         self.sizes = sizes
         net = self.space.supernet(fill, self.io, dropout=self.dropout, sizes=sizes)
         self.net = net.to(self.device).train(self.net.training)
         self.weight_optimizer = self.optim.build(self.net.parameters())
 
     def logits(self, x: Tensor, gates: Gates, state: Mapping[str, Tensor] | None = None) -> Tensor:
-        """The supernet under `gates`, in bfloat16 where mixed precision is on.
+        """The supernet's logits with `gates`, in bfloat16 if mixed precision is on.
 
-        `state` stands in for weights and buffers of these names; batch norms then update its buffers. In
-        training each of several processes passes its share of a batch, with `sync_norms` under common norms.
+        `state` replaces weights and buffers of these names; batch norms then update its buffers. In
+        training, each of several processes passes its share of a batch; with `sync_norms`, norms are common.
         """
         shared = self.net.training
         with self._autocast(), own_draws(shared), synced(shared and self.sync_norms):
@@ -93,8 +93,8 @@ class SearchRun:
 class Method(Strict, ABC):
     """A search method.
 
-    `trains` is False for those that need no supernet (the random baseline), `quick` for those whose
-    `derive` scores networks and is therefore asked once, at the end.
+    `trains` is False for methods that need no supernet (the random baseline), `quick` for those whose
+    `derive` scores networks and is therefore called once, at the end.
     """
 
     family: ClassVar[str] = ""
@@ -105,15 +105,15 @@ class Method(Strict, ABC):
 
     @property
     def halves(self) -> bool:
-        """Whether training data are split into a half for the weights and one for alpha."""
+        """True where training data are split into a half for the weights and one for alpha."""
         return True
 
     def refuses(self, space: Space) -> str:
-        """Why this method has no meaning on a space; empty where it has one."""
+        """The reason why this method does not apply to a space; empty if it applies."""
         return ""
 
     def require(self, space: Space) -> None:
-        """Raise UserError where `refuses` says why."""
+        """Raise UserError with the reason if the method refuses the space."""
         if why := self.refuses(space):
             raise UserError(
                 f"method {_name(self)} does not run on space {space.name}: {why}",
@@ -121,26 +121,26 @@ class Method(Strict, ABC):
             )
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
-        """The edge that stands at a choice in this method's supernet."""
+        """The edge for a choice in this method's supernet."""
         return MixedEdge(choice, shape)
 
     def setup(self, run: SearchRun) -> None:
-        """Take over a run: everything that changes lives there."""
+        """Take a run, which holds all changing state."""
         self.require(run.space)
         self.run = run
 
     def on_epoch(self, epoch: int) -> None:
-        """Before an epoch: temperatures, warm-up."""
+        """Prepare for an epoch: temperatures, warm-up."""
         self.run.epoch = epoch
 
     @abstractmethod
     def step(self, train: Batch, valid: Batch, progress: float) -> Mapping[str, Tensor | float]:
-        """One update of everything; returns metrics to average over the epoch."""
+        """Update everything once; return metrics to average over the epoch."""
 
     def gates(self, phase: Phase) -> Gates:
-        """One gate a choice, on the run's device, as a step of the alphas or of the weights uses them.
+        """One gate per choice, on the run's device, for a step of the alphas or of the weights.
 
-        Options weigh equally unless a method says otherwise; one that samples draws anew at every call.
+        Options have equal weights by default; a method that samples draws anew at every call.
         """
         counts = {choice.name: len(choice.options) for choice in self.run.space.choices()}
         return Gates({n: Gate(torch.full((k,), 1 / k, device=self.run.device)) for n, k in counts.items()})
@@ -150,8 +150,8 @@ class Method(Strict, ABC):
         return self.run.optim.rate(progress, self.run.epochs)
 
     def weight_step(self, train: Batch) -> dict[str, Tensor | float]:
-        """A step of the weights' optimiser on `weight_gradient`."""
-        self.run.weight_optimizer.zero_grad(set_to_none=True)  # what is not sampled must not even decay
+        """Take a step of the weights' optimiser on `weight_gradient`."""
+        self.run.weight_optimizer.zero_grad(set_to_none=True)  # unsampled weights must not even decay
         metrics = self.weight_gradient(train)
         self._move_weights()
         return metrics
@@ -173,15 +173,15 @@ class Method(Strict, ABC):
 
     @abstractmethod
     def probabilities(self) -> dict[str, dict[str, float]]:
-        """How strongly each option of each choice is held; logged every epoch."""
+        """The strength of each option of each choice; logged every epoch."""
 
     def tell(self) -> Mapping[str, float]:
-        """What the log says of an epoch beyond the means of its steps; nothing unless a method has it."""
+        """Values for the log of an epoch besides the means of its steps; none by default."""
         return {}
 
     @abstractmethod
     def derive(self) -> ArchSpec:
-        """The architecture that the search has found."""
+        """The architecture found by the search."""
 
     def spec_of(self, choices: Mapping[str, Iterable[str]]) -> ArchSpec:
         """An architecture of the run's space at the supernet's size."""
@@ -200,7 +200,7 @@ class Method(Strict, ABC):
 
 
 def accuracy(logits: Tensor, target: Tensor) -> Tensor:
-    """The share of right answers, on the device."""
+    """The share of correct answers, on the device."""
     return (logits.detach().argmax(1) == target).float().mean()
 
 

@@ -27,10 +27,10 @@ from audionas.nn.edge import Gate, Gates
 class Bilevel(Method):
     """Alternates an Adam step on alpha (valid batch) and a weight step (train batch), first order.
 
-    DARTS, eq. 3-4 with xi = 0. The alpha step asks autograd for alpha's gradient alone, so the
+    DARTS, eq. 3-4 with xi = 0. The alpha step requests alpha's gradient alone from autograd, so the
     weights' gradients are neither computed nor left behind. With `level: one` both follow the same
-    loss on one batch of all training data, in one backward pass. `warmup_epochs` holds alpha still
-    at first; `alpha_clip` bounds the norm of its gradient. `cost` adds a penalty on the expected
+    loss on one batch of all training data, in one backward pass. Alpha does not move in the first
+    `warmup_epochs`; `alpha_clip` bounds the norm of its gradient. `cost` adds a penalty on the expected
     cost of the relaxed network.
     """
 
@@ -46,7 +46,7 @@ class Bilevel(Method):
     cost: CostPenalty | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no search could run with; subclasses call it before checks of their own."""
+        """Refuse impossible settings; subclasses call it before their own checks."""
         problems = []
         if not 0 < self.alpha_lr < math.inf or not 0 <= self.alpha_weight_decay < math.inf:
             problems.append("alpha_lr must be positive and alpha_weight_decay not negative, both finite")
@@ -69,7 +69,7 @@ class Bilevel(Method):
         super().setup(run)
         if self.warmup_epochs >= run.epochs:
             raise UserError(
-                f"method.warmup_epochs is {self.warmup_epochs}, and the search ends after {run.epochs}: "
+                f"method.warmup_epochs is {self.warmup_epochs}, but the search ends after {run.epochs}: "
                 "alpha would never move",
                 hint="Lower method.warmup_epochs, or raise search.epochs.",
             )
@@ -86,20 +86,20 @@ class Bilevel(Method):
         )
 
     def init_alphas(self) -> dict[str, Tensor]:
-        """Logits (options,) by choice name; a method adds parameters of its own under other names."""
+        """Logits (options,) by choice name; a method adds its own parameters under other names."""
         return {choice.name: self.init_alpha(choice) for choice in self.run.space.choices()}
 
     def init_alpha(self, choice: Choice) -> Tensor:
-        """1e-3 N(0, 1) logits, (options,)."""
+        """Initial logits, 1e-3 N(0, 1), (options,)."""
         rng = torch_rng(self.run.seed, "alpha", choice.name)
         return 1e-3 * torch.randn(len(choice.options), generator=rng)
 
     def relax(self, logits: Tensor) -> Tensor:
-        """Logits to weights over a choice's options: softmax."""
+        """Turn logits into weights over a choice's options: softmax."""
         return logits.softmax(-1)
 
     def gates(self, phase: Phase) -> Gates:
-        """One gate a choice, differentiable in alpha; a method that samples draws anew at every call."""
+        """One gate per choice, differentiable in alpha; a method that samples draws anew at every call."""
         device, alphas = self.run.device, self.run.alphas
         names = [choice.name for choice in self.run.space.choices()]
         return Gates({name: Gate(self.relax(alphas[name]).to(device)) for name in names}, self.extra())
@@ -109,15 +109,15 @@ class Bilevel(Method):
         return {}
 
     def expected(self, gates: Gates) -> Gates:
-        """The gates that the cost penalty sees: the dense weights, also where a step samples."""
+        """The gates for the cost penalty: the dense weights, even if a step samples."""
         return gates
 
     def penalty(self, gates: Gates) -> Tensor:
-        """What is added to the alpha step's loss beyond the cost penalty; zero unless a method has one."""
+        """A term of the alpha step's loss besides the cost penalty; zero by default."""
         return torch.zeros((), device=self.run.device)
 
     def step(self, train: Batch, valid: Batch, progress: float) -> dict[str, Tensor | float]:
-        """Alpha first, then weights, as DARTS does; both at once where `level` is one."""
+        """Update alpha, then the weights, as in DARTS; both at once if `level` is one."""
         set_rate(self.run.weight_optimizer, self.rate(progress))
         moves = self.run.epoch >= self.warmup_epochs
         if self.level == "one":
@@ -127,14 +127,14 @@ class Bilevel(Method):
         return {**metrics, **(first or self.weight_step(train))}
 
     def alpha_step(self, valid: Batch, train: Batch) -> dict[str, Tensor | float]:
-        """An Adam step on `alpha_gradient`, then `after_alpha`."""
+        """Take an Adam step on `alpha_gradient`, then call `after_alpha`."""
         before = {name: alpha.detach().clone() for name, alpha in self.run.alphas.items()}
         metrics = self.alpha_gradient(valid, train)
         self._move_alphas(before)
         return metrics
 
     def alpha_gradient(self, valid: Batch, train: Batch) -> dict[str, Tensor | float]:
-        """Leave the gradient of the validation loss, first order, in `alpha.grad`; returns metrics."""
+        """Leave the gradient of the validation loss, first order, in `alpha.grad`; return metrics."""
         gates = self.gates("alpha")
         with resting(self.run.net):
             logits = self.run.logits(valid.x, gates)
@@ -144,7 +144,7 @@ class Bilevel(Method):
         return {"valid_loss": loss, "valid_accuracy": accuracy(logits, valid.target), **metrics}
 
     def joint_step(self, train: Batch, *, alpha: bool = True) -> dict[str, Tensor | float]:
-        """One backward pass for alphas and weights, then a step of both (SNAS, DropNAS)."""
+        """Run one backward pass for alphas and weights, then a step of both (SNAS, DropNAS)."""
         if not alpha:
             return self.weight_step(train)
         before = {name: a.detach().clone() for name, a in self.run.alphas.items()}
@@ -160,12 +160,12 @@ class Bilevel(Method):
         return {"loss": loss, "accuracy": accuracy(logits, train.target), **metrics}
 
     def objective(self, loss: Tensor, gates: Gates) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """What alpha minimises: the task's loss plus `terms`, unless a method joins them otherwise."""
+        """The loss that alpha minimises: by default the task's loss plus `terms`."""
         extra, metrics = self.terms(gates)
         return loss + extra, metrics
 
     def terms(self, gates: Gates) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """What the alpha step adds to the task's loss: the method's penalty and the price of the network."""
+        """The terms that the alpha step adds to the task's loss: penalties of the method and of the cost."""
         extra = self.penalty(gates)
         if self.cost is None:
             return extra, {}
@@ -173,7 +173,7 @@ class Bilevel(Method):
         return extra + self.cost.penalty(expected), {self.cost.name: expected}
 
     def parameters(self) -> list[nn.Parameter]:
-        """All architecture parameters, in one order."""
+        """All architecture parameters, in a fixed order."""
         return list(self.run.alphas.values())
 
     def take(self, gradients: Iterable[Tensor]) -> None:
@@ -182,7 +182,7 @@ class Bilevel(Method):
             parameter.grad = gradient
 
     def after_alpha(self, before: Mapping[str, Tensor]) -> None:
-        """After the optimiser's step, with the values before it: restoring, recentring."""
+        """Restore or recentre values after the optimiser's step, given those before it."""
 
     def _move_alphas(self, before: Mapping[str, Tensor]) -> None:
         average_gradients(self.parameters())
@@ -201,11 +201,11 @@ class Bilevel(Method):
             }
 
     def scores(self) -> dict[str, dict[str, float]]:
-        """By what options are compared when the architecture is derived, across the edges of a node too."""
+        """The scores that compare options when the architecture is derived, across a node's edges too."""
         return self.probabilities()
 
     def derive(self) -> ArchSpec:
-        """The strongest option of each choice; in cells that keep few inputs, of a node's strongest edges."""
+        """The strongest option of each choice; in cells with few inputs, only at a node's strongest edges."""
         return self.spec_of(strongest(self.run.space, self.scores()))
 
     def state(self) -> State:
@@ -224,7 +224,7 @@ class Bilevel(Method):
 
 
 def _latency(run: SearchRun, file: str) -> LatencyTable:
-    """The table in a file; UserError where it is not of the run's space, input and size."""
+    """The table in a file; UserError where it is not for the run's space, input and size."""
     table = LatencyTable.load(file)
     for choices in run.costs.extremes(run.space, "macs"):
         table.require(run.space.spec(choices, run.io, sizes=run.sizes))
@@ -232,7 +232,7 @@ def _latency(run: SearchRun, file: str) -> LatencyTable:
 
 
 def _gradients(total: Tensor, parameters: list[nn.Parameter]) -> Iterable[Tensor]:
-    """Zeros for what `total` does not depend on; on none of them where all edges drew `none`."""
+    """The gradients, zero where `total` does not depend on a parameter (all, if every edge drew `none`)."""
     if not total.requires_grad:
         return [torch.zeros_like(parameter) for parameter in parameters]
     return torch.autograd.grad(total, parameters, materialize_grads=True, allow_unused=True)
@@ -240,7 +240,7 @@ def _gradients(total: Tensor, parameters: list[nn.Parameter]) -> Iterable[Tensor
 
 @contextmanager
 def resting(net: nn.Module) -> Iterator[None]:
-    """What is computed inside has no gradient for the weights of `net`, and keeps nothing for one."""
+    """Compute without gradients for the weights of `net`, inside the block, and keep nothing for them."""
     weights = [weight for weight in net.parameters() if weight.requires_grad]
     try:
         for weight in weights:

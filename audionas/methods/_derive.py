@@ -1,4 +1,4 @@
-"""From scores to an architecture, and the statistic by which a collapsed one is recognised."""
+"""Architectures from scores, and the statistic that shows a collapsed one."""
 
 from collections.abc import Iterable, Mapping
 
@@ -12,8 +12,8 @@ Scores = Mapping[str, Mapping[str, float]]  # by choice and option
 def strongest(space: Space, scores: Scores, *, inputs: int | None = None) -> dict[str, tuple[str, ...]]:
     """The option with the best score at each choice, the first among equals.
 
-    Where a node keeps few inputs (`inputs`, by default the space's), those edges stay whose best option
-    scores most (DARTS, section 2.4); `none` is never kept where an edge may be absent.
+    If a node keeps few inputs (`inputs`, by default the space's), the edges with the highest-scoring best
+    options stay (DARTS, section 2.4); `none` is never kept where an edge may be absent.
     """
     limit = space.inputs if inputs is None else inputs
     kept: dict[str, tuple[str, ...]] = {}
@@ -26,7 +26,7 @@ def strongest(space: Space, scores: Scores, *, inputs: int | None = None) -> dic
 
 
 def cells(space: Space) -> dict[str, list[Choice]]:
-    """The choices of each kind of cell: their nodes' names begin alike, `normal/2` and `normal/3`."""
+    """The choices of each kind of cell, by the prefix of their nodes' names: `normal/2` and `normal/3`."""
     found: dict[str, list[Choice]] = {}
     for choice in space.choices():
         found.setdefault(choice.node.rpartition("/")[0], []).append(choice)
@@ -36,9 +36,9 @@ def cells(space: Space) -> dict[str, list[Choice]]:
 def filled(
     space: Space, choices: Mapping[str, Iterable[str]], scores: Scores
 ) -> tuple[dict[str, tuple[str, ...]], list[str]]:
-    """Repaired choices in which no cell is empty, and the kinds of cell that were.
+    """Repaired choices in which no cell is empty, and the kinds of cell that were empty.
 
-    An empty cell gets its strongest edge that may stand alone: one that starts at an input of the cell.
+    An empty cell gets its strongest possible single edge: one that starts at an input of the cell.
     """
     kept, empty = space.repair(choices), []
     for kind, members in cells(space).items():
@@ -56,14 +56,14 @@ def _with_one(
         repaired = space.repair({**kept, name: (best[name],)})
         if repaired[name]:
             return repaired
-    raise AssertionError("an edge from an input of a cell may stand alone")
+    raise AssertionError("an edge from an input of a cell can be the only one")
 
 
 def parameter_free(spec: ArchSpec, space: Space) -> tuple[int, int]:
-    """How many kept operations have no weights, and how many are kept: the sign of a collapse.
+    """The number of kept operations without weights, and of all kept ones: the sign of a collapse.
 
-    Counted over `space.watched()`: the normal cell of cell spaces, the layers that may skip in chains.
-    Skips, pools, `none` and noise count; a skip that carries a stride counts as one.
+    It is counted over `space.watched()`: the normal cell of cell spaces, the layers that may skip in chains.
+    Skips, pools, `none` and noise count; a skip with a stride counts too.
     """
     kept = [option for choice in space.watched() for option in spec.choices[choice.name]]
     return sum(OPS[option].kind in FREE for option in kept), len(kept)

@@ -1,7 +1,7 @@
-"""Linear maps that stood where a chain skips, worked into the weights around them: the same function without.
+"""Linear maps at the skips of a chain, folded into the weights around them: the same function without maps.
 
-SCARLET (Chu et al., arXiv:1908.06022) argues that a map W before a 1x1 convolution P is the one convolution
-PW. A residual block passes W on beside P as well: there the fold is exact only where W has an inverse.
+SCARLET (Chu et al., arXiv:1908.06022) argues that a map W before a 1x1 convolution P is one convolution
+PW. A residual block also passes W on beside P: there the fold is exact only if W has an inverse.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ from audionas.spaces._chain import Chain
 def fold(net: nn.Module, maps: Mapping[str, Tensor]) -> None:
     """Change the weights of a derived chain so that it computes what it would with `maps` at its skips.
 
-    `maps` holds (C, C) matrices by choice. Exact in evaluation mode, up to rounding. With x = M x', where x
-    is what the network with maps has somewhere and x' what the folded one has, a block that begins with a
-    convolution P gets PM. If it has a shortcut, x + f(x) = M (x' + M^-1 f(x)): its last convolution and
-    batch norm are multiplied by M^-1, and M goes on to the next block; else it ends there.
+    `maps` holds (C, C) matrices by choice. It is exact in evaluation mode, up to rounding. With x = M x',
+    where x is a value in the network with maps and x' the same value in the folded one, a block that begins
+    with a convolution P gets PM. If it has a shortcut, x + f(x) = M (x' + M^-1 f(x)): its last convolution
+    and batch norm are multiplied by M^-1, and M is passed on to the next block; else it ends there.
 
-    Raises UserError, after which the weights are of no use, where that cannot be: networks that are no
-    chains, blocks that begin with something else or have an activation after the sum, an M without inverse
+    Raises UserError, after which the weights are unusable, where that is impossible: networks that are not
+    chains, blocks that begin with something else or have an activation after the sum, an M without an inverse
     before a shortcut.
     """
     if not isinstance(net, Chain):
@@ -52,7 +52,7 @@ def _only(edge: Edge) -> nn.Module:
 
 
 def _absorbed(name: str, operation: nn.Module, carried: Tensor) -> Tensor | None:
-    """Work M into an operation that is no identity; what its output still carries."""
+    """Fold M into an operation other than an identity; return the map that its output still needs."""
     if isinstance(operation, ConvBN):  # a skip with a stride
         _compose(operation.conv, carried)
         return None
@@ -74,19 +74,19 @@ def _absorbed(name: str, operation: nn.Module, carried: Tensor) -> Tensor | None
 def _first(head: nn.Module) -> nn.Conv2d | nn.Linear:
     """The linear map that reads a chain's last block; the average before `Head`'s commutes with M."""
     if not isinstance(head, Head):
-        raise UserError("what ends this network is no head into which transformations can be folded")
+        raise UserError("this network ends in a head into which transformations cannot be folded")
     return head.conv.conv if isinstance(head, WideHead | LateHead) else head.linear
 
 
 def _compose(layer: nn.Conv2d | nn.Linear, before: Tensor) -> None:
-    """P becomes PM, at each position of its kernel; zeros that pad stay zeros."""
+    """Replace P by PM, at each position of its kernel; padding zeros stay zeros."""
     layer.weight.copy_(torch.einsum("oi...,ij->oj...", layer.weight.double(), before))
 
 
 def _multiply(layer: ConvBN, after: Tensor) -> None:
-    """y = s (Qx) + b, convolution and batch norm in evaluation, becomes after @ y.
+    """Replace y = s (Qx) + b, convolution and batch norm in evaluation, by after @ y.
 
-    The norm's scale goes into the convolution; its statistics become 0 and 1, and its own scale undoes eps.
+    The norm's scale moves into the convolution; its statistics become 0 and 1, and its scale undoes eps.
     """
     norm = layer.bn
     assert norm.running_mean is not None

@@ -1,4 +1,4 @@
-"""The frame of one-shot methods: a supernet whose single networks are trained in turns, then scored."""
+"""The frame of one-shot methods: a supernet whose networks are trained in turn, then scored."""
 
 from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,20 +18,20 @@ from audionas.methods._base import Method, Phase, SearchRun, accuracy
 from audionas.methods._score import Scoring, gates_of, score
 from audionas.nn.edge import Edge, Gates
 
-Path = Mapping[str, tuple[str, ...]]  # the options of a network by choice, as an ArchSpec has them
+Path = Mapping[str, tuple[str, ...]]  # the options of a network by choice, as in an ArchSpec
 
 
 @dataclass(kw_only=True)
 class OneShot(Method):
     """An update draws `paths`, adds up their gradients and moves the weights once.
 
-    Which networks are drawn depends on the seed and the number of updates alone, so that every process of
-    a parallel run draws the same. `shared_gradients` says what the layers outside choices, which every path
-    passes, get: the `sum` over paths as the choices do, or the `mean`. `run.updates` counts what each
-    option has received.
+    The networks drawn depend on the seed and the number of updates alone, so that every process of
+    a parallel run draws the same. `shared_gradients` sets the gradient of layers outside choices, which every
+    path uses: the `sum` over paths, as for choices, or the `mean`. `run.updates` counts the updates of each
+    option.
 
     A trained supernet is searched by a searcher (the config's section `searcher`); `derive`, which
-    comparisons ask, is the most accurate of `draws` random networks. `scoring` says how both score.
+    comparisons use, returns the most accurate of `draws` random networks. `scoring` sets how both score.
     """
 
     family: ClassVar[str] = "one-shot"
@@ -42,12 +42,12 @@ class OneShot(Method):
     draws: int = 100
 
     def __post_init__(self) -> None:
-        """Refuse what no search could run with; subclasses call it before checks of their own."""
+        """Refuse impossible settings; subclasses call it before their own checks."""
         if self.draws < 1:
             raise UserError(f"draws is {self.draws}, expected at least 1")
 
     def setup(self, run: SearchRun) -> None:
-        """Take over a run; every option has received 0 updates."""
+        """Take a run; every option has received 0 updates."""
         super().setup(run)
         run.updates = {c.name: torch.zeros(len(c.options), dtype=torch.long) for c in run.space.choices()}
 
@@ -56,7 +56,7 @@ class OneShot(Method):
         """The networks of the next update, a function of the run's seed and of `run.steps`."""
 
     def step(self, train: Batch, valid: Batch, progress: float) -> dict[str, Tensor | float]:
-        """One update of the weights; the other half is left for scoring."""
+        """Update the weights once; the other half is left for scoring."""
         set_rate(self.run.weight_optimizer, self.rate(progress))
         metrics = self.weight_step(train)
         self.run.steps += 1
@@ -71,11 +71,11 @@ class OneShot(Method):
         return {name: sum(one[name] for one in told) / len(told) for name in told[0]}
 
     def minibatches(self, train: Batch, paths: int) -> Sequence[Batch]:
-        """What each path of an update sees: all of the batch."""
+        """The batch that each path of an update sees: all of it."""
         return [train] * paths
 
     def pass_through(self, path: Path, train: Batch) -> dict[str, Tensor]:
-        """Forward and backward through one network; counts its options."""
+        """Run forward and backward through one network, and count its options."""
         spec = self.spec_of(path)
         logits = self.run.logits(train.x, gates_of(self.run, spec))
         loss = self.run.criterion(logits, train.target)
@@ -92,15 +92,15 @@ class OneShot(Method):
                     parameter.grad /= paths
 
     def gates(self, phase: Phase) -> Gates:
-        """Those of the first path of the next update."""
+        """The gates of the first path of the next update."""
         return gates_of(self.run, self.spec_of(self.paths()[0]))
 
     def probabilities(self) -> dict[str, dict[str, float]]:
-        """Uniform, always: there is nothing to learn about architectures."""
+        """Uniform probabilities, always: nothing is learnt about architectures."""
         return {c.name: dict.fromkeys(c.options, 1 / len(c.options)) for c in self.run.space.choices()}
 
     def tell(self) -> dict[str, float]:
-        """Fewest and most updates that an option has received."""
+        """The fewest and the most updates that an option has received."""
         counts = [count for name in self.run.updates for count in self._counts(name)]
         return {"updates_least": min(counts), "updates_most": max(counts)}
 
@@ -113,7 +113,7 @@ class OneShot(Method):
         return score(self.run, spec, self.scoring)
 
     def derive(self) -> ArchSpec:
-        """The most accurate of `draws` random networks; among equals the one of least loss."""
+        """The most accurate of `draws` random networks; among equals the one with the least loss."""
         rng = numpy_rng(self.run.seed, "one-shot", "draws")
         specs = [self.run.space.sample(rng, self.run.io) for _ in range(self.draws)]
         told = {spec.id: self.score(spec) for spec in specs}

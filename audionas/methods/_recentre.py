@@ -1,4 +1,4 @@
-"""Logits of which only some were to move: the probabilities of all others stay what they were."""
+"""Updates of some logits that leave the probabilities of all others unchanged."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ def recentre(before: Tensor, logits: Tensor, touched: Sequence[int], *, restore:
 
     The shift is logsumexp(before) - logsumexp(now) over the touched: DropNAS' alpha-adjust (Hong et al.,
     arXiv:2201.11679) and ProxylessNAS' rescaling (Cai et al., arXiv:1812.00332), without the singularity
-    of the printed forms. With `restore` the others go back to `before`: Adam moves an entry whose
-    gradient is zero too, by its momentum. Where all entries are touched nothing is to be kept.
+    of the printed forms. With `restore`, the others go back to `before`, since Adam's momentum moves even an
+    entry whose gradient is zero. If all entries are touched, nothing is kept.
     """
     if len(touched) == len(logits):
         return

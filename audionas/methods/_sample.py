@@ -1,7 +1,7 @@
-"""What methods that sample share: Gumbel noise, hard choices with a soft gradient, the temperature.
+"""Parts common to sampling methods: Gumbel noise, hard choices with a soft gradient, the temperature.
 
 Everything is drawn on the CPU in float32 from torch's global generator, which a search seeds at the
-start of each epoch: a GPU is never asked what was drawn, and a resumed search draws the same.
+start of each epoch: no draw is read back from a GPU, and a resumed search draws the same.
 """
 
 import math
@@ -16,25 +16,24 @@ from audionas.nn.edge import Gate, Gates
 
 
 def gumbel(*shape: int) -> Tensor:
-    """Gumbel(0, 1) noise: -log of an exponential variable, finite also where that is 0."""
+    """Gumbel(0, 1) noise: -log of an exponential variable, finite even where that is 0."""
     return -torch.empty(shape).exponential_().clamp_min(torch.finfo(torch.float32).tiny).log()
 
 
 def straight_through(hard: Tensor, soft: Tensor) -> Tensor:
-    """Exactly `hard` forward, the gradient of `soft` backward (GDAS, Dong and Yang, arXiv:1910.04465)."""
+    """Pass `hard` forward and the gradient of `soft` backward (GDAS, Dong and Yang, arXiv:1910.04465)."""
     return hard + (soft - soft.detach())
 
 
 def anneal(first: float, last: float, epoch: int, epochs: int) -> float:
-    """Linear from `first` in epoch 0 to `last` in the last of `epochs`."""
+    """A value that is linear from `first` in epoch 0 to `last` in the last of `epochs`."""
     return first + (last - first) * min(epoch / max(epochs - 1, 1), 1.0)
 
 
 def concrete(logits: Tensor, temperature: float) -> Tensor:
     """A sample of the concrete distribution over the last axis: softmax((logits + Gumbel) / temperature).
 
-    Its largest entry is at each option with the softmax probability of that option's logit, whatever the
-    temperature.
+    At any temperature, the probability that an option has the largest entry is the softmax of its logit.
     """
     return ((logits + gumbel(*logits.shape)) / temperature).softmax(-1)
 
@@ -42,7 +41,7 @@ def concrete(logits: Tensor, temperature: float) -> Tensor:
 def rows(run: SearchRun) -> Tensor:
     """The logits of all choices as (choices, options), so that one operation draws for all of them.
 
-    Choices of fewer options end in -inf: options that are never drawn.
+    Choices with fewer options end in -inf: options that are never drawn.
     """
     logits: list[Tensor] = [run.alphas[choice.name] for choice in run.space.choices()]
     return pad_sequence(logits, batch_first=True, padding_value=-math.inf)

@@ -1,4 +1,4 @@
-"""How good a network inside a supernet is, with the supernet's weights: scored without training."""
+"""The score of a network inside a supernet, with the supernet's weights and without training."""
 
 import itertools
 import math
@@ -25,11 +25,11 @@ STATISTICS: tuple[Statistics, ...] = get_args(Statistics)
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring(Strict):
-    """With which batch-norm statistics a network is scored, and on how much of the held-out half.
+    """The batch-norm statistics with which a network is scored, and the part of the held-out half used.
 
     `recalibrated` measures them anew on `calibration` batches of training data, for this network alone
-    (SPOS, Guo et al., arXiv:1904.00420); `running` takes the supernet's, a mixture over all networks, as
-    FairNAS does. `batches` of the held-out half are scored, with 0 all of it.
+    (SPOS, Guo et al., arXiv:1904.00420); `running` uses the supernet's, a mixture over all networks, as
+    FairNAS does. The first `batches` of the held-out half are scored, or with 0 all of it.
     """
 
     statistics: Statistics = "recalibrated"
@@ -47,7 +47,7 @@ class Scoring(Strict):
 
 
 def gates_of(run: SearchRun, spec: ArchSpec) -> Gates:
-    """Those under which the supernet computes `spec`, on the run's device."""
+    """The gates with which the supernet computes `spec`, on the run's device."""
     gates = run.space.one_hot(spec)
     return Gates({n: gate._replace(weight=gate.weight.to(run.device)) for n, gate in gates.items()})
 
@@ -56,8 +56,8 @@ def gates_of(run: SearchRun, spec: ArchSpec) -> Gates:
 def score(run: SearchRun, spec: ArchSpec, scoring: Scoring) -> dict[str, float]:
     """`accuracy`, `macro_f1` (over the classes that occur) and mean `loss` on the held-out half.
 
-    A function of the weights, the data and the architecture: neither of what was scored before, nor of
-    who scores. Raises UserError where there is nothing to score on.
+    It is a function of the weights, the data and the architecture: earlier scores and the process that
+    scores have no influence. Raises UserError if there is nothing to score on.
     """
     gates = gates_of(run, spec)
     guesses: list[Tensor] = []
@@ -82,13 +82,13 @@ def score(run: SearchRun, spec: ArchSpec, scoring: Scoring) -> dict[str, float]:
 
 
 def _worst(name: str) -> float:
-    """What stands for a value that is no number: a network whose outputs overflow is the worst there is."""
+    """The value in place of one that is not a number: a network whose outputs overflow is the worst."""
     return 1e9 if name == "loss" else 0.0
 
 
 @contextmanager
 def _statistics(run: SearchRun, gates: Gates, scoring: Scoring) -> Iterator[None]:
-    """The supernet in evaluation mode with the statistics asked for; as before afterwards."""
+    """Put the supernet in evaluation mode with these statistics, and restore it afterwards."""
     if scoring.statistics == "recalibrated":
         batches = itertools.islice(run.train(), scoring.calibration)
         with recalibrated(run.net, lambda batch: run.logits(batch.x, gates), batches):
@@ -104,5 +104,5 @@ def _statistics(run: SearchRun, gates: Gates, scoring: Scoring) -> Iterator[None
 
 
 def devices(run: SearchRun) -> list[torch.device]:
-    """Whose random state `fork_rng` keeps, beside the CPU's."""
+    """The devices whose random state `fork_rng` keeps, besides the CPU's."""
     return [run.device] if run.device.type == "cuda" else []

@@ -19,7 +19,7 @@ class Stage(NamedTuple):
 def stage(number: int, stages: int, epochs: int, rest: float) -> Stage:
     """One of `stages` equal parts of the epochs; `rest` is the share in which alpha rests, in whole epochs.
 
-    It is the part to which each epoch e with floor(e * stages / epochs) = number belongs.
+    It contains each epoch e with floor(e * stages / epochs) = number.
     """
     first, end = (-(-n * epochs // stages) for n in (number, number + 1))  # rounded up
     return Stage(first, end - first, math.floor(rest * (end - first)))
@@ -28,7 +28,7 @@ def stage(number: int, stages: int, epochs: int, rest: float) -> Stage:
 def skip_dropout(start: float, epoch: int, within: Stage) -> float:
     """P-DARTS' rate: `start` (24 - e) / 25 while alpha rests, then `start` exp(-(e - 10) / 5).
 
-    That is official code for stages of e = 0 to 24 with rest until 10; other lengths are scaled to it.
+    This is the official code for stages of e = 0 to 24 with rest until 10; other lengths are scaled to it.
     """
     done = max(epoch - within.first, 0)
     if done < within.rests:
@@ -39,9 +39,9 @@ def skip_dropout(start: float, epoch: int, within: Stage) -> float:
 def thinned(
     choice: Choice, left: tuple[str, ...], strength: Mapping[str, float], share: float
 ) -> tuple[str, ...]:
-    """Of the options `left` the strongest: `share` of all that the choice has, rounded up.
+    """The strongest of the options `left`: `share` of all that the choice has, rounded up.
 
-    The strongest that an edge can be stays, so that none is left with `none` where it may be absent.
+    The strongest option that an edge can have stays, so that no edge that may be absent has only `none`.
     """
     count = math.ceil(share * len(choice.options))
     best = max((o for o in present(choice) if o in left), key=strength.__getitem__)

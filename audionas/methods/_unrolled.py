@@ -1,9 +1,9 @@
 """The second-order gradient of DARTS: alpha also acts through the weights' next step (eq. 5-8).
 
-With w' = w - xi * (the step of SGD on the training loss) the gradient of L_val(w'(alpha), alpha) is
+With w' = w - xi * (the step of SGD on the training loss), the gradient of L_val(w'(alpha), alpha) is
     d L_val(w', alpha) / d alpha  -  xi * d^2 L_train(w, alpha) / (d alpha d w) * d L_val(w', alpha) / d w'.
 The product is a finite difference of training gradients at w + R v and w - R v, around w and not
-around w', or exact by differentiating twice.
+around w', or is exact by differentiating twice.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,10 +22,10 @@ Weights = Mapping[str, Tensor]
 
 
 def unrolled_gradient(method: Bilevel, valid: Batch, train: Batch, *, eps: float | None) -> Metrics:
-    """Leave the second-order gradient of the validation loss in `alpha.grad`; returns metrics at w'.
+    """Leave the second-order gradient of the validation loss in `alpha.grad`; return metrics at w'.
 
-    The step ahead is the one that the weights' SGD will take on `train` next: its present rate, momentum,
-    decay and random draws; clipping aside. R is `eps` / |d L_val / d w'|; None differentiates twice.
+    The step ahead is the one that the weights' SGD will take on `train` next: its current rate, momentum,
+    decay and random draws, but without clipping. R is `eps` / |d L_val / d w'|; None differentiates twice.
     Neither weights nor batch-norm statistics change.
     """
     run, alphas = method.run, method.parameters()
@@ -54,8 +54,8 @@ def unrolled_gradient(method: Bilevel, valid: Batch, train: Batch, *, eps: float
 class _Passes:
     """Forward passes of a run's network at other weights.
 
-    Batch norms update copies of their statistics. Every pass draws the same random numbers (dropout), and
-    leaves torch's generators where they were, so that the weights' step draws these numbers again.
+    Batch norms update copies of their statistics. Every pass draws the same random numbers (dropout) and
+    restores torch's generators, so that the weights' step draws these numbers again.
     """
 
     def __init__(self, run: SearchRun) -> None:
@@ -80,7 +80,7 @@ def _nearby(
 
 
 def _step_ahead(run: SearchRun, weights: Weights, gradients: Iterable[Tensor]) -> Weights:
-    """The weights after a step of SGD as torch takes it: momentum buffer, decay, Nesterov."""
+    """The weights after a step of torch's SGD: momentum buffer, decay, Nesterov."""
     group, state = run.weight_optimizer.param_groups[0], run.weight_optimizer.state
     decay = {w: g["weight_decay"] for g in run.weight_optimizer.param_groups for w in g["params"]}
     ahead = {}
@@ -96,7 +96,7 @@ def _step_ahead(run: SearchRun, weights: Weights, gradients: Iterable[Tensor]) -
 
 
 def _reach(run: SearchRun) -> float:
-    """How far a unit of gradient moves a weight in that step (xi)."""
+    """The distance that a unit of gradient moves a weight in that step (xi)."""
     group = run.weight_optimizer.param_groups[0]
     share = 1 + group["momentum"] if group["nesterov"] else 1
     return float(group["lr"] * share)

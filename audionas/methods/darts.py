@@ -2,7 +2,7 @@
 
 An edge's output is the sum of its candidate operations weighted by the softmax of their logits
 alpha (eq. 2). Alpha follows the validation loss, the weights the training loss, in turn (eq. 3-4):
-in the first order as if the weights stood still, in the second with the step that they take next.
+in the first order as if the weights were fixed, in the second with their next step.
 The strongest operation of each edge is kept.
 """
 
@@ -24,10 +24,10 @@ from audionas.methods._unrolled import unrolled_gradient
 class Darts(Bilevel):
     """Defaults are the paper's, first order: Adam 3e-4, betas (0.5, 0.999), weight decay 1e-3.
 
-    `order: 2` looks one step of SGD ahead, at the present rate and momentum. `eps` is the length of its
-    finite difference. The paper's 0.01 is not exact: where rectifiers switch within that length it can be
-    as far off as the first order. `eps: null` differentiates twice instead, exact and dearer. Runs on
-    every space.
+    `order: 2` looks one step of SGD ahead, at the current rate and momentum. `eps` is the length of its
+    finite difference. The paper's 0.01 is not exact: where rectifiers switch within that length, it can be
+    as far off as the first order. `eps: null` differentiates twice instead, which is exact and slower. Runs
+    on every space.
     """
 
     paper: ClassVar[str] = "DARTS: Differentiable Architecture Search"
@@ -47,16 +47,16 @@ class Darts(Bilevel):
             raise UserError(problems)
 
     def setup(self, run: SearchRun) -> None:
-        """Second order knows the step of SGD only."""
+        """Refuse second order with any optimiser but SGD."""
         super().setup(run)
         if self.order == 2 and not isinstance(run.weight_optimizer, torch.optim.SGD):
             raise UserError(
-                f"method.order is 2, which looks ahead by a step of sgd, not of {run.optim.name}",
+                f"method.order is 2, which looks a step of sgd ahead, not of {run.optim.name}",
                 hint="Set search.optim.name=sgd, or method.order=1",
             )
 
     def alpha_gradient(self, valid: Batch, train: Batch) -> dict[str, Tensor | float]:
-        """First order as every bi-level method; second order at the weights' next step."""
+        """Leave the first-order gradient, or the second-order one at the weights' next step."""
         if self.order == 1:
             return super().alpha_gradient(valid, train)
         return unrolled_gradient(self, valid, train, eps=self.eps)

@@ -23,7 +23,7 @@ from audionas.nn.ops import OPS, OpShape
 
 
 class IdentityConv(nn.Module):
-    """A 1x1 convolution that begins as the identity, without bias; a space's initialisation passes it by."""
+    """A 1x1 convolution that begins as the identity, without bias; a space's initialisation skips it."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -37,7 +37,7 @@ class IdentityConv(nn.Module):
 class AuxiliaryEdge(MixedEdge):
     """A mixed edge plus `extra["auxiliary"]` times its skip; without that scalar the edge is plain.
 
-    The skip's weights, where it has any, lie beside `ops` and are inherited by no derived network.
+    The skip's weights, if it has any, are outside `ops`, and no derived network inherits them.
     """
 
     def __init__(self, choice: Choice, shape: OpShape, *, auxiliary: Literal["skip", "conv1"]) -> None:
@@ -46,25 +46,25 @@ class AuxiliaryEdge(MixedEdge):
         self.auxiliary = IdentityConv(shape.c_in) if conv else OPS[skip_of(choice, shape)].make(shape)
 
     def mix(self, x: Tensor, gate: Gate, extra: Mapping[str, float]) -> Tensor:
-        """beta x + the weighted sum (section 3.2)."""
+        """Compute beta x + the weighted sum (section 3.2)."""
         mixed, beta = super().mix(x, gate, extra), extra.get("auxiliary", 0.0)
         return mixed + beta * self.auxiliary(x) if beta else mixed
 
 
 def skip_of(choice: Choice, shape: OpShape) -> str:
-    """The choice's own skip; one that offers none gets that of its kind of space."""
+    """The choice's own skip; a choice without one gets that of its kind of space."""
     own = (option for option in choice.options if OPS[option].kind == "skip")
     return next(own, "skip_connect" if shape.search else "skip")
 
 
 @dataclass(kw_only=True)
 class DartsMinus(Bilevel):
-    """`beta` is the coefficient of the auxiliary skip in the first epoch, `decay` how it falls.
+    """`beta` is the coefficient of the auxiliary skip in the first epoch, `decay` its schedule.
 
     `linear` is beta (1 - e / E) in epoch e of E, so not quite 0 in the last; `slow_cosine` is
-    beta cos(pi e / 2E). `decay: none` keeps it, which is what official code does where its flag is
-    forgotten. `auxiliary: conv1` is official code's trainable 1x1 convolution that begins as the
-    identity; where the shape changes both forms are the space's own skip (a factorised reduction in
+    beta cos(pi e / 2E). `decay: none` keeps it constant, as the official code does if its flag is
+    not set. `auxiliary: conv1` is the official code's trainable 1x1 convolution that begins as the
+    identity; where the shape changes, both forms are the space's own skip (a factorised reduction in
     cells). Runs on every space.
     """
 
@@ -81,7 +81,7 @@ class DartsMinus(Bilevel):
             raise UserError(f"beta is {self.beta}, expected 0 or a positive number")
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
-        """With `beta: 0` plain edges: such a search is DARTS bit for bit."""
+        """An edge with an auxiliary skip; with `beta: 0` a plain edge, for a search that equals DARTS."""
         if self.beta == 0:
             return MixedEdge(choice, shape)
         return AuxiliaryEdge(choice, shape, auxiliary=self.auxiliary)

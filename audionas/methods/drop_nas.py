@@ -2,8 +2,8 @@
 
 Operations that are trained together adapt to each other, and one that learns early keeps winning. Here
 each step drops some at random, separately among those with weights and those without, so that each must
-also do without the others. Alphas and weights follow one loss; the probability of what was dropped stays
-what it was.
+also work without the others. Alphas and weights follow one loss; the probability of dropped operations does
+not change.
 """
 
 from collections.abc import Mapping
@@ -23,10 +23,10 @@ from audionas.nn.ops import FREE, OPS
 
 
 class Groups:
-    """The options of all choices side by side, in groups: of each choice those with weights, those without.
+    """The options of all choices side by side, in two groups per choice: with weights and without.
 
     Each option of a group of n is dropped with probability q = drop ** (1 / n), independently, and a group
-    is drawn anew until one of it survives; so an option is absent with (q - q^n) / (1 - q^n).
+    is drawn again until one of its options survives; so an option is absent with (q - q^n) / (1 - q^n).
     """
 
     def __init__(self, choices: Mapping[str, tuple[str, ...]], drop: float, drop_free: float) -> None:
@@ -40,7 +40,7 @@ class Groups:
         self.count = len(known)
 
     def draw(self) -> list[tuple[int, ...]]:
-        """What is kept of each choice, as indices; drawn on the CPU from torch's generator."""
+        """The kept options of each choice, as indices; drawn on the CPU from torch's generator."""
         kept = torch.rand(len(self.rates)) >= self.rates
         while not (alive := self.alive(kept)).all():
             again = ~alive[self.of]
@@ -49,19 +49,19 @@ class Groups:
         return [tuple(i for i, stays in enumerate(islice(flags, n)) if stays) for n in self.sizes]
 
     def alive(self, kept: Tensor) -> Tensor:
-        """Which groups have a survivor."""
+        """True for groups that have a survivor."""
         return torch.bincount(self.of[kept], minlength=self.count) > 0
 
 
 @dataclass(kw_only=True)
 class DropNas(Bilevel):
-    """`drop` is the probability that a whole group would be dropped, of operations with weights; `drop_free`
-    that of the others (official code has both). A group of one is never dropped, so where every group is
-    one operation (`darts_cell` with preset s2) the method is DARTS of one level.
+    """`drop` is the probability that a whole group of operations with weights would be dropped; `drop_free`
+    that of the others (the official code has both). A group of one is never dropped, so if every group is
+    one operation (`darts_cell` with preset s2), the method is DARTS with one level.
 
-    Decay is partial: what was dropped decays neither in weight nor in alpha, within the one step of each
-    optimiser (official code takes a second one for decay, which applies momentum twice). `rank: alpha`
-    compares edges by raw alpha as official code does, `softmax` by probability: logits of different edges
+    Decay is partial: dropped operations decay neither in weight nor in alpha, within the single step of each
+    optimiser (the official code takes a second step for decay, which applies momentum twice). `rank: alpha`
+    compares edges by raw alpha as the official code does, `softmax` by probability: logits of different edges
     have no common scale. Nothing is dropped during warm-up. Runs on every space.
     """
 
@@ -79,7 +79,7 @@ class DropNas(Bilevel):
             raise UserError(f"drop {self.drop} and drop_free {self.drop_free} must lie in [0, 1)")
 
     def setup(self, run: SearchRun) -> None:
-        """Adam's own decay would reach what was dropped: `penalty` has it instead."""
+        """Turn off Adam's own decay, which would affect dropped options: `penalty` applies it instead."""
         super().setup(run)
         self._optimizer.param_groups[0]["weight_decay"] = 0.0
         choices = {choice.name: choice.options for choice in run.space.choices()}
@@ -87,7 +87,7 @@ class DropNas(Bilevel):
         self._kept: dict[str, tuple[int, ...]] = {}
 
     def gates(self, phase: Phase) -> Gates:
-        """Softmax over what a fresh draw keeps; without dropping nothing is drawn."""
+        """Softmax over the options that a fresh draw keeps; without dropping, nothing is drawn."""
         if self.run.epoch < self.warmup_epochs or self.drop == self.drop_free == 0:
             kept = {c.name: tuple(range(len(c.options))) for c in self.run.space.choices()}
         else:
@@ -104,7 +104,7 @@ class DropNas(Bilevel):
         return Gate(weight.to(self.run.device), active)
 
     def expected(self, gates: Gates) -> Gates:
-        """The dense softmax: what was dropped for a step costs as much as before."""
+        """The dense softmax: options dropped for a step cost as much as before."""
         return super().gates("alpha")
 
     def penalty(self, gates: Gates) -> Tensor:
@@ -113,7 +113,7 @@ class DropNas(Bilevel):
         return (self.alpha_weight_decay / 2 * torch.cat(kept).square().sum()).to(self.run.device)
 
     def after_alpha(self, before: Mapping[str, Tensor]) -> None:
-        """Alpha-adjust: the probability of what was dropped is what it was."""
+        """Alpha-adjust: keep the probabilities of dropped options."""
         for name, active in self._kept.items():
             recentre(before[name], self.run.alphas[name], active)
 

@@ -1,8 +1,8 @@
-"""FairDARTS: a sigmoid an operation and a zero-one loss (Chu et al., ECCV 2020, arXiv:1911.12126).
+"""FairDARTS: a sigmoid per operation and a zero-one loss (Chu et al., ECCV 2020, arXiv:1911.12126).
 
-Softmax makes operations compete, and skips win unfairly. Here each operation has a sigmoid of its
-own, so none wins at another's expense, and a zero-one loss drives every sigmoid to 0 or 1, so that
-discretisation changes little. What passes a threshold is kept: in a cell edges may vanish, in a chain
+Softmax makes operations compete, and skips win unfairly. Here each operation has its own sigmoid,
+so none wins at another's expense, and a zero-one loss drives every sigmoid to 0 or 1, so that
+discretisation changes little. Operations above a threshold are kept: in a cell edges may vanish, in a chain
 several operations are summed.
 """
 
@@ -23,7 +23,7 @@ from audionas.spaces._base import present
 def zero_one_loss(weights: Tensor, form: Literal["squared", "absolute"] = "squared") -> Tensor:
     """-mean((s - 0.5)^2), or -mean(|s - 0.5|): least where every sigmoid s is 0 or 1, largest at 0.5.
 
-    Saturated it is -0.25 (squared) or -0.5 (absolute); the squared form's gradient vanishes at 0.5.
+    At saturation it is -0.25 (squared) or -0.5 (absolute); the squared form's gradient vanishes at 0.5.
     """
     distance = weights - 0.5
     return -(distance.square() if form == "squared" else distance.abs()).mean()
@@ -33,13 +33,13 @@ def zero_one_loss(weights: Tensor, form: Literal["squared", "absolute"] = "squar
 class FairDarts(Bilevel):
     """`threshold` is the paper's 0.85 for cells; AutoKWS quotes 0.8 for its chain.
 
-    `rule` says what cells keep. `threshold_sparse`: the two strongest edges of a node, each with its
-    strongest operation, where that passes. `threshold_edge`: on every edge up to two operations that pass.
+    `rule` selects the edges of cells. `threshold_sparse`: the two strongest edges of a node, each with its
+    strongest operation, if that passes. `threshold_edge`: on every edge up to two operations that pass.
     A node without edges is left out and its cell's output is narrower; a cell that would be empty keeps
-    its strongest edge, and the architecture's note says so. `darts`: as DARTS derives.
+    its strongest edge, and the architecture's note says so. `darts`: the rule of DARTS.
 
-    Where an edge cannot be absent (chains, NAS-Bench-201) both thresholds keep all operations that pass, as
-    many as the choice allows, or the strongest: a chain cannot lose a link. Runs on every space.
+    Where an edge cannot be absent (chains, NAS-Bench-201), both thresholds keep all operations that pass, as
+    many as the choice allows, or else the strongest: a chain cannot lose a link. Runs on every space.
     """
 
     paper: ClassVar[str] = "Fair DARTS: Eliminating Unfair Advantages in Differentiable Architecture Search"
@@ -58,11 +58,11 @@ class FairDarts(Bilevel):
             raise UserError(f"threshold is {self.threshold}, expected a sigmoid between 0 and 1")
 
     def init_alpha(self, choice: Choice) -> Tensor:
-        """Zeros: every sigmoid starts at 0.5."""
+        """Initial zeros: every sigmoid starts at 0.5."""
         return torch.zeros(len(choice.options))
 
     def relax(self, logits: Tensor) -> Tensor:
-        """Sigmoid: no competition among options."""
+        """Apply the sigmoid: no competition among options."""
         return logits.sigmoid()
 
     def penalty(self, gates: Gates) -> Tensor:
@@ -71,7 +71,7 @@ class FairDarts(Bilevel):
         return self.zero_one_weight * zero_one_loss(weights, self.zero_one_form)
 
     def derive(self) -> ArchSpec:
-        """What `rule` keeps of the options above the threshold."""
+        """The options above the threshold that `rule` keeps."""
         held = self.probabilities()
         kept = strongest(self.run.space, held)
         if self.rule == "darts":

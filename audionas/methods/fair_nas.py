@@ -19,14 +19,14 @@ from audionas.spaces._base import Space, present
 
 @dataclass(kw_only=True)
 class FairNas(OneShot):
-    """An update takes as many paths as the layer with most options has options.
+    """An update takes as many paths as the layer with the most options has options.
 
-    A layer with fewer goes on through further orders of its own, and what is left of the last one is taken
-    by the next update: its options are equal after every so many updates, and never differ by more than one
-    (the paper's layers are all alike). `batches` says whether all paths of an update see the `same` batch, as
-    in the paper's algorithm, or each a `fresh` one, its share of the batch: `search.batch_size` is then as
-    many times what one path is to see. Refuses cells that keep few inputs of a node: the edges left out
-    would get no update.
+    A layer with fewer options continues through further random orders, and the next update takes the rest
+    of the last one: the counts of its options are equal at regular intervals, and never differ by more than
+    one (the paper's layers are all alike). With `batches`, all paths of an update see the `same` batch, as
+    in the paper's algorithm, or each sees a `fresh` one, its share of the batch: `search.batch_size` is then
+    the batch size of one path times the number of paths. Refuses cells that keep few inputs of a node: the
+    edges left out would get no update.
     """
 
     paper: ClassVar[str] = "FairNAS: Rethinking Evaluation Fairness of Weight Sharing NAS"
@@ -35,11 +35,11 @@ class FairNas(OneShot):
     batches: Literal["same", "fresh"] = "same"
 
     def refuses(self, space: Space) -> str:
-        """Spaces whose nodes keep only some of their edges."""
-        return "a node keeps only some of its edges, those left out get no update" if space.inputs else ""
+        """The reason to refuse a space whose nodes keep only some of their edges."""
+        return "a node keeps only some of its edges, and those left out get no update" if space.inputs else ""
 
     def paths(self) -> Sequence[Path]:
-        """Those of one update: the k-th takes the k-th entry of every layer's order."""
+        """The paths of one update: the k-th takes the k-th entry of every layer's order."""
         count = self._width()
         return [self._path(self.run.steps * count + k) for k in range(count)]
 
@@ -51,21 +51,21 @@ class FairNas(OneShot):
         return {c.name: (entry(seed, c, index),) for c in self.run.space.choices()}
 
     def minibatches(self, train: Batch, paths: int) -> Sequence[Batch]:
-        """The same for all paths, or a share for each; UserError where the batch is too small to share."""
+        """The same batch for all paths, or one share per path; UserError if the batch is too small."""
         if self.batches == "same":
             return super().minibatches(train, paths)
         if len(train.target) < 2 * paths:
             raise UserError(
                 f"search.batch_size: {len(train.target)} examples are too few for {paths} paths with "
                 "fresh batches",
-                hint=f"Take at least {2 * paths}, or method.batches=same.",
+                hint=f"Set at least {2 * paths}, or method.batches=same.",
             )
         shares = zip(train.x.tensor_split(paths), train.target.tensor_split(paths), strict=True)
         return [Batch(x, target) for x, target in shares]
 
 
 def entry(seed: int, choice: Choice, index: int) -> str:
-    """The option at place `index` of a layer's endless row of random orders of its options."""
+    """The option at place `index` of a layer's endless sequence of random orders of its options."""
     options = present(choice)
     number, place = divmod(index, len(options))
     return options[numpy_rng(seed, "fair_nas", choice.name, number).permutation(len(options))[place]]

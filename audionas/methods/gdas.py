@@ -1,7 +1,7 @@
-"""GDAS: one operation an edge, drawn differentiably (Dong and Yang, CVPR 2019, arXiv:1910.04465).
+"""GDAS: one operation per edge, drawn differentiably (Dong and Yang, CVPR 2019, arXiv:1910.04465).
 
-Running every operation of every edge is dear. Each step draws one operation an edge by the Gumbel-max
-trick and runs it alone. Backward, the draw passes for its soft form, so that all logits of an edge
+Running every operation of every edge is expensive. Each step draws one operation per edge by the Gumbel-max
+trick and runs it alone. Backward, the draw is replaced by its soft form, so that all logits of an edge
 learn from the operation that ran. The temperature of the soft form falls over the search.
 """
 
@@ -20,15 +20,15 @@ from audionas.nn.edge import Gates
 
 @dataclass(kw_only=True)
 class Gdas(Bilevel):
-    """The weights move first, then alpha with a draw of its own. Defaults are the paper's.
+    """The weights move first, then alpha with its own draw. Defaults are the paper's.
 
     `temperature` falls linearly from the first value, in the first epoch, to the second, in the last. The
-    gradient comes from the drawn operation only. Official NAS-Bench-201 code also adds the (zero) weights
-    of the others to the feature map, whose gradient then takes their outputs for maps of ones. In DARTS'
-    cells a node keeps its two strongest edges; official code keeps the two strongest operations, which
-    may stand on one edge.
+    gradient comes from the drawn operation only. The official NAS-Bench-201 code also adds the (zero) weights
+    of the others to the feature map, whose gradient then treats their outputs as maps of ones. In DARTS'
+    cells a node keeps its two strongest edges; the official code keeps the two strongest operations, which
+    may be on one edge.
 
-    A row of alpha that drew `none` has no gradient but the decay's, which Adam turns into a step of full
+    A row of alpha that drew `none` has no gradient except the decay's, which Adam turns into a step of full
     length; `alpha_weight_decay: 0` avoids that and is not the paper's. Runs on every space.
     """
 
@@ -44,12 +44,12 @@ class Gdas(Bilevel):
             raise UserError(f"temperature is {list(self.temperature)}, expected two positive numbers")
 
     def gates(self, phase: Phase) -> Gates:
-        """One drawn option a choice, of weight 1."""
+        """One drawn option per choice, with weight 1."""
         soft = concrete(rows(self.run), anneal(*self.temperature, self.run.epoch, self.run.epochs))
         drawn = soft.argmax(-1)
         hard = one_hot(drawn, soft.shape[-1]).to(soft.dtype)
         return gates_of(self.run, straight_through(hard, soft), drawn.tolist())
 
     def expected(self, gates: Gates) -> Gates:
-        """A `cost` is paid for the probabilities: a draw's own cost would only be a noisier price."""
+        """The probabilities: the `cost` of a draw itself would only be a noisier penalty."""
         return super().gates("alpha")

@@ -1,6 +1,6 @@
-"""MergeNAS: one kernel an edge for all convolutions (Wang et al., IJCAI 2020, doi:10.24963/ijcai.2020/424).
+"""MergeNAS: one kernel per edge for all convolutions (Wang et al., IJCAI 2020, doi:10.24963/ijcai.2020/424).
 
-A supernet with a set of weights for every candidate has far too many. Here the convolutions of an edge
+A supernet with separate weights for every candidate has far too many. Here the convolutions of an edge
 share one kernel, of which each uses the positions of a fixed mask; because convolution is linear, their
 weighted sum is a single convolution, and an edge costs little more than its largest operation. The rest
 is DARTS.
@@ -23,7 +23,7 @@ from audionas.spaces._base import Space
 class MergedEdge(MixedEdge):
     """One convolution for all convolutions among the options; the other options as usual.
 
-    With `merge_free` skip and average pool join it where the shape stays. `ops` holds what has not joined.
+    With `merge_free`, skip and average pool are merged too where the shape stays. `ops` holds the others.
     """
 
     def __init__(self, choice: Choice, shape: OpShape, *, merge_free: bool = False) -> None:
@@ -46,19 +46,19 @@ class MergedEdge(MixedEdge):
 
 @dataclass(kw_only=True)
 class MergeNas(Bilevel):
-    """DARTS' settings: those of the paper are not at hand.
+    """The settings are those of DARTS: the paper's are not known.
 
-    An edge has one depthwise kernel, as large as its largest option reaches (9 x 9 in DARTS' space), one
+    An edge has one depthwise kernel, large enough for its largest option (9 x 9 in DARTS' space), one
     1x1 convolution and one batch norm, where DARTS has several of each, and applies separable
     convolutions once; in NAS-Bench-201 it has one dense 3 x 3 kernel. The weights are a softmax over all
     options. The final network's operations are the usual ones and inherit nothing.
 
-    `merge_free` also merges skip and average pool, which are convolutions by fixed kernels where neither
+    `merge_free` also merges skip and average pool, which are convolutions with fixed kernels where neither
     resolution nor channels change: with zeros counted at the border, of the rectified input and before
-    the one batch norm, so that they are not quite the final network's. Strided ones, whose skip has
-    weights of its own, and maximum pools are never merged. The kernel is then dense, and dear.
+    the single batch norm, so that they differ slightly from the final network's. Strided ones, whose skip
+    has its own weights, and maximum pools are never merged. The kernel is then dense, and expensive.
 
-    Spaces are refused whose convolutions are not parts of one kernel: blocks with a non-linearity
+    It refuses spaces whose convolutions are not parts of one kernel: blocks with a non-linearity
     inside (`tc_`, `mb_`, `mbf_`, `mbs_`), and separable beside dense ones.
     """
 
@@ -67,7 +67,7 @@ class MergeNas(Bilevel):
     merge_free: bool = False
 
     def refuses(self, space: Space) -> str:
-        """Convolutions that cannot share a kernel; with `merge_free` also: nothing that it could merge."""
+        """The reason why convolutions cannot share a kernel, or `merge_free` has nothing to merge."""
         for choice in space.choices():
             if why := obstacle(choice.options):
                 return why
@@ -76,7 +76,7 @@ class MergeNas(Bilevel):
         return ""
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
-        """An edge with one kernel, where it has convolutions at all."""
+        """An edge with one kernel, if it has convolutions at all."""
         if not convolutions(choice.options):
             return MixedEdge(choice, shape)
         return MergedEdge(choice, shape, merge_free=self.merge_free)

@@ -1,8 +1,8 @@
 """MixPath: several kernels of a layer at once (Chu et al., "MixPath", 2020, arXiv:2001.05887).
 
-A layer sums one to m depthwise kernels. In the supernet all of its options share one branch a kernel, and
-what comes before and after the branches; as sums of more branches have larger statistics, the last batch norm
-is there once for every number of them, the shadow batch norm, and a network takes the one of its number.
+A layer sums one to m depthwise kernels. In the supernet all of its options share one branch per kernel, and
+the layers before and after the branches; as sums of more branches have larger statistics, there is one last
+batch norm per number of branches, the shadow batch norm, and a network uses the one for its number.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ Tree = dict[int, dict[int, list[str]]]  # the options by expansion, then by numb
 
 
 class MixEdge(Edge):
-    """One `SharedMix` an expansion, `mixes`; `ops` is empty, since no option has weights of its own."""
+    """One `SharedMix` per expansion, `mixes`; `ops` is empty, since no option has its own weights."""
 
     def __init__(self, choice: Choice, shape: OpShape, *, shadow: bool) -> None:
         super().__init__(choice, shape, ())
@@ -46,7 +46,7 @@ class MixEdge(Edge):
             )
 
     def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
-        """(B, c_in, F, T) to (B, c_out, F', T') by the one option that is active, times its weight."""
+        """(B, c_in, F, T) to (B, c_out, F', T') by the active option, times its weight."""
         assert gates is not None, "a supernet runs only with gates"
         gate = gates[self.choice.name]
         assert gate.active is not None, "one option of a layer runs at a time"
@@ -55,7 +55,7 @@ class MixEdge(Edge):
         return gate.weight[index] * self.mixes[f"e{mix.expansion}"](x, mix.kernels)
 
     def weights_of(self, option: str) -> dict[str, Tensor]:
-        """Of what is shared: the branches of its kernels, the norm of their number."""
+        """The option's part of the shared state: the branches of its kernels, the norm for their number."""
         mix = mix_of(option)
         shared = self.mixes[f"e{mix.expansion}"]
         assert isinstance(shared, SharedMix)
@@ -66,12 +66,12 @@ class MixEdge(Edge):
 class MixPath(OneShot):
     """An update trains one network: in every layer an expansion is drawn, then the kernels.
 
-    With `sampling` by `count`, as in official code, their number is uniform and then the set among those of
-    that number, so that the few large sets are trained as often as the many small ones together; with
-    `subset` all sets are alike. Without `shadow` all sets share one batch norm, to see what it costs.
+    With `sampling: count`, as in the official code, the number of kernels is drawn uniformly, then a set of
+    that size, so that the few large sets are trained as often as the many small ones together; with
+    `subset` all sets are equally likely. Without `shadow` all sets share one batch norm, for comparison.
 
-    Takes spaces whose layers choose between sets of kernels: `mix_mobilenet`, and `kws_mobilenet` with the
-    presets `mix2`, `mix3` and `mix4`. Official code trains CIFAR-10 for 200 epochs of batches of 96 with
+    It needs a space whose layers choose between sets of kernels: `mix_mobilenet`, or `kws_mobilenet` with the
+    presets `mix2`, `mix3` and `mix4`. The official code trains CIFAR-10 for 200 epochs of batches of 96 with
     SGD, a rate from 0.025 to 0 (cosine), momentum 0.9, decay 3e-4 and gradients clipped at 5.
     """
 
@@ -82,7 +82,7 @@ class MixPath(OneShot):
     sampling: Literal["count", "subset"] = "count"
 
     def refuses(self, space: Space) -> str:
-        """Layers with options other than kernels in parallel."""
+        """The reason to refuse a space with options other than parallel kernels."""
         for choice in space.choices():
             for option in choice.options:
                 if OPS[option].mix is None:
@@ -97,7 +97,7 @@ class MixPath(OneShot):
         return MixEdge(choice, shape, shadow=self.shadow)
 
     def paths(self) -> Sequence[Path]:
-        """One."""
+        """The path of the next update."""
         rng = numpy_rng(self.run.seed, "mix_path", self.run.steps)
         return [{choice.name: (self._drawn(choice, rng),) for choice in self.run.space.choices()}]
 

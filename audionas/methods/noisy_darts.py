@@ -1,8 +1,8 @@
 """NoisyDARTS: unbiased noise on skips (Chu and Zhang, arXiv:2005.03566).
 
-Skips win by smooth gradient flow. Small noise of mean zero on their output during the search makes
+Skips win by smooth gradient flow. Small noise with mean zero on their output during the search makes
 that flow unreliable without changing its expectation, so skips are kept only where they help. The
-rest is DARTS. The noise's standard deviation carries no gradient.
+rest is DARTS. The noise's standard deviation has no gradient.
 """
 
 import math
@@ -21,10 +21,10 @@ from audionas.nn.ops import OPS, OpShape
 
 
 class NoisyEdge(MixedEdge):
-    """A mixed edge whose skips are noisy while training; evaluation is clean.
+    """A mixed edge whose skips are noisy during training; evaluation is clean.
 
     `extra["noise"]` scales the noise (its decay over the search), 1 at full strength; gates without it,
-    as those of one derived network, are clean too.
+    such as those of a derived network, are clean too.
     """
 
     def __init__(self, choice: Choice, shape: OpShape, *, conf: "NoisyDarts") -> None:
@@ -32,13 +32,13 @@ class NoisyEdge(MixedEdge):
         self.conf = conf
 
     def output(self, option: str, y: Tensor, extra: Mapping[str, float]) -> Tensor:
-        """Noise, then drop-path, on the output of a skip; never in place: `y` may be the edge's input."""
+        """Apply noise, then drop-path, to a skip's output; never in place: `y` may be the edge's input."""
         if self.passes(option) or "noise" not in extra:
             return y
         return drop_path(self.conf.noisy(y, extra["noise"]), self.conf.drop_path)
 
     def passes(self, option: str) -> bool:
-        """Only skips are disturbed, in training, by what the method's fields ask for."""
+        """True unless it is a skip, in training, that the method's fields disturb."""
         silent = self.conf.std == self.conf.mean == self.conf.drop_path == 0
         return OPS[option].kind != "skip" or not self.training or silent
 
@@ -48,10 +48,10 @@ class NoisyDarts(Bilevel):
     """`std` is the paper's lambda: Gaussian noise has lambda times the batch deviation of the output.
 
     `form: multiplicative` scales by N(1 + mean, std) instead. `noise: uniform` is mean + a U(-1, 1)
-    with a = sqrt(3 std), not scaled by the deviation, as official code has it: its variance, not its
-    deviation, is `std`. `drop_path: 0.3` adds what official code hard-wires on skips and the paper
-    does not describe. `decay: cosine` fades the noise out over the search. Runs on every space; where
-    none of the options is a skip (`darts_cell` with preset s4) it is DARTS.
+    with a = sqrt(3 std), not scaled by the deviation, as in the official code: its variance, not its
+    deviation, is `std`. `drop_path: 0.3` adds the drop-path that the official code has fixed on skips and the
+    paper does not describe. `decay: cosine` fades the noise out over the search. Runs on every space; if
+    none of the options is a skip (`darts_cell` with preset s4), it is DARTS.
     """
 
     paper: ClassVar[str] = "Noisy Differentiable Architecture Search"
@@ -72,19 +72,19 @@ class NoisyDarts(Bilevel):
             )
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
-        """Noise needs an edge that knows its options' kinds."""
+        """An edge that knows its options' kinds, as noise needs."""
         return NoisyEdge(choice, shape, conf=self)
 
     def extra(self) -> Mapping[str, float]:
-        """How strong the noise is in this epoch."""
+        """The strength of the noise in this epoch."""
         if self.decay == "none":
             return {"noise": 1.0}
         return {"noise": (1 + math.cos(math.pi * self.run.epoch / self.run.epochs)) / 2}
 
     def noisy(self, y: Tensor, strength: float) -> Tensor:
-        """y + eps, or y * (1 + eps): eps has mean `mean` and the deviation described above.
+        """Compute y + eps, or y * (1 + eps): eps has mean `mean` and the deviation described above.
 
-        Without noise nothing is drawn either, so that such a search is DARTS bit for bit.
+        Without noise nothing is drawn, so that such a search is DARTS bit for bit.
         """
         if self.std == self.mean == 0:
             return y

@@ -1,9 +1,9 @@
 """P-DARTS: the network deepens while the options thin out (Chen et al., ICCV 2019, arXiv:1904.12760).
 
 A cell found in a shallow network need not be good in the deep one that is trained. The search therefore
-has stages: each builds a deeper supernet from scratch, and takes over only the options that were held most
-strongly in the stage before. Dropout on skips keeps them from winning early, and the normal cell that is
-derived may have only so many of them.
+has stages: each builds a deeper supernet from scratch, and keeps only the options that were strongest
+in the previous stage. Dropout on skips keeps them from winning early, and the derived normal cell
+may have only a limited number of them.
 """
 
 import math
@@ -37,30 +37,30 @@ class SkipDropoutEdge(MixedEdge):
     """A mixed edge with elementwise dropout, `extra["skip_dropout"]`, on skips that change no shape."""
 
     def output(self, option: str, y: Tensor, extra: Mapping[str, float]) -> Tensor:
-        """Dropout in training, out of place: `y` is the edge's input."""
+        """Apply dropout in training, out of place: `y` is the edge's input."""
         rate = extra.get("skip_dropout", 0.0)
         if rate == 0 or self.passes(option):
             return y
         return functional.dropout(y, rate, self.training)
 
     def passes(self, option: str) -> bool:
-        """All other options."""
+        """True for all other options."""
         return OPS[option].kind != "skip" or not self.shape.keeps
 
 
 @dataclass(kw_only=True)
 class PDarts(Bilevel):
-    """`depths` has the supernet's layers in each stage and takes the place of the search's own.
+    """`depths` lists the supernet's layers in each stage and replaces the search's own number.
 
-    A stage is an equal part of the search's epochs with a learning-rate schedule of its own. Each has a new
-    network and new alphas; the first `rest` of it, in whole epochs, trains weights alone. After all but
-    the last, `keep` says which share of a choice's options is left, rounded up: 8, 5, 3. `skip_dropout`
-    is the rate with which each stage starts. It falls linearly while alpha rests, jumps back, then decays
-    exponentially, as in official code, which has stages of 25 epochs; other lengths are scaled to it.
+    A stage is an equal part of the search's epochs with its own learning-rate schedule. Each has a new
+    network and new alphas; the first `rest` of it, in whole epochs, trains weights alone. After each stage
+    but the last, `keep` is the share of a choice's options that is left, rounded up: 8, 5, 3. `skip_dropout`
+    is the rate at the start of each stage. It falls linearly while alpha rests, jumps back, then decays
+    exponentially, as in the official code, which has stages of 25 epochs; other lengths are scaled to it.
 
     While the normal cell (in NAS-Bench-201 the cell) has more than `max_skips` skips, the weakest is
-    struck out and the cell derived again; it stays only where its edge has nothing else left. An edge
-    that may be absent keeps at least one option besides `none`. `cost` prices networks of the last depth
+    removed and the cell derived again; it stays only if its edge has no other option left. An edge
+    that may be absent keeps at least one option besides `none`. `cost` counts networks of the last depth
     in all stages. Chains are refused: they cannot be deepened.
     """
 
@@ -86,10 +86,10 @@ class PDarts(Bilevel):
                 len(self.keep) == stages - 1 and all(0 < k <= 1 for k in self.keep),
                 f"keep {list(self.keep)}: expected {stages - 1} shares above 0, one fewer than depths",
             ),
-            (list(self.keep) == falling, f"keep {list(self.keep)}: what was dropped does not come back"),
+            (list(self.keep) == falling, f"keep {list(self.keep)}: dropped options do not come back"),
             (
                 len(self.skip_dropout) == stages and all(0 <= p < 1 for p in self.skip_dropout),
-                f"skip_dropout {list(self.skip_dropout)}: expected {stages} rates in [0, 1), one a depth",
+                f"skip_dropout {list(self.skip_dropout)}: expected {stages} rates in [0, 1), one per depth",
             ),
             (0 <= self.rest < 1, f"rest is {self.rest}, expected a share of a stage in [0, 1)"),
             (self.max_skips >= 0, f"max_skips is {self.max_skips}, expected 0 or more"),
@@ -98,7 +98,7 @@ class PDarts(Bilevel):
             raise UserError(problems)
 
     def refuses(self, space: Space) -> str:
-        """Chains."""
+        """The reason to refuse chains."""
         return "" if "layers" in space.sizes else "it deepens the network, and a chain has one depth"
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
@@ -106,12 +106,12 @@ class PDarts(Bilevel):
         return SkipDropoutEdge(choice, shape)
 
     def setup(self, run: SearchRun) -> None:
-        """Begin the first stage; UserError where there are fewer epochs than stages."""
+        """Begin the first stage; UserError if there are fewer epochs than stages."""
         self.require(run.space)
         if run.epochs < len(self.depths):
             raise UserError(
                 f"method p_darts has {len(self.depths)} stages, but the search has {run.epochs} epochs",
-                hint="Raise search.epochs, or give fewer stages: method.depths, keep and skip_dropout.",
+                hint="Raise search.epochs, or use fewer stages: method.depths, keep and skip_dropout.",
             )
         self.run = run
         if self.cost is not None:
@@ -119,7 +119,7 @@ class PDarts(Bilevel):
         self._begin(0, {choice.name: choice.options for choice in run.space.choices()})
 
     def _begin(self, number: int, kept: Kept) -> None:
-        """A network of the stage's depth with the options that are left, and fresh alphas."""
+        """Make a network of the stage's depth with the options that are left, and fresh alphas."""
         self._stage, self._kept = number, kept
 
         def fill(choice: Choice, shape: OpShape) -> Edge:
@@ -129,12 +129,12 @@ class PDarts(Bilevel):
         super().setup(self.run)
 
     def init_alpha(self, choice: Choice) -> Tensor:
-        """1e-3 N(0, 1) logits, (options,), anew in each stage; those of options that are gone are idle."""
+        """Initial logits, 1e-3 N(0, 1), (options,), anew in each stage; those of dropped options are idle."""
         rng = torch_rng(self.run.seed, "alpha", self._stage, choice.name)
         return 1e-3 * torch.randn(len(choice.options), generator=rng)
 
     def on_epoch(self, epoch: int) -> None:
-        """The next stage, when its first epoch has come."""
+        """Begin the next stage at its first epoch."""
         super().on_epoch(epoch)
         if epoch * len(self.depths) // self.run.epochs > self._stage:
             held, share = self.probabilities(), self.keep[self._stage]
@@ -149,11 +149,11 @@ class PDarts(Bilevel):
         return stage(self._stage, len(self.depths), self.run.epochs, self.rest)
 
     def rate(self, progress: float) -> float:
-        """The schedule begins anew in each stage."""
+        """The learning rate; its schedule starts over in each stage."""
         return self.run.optim.rate(progress - self._now.first, self._now.length)
 
     def step(self, train: Batch, valid: Batch, progress: float) -> dict[str, Tensor | float]:
-        """As DARTS; the weights alone at the beginning of a stage."""
+        """Update as in DARTS, but only the weights at the beginning of a stage."""
         if self.run.epoch - self._now.first >= self._now.rests:
             return super().step(train, valid, progress)
         set_rate(self.run.weight_optimizer, self.rate(progress))
@@ -177,7 +177,7 @@ class PDarts(Bilevel):
         return self.relax(self.run.alphas[choice.name].masked_fill(gone, -math.inf))
 
     def probabilities(self) -> dict[str, dict[str, float]]:
-        """The weights; 0 for what is gone."""
+        """The weights; 0 for dropped options."""
         with torch.no_grad():
             return {
                 c.name: dict(zip(c.options, self._weight(c).tolist(), strict=True))
@@ -201,15 +201,15 @@ class PDarts(Bilevel):
             weakest = min((skip for skip in skips if skip[0] > 0), default=None)
             if len(skips) <= self.max_skips or weakest is None:
                 return self.spec_of(found)
-            scores[weakest[1]][weakest[2]] = 0.0  # still above what is gone
+            scores[weakest[1]][weakest[2]] = 0.0  # still above dropped options
 
     def state(self) -> State:
-        """Also the stage and what is left."""
+        """The state, with the stage and the options that are left."""
         state = super().state()
         state.plain |= {"stage": self._stage, "kept": {name: list(o) for name, o in self._kept.items()}}
         return state
 
     def restore(self, state: State) -> None:
-        """Build the stage's network first: its weights are in `state`."""
+        """Build the stage's network, then restore its weights from `state`."""
         self._begin(state.plain["stage"], {name: tuple(o) for name, o in state.plain["kept"].items()})
         super().restore(state)

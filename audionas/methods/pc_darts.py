@@ -1,9 +1,9 @@
 """PC-DARTS: only a part of the channels is searched (Xu et al., ICLR 2020, arXiv:1907.05737).
 
-An edge sends the first 1/k of its channels through the candidate operations and passes the others by, so
-that a search keeps far fewer activations and can take larger batches. The channels are then shuffled, so
-that each meets the operations of some edge. Because fewer channels make the choice of edges unstable, the
-edges into a node are weighted too, by a softmax over logits of their own (edge normalisation).
+An edge sends the first 1/k of its channels through the candidate operations and the others through a bypass,
+so that a search keeps far fewer activations and can use larger batches. The channels are then shuffled, so
+that each passes through the operations of some edge. Because fewer channels make the choice of edges
+unstable, the edges into a node are weighted too, by a softmax over separate logits (edge normalisation).
 """
 
 from collections.abc import Mapping
@@ -23,16 +23,16 @@ from audionas.nn.ops import OpShape
 
 
 def shuffle(x: Tensor, groups: int) -> Tensor:
-    """(B, C, H, W) with the channels of the `groups` equal groups taken in turns; C / groups undoes it."""
+    """Interleave the channels of `groups` equal groups of (B, C, H, W); C / groups undoes it."""
     rows = x.permute(0, 2, 3, 1)  # stays in channels_last memory
     last = rows.reshape(*rows.shape[:3], groups, -1)
     return last.transpose(-1, -2).flatten(-2).permute(0, 3, 1, 2)
 
 
 def parts(shape: OpShape, k: int) -> int:
-    """Into how many parts an edge's channels can be cut: `k`, or 1 where that is not defined.
+    """The number of parts into which an edge's channels can be split: `k`, or 1 where that is impossible.
 
-    It is not where channels change, where k does not divide them (a strided edge needs an even part,
+    It is impossible where channels change, where k does not divide them (a strided edge needs an even part,
     which a factorized reduction can halve), and where the pool of the bypass would look ahead.
     """
     strided = shape.stride != (1, 1)
@@ -41,10 +41,10 @@ def parts(shape: OpShape, k: int) -> int:
 
 
 class PartialEdge(MixedEdge):
-    """The first of `k` parts of the channels goes through the options, the others go by.
+    """The first of `k` parts of the channels goes through the options, the others through a bypass.
 
-    Where the edge has a stride these are max-pooled, window and stride alike. `shape` is that of the
-    options: they have C / k channels.
+    If the edge has a stride, the bypass is max-pooled with a window of the stride's size. `shape` is that of
+    the options: they have C / k channels.
     """
 
     def __init__(self, choice: Choice, shape: OpShape, *, k: int) -> None:
@@ -67,14 +67,14 @@ class PartialEdge(MixedEdge):
 class PcDarts(Bilevel):
     """Defaults are those for CIFAR-10, where alpha rests for 15 of 50 epochs: set `warmup_epochs` for less.
 
-    `k` is one over the share of channels searched. The sampled channels are always the first, as in
+    `k` is one over the share of searched channels. The sampled channels are always the first, as in the
     official code; the paper's text says at random. `edge_normalization` gives each node of a cell a
-    vector `beta/<node>`, which scales the whole output of an edge, bypass included, and by which
-    edges are compared when the architecture is derived. In chains no edges compete: there it is idle.
+    vector `beta/<node>`, which scales the whole output of an edge, bypass included, and compares
+    edges when the architecture is derived. In chains no edges compete, so it has no effect.
 
-    An edge is searched with all its channels, without bypass, where its channels change (most strides of
-    the keyword chains), where k does not divide them (with a stride: 2k), or where a causal one has a
-    stride. A space in which nothing is cut is searched as by DARTS with edge normalisation. The
+    An edge is searched with all its channels, without a bypass, where its channels change (most strides of
+    the keyword chains), where k does not divide them (with a stride: 2k), or where a causal edge has a
+    stride. A space in which no edge is split is searched as in DARTS with edge normalisation. The
     supernet's operations are narrower than those of the final network, which inherits no weights.
     """
 
@@ -94,11 +94,11 @@ class PcDarts(Bilevel):
             raise UserError(f"k is {self.k}, expected 1 or more: 1/k of the channels are searched")
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
-        """An edge with fewer channels."""
+        """An edge with fewer searched channels."""
         return PartialEdge(choice, shape, k=self.k)
 
     def init_alphas(self) -> dict[str, Tensor]:
-        """Also 1e-3 N(0, 1) logits (edges,) for each node, in the order of its edges."""
+        """DARTS' logits, and 1e-3 N(0, 1) logits (edges,) per node, in the order of its edges."""
         betas = {
             f"beta/{node}": 1e-3 * torch.randn(len(edges), generator=torch_rng(self.run.seed, "beta", node))
             for node, edges in self._nodes().items()
@@ -111,7 +111,7 @@ class PcDarts(Bilevel):
         return Gates({n: gate._replace(scale=shares.get(n)) for n, gate in gates.items()}, gates.extra)
 
     def shares(self, device: torch.device | None = None) -> dict[str, Tensor]:
-        """Each edge's share of its node by the choice's name, a scalar differentiable in beta."""
+        """Each edge's share of its node, by the choice's name, as a scalar differentiable in beta."""
         found: dict[str, Tensor] = {}
         for node, edges in self._nodes().items():
             shares = self.run.alphas[f"beta/{node}"].softmax(-1).to(device)

@@ -1,8 +1,8 @@
 """ProxylessNAS: binary gates, one path at a time (Cai et al., ICLR 2019, arXiv:1812.00332).
 
-A relaxed supernet runs every operation, which no large task affords. Here the weights are trained on
-one path a step, drawn from the probabilities. Alpha learns through binary gates: one operation passes
-its output on, and the gradient of each gate tells what its operation would have changed. The expected
+A relaxed supernet runs every operation, which is too expensive for large tasks. Here the weights are trained
+on one path per step, drawn from the probabilities. Alpha learns through binary gates: one operation passes
+its output on, and the gradient of each gate shows what its operation would have changed. The expected
 cost, from a look-up table, is a differentiable term of alpha's loss.
 """
 
@@ -28,21 +28,21 @@ from audionas.nn.edge import Gates
 
 @dataclass(kw_only=True)
 class ProxylessNas(Bilevel):
-    """The weights move first, on one drawn path; every `alpha_every` such steps alpha follows. During the
-    warm-up, 40 of the paper's 160 epochs, paths are drawn uniformly and alpha rests (official code lets it
-    rest for one epoch more).
+    """The weights move first, on one drawn path; alpha follows after every `alpha_every` such steps. During
+    the warm-up, 40 of the paper's 160 epochs, paths are drawn uniformly and alpha rests (in the official code
+    for one epoch more).
 
     `update: full` runs all operations of an edge, the inactive ones without a graph; their outputs are
-    kept, where official code computes them again in the backward pass. `update: two` draws two operations
-    an edge, runs both, and shifts both alphas so that the probabilities of the others stay. Those do move
-    where there is a `cost`, whose gradient reaches all of them.
+    kept, while the official code computes them again in the backward pass. `update: two` draws two operations
+    per edge, runs both, and shifts both alphas so that the probabilities of the others stay. With a `cost`,
+    whose gradient reaches all of them, those move too.
 
     `cost_form` joins loss and `cost`: `added` as all methods do, `linear` as loss + weight (E / target -
-    1), which also rewards what is below the target, `mul_log` as loss (log E / log target) ** weight,
-    official code's for phones with weight 0.3 (its constant factor is nothing to Adam). The weights' label
-    smoothing acts on alpha's loss too. With `level: one` both steps take the same batch. Here `none` is an
-    operation that gives zeros; official code lets alpha rest where it was drawn. The paper's REINFORCE
-    variant is not here. Runs on every space.
+    1), which also rewards costs below the target, `mul_log` as loss (log E / log target) ** weight, which the
+    official code uses for phones with weight 0.3 (its constant factor does not affect Adam). The weights'
+    label smoothing acts on alpha's loss too. With `level: one` both steps use the same batch. Here `none` is
+    an operation that returns zeros; in the official code alpha rests where it was drawn. The paper's
+    REINFORCE variant is not implemented. Runs on every space.
     """
 
     paper: ClassVar[str] = "ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware"
@@ -67,13 +67,13 @@ class ProxylessNas(Bilevel):
             raise UserError(problems, hint="For example: cost: {name: macs, weight: 0.1, target: 1.5e6}")
 
     def setup(self, run: SearchRun) -> None:
-        """No step has been taken, no operation drawn."""
+        """Take a run; no step has been taken, no operation drawn."""
         super().setup(run)
         self._steps = 0
         self._touched: dict[str, tuple[int, ...]] = {}
 
     def step(self, train: Batch, valid: Batch, progress: float) -> dict[str, Tensor | float]:
-        """A step of the weights, and of alpha where it is due."""
+        """Take a step of the weights, and of alpha when it is due."""
         set_rate(self.run.weight_optimizer, self.rate(progress))
         metrics = self.weight_step(train)
         self._steps += 1
@@ -82,7 +82,7 @@ class ProxylessNas(Bilevel):
         return {**metrics, **self.alpha_step(valid, train)}
 
     def gates(self, phase: Phase) -> Gates:
-        """One path for the weights; for alpha binary gates over all options, or over two."""
+        """One path for the weights; for alpha, binary gates over all options or over two."""
         logits = rows(self.run)
         if phase == "alpha":
             return self._two(logits) if self.update == "two" else self._full(logits)
@@ -92,14 +92,14 @@ class ProxylessNas(Bilevel):
         return gates_of(self.run, one_hot(drawn, logits.shape[-1]).to(logits.dtype), drawn.tolist())
 
     def _full(self, logits: Tensor) -> Gates:
-        """The drawn option is active; the others run frozen, for the gradient of their gates."""
+        """Gates with the drawn option active; the others run frozen, for the gradient of their gates."""
         soft = logits.softmax(-1)
         drawn = (logits.detach() + gumbel(*logits.shape)).argmax(-1)
         weights = straight_through(one_hot(drawn, logits.shape[-1]).to(soft.dtype), soft)
         return self._frozen(gates_of(self.run, weights), drawn.tolist())
 
     def _two(self, logits: Tensor) -> Gates:
-        """Two options drawn without replacement; one of them is active, by the softmax over the two."""
+        """Gates with two options drawn without replacement; one is active, by the softmax over the two."""
         pairs = (logits.detach() + gumbel(*logits.shape)).topk(2).indices
         both = logits.gather(1, pairs)
         first = (both.detach() + gumbel(*both.shape)).argmax(-1)
@@ -109,10 +109,10 @@ class ProxylessNas(Bilevel):
         return self._frozen(gates_of(self.run, spread), drawn, pairs.tolist())
 
     def _frozen(self, gates: Gates, drawn: list[int], pairs: list[list[int]] | None = None) -> Gates:
-        """All of `pairs`, or all options, run; those not drawn run frozen."""
+        """Gates in which all of `pairs`, or all options, run; those not drawn run frozen."""
         frozen = {}
         for number, choice in enumerate(self.run.space.choices()):
-            known = range(len(choice.options))  # a choice of one option has no second
+            known = range(len(choice.options))  # a choice with one option has no second
             active = tuple(i for i in known if pairs is None or i in pairs[number])
             self._touched[choice.name] = active
             others = tuple(i for i in active if i != drawn[number])
@@ -120,7 +120,7 @@ class ProxylessNas(Bilevel):
         return Gates(frozen)
 
     def after_alpha(self, before: Mapping[str, Tensor]) -> None:
-        """Rescaling: where two options were touched, the probabilities of the others stay."""
+        """Rescale: if two options were touched, the probabilities of the others stay."""
         for name, touched in self._touched.items():
             recentre(before[name], self.run.alphas[name], touched, restore=self.cost is None)
 
@@ -129,7 +129,7 @@ class ProxylessNas(Bilevel):
         return super().gates("alpha")
 
     def objective(self, loss: Tensor, gates: Gates) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """Loss and expected cost, joined as `cost_form` says."""
+        """The loss and the expected cost, joined by `cost_form`."""
         if self.cost_form == "added" or self.cost is None or self.cost.target is None:
             return super().objective(loss, gates)
         cost, target = self.run.costs.expected(self.expected(gates), self.cost.name), self.cost.target
@@ -140,7 +140,7 @@ class ProxylessNas(Bilevel):
         return total, {self.cost.name: cost}
 
     def state(self) -> State:
-        """Also how many steps the weights have taken."""
+        """The state, with the number of steps that the weights have taken."""
         state = super().state()
         state.plain["steps"] = self._steps
         return state

@@ -1,7 +1,7 @@
 """Random search: a network drawn uniformly from the space, the baseline of every comparison.
 
-Li and Talwalkar, UAI 2019, arXiv:1902.07638. Nothing is trained. With `limit` draws are repeated until
-the network costs no more, so that a search can be compared with chance under the same budget.
+Li and Talwalkar, UAI 2019, arXiv:1902.07638. Nothing is trained. With `limit`, draws are repeated until
+a network satisfies it, so that a search can be compared with chance under the same budget.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _DRAWS = 100_000
 
 @dataclass(frozen=True, kw_only=True)
 class Limit(Strict):
-    """At most `most` multiply-adds or parameters."""
+    """A limit of `most` multiply-adds or parameters."""
 
     name: Literal["macs", "params"] = "macs"
     most: float
@@ -31,7 +31,7 @@ class Limit(Strict):
 
 @dataclass(kw_only=True)
 class Random(Method):
-    """Draws depend on the run's seed only."""
+    """One random network; draws depend only on the run's seed."""
 
     family: ClassVar[str] = "baseline"
     paper: ClassVar[str] = "Random Search and Reproducibility for Neural Architecture Search"
@@ -41,15 +41,15 @@ class Random(Method):
     limit: Limit | None = None
 
     def step(self, train: Batch, valid: Batch, progress: float) -> Mapping[str, Tensor | float]:
-        """Nothing to learn."""
+        """Do nothing: there is nothing to learn."""
         return {}
 
     def probabilities(self) -> dict[str, dict[str, float]]:
-        """Uniform."""
+        """Uniform probabilities."""
         return {c.name: dict.fromkeys(c.options, 1 / len(c.options)) for c in self.run.space.choices()}
 
     def derive(self) -> ArchSpec:
-        """The first draw within the limit; UserError if none in 100,000 is."""
+        """The first draw within the limit; UserError if none of 100,000 is."""
         run, rng = self.run, numpy_rng(self.run.seed, "random search")
         if self.limit is not None:
             require_reachable(run, self.limit.name, self.limit.most, "method.limit.most")
@@ -64,8 +64,8 @@ class Random(Method):
         )
 
     def state(self) -> State:
-        """Nothing to remember."""
+        """An empty state: there is nothing to remember."""
         return State()
 
     def restore(self, state: State) -> None:
-        """Nothing to go back to."""
+        """Do nothing: there is nothing to restore."""

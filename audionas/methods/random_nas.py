@@ -1,8 +1,8 @@
 """RandomNAS: random search with shared weights (Li and Talwalkar, UAI 2019, arXiv:1902.07638).
 
-There is nothing to learn about architectures: each batch trains one network drawn uniformly from the
+Nothing is learnt about architectures: each batch trains one network drawn uniformly from the
 space, in a supernet that all of them share. At the end random networks are compared by their accuracy
-with these weights, and the best is kept. The baseline of every method that claims to search.
+with these weights, and the best is kept. It is the baseline of every method that claims to search.
 """
 
 import itertools
@@ -29,10 +29,10 @@ from audionas.nn.edge import Gates
 class RandomNas(Method):
     """`draws` networks are scored on `batches` batches of the alpha half, the best `finalists` on all of it.
 
-    Defaults are those of one round of official code, which draws anew for every 10,000 training steps.
-    Networks are scored with the statistics of each batch (official code: running ones, which mix those of
-    all networks), without dropout; accuracy decides, among equals the loss. `none` is never drawn where
-    an edge may be absent. Runs on every space.
+    Defaults are those of one round of the official code, which draws anew for every 10,000 training steps.
+    Networks are scored with the statistics of each batch (in the official code with running ones, which mix
+    those of all networks), without dropout; accuracy decides, among equals the loss. `none` is never drawn
+    where an edge may be absent. Runs on every space.
     """
 
     family: ClassVar[str] = "one-shot"
@@ -55,12 +55,12 @@ class RandomNas(Method):
         return self.weight_step(train)
 
     def gates(self, phase: Phase) -> Gates:
-        """Those of one network, drawn uniformly; a function of torch's generator, as dropout is."""
+        """The gates of one network, drawn uniformly from torch's generator, as dropout is."""
         rng = numpy_rng("random_nas", int(torch.randint(2**62, ())))
         return gates_of(self.run, self.run.space.sample(rng, self.run.io))
 
     def probabilities(self) -> dict[str, dict[str, float]]:
-        """Uniform, always."""
+        """Uniform probabilities, always."""
         return {c.name: dict.fromkeys(c.options, 1 / len(c.options)) for c in self.run.space.choices()}
 
     def derive(self) -> ArchSpec:
@@ -74,13 +74,13 @@ class RandomNas(Method):
 
 
 def _ranked(specs: Sequence[ArchSpec], scores: Sequence[tuple[float, float]]) -> list[ArchSpec]:
-    """The best first; the first drawn among equals."""
+    """The networks, best first; among equals in the order of draws."""
     return [specs[i] for i in sorted(range(len(specs)), key=lambda i: scores[i], reverse=True)]
 
 
 @torch.no_grad()
 def _scores(run: SearchRun, specs: Sequence[ArchSpec], batches: Iterable[Batch]) -> list[tuple[float, float]]:
-    """Of each network the number of right answers, and the sum of its losses negated."""
+    """The number of correct answers of each network, and the negative sum of its losses."""
     gates = [gates_of(run, spec) for spec in specs]
     sums = torch.zeros(len(specs), 2, dtype=torch.double, device=run.device)
     seen = 0
@@ -99,9 +99,9 @@ def _scores(run: SearchRun, specs: Sequence[ArchSpec], batches: Iterable[Batch])
 
 @contextmanager
 def batch_statistics(net: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Inside the block batch norms use the statistics of each batch, all else is in evaluation mode.
+    """Use the statistics of each batch in batch norms, inside the block; all else is in evaluation mode.
 
-    Yields copies of the buffers, for a forward pass that is to leave the running statistics alone.
+    Yields copies of the buffers, for a forward pass that must not change the running statistics.
     """
     modes = {module: module.training for module in net.modules()}
     net.eval()

@@ -1,8 +1,8 @@
-"""ROME: edges and operations drawn apart, several times a step (Wang et al., ICCV 2023, arXiv:2011.11233).
+"""ROME: edges and operations drawn apart, several times per step (Wang et al., ICCV 2023, arXiv:2011.11233).
 
-A search that draws one operation an edge collapses too, for two reasons: it trains all edges of a cell
-although two a node are kept, and it samples too little. Here parameters beta of their own draw which two
-edges of a node are there at all, and each step averages the alpha gradients of several draws and sums the
+A search that draws one operation per edge collapses too, for two reasons: it trains all edges of a cell
+although two per node are kept, and it samples too little. Here separate parameters beta draw the two
+edges that a node has, and each step averages the alpha gradients of several draws and sums the
 weights'. Only the drawn edges and operations run.
 """
 
@@ -35,7 +35,7 @@ def pairs(edges: int) -> Tensor:
 
 
 def top_two(beta: Tensor, temperature: float) -> Tensor:
-    """Version 2: Gumbel-top-2, a draw of two edges without replacement, straight-through; (..., edges)."""
+    """Draw by version 2: Gumbel-top-2, two edges without replacement, straight-through; (..., edges)."""
     drawn = beta + gumbel(*beta.shape)
     soft = (drawn / temperature).softmax(-1)
     hard = one_hot(drawn.topk(2).indices, beta.shape[-1]).sum(-2)
@@ -43,14 +43,14 @@ def top_two(beta: Tensor, temperature: float) -> Tensor:
 
 
 def one_pair(beta: Tensor, temperature: float, edges: int) -> Tensor:
-    """Version 1: a draw of one of the pairs, straight-through; how often it holds each edge, (..., edges)."""
+    """Draw by version 1: one of the pairs, straight-through; the count of each edge in it, (..., edges)."""
     soft = concrete(beta, temperature)
     hard = one_hot(soft.argmax(-1), beta.shape[-1]).to(soft.dtype)
     return straight_through(hard, soft) @ pairs(edges).to(soft.dtype)
 
 
 def inclusion(p: Tensor) -> Tensor:
-    """P(edge i is one of the two) = p_i + sum over j != i of p_j p_i / (1 - p_j), (edges,)."""
+    """P(edge i is one of the two) = p_i + sum over j != i of p_j p_i / (1 - p_j), for all edges, (edges,)."""
     apart = 1 - torch.eye(len(p), dtype=p.dtype)
     first = p / (apart @ p).clamp_min(torch.finfo(p.dtype).tiny)  # p_j / (1 - p_j), without cancellation
     return p * (1 + apart @ first)
@@ -58,14 +58,14 @@ def inclusion(p: Tensor) -> Tensor:
 
 @dataclass(kw_only=True)
 class Rome(Bilevel):
-    """`version: v2` has a logit an edge, `v1` one for each pair of a node's edges; they are the alphas
+    """`version: v2` has one logit per edge, `v1` one per pair of a node's edges; they are the alphas
     `beta/<node>`. `samples` is the paper's K. The weights' gradients are summed, so K acts as a larger
     learning rate up to `optim.clip`. `temperature` (not given in the paper) is GDAS'.
 
-    There is no official code. Where a node keeps all its inputs, in chains and in NAS-Bench-201, only
-    the sampling part runs. `none` is no operation of the paper: where an edge may be absent instead, it is
-    never drawn. With `level: one` both sides draw on the same batch. Spaces that keep another number of
-    edges a node than two are refused.
+    There is no official code. If a node keeps all its inputs, in chains and in NAS-Bench-201, only
+    the sampling part runs. The paper does not have the operation `none`: where an edge may be absent instead,
+    it is never drawn. With `level: one` both sides draw on the same batch. Spaces that keep a number of
+    edges per node other than two are refused.
     """
 
     paper: ClassVar[str] = (
@@ -86,16 +86,16 @@ class Rome(Bilevel):
             raise UserError(problems)
 
     def refuses(self, space: Space) -> str:
-        """Its topology is a draw of two edges."""
-        return "" if space.inputs in (0, 2) else f"its nodes keep {space.inputs} edges, and ROME draws two"
+        """The reason to refuse a space that does not keep two edges per node."""
+        return "" if space.inputs in (0, 2) else f"its nodes keep {space.inputs} edges, but ROME draws two"
 
     def nodes(self) -> dict[str, list[str]]:
-        """The edges of each node that keeps two of them, under the name of its beta; none in chains."""
+        """The edges of each node that keeps two of them, by the name of its beta; none in chains."""
         nodes = self.run.space.nodes() if self.run.space.inputs else []
         return {f"beta/{edges[0].node}": [choice.name for choice in edges] for edges in nodes}
 
     def init_alphas(self) -> dict[str, Tensor]:
-        """Alphas as in DARTS, and betas likewise."""
+        """Initial alphas as in DARTS, and betas likewise."""
         alphas = super().init_alphas()
         for name, edges in self.nodes().items():
             count = len(edges) if self.version == "v2" else len(pairs(len(edges)))
@@ -103,7 +103,7 @@ class Rome(Bilevel):
         return alphas
 
     def setup(self, run: SearchRun) -> None:
-        """Mark the options that are never drawn."""
+        """Take a run, and mark the options that are never drawn."""
         super().setup(run)
         self._never = torch.zeros(rows(run).shape, dtype=torch.bool)
         for number, choice in enumerate(run.space.choices()):
@@ -111,7 +111,7 @@ class Rome(Bilevel):
             self._never[number, [i for i, o in enumerate(choice.options) if o not in drawn]] = True
 
     def logits(self) -> Tensor:
-        """Those of all choices, (choices, options), -inf where an option is never drawn."""
+        """The logits of all choices, (choices, options), -inf for options that are never drawn."""
         return rows(self.run).masked_fill(self._never, -math.inf)
 
     def gates(self, phase: Phase) -> Gates:
@@ -131,7 +131,7 @@ class Rome(Bilevel):
         return Gates(gates)
 
     def inclusions(self) -> dict[str, Tensor]:
-        """How probably each edge of a node is drawn, by the name of its beta, (edges,)."""
+        """The probability that each edge of a node is drawn, by the name of its beta, (edges,)."""
         found = {}
         for name, edges in self.nodes().items():
             p = self.run.alphas[name].softmax(0)
@@ -149,7 +149,7 @@ class Rome(Bilevel):
         return Gates(dense)
 
     def alpha_gradient(self, valid: Batch, train: Batch) -> Metrics:
-        """The mean over `samples` draws."""
+        """Leave the mean over `samples` draws."""
         told, total = [], [torch.zeros_like(parameter) for parameter in self.parameters()]
         for _ in range(self.samples):
             told.append(super().alpha_gradient(valid, train))
@@ -160,19 +160,19 @@ class Rome(Bilevel):
         return _mean(told)
 
     def weight_gradient(self, train: Batch) -> Metrics:
-        """The sum over `samples` draws."""
+        """Add the sum over `samples` draws."""
         told = []
         for _ in range(self.samples):
             told.append(super().weight_gradient(train))
         return _mean(told)
 
     def joint_step(self, train: Batch, *, alpha: bool = True) -> Metrics:
-        """Mean and sum are different gradients: two rounds of draws on one batch."""
+        """Run two rounds of draws on one batch, as mean and sum are different gradients."""
         metrics = self.alpha_step(train, train) if alpha else {}
         return {**metrics, **self.weight_step(train)}
 
     def probabilities(self) -> dict[str, dict[str, float]]:
-        """Of each option once its edge is drawn."""
+        """The probability of each option given that its edge is drawn."""
         with torch.no_grad():
             held = self.logits().softmax(-1).tolist()
         choices = self.run.space.choices()

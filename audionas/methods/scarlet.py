@@ -1,9 +1,9 @@
-"""SCARLET: depth is searched with FairNAS, skips pass a linear map while training (arXiv:1908.06022).
+"""SCARLET: depth is searched with FairNAS, with a linear map on skips during training (arXiv:1908.06022).
 
-Chu et al. What a skip passes on differs strongly from what blocks put out, and the layer after it has to
+Chu et al. The output of a skip differs strongly from that of blocks, and the layer after it has to
 serve both: with identities, the paper says, supernets are unstable to train. A 1x1 convolution on each
-skip, without bias, norm and activation, lets its output fit in. It changes nothing of what a network can
-represent where a convolution comes next (past shortcuts: where it has an inverse), and is dropped when a
+skip, without bias, norm and activation, adapts its output. It does not change what a network can
+represent if a convolution follows (past shortcuts: if it has an inverse), and is dropped when a
 network is derived.
 """
 
@@ -38,10 +38,10 @@ class StableEdge(MixedEdge):
 class Scarlet(FairNas):
     """FairNAS on spaces with identities. `stabilizer: false` leaves the maps out, for comparison.
 
-    The maps begin at random, as the convolutions of the space do and UniNAS' re-implementation has it, or
+    The maps begin at random, like the space's convolutions and as in UniNAS' re-implementation, or
     with `init: identity` as identities. Networks are scored with their maps. A derived network has true
-    identities, and what it inherits (`Space.inherit`) leaves the maps out: it is trained anew, or takes the
-    weights that `folded` gives, with which it computes the same. Refuses spaces without skips.
+    identities, and inherits its weights (`Space.inherit`) without the maps: it is trained anew, or uses the
+    weights from `folded`, with which it computes the same. Refuses spaces without skips.
     """
 
     paper: ClassVar[str] = (
@@ -54,23 +54,23 @@ class Scarlet(FairNas):
     init: Literal["random", "identity"] = "random"
 
     def refuses(self, space: Space) -> str:
-        """Also spaces whose depth is fixed."""
+        """The reason to refuse a space, fixed depth included."""
         skips = any(OPS[option].kind == "skip" for choice in space.choices() for option in choice.options)
         return super().refuses(space) or (
             ""
             if skips
-            else "no layer can be skipped; take preset=depth of kws_mobilenet or asc_mobilenet, "
+            else "no layer can be skipped; use preset=depth of kws_mobilenet or asc_mobilenet, "
             "or form=scarlet of mobilenet"
         )
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
-        """Maps on the skips."""
+        """An edge with maps on its skips."""
         return StableEdge(choice, shape, init=self.init) if self.stabilizer else MixedEdge(choice, shape)
 
     def folded(self, spec: ArchSpec) -> dict[str, Tensor]:
-        """As `Space.inherit`, with the maps of `spec` worked in: the network computes what the supernet does.
+        """The weights of `Space.inherit` with the maps of `spec` folded in: the result is the same.
 
-        Holds in evaluation mode. Raises UserError where no such weights are known: `fold` says where.
+        This holds in evaluation mode. Raises UserError, as `fold` does, where no such weights are known.
         """
         run = self.run
         with torch.device("meta"):

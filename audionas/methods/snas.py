@@ -1,8 +1,8 @@
 """SNAS: stochastic architectures by the concrete distribution (Xie et al., ICLR 2019, arXiv:1812.09926).
 
-DARTS' mean of all operations is not the mean loss of the networks that it stands for. Here each batch
-draws a soft one-hot vector an edge, softmax((log alpha + Gumbel) / temperature), the same in all
-cells of a kind. Weights and alpha follow one loss on all training data; as the temperature falls
+The loss of DARTS' mean of operations is not the mean loss of the networks it represents. Here each batch
+draws a soft one-hot vector per edge, softmax((log alpha + Gumbel) / temperature), the same in all
+cells of a kind. Weights and alpha follow one loss on all training data; as the temperature falls,
 the draws become networks.
 """
 
@@ -27,15 +27,15 @@ from audionas.spaces._base import present
 
 @dataclass(kw_only=True)
 class Snas(Bilevel):
-    """`cost` prices the drawn weights, as the paper prices resources. `alpha_clip` is official code's.
+    """`cost` applies to the drawn weights, as in the paper. `alpha_clip` is the official code's.
 
     `temperature` falls linearly from the first value, in the first epoch, to the second, in the last;
-    official code does so over 150 epochs whatever the search's length, and only if asked:
-    `anneal: false` stays at the first value as its default does.
+    the official code does so over 150 epochs whatever the search's length, and only with a flag:
+    `anneal: false` stays at the first value, which is its default.
 
-    `inputs: all` keeps each edge's strongest option; an edge whose strongest is `none` is left out, so
-    that a node may have any number of inputs. Where that cuts every path through a cell, its strongest
-    edge that starts at an input of the cell stays; official code would train a cell of zeros.
+    `inputs: all` keeps each edge's strongest option; an edge whose strongest option is `none` is left out, so
+    that a node may have any number of inputs. If that cuts every path through a cell, its strongest
+    edge that starts at an input of the cell stays; the official code would train a cell of zeros.
     `inputs: two` derives as DARTS does. Runs on every space.
     """
 
@@ -54,12 +54,12 @@ class Snas(Bilevel):
             raise UserError(f"temperature is {list(self.temperature)}, expected two positive numbers")
 
     def init_alpha(self, choice: Choice) -> Tensor:
-        """log alpha of mean 1 and deviation 0.01."""
+        """Initial log alpha with mean 1 and deviation 0.01."""
         rng = torch_rng(self.run.seed, "alpha", choice.name)
         return 1 + 0.01 * torch.randn(len(choice.options), generator=rng)
 
     def gates(self, phase: Phase) -> Gates:
-        """A concrete sample a choice; all options run."""
+        """One concrete sample per choice; all options run."""
         first, last = self.temperature
         heat = anneal(first, last, self.run.epoch, self.run.epochs) if self.anneal else first
         return gates_of(self.run, concrete(rows(self.run), heat))
@@ -74,6 +74,6 @@ class Snas(Bilevel):
 
 
 def _decided(choice: Choice, scores: Mapping[str, float]) -> tuple[str, ...]:
-    """The strongest option; nothing where that is `none` and the edge may be absent."""
+    """The strongest option; empty if that is `none` and the edge may be absent."""
     best = max(choice.options, key=scores.__getitem__)
     return (best,) if best in present(choice) else ()

@@ -1,7 +1,7 @@
-"""SPOS: one uniformly drawn path an update (Guo et al., ECCV 2020, arXiv:1904.00420).
+"""SPOS: one uniformly drawn path per update (Guo et al., ECCV 2020, arXiv:1904.00420).
 
-A supernet whose batches each train one network, drawn uniformly, so that shared weights are not adapted
-to one another. Afterwards networks inherit its weights, get batch-norm statistics of their own and are
+Each batch trains one network of a supernet, drawn uniformly, so that shared weights do not adapt
+to one another. Afterwards networks inherit its weights, get their own batch-norm statistics and are
 compared without training; the paper searches them by evolution.
 """
 
@@ -20,10 +20,10 @@ _DRAWS = 10_000
 
 @dataclass(kw_only=True)
 class Spos(OneShot):
-    """`limit` bounds the cost of the paths: draws are repeated until one keeps it.
+    """`limit` bounds the cost of the paths: draws are repeated until one satisfies it.
 
-    Official code draws a range of costs first and then a path inside it, so that costs are spread evenly
-    up to the bound; here paths below the bound are uniform, as the paper says.
+    The official code first draws a range of costs and then a path inside it, so that costs are spread evenly
+    up to the bound; here paths below the bound are uniform, as in the paper.
     """
 
     paper: ClassVar[str] = "Single Path One-Shot Neural Architecture Search with Uniform Sampling"
@@ -32,13 +32,13 @@ class Spos(OneShot):
     limit: Limit | None = None
 
     def setup(self, run: SearchRun) -> None:
-        """Also refuse a limit that no network of the space keeps."""
+        """Take a run; refuse a limit that no network of the space satisfies."""
         super().setup(run)
         if self.limit is not None:
             require_reachable(run, self.limit.name, self.limit.most, "method.limit.most")
 
     def paths(self) -> Sequence[Path]:
-        """One."""
+        """The path of the next update."""
         run = self.run
         rng = numpy_rng(run.seed, "spos", run.steps)
         for _ in range(_DRAWS):

@@ -1,1 +1,1 @@
-"""Blocks, candidate operations and the edges where choices live."""
+"""Blocks, candidate operations and the edges that hold choices."""

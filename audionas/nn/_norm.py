@@ -1,7 +1,7 @@
-"""Batch norm that takes the weight of a whole operation into its own scale.
+"""Batch norm that includes the weight of a whole operation in its own scale.
 
-A gate's weight times a normalised output is that output with the weight as its scale: one pass fewer over
-it, and for the weight's gradient autograd keeps the norm's input alone, not its output as well.
+A gate's weight times a normalised output is that output with the weight as its scale: this saves a pass over
+it, and for the weight's gradient autograd keeps only the norm's input, not its output as well.
 """
 
 import torch
@@ -13,7 +13,7 @@ class Norm(nn.BatchNorm2d):
     """Batch norm over (B, C, H, W); with `scale`, a scalar tensor, its output is multiplied by it."""
 
     def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
-        """The same shape. Gradients of any order reach `scale`."""
+        """Normalise; the shape stays. Gradients of any order reach `scale`."""
         if scale is None:
             return super().forward(x)
         if self.momentum is None or self.running_mean is None:  # a cumulative average, or none
@@ -37,12 +37,12 @@ class EndsInNorm(nn.Module):
     """An operation whose last layer is a `Norm`: `op(x, scale)` is `op(x) * scale`, cheaper."""
 
     def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
-        """What the operation makes of (B, c_in, H, W), times `scale` where it is given."""
+        """The output of the operation for (B, c_in, H, W), times `scale` if it is given."""
         raise NotImplementedError
 
 
 class NormedSequence(nn.Sequential, EndsInNorm):
-    """Layers one after the other, of which the last is a norm or ends in one."""
+    """Layers in sequence, of which the last is a norm or ends in one."""
 
     def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
         """(B, c_in, H, W) to (B, c_out, H', W')."""
@@ -54,7 +54,7 @@ class NormedSequence(nn.Sequential, EndsInNorm):
 
 
 def weighted(op: nn.Module, x: Tensor, weight: Tensor) -> Tensor:
-    """weight * op(x), for a scalar weight."""
+    """Compute weight * op(x) for a scalar weight."""
     if isinstance(op, EndsInNorm):
         y: Tensor = op(x, weight)
         return y

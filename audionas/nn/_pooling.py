@@ -1,4 +1,4 @@
-"""Average pooling as candidate operations use it: on a CPU several times quicker than torch's own."""
+"""Average pooling for candidate operations: on a CPU several times faster than torch's own."""
 
 from typing import Any
 
@@ -11,9 +11,9 @@ Pair = tuple[int, int]
 
 
 def average_pool(x: Tensor, stride: Pair) -> Tensor:
-    """Means over 3 x 3 windows, at borders over what is there: (B, C, H, W) to (B, C, ceil(H/s), ceil(W/s)).
+    """Means over 3 x 3 windows, without padding values: (B, C, H, W) to (B, C, ceil(H/s), ceil(W/s)).
 
-    On a CPU it is a depthwise convolution by ones, divided by how many positions a window has.
+    On a CPU it is a depthwise convolution with ones, divided by the number of positions in a window.
     """
     if x.device.type != "cpu":
         return functional.avg_pool2d(x, 3, stride, 1, count_include_pad=False)
@@ -31,7 +31,7 @@ def _sums(x: Tensor, stride: Pair = (1, 1)) -> Tensor:
 
 
 class _Sums(Function):
-    """Sums over 3 x 3 windows: linear and its own adjoint, so nothing is kept and its gradient is itself."""
+    """Sums over 3 x 3 windows: linear and self-adjoint, so nothing is kept; the gradient is the same sum."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:

@@ -1,7 +1,7 @@
-"""What several operations compute from one input is computed once.
+"""Results that several operations compute from one input, computed once.
 
 All candidates on the edges that leave a node begin with the same few functions of it (ReLU, pooling).
-Inside a `sharing` block those of an offered input are kept until the block ends, and asked for by `once`.
+Inside a `sharing` block, those of an offered input are kept until the block ends; `once` returns them.
 """
 
 import threading
@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class _Kept(threading.local):
-    """What is kept of each offered tensor, by its identity; the blocks that offer them hold them."""
+    """The results kept for each offered tensor, by its identity; the blocks that offer tensors hold them."""
 
     def __init__(self) -> None:
         self.of: dict[int, dict[Hashable, Tensor]] = {}
@@ -24,9 +24,9 @@ _KEPT = _Kept()
 
 @contextmanager
 def sharing() -> Iterator[Callable[[Tensor], Tensor]]:
-    """Gives `offer(x)`, which says that functions of x may be kept until the block ends, and returns x.
+    """Yield `offer(x)`, which allows functions of x to be kept until the block ends, and returns x.
 
-    Nothing may be written into an offered tensor. One that a block further out offers stays its.
+    Nothing may be written into an offered tensor. One that an outer block has offered stays with that block.
     """
     mine: list[Tensor] = []  # alive, so that no other tensor takes an identity
 
@@ -44,7 +44,7 @@ def sharing() -> Iterator[Callable[[Tensor], Tensor]]:
 
 
 def once(x: Tensor, what: Hashable, compute: Callable[[Tensor], Tensor]) -> Tensor:
-    """`compute(x)`, which `what` names; kept where x is offered. With and without a graph they are two."""
+    """`compute(x)`, named by `what`; kept if x is offered, separately with and without a graph."""
     kept = _KEPT.of.get(id(x))
     if kept is None:
         return compute(x)

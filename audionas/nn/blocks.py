@@ -26,9 +26,9 @@ ACTS: dict[Act, Callable[[], nn.Module]] = {
 
 
 def multiple_of_eight(channels: float) -> int:
-    """The nearest multiple of 8, half upwards, unless that is more than a tenth below; at least 8.
+    """The nearest multiple of 8 (halves up), or the next one if that is more than a tenth below; at least 8.
 
-    The rule of the MobileNets' code.
+    This is the rule in the MobileNets' code.
     """
     nearest = max(8, int(channels + 4) // 8 * 8)
     return nearest if nearest >= 0.9 * channels else nearest + 8
@@ -70,7 +70,7 @@ class Conv(nn.Conv2d):
 
 
 class ConvBN(nn.Sequential):
-    """Convolution, batch norm, and the activation `act`, with None nothing."""
+    """Convolution, batch norm, and the activation `act`, or none if it is None."""
 
     def __init__(
         self, c_in: int, c_out: int, kernel: Pair, *, act: Act | None = "relu", **options: object
@@ -100,9 +100,9 @@ class RunningMean(nn.Module):
 
 
 class SEForm(NamedTuple):
-    """The activation of a squeeze's hidden units, and whether the excitation's sigmoid is the `hard` one.
+    """The activation `act` of a squeeze's hidden units; `hard` makes the excitation's sigmoid the hard one.
 
-    `share` is how many hidden units there are for each channel: of those that are squeezed, by default at
+    `share` is the number of hidden units per channel: of those that are squeezed, by default at
     least 8, with `eights` as multiples of 8 (MobileNetV3); or, with `entering`, of those that enter the
     bottleneck, before its expansion (EfficientNet).
     """
@@ -114,15 +114,15 @@ class SEForm(NamedTuple):
     entering: bool = False
 
     def hidden(self, channels: int, entering: int) -> int:
-        """Hidden units for so many channels, in a bottleneck that so many enter."""
+        """The hidden units for `channels` channels, in a bottleneck that `entering` channels enter."""
         if self.entering:
             return max(1, int(entering * self.share))
         return multiple_of_eight(channels * self.share) if self.eights else max(8, int(channels * self.share))
 
 
 class SE(nn.Module):
-    """Squeeze-and-excitation (Hu et al., arXiv:1709.01507), of `form`, in a bottleneck that `entering`
-    channels enter (0: as many as are squeezed).
+    """Squeeze-and-excitation (Hu et al., arXiv:1709.01507) of the given `form`, in a bottleneck that
+    `entering` channels enter (0: as many as are squeezed).
 
     The hard sigmoid is relu6(x + 3) / 6. The squeeze is the mean over the clip; with `causal` it is the
     running mean over the frames so far, so that a frame's scale depends on no later frame.
@@ -153,7 +153,7 @@ class SE(nn.Module):
 class TCBlock(nn.Module):
     """The residual block of TC-ResNet (Choi et al., arXiv:1904.03814), with SE as in AutoKWS.
 
-    conv k stride s, BN, ReLU, conv k, BN, [SE]; shortcut; add, ReLU. Where the shape changes the
+    conv k stride s, BN, ReLU, conv k, BN, [SE]; shortcut; add, ReLU. Where the shape changes, the
     shortcut is a convolution with BN and ReLU: 1x1 as in TC-ResNet's code, or k wide
     (`wide_shortcut`) as drawn in AutoKWS, Fig. 2.
     """
@@ -184,7 +184,7 @@ class TCBlock(nn.Module):
 
 
 class MBBlock(nn.Module):
-    """MobileNetV2's inverted bottleneck (Sandler et al., arXiv:1801.04381) with a kernel of any form.
+    """MobileNetV2's inverted bottleneck (Sandler et al., arXiv:1801.04381) with a kernel of any shape.
 
     1x1 conv to expansion * c_in, BN, activation (none of these with expansion 1); depthwise kernel with the
     stride, BN, activation; [SE of `form`]; 1x1 conv, BN; identity shortcut where the shape stays. A kernel
@@ -238,7 +238,7 @@ class Head(nn.Module):
 
 
 class WideHead(Head):
-    """A 1x1 convolution to `wide` channels with BN and activation, then as `Head`: how MobileNets end."""
+    """The head of MobileNets: a 1x1 convolution to `wide` channels with BN and activation, then `Head`."""
 
     def __init__(
         self, channels: int, wide: int, classes: int, dropout: float = 0.0, *, act: Act = "relu"
@@ -252,10 +252,10 @@ class WideHead(Head):
 
 
 class LateHead(Head):
-    """How MobileNetV3 ends (Howard et al., arXiv:1905.02244): both activations are hswish.
+    """The head of MobileNetV3 (Howard et al., arXiv:1905.02244): both activations are hswish.
 
     A 1x1 convolution to `wide` channels with BN, global average, a 1x1 convolution to `late` channels
-    without BN, with or without `bias`, then as `Head`.
+    without BN, with or without `bias`, then `Head`.
     """
 
     def __init__(
@@ -278,9 +278,9 @@ class LateHead(Head):
 
 
 def init_weights(net: nn.Module) -> None:
-    """He initialisation (fan out) of every convolution, in the order of the modules.
+    """Apply He initialisation (fan out) to every convolution, in the order of the modules.
 
-    Weights on the meta device hold no values; drawing them anyway is a third of the time of a cost table.
+    Weights on the meta device are skipped: drawing them would be a third of the time of a cost table.
     """
     for module in net.modules():
         if isinstance(module, nn.Conv2d) and not module.weight.is_meta:

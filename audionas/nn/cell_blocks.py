@@ -17,7 +17,7 @@ Pair = tuple[int, int]
 
 
 class SharedReLU(nn.Module):
-    """ReLU; the candidate operations on one node compute it once (`nn/_sharing.py`)."""
+    """ReLU, computed once for all candidate operations on one node (`nn/_sharing.py`)."""
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, H, W) to the same shape."""
@@ -50,7 +50,7 @@ class DilConv(NormedSequence):
 
 
 class SepConv(NormedSequence):
-    """A depthwise-separable convolution twice; the first carries stride and change of channels."""
+    """A depthwise-separable convolution, twice; the first has the stride and the change of channels."""
 
     def __init__(self, c_in: int, c_out: int, kernel: int, *, stride: Pair, affine: bool) -> None:
         super().__init__(
@@ -60,7 +60,7 @@ class SepConv(NormedSequence):
 
 
 class FactorizedReduce(EndsInNorm):
-    """Half the positions, all the information: two 1x1 convolutions of stride 2, one shifted by a pixel.
+    """Half the positions, all the information: two 1x1 convolutions with stride 2, one shifted by a pixel.
 
     ReLU first, batch norm after. Both axes must be even; channels out must be even.
     """
@@ -79,9 +79,9 @@ class FactorizedReduce(EndsInNorm):
 
 
 class Pool(EndsInNorm):
-    """3 x 3 pooling with padding 1; borders average what is there. Followed by a batch norm in searches.
+    """3 x 3 pooling with padding 1, not averaged in; followed by a batch norm in searches.
 
-    Where channels change a 1x1 convolution comes first, as in NAS-Bench-201.
+    Where channels change, a 1x1 convolution comes first, as in NAS-Bench-201.
     """
 
     def __init__(self, kind: str, c_in: int, c_out: int, *, stride: Pair, search: bool) -> None:
@@ -109,7 +109,7 @@ class Pool(EndsInNorm):
 
 
 class Zero(nn.Module):
-    """Zeros of the output's shape, which keep no graph: x * 0 would pass on NaN."""
+    """Zeros in the output's shape, without a graph: x * 0 would pass on NaN."""
 
     def __init__(self, c_out: int, stride: Pair) -> None:
         super().__init__()
@@ -121,7 +121,7 @@ class Zero(nn.Module):
 
 
 class Noise(nn.Module):
-    """Fresh N(0, 1) noise of the output's shape, whatever the input (RobustDARTS, S4)."""
+    """Fresh N(0, 1) noise in the output's shape, whatever the input (RobustDARTS, S4)."""
 
     def __init__(self, c_out: int, stride: Pair) -> None:
         super().__init__()
@@ -136,7 +136,7 @@ class AuxiliaryHead(nn.Module):
     """DARTS' second classifier: ReLU, 5 x 5 average pooling, 1x1 conv to 128, 2x2 conv to 768, linear.
 
     BN and ReLU follow each convolution; the network for ImageNet (`large`) pools with stride 2 instead of
-    3 and has no BN after the second, as in the official code. Where 2 x 2 leaves more than one position
+    3 and has no BN after the second, as in the official code. If 2 x 2 leaves more than one position,
     they are averaged.
     """
 
@@ -150,7 +150,7 @@ class AuxiliaryHead(nn.Module):
 
     @staticmethod
     def stride_of(large: bool) -> int:
-        """The stride of its pooling: it needs an input of 5 pixels and this, at least."""
+        """The stride of its pooling; its input must have at least 5 pixels plus this."""
         return 2 if large else 3
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The inverted bottleneck of CP-Mobile, small enough for scenes on devices: ReLU after the sum."""
+"""The inverted bottleneck of CP-Mobile for acoustic scenes on small devices, with ReLU after the sum."""
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -9,9 +9,9 @@ from audionas.nn.blocks import ConvBN, Pair, multiple_of_eight
 class CPBlock(nn.Module):
     """1x1 conv, BN, ReLU; depthwise kernel with the stride, BN, ReLU; 1x1 conv, BN; shortcut; ReLU.
 
-    That of CP-Mobile (Schmid et al., DCASE Workshop 2023) without its response normalisation, as the baseline
-    of DCASE 2024 task 1 has it. Hidden channels are `expansion` * c_in as a multiple of 8. Where the channels
-    stay there is a shortcut, with a 3 x 3 average where the positions do not; else there is none.
+    The block of CP-Mobile (Schmid et al., DCASE Workshop 2023) without its response normalisation, as in the
+    baseline of DCASE 2024 task 1. Hidden channels are `expansion` * c_in as a multiple of 8. There is a
+    shortcut only where the channels stay; it is a 3 x 3 average where the positions change.
     """
 
     def __init__(
@@ -33,7 +33,7 @@ class CPBlock(nn.Module):
 
 
 class Average(nn.Module):
-    """A 3 x 3 average, zeros outside; with `causal` its three frames end at the present one."""
+    """A 3 x 3 average, with zeros outside; with `causal` its three frames end at the current one."""
 
     def __init__(self, stride: Pair, *, causal: bool) -> None:
         super().__init__()
@@ -47,7 +47,7 @@ class Average(nn.Module):
 
 
 class LogitMap(nn.Module):
-    """How CP-Mobile ends: a 1x1 convolution to the classes, BN, and the mean over frequency and time."""
+    """The head of CP-Mobile: a 1x1 convolution to the classes, BN, and the mean over frequency and time."""
 
     def __init__(self, channels: int, classes: int, dropout: float = 0.0) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Where a choice lives: an edge holds candidate operations and combines them as a gate says.
+"""The place of a choice: an edge holds candidate operations and combines them by a gate.
 
-A factory may give no edge at all (None): a cell's edge that the architecture leaves out.
+A factory may return None instead of an edge: a cell's edge that the architecture leaves out.
 Gates are passed, never stored: `net(x, gates)` is a pure function given the random state. In the
-field's terms an edge is a mixed operation, and a gate its weights over the candidates.
+field's terms, an edge is a mixed operation, and a gate is its weights over the candidates.
 """
 
 from abc import ABC, abstractmethod
@@ -21,10 +21,10 @@ from audionas.nn.ops import OPS, OpShape
 
 
 class Gate(NamedTuple):
-    """Weights over a choice's options, and which of them run.
+    """Weights over a choice's options, and the indices of those that run.
 
-    `weight` is (options,). `active` holds Python indices drawn on the CPU, so that a GPU is never
-    asked which operation to run; None runs all of them, () none: the edge gives nothing. The options
+    `weight` is (options,). `active` holds Python indices drawn on the CPU, so that no GPU result decides
+    which operation runs; None runs all of them, () none: the edge returns nothing. The options
     in `frozen` run without a graph: only their weight learns (ProxylessNAS' inactive path). `scale`
     multiplies the whole edge.
     """
@@ -37,7 +37,7 @@ class Gate(NamedTuple):
 
 @dataclass(frozen=True)
 class Gates(Mapping[str, Gate]):
-    """A gate for each choice by name, and schedule scalars (`extra`) that edges of a method read."""
+    """One gate per choice, by name, and schedule scalars (`extra`) that edges of a method read."""
 
     gates: Mapping[str, Gate]
     extra: Mapping[str, float] = field(default_factory=dict)
@@ -53,10 +53,10 @@ class Gates(Mapping[str, Gate]):
 
 
 class Edge(nn.Module, ABC):
-    """Holds `ops`, one module an option, under the option's name in every kind of edge.
+    """Holds `ops`, one module per option, under the option's name in every kind of edge.
 
     Weights are therefore inherited by name: the state of a derived network is a part of its
-    supernet's. An edge whose options share weights says in `weights_of` which are whose.
+    supernet's. An edge whose options share weights defines in `weights_of` which belong to which option.
     """
 
     def __init__(self, choice: Choice, shape: OpShape, options: tuple[str, ...]) -> None:
@@ -66,20 +66,20 @@ class Edge(nn.Module, ABC):
         self.ops = nn.ModuleDict(self.make_ops(shape, options))
 
     def make_ops(self, shape: OpShape, options: tuple[str, ...]) -> dict[str, nn.Module]:
-        """The candidate modules by option; a method may build them otherwise (PC-DARTS: fewer channels)."""
+        """The candidate modules by option; a method may build them differently (PC-DARTS: fewer channels)."""
         return {name: OPS[name].make(shape) for name in options}
 
     def weights_of(self, option: str) -> dict[str, Tensor]:
-        """The state that an option alone would have, by its own names; empty where it has no such state."""
+        """The state that an option alone would have, by its own names; empty if it has no own state."""
         return dict(self.ops[option].state_dict()) if option in self.ops else {}
 
     @abstractmethod
     def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor | None:
-        """(B, c_in, F, T) to (B, c_out, F', T'); None where the edge gives nothing (in cells only)."""
+        """(B, c_in, F, T) to (B, c_out, F', T'); None where the edge returns nothing (in cells only)."""
 
 
 class MixedEdge(Edge):
-    """Separate weights an option; the output is their sum weighted by the gate (DARTS, eq. 2).
+    """Separate weights per option; the output is the options' sum weighted by the gate (DARTS, eq. 2).
 
     `options` builds only some of the choice's options; a gate then has only these active.
     """
@@ -112,32 +112,32 @@ class MixedEdge(Edge):
                     with torch.set_grad_enabled(torch.is_grad_enabled() and index not in gate.frozen):
                         y = self.output(name, self.ops[name](x), extra)
                     term = weights[index] * y
-                total = term if total is None else total.add_(term)  # every term is a tensor of its own
+                total = term if total is None else total.add_(term)  # every term is a separate tensor
         if total is None:
             zeros: Tensor = OPS["none"].make(self.shape)(x)
             return zeros
         return total
 
     def output(self, option: str, y: Tensor, extra: Mapping[str, float]) -> Tensor:
-        """What an option's output `y` contributes; a method's edge may change it (noise on skips)."""
+        """The contribution of an option's output `y`; a method's edge may change it (noise on skips)."""
         return y
 
     def passes(self, option: str) -> bool:
-        """Whether `output` leaves this option's as it is: its weight may then act inside the operation.
+        """True where `output` does not change this option's output: its weight may act inside the operation.
 
-        An edge that overrides `output` for some options says here which it leaves alone; it need not.
+        An edge that overrides `output` for some options may name here those that it does not change.
         """
         return type(self).output is MixedEdge.output
 
 
 class FixedEdge(Edge):
-    """The options that were chosen, summed in the choice's order; usually one."""
+    """The chosen options, summed in the choice's order; usually one."""
 
     def __init__(self, choice: Choice, shape: OpShape, *, chosen: tuple[str, ...]) -> None:
         super().__init__(choice, shape, tuple(option for option in choice.options if option in chosen))
 
     def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
-        """Sum the chosen options; in training `gates.extra["drop_path"]` drops paths that are no skips."""
+        """Sum the chosen options; in training `gates.extra["drop_path"]` drops paths other than skips."""
         drop = gates.extra.get("drop_path", 0.0) if gates is not None and self.training else 0.0
         total: Tensor | None = None
         for name, op in self.ops.items():

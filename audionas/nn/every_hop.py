@@ -1,4 +1,4 @@
-"""A causal network's score at every hop of a clip: what its stream says, batched and differentiable."""
+"""A causal network's score at every hop of a clip: the scores of its stream, batched and differentiable."""
 
 import math
 from collections.abc import Iterator
@@ -16,25 +16,25 @@ from audionas.nn.streaming import Step
 
 @dataclass(frozen=True)
 class Hops:
-    """What of a network is needed for its scores: frames from one to the next, and hops in a clip."""
+    """The data needed for a network's scores: frames from one score to the next, and hops per clip."""
 
     hop: int
     window: int
 
     @staticmethod
     def of(net: nn.Module, io: InputSpec) -> "Hops":
-        """Of a network; UserError where it looks ahead or has no mean over the clip at its end."""
+        """The hops of a network; UserError where it looks ahead or does not end in a mean over the clip."""
         step = Step(net, io)
         if not _pools(net):
-            raise UserError("the network has no mean over the clip at its end: it has one score a clip")
+            raise UserError("the network does not end in a mean over the clip, so it has one score per clip")
         return Hops(step.hop, math.ceil(io.frames / step.hop))
 
     @contextmanager
     def heard(self, net: nn.Module) -> Iterator[None]:
-        """Within, `net` gives (B * hops, classes) logits, those of an example in a row.
+        """In this context, `net` returns (B * hops, classes) logits, those of an example in a row.
 
-        Score n of a clip is that of `streaming.Stream` after its reset: of the last `window` hops, where
-        those before the clip are zeros.
+        Score n of a clip is that of `streaming.Stream` after a reset: of the last `window` hops, with
+        zeros for hops before the clip.
         """
         whole = [(head, head.pool) for head in _pools(net)]
         for head, _ in whole:

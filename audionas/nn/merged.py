@@ -1,7 +1,7 @@
-"""One kernel for several convolutions: masks say which of its positions each of them uses.
+"""One kernel for several convolutions, with masks of the positions that each of them uses.
 
-Convolution is linear in its kernel, so the sum of convolutions whose kernels are parts of one, weighted by
-p, is one convolution by that kernel times the sum of their masks weighted by p.
+Convolution is linear in its kernel, so the sum of convolutions whose kernels are parts of one kernel,
+weighted by p, is one convolution with that kernel times the sum of their masks weighted by p.
 """
 
 import torch
@@ -13,7 +13,7 @@ from audionas.nn.ops import OPS, OpShape
 
 SEPARABLE = ("sep_conv_", "dil_conv_")  # a depthwise kernel, then 1x1
 DENSE = ("nor_conv_",)
-FOLDED = {"skip_connect": 1, "avg_pool_3x3": 3}  # convolutions by fixed boxes of this size
+FOLDED = {"skip_connect": 1, "avg_pool_3x3": 3}  # convolutions with fixed boxes of this size
 
 
 def convolutions(options: tuple[str, ...]) -> tuple[str, ...]:
@@ -22,19 +22,19 @@ def convolutions(options: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def obstacle(options: tuple[str, ...]) -> str:
-    """Why the convolutions among the options cannot be parts of one kernel; empty where they can."""
+    """The reason why the convolutions among the options cannot be parts of one kernel; empty if they can."""
     convs = convolutions(options)
     known = [[o for o in convs if o.startswith(family)] for family in (SEPARABLE, DENSE)]
     foreign = [o for o in convs if not any(o in family for family in known)]
     if foreign:
-        return f"{foreign[0]} is no linear map, with non-linearities inside it cannot share a kernel"
+        return f"{foreign[0]} has non-linearities inside, so it cannot share a kernel"
     if all(known):
         return f"{known[0][0]} is separable and {known[1][0]} is not: they cannot share a kernel"
     return ""
 
 
 def masks(options: tuple[str, ...], size: int) -> Tensor:
-    """Which positions of a size x size window each option uses: (options, size, size), boolean."""
+    """The positions of a size x size window that each option uses: (options, size, size), boolean."""
     found = torch.zeros(len(options), size, size, dtype=torch.bool)
     for mask, option in zip(found, options, strict=True):
         if option in convolutions(options):
@@ -51,11 +51,11 @@ def mark(mask: Tensor, kernel: int, dilation: int = 1) -> None:
 
 
 class MergedConv(nn.Module):
-    """ReLU, convolution by W * sum_c p_c M_c, 1x1 convolution (where separable), batch norm.
+    """ReLU, convolution with W * sum_c p_c M_c, 1x1 convolution (where separable), batch norm.
 
     The window is the smallest that encloses all convolutions among `options`. W starts with He's fan-in
-    initialisation over the whole window. The options in `folded` (a skip, an average pool) join as
-    convolutions by a box of mean 1 that share ReLU and batch norm; depthwise and 1x1 kernel are then
+    initialisation over the whole window. The options in `folded` (a skip, an average pool) are included as
+    convolutions with a box of mean 1 that share ReLU and batch norm; depthwise and 1x1 kernel are then
     multiplied out to one dense kernel, which takes far more multiply-adds.
     """
 
@@ -64,7 +64,7 @@ class MergedConv(nn.Module):
 
     def __init__(self, options: tuple[str, ...], shape: OpShape, *, folded: tuple[str, ...] = ()) -> None:
         super().__init__()
-        assert shape.keeps or not folded, "what changes the shape is no fixed kernel"
+        assert shape.keeps or not folded, "an edge that changes the shape has no fixed kernel"
         convs = convolutions(options)
         reaches = [OPS[o].dilation * (OPS[o].kernel - 1) // 2 for o in convs]
         size = 2 * max([*reaches, *(FOLDED[o] // 2 for o in folded)]) + 1
@@ -85,7 +85,7 @@ class MergedConv(nn.Module):
         return y
 
     def linear(self, x: Tensor, gate: Gate) -> Tensor:
-        """The sum of the separate convolutions of `x` weighted by the gate, in one."""
+        """The sum of the separate convolutions of `x`, weighted by the gate, as one convolution."""
         kernel = self.kernel * _sum(gate, self.masks)
         stride, padding = self.shape.stride, kernel.shape[-1] // 2
         if self.point is not None and not self.folded:
@@ -106,7 +106,7 @@ class MergedConv(nn.Module):
 
 
 def _sum(gate: Gate, patterns: Tensor) -> Tensor:
-    """sum_o p_o pattern_o over the options that run: (size, size)."""
+    """The sum of p_o pattern_o over the options o that run: (size, size)."""
     rows = slice(None) if gate.active is None else list(gate.active)
     summed: Tensor = torch.tensordot(gate.weight[rows], patterns[rows].to(gate.weight.dtype), 1)
     return summed

@@ -20,12 +20,12 @@ class Mix(NamedTuple):
 
     @property
     def name(self) -> str:
-        """As names of operations end: `k35_e3` has kernels 3 and 5."""
+        """The end of an operation's name: `k35_e3` has kernels 3 and 5."""
         return f"k{''.join(map(str, self.kernels))}_e{self.expansion}"
 
     @property
     def told(self) -> str:
-        """In words."""
+        """The mix in words."""
         word = "kernels" if len(self.kernels) > 1 else "kernel"
         return f"{word} {' + '.join(map(str, self.kernels))}, expansion {self.expansion}"
 
@@ -37,8 +37,8 @@ def mixes(kernels: Sequence[int], most: int) -> tuple[Mix, ...]:
 
 
 class MixBlock(nn.Module):
-    """1x1 conv to expansion * c_in, BN, activation; depthwise kernels with the stride, each with BN and
-    activation of its own, summed; 1x1 conv, BN; identity shortcut where the shape stays.
+    """1x1 conv to expansion * c_in, BN, activation; depthwise kernels with the stride, each with its own BN
+    and activation, summed; 1x1 conv, BN; identity shortcut where the shape stays.
 
     The kernels lie along the `axes` of (B, C, F, T): 2 frequency, 3 time.
     """
@@ -84,12 +84,12 @@ class MixBlock(nn.Module):
 
 
 class SharedMix(MixBlock):
-    """All bottlenecks of one expansion in one, with a `ShadowNorm` for `norm`: the rest is shared."""
+    """All bottlenecks with the same expansion in one; `norm` is a `ShadowNorm`, and the rest is shared."""
 
     norm: ShadowNorm
 
     def forward(self, x: Tensor, kernels: Sequence[int]) -> Tensor:  # type: ignore[override]
-        """What the bottleneck with these kernels makes of (B, c_in, F, T)."""
+        """The output of the bottleneck with these kernels for (B, c_in, F, T)."""
         y: Tensor = self.norm(self.projected(x, kernels), len(kernels))
         return x + y if self.residual else y
 

@@ -1,9 +1,9 @@
 """The candidate operations by name: kind, kernel k, expansion e, squeeze-and-excitation.
 
 A name is kind + kernel (`tc_k9_se`, `mb_k5_e6`), or the field's own (`sep_conv_3x3`, `skip_connect`); an
-operation is one line here and a block beside it. The kernel of `tc`, `mb` and `mix` lies along time, that
-of `mbf` along frequency, that of `mbs`, `mixs`, `cp` and of the field's own along both axes. `mix_k35_e3` has
-kernels 3 and 5 in parallel.
+operation is one line here and a block in another file. The kernel of `tc`, `mb` and `mix` lies along
+time, that of `mbf` along frequency, that of `mbs`, `mixs`, `cp` and of the field's own along both axes.
+`mix_k35_e3` has kernels 3 and 5 in parallel.
 """
 
 from collections.abc import Callable
@@ -19,10 +19,10 @@ from audionas.nn.mix import Mix, MixBlock, mixes
 
 
 class OpShape(NamedTuple):
-    """Where an operation stands: channels in and out, (frequency, time) stride, causal or not.
+    """The place of an operation: channels in and out, (frequency, time) stride, causal or not.
 
-    With `search` the operations of cell spaces have batch norms without affine parameters, and pools
-    one of their own, as DARTS searches; the others are built alike in searches and final networks.
+    With `search`, the operations of cell spaces have batch norms without affine parameters, and pools
+    have one too, as in DARTS' search; the others are the same in searches and final networks.
     Bottlenecks have the activation `act`, and squeeze-and-excitation of the form `se`.
     """
 
@@ -36,16 +36,16 @@ class OpShape(NamedTuple):
 
     @property
     def keeps(self) -> bool:
-        """Whether input and output have the same shape."""
+        """True where input and output have the same shape."""
         return self.stride == (1, 1) and self.c_in == self.c_out
 
 
 class Op(NamedTuple):
-    """`make` builds it; `kind`, `kernel` and `dilation` are what methods ask about it.
+    """A candidate operation: `make` builds it; methods read its `kind`, `kernel` and `dilation`.
 
     Kinds: skip, pool, none, noise (none of them has weights where the shape stays), conv. `axes` are those
-    of a (B, C, F, T) tensor along which the kernel lies: 2 frequency, 3 time. `mix` says which kernels stand
-    in parallel, and the expansion; `kernel` is then the largest.
+    of a (B, C, F, T) tensor along which the kernel lies: 2 frequency, 3 time. `mix` holds the kernels in
+    parallel and the expansion; `kernel` is then the largest.
     """
 
     make: Callable[[OpShape], nn.Module]
@@ -107,7 +107,7 @@ def _mix(shape: OpShape, *, mix: Mix, axes: tuple[int, ...]) -> nn.Module:
 
 
 def _skip(shape: OpShape) -> nn.Module:
-    """Identity; where the shape changes a 1x1 convolution with batch norm carries the stride."""
+    """Identity, or where the shape changes a 1x1 convolution with the stride and batch norm."""
     if shape.keeps:
         return nn.Identity()
     return ConvBN(shape.c_in, shape.c_out, (1, 1), stride=shape.stride, act=None, causal=shape.causal)
@@ -148,8 +148,8 @@ def _noise(shape: OpShape) -> nn.Module:
 
 KERNELS = (3, 5, 7, 9)
 SQUARE = (2, 3)  # a kernel along both axes
-CP_EXPANSIONS = (15, 21, 30)  # of CP-Mobile's bottlenecks, in tenths
-FREE = ("skip", "pool", "none", "noise")  # kinds without weights: what collapsed searches are full of
+CP_EXPANSIONS = (15, 21, 30)  # expansions of CP-Mobile's bottlenecks, in tenths
+FREE = ("skip", "pool", "none", "noise")  # kinds without weights, which fill collapsed networks
 
 OPS: dict[str, Op] = {
     "skip": Op(_skip, "skip", summary="identity, or a 1x1 convolution where the shape changes"),

@@ -1,4 +1,4 @@
-"""Shadow batch norm: one for every number of active paths (MixPath, Chu et al., arXiv:2001.05887)."""
+"""Shadow batch norm: one norm per number of active paths (MixPath, Chu et al., arXiv:2001.05887)."""
 
 from torch import Tensor, nn
 
@@ -7,8 +7,8 @@ class ShadowNorm(nn.Module):
     """Batch norms over (B, `channels`, F, T) for sums of 1 to `most` paths.
 
     Paths of one layer compute nearly the same, so that a sum of m has about m times the mean and m^2 times
-    the variance of one: one norm cannot serve them all, a norm for every subset of paths is not needed.
-    With `single` one norm serves them all nevertheless: what shadow batch norm is to be compared with.
+    the variance of one: one norm cannot serve them all, but a norm per subset of paths is not needed.
+    With `single`, one norm does serve them all: the baseline for shadow batch norm.
     """
 
     def __init__(self, channels: int, most: int, *, single: bool = False) -> None:
@@ -18,10 +18,10 @@ class ShadowNorm(nn.Module):
 
     def of(self, active: int) -> nn.Module:
         """The norm of a sum of `active` paths."""
-        assert 1 <= active <= self.most, f"a sum of {active} paths, where there are 1 to {self.most}"
+        assert 1 <= active <= self.most, f"a sum of {active} paths, expected 1 to {self.most}"
         return self.norms[0 if self.single else active - 1]
 
     def forward(self, x: Tensor, active: int) -> Tensor:
-        """The same shape, normalised as a sum of `active` paths; no other norm learns or sees anything."""
+        """Normalise as a sum of `active` paths; the shape stays. No other norm sees the data or learns."""
         y: Tensor = self.of(active)(x)
         return y

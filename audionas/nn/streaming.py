@@ -1,8 +1,8 @@
-"""A causal network as a step: frames and what is remembered in, scores and what is remembered out.
+"""A causal network as a step: frames and states in, scores and states out.
 
-The network is not rewritten. In a copy, modules that look at more than one frame are replaced by ones of the
-same weights and names that read the past from a tape and write it back: convolutions over time keep the
-frames that their kernel still needs, means keep what they average. All else works frame by frame as it is.
+The network is not rewritten. In a copy, modules that look at more than one frame are replaced by ones with
+the same weights and names that read the past from a tape and write it back: convolutions over time keep the
+frames that their kernel still needs, means keep what they average. All other modules work frame by frame.
 """
 
 import copy
@@ -20,21 +20,21 @@ from audionas.nn.cell_blocks import FactorizedReduce, Noise, Pool, Zero
 from audionas.nn.cp_block import Average, LogitMap
 
 Pooling = Literal["window", "exponential"]
-_MANY = 1024  # frames, by which strides are told apart
-_MOST = 1 << 16  # frames that a mean over all so far counts
+_MANY = 1024  # frames, enough to measure strides
+_MOST = 1 << 16  # most frames that a mean over all so far counts
 _FORMLESS = (ClipMean, nn.AvgPool2d, nn.MaxPool2d, Pool, FactorizedReduce, Zero, Noise, LogitMap)
 
 
 class Step(nn.Module):
-    """`step(frames, *states)` to (scores, *states): a pure function that a runtime can hold.
+    """Computes `step(frames, *states)` -> (scores, *states): a pure function that a runtime can hold.
 
     `frames` is (1, C, F, n), n a multiple of `hop`; `scores` is (1, n / hop, classes), logits. `states` are
     float32 tensors of `shapes`, zeros at the start, under `names`. A score belongs to the last frame of its
-    hop. Fed after hop - 1 frames of zeros, its scores are from `warm_up` frames on those of `Stream`; with
-    squeeze-and-excitation, which averages over all so far, `warm_up` is None: it forgets its start slowly,
-    after 65,536 frames of its own (11 minutes at 10 ms each) by 1 / e in as many again.
+    hop. If hop - 1 frames of zeros come first, its scores equal those of `Stream` after `warm_up` frames;
+    with squeeze-and-excitation, which averages over all frames so far, `warm_up` is None: it forgets its
+    start slowly, after 65,536 of its frames (11 minutes at 10 ms each) by 1 / e per as many again.
 
-    The mean at the end is taken over the last clip (`window`), or follows it exponentially with the same
+    The mean at the end is taken over the last clip (`window`), or exponentially with the same
     mean age (`exponential`), which remembers one frame instead of a clip. Raises UserError for a network
     that looks ahead.
     """
@@ -53,10 +53,10 @@ class Step(nn.Module):
         strides = _strides(net, io)
         reach = sum(part.past * strides[part.slot] for part in parts if not isinstance(part, _Mean))
         forgets = not any(isinstance(part, _SoFar) for part in parts)
-        self.warm_up = reach + self.window * self.hop if forgets else None  # all parallel branches count
+        self.warm_up = reach + self.window * self.hop if forgets else None  # all parallel branches add
 
     def forward(self, frames: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        """Scores and the states for the next call; without states it starts from zeros."""
+        """The scores and the states for the next call; without states it starts from zeros."""
         given = states or self.start()
         self.tape.given = dict(zip(self.names, given, strict=True))
         self.tape.kept = {}
@@ -72,9 +72,9 @@ class Step(nn.Module):
 class Stream:
     """A network fed in chunks of any length: `step(frames)`, `reset()`.
 
-    The first score comes with the first frame, a further one every `hop` frames. Each is what the network
-    says of the last clip, of `io.frames` frames, with the true past of its first frames in place of zeros.
-    The one that completes the first clip after a reset is the network's own answer.
+    The first score comes with the first frame, then one every `hop` frames. Each is the network's answer
+    to the last clip, of `io.frames` frames, with the true past of its first frames in place of zeros.
+    The one that completes the first clip after a reset equals the network's answer to that clip.
     """
 
     def __init__(self, net: nn.Module, io: InputSpec, pool: Pooling = "window") -> None:
@@ -90,7 +90,7 @@ class Stream:
 
     @torch.inference_mode()
     def step(self, frames: Tensor) -> Tensor:
-        """Features (C, F, n) to logits (m, classes), m the number of hops that begin among the n frames."""
+        """Turn features (C, F, n) into logits (m, classes); m hops begin in the n frames."""
         if frames.shape[:2] != self.io[:2]:
             wanted = f"{self.io.channels}x{self.io.freq}"
             raise UserError(f"a stream takes frames of {wanted}, not {tuple(frames.shape)}")
@@ -102,10 +102,10 @@ class Stream:
 
 
 class Tape:
-    """What the parts of one network remember, by their names.
+    """The memory of a network's parts, by their names.
 
     `given` is read and `kept` written in one pass. `seen` counts the frames that a part with a stride has
-    had; None: chunks are whole hops, and every stride ends with its chunk.
+    received; None: chunks are whole hops, and every stride ends with its chunk.
     """
 
     def __init__(self) -> None:
@@ -118,14 +118,14 @@ class Tape:
         return self.given[slot] if slot in self.given else like.new_zeros(*like.shape[:3], frames)
 
     def extended(self, slot: str, x: Tensor, past: int) -> Tensor:
-        """`x` after the `past` frames that came before it; the last so many are kept for the next time."""
+        """`x` after the `past` frames before it; as many of the last frames are kept for the next time."""
         if past:
             x = torch.cat((self.past(slot, x, past), x), 3)
             self.kept[slot] = x[..., -past:]
         return x
 
     def skipped(self, slot: str, stride: int, frames: int) -> int:
-        """How many of `frames` new frames come before the first that a stride takes."""
+        """The number of `frames` new frames before the first that a stride takes."""
         if self.seen is None:
             return stride - 1
         before = self.seen.get(slot, 0)
@@ -134,7 +134,7 @@ class Tape:
 
 
 class _Conv(nn.Conv2d):
-    """A convolution that finds its past on the tape; made of another by `_become`."""
+    """A convolution that reads its past from the tape; `_become` makes it from another."""
 
     tape: Tape
     slot: str
@@ -154,7 +154,7 @@ class _Conv(nn.Conv2d):
 
 
 class _Average(Average):
-    """An average that finds its past on the tape; made of another by `_become`."""
+    """An average that reads its past from the tape; `_become` makes it from another."""
 
     tape: Tape
     slot: str
@@ -170,7 +170,7 @@ class _Average(Average):
 
 
 class _Mean(nn.Module):
-    """A mean that goes on: over the last `window` frames, or over all so far."""
+    """A running mean: over the last `window` frames, or over all so far."""
 
     def __init__(self, tape: Tape, slot: str) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class _Mean(nn.Module):
 
 
 class _Window(_Mean):
-    """The mean over the last `window` frames; every frame becomes an example of its own."""
+    """The mean over the last `window` frames; every frame becomes a separate example."""
 
     def __init__(self, tape: Tape, slot: str, window: int) -> None:
         super().__init__(tape, slot)
@@ -196,7 +196,7 @@ class _Window(_Mean):
 
 
 class _Exponential(_Mean):
-    """A mean whose weights decay, of the same mean age as one over `window` frames; as `_Window`."""
+    """A mean with decaying weights and the same mean age as one over `window` frames; used as `_Window`."""
 
     def __init__(self, tape: Tape, slot: str, window: int) -> None:
         super().__init__(tape, slot)
@@ -216,10 +216,10 @@ class _Exponential(_Mean):
 class _SoFar(_Mean):
     """The mean over all frames so far: remembers it and, as a last channel, their number.
 
-    Exact, but for rounding, for the first `_MOST` of the frames that it gets: 11 minutes at 10 ms each. From
-    there on their number stays, and what lies further back fades, by 1 / e in as many frames again. Float32
-    could not go on without end: a sum is a hundredth off for a steady sound after 3 hours, and from 2^24
-    frames on (46 hours) it grows while their number does not. With the number bounded the mean never
+    It is exact, except for rounding, for the first `_MOST` frames: 11 minutes at 10 ms each. After
+    that their number stays, and older frames fade, by 1 / e per as many frames again. Float32
+    could not count for ever: a sum is a hundredth off for a steady sound after 3 hours, and after 2^24
+    frames (46 hours) it grows while their number does not. With the number bounded, the mean never
     sticks; only a difference that stays under 2^-8 of it may be too small to move it.
     """
 
@@ -246,7 +246,7 @@ def hop_of(net: nn.Module, io: InputSpec) -> int:
 
 
 def _strides(net: nn.Module, io: InputSpec) -> dict[str, int]:
-    """How many frames of the input lie between two that a convolution or an average gets, by its name."""
+    """The input frames per frame that a convolution or an average receives, by its name."""
     shadow = copy.deepcopy(net).float().to("meta").eval()
     found: dict[str, int] = {}
     frames = _MANY
@@ -280,8 +280,8 @@ def _replaced(net: nn.Module, tape: Tape, window: int, pool: Pooling) -> nn.Modu
             why.append(f"{name} looks ahead in time or has no causal form")
     if why:
         raise UserError(
-            f"{why[0]}, so that the network cannot stream",
-            hint="Search causal networks, where the space has them: space.causal=true",
+            f"{why[0]}, so the network cannot stream",
+            hint="Search for causal networks, if the space has them: space.causal=true",
         )
     return net
 
@@ -292,7 +292,7 @@ def _looks_ahead(part: nn.Conv2d | Average) -> bool:
 
 
 def _become(part: nn.Conv2d | Average, tape: Tape, slot: str) -> None:
-    """Make it a `_Conv` or `_Average`: same weights, same name, same place."""
+    """Turn a part into a `_Conv` or `_Average`: same weights, same name, same place."""
     past = getattr(part, "past", 0)
     part.__class__ = _Conv if isinstance(part, nn.Conv2d) else _Average
     assert isinstance(part, (_Conv, _Average))

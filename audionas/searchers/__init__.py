@@ -1,1 +1,1 @@
-"""Which networks are scored, and when: one searcher a file, the file name is its registered name."""
+"""Searchers, which choose the networks to score: one per file, and the file name is its registered name."""

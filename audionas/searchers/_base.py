@@ -1,7 +1,7 @@
-"""What a searcher is: it asks for the scores of architectures, and what it asks next follows from them.
+"""The base of searchers: they request the scores of architectures and choose the next ones by them.
 
-A searcher knows neither networks nor data. `evaluate` scores what it asks for, keeps every score, and on
-resumption answers from what is kept: running a searcher again with the same scores asks the same again.
+A searcher knows neither networks nor data. `evaluate` scores the architectures, keeps every score, and after
+a resume answers from the kept ones: a searcher that runs again with the same scores makes the same requests.
 """
 
 import math
@@ -16,8 +16,8 @@ from audionas.core.strict import Strict
 from audionas.spaces._base import Space
 
 Direction = Literal["max", "min"]
-DEAR = ("accuracy", "macro_f1", "loss")  # by the supernet
-CHEAP = (  # without running it
+DEAR = ("accuracy", "macro_f1", "loss")  # need the supernet
+CHEAP = (  # do not need it
     "macs",
     "params",
     "weight_bytes",
@@ -26,14 +26,14 @@ CHEAP = (  # without running it
     "hop_macs",
     "latency_ms",
 )
-BATCH = 100  # architectures asked for at a time where nothing is learnt in between
+BATCH = 100  # architectures requested at a time if nothing is learnt in between
 
 
 class Score(NamedTuple):
-    """What is known of an architecture: bytes, milliseconds, accuracies between 0 and 1.
+    """The known values of an architecture: bytes, milliseconds, accuracies between 0 and 1.
 
-    `violation` is 0.0 where every limit holds (`Searcher.violation`); above a limit only the cheap values
-    are there, as the dear ones are not worth computing.
+    `violation` is 0.0 if all limits are satisfied (`Searcher.violation`); above a limit only the cheap values
+    are present, as the dear ones are not worth computing.
     """
 
     values: Mapping[str, float]
@@ -41,7 +41,7 @@ class Score(NamedTuple):
 
 
 class Problem(NamedTuple):
-    """Where to search; `sizes` is the networks' size in a space of cells."""
+    """The search problem; `sizes` is the networks' size in a space of cells."""
 
     space: Space
     io: InputSpec
@@ -49,14 +49,14 @@ class Problem(NamedTuple):
     seed: int
 
 
-Evaluate = Callable[[Sequence[ArchSpec]], list[Score]]  # in order, one score an architecture
+Evaluate = Callable[[Sequence[ArchSpec]], list[Score]]  # in order, one score per architecture
 
 
 @dataclass(frozen=True, kw_only=True)
 class Searcher(Strict, ABC):
-    """`objectives` by name, the first is the one of searchers that know only one; `limits` are at most.
+    """A searcher. `objectives` are by name (searchers with one objective use the first); `limits` are upper.
 
-    `latency` is the file of the table that `latency_ms` is read from. No searcher asks for an architecture
+    `latency` is the file of the table that `latency_ms` is read from. No searcher requests an architecture
     twice.
     """
 
@@ -74,14 +74,14 @@ class Searcher(Strict, ABC):
 
     @abstractmethod
     def run(self, problem: Problem, evaluate: Evaluate) -> None:
-        """Search; a function of the problem and of the scores."""
+        """Search, as a function of the problem and the scores."""
 
     @abstractmethod
     def budget(self, space: Space) -> int:
-        """The most architectures that a run asks for, those above a limit included."""
+        """The most architectures that a run requests, those above a limit included."""
 
     def problems(self) -> list[str]:
-        """What is wrong with the fields; subclasses add theirs."""
+        """The problems of the fields; subclasses add theirs."""
         known = (*DEAR, *CHEAP)
         found = [] if self.objectives else ["objectives: empty, at least one is needed"]
         for name, direction in self.objectives.items():
@@ -101,7 +101,7 @@ class Searcher(Strict, ABC):
         return found
 
     def violation(self, values: Mapping[str, float]) -> float:
-        """By how much costs exceed the limits: the sum of the exceeding shares, 0.0 where all hold."""
+        """The excess of costs over the limits: the sum of the excess shares, 0.0 if all are satisfied."""
         return sum(max(0.0, values[name] / most - 1.0) for name, most in self.limits.items())
 
     def at_least_one(self, *names: str) -> list[str]:

@@ -1,7 +1,7 @@
-"""Fronts: which architectures no other dominates, how much they dominate, how crowded they are.
+"""Fronts: non-dominated architectures, their hypervolume and crowding.
 
-Everything here works on points, (n, objectives) arrays of what is to be minimised: `points` negates what
-is to be maximised. A point of infinities stands for an architecture that is out of the question.
+Everything here works on points, (n, objectives) arrays of values to minimise: `points` negates values
+to maximise. A point of infinities stands for an inadmissible architecture.
 """
 
 import math
@@ -22,7 +22,7 @@ class Scored(NamedTuple):
 
 
 def violations(scores: Sequence[Score], objectives: Mapping[str, Direction]) -> np.ndarray:
-    """(n,) how far each is from being admissible: infinitely where an objective is not a finite number."""
+    """The distances (n,) from being admissible: infinite if an objective is not a finite number."""
     return np.array(
         [
             math.inf
@@ -35,7 +35,7 @@ def violations(scores: Sequence[Score], objectives: Mapping[str, Direction]) -> 
 
 
 def points(scores: Sequence[Score], objectives: Mapping[str, Direction]) -> np.ndarray:
-    """(n, objectives) to minimise, in the order of `objectives`; infinities where inadmissible."""
+    """The values (n, objectives) to minimise, in the order of `objectives`; infinities if inadmissible."""
     found = np.full((len(scores), len(objectives)), math.inf)
     signs = [-1.0 if direction == "max" else 1.0 for direction in objectives.values()]
     for row, score, violation in zip(found, scores, violations(scores, objectives), strict=True):
@@ -45,10 +45,10 @@ def points(scores: Sequence[Score], objectives: Mapping[str, Direction]) -> np.n
 
 
 def front(scored: Sequence[Scored], objectives: Mapping[str, Direction]) -> list[Scored]:
-    """Those within the limits that no other dominates, the best of the first objective first.
+    """The architectures within the limits that no other dominates, ordered by the first objective.
 
-    Ties are settled by the next objective and at last by the id, so the order does not depend on that of
-    `scored`. Architectures of equal scores do not dominate each other: all of them stay.
+    Ties are broken by the next objective and finally by the id, so the order does not depend on that of
+    `scored`. Architectures with equal scores do not dominate each other: all of them stay.
     """
     ordered = sorted(scored, key=lambda one: one.spec.id)
     return [ordered[i] for i in minimal(points([one.score for one in ordered], objectives))]
@@ -57,7 +57,7 @@ def front(scored: Sequence[Scored], objectives: Mapping[str, Direction]) -> list
 def minimal(values: np.ndarray) -> list[int]:
     """Rows of the points that no other dominates, in lexicographic order; rows of infinities are left out."""
     kept: list[int] = []
-    for row in np.lexsort(values.T[::-1]):  # so no later point dominates an earlier one
+    for row in np.lexsort(values.T[::-1]):  # in this order no later point dominates an earlier one
         point = values[row]
         if np.isfinite(point).all():
             others = values[kept]
@@ -69,9 +69,9 @@ def minimal(values: np.ndarray) -> list[int]:
 def dominates(
     values: np.ndarray, violation: np.ndarray, others: np.ndarray, violation_of_others: np.ndarray
 ) -> np.ndarray:
-    """(n, m): whether each of n points dominates each of m, under limits.
+    """A mask (n, m), true where one of n points dominates one of m, under limits.
 
-    Within the limits beats outside of them, and outside the smaller violation wins (Deb et al., 2002).
+    A point within the limits beats one outside, and outside the smaller violation wins (Deb et al., 2002).
     """
     mine, theirs = violation[:, None], violation_of_others[None]
     a, b = values[:, None], others[None]
@@ -89,7 +89,7 @@ def extent(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def hypervolume(values: np.ndarray, reference: np.ndarray, ideal: np.ndarray | None = None) -> float:
-    """The volume of what the points dominate and `reference` does not, exactly.
+    """The exact volume that the points dominate, up to `reference`.
 
     With `ideal` it is normalised: the share of the box between `ideal` and `reference`.
     """
@@ -99,7 +99,7 @@ def hypervolume(values: np.ndarray, reference: np.ndarray, ideal: np.ndarray | N
 
 
 def hypervolumes(values: np.ndarray, reference: np.ndarray, ideal: np.ndarray | None = None) -> np.ndarray:
-    """(n,) the hypervolume of the first 1, 2, ... n points."""
+    """The hypervolumes (n,) of the first 1, 2, ... n points."""
     found, kept, last = np.zeros(len(values)), values[:0], 0.0
     for row, point in enumerate(values):
         if (point < reference).all() and not (kept <= point).all(1).any():
@@ -110,7 +110,7 @@ def hypervolumes(values: np.ndarray, reference: np.ndarray, ideal: np.ndarray | 
 
 
 def _volume(values: np.ndarray, reference: np.ndarray) -> float:
-    """By slices: between two values of the last objective the cross-section is that of the points below."""
+    """The volume by slices: between two values of the last objective, the section is of the points below."""
     if not len(values):
         return 0.0
     if len(reference) == 1:
@@ -124,10 +124,10 @@ def _volume(values: np.ndarray, reference: np.ndarray) -> float:
 
 
 def knee(values: np.ndarray) -> int:
-    """The row of a front's point of compromise: the smallest sum of objectives scaled to 0..1 over the front.
+    """The row of a front's compromise: the smallest sum of objectives scaled to 0..1 over the front.
 
-    With two objectives this is the point farthest below the line through both ends of the front; with more
-    that line becomes the plane of equal sums. The first of several; an end where the front is concave.
+    With two objectives this is the point farthest below the line through both ends of the front; with more,
+    that line becomes the plane of equal sums. It is the first if several tie, and an end of a concave front.
     """
     best, worst = extent(values)
     scaled = (values - best) / np.where(worst > best, worst - best, 1.0)
@@ -135,12 +135,12 @@ def knee(values: np.ndarray) -> int:
 
 
 def crowding(values: np.ndarray, weights: Sequence[float] | None = None) -> np.ndarray:
-    """(n,) the crowding distance of each point of one front: how far its neighbours are.
+    """The crowding distances (n,) of the points of one front: the distances to their neighbours.
 
     Along each objective it is the distance between both neighbours over the front's extent, and infinite
     at both ends; the sum over objectives is weighted by `weights`, which sum to 1, equally by default.
-    An objective of weight 0, or of one value only, counts for nothing, so its ends are like other points.
-    Of one or two points each is an end.
+    An objective with weight 0, or with only one value, is ignored, so its ends are like other points.
+    If there are one or two points, each is an end.
     """
     count, objectives = values.shape
     if count <= 2:

@@ -1,4 +1,4 @@
-"""A front as files: `front.json`, which keeps whole architectures, and `front.csv` for spreadsheets."""
+"""A front as files: `front.json` with complete architectures, and `front.csv` for spreadsheets."""
 
 import csv
 import io
@@ -21,10 +21,10 @@ SCHEMA = 1
 
 @dataclass(frozen=True)
 class Front:
-    """Architectures that no other scored one dominates, the best of the first objective first.
+    """Architectures that no other scored one dominates, ordered by the first objective.
 
     They are numbered from 1; `knee` is the number of the compromise. `volumes` are (networks scored,
-    hypervolume) wherever it grew, as a share of the box between the best and the worst that was seen.
+    hypervolume) wherever it grew, as a share of the box between the best and the worst values.
     """
 
     objectives: Mapping[str, Direction]
@@ -55,7 +55,7 @@ class Front:
         write_text(folder / "front.csv", self.csv())
 
     def csv(self) -> str:
-        """Number, id, every value, the architecture in a line."""
+        """The front as CSV: number, id, every value, the architecture in one line."""
         names = list(dict.fromkeys(name for m in self.members for name in m.score.values))
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
@@ -65,11 +65,11 @@ class Front:
         return text.getvalue()
 
     def member(self, number: int) -> Scored:
-        """Number 1 is the first."""
+        """The member with this number; the first is 1."""
         return self.members[number - 1]
 
     def best(self, limits: Mapping[str, float]) -> int:
-        """The number of the best by the first objective within further limits; UserError if none is."""
+        """The number of the best network by the first objective within further limits; or UserError."""
         first, direction = next(iter(self.objectives.items()))
         sign = 1 if direction == "max" else -1
         fit = [
@@ -81,18 +81,18 @@ class Front:
             least = ((name, min(m.score.values[name] for m in self.members)) for name in limits)
             smallest = ", ".join(f"{name} {shown(value)}" for name, value in least)
             raise UserError(
-                f"no network of the front keeps {_told(limits)}; the smallest values there are: {smallest}",
+                f"no network on the front satisfies {_told(limits)}; the smallest values are: {smallest}",
                 hint="Raise the limit, or search again with it: searcher.limits={macs: 1e6}",
             )
         return max(fit, key=lambda n: sign * self.member(n).score.values[first])
 
 
 def of(scored: Sequence[Scored], objectives: Mapping[str, Direction], limits: Mapping[str, float]) -> Front:
-    """The front of all that was scored, in the order asked. UserError where nothing keeps the limits."""
+    """The front of all scored networks, in the order of requests; UserError if none satisfies the limits."""
     members = tuple(front(scored, objectives))
     if not members:
         raise UserError(
-            f"none of {len(scored)} networks keeps {_told(limits)}",
+            f"none of {len(scored)} networks satisfies {_told(limits)}",
             hint="Raise the limits, or search a narrower space, for example: space.width=0.5",
         )
     return Front(
@@ -107,7 +107,7 @@ def of(scored: Sequence[Scored], objectives: Mapping[str, Direction], limits: Ma
 
 def _volumes(values: np.ndarray) -> tuple[tuple[int, float], ...]:
     best, worst = extent(values)
-    wide = worst > best  # an objective that is the same everywhere has no volume
+    wide = worst > best  # a constant objective has no volume
     if not wide.any():
         return ()
     finite = np.where(np.isfinite(values), values, np.inf)[:, wide]
@@ -144,7 +144,7 @@ def table(front: Front) -> tuple[list[str], list[list[str]]]:
 
 
 def shown(value: float) -> str:
-    """A whole number in full, another one in six digits."""
+    """A whole number in full, any other number in six digits."""
     return f"{value:,.0f}" if float(value).is_integer() else f"{value:.6g}"
 
 

@@ -1,4 +1,4 @@
-"""How children differ from what crossover made of their parents: each choice resampled with a probability."""
+"""Mutation of children after crossover: each choice is resampled with a probability."""
 
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ class Group(NamedTuple):
 
 
 class Mutation:
-    """Uniform: any other option. One lives for one search."""
+    """Uniform mutation to any other option. An instance serves one search."""
 
     def __init__(self, vectors: Vectors, probability: float | None) -> None:
         """Resample each choice with `probability`; None: one over the number of choices."""
@@ -25,16 +25,16 @@ class Mutation:
         self.uniform = vectors.allowed.astype(float)
 
     def __call__(self, children: np.ndarray, population: Group, rng: np.random.Generator) -> np.ndarray:
-        """(n, positions) to the same: vectors of architectures, repaired where crossover broke them."""
+        """Mutate (n, positions) vectors of architectures, which are repaired where crossover broke them."""
         return np.array([self.child(child, population, rng) for child in children])
 
     def child(self, child: np.ndarray, population: Group, rng: np.random.Generator) -> np.ndarray:
-        """One of them."""
+        """Mutate one of them."""
         return self.vectors.resample(child, self.where(rng), self.uniform, rng)[0]
 
     def where(self, rng: np.random.Generator) -> np.ndarray:
-        """(positions,) which choices to resample."""
+        """The mask (positions,) of choices to resample."""
         return rng.random(len(self.vectors.choices)) < self.probability
 
     def learn(self, children: Group, population: Group) -> None:
-        """Look at children just scored, beside the population that their parents are from."""
+        """Learn from children just scored, beside the population of their parents."""

@@ -1,7 +1,7 @@
-"""Architectures as integer vectors, `Space.encode`'s: drawn, resampled, repaired and all enumerated.
+"""Architectures as the integer vectors of `Space.encode`: drawn, resampled, repaired and enumerated.
 
 A position is a choice, its code an option's index, or the number of options for an edge that is absent.
-Where a node keeps few inputs, drawn and repaired vectors keep exactly so many, as `Space.sample` does.
+If a node keeps few inputs, drawn and repaired vectors keep exactly that many, as `Space.sample` does.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from audionas.spaces._base import present
 
 
 class Known(NamedTuple):
-    """An architecture, its id and its vector, which nobody may change."""
+    """An architecture, its id and its vector, which must not be changed."""
 
     spec: ArchSpec
     id: str
@@ -25,7 +25,7 @@ class Known(NamedTuple):
 
 
 class Vectors:
-    """The vectors of a problem's space. `allowed` (positions, codes) says which codes each may hold."""
+    """The vectors of a problem's space. `allowed` (positions, codes) marks the codes of each position."""
 
     def __init__(self, problem: Problem) -> None:
         self.problem = problem
@@ -43,7 +43,7 @@ class Vectors:
         self._known: dict[bytes, Known] = {}
 
     def known(self, vector: np.ndarray) -> Known:
-        """What a vector stands for; of what does not fit together, the nearest that does."""
+        """The architecture of a vector, or the nearest valid one."""
         vector = np.asarray(vector, dtype=np.int64)
         if (key := vector.tobytes()) not in self._known:
             pairs = zip(self.choices, vector, strict=True)
@@ -56,7 +56,7 @@ class Vectors:
         return self.known(vector).spec
 
     def of(self, spec: ArchSpec) -> np.ndarray:
-        """(positions,) the vector of an architecture."""
+        """The vector (positions,) of an architecture."""
         return self.problem.space.encode(spec).astype(np.int64)
 
     def resample(
@@ -64,9 +64,9 @@ class Vectors:
     ) -> tuple[np.ndarray, list[tuple[int, int]]]:
         """`vector` with other codes at the positions of the mask `where`, drawn in proportion to `weights`.
 
-        `weights` is (positions, codes), zero where not allowed; the code that stands there is never drawn.
-        Returns the repaired vector, and what was drawn as (position, code). Where no other code has a
-        weight nothing is drawn.
+        `weights` is (positions, codes), zero where not allowed; the current code is never drawn.
+        Returns the repaired vector, and the draws as (position, code). If no other code has a
+        weight, nothing is drawn.
         """
         child, drawn = np.array(vector, dtype=np.int64), []
         for position in np.flatnonzero(where):
@@ -86,8 +86,8 @@ class Vectors:
     def repair(
         self, vector: np.ndarray, rng: np.random.Generator, fixed: list[int] | None = None
     ) -> np.ndarray:
-        """The vector of an architecture: edges are dropped and added at random where a node has too many
-        or too few, those at `fixed` positions last; then the space's own repair.
+        """Turn a vector into one of a valid architecture: edges are dropped or added at random if a node has
+        too many or too few, those at `fixed` positions last; then the space's own repair is applied.
         """
         repaired = np.array(vector, dtype=np.int64)
         for node in self._nodes:
@@ -126,9 +126,9 @@ def every(problem: Problem) -> Iterator[ArchSpec]:
 
 
 def distinct(problem: Problem, count: int, rng: np.random.Generator) -> list[ArchSpec]:
-    """`count` architectures drawn uniformly without repetition; all, shuffled, of a space with fewer.
+    """`count` architectures drawn uniformly without repetition, or all, shuffled, if the space has fewer.
 
-    A space that holds less than twice as many is enumerated: draws would mostly be repetitions.
+    A space with less than twice as many is enumerated: draws would mostly be repetitions.
     """
     if problem.space.size() < 2 * count:
         specs = list(every(problem))

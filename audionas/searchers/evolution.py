@@ -1,6 +1,6 @@
 """Regularised evolution: the oldest dies, not the worst (Real et al., AAAI 2019, arXiv:1802.01548).
 
-One objective, the first of the section; the others are scored all the same, so the archive has a front.
+It has one objective, the first of the section; the others are scored too, so the archive has a front.
 """
 
 from collections import deque
@@ -16,11 +16,11 @@ from audionas.searchers._front import points, violations
 from audionas.searchers._vectors import Vectors, distinct
 from audionas.spaces._base import Space
 
-_STEPS = 10_000  # of a walk in search of a network not asked for; by then there is none to be found
+_STEPS = 10_000  # most steps of a walk to a network not requested before; after these, none is left
 
 
 class Member(NamedTuple):
-    """A living network; members compare by merit, the smaller the better."""
+    """A living network; members are compared by merit, the smaller the better."""
 
     merit: tuple[float, float]  # violation, objective to minimise
     vector: np.ndarray
@@ -29,11 +29,11 @@ class Member(NamedTuple):
 @dataclass(frozen=True, kw_only=True)
 class Evolution(Searcher):
     """The best of `sample` members, drawn from `population` with repetition as in the paper's algorithm 1,
-    has a child with one choice resampled, and the oldest member dies, until `networks` have been asked for.
+    has a child with one choice resampled, and the oldest member dies, until `networks` have been requested.
 
     Among members above a limit the least above it is best, and any within the limits is better. The
     paper's children may be networks seen before; here such a child is resampled until it is new. With
-    `children` above 1 so many are born of one population, to be scored side by side.
+    `children` above 1, that many are made from one population, to be scored side by side.
     """
 
     paper: ClassVar[str] = "Regularized Evolution for Image Classifier Architecture Search"
@@ -45,15 +45,15 @@ class Evolution(Searcher):
     children: int = 1
 
     def problems(self) -> list[str]:
-        """Also the counts."""
+        """The problems of the fields, counts included."""
         return [*super().problems(), *self.at_least_one("population", "sample", "networks", "children")]
 
     def budget(self, space: Space) -> int:
-        """The first population included."""
+        """The number of requests, the first population included."""
         return min(self.networks, space.size())
 
     def run(self, problem: Problem, evaluate: Evaluate) -> None:
-        """Evolve until `networks` have been asked for or nothing new is found."""
+        """Evolve until `networks` have been requested or nothing new is found."""
         rng, vectors = numpy_rng(problem.seed, "searcher", "evolution"), Vectors(problem)
         specs = distinct(problem, min(self.population, self.networks), rng)
         living: deque[Member] = deque(maxlen=self.population)
@@ -77,7 +77,7 @@ class Evolution(Searcher):
     def _child(
         self, living: deque[Member], vectors: Vectors, seen: set[str], rng: np.random.Generator
     ) -> ArchSpec | None:
-        """A new network one step from the best of a sample, or as many steps as it takes; None if none is."""
+        """A new network one step from the best of a sample, or more steps if needed; None if none is left."""
         drawn = [living[i] for i in rng.integers(len(living), size=self.sample)]
         vector = min(drawn, key=lambda member: member.merit).vector
         for _ in range(_STEPS):

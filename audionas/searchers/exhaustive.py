@@ -11,12 +11,12 @@ from audionas.spaces._base import Space
 
 @dataclass(frozen=True, kw_only=True)
 class Exhaustive(Searcher):
-    """Refuses a space of more than `most` networks; the default admits NAS-Bench-201."""
+    """Scores every network; refuses a space with more than `most`; the default admits NAS-Bench-201."""
 
     most: int = 20_000
 
     def problems(self) -> list[str]:
-        """Also the count of networks."""
+        """The problems of the fields, the count of networks included."""
         return [*super().problems(), *self.at_least_one("most")]
 
     def budget(self, space: Space) -> int:
@@ -24,7 +24,7 @@ class Exhaustive(Searcher):
         return space.size()
 
     def run(self, problem: Problem, evaluate: Evaluate) -> None:
-        """Ask for all; UserError where they are too many."""
+        """Request all networks; UserError if there are too many."""
         if (size := problem.space.size()) > self.most:
             raise UserError(
                 f"searcher exhaustive: {problem.space.name} holds {size:,} networks, more than {self.most:,}",

@@ -1,4 +1,4 @@
-"""NSGA-II, pymoo's, asked for vectors and told scores (Deb et al., 2002), with plain or weighted crowding.
+"""NSGA-II (Deb et al., 2002) by pymoo, over vectors of architectures, with plain or weighted crowding.
 
 Weighted crowding is that of FairNAS, SCARLET and MoGA (arXiv:1908.01314): a front is kept dense along the
 objectives that matter.
@@ -31,13 +31,13 @@ from audionas.spaces._base import Space
 
 @dataclass(frozen=True, kw_only=True)
 class Nsga2(Searcher):
-    """`population` networks drawn at first, then as many children in each of the other `generations`.
+    """`population` networks are drawn first, then as many children in each of the other `generations`.
 
     Two parents are crossed with probability `crossover`, each choice going to either child with 1/2; then
-    each choice of a child is resampled with probability `mutation` (None: one choice a child on average).
-    Options have no order, so resampling takes any other one. Children that were asked for before are made
-    anew; when too few new ones arise the generation is smaller, and a search without any ends.
-    Networks above a limit rank last, by how far above. `weights`, by objective and 1 in sum, weigh the
+    each choice of a child is resampled with probability `mutation` (None: one choice per child on average).
+    Options have no order, so resampling takes any other one. Children that were requested before are made
+    again; if there are too few new ones, the generation is smaller, and if there are none, the search ends.
+    Networks above a limit rank last, by their excess. `weights`, by objective and with sum 1, weigh the
     crowding distance; without them objectives count equally.
     """
 
@@ -50,17 +50,17 @@ class Nsga2(Searcher):
     weights: dict[str, float] | None = None
 
     def problems(self) -> list[str]:
-        """Also counts, probabilities and weights."""
+        """The problems of the fields, with counts, probabilities and weights."""
         found = [*super().problems(), *self.at_least_one("population", "generations")]
         found += self.shares("crossover", *(["mutation"] if self.mutation is not None else []))
         return [*found, *self._wrong_weights()]
 
     def budget(self, space: Space) -> int:
-        """All generations in full."""
+        """The number of networks in all generations, if each is full."""
         return min(self.population * self.generations, space.size())
 
     def run(self, problem: Problem, evaluate: Evaluate) -> None:
-        """Ask generation after generation."""
+        """Request one generation after another."""
         vectors, seen = Vectors(problem), set[str]()
         mutation = self.mutations(vectors)
         algorithm = self._algorithm(vectors, mutation, seen)
@@ -80,11 +80,11 @@ class Nsga2(Searcher):
                 return
 
     def mutations(self, vectors: Vectors) -> Mutation:
-        """What changes children; subclasses bring their own."""
+        """The mutation of children; subclasses have their own."""
         return Mutation(vectors, self.mutation)
 
     def _algorithm(self, vectors: Vectors, mutation: Mutation, seen: set[str]) -> NSGA2:
-        """Everything random in it draws from one generator, a function of the seed."""
+        """The algorithm, with one random generator, a function of the seed."""
         seed = vectors.problem.seed
         first = distinct(vectors.problem, self.population, numpy_rng(seed, "searcher", "nsga2", "first"))
         weights = None if self.weights is None else [self.weights[name] for name in self.objectives]
@@ -107,7 +107,7 @@ class Nsga2(Searcher):
         if self.weights is None:
             return []
         if set(self.weights) != set(self.objectives):
-            return [f"weights are of {', '.join(self.weights)}, expected {', '.join(self.objectives)}"]
+            return [f"weights are for {', '.join(self.weights)}, expected {', '.join(self.objectives)}"]
         total = sum(self.weights.values())
         if not all(weight >= 0 for weight in self.weights.values()) or not math.isclose(total, 1):
             return [f"weights are {self.weights}, expected numbers from 0 that sum to 1, not {total:g}"]
@@ -115,7 +115,7 @@ class Nsga2(Searcher):
 
 
 class _Mutating(PymooMutation):
-    """A mutation as pymoo calls it."""
+    """A mutation with pymoo's interface."""
 
     def __init__(self, mutation: Mutation) -> None:
         super().__init__()
@@ -128,7 +128,7 @@ class _Mutating(PymooMutation):
 
 
 class _AskedBefore(DuplicateElimination):
-    """Drops children that were asked for in any generation, by the architecture's id."""
+    """Drops children that were requested in any generation, by the architecture's id."""
 
     def __init__(self, vectors: Vectors, seen: set[str]) -> None:
         super().__init__()
@@ -148,7 +148,7 @@ class _AskedBefore(DuplicateElimination):
 
 
 class _Crowding(CrowdingDiversity):
-    """The crowding distance of `_front`, as pymoo calls it."""
+    """The crowding distance of `_front`, with pymoo's interface."""
 
     def __init__(self, weights: list[float] | None) -> None:
         self.weights = weights

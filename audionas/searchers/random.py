@@ -1,6 +1,7 @@
 """Random search: networks drawn uniformly, none twice, each scored: the baseline of every searcher.
 
-Not the method `random`, which draws one network and scores none, nor `random_nas`, which trains a supernet.
+It is not the method `random`, which draws one network without scoring, nor `random_nas`, which trains a
+supernet.
 """
 
 from dataclasses import dataclass
@@ -22,15 +23,15 @@ class Random(Searcher):
     networks: int = 1000
 
     def problems(self) -> list[str]:
-        """Also the count of networks."""
+        """The problems of the fields, the count of networks included."""
         return [*super().problems(), *self.at_least_one("networks")]
 
     def budget(self, space: Space) -> int:
-        """All draws."""
+        """The number of draws."""
         return min(self.networks, space.size())
 
     def run(self, problem: Problem, evaluate: Evaluate) -> None:
-        """Draw, then ask."""
+        """Draw, then request the scores."""
         specs = distinct(problem, self.networks, numpy_rng(problem.seed, "searcher", "random"))
         for start in range(0, len(specs), BATCH):
             evaluate(specs[start : start + BATCH])

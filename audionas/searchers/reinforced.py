@@ -1,7 +1,7 @@
 """Reinforced evolution: NSGA-II whose mutation is partly learnt by policy gradient.
 
-The multi-objective search of FairNAS (arXiv:1907.01845v1) and SCARLET (arXiv:1908.06022v1), as far as it is
-known: mutation by a learned policy, guided by a prior, and at random. What is not known of it is ours.
+This is the multi-objective search of FairNAS (arXiv:1907.01845v1) and SCARLET (arXiv:1908.06022v1), as far
+as it is known: mutation by a learned policy, guided by a prior, and at random. Unpublished details are ours.
 """
 
 from dataclasses import dataclass
@@ -17,14 +17,14 @@ from audionas.searchers.nsga2 import Nsga2
 
 @dataclass(frozen=True, kw_only=True)
 class Reinforced(Nsga2):
-    """Of the children a share `learned` is mutated by the policy, a share `prior` by the prior, the rest as
-    in NSGA-II. Which choices are resampled is random in all three; they differ in what is drawn instead.
+    """A share `learned` of the children is mutated by the policy, a share `prior` by the prior, the rest as
+    in NSGA-II. All three resample random choices; they differ in the options drawn.
 
-    The policy is a softmax over the options of each choice: one vector of logits a choice, no network. It is
-    trained by REINFORCE with learning rate `rate`. A child's reward is the share of its parents' population
-    that it dominates, less the share that dominates it, within the limits; the baseline is the mean of
-    earlier rewards, which fade by `memory` a generation. The prior draws options as often as the
-    population has them, each counted once more than it is there.
+    The policy is a softmax over the options of each choice: one vector of logits per choice, no network. It
+    is trained by REINFORCE with learning rate `rate`. A child's reward is the share of its parents'
+    population that it dominates, minus the share that dominates it, within the limits; the baseline is the
+    mean of earlier rewards, which fade by `memory` per generation. The prior draws options in proportion
+    to their counts in the population, plus one each.
     """
 
     paper: ClassVar[str] = (
@@ -38,14 +38,14 @@ class Reinforced(Nsga2):
     memory: float = 0.8
 
     def problems(self) -> list[str]:
-        """Also shares and rates."""
+        """The problems of the fields, shares and rates included."""
         found = [*super().problems(), *(wrong := self.shares("learned", "prior", "rate", "memory"))]
         if not wrong and self.learned + self.prior > 1:
             found.append(f"learned + prior is {self.learned + self.prior:g}, expected at most 1")
         return found
 
     def mutations(self, vectors: Vectors) -> "ReinforcedMutation":
-        """The mixture."""
+        """The mixture of the three mutations."""
         return ReinforcedMutation(vectors, self)
 
 
@@ -60,7 +60,7 @@ class ReinforcedMutation(Mutation):
         self._steps: dict[bytes, np.ndarray] = {}  # by child: the gradient of its mutation's log probability
 
     def child(self, child: np.ndarray, population: Group, rng: np.random.Generator) -> np.ndarray:
-        """By one of the three, drawn in their shares."""
+        """Mutate by one of the three, drawn by their shares."""
         kind, where = rng.random(), self.where(rng)
         if kind < self.conf.learned:
             return self._learned(child, where, rng)
@@ -69,20 +69,20 @@ class ReinforcedMutation(Mutation):
         return self.vectors.resample(child, where, weights, rng)[0]
 
     def policy(self) -> np.ndarray:
-        """(positions, codes) the softmax of the logits over the allowed codes."""
+        """The softmax (positions, codes) of the logits over the allowed codes."""
         scores = np.where(self.vectors.allowed, self.logits, -np.inf)
         odds = np.exp(scores - scores.max(1, keepdims=True))
         chances: np.ndarray = odds / odds.sum(1, keepdims=True)
         return chances
 
     def counts(self, population: Group) -> np.ndarray:
-        """(positions, codes) how often each code stands in the population, and one more."""
+        """The count (positions, codes) of each code in the population, plus one."""
         codes = np.arange(self.uniform.shape[1])
         found: np.ndarray = (population.vectors[:, :, None] == codes).sum(0) + self.uniform
         return found
 
     def learn(self, children: Group, population: Group) -> None:
-        """One step along the policy gradient of the children that the policy made."""
+        """Take one step along the policy gradient of the children that the policy made."""
         theirs = dominates(children.points, children.violations, population.points, population.violations)
         ours = dominates(population.points, population.violations, children.points, children.violations)
         rewards, steps = [], []
@@ -103,7 +103,7 @@ class ReinforcedMutation(Mutation):
         step = np.zeros_like(self.logits)
         for position, code in drawn:
             chances = policy[position].copy()
-            chances[int(child[position])] = 0  # what stood there could not be drawn
+            chances[int(child[position])] = 0  # the current code could not be drawn
             step[position] -= chances / chances.sum()
             step[position, code] += 1
         self._steps[mutated.tobytes()] = step

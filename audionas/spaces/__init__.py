@@ -1,1 +1,1 @@
-"""Which networks exist: one search space a file, the file name is its registered name."""
+"""The networks that exist: one search space per file, and the file name is its registered name."""

@@ -1,7 +1,7 @@
-"""What every search space is: a frozen set of parameters with choices and one skeleton.
+"""The base of search spaces: a frozen set of parameters with choices and one skeleton.
 
 `network(fill, io, scale)` builds the skeleton and asks `fill` for an edge at each choice: mixed edges
-make the supernet, fixed edges the final network. There is no second copy of a network to drift away.
+make the supernet, fixed edges the final network. No second copy of a network can drift apart.
 """
 
 import itertools
@@ -26,11 +26,11 @@ from audionas.nn.ops import FREE, OPS, OpShape
 
 @dataclass(frozen=True, kw_only=True)
 class Scale:
-    """How a network is built beyond its architecture: nothing here is part of an architecture's identity.
+    """Settings for building a network that are not part of its architecture's identity.
 
-    `layers` and `channels` size a network of cells. `dropout` stands before the last layer (None: the
-    space's usual one). `search` builds candidate operations as searches have them (`OpShape`) and keeps
-    the places of nodes without inputs. `auxiliary` adds the second head that helps training, where the
+    `layers` and `channels` size a network of cells. `dropout` is applied before the last layer (None: the
+    space's default). `search` builds candidate operations as in searches (`OpShape`) and keeps
+    the places of nodes without inputs. `auxiliary` adds the second head that helps training, if the
     space has one.
     """
 
@@ -41,18 +41,18 @@ class Scale:
     auxiliary: bool = False
 
     def dropout_or(self, usual: float) -> float:
-        """The dropout asked for, or the usual one."""
+        """The given dropout, or the usual one."""
         return usual if self.dropout is None else self.dropout
 
 
 @dataclass(frozen=True, kw_only=True)
 class Space(Strict, ABC):
-    """Its fields are its parameters and part of an architecture's identity.
+    """A search space; its fields are its parameters and part of an architecture's identity.
 
-    A space has two abstract methods; all else is derived from them. `features` names the front-end
+    A space has two abstract methods; everything else is derived from them. `features` names the front-end
     that the space was made for, as `name/preset` (empty for images). A space of cells has `sizes`, the
-    usual size of its networks (keys `layers`, `channels`), and may keep only `inputs` incoming edges a
-    node; with 0 every choice stands.
+    usual size of its networks (keys `layers`, `channels`), and may keep only `inputs` incoming edges per
+    node; with 0 it keeps every choice.
     """
 
     features: ClassVar[str] = "mfcc/tc_resnet"
@@ -62,13 +62,13 @@ class Space(Strict, ABC):
     arxiv: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        """Refuse values of a wrong type: architecture files and Python callers pass no config's checks."""
+        """Refuse values of a wrong type: a config checks its own, architecture files and Python do not."""
         problems, kinds = [], get_type_hints(type(self))
         for name in (f.name for f in fields(self)):
             kind, value = kinds[name], getattr(self, name)
             if kind is float and type(value) is int:
                 value = float(value)
-                object.__setattr__(self, name, value)  # 1 and 1.0 are one network: one id
+                object.__setattr__(self, name, value)  # 1 and 1.0 are the same network: one id
             if kind is float and type(value) is float and not 0 < value < math.inf:
                 problems.append(f"{self.name}.{name} is {value}, expected a positive number")
             elif get_origin(kind) is Literal and value not in get_args(kind):
@@ -108,7 +108,7 @@ class Space(Strict, ABC):
     ) -> nn.Module:
         """The final network of a spec, freshly initialised from torch's global generator.
 
-        With `search` it is built as the supernet is, so that it can take over the supernet's weights.
+        With `search` it is built like the supernet, so that it can inherit the supernet's weights.
         """
         self.check(spec)
 
@@ -128,9 +128,9 @@ class Space(Strict, ABC):
         sizes: Mapping[str, int] | None = None,
         final: bool = False,
     ) -> nn.Module:
-        """The network that holds every option, freshly initialised; `sizes` change the usual ones.
+        """The network that holds every option, freshly initialised; `sizes` replace the usual ones.
 
-        With `final` its operations are built as in final networks, as costs are counted.
+        With `final` its operations are built as in final networks, for which costs are counted.
         """
         scale = self._scale(sizes or {}, dropout=dropout, search=not final)
         return self._initialised(fill, io, scale)
@@ -147,7 +147,7 @@ class Space(Strict, ABC):
             for option in spec.choices[edge.choice.name] if isinstance(edge, Edge) else ():
                 have |= {f"{path}.ops.{option}.{n}": t for n, t in edge.weights_of(option).items()}
         if any(name not in have or have[name].shape != t.shape for name, t in wanted.items()):
-            raise UserError("this supernet's weights cannot be inherited: its edges are built otherwise")
+            raise UserError("this supernet's weights cannot be inherited: its edges are built differently")
         return {name: have[name].clone() for name in wanted}
 
     def spec(
@@ -157,7 +157,7 @@ class Space(Strict, ABC):
         note: Mapping[str, Any] | None = None,
         sizes: Mapping[str, int] | None = None,
     ) -> ArchSpec:
-        """A checked architecture of this space; options stand in the order of their choice."""
+        """A checked architecture of this space; options appear in the order of their choice."""
         taken = {name: tuple(options) for name, options in choices.items()}
         scale = {**self.sizes, **(sizes or {})}
         self.check(spec := ArchSpec(self.name, asdict(self), taken, io, note or {}, scale=scale))
@@ -165,7 +165,7 @@ class Space(Strict, ABC):
         return replace(spec, choices=ordered)
 
     def sample(self, rng: np.random.Generator, io: InputSpec) -> ArchSpec:
-        """A uniformly drawn architecture: one option a choice, and `inputs` edges a node where limited."""
+        """A uniformly drawn architecture: one option per choice, and `inputs` edges per node if limited."""
         taken: dict[str, tuple[str, ...]] = {c.name: () for c in self.choices()}
         for edges in self.nodes():
             kept = rng.choice(len(edges), self.inputs, replace=False) if self.inputs else range(len(edges))
@@ -174,7 +174,7 @@ class Space(Strict, ABC):
         return self.spec(taken, io)
 
     def encode(self, spec: ArchSpec) -> np.ndarray:
-        """One option index a choice, the number of options for an absent edge; only for single options."""
+        """One option index per choice, the number of options for an absent edge; only for single options."""
         taken = {c.name: (*spec.choices[c.name], "")[0] for c in self.choices()}
         return np.array([(*c.options, "").index(taken[c.name]) for c in self.choices()])
 
@@ -191,15 +191,15 @@ class Space(Strict, ABC):
         return list(groups.values())
 
     def repair(self, choices: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
-        """The nearest choices that `check` accepts; spaces whose choices depend on each other override it."""
+        """The nearest choices that `check` accepts; spaces with dependent choices override it."""
         return {name: tuple(options) for name, options in choices.items()}
 
     def watched(self) -> tuple[Choice, ...]:
-        """The choices among which collapsed searches are recognised: those that offer a free operation."""
+        """The choices in which collapsed searches are recognised: those that offer a free operation."""
         return tuple(c for c in self.choices() if any(OPS[o].kind in FREE for o in c.options))
 
     def one_hot(self, spec: ArchSpec) -> Gates:
-        """Gates under which the supernet computes exactly `spec`: weight 1 and active for what was chosen."""
+        """Gates with which the supernet computes exactly `spec`: weight 1, and only chosen options active."""
         gates = {}
         for choice in self.choices():
             active = tuple(sorted(choice.options.index(o) for o in spec.choices[choice.name]))
@@ -209,7 +209,7 @@ class Space(Strict, ABC):
         return Gates(gates)
 
     def size(self) -> int:
-        """How many networks with one option a choice (`inputs` edges a node) the space holds."""
+        """The number of networks in the space, with one option per choice (`inputs` edges per node)."""
         counts = [[len(present(choice)) for choice in edges] for edges in self.nodes()]
         return math.prod(
             sum(math.prod(kept) for kept in itertools.combinations(edges, self.inputs or len(edges)))
@@ -230,12 +230,12 @@ class Space(Strict, ABC):
                 wanted = f"{choice.least} to {choice.max_active}"
                 problems.append(f"{name}: {len(taken)} options taken, expected {wanted}")
             if len(set(taken)) < len(taken):
-                problems.append(f"{name}: an option stands twice in {' '.join(taken)}")
+                problems.append(f"{name}: an option appears twice in {' '.join(taken)}")
             for option in taken:
                 if option not in choice.options:
                     problems.append(f"{name}: no option '{option}'.{did_you_mean(option, choice.options)}")
                 elif option not in present(choice):
-                    problems.append(f"{name}: an edge without operation is left out, not given '{option}'")
+                    problems.append(f"{name}: an edge without an operation is left out, not given '{option}'")
         if not problems and self.repair(spec.choices) != spec.choices:
             repaired = self.repair(spec.choices)
             problems = [
@@ -260,7 +260,7 @@ class Space(Strict, ABC):
 
 
 def present(choice: Choice) -> tuple[str, ...]:
-    """The options that an edge can have: `none` is not one where the edge may be absent instead."""
+    """The options that an edge can have, without `none` if the edge may be absent instead."""
     return tuple(o for o in choice.options if choice.least or OPS[o].kind != "none")
 
 

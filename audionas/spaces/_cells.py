@@ -1,4 +1,4 @@
-"""The skeletons of cell spaces: a cell as a graph of edges, and DARTS' stack of cells of two kinds."""
+"""The skeletons of cell spaces: a cell as a graph of edges, and DARTS' stack of two kinds of cells."""
 
 from collections.abc import Callable, Iterable, Mapping
 
@@ -19,7 +19,7 @@ States = Mapping[int, Tensor | None]  # by node
 class Graph(nn.Module):
     """The edges of a cell, under `<node>_<input>`; a node is the sum of the edges that enter it.
 
-    Edges that an architecture leaves out are not built; one whose gate is closed gives nothing.
+    Edges that an architecture leaves out are not built; an edge with a closed gate returns nothing.
     """
 
     def __init__(self, edges: Edges) -> None:
@@ -31,7 +31,7 @@ class Graph(nn.Module):
             self.entering.setdefault(node, []).append(source)
 
     def run(self, inputs: States, nodes: Iterable[int], gates: Gates | None) -> States:
-        """Add `nodes` in turn to `inputs`: (B, C, H, W) each, None where nothing enters it."""
+        """Add `nodes` in turn to `inputs`: (B, C, H, W) each, None if nothing enters it."""
         states = dict(inputs)
         with sharing() as offer:
             for number in nodes:
@@ -51,10 +51,10 @@ class Graph(nn.Module):
 
 
 class Cell(nn.Module):
-    """Two inputs, `nodes` intermediate nodes numbered from 2, output the nodes side by side.
+    """A cell: two inputs, `nodes` intermediate nodes numbered from 2, and the nodes' concatenation as output.
 
-    In a search a node that nothing enters gives zeros, so that the output keeps its width; in a final
-    network such a node has no place.
+    In a search a node that nothing enters is zeros, so that the output keeps its width; a final
+    network has no such node.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class Cell(nn.Module):
         self.channels = c * len(self.concat)
 
     def forward(self, before: Tensor, last: Tensor, gates: Gates | None) -> Tensor:
-        """The outputs of the two cells before it to (B, channels, H, W)."""
+        """Turn the outputs of the two cells before it into (B, channels, H, W)."""
         inputs: States = {0: self.first(before), 1: self.second(last)}
         states = self.graph.run(inputs, self.concat, gates)
         given = [states[n] for n in self.concat]
@@ -107,7 +107,7 @@ class CellNetwork(nn.Module):
         return self.scores(x, gates)[0]
 
     def scores(self, x: Tensor, gates: Gates | None = None) -> tuple[Tensor, Tensor | None]:
-        """The logits, and in training those of the auxiliary head where there is one."""
+        """The logits, and in training those of the auxiliary head if there is one."""
         before = self.stem(x.contiguous(memory_format=torch.channels_last))
         last = before if self.second_stem is None else self.second_stem(before)
         second: Tensor | None = None
@@ -119,7 +119,7 @@ class CellNetwork(nn.Module):
 
 
 def require_even(size: tuple[int, int], halvings: int, space: str) -> None:
-    """Raise UserError unless both axes can be halved so often without a rest."""
+    """Raise UserError unless both axes can be halved this many times without a remainder."""
     if any(s % 2**halvings or s < 2**halvings for s in size):
         raise UserError(
             f"space {space}: an input of {size[0]}x{size[1]} cannot be halved {halvings} times",

@@ -1,4 +1,4 @@
-"""The skeleton of chain spaces: stem, edges one after the other, head."""
+"""The skeleton of chain spaces: stem, edges in sequence, head."""
 
 from collections.abc import Iterable, Sequence
 
@@ -13,9 +13,9 @@ from audionas.nn.ops import OpShape
 
 
 class Chain(nn.Module):
-    """Stem, edges one after the other, head: the skeleton of every chain space.
+    """Stem, edges in sequence, head: the skeleton of every chain space.
 
-    With `fold` frequency becomes channels, (B, 1, F, T) to (B, F, 1, T), for temporal networks.
+    With `fold`, frequency becomes channels, (B, 1, F, T) to (B, F, 1, T), for temporal networks.
     """
 
     def __init__(self, stem: nn.Module, edges: Sequence[Edge | None], head: nn.Module, *, fold: bool) -> None:
@@ -46,7 +46,7 @@ def temporal_chain(
     causal: bool,
     dropout: float,
 ) -> Chain:
-    """A network over time: a stem of kernel 3 to `channels[0]`, then an edge for each choice."""
+    """A network over time: a stem with kernel 3 to `channels[0]`, then one edge per choice."""
     stem = ConvBN(io.freq, channels[0], (1, 3), causal=causal)
     shapes = [
         OpShape(c_in, c_out, (1, stride), causal)

@@ -1,9 +1,9 @@
-"""Genotypes: an architecture of `darts_cell` as the text by which the field exchanges it, read and written.
+"""Genotypes: architectures of `darts_cell` in the field's exchange format, read and written.
 
 `Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6), reduce=[...], reduce_concat=...)`:
-an operation and the input that it takes, two for each of the nodes 2 to 5. Inputs 0 and 1 are the cells
-before. Cells with another number of inputs a node stand as triples (operation, node, input), as FairDARTS
-publishes them. Text is parsed, never run.
+pairs of an operation and its input, two for each of the nodes 2 to 5. Inputs 0 and 1 are the previous
+cells. Cells with another number of inputs per node are written as triples (operation, node, input), as
+FairDARTS publishes them. Text is parsed, never run.
 """
 
 import ast
@@ -18,8 +18,8 @@ from audionas.spaces.darts_cell import KINDS, NODES, DartsCell
 _KEYS = ("normal", "normal_concat", "reduce", "reduce_concat")
 _HINT = (
     "Expected Genotype(normal=[('sep_conv_3x3', 1), ...], normal_concat=range(2, 6), reduce=[...], "
-    "reduce_concat=range(2, 6)): two (operation, input) for each of the nodes 2 to 5, in one list or a list "
-    "a node; or (operation, node, input)."
+    "reduce_concat=range(2, 6)): two (operation, input) for each of the nodes 2 to 5, in one list or one "
+    "list per node; or (operation, node, input)."
 )
 _MOST = 1000  # no bound of a range is larger
 
@@ -46,11 +46,11 @@ def genotype_of(spec: ArchSpec) -> str:
 def spec_from_genotype(
     text: str, space: DartsCell, io: InputSpec, sizes: Mapping[str, int] | None = None
 ) -> ArchSpec:
-    """The architecture that a genotype writes out; `NAME = Genotype(...)` is one too.
+    """The architecture in a genotype; `NAME = Genotype(...)` is accepted too.
 
-    Two entries on one edge become two operations there. An entry of `none` is an edge left out, and so is
-    one that starts from a node without inputs: FairDARTS publishes such, and its code passes over them.
-    Raises UserError, all problems at once, for text that is no genotype or none of `space`.
+    Two entries on one edge become two operations there. An entry with `none` is an edge left out, and so is
+    one that starts from a node without inputs: FairDARTS publishes such entries, and its code skips them.
+    Raises UserError, with all problems, for text that is not a genotype of `space`.
     """
     found = _literals(text)
     problems: list[str] = []
@@ -86,7 +86,7 @@ def _literals(text: str) -> dict[str, Any]:
             raise ValueError(f"a call of {call.func.id}, not of Genotype")
         found = {str(keyword.arg): _value(keyword.value) for keyword in call.keywords}
         if len(found) < len(call.keywords):
-            raise ValueError("a keyword stands twice")
+            raise ValueError("a keyword appears twice")
     except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError) as error:
         raise UserError(f"not a genotype ({error})", hint=_HINT) from error
     problems = [f"genotype: no '{key}'" for key in KINDS if key not in found]
@@ -105,27 +105,27 @@ def _value(node: ast.expr) -> Any:
 
 
 def _read(kind: str, value: Any, problems: list[str]) -> list[Entry]:
-    """The entries of one cell, in any of the three forms; what is wrong goes to `problems`."""
+    """The entries of one cell, in any of the three forms; faults are added to `problems`."""
     if not isinstance(value, list | tuple) or not value:
         problems.append(f"{kind}: expected a list of operations and inputs, got {value!r}")
         return []
     if all(isinstance(part, list | tuple) and not isinstance((*part, None)[0], str) for part in value):
         if len(value) != len(NODES):
-            problems.append(f"{kind}: {len(value)} lists, expected {len(NODES)}, one a node")
+            problems.append(f"{kind}: {len(value)} lists, expected {len(NODES)}, one per node")
         pairs = [(pair, node) for node, own in zip(NODES, value, strict=False) for pair in own]
     elif all(isinstance(part, list | tuple) and len(part) == 3 for part in value):
         pairs = [((part[0], part[2]), part[1]) for part in value]
     else:
         if len(value) != 2 * len(NODES):
-            problems.append(f"{kind}: {len(value)} entries, expected {2 * len(NODES)}, two a node")
+            problems.append(f"{kind}: {len(value)} entries, expected {2 * len(NODES)}, two per node")
         pairs = [(pair, 2 + i // 2) for i, pair in enumerate(value[: 2 * len(NODES)])]
     return [entry for pair, node in pairs if (entry := _entry(kind, pair, node, problems))]
 
 
 def _entry(kind: str, pair: Any, node: Any, problems: list[str]) -> Entry | None:
-    """One operation into one node, or None and a problem."""
+    """One operation into one node, or None after adding a problem."""
     if type(node) is not int or node not in NODES:
-        problems.append(f"{kind}: no node {node!r}, they are 2 to {NODES[-1]}")
+        problems.append(f"{kind}: no node {node!r}, nodes are 2 to {NODES[-1]}")
     elif not isinstance(pair, list | tuple) or len(pair) != 2 or not isinstance(pair[0], str):
         problems.append(f"{kind}, node {node}: expected (operation, input), got {pair!r}")
     elif type(pair[1]) is not int or not 0 <= pair[1] < node:
@@ -136,11 +136,11 @@ def _entry(kind: str, pair: Any, node: Any, problems: list[str]) -> Entry | None
 
 
 def _concat_problems(kind: str, value: Any, entered: set[int]) -> list[str]:
-    """A cell of this space gives all nodes that have inputs; others in the list give nothing."""
+    """The faults of a concat list: a cell of this space outputs every node that has inputs."""
     if not isinstance(value, list | tuple | range) or any(node not in NODES for node in value):
         return [f"{kind}_concat: expected nodes among 2 to {NODES[-1]}, got {value!r}"]
     return [
-        f"{kind}_concat: node {node} is left out, but a cell of darts_cell gives every node with inputs"
+        f"{kind}_concat: node {node} is left out, but a cell of darts_cell outputs every node with inputs"
         for node in NODES
         if node in entered and node not in value
     ]

@@ -1,7 +1,7 @@
 """Cells of NAS-Bench-201 as text: the benchmark's strings, and canonical forms of equal networks.
 
-A cell is six operations, one an edge, in the order of the string: 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2.
-Other tools number edges and operations otherwise: exchange strings, never indices.
+A cell is six operations, one per edge, in the order of the string: 1<-0, 2<-0, 2<-1, 3<-0, 3<-1, 3<-2.
+Other tools number edges and operations differently: exchange strings, never indices.
 """
 
 from collections.abc import Mapping
@@ -30,13 +30,13 @@ def cell_of(spec: ArchSpec) -> Cell:
 
 
 def spec_from_code(text: str, io: InputSpec, sizes: Mapping[str, int] | None = None) -> ArchSpec:
-    """The architecture that a string writes out; UserError, all problems at once, for any other text."""
+    """The architecture in a string; UserError, with all problems, for any other text."""
     pairs = zip(EDGES, parse(text), strict=True)
     return NasBench201().spec({f"{node}_{source}": (op,) for (node, source), op in pairs}, io, sizes=sizes)
 
 
 def code(cell: Cell) -> str:
-    """`|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
+    """The string of a cell, `|op~0|+|op~0|op~1|+|op~0|op~1|op~2|`."""
     told = dict(zip(EDGES, cell, strict=True))
     blocks = ("".join(f"|{told[node, source]}~{source}" for source in range(node)) + "|" for node in _NODES)
     return "+".join(blocks)
@@ -63,5 +63,5 @@ def parse(text: str) -> Cell:
             expected = ", ".join(str(i) for i in range(node))
             problems.append(f"node {node}: sources {', '.join(sources)}, expected each of {expected} once")
     if problems:
-        raise UserError([f"'{text}' is no cell of NAS-Bench-201:", *problems], hint=_HINT)
+        raise UserError([f"'{text}' is not a cell of NAS-Bench-201:", *problems], hint=_HINT)
     return tuple(found[edge] for edge in EDGES)

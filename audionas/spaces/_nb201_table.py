@@ -1,8 +1,8 @@
-"""What every cell of NAS-Bench-201 reached when it was trained, from a table file that the user names.
+"""The training results of every cell of NAS-Bench-201, from a table file that the user names.
 
 The file is `.npz` without object arrays. `arch_str` (n,): the cells' strings. For each data set
 `<set>/test_acc` (n,) and `<set>/val_acc_seeds` (n, seeds) in percent, NaN where a seed is missing;
-`<set>/params_m`, `<set>/latency_s`, `<set>/train_time_s` (n,). Where devices were measured
+`<set>/params_m`, `<set>/latency_s`, `<set>/train_time_s` (n,). If devices were measured,
 `device_names` (d,) and `device_latency_ms` (n, d). Other arrays are not read.
 """
 
@@ -23,13 +23,13 @@ SETS = ("cifar10", "cifar100", "ImageNet16-120")
 Part = Literal["val", "test"]
 PARTS: tuple[Part, ...] = ("val", "test")
 _COLUMNS = ("test_acc", "val_acc_seeds", "params_m", "latency_s", "train_time_s")
-_HINT = "recipes/nas_bench_201/README.md says what the table holds and how to get one."
+_HINT = "recipes/nas_bench_201/README.md describes the table and how to get one."
 
 
 class Outcome(NamedTuple):
-    """A cell on one data set, trained for 200 epochs; accuracies in percent, means over the seeds trained.
+    """A cell on one data set, trained for 200 epochs; accuracies in percent, means over the trained seeds.
 
-    `latency_s` is of the benchmark's GPU. Validation on CIFAR-100 and ImageNet16-120 is half of their test
+    `latency_s` is for the benchmark's GPU. Validation on CIFAR-100 and ImageNet16-120 uses half of their test
     set.
     """
 
@@ -41,7 +41,7 @@ class Outcome(NamedTuple):
 
 
 class Row(NamedTuple):
-    """A cell by its string; outcomes by data set, and milliseconds by device where they were measured."""
+    """A cell by its string; outcomes by data set, and milliseconds by device if measured."""
 
     code: str
     outcomes: Mapping[str, Outcome]
@@ -50,7 +50,7 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Nb201Table:
-    """Cells are looked up by their strings alone: each was trained by itself, equal networks too."""
+    """A table of cells, looked up by their strings alone: each was trained separately, equal networks too."""
 
     rows: Mapping[str, int]
     outcomes: Mapping[str, np.ndarray]  # by data set, (n, len(Outcome._fields))
@@ -59,7 +59,7 @@ class Nb201Table:
 
     @staticmethod
     def load(path: Path | str) -> "Nb201Table":
-        """Read a table file; raises UserError, all problems at once, for a file of another layout."""
+        """Read a table file; raises UserError, with all problems, for a file with another layout."""
         arrays = _arrays(Path(path))
         sets = [name for name in SETS if f"{name}/test_acc" in arrays]
         problems: list[str] = []
@@ -75,24 +75,24 @@ class Nb201Table:
         )
 
     def row(self, spec: ArchSpec) -> Row:
-        """What an architecture of `nas_bench_201` reached; UserError where the table has not that cell."""
+        """The row of an architecture of `nas_bench_201`; UserError if the table does not have that cell."""
         return self.of(code_of(spec))
 
     def of(self, text: str) -> Row:
-        """The same by the cell's string."""
+        """The same, by the cell's string."""
         text = code(parse(text))
         if text not in self.rows:
             raise UserError(f"the table has no cell {text} ({len(self.rows)} cells)", hint=_HINT)
         return self._row(text, self.rows[text])
 
     def best(self, data_set: str, part: Part = "val") -> Row:
-        """The cell of the highest accuracy, the first of several."""
+        """The cell with the highest accuracy, the first if several tie."""
         column = self._accuracies(data_set, part)
         place = int(column.argmax())
         return self._row(list(self.rows)[place], place)
 
     def rank(self, row: Row, data_set: str, part: Part = "test") -> int:
-        """1 for the best cell: one more than the number of cells that are more accurate."""
+        """The rank of a cell, 1 for the best: one more than the number of cells that are more accurate."""
         column = self._accuracies(data_set, part)
         return 1 + int((column > column[self.rows[row.code]]).sum())
 
@@ -112,14 +112,14 @@ class Nb201Table:
 
 
 def _outcomes(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
-    """(n, len(Outcome._fields)) in double precision; seeds that were not trained count for nothing."""
+    """The outcomes, (n, len(Outcome._fields)), in double precision; untrained seeds are left out of means."""
     columns = {column: arrays[f"{name}/{column}"].astype(np.float64) for column in _COLUMNS}
     columns["test"], columns["val"] = columns["test_acc"], np.nanmean(columns["val_acc_seeds"], axis=1)
     return np.stack([columns[field] for field in Outcome._fields], axis=1)
 
 
 def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of the file that a table is made of; nothing in it is unpickled."""
+    """The arrays of a table file; nothing in it is unpickled."""
     wanted = {"arch_str", "device_names", "device_latency_ms", *(f"{s}/{c}" for s in SETS for c in _COLUMNS)}
     try:
         with zipfile.ZipFile(path) as archive:
@@ -134,7 +134,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
 
 
 def _rows(strings: np.ndarray, problems: list[str]) -> dict[str, int]:
-    """The row of each cell by its string; what is wrong goes to `problems`, at most five of a kind."""
+    """The row of each cell by its string; faults are added to `problems`, at most five of a kind."""
     if strings.dtype.kind != "U" or strings.ndim != 1 or not strings.size:
         problems.append(f"arch_str: {strings.dtype} {strings.shape}, expected strings (cells,)")
         return {}
@@ -147,14 +147,14 @@ def _rows(strings: np.ndarray, problems: list[str]) -> dict[str, int]:
             wrong.append(f"arch_str, row {row}: {error.problems[0]}")
         else:
             if first != row:
-                wrong.append(f"arch_str, row {row}: the cell of row {first} once more")
+                wrong.append(f"arch_str, row {row}: the same cell as in row {first}")
     problems += wrong[:5]  # a file of another kind has thousands
     return rows
 
 
 def _problems(arrays: Mapping[str, np.ndarray], sets: list[str], count: int) -> list[str]:
-    """Everything in which the arrays of `count` cells are not as the layout says."""
-    problems = [] if sets else [f"no accuracies: expected test_acc of one of {', '.join(SETS)} at least"]
+    """Every fault of the arrays of `count` cells against the layout."""
+    problems = [] if sets else [f"no accuracies: expected test_acc for at least one of {', '.join(SETS)}"]
     for name in sets:
         for column in _COLUMNS:
             shape = (count, None) if column == "val_acc_seeds" else (count,)
@@ -169,7 +169,7 @@ def _problems(arrays: Mapping[str, np.ndarray], sets: list[str], count: int) -> 
 
 
 def _array_problems(arrays: Mapping[str, np.ndarray], key: str, shape: tuple[int | None, ...]) -> list[str]:
-    """Why an array is not as it must be: there, of its shape, numbers, and these possible."""
+    """The faults of an array: missing, of another shape, not numbers, or impossible numbers."""
     if key not in arrays:
         return [f"{key}: missing"]
     found = arrays[key]

@@ -1,7 +1,7 @@
-"""A MobileNetV2 for acoustic scenes whose depthwise kernels lie along time and frequency in turn.
+"""A MobileNetV2 for acoustic scenes with depthwise kernels along time and frequency in turn.
 
-After Li et al., "Neural Architecture Search on Acoustic Scene Classification": square depthwise kernels
-are replaced by ones over a single axis, and kernel and expansion of each layer are searched. The paper's
+It follows Li et al., "Neural Architecture Search on Acoustic Scene Classification": square depthwise kernels
+are replaced by kernels along a single axis, and kernel and expansion of each layer are searched. The paper's
 channel table is not public; this one halves frequency three times and time five times.
 """
 
@@ -23,7 +23,7 @@ _STEM, _FIRST, _HEAD = 32, 16, 640  # channels at width 1
 
 
 class _Stage(NamedTuple):
-    """Channels at width 1, layers, and the (frequency, time) stride of the first of them."""
+    """Channels at width 1, layers, and the (frequency, time) stride of the first layer."""
 
     channels: int
     layers: int
@@ -34,11 +34,11 @@ _STAGES = (
     *(_Stage(24, 2, (2, 2)), _Stage(32, 3, (2, 2)), _Stage(64, 4, (2, 2))),
     *(_Stage(96, 3, (1, 1)), _Stage(160, 3, (1, 2))),
 )
-_KINDS = {"time": "mb", "frequency": "mbf", "square": "mbs"}  # how the operations' names begin
+_KINDS = {"time": "mb", "frequency": "mbf", "square": "mbs"}  # prefixes of the operations' names
 
 
 class _Layer(NamedTuple):
-    """`axis` is where its kernel lies when kernels alternate."""
+    """A layer; `axis` is that of its kernel when kernels alternate."""
 
     axis: str
     channels: int
@@ -48,11 +48,11 @@ class _Layer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class AscMobilenet(Space):
-    """Fifteen layers. Presets, options a layer: `sf6` k3/5/7 x e3/6; `sf6_se` adds SE; `depth` is sf6 with
+    """Fifteen layers. Presets, options per layer: `sf6` k3/5/7 x e3/6; `sf6_se` adds SE; `depth` is sf6 with
     a skip in the ten layers where the shape stays; `axis` is sf6 along time and along frequency.
 
     `kernels` is `alternating`, or one form in every layer as a baseline; `first_kernel` is the size in the
-    block before the layers, which is not searched. `width` 1, 0.5 and 0.25 are the usual ones; channels
+    block before the layers, which is not searched. The usual values of `width` are 1, 0.5 and 0.25; channels
     are multiples of 8. With `causal` nothing looks ahead in time.
     """
 
@@ -67,12 +67,12 @@ class AscMobilenet(Space):
     arxiv: ClassVar[str] = "1912.12825"
 
     def __post_init__(self) -> None:
-        """Also refuse to search the axis of kernels whose axis is given."""
+        """Refuse wrong values, and a search for the axis of kernels whose axis is given."""
         super().__post_init__()
         if self.preset == "axis" and self.kernels != "alternating":
             raise UserError(
-                f"{self.name}: preset axis searches where kernels lie, kernels: {self.kernels} fixes it",
-                hint="Leave out kernels, or take another preset.",
+                f"{self.name}: preset axis searches the kernels' axis, but kernels: {self.kernels} fixes it",
+                hint="Leave out kernels, or use another preset.",
             )
 
     def choices(self) -> tuple[Choice, ...]:
@@ -95,7 +95,7 @@ class AscMobilenet(Space):
         return tuple(found)
 
     def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
-        """Stem of stride (1, 2), a block that does not expand, the layers; dropout 0.2 unless given."""
+        """Stem with stride (1, 2), a block that does not expand, the layers; dropout 0.2 unless given."""
         one_channel(io, self.name)
         stem, first, head = eights((_STEM, _FIRST, _HEAD), self.width)
         body = nn.Sequential()
@@ -115,7 +115,7 @@ class AscMobilenet(Space):
 
 
 def _layers() -> Iterator[_Layer]:
-    """The searched layers in order; the block before them lies along time."""
+    """The searched layers in order; the kernel of the block before them lies along time."""
     axes = ("frequency", "time")
     count = 0
     for stage in _STAGES:

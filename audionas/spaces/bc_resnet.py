@@ -1,6 +1,6 @@
 """BC-ResNet: broadcasted residual blocks over log-mel spectra, from 9 to 321 thousand parameters.
 
-`tau` scales every width: BC-ResNet-1, 1.5, 2, 3, 6 and 8 of the paper, all of one shape.
+`tau` scales every width: BC-ResNet-1, 1.5, 2, 3, 6 and 8 of the paper, all with the same structure.
 """
 
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """DARTS' space: a normal and a reduction cell of four nodes, stacked (Liu et al., arXiv:1806.09055).
 
-Each node takes two of the cell's two inputs and of the nodes before it, each through one operation. The
-network is the same for search (8 cells, 16 channels) and training (20 cells, 36 channels); inputs of
-more than 64 pixels get ImageNet's stem, which divides their size by 8 before the first cell's input.
+Each node takes two of the cell's two inputs and the nodes before it, each through one operation. The
+network has the same form for search (8 cells, 16 channels) and training (20 cells, 36 channels); inputs of
+more than 64 pixels get ImageNet's stem, which divides their size by 8 before the first cell.
 """
 
 from collections.abc import Iterable, Mapping
@@ -22,7 +22,7 @@ from audionas.spaces._cells import Cell, CellNetwork, require_even
 
 NODES = (2, 3, 4, 5)
 KINDS = ("normal", "reduce")
-PRIMITIVES = (  # in the order by which genotypes and published alphas are indexed
+PRIMITIVES = (  # in the order in which genotypes and published alphas are indexed
     *("none", "max_pool_3x3", "avg_pool_3x3", "skip_connect"),
     *("sep_conv_3x3", "sep_conv_5x5", "dil_conv_3x3", "dil_conv_5x5"),
 )
@@ -37,7 +37,7 @@ _SHORT = {
     **{"mp": "max_pool_3x3", "ap": "avg_pool_3x3", "sk": "skip_connect"},
     **{"s3": "sep_conv_3x3", "d3": "dil_conv_3x3", "d5": "dil_conv_5x5"},
 }
-S1 = {  # two operations an edge, in the order of the edges
+S1 = {  # two operations per edge, in the order of the edges
     "normal": "sk|d3 sk|d5 sk|d5 sk|s3 sk|d3 mp|sk sk|s3 sk|s3 sk|d3 sk|s3 mp|sk sk|d3 d3|d5 d3|d5",
     "reduce": "mp|ap mp|d3 mp|ap mp|ap sk|d5 mp|ap mp|s3 sk|d3 sk|d5 mp|ap mp|ap sk|d5 sk|d5 sk|d5",
 }
@@ -59,7 +59,7 @@ class DartsCell(Space):
     inputs: ClassVar[int] = 2
 
     def choices(self) -> tuple[Choice, ...]:
-        """14 edges a kind of cell: `normal/2_0` leads from input 0 to node 2."""
+        """14 edges per kind of cell: `normal/2_0` leads from input 0 to node 2."""
         return tuple(
             Choice(
                 f"{kind}/{node}_{source}",
@@ -81,7 +81,7 @@ class DartsCell(Space):
         return PRESETS[self.preset]
 
     def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
-        """Stem of 3 C channels, cells with reductions at one and two thirds, pooling, one linear layer."""
+        """Stem with 3 C channels, cells with reductions at one and two thirds, pooling, one linear layer."""
         large = max(io.freq, io.frames) > 64
         require_even((io.freq, io.frames), 5 if large else 2, self.name)
         c, (before, last) = scale.channels, _stem_channels(scale.channels, large)
@@ -126,11 +126,11 @@ class DartsCell(Space):
         return kept
 
     def check(self, spec: ArchSpec) -> None:
-        """Also raise UserError for a cell without a single edge."""
+        """Raise UserError as every space does, and for a cell without a single edge."""
         super().check(spec)
         for kind in KINDS:
             if not any(options for name, options in spec.choices.items() if name.startswith(f"{kind}/")):
-                raise UserError(f"the {kind} cell has no edge: nothing leads from its inputs to its output")
+                raise UserError(f"the {kind} cell has no edges: nothing leads from its inputs to its output")
 
     def watched(self) -> tuple[Choice, ...]:
         """The edges of the normal cell."""
@@ -138,7 +138,7 @@ class DartsCell(Space):
 
 
 def _auxiliary(channels: int, io: InputSpec, large: bool, divided: int) -> AuxiliaryHead:
-    """The second head, where the input's size has been divided by `divided`; UserError where that is too
+    """The second head, for the input's size divided by `divided`; UserError where that is too
     small to be pooled.
     """
     least = divided * (5 + AuxiliaryHead.stride_of(large))
@@ -155,7 +155,7 @@ def _stem_channels(channels: int, large: bool) -> tuple[int, int]:
 
 
 def _stems(c_in: int, channels: int, large: bool) -> tuple[nn.Module, nn.Module | None]:
-    """CIFAR: one convolution to 3 C channels. ImageNet: two of stride 2, a third for the second input."""
+    """CIFAR: one convolution to 3 C channels. ImageNet: two with stride 2, a third for the second input."""
     if not large:
         return nn.Sequential(_conv(c_in, 3 * channels, 1), nn.BatchNorm2d(3 * channels)), None
     half = channels // 2

@@ -1,7 +1,7 @@
 """The baseline network of DCASE 2018 task 5: two convolutions over time, the strongest frame, two layers.
 
 Dekkers et al., "DCASE 2018 Challenge - Task 5"; layers and settings are those of the organisers' task5.yaml.
-Weights are first drawn as in all our networks, not as Keras draws them.
+Weights are initialised as in all our networks, not as in Keras.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ _KERNELS = (5, 3)  # frames; the first convolution spans all bands
 _POOL = 5  # frames of which the strongest is kept
 _CHANNELS = (32, 64)
 _HIDDEN = 64
-_EPS, _MOMENTUM = 1e-3, 0.01  # of batch norms, as Keras has them: statistics move by 1 % a step
+_EPS, _MOMENTUM = 1e-3, 0.01  # of batch norms, as in Keras: statistics move by 1 % per step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +53,7 @@ class Dcase2018Cnn(Space):
 
 
 class _AtLeast(nn.Module):
-    """Zeros behind a clip that is too short for one position of the second convolution."""
+    """Zeros after a clip that is too short for one position of the second convolution."""
 
     def __init__(self, frames: int) -> None:
         super().__init__()
@@ -66,7 +66,7 @@ class _AtLeast(nn.Module):
 
 
 class _StrongestHead(Head):
-    """The greatest value of each channel, dropout, a hidden layer, then as `Head`."""
+    """The greatest value of each channel, dropout, a hidden layer, then `Head`."""
 
     def __init__(self, channels: int, classes: int, dropout: float) -> None:
         super().__init__(_HIDDEN, classes, dropout)

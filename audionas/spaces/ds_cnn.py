@@ -17,7 +17,7 @@ from audionas.spaces._chain import Chain, one_channel
 
 
 class _Size(NamedTuple):
-    """Strides are (frequency, time), of the first convolution and of the first separable block."""
+    """A size; strides are (frequency, time), of the first convolution and the first separable block."""
 
     channels: int
     blocks: int
@@ -34,7 +34,7 @@ _SIZES = {
 
 @dataclass(frozen=True, kw_only=True)
 class DsCnn(Space):
-    """No choices. Every convolution has a bias beside its batch norm, as in ARM's code."""
+    """No choices. Every convolution has a bias besides its batch norm, as in ARM's code."""
 
     variant: Literal["s", "m", "l"] = "s"
 
@@ -52,7 +52,7 @@ class DsCnn(Space):
         size = _SIZES[self.variant]
         c = size.channels
         body = nn.Sequential()
-        body.add_module("pad", nn.ZeroPad2d((0, 1, 0, 1)))  # an even kernel reaches one further ahead
+        body.add_module("pad", nn.ZeroPad2d((0, 1, 0, 1)))  # an even kernel reaches one step further ahead
         body.add_module("conv", ConvBN(1, c, (4, 10), stride=size.stem, bias=True))
         for i in range(1, size.blocks + 1):
             stride = size.first if i == 1 else (1, 1)

@@ -1,7 +1,7 @@
-"""Eight MobileNetV2-like blocks over time, each choosing kernel, expansion and what the preset allows.
+"""Eight MobileNetV2-like blocks over time, with a choice of kernel, expansion and the preset's extras.
 
 Kernels are almost free here, expansion and SE are not: give a search a cost on parameters or
-latency, multiply-adds alone push every kernel to 9.
+latency, since with multiply-adds alone every kernel becomes 9.
 """
 
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _STRIDES = (2, 1, 2, 1, 2, 1, 1, 1)
 
 @dataclass(frozen=True, kw_only=True)
 class KwsMobilenet(Space):
-    """Presets, options a layer: `sf6` k3/5/7 x e3/6; `sf8` adds k9; `sf16` adds SE; `depth` is sf8 with a
+    """Presets, options per layer: `sf6` k3/5/7 x e3/6; `sf8` adds k9; `sf16` adds SE; `depth` is sf8 with a
     skip where the shape stays; `darts` is sf8 with a skip everywhere (a 1x1 convolution where it changes).
     `mix2` sums up to 2 of the kernels 3/5/7/9 inside a block, x e3/6 (20 options), `mix3` (28) and `mix4`
     (30) up to 3 and 4: the presets for MixPath.
@@ -38,7 +38,7 @@ class KwsMobilenet(Space):
     def choices(self) -> tuple[Choice, ...]:
         """layer1 to layer8; several bottlenecks may survive and be summed, as FairDARTS derives them.
 
-        Of those with kernels in parallel one is taken.
+        In presets with parallel kernels, one option is taken.
         """
         if self.preset.startswith("mix"):
             mixed = tuple(f"mix_{mix.name}" for mix in mixes(KERNELS, int(self.preset[3:])))

@@ -1,4 +1,4 @@
-"""AutoKWS: a TC-ResNet14 chain whose six blocks choose a kernel and squeeze-and-excitation, or are skipped.
+"""AutoKWS: a TC-ResNet14 chain of six blocks with a choice of kernel, squeeze-and-excitation, or a skip.
 
 Strides 2,1,2,1,2,1 over time; kernels 3/5/7/9 with or without SE at every position, a skip at the
 positions of stride 1: 8^3 * 9^3 = 373,248 networks. The paper's figure of about 10^7 counts kernel,

@@ -1,4 +1,4 @@
-"""Chains of inverted bottlenecks for images: MobileNetV2's, and those that searches have made of it.
+"""Chains of inverted bottlenecks for images: MobileNetV2's, and those that searches derived from it.
 
 Sandler et al., "MobileNetV2", Cai et al., "ProxylessNAS", Chu et al., "FairNAS" (arXiv:1907.01845),
 "SCARLET-NAS" (arXiv:1908.06022) and "NoisyDARTS" (arXiv:2005.03566), Tan and Le, "EfficientNet"
@@ -31,8 +31,8 @@ _EFFICIENTNET: _Stages = ((24, 2), (40, 2), (80, 3), (112, 3), (192, 4), (320, 1
 
 
 class _Form(NamedTuple):
-    """`skips`: layers whose shape stays may be left out. `act` is the activation in the layers, `ends` that
-    in stem, first block and head; `first_se`: the first block has squeeze-and-excitation too.
+    """A form. `skips`: layers whose shape stays may be left out. `act` is the activation in the layers,
+    `ends` that in stem, first block and head; `first_se`: the first block has squeeze-and-excitation too.
     """
 
     stages: _Stages
@@ -73,10 +73,10 @@ class _Layer(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Mobilenet(Space):
-    """`form`: `proxyless` offers a skip in the 15 layers whose shape stays, `fairnas` none, `noisy_darts` is
-    FairNAS' chain with a skip in 13 layers, and `scarlet` that with and without squeeze-and-excitation, whose
-    layers have hswish and the hard sigmoid. ProxylessNAS' zero operation has a shortcut around it there: the
-    sum is the input, so it is the skip here. `mobilenet_v2` and `efficientnet` (B0) have no skips.
+    """`form`: `proxyless` offers a skip in the 15 layers whose shape stays, `fairnas` none; `noisy_darts` is
+    FairNAS' chain with a skip in 13 layers; `scarlet` adds a choice of squeeze-and-excitation to that, with
+    hswish and the hard sigmoid. ProxylessNAS' zero operation has a shortcut around it, so that the sum is the
+    input: it is the skip here. `mobilenet_v2` and `efficientnet` (B0) have no skips.
 
     `efficientnet`, `fairnas_se`, `fairnas_se_half` and `noisy_darts_se` have squeeze-and-excitation in every
     layer, and swish; hidden units are 1/4, 1, 1/2 and 1/4 of the channels that enter a layer.

@@ -1,7 +1,7 @@
-"""MobileNetV3-Large whose 14 layers choose kernel, expansion and squeeze-and-excitation.
+"""MobileNetV3-Large with a choice of kernel, expansion and squeeze-and-excitation in its 14 layers.
 
 Chu et al., "MoGA: Searching Beyond MobileNetV3" (ICASSP 2020), Howard et al., "Searching for MobileNetV3"
-(arXiv:1905.02244). Channels, strides and activations are those of the position: ReLU at high resolutions,
+(arXiv:1905.02244). Channels, strides and activations depend on the position: ReLU at high resolutions,
 hswish further down. No layer can be left out.
 """
 
@@ -27,12 +27,12 @@ _STAGES: tuple[tuple[int, int, int, Act], ...] = (  # channels at width 1, layer
     (112, 2, 1, "hswish"),
     (160, 3, 2, "hswish"),
 )
-_OWN = {1: "mbs_k3_e4", 7: "mbs_k3_e2_5", 8: "mbs_k3_e2_3", 9: "mbs_k3_e2_3"}  # where V3 expands otherwise
+_OWN = {1: "mbs_k3_e4", 7: "mbs_k3_e2_5", 8: "mbs_k3_e2_3", 9: "mbs_k3_e2_3"}  # where V3 expands differently
 
 
 @dataclass(frozen=True, kw_only=True)
 class MogaMobilenet(Space):
-    """`form`: `moga` as MoGA searches; `mobilenet_v3` differs as MobileNetV3 does. There layers 1, 7, 8 and 9
+    """`form`: `moga` is MoGA's space; `mobilenet_v3` has the details of MobileNetV3: layers 1, 7, 8 and 9
     also offer that network's own expansions, 4, 2.5 and 2.3; the separable convolution after the stem has a
     shortcut; hidden units of squeeze-and-excitation are multiples of 8 and have ReLU.
 

@@ -1,7 +1,7 @@
 """NAS-Bench-201: one cell of four nodes and six edges, five operations (Dong and Yang, arXiv:2001.00326).
 
-A node is the sum of its incoming edges, the cell's output its last node; three stages of equal cells
-are joined by residual blocks that halve the resolution. All six edges stand, `none` is an operation.
+A node is the sum of its incoming edges, the cell's output is its last node; three stages of equal cells
+are joined by residual blocks that halve the resolution. All six edges are present; `none` is an operation.
 """
 
 from collections.abc import Mapping
@@ -24,14 +24,14 @@ EDGES = tuple((node, source) for node in (1, 2, 3) for source in range(node))  #
 
 
 class SumCell(nn.Module):
-    """Node 0 is the input, node 3 the output."""
+    """A cell; node 0 is the input, node 3 the output."""
 
     def __init__(self, edges: Mapping[tuple[int, int], Edge | None]) -> None:
         super().__init__()
         self.graph = Graph(edges)
 
     def forward(self, x: Tensor, gates: Gates | None) -> Tensor:
-        """(B, C, H, W) to the same shape; zeros where nothing reaches the output."""
+        """(B, C, H, W) to the same shape; zeros if nothing reaches the output."""
         out = self.graph.run({0: x}, (1, 2, 3), gates)[3]
         return torch.zeros_like(x) if out is None else out
 
@@ -72,7 +72,7 @@ class StagedCells(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class NasBench201(Space):
-    """No parameters: 5^6 = 15,625 cells. `layers` is the number of cells a stage."""
+    """No parameters: 5^6 = 15,625 cells. `layers` is the number of cells per stage."""
 
     features: ClassVar[str] = ""
     paper: ClassVar[str] = "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search"
@@ -80,7 +80,7 @@ class NasBench201(Space):
     sizes: ClassVar[Mapping[str, int]] = {"layers": 5, "channels": 16}
 
     def choices(self) -> tuple[Choice, ...]:
-        """`1_0` leads from node 0 to node 1."""
+        """Six edges: `1_0` leads from node 0 to node 1."""
         return tuple(Choice(f"{node}_{source}", PRIMITIVES, node=str(node)) for node, source in EDGES)
 
     def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:

@@ -1,7 +1,7 @@
 """TC-ResNet8 and TC-ResNet14: residual blocks of temporal convolutions, kernel 9, over 40 MFCCs.
 
-Choi et al., "Temporal Convolution for Real-time Keyword Spotting on Mobile Devices". The skeleton that
-`kws_tc_resnet` searches in is the one of depth 14.
+Choi et al., "Temporal Convolution for Real-time Keyword Spotting on Mobile Devices". The skeleton of
+`kws_tc_resnet` is the one with depth 14.
 """
 
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ def load(name: str) -> ArchSpec:
 
     Its note holds `summary`, `paper`, `arxiv` and `features` (front-end/preset), and where they are known:
     `published`, the figures as printed: `params_m` and `macs_m` in millions, `accuracy` in percent by data
-    set, `source`; `exceptions`, by `params` or `macs` why ours does not agree with the printed one;
+    set, `source`; `exceptions`, by `params` or `macs`, the reason why ours differs from the printed one;
     `layers`, where the layer list is public; `weights`, where trained ones are; `measured`, our `accuracy`
     and its `source`. Raises UserError for an unknown name, with the nearest known one.
     """

@@ -12,14 +12,14 @@ from audionas.spaces._nb201_code import code_of, spec_from_code
 from audionas.spaces.darts_cell import DartsCell
 
 CIFAR = InputSpec(3, 32, 32, 10)
-TRAINED = {"layers": 20, "channels": 36}  # how large DARTS and its successors train a cell for CIFAR
+TRAINED = {"layers": 20, "channels": 36}  # the size at which DARTS and its successors train a cell for CIFAR
 
 
 def find(name: str) -> ArchSpec:
     """The spec behind `name`; UserError when there is no such zoo network, file or text.
 
-    A front, `front.json`, stands for its knee, `front.json#3` and `exp/x#3` for its number 3. Text says
-    nothing of the network around the cell: DARTS' cells are read as trained for CIFAR (20 cells, 36
+    A front, `front.json`, stands for its knee, `front.json#3` and `exp/x#3` for its number 3. Text does not
+    describe the network around the cell: DARTS' cells are read as trained for CIFAR (20 cells, 36
     channels), those of NAS-Bench-201 as in the benchmark.
     """
     if _is_text(name):
@@ -43,7 +43,7 @@ def find(name: str) -> ArchSpec:
 
 
 def _member(path: Path, number: str) -> ArchSpec:
-    """One of a front, counted from 1; the knee where `number` is empty."""
+    """The network of a front with this number, from 1; the knee where `number` is empty."""
     try:
         raw = read_json(path)
         members, which = raw["members"], number or str(raw["knee"])
@@ -70,14 +70,14 @@ def read(path: Path) -> ArchSpec:
 
 
 def parse(text: str) -> ArchSpec:
-    """The architecture that a genotype or a string of NAS-Bench-201 writes out; UserError for other text."""
+    """The architecture in a genotype or a NAS-Bench-201 string; UserError for other text."""
     if text.strip().startswith("|"):
         return spec_from_code(text, CIFAR)
     return spec_from_genotype(text, DartsCell(preset="s4" if "'noise'" in text else "darts"), CIFAR, TRAINED)
 
 
 def told(spec: ArchSpec) -> str:
-    """An architecture in a line as the field writes it, elsewhere its options in order, else its space."""
+    """An architecture in one line: as the field writes it, or its options in order, or its space."""
     if spec.space == "darts_cell":
         return genotype_of(spec)
     if spec.space == "nas_bench_201":

@@ -1,1 +1,1 @@
-"""Processes that share work: forked ones in order, and workers that are asked."""
+"""Processes that share work: forked ones with ordered results, and workers that answer questions."""

@@ -1,4 +1,4 @@
-"""One function over many items in several processes, the results in order."""
+"""One function applied to many items in several processes, with the results in order."""
 
 import gc
 import multiprocessing
@@ -16,12 +16,12 @@ from audionas.core.pool.failure import Failure
 
 T = TypeVar("T")
 R = TypeVar("R")
-_AHEAD = 4  # chunks for each worker that may be done before their turn
-_SECONDS = 10.0  # for a worker to end what it is at
+_AHEAD = 4  # chunks per worker that may be done before their turn
+_SECONDS = 10.0  # for a worker to finish its chunk
 
 
 def cores() -> int:
-    """How many cores this process may use: the number of workers where none is given."""
+    """The number of cores that this process may use, and the default number of workers."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -30,14 +30,15 @@ def cores() -> int:
 def ordered(
     function: Callable[[T], R], items: Sequence[T], *, workers: int | None = None, chunk: int = 16
 ) -> Iterator[R]:
-    """`function` of every item, in the order of the items, by `workers` processes (all cores by default).
+    """Apply `function` to every item, in order, with `workers` processes (all cores by default).
 
-    Only a few chunks of items and results are held at a time, whatever their number. `function` is one that
-    another process can find by its name, or a `functools.partial` of one. One worker, or one chunk, is done
-    in this process. Results must not depend on who computes them; then nor do they on `workers`.
+    Only a few chunks of items and results are held at a time, whatever their number. Another process can
+    import `function` by its name, or it is a `functools.partial` of such a function. With one worker, or
+    for one chunk, this process does the work. Results that do not depend on the process that computes them
+    do not depend on `workers` either.
 
-    Raises, in the place of the item, the UserError that the function raised, and a RuntimeError with the
-    worker's traceback for any other; UserError where `workers` is below 1 or a worker dies.
+    Raises, at the item's turn, the UserError that the function raised, or a RuntimeError with the worker's
+    traceback for any other error; UserError where `workers` is below 1 or a worker dies.
     """
     workers = cores() if workers is None else workers
     if workers < 1:
@@ -69,7 +70,7 @@ def _elsewhere(function: Callable[[T], R], items: Sequence[T], workers: int, chu
             yield from done.pop(due).given()
     finally:
         crew = [*idle, *(worker for worker, _ in busy.values())]
-        for worker in crew:  # all before the first is waited for: a later one holds copies of earlier pipes
+        for worker in crew:  # close all before waiting for any: later ones hold copies of earlier pipes
             worker.pipe.close()
         for worker in crew:
             worker.stop()
@@ -89,10 +90,10 @@ class _Answers(NamedTuple, Generic[R]):
 
 
 class _Worker(Generic[T, R]):
-    """A process on a pipe, whose end ends it: no worker outlives its parent."""
+    """A process on a pipe; it ends when the pipe is closed, so no worker outlives its parent."""
 
     def __init__(self, function: Callable[[T], R]) -> None:
-        # Forked as the batches' loader workers are: it takes no time and nothing is imported again
+        # Fork, as for the loader workers of batches: it takes no time, and nothing is imported again
         forked = sys.platform == "linux"
         context: Any = multiprocessing.get_context("fork" if forked else "spawn")
         self.pipe, theirs = context.Pipe()
@@ -112,7 +113,7 @@ class _Worker(Generic[T, R]):
             self._mourn()
 
     def answers(self) -> _Answers[R]:
-        """What it has found."""
+        """The results that it has found."""
         try:
             found: _Answers[R] = self.pipe.recv()
         except (EOFError, ConnectionResetError):
@@ -120,7 +121,7 @@ class _Worker(Generic[T, R]):
         return found
 
     def stop(self) -> None:
-        """Wait, once its pipe is closed, for what it is at, so that no file is left half written."""
+        """Wait for its current chunk, once its pipe is closed, so that no file is left half written."""
         self._process.join(_SECONDS)
         if self._process.is_alive():
             self._process.kill()
@@ -132,12 +133,12 @@ class _Worker(Generic[T, R]):
         fate = signal.Signals(-code).name if code < 0 else f"exit status {code}"
         raise UserError(
             f"a worker process died ({fate})",
-            hint="Often this is memory: give fewer workers. Run the command again; what is done is kept.",
+            hint="Often memory ran out: use fewer workers. Run the command again; finished work is kept.",
         )
 
 
 def _serve(function: Callable[[T], R], pipe: Connection, inherited: Connection | None) -> None:
-    """Answer chunks until the parent is gone. A Ctrl-C is the parent's to handle."""
+    """Answer chunks until the parent is gone. The parent handles Ctrl-C."""
     if inherited is not None:
         inherited.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Items are answered by workers, in this process, in others or on a Ray cluster, and come back in order."""
+"""A pool of workers, in this process, in others or on a Ray cluster, with the results in order."""
 
 import json
 from collections import Counter, deque
@@ -12,17 +12,17 @@ from audionas.core.pool.failure import Failure
 from audionas.core.pool.process import Processes
 from audionas.core.pool.worker import JSON, Answerer, failed, opening, refusal, value_of
 
-MOST_DEATHS = 3  # in a row: of the workers that had one item, or of workers while they load
-_TOLD = 200  # characters of an item in an error
+MOST_DEATHS = 3  # in a row: of workers that had the same item, or of workers while they load
+_TOLD = 200  # most characters of an item in an error
 
 
 class Worker(Protocol):
-    """One worker, which has one question at a time."""
+    """A worker, which has one question at a time."""
 
     fate: str  # how it ended, once it is dead
 
     def ask(self, message: str) -> None:
-        """Send the opening or an item; the crew's `wait` brings the reply."""
+        """Send the opening or an item; the crew's `wait` returns the reply."""
 
     def stop(self) -> None:
         """End it at once, busy or not."""
@@ -32,13 +32,13 @@ class Crew(Protocol):
     """Workers of one kind."""
 
     def start(self, message: str) -> Worker:
-        """A new worker, already asked to load what the opening says."""
+        """Start a worker, which begins to load what the opening names."""
 
     def wait(self, workers: Sequence[Any]) -> list[tuple[Any, str | None]]:
         """Block until some of these have replied, None for the dead. May be empty."""
 
     def close(self) -> None:
-        """Give back what the crew holds, its workers apart."""
+        """Release what the crew holds, except its workers."""
 
 
 class Pool:
@@ -51,8 +51,8 @@ class Pool:
     cluster at `address` ("auto": the one that this machine belongs to; empty: one that is started on this
     machine, for this pool).
 
-    Results depend neither on the number of workers nor on who computes what, as long as the function's
-    do not. One `map` runs at a time.
+    Results depend neither on the number of workers nor on which of them computes what, as long as those of
+    the function do not. One `map` runs at a time.
     """
 
     def __init__(
@@ -74,9 +74,7 @@ class Pool:
         if backend not in ("process", "ray"):
             problems.append(f"backend: '{backend}', expected process or ray")
         elif backend == "process":
-            problems += [
-                f"{k}: only backend=ray has it" for k, v in (("gpus", gpus), ("address", address)) if v
-            ]
+            problems += [f"{k}: only for backend=ray" for k, v in (("gpus", gpus), ("address", address)) if v]
         if problems:
             raise UserError(problems)
         self._opening = opening(worker, args, threads)
@@ -109,12 +107,12 @@ class Pool:
         torch.set_num_threads(self._threads_before)
 
     def map(self, items: Sequence[JSON]) -> Iterator[JSON]:
-        """The results in the order of the items, each as soon as those before it have been given.
+        """Yield the results in the order of the items, each as soon as those before it have been yielded.
 
-        Every worker keeps computing while the caller handles a result. An error is raised in its item's
-        place, after the results before it: UserError as the function raised it, another one as a
-        RuntimeError with the worker's traceback. A worker that dies is replaced and its item asked again;
-        an item that does this three times is a UserError.
+        Every worker keeps computing while the caller handles a result. An error is raised at its item's
+        turn, after the results before it: a UserError as the function raised it, any other error as a
+        RuntimeError with the worker's traceback. A worker that dies is replaced and its item is sent
+        again; an item whose workers die three times is a UserError.
         """
         texts = [json.dumps(item) for item in items]
         return self._elsewhere(texts, self._crew) if self._crew else self._serial(texts)
@@ -141,7 +139,7 @@ class Pool:
                         waiting.appendleft(index)
                         continue
                     replies[index] = reply
-                    if failed(reply):  # nobody will ask for what comes after it
+                    if failed(reply):  # the items after it are not needed
                         waiting = deque(i for i in waiting if i < index)
                 while given in replies:
                     yield value_of(replies.pop(given))
@@ -150,7 +148,7 @@ class Pool:
             self._drop_busy()
 
     def _hand_out(self, texts: Sequence[str], waiting: deque[int], crew: Crew) -> None:
-        """Give the idle workers items, and start workers where there are more items than these."""
+        """Give items to the idle workers, and start workers for the items that are left."""
         while waiting and self._idle:
             worker = self._idle.pop()
             self._busy[worker] = waiting.popleft()
@@ -162,7 +160,7 @@ class Pool:
     def _collect(
         self, texts: Sequence[str], deaths: Counter[int], crew: Crew
     ) -> Iterator[tuple[int, str | None]]:
-        """Wait; yields the replies by item, None for an item that is to be asked again."""
+        """Wait, and yield the replies by item, None for an item that must be sent again."""
         for worker, reply in crew.wait([*self._busy, *self._loading]):
             if worker in self._loading:
                 self._loaded(worker, reply)
@@ -178,7 +176,7 @@ class Pool:
             yield index, reply
 
     def _drop_busy(self) -> None:
-        """End the workers whose replies nobody will read: after an error, or a `map` that was given up."""
+        """End the workers whose replies will not be read, after an error or an abandoned `map`."""
         while self._busy:
             self._busy.popitem()[0].stop()
 
@@ -195,13 +193,13 @@ class Pool:
         if self._stillborn == MOST_DEATHS:
             raise UserError(
                 f"{MOST_DEATHS} workers in a row died before they were ready (the last one: {worker.fate})",
-                hint="Often this is memory: each worker holds the supernet and the data. Give fewer workers.",
+                hint="Often memory ran out: each worker holds the supernet and the data. Use fewer workers.",
             )
 
 
 def _deadly(index: int, text: str, fate: str) -> str:
     told = text if len(text) <= _TOLD else f"{text[:_TOLD]} ..."
-    problem = f"item {index} ended {MOST_DEATHS} workers, one after the other (the last one: {fate}): {told}"
+    problem = f"item {index} killed {MOST_DEATHS} workers in a row (the last one: {fate}): {told}"
     return refusal(
-        Failure((problem,), "Often this is memory: give fewer workers, or smaller batches to score.")
+        Failure((problem,), "Often memory ran out: use fewer workers, or score smaller batches.")
     )

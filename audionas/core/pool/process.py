@@ -1,8 +1,8 @@
-"""Workers as processes of this machine, each on two pipes.
+"""Workers as processes on this machine, each on two pipes.
 
 They are not those of concurrent.futures: when one process of a ProcessPoolExecutor dies, all are ended and
-every unfinished item fails, so nothing says whose item it was; and they may stay when this process is
-killed. Here a worker reads from a pipe whose end ends it, so no worker outlives its parent.
+every unfinished item fails, so the item at fault is unknown; and they may stay when this process is
+killed. Here a worker ends when its pipe is closed, so no worker outlives its parent.
 """
 
 import os
@@ -25,23 +25,23 @@ class Processes:
         self._environment = {**os.environ, **pools, "PYTHONPATH": path}
 
     def start(self, message: str) -> "Process":
-        """A process that loads."""
+        """Start a process, which begins to load."""
         worker = Process(self._environment)
         worker.ask(message)
         return worker
 
     def wait(self, workers: Sequence["Process"]) -> list[tuple["Process", str | None]]:
-        """Replies that have come whole, and deaths."""
+        """The replies that have arrived whole, and the deaths."""
         by_output = {worker.fileno(): worker for worker in workers}
         ready = [by_output[number] for number in wait(by_output) if isinstance(number, int)]
         return [(worker, worker.reply()) for worker in ready if worker.read()]
 
     def close(self) -> None:
-        """There is nothing but the workers."""
+        """Do nothing: the crew holds only its workers."""
 
 
 class Process:
-    """A worker process, leader of a session of its own: a Ctrl-C in the terminal reaches only the parent."""
+    """A worker process that leads its own session: Ctrl-C in the terminal reaches only the parent."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self.fate = ""
@@ -58,23 +58,23 @@ class Process:
         self._questions, self._replies = self._process.stdin, self._process.stdout
 
     def fileno(self) -> int:
-        """What becomes readable when something has come from the worker, or it has died."""
+        """The descriptor that becomes readable when the worker has written something or died."""
         return self._replies.fileno()
 
     def ask(self, message: str) -> None:
-        """Write one line. To a dead process nothing is written: its death is what `read` finds."""
+        """Write one line. Nothing is written to a dead process: `read` finds its death."""
         with suppress(BrokenPipeError):
             self._questions.write(message.encode() + b"\n")
             self._questions.flush()
 
     def read(self) -> bool:
-        """Take what has come; True when it is a whole line, or the end."""
+        """Read what has arrived; True when it is a whole line, or the end."""
         part = os.read(self.fileno(), 1 << 16)
         self._read += part
         return not part or part.endswith(b"\n")
 
     def reply(self) -> str | None:
-        """The line that has come, or None and its fate."""
+        """The line that has arrived; None, with `fate` set, if the process died."""
         if self._read.endswith(b"\n"):
             line, self._read = self._read.decode(), b""
             return line
@@ -86,12 +86,12 @@ class Process:
         return None
 
     def stop(self) -> None:
-        """Kill it, and the processes that it has started."""
+        """Kill it and the processes that it has started."""
         try:
             os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):  # macOS says the latter of a group that is dying
+        except (ProcessLookupError, PermissionError):  # macOS raises the latter for a group that is dying
             self._process.kill()
         self._process.wait()
         self._replies.close()
-        with suppress(BrokenPipeError):  # of a question that was never sent whole
+        with suppress(BrokenPipeError):  # from a question that was never sent whole
             self._questions.close()

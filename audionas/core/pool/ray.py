@@ -18,15 +18,15 @@ except ModuleNotFoundError as error:
 
 _SECONDS = 5.0  # for the head of a cluster to answer
 _HOW = "Start it first: ray start --head --port=6379, and on the other nodes ray start --address=HEAD:6379"
-_AGAIN = "Ray did not start on this machine. A very busy one may need another try; Ray's logs say more."
+_AGAIN = "Ray did not start on this machine. If it is very busy, try again; Ray's logs say more."
 
 
 class Actors:
     """Actors with `threads` CPUs and `gpus` GPUs each.
 
     `address` is that of a cluster, "auto" for the one that this machine belongs to; if it is empty, a
-    cluster on this machine alone is started, and ended by `close`. A cluster that this process is
-    connected to already is taken as it is, and stays.
+    cluster on this machine alone is started, and ended by `close`. If this process is already connected
+    to a cluster, that one is used, and left running.
     """
 
     def __init__(self, workers: int, threads: int, *, gpus: float, address: str) -> None:
@@ -42,18 +42,18 @@ class Actors:
         self._kind = ray.remote(Answerer).options(**placed, max_restarts=0)
 
     def start(self, message: str) -> "Actor":
-        """An actor that loads as soon as some node has room for it."""
+        """Start an actor, which loads as soon as a node has room for it."""
         return Actor(self._kind.remote(), message)
 
     def wait(self, workers: Sequence["Actor"]) -> list[tuple["Actor", str | None]]:
-        """Replies, and deaths."""
+        """The replies, and the deaths."""
         asked = {worker.pending: worker for worker in workers}
         ray.wait(list(asked), num_returns=1)
         ready, _ = ray.wait(list(asked), num_returns=len(asked), timeout=0)
         return [(asked[one], asked[one].reply()) for one in ready]
 
     def close(self) -> None:
-        """Leave the cluster; one that was started here ends."""
+        """Leave the cluster, and end it if it was started here."""
         if self._ours:
             ray.shutdown()
 
@@ -71,7 +71,7 @@ class Actor:
         self.pending = self._handle.answer.remote(item)
 
     def reply(self) -> str | None:
-        """The reply, which has come; None and its fate if the actor, or its node, is dead."""
+        """The reply that has arrived; None, with `fate` set, if the actor or its node is dead."""
         try:
             return str(ray.get(self.pending))
         except ray.exceptions.RayError as error:
@@ -89,7 +89,7 @@ def _connect(address: str, cpus: int) -> None:
     try:
         _require_listener(_recorded() if address == "auto" else address)
         ray.init(**({"address": address} if address else here), logging_level="error")
-    except Exception as error:  # Ray raises all kinds, plain Exception too
+    except Exception as error:  # Ray raises errors of all kinds, plain Exception too
         raise UserError(
             f"address: '{address}': {_first_line(error)}", hint=_HOW if address else _AGAIN
         ) from error
@@ -100,13 +100,13 @@ def _first_line(error: Exception) -> str:
 
 
 def _recorded() -> str:
-    """Where Ray has noted the cluster of this machine; empty where it has not."""
+    """The address that Ray has recorded for the cluster of this machine; empty if there is none."""
     note = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()) / "ray" / "ray_current_cluster"
     return os.environ.get("RAY_ADDRESS") or (note.read_text(encoding="utf-8") if note.is_file() else "")
 
 
 def _require_listener(address: str) -> None:
-    """OSError where nobody listens at HOST:PORT: Ray itself would try for minutes."""
+    """Raise OSError where nothing listens at HOST:PORT: Ray itself would try for minutes."""
     host, _, port = address.strip().rpartition(":")
     if host and port.isdigit() and "//" not in host:
         try:
@@ -116,13 +116,13 @@ def _require_listener(address: str) -> None:
 
 
 def _require_node(threads: int, gpus: float) -> None:
-    """UserError where no node could ever hold an actor, which would otherwise be waited for."""
+    """Raise UserError where no node could ever hold an actor: Ray would wait for one without end."""
     nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
     if not any(node.get("CPU", 0) >= threads and node.get("GPU", 0) >= gpus for node in nodes):
         found = ", ".join(
             sorted(f"{node.get('CPU', 0):g} CPUs and {node.get('GPU', 0):g} GPUs" for node in nodes)
         )
         raise UserError(
-            f"a worker takes {threads} CPUs and {gpus:g} GPUs, and no node of the cluster has these: {found}",
-            hint="Give fewer threads or gpus to a worker, or start a node that has as many.",
+            f"a worker needs {threads} CPUs and {gpus:g} GPUs, but no node of the cluster has these: {found}",
+            hint="Give each worker fewer threads or gpus, or start a node that has as many.",
         )

@@ -1,6 +1,6 @@
-"""The inside of a worker: a function is loaded once, then answers questions; both are JSON text.
+"""The inside of a worker: a function is loaded once, then answers questions; messages are JSON text.
 
-`python -m audionas.core.pool.worker` serves one on its standard input and output, a line each.
+`python -m audionas.core.pool.worker` serves one on its standard input and output, one message per line.
 """
 
 import json
@@ -44,7 +44,7 @@ def refusal(failure: Failure) -> str:
 
 
 class Answerer:
-    """The loaded function. Replies are JSON text and tell of errors too: neither method raises one."""
+    """The loaded function. Replies are JSON text and report errors too: neither method raises one."""
 
     def load(self, message: str) -> str:
         """Import what an `opening` names, and call it with its arguments."""
@@ -91,7 +91,7 @@ def serve() -> None:
 
 
 def _listen(questions: TextIO, lines: SimpleQueue[str]) -> None:
-    """Pass lines on. Their end means that the parent has gone, however it did: leave at once, busy or not."""
+    """Pass lines on. Their end means that the parent is gone: exit at once, busy or not."""
     for line in questions:
         lines.put(line)
     if os.getpgrp() == os.getpid():

@@ -248,9 +248,9 @@ def test_another_name_by_override_replaces_the_section_too(tmp_path: Path) -> No
 def test_inheritance_is_one_level_only(tmp_path: Path) -> None:
     write(tmp_path / "a.yaml", "seed: 1")
     write(tmp_path / "b.yaml", "base: a.yaml")
-    with pytest.raises(UserError, match="a base of its own"):
+    with pytest.raises(UserError, match="names another base"):
         load(write(tmp_path / "c.yaml", "base: b.yaml"))
-    with pytest.raises(UserError, match="a base of its own"):
+    with pytest.raises(UserError, match="names another base"):
         load(write(tmp_path / "d.yaml", "base: d.yaml"))
 
 
@@ -320,7 +320,7 @@ def test_what_is_no_config_is_refused_with_its_path(tmp_path: Path, content: byt
 
 def test_a_key_given_twice_names_the_key_and_its_line(tmp_path: Path) -> None:
     path = write(tmp_path / "x.yaml", "seed: 1\nname: a\nseed: 2\n")
-    with pytest.raises(UserError, match=r"(?s)key 'seed' stands twice.*line 3"):
+    with pytest.raises(UserError, match=r"(?s)key 'seed' appears twice.*line 3"):
         load(path)
 
 

@@ -111,7 +111,7 @@ def test_killed_it_goes_on_with_the_first_missing_file(
     build(tmp_path, workers, log=log)
     assert len(log.read_bytes()) == 21 - 4 * files
     assert contents(tmp_path) == whole
-    assert ("going on" in capsys.readouterr().err) == (files > 0)
+    assert ("computing the rest" in capsys.readouterr().err) == (files > 0)
 
 
 @pytest.mark.parametrize("damage", ["flipped", "cut", "longer", "emptied", "gone", "headless"])
@@ -138,7 +138,7 @@ def test_a_damaged_file_is_said_and_computed_again(
     assert len(log.read_bytes()) == 4
     assert contents(tmp_path) == whole
     said = capsys.readouterr().err
-    assert "5 of 6 files are there" in said
+    assert "5 of 6 files exist" in said
     assert ("00002.f4: damaged" in said) == (damage != "gone")
 
 

@@ -88,7 +88,7 @@ def test_an_item_that_kills_three_times_is_named_after_the_results_before_it(tmp
     given = []
     with (
         pool("dies", 3, folder=str(tmp_path), item=5, times=99) as some,
-        pytest.raises(UserError, match=r"item 5 ended 3 workers.*SIGKILL\): 5"),
+        pytest.raises(UserError, match=r"item 5 killed 3 workers.*SIGKILL\): 5"),
     ):
         given.extend(some.map(range(12)))
     assert given == list(range(5))

@@ -76,7 +76,7 @@ def test_errors_are_those_of_processes(cluster, tmp_path):
             list(some.map([0, "bug"]))
     with (
         pool(cluster, "dies", folder=str(tmp_path), item=1, times=99) as some,
-        pytest.raises(UserError, match="item 1 ended 3 workers"),
+        pytest.raises(UserError, match="item 1 killed 3 workers"),
     ):
         list(some.map([0, 1]))
     assert len(list(tmp_path.iterdir())) == MOST_DEATHS

@@ -51,7 +51,7 @@ def test_options_go_by_what_they_compute_not_by_their_names() -> None:
 
 
 def test_a_space_without_anything_left_is_refused() -> None:
-    with pytest.raises(UserError, match="no option is left for layer1, layer2") as caught:
+    with pytest.raises(UserError, match="no option left for layer1, layer2") as caught:
         restrict(resolve("space", "mix_mobilenet")(), "esphome", IO)
     assert "activation relu6, where relu can be computed" in str(caught.value)
 
@@ -62,7 +62,7 @@ def test_all_that_a_network_breaks_is_said_at_once() -> None:
     assert "bc does not fit profile esphome" in caught.value.problems[0]
     assert [p.strip() for p in caught.value.problems[1:]] == [
         "activation swish, where relu can be computed",  # called as a function, not a module
-        "stem.conv.conv looks ahead in time, so that the network cannot stream",
+        "stem.conv.conv looks ahead in time, so the network cannot stream",
     ]
     big = resolve("space", "tc_resnet")(depth=14, width=1.5)
     with pytest.raises(UserError, match=r"302,282 bytes of parameters in int8, at most 128,000"):
@@ -95,5 +95,5 @@ def test_a_config_obeys_its_profile(tmp_path: Path) -> None:
     strict = load(path, ["profile=dcase"])
     assert strict.limits is not None
     assert strict.limits.given == {"params": 9000, "macs": PROFILES["dcase"].macs}
-    with pytest.raises(UserError, match="features: profile esphome has no front-end but micro"):
+    with pytest.raises(UserError, match="features: profile esphome has only the front-end micro"):
         load(path, ["features.name=mfcc", "features.preset=tc_resnet"])

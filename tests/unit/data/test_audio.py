@@ -57,7 +57,7 @@ def test_channels(tmp_path: Path) -> None:
     np.testing.assert_allclose(mixed, raw.mean(axis=1), atol=1e-7)
     with pytest.raises(UserError, match=r"a\.wav: has 3 channels"):
         audio.read(path, rate=RATE, seconds=None)
-    with pytest.raises(UserError, match="there is no channel 3"):
+    with pytest.raises(UserError, match="so no channel 3"):
         audio.read(path, rate=RATE, seconds=None, channel=3)
 
 

@@ -210,7 +210,7 @@ def test_a_device_is_drawn_with_its_probability_for_matching_clips_alone() -> No
                 "roll_ms: -1 is below 0",
                 "device_ir_probability: has no effect without device_ir",
                 "device_ir_ids: has no effect without device_ir",
-                "device_ir_ids: '(a' is no regular expression",
+                "device_ir_ids: '(a' is not a regular expression",
             ],
         ),
         ({"speed": (0.0, 1.0)}, ["speed: (0.0, 1.0) is not above 0"]),

@@ -19,7 +19,7 @@ def test_a_missing_file_names_those_that_exist(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         read_groups(tmp_path, "devise", ["u1"])
     assert "no 'devise'. Did you mean 'device'?" in str(caught.value)
-    assert caught.value.hint.endswith("there is: device")
+    assert caught.value.hint.endswith("existing groups: device")
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     told = [problem.replace(f"{tmp_path}/", "") for problem in caught.value.problems]
     assert told == [
         "utt2node:2: expected an utterance and its group, not 'u2'",
-        "utt2node:3: 'u1' stands twice",
+        "utt2node:3: 'u1' appears twice",
         "utt2node:4: expected an utterance and its group, not 'u3 n1 n2'",
         "utt2node: no line for v0, v1, v2, v3, v4 and 2 more",
     ]

@@ -280,7 +280,7 @@ def bad(item: Item, **changes: object) -> Item:
         ({"speaker": "bert"}, "does not begin with its speaker"),
         ({"label": ""}, "a label is one line"),
         ({"label": "a\nb"}, "a label is one line"),
-        ({"start": -1.0}, "no time span"),
+        ({"start": -1.0}, "not a time span"),
         ({"audio": "/nowhere/a.wav", "sha256": ""}, "/nowhere/a.wav: no such audio file"),
         ({"id": "anna-no-1"}, "2 utterances are called 'anna-no-1'"),
     ],

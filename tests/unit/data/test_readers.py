@@ -106,7 +106,7 @@ def test_every_bad_line_is_named(tree: Path) -> None:
         range(4, 10), ("JSON", "object", "'key'", "gone", "'long'", "empty"), strict=True
     ):
         assert any(p.startswith(f"{path}:{number}: ") and what in p for p in problems), (number, problems)
-    assert any("anna_1' is that of" in problem for problem in problems)
+    assert any("anna_1' is also that of" in problem for problem in problems)
 
 
 def test_folder_refuses_what_it_cannot_use(tree: Path) -> None:
@@ -116,7 +116,7 @@ def test_folder_refuses_what_it_cannot_use(tree: Path) -> None:
         readers.folder(tree / "yes")
     with pytest.raises(UserError, match="not a regular expression"):
         readers.folder(tree, pattern="(")
-    with pytest.raises(UserError, match="no group called speaker"):
+    with pytest.raises(UserError, match="no group named speaker"):
         readers.folder(tree, pattern="(.*)")
     with pytest.raises(UserError) as caught:
         readers.folder(tree, pattern="(?P<speaker>anna)")
@@ -127,5 +127,5 @@ def test_folder_refuses_what_it_cannot_use(tree: Path) -> None:
         readers.folder(tree)
     assert [
         f"{tree / 'empty'}: no audio" in str(caught.value),
-        "anna_1' is that of" in str(caught.value),
+        "anna_1' is also that of" in str(caught.value),
     ] == [True] * 2

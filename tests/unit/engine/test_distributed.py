@@ -189,7 +189,7 @@ def test_a_search_and_a_training_through_the_command_line(tmp_path):
     config(data, file=tmp_path / "conf.yaml", search={"epochs": 1}, train={"epochs": 1, "bn": "sync"})
     done = torchrun("-m", "audionas", "search", "conf.yaml", "search.batch_size=5", cwd=tmp_path)
     assert done.returncode != 0
-    assert done.stderr.count("a batch of 5 cannot be shared out evenly over 2 processes") == 1
+    assert done.stderr.count("a batch of 5 cannot be divided evenly among 2 processes") == 1
     assert torchrun("-m", "audionas", "search", "conf.yaml", cwd=tmp_path).returncode == 0
     assert torchrun("-m", "audionas", "train", "conf.yaml", cwd=tmp_path).returncode == 0
     assert (tmp_path / "exp/tones/model/bundle.json").exists()
@@ -210,5 +210,5 @@ def test_batches_are_shared_out_evenly_or_not_at_all():
         assert torch.equal(torch.cat([first.x, second.x]), batch.x)
         assert torch.equal(torch.cat([first.target, second.target]), batch.target)
     assert whole.shared(0, 1) is whole
-    with pytest.raises(UserError, match="a batch of 4 cannot be shared out evenly over 3 processes"):
+    with pytest.raises(UserError, match="a batch of 4 cannot be divided evenly among 3 processes"):
         whole.shared(0, 3)

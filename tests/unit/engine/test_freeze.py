@@ -31,7 +31,7 @@ def test_a_part_is_chosen_by_its_own_name_wherever_it_stands() -> None:
 def test_a_pattern_with_a_dot_is_a_whole_path() -> None:
     inside = freeze(network(), ["stem.block*"]).names
     assert {name.split(".")[1] for name in inside} == {"block1", "block2", "block3"}
-    with pytest.raises(UserError, match="fits no part"):
+    with pytest.raises(UserError, match="matches no part"):
         freeze(network(), ["block1.first"])
 
 
@@ -77,9 +77,9 @@ def test_norms_without_parameters_and_of_bands_are_held_with_their_part() -> Non
 @pytest.mark.parametrize(
     ("patterns", "says"),
     [
-        (["stemm"], "'stemm' fits no part of this network. Did you mean 'stem'?"),
-        (["!haed"], "'!haed' fits no part of this network. Did you mean 'head'?"),
-        (["stem", "edges"], "'edges' fits no part"),  # this network has none
+        (["stemm"], "'stemm' matches no part of this network. Did you mean 'stem'?"),
+        (["!haed"], "'!haed' matches no part of this network. Did you mean 'head'?"),
+        (["stem", "edges"], "'edges' matches no part"),  # this network has none
         (["*"], "freezes everything"),
         (["stem", "head"], "freezes everything"),
     ],

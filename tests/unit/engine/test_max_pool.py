@@ -49,7 +49,7 @@ def test_with_one_hop_it_is_cross_entropy() -> None:
 def test_what_is_impossible_is_said() -> None:
     assert keywords(["_other_", "computer"]) == [1]
     for labels in (["yes", "no"], ["_other_", "_silence_"]):
-        with pytest.raises(UserError, match="max_pool needs a keyword and something else"):
+        with pytest.raises(UserError, match="max_pool needs a keyword and another label"):
             keywords(labels)
     with pytest.raises(UserError) as caught:
         Train(pool_weight=0, pool_after=-1, loss="max_pool", auxiliary=0.4)

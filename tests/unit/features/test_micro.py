@@ -109,7 +109,7 @@ def test_settings_are_the_devices() -> None:
     with pytest.raises(UserError) as caught:
         Features(name="micro", preset="esphome", hop_ms=20.0, f_max=8000.0, center=True).resolved()
     text = "\n".join(caught.value.problems)
-    assert "hop_ms: 20.0 is not possible, micro is fixed at 10.0" in text
+    assert "hop_ms: 20.0 is not possible; micro has it fixed at 10.0" in text
     assert "f_max: 8000.0 is not possible" in text
     assert "center: micro has no such setting" in text
 

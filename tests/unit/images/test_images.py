@@ -100,7 +100,7 @@ def test_a_cut_archive_and_one_of_something_else_are_refused(tmp_path: Path) -> 
     cut = tmp_path / "cut.tar.gz"
     cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
     assert "cut.tar.gz" in str(refused(cut))
-    assert "no images here" in str(refused(archive(tmp_path / "o.tar.gz", {"a.txt": b"a"}, "other")))
+    assert "no readable images" in str(refused(archive(tmp_path / "o.tar.gz", {"a.txt": b"a"}, "other")))
     (tmp_path / "text.tar.gz").write_text("no archive")
     assert "text.tar.gz" in str(refused(tmp_path / "text.tar.gz"))
     assert "no such file" in str(refused(tmp_path / "missing"))
@@ -109,7 +109,7 @@ def test_a_cut_archive_and_one_of_something_else_are_refused(tmp_path: Path) -> 
 def test_a_member_outside_the_folder_is_not_taken_for_one_within(tmp_path: Path) -> None:
     files = cifar_files()
     error = refused(archive(tmp_path / "c.tar.gz", files, f"../{FOLDERS[1]}"))
-    assert "no images here" in str(error)
+    assert "no readable images" in str(error)
 
 
 # --- npz --------------------------------------------------------------------------------------------------
@@ -135,7 +135,7 @@ def test_an_npz_file_is_read_as_it_is(tmp_path: Path) -> None:
         ({"y_train": np.zeros(40)}, "y_train is float64"),
         ({"y_train": np.full(40, 2)}, "40 of 40 labels are not among 0 to 1; the first is 2, in row 0"),
         ({"y_train": np.arange(40) % 2 - (np.arange(40) == 6)}, "1 of 40 labels"),
-        ({"y_train": np.zeros(40, np.int64)}, "no image of light"),
+        ({"y_train": np.zeros(40, np.int64)}, "no images of light"),
         ({"classes": np.array(["a", "a"])}, "expected distinct labels"),
         ({"classes": np.array(["a", 1], dtype=object)}, "cannot be read as .npz"),
     ],
@@ -159,7 +159,7 @@ def test_a_damaged_npz_file_is_refused(tmp_path: Path) -> None:
 
 def test_arrays_keep_their_size_and_a_model_knows_its_classes(tmp_path: Path) -> None:
     file = npz(tmp_path / "d.npz")
-    assert "32 pixels a side, expected 24" in str(refused(file, size=24))
+    assert "32 pixels per side, expected 24" in str(refused(file, size=24))
     assert "the model's light dark" in str(refused(file, "test", ("light", "dark")))
 
 

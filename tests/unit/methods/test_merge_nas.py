@@ -291,7 +291,7 @@ def test_spaces_whose_convolutions_share_no_kernel_are_refused(name):
     if name in ("darts_cell", "nas_bench_201"):
         MergeNas().require(space)
     elif space.choices():
-        with pytest.raises(UserError, match="non-linearities inside it cannot share a kernel"):
+        with pytest.raises(UserError, match="non-linearities inside, so it cannot share a kernel"):
             MergeNas().require(space)
 
 

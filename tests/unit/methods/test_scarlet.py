@@ -176,5 +176,5 @@ def test_layers_with_13_and_with_12_options_are_fair_over_their_common_multiple(
 
 def test_spaces_of_a_fixed_depth_are_refused():
     for space in (KwsMobilenet(), Mobilenet(form="fairnas")):
-        with pytest.raises(UserError, match="no layer can be skipped; take preset=depth of kws_mobilenet"):
+        with pytest.raises(UserError, match="no layer can be skipped; use preset=depth of kws_mobilenet"):
             Scarlet().require(space)

@@ -64,7 +64,7 @@ WRONG = [
     ("macs=small", "expected a number above 0 behind macs="),
     ("macs=-3", "expected a number above 0"),
     ("macs=nan", "expected a number above 0"),
-    ("macs=7", "no network of the front keeps macs <= 7; the smallest values there are: macs "),
+    ("macs=7", "no network on the front satisfies macs <= 7; the smallest values are: macs "),
 ]
 
 

@@ -121,10 +121,12 @@ def test_prediction_takes_image_files(run: Run, tmp_path: Path) -> None:
 
 
 def test_other_images_or_recordings_are_refused(run: Run, tmp_path: Path) -> None:
-    refused("eval", run.exp, "--data", npz(tmp_path / "o.npz", side=10), says="10 pixels a side, expected 8")
+    refused(
+        "eval", run.exp, "--data", npz(tmp_path / "o.npz", side=10), says="10 pixels per side, expected 8"
+    )
     names = npz(tmp_path / "n.npz", side=SIDE, classes=np.array(["a", "b"]))
     refused("eval", run.exp, "--data", names, says="its classes are a b, the model's dark light")
-    refused("eval", run.exp, "--data", tmp_path, says="no images here")
+    refused("eval", run.exp, "--data", tmp_path, says="no readable images")
     refused("search", run.conf, "data.train=x", says="images or recordings, not both")
 
 

@@ -93,7 +93,7 @@ def test_the_best_within_limits_is_the_first_that_keeps_them():
         ]
         assert front.best({"params": m.score.values["params"]}) == min(fit)
     assert front.best({}) == 1
-    with pytest.raises(UserError, match="keeps macs <= 7; the smallest values there are: macs "):
+    with pytest.raises(UserError, match="satisfies macs <= 7; the smallest values are: macs "):
         front.best({"macs": 7})
 
 
@@ -105,7 +105,7 @@ def test_the_best_of_what_is_minimised_is_the_smallest():
 
 def test_networks_that_keep_no_limit_give_no_front():
     above = scored(5, most=1.0)
-    with pytest.raises(UserError, match="none of 5 networks keeps macs <= 1"):
+    with pytest.raises(UserError, match="none of 5 networks satisfies macs <= 1"):
         _fronts.of(above, TWO, {"macs": 1.0})
 
 

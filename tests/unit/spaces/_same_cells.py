@@ -12,7 +12,7 @@ _NAMELESS = dict.fromkeys(range(len(EDGES)), "")
 
 
 def is_connected(cell: Cell) -> bool:
-    """Whether a path without `none` leads from input to output, the benchmark's `check_valid`."""
+    """True where a path without `none` leads from input to output, the benchmark's `check_valid`."""
     reached = {0}
     for (node, source), op in zip(EDGES, cell, strict=True):
         if op != "none" and source in reached:

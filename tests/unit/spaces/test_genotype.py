@@ -190,7 +190,7 @@ WRONG = [
     ("Genotype(normal=" + "[" * 3000, "not a genotype"),
     ("Genotype(normal=\0)", "not a genotype"),
     (changed("normal=", "normal=5, x="), "'x' is not one of"),
-    (changed("reduce=", "normal=[], reduce="), "stands twice"),
+    (changed("reduce=", "normal=[], reduce="), "appears twice"),
     (changed("sep_conv_3x3", "sep_conv_3"), "Did you mean 'sep_conv_3x3'?"),
     (changed("('sep_conv_3x3', 0)", "('noise', 0)"), "no option 'noise'"),
     (changed("('sep_conv_3x3', 0), ", ""), "7 entries, expected 8"),
@@ -201,7 +201,7 @@ WRONG = [
     (changed("('sep_conv_3x3', 0), ", "'sep_conv_3x3', "), "expected (operation, input)"),
     (
         changed("('sep_conv_3x3', 0), ('sep_conv_3x3', 1)", "('skip_connect', 1), ('skip_connect', 1)"),
-        "stands twice",
+        "appears twice",
     ),
     (changed("[2, 3, 4, 5]", "[2, 3, 4]"), "node 5 is left out"),
     (changed("[2, 3, 4, 5]", "range(1, 6)"), "expected nodes among 2 to 5"),

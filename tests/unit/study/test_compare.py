@@ -234,14 +234,14 @@ def test_by_default_every_method_with_a_supernet_takes_part(data: Path, tmp_path
     [
         (["methods=darts,gads"], "compare.methods.1.name: no method called 'gads'. Did you mean 'gdas'?"),
         (["methods="], "compare.methods is empty"),
-        (["methods=darts,gdas,darts"], "'darts' stands there twice"),
+        (["methods=darts,gdas,darts"], "'darts' appears twice"),
         (["compare.methods=[{name: darts, as: a/b}]"], "'a/b' cannot name a folder"),
         (
             ["compare.methods=[{name: darts, oder: 2}]"],
             "compare.methods.0.oder: unknown key. Did you mean 'order'?",
         ),
         (["seeds="], "compare.seeds is empty"),
-        (["seeds=0,1,0"], "compare.seeds: 0 stands there twice"),
+        (["seeds=0,1,0"], "compare.seeds: 0 appears twice"),
         (["seeds=0,one"], "compare.seeds.1: input should be a valid integer"),
         (["compare.table=t.npz"], "t.npz has results of nas_bench_201, but the space is kws_tc_resnet"),
         (["compare.test=nowhere"], "nowhere"),
