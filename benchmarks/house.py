@@ -1,6 +1,6 @@
 """The size of the house: rooms, files, lines, circles and floors, by python benchmarks/house.py.
 
-A file stands a floor above the highest file that it imports; strings that name a module count as imports.
+A file is one floor above the highest file that it imports; strings that name a module count as imports.
 """
 
 import ast
@@ -16,7 +16,7 @@ from tests._house import LIBRARY, SCRIPTS, circles, dotted, imports, room_of  # 
 
 
 def main() -> None:
-    """One line per figure, then one per room."""
+    """Print one line per figure, then one per room."""
     trees = {file: ast.parse(text) for file, text in LIBRARY.items()}
     below = {dotted(file): {name for _, name in imports(tree, file)} for file, tree in trees.items()}
     found = circles(trees)

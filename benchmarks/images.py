@@ -1,17 +1,17 @@
-"""What reading a training image costs: from its file, from a packed smaller JPEG, from a decoded shard.
+"""The cost of reading a training image: from its file, from a packed smaller JPEG, from a decoded shard.
 
     python benchmarks/images.py
     python benchmarks/images.py --images 2048 --workers 8 --rounds 5
 
-JPEG files of the size of ImageNet's (500 x 375 pixels, about 100 kB) are generated. Each reader gives batches
-of uint8 squares in a random order:
+The script generates JPEG files of the size of ImageNet's (500 x 375 pixels, about 100 kB). Each reader gives
+batches of uint8 squares in random order:
 
-    files    the files themselves, decoded and brought to size each time
-    packed   JPEGs brought to size and encoded again, one after the other in one file, decoded each time
-    shards   squares of pixels, decoded once, memory-mapped (what `images.path: FOLDER` builds)
+    files    the files themselves, decoded and resized each time
+    packed   JPEGs resized and encoded again, concatenated in one file, decoded each time
+    shards   squares of pixels, decoded once, memory-mapped (as `images.path: FOLDER` builds them)
 
-Rates are for one core, over processor time, so that other work on the machine does not count. What was
-written lately is read from memory: a disk must besides give rate times bytes an image. With `--workers` a
+Rates are for one core, over processor time, so that other work on the machine does not count. Recently
+written files are read from memory: a disk must also deliver rate times bytes per image. With `--workers` a
 last column has the rate by the clock, over loader processes that read ahead.
 """
 
@@ -36,11 +36,11 @@ from audionas.images.store import store
 SIDE = 256
 IMAGENET = 1_281_167  # training images
 BATCH = 64
-QUALITY = 90  # of the packed JPEGs
+QUALITY = 90  # JPEG quality of the packed images
 
 
 class Reader(NamedTuple):
-    """A source of rows (b, side, side, 3) uint8, and what it reads for one of them."""
+    """A source of rows (b, side, side, 3) uint8, and the bytes that it reads per row."""
 
     name: str
     source: "Source | Shards"
@@ -48,7 +48,7 @@ class Reader(NamedTuple):
 
 
 class Source:
-    """Rows made when they are asked for: as much of an array as batches need."""
+    """Rows made on demand: as much of an array interface as batches need."""
 
     ndim = 4
 
@@ -63,7 +63,7 @@ class Source:
 
 
 def generate(folder: Path, count: int) -> list[Path]:
-    """JPEGs with coarse shapes and fine texture, so that their length is about that of photographs."""
+    """Write JPEGs with coarse shapes and fine texture, about as long as those of photographs."""
     files = []
     for number in range(count):
         rng = numpy_rng("benchmark images", number)
@@ -76,7 +76,7 @@ def generate(folder: Path, count: int) -> list[Path]:
 
 
 def readers(files: list[Path], folder: Path) -> list[Reader]:
-    """The three ways, over the same images."""
+    """The three readers, over the same images."""
     facts = [(file.name, (s := file.stat()).st_size, s.st_mtime_ns) for file in files]
     squares = store(files[0].parent, facts, SIDE, folder, Reporter()).pixels
     packed = folder / "packed"
@@ -103,7 +103,7 @@ def _mean(files: list[Path]) -> float:
 
 
 def rate(reader: Reader, epoch: int, workers: int, clock: Callable[[], float]) -> float:
-    """Images a second of an epoch in random order."""
+    """Images per second over an epoch in random order."""
     count = len(reader.source)
     targets = np.zeros(count, np.int64)
     batches = Batches(
@@ -124,13 +124,13 @@ def rate(reader: Reader, epoch: int, workers: int, clock: Callable[[], float]) -
 
 
 def main() -> None:
-    """Print the table, a row a reader."""
+    """Print the table, one row per reader."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--images", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--workers", type=int, default=0)
     given = parser.parse_args()
-    head = "| reader | images/s of one core | kB an image | GB for ImageNet's training images |"
+    head = "| reader | images/s on one core | kB per image | GB for ImageNet's training images |"
     print(head + (f" images/s, {given.workers} workers |" if given.workers else ""))
     print("|---|---:|---:|---:|" + ("---:|" if given.workers else ""))
     with tempfile.TemporaryDirectory() as name:

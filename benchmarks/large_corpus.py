@@ -1,12 +1,12 @@
-"""What a large corpus costs: items a second and peak memory of preparation, decoding, features and batches.
+"""The cost of a large corpus: clips per second and peak memory of preparation, decoding, features, batches.
 
     python benchmarks/large_corpus.py --clips 1000 10000 100000 --folder scratch
 
 The clips are tones in noise of 0.25 to 1 s at 16 kHz, 16-bit WAV, in ten classes; clip i is the same in every
-corpus. Each stage is a process of its own, whose start and imports count. Ten times a second its memory and
-that of its workers is read from Linux' smaps_rollup: `anonymous` is what all of them hold beside files (a
-page that several share counts once), `resident` the largest of them with the pages of mapped files, which the
-system takes back whenever it needs them. The corpora, 70 kB a clip in all, are removed at the end.
+corpus. Each stage is a separate process, whose start and imports count. Ten times per second the script reads
+its memory and that of its workers from Linux' smaps_rollup: `anonymous` is the memory of all of them without
+files (a page that several share counts once), `resident` the largest of them with the pages of mapped files,
+which the system reclaims whenever it needs them. The corpora, 70 kB per clip, are removed at the end.
 """
 
 import argparse
@@ -34,12 +34,12 @@ from audionas.data.kaldi import DataDir
 from audionas.data.store import Waves, waves
 from audionas.features import Features, build, feature_store, statistics
 
-RATE = SAMPLES = 16_000  # a second of each clip is kept
+RATE = SAMPLES = 16_000  # one second of each clip is kept
 CLASSES, PER_SPEAKER, BATCH = 10, 100, 128
 
 
 class Measured(NamedTuple):
-    """Of one stage: seconds, those of processors, and the peaks of both kinds of memory in bytes."""
+    """Figures of one stage: seconds, processor seconds, and the peaks of both kinds of memory in bytes."""
 
     seconds: float
     busy: float
@@ -70,14 +70,14 @@ def corpus(folder: Path, clips: int, workers: int) -> None:
 
 
 def decoded(folder: Path, workers: int) -> tuple[DataDir, Waves]:
-    """The prepared directory and its waveforms, from the store where they are there."""
+    """The prepared directory and its waveforms, from the store if they exist there."""
     data = kaldi.read(folder / "data" / "train")
     how: dict[str, Any] = {"folder": folder / "cache", "reporter": Reporter(), "workers": workers}
     return data, waves(data, rate=RATE, samples=SAMPLES, **how)
 
 
 def features(folder: Path, workers: int) -> tuple[DataDir, Shards]:
-    """The same for features, log-mel by default, with the statistics over all."""
+    """The prepared directory and its features, log-mel by default, with the statistics over all."""
     data, clips = decoded(folder, workers)
     how: dict[str, Any] = {"folder": folder / "cache", "reporter": Reporter(), "workers": workers}
     stored = feature_store(build(Features()), clips.array, key=clips.key, **how)
@@ -86,7 +86,7 @@ def features(folder: Path, workers: int) -> tuple[DataDir, Shards]:
 
 
 def one_epoch(folder: Path, workers: int) -> None:
-    """A shuffled pass over all batches of features."""
+    """Run one shuffled pass over all batches of features."""
     data, stored = features(folder, workers)
     names = sorted(data.labels)
     targets = np.array([names.index(item.label) for item in data])
@@ -115,7 +115,7 @@ TITLES = {
 
 
 def commands(folder: Path, workers: int) -> dict[str, list[str]]:
-    """What is run for each stage."""
+    """The command of each stage."""
     parts = ["--dev", "0", "--test", "0", "--speaker-pattern", "/(?P<speaker>[^_/]+)_[^/]*$"]
     prep = ["prep", "folder", str(folder / "wav"), str(folder / "data"), *parts, "--workers", str(workers)]
     own = [sys.executable, __file__, "--folder", str(folder), "--workers", str(workers), "--stage"]
@@ -123,10 +123,10 @@ def commands(folder: Path, workers: int) -> dict[str, list[str]]:
 
 
 def measured(command: list[str]) -> Measured:
-    """Run a command, looking at its memory while it runs.
+    """Run a command, and sample its memory while it runs.
 
-    A process that ends between two looks leaves its shared pages to the others, where they would be counted
-    again; so every look is taken twice, and counts if nobody has come or gone.
+    A process that ends between two samples leaves its shared pages to the others, where they would be counted
+    again; so every sample is taken twice, and counts if no process has started or ended.
     """
     start, busy, anonymous, resident = time.perf_counter(), _busy(), 0, 0
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
@@ -160,7 +160,7 @@ def family(pid: int) -> Iterator[int]:
 
 
 def memory(pid: int) -> dict[str, int]:
-    """Its smaps_rollup in bytes; nothing where it has just ended."""
+    """The smaps_rollup of a process in bytes; empty where it has just ended."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     except OSError:
@@ -169,7 +169,7 @@ def memory(pid: int) -> dict[str, int]:
 
 
 def main() -> None:
-    """Every stage for every number of clips; a table."""
+    """Run every stage for every number of clips, and print a table."""
     args = _arguments()
     if args.stage:
         STAGES[args.stage](args.folder, args.workers)
@@ -201,10 +201,8 @@ def _row(stage: str, clips: int, found: Measured) -> str:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--clips", type=int, nargs="+", default=[1_000, 10_000, 100_000])
-    parser.add_argument(
-        "--folder", type=Path, required=True, help="where the corpora are written for a while"
-    )
-    parser.add_argument("--workers", type=int, default=2, help="processes of each stage")
+    parser.add_argument("--folder", type=Path, required=True, help="temporary folder for the corpora")
+    parser.add_argument("--workers", type=int, default=2, help="processes per stage")
     parser.add_argument("--stage", choices=STAGES, help=argparse.SUPPRESS)
     return parser.parse_args()
 

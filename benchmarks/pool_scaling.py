@@ -1,14 +1,14 @@
-"""What scoring over 1 to 1,000 workers can bring: a simulation, and what the real pool costs an item.
+"""The gain from scoring with 1 to 1,000 workers: a simulation, and the cost of the real pool per item.
 
     python benchmarks/pool_scaling.py                                 # the simulation, a table
     python benchmarks/pool_scaling.py --score 60 --load 120 --overhead 0.002
     python benchmarks/pool_scaling.py --measure                       # the real pool on this machine
 
-The simulation knows events and no networks. A search asks for `evaluations` scores, a generation at a time,
-and the next generation is not known before the last score of this one has come (the barrier). A score takes
-`score` seconds on average, log-normal with coefficient of variation `spread`. The searching process spends
-`overhead` seconds on each item, one after the other, and `between` seconds after each generation; each
-worker loads for `load` seconds before its first item. Nothing dies, storage and network are never full.
+The simulation has events but no networks. A search asks for `evaluations` scores, one generation after the
+other, and the next generation is unknown before the last score of this one arrives (the barrier). A score
+takes `score` seconds on average, log-normal with coefficient of variation `spread`. The searching process
+spends `overhead` seconds on each item in turn, and `between` seconds after each generation; each worker loads
+for `load` seconds before its first item. No worker dies, and storage and network are never full.
 """
 
 import argparse
@@ -28,7 +28,7 @@ ITEM = {"space": "kws_mobilenet", "choices": {f"layer{i}": f"mb_k{3 + 2 * (i % 3
 
 
 class Setting(NamedTuple):
-    """All times in seconds."""
+    """The settings of a simulation; all times in seconds."""
 
     evaluations: int
     score: float
@@ -39,14 +39,14 @@ class Setting(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """Seconds of the whole search, and of all its scores together."""
+    """Seconds of the whole search, and the sum over all its scores."""
 
     seconds: float
     scoring: float
 
 
 def simulate(setting: Setting, workers: int, population: int, seed: int = 0) -> Outcome:
-    """The search's events, in the order in which they happen."""
+    """Simulate the search's events in order of time."""
     sigma = math.sqrt(math.log(1 + setting.spread**2))
     draw = numpy_rng(seed, "pool scaling").lognormal
     scores = draw(math.log(setting.score) - sigma**2 / 2, sigma, setting.evaluations)
@@ -68,7 +68,7 @@ def echo() -> Callable[[Any], Any]:
 
 
 def sleep(seconds: float) -> Callable[[Any], Any]:
-    """A worker function that takes its time, but no processor."""
+    """A worker function that takes time but no processor."""
 
     def answer(item: Any) -> Any:
         time.sleep(seconds)
@@ -85,7 +85,7 @@ def main() -> None:
         return
     setting = Setting(args.evaluations, args.score, args.spread, args.load, args.overhead, args.between)
     print(f"A simulation, not a measurement: {setting}\n")
-    print("| workers | " + " | ".join(f"{p:,} a generation" for p in args.populations) + " |")
+    print("| workers | " + " | ".join(f"{p:,} per generation" for p in args.populations) + " |")
     print("|---:" * (1 + len(args.populations)) + "|")
     for workers in args.workers:
         cells = [_cell(simulate(setting, workers, p), workers) for p in args.populations]
@@ -98,9 +98,9 @@ def _cell(outcome: Outcome, workers: int) -> str:
 
 
 def measure(items: int) -> None:
-    """Seconds an item of the real pool, with nothing to do; then sleeping workers against the simulation."""
+    """Print seconds per item of the idle real pool, then compare sleeping workers with the simulation."""
     print(f"{items} items of {len(json.dumps(ITEM))} characters, echoed\n")
-    print("| backend | workers | first result: s | ms an item |\n|---|---:|---:|---:|")
+    print("| backend | workers | first result: s | ms per item |\n|---|---:|---:|---:|")
     overheads = {}
     for backend in ("process", "ray"):
         for workers in (1, 2):
@@ -116,8 +116,8 @@ def measure(items: int) -> None:
 
 
 def timed(function: str, args: dict[str, Any], items: int, workers: int, backend: Any) -> tuple[float, float]:
-    """Seconds to the first result of a new pool, and then an item, once all workers are there."""
-    import pool_scaling  # as workers import it: by its name, which is not __main__
+    """Seconds to the first result of a new pool, and seconds per item once all workers have started."""
+    import pool_scaling  # as workers import it: by its name, not as __main__
 
     start = time.perf_counter()
     with Pool(getattr(pool_scaling, function), args, workers=workers, backend=backend) as pool:
@@ -132,14 +132,14 @@ def timed(function: str, args: dict[str, Any], items: int, workers: int, backend
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--measure", action="store_true", help="run the real pool instead")
-    parser.add_argument("--items", type=int, default=2000, help="echoed by --measure")
+    parser.add_argument("--items", type=int, default=2000, help="number of items that --measure echoes")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 10, 100, 1000])
     parser.add_argument("--populations", type=int, nargs="+", default=[64, 256, 1024])
     parser.add_argument("--evaluations", type=int, default=10240)
-    parser.add_argument("--score", type=float, default=10.0, help="seconds a score, on average")
-    parser.add_argument("--spread", type=float, default=0.2, help="its deviation over its mean")
+    parser.add_argument("--score", type=float, default=10.0, help="mean seconds per score")
+    parser.add_argument("--spread", type=float, default=0.2, help="deviation of these over their mean")
     parser.add_argument("--load", type=float, default=30.0, help="seconds until a new worker is ready")
-    parser.add_argument("--overhead", type=float, default=0.001, help="seconds an item costs the searcher")
+    parser.add_argument("--overhead", type=float, default=0.001, help="seconds of the searcher per item")
     parser.add_argument("--between", type=float, default=0.5, help="seconds of search after a generation")
     return parser.parse_args()
 

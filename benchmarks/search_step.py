@@ -1,12 +1,12 @@
-"""Times a search step of every method beside a plain network, on random tensors, and the memory it keeps.
+"""Measures time and memory of a search step of every method and of a plain network, on random tensors.
 
-    python benchmarks/search_step.py                                  # all three settings, a table each
+    python benchmarks/search_step.py                                  # all three settings, one table each
     python benchmarks/search_step.py --setting cells --methods darts,gdas --rounds 10
-    python benchmarks/search_step.py --label before --out benchmarks/results   # a JSON file a setting
+    python benchmarks/search_step.py --label before --out benchmarks/results   # one JSON file per setting
 
-A step is one of alpha and one of the weights, first order. Steps are taken in turns, and each ratio is
-the median over rounds of seconds against those of DARTS in the same round. "Saved" are the most bytes
-that autograd keeps for the backward pass at one time, parameters and buffers apart.
+A step updates alpha and the weights once each, first order. Steps are taken in turns, and each ratio is the
+median over rounds of seconds against those of DARTS in the same round. "Saved" is the most bytes that
+autograd keeps for the backward pass at one time, without parameters and buffers.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from audionas.spaces._base import Space
 from audionas.study.step_cost import StepCost, method_step, network_step, step_costs
 
 OPTIM = Optim(lr=0.025, momentum=0.9, weight_decay=3e-4, clip=5.0)
-EPOCHS = 60  # enough for every method's warm-up to end before the step that is timed
+EPOCHS = 60  # enough for every method's warm-up to end before the timed step
 MIB = 2**20
 
 
@@ -55,7 +55,7 @@ SETTINGS = {
 
 
 def main() -> None:
-    """Measure each setting, print its table, and write it where asked."""
+    """Measure each setting, print its table, and write it if requested."""
     args = _arguments()
     torch.set_num_threads(args.threads)
     for name in args.setting or SETTINGS:
@@ -68,7 +68,7 @@ def main() -> None:
 
 
 def measure(setting: Setting, methods: list[str], rounds: int) -> dict[str, StepCost]:
-    """The cost of a step by method, DARTS first, then of one random network of the space, alone."""
+    """The cost of a step by method, DARTS first, then of one random network of the space alone."""
     space: Space = resolve("space", setting.space)(**setting.fields)
     train, valid = (_batch(setting, seed) for seed in (0, 1))
     kinds = {name: resolve("method", name) for name in ["darts", *(m for m in methods if m != "darts")]}
@@ -135,14 +135,12 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=about, epilog=examples, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--setting", action="append", choices=SETTINGS, help="again for several; default: all"
-    )
+    parser.add_argument("--setting", action="append", choices=SETTINGS, help="may be repeated; default: all")
     parser.add_argument("--methods", type=_methods, default=names("method"), help="a,b,c; default: all")
-    parser.add_argument("--rounds", type=int, default=5, help="timed steps of each (default 5)")
-    parser.add_argument("--threads", type=int, default=2, help="of torch (default 2)")
-    parser.add_argument("--out", type=Path, help="folder for a JSON file a setting")
-    parser.add_argument("--label", default="now", help="in the file's name (default now)")
+    parser.add_argument("--rounds", type=int, default=5, help="timed steps per method (default 5)")
+    parser.add_argument("--threads", type=int, default=2, help="threads of torch (default 2)")
+    parser.add_argument("--out", type=Path, help="folder for one JSON file per setting")
+    parser.add_argument("--label", default="now", help="part of the file's name (default now)")
     return parser.parse_args()
 
 

@@ -1,12 +1,12 @@
-"""Compares searchers by hypervolume at equal numbers of networks asked for, over seeds, without a supernet.
+"""Compares searchers by hypervolume at equal numbers of requested networks, over seeds, without a supernet.
 
-    python benchmarks/searchers.py                                     # the analytic problem alone
+    python benchmarks/searchers.py                                     # only the analytic problem
     python benchmarks/searchers.py --table nasbench201.npz             # NAS-Bench-201 too
     python benchmarks/searchers.py --seeds 3 --networks 300            # a quick look
 
 Scores come from a formula over `kws_mobilenet` (parameters are the space's own), or from a table file of
 NAS-Bench-201 (recipes/nas_bench_201/README.md): validation accuracy on CIFAR-10 against parameters or
-against latency. The true front is known in each, and hypervolumes are shares of the true front's.
+against latency. Each has a known true front, and hypervolumes are shares of the true front's.
 """
 
 import argparse
@@ -35,7 +35,7 @@ Values = dict[str, float]
 
 
 class Task(NamedTuple):
-    """A problem whose true front is known; `front` are its points, to minimise."""
+    """A problem with a known true front; `front` holds its points, to minimise."""
 
     name: str
     space: Space
@@ -46,7 +46,7 @@ class Task(NamedTuple):
 
 
 def main() -> None:
-    """Run every searcher on every task and print a table each."""
+    """Run every searcher on every task and print one table per task."""
     args = _arguments()
     for task in [analytic(), *(nas_bench_201(args.table) if args.table else [])]:
         moments = [n for n in (args.networks // 4, args.networks // 2, args.networks) if n]
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def analytic() -> Task:
-    """Gains of options and of neighbours, drawn once; accuracy saturates, parameters are the space's own."""
+    """A task with random gains of options and neighbours; accuracy saturates, parameters are the space's."""
     space, io, rng = KwsMobilenet(), InputSpec(1, 40, 98, 12), numpy_rng("benchmark", "searchers")
     costs, choices = cost_table(space, io), space.choices()
     params = np.array([[costs.options[c.name][o].params for o in c.options] for c in choices])
@@ -76,7 +76,7 @@ def analytic() -> Task:
 
 
 def _additive_front(gains: np.ndarray, pairs: np.ndarray, params: np.ndarray) -> np.ndarray:
-    """(n, 2) the front of (-gain, parameters) over all chains, by dynamic programming over last options."""
+    """The front (n, 2) of (-gain, parameters) over all chains, by dynamic programming over last options."""
     layers, options = gains.shape
     ends = [np.array([[-gains[0, o], params[0, o]]]) for o in range(options)]
     for layer in range(1, layers):
@@ -90,7 +90,7 @@ def _additive_front(gains: np.ndarray, pairs: np.ndarray, params: np.ndarray) ->
 
 
 def nas_bench_201(path: Path) -> list[Task]:
-    """Accuracy against parameters, and against the latency that the table has for its authors' GPU."""
+    """Tasks of accuracy against parameters, and against the table's latency on its authors' GPU."""
     space, io, table = NasBench201(), InputSpec(3, 32, 32, 10), Nb201Table.load(path)
     outcomes, columns = table.outcomes["cifar10"], Outcome._fields
     tasks = []
@@ -117,14 +117,14 @@ def _saturated(gain: np.ndarray) -> np.ndarray:
 
 
 def _thinned(values: np.ndarray) -> np.ndarray:
-    """What no other dominates, of points with two objectives; one of equal points."""
+    """The points with two objectives that no other dominates, and one of equal points."""
     ordered = values[np.lexsort(values.T[::-1])]
     best = np.minimum.accumulate(np.append(np.inf, ordered[:, 1]))[:-1]
     return ordered[ordered[:, 1] < best]
 
 
 def _shares(task: Task, name: str, seeds: int, networks: int) -> np.ndarray:
-    """(seeds, networks + 1) hypervolume after so many networks, over that of the true front."""
+    """Hypervolume (seeds, networks + 1) by number of networks, over that of the true front."""
     best, worst = extent(task.front)
     reference = worst + 0.1 * (worst - best)
     most = hypervolume(task.front, reference)
@@ -144,12 +144,12 @@ def _shares(task: Task, name: str, seeds: int, networks: int) -> np.ndarray:
         found = hypervolumes(points(scores, task.objectives), reference) / most
         assert found[-1] <= 1 + 1e-9, "the true front is not the front"
         shares[seed, 1 : len(found) + 1] = found
-        shares[seed, len(found) + 1 :] = found[-1]  # a search that ended early has found what it has
+        shares[seed, len(found) + 1 :] = found[-1]  # a search that ended early keeps its last value
     return shares
 
 
 def _markdown(found: Mapping[str, np.ndarray], moments: Sequence[int]) -> str:
-    """Mean, deviation, interval of the mean; and of the difference from nsga2 with the same seed."""
+    """A table of mean, deviation and interval, and of the difference from nsga2 with the same seed."""
     head = ["searcher", "networks", "mean", "deviation", "95 % interval", "less nsga2's", "95 % interval"]
     lines = [f"| {' | '.join(head)} |", "|---|" + "---:|" * (len(head) - 1)]
     for column, moment in enumerate(moments):
@@ -174,7 +174,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--table", type=Path, help="a table file of NAS-Bench-201")
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument(
-        "--networks", type=int, default=1000, help=f"asked for by each search; a multiple of {POPULATION}"
+        "--networks", type=int, default=1000, help=f"networks per search; a multiple of {POPULATION}"
     )
     args = parser.parse_args()
     if args.seeds < 2 or args.networks < POPULATION or args.networks % POPULATION:

@@ -1,11 +1,11 @@
-"""How many files two walks pass: python benchmarks/walks.py FOLDER (a new one), in about ten seconds.
+"""The number of files that two walks pass: python benchmarks/walks.py FOLDER (new), in about ten seconds.
 
 1. A batch, from the first line of wav.scp to the first loss of a search.
 2. A network, from the finished supernet to a verified ONNX file: derive, train, export.
 
-Two counts by sys.setprofile in this process. `called`: files of which a function is called on the way, whatever
-for. `carried`: those of them whose functions are given the thing itself, which is what a reader has to open to
-follow it: for a batch data directories, arrays and tensors of clips; for a network modules, architectures, bundles.
+sys.setprofile gives two counts in this process. `called`: files with a function that is called on the way, for
+any purpose. `carried`: those whose functions receive the thing itself, which a reader has to open to follow it:
+for a batch data directories, arrays and tensors of clips; for a network modules, architectures, bundles.
 """
 
 import sys
@@ -26,12 +26,12 @@ from audionas.core.arch import ArchSpec  # noqa: E402
 from tests._factory import config, tones  # noqa: E402
 
 PACKAGE = Path(audionas.__file__).parent
-BATCH = ("DataDir", "Item", "Waves", "Shards", "Batch", "Block")  # beside arrays and tensors
+BATCH = ("DataDir", "Item", "Waves", "Shards", "Batch", "Block")  # in addition to arrays and tensors
 Place = tuple[str, str]  # a file of the library and a function in it
 
 
 class Walk(NamedTuple):
-    """The files of a walk in the order in which it comes to them."""
+    """The files of a walk in order of first visit."""
 
     called: list[str]
     carried: list[str]
@@ -68,19 +68,19 @@ def walk(work: Callable[[], Any], first: Place, last: Place, carries: Callable[[
 
 
 def is_batch(value: Any) -> bool:
-    """Clips in any form, on the way to the network."""
+    """True for clips in any form, on the way to the network."""
     if isinstance(value, np.ndarray | Tensor):
         return value.ndim > 0
     return type(value).__name__ in BATCH
 
 
 def is_network(value: Any) -> bool:
-    """A network: as a module, as an architecture, or as a trained model."""
+    """True for a network: a module, an architecture, or a trained model."""
     return isinstance(value, nn.Module | ArchSpec) or type(value).__name__ in ("ModelBundle", "Model")
 
 
 def main(folder: Path) -> None:
-    """Both walks, with their files."""
+    """Print both walks with their files."""
     from audionas.run.export import export
     from audionas.run.search import search
     from audionas.run.train import train

@@ -1,4 +1,4 @@
-"""Prepare CIFAR-10 or CIFAR-100: the binary archive fetched, its checksum and its images checked."""
+"""Prepare CIFAR-10 or CIFAR-100: fetch the binary archive, check its checksum and its images."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ from audionas.images.arrays import Part
 from audionas.images.conf import Images
 
 ADDRESS = "https://www.cs.toronto.edu/~kriz"
-OFFICIAL = {  # SHA-256 as TensorFlow Datasets has them
+OFFICIAL = {  # SHA-256 as in TensorFlow Datasets
     "cifar-10-binary.tar.gz": "c4a38c50a1bc5f3a1c5537f2155ab9d68f9f25eb1ed8d9ddda3db29a59bca1dd",
     "cifar-100-binary.tar.gz": "58a81ae192c23a4be8b1804d68e518ed807d710a4eb253b1f2a199162a40d8ec",
 }
@@ -56,5 +56,5 @@ def main(
     for part, expected in COUNTS.items():
         found = sets.read(Images(path=str(archive)), part, reporter)
         told = "" if len(found.targets) == expected else f"; the published archive has {expected:,}"
-        reporter.note(f"{part}: {len(found.targets):,} images of {len(found.labels)} classes{told}")
+        reporter.note(f"{part}: {len(found.targets):,} images in {len(found.labels)} classes{told}")
     reporter.note(f"next: recipes/cifar/run.sh --src {archive}")

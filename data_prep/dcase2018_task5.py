@@ -1,4 +1,4 @@
-"""Prepare DCASE 2018 task 5, activities in a home heard by arrays of four microphones: its four folds."""
+"""Prepare DCASE 2018 task 5, activities in a home recorded by four-microphone arrays: its four folds."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ ADDRESS = {
     "eval": "https://zenodo.org/record/1964758/files",
 }
 PARTS = ("doc", "meta", *(f"audio.{n}" for n in range(1, 24)))
-# As dcase_util's datasets/dcase2018.py (commit ad0656fd1b9e) has them, in the order of PARTS
+# As in dcase_util's datasets/dcase2018.py (commit ad0656fd1b9e), in the order of PARTS
 _MD5 = {
     "dev": """
         4517a2560820af5da20e65e4a15a2d90 8fd269986c168db5562e7509e6dc033a
@@ -53,7 +53,7 @@ OFFICIAL = {
     for name, top in TOPS.items()
 }
 LICENCE = (
-    "licence: EULA.pdf of the corpus, for non-commercial use alone. Cite: G. Dekkers et al., DCASE 2018 "
+    "licence: EULA.pdf of the corpus, only for non-commercial use. Cite: G. Dekkers et al., DCASE 2018 "
     "Challenge - Task 5, arXiv:1807.11246, and The SINS database, DCASE Workshop 2017"
 )
 
@@ -111,7 +111,7 @@ def main(
 
 
 def _checked(sets: str, counts: str, share: float, src: Path | None, fetch: bool) -> list[str]:
-    """The sets to prepare; UserError with everything that is wrong with the options."""
+    """The sets to prepare. Raises one UserError with all problems of the options."""
     wanted = [name.strip() for name in sets.split(",") if name.strip()]
     problems = []
     if "dev" not in wanted or set(wanted) - set(TOPS):
@@ -130,7 +130,7 @@ def _checked(sets: str, counts: str, share: float, src: Path | None, fetch: bool
 
 
 def _download(folder: Path, wanted: Sequence[str], reporter: Reporter, accept: Sequence[str]) -> Path:
-    """Every archive of the sets, in `folder`; those that are there are only checked."""
+    """Fetch every archive of the sets into `folder`; existing ones are only checked."""
     for name in wanted:
         for archive, md5 in OFFICIAL[name].items():
             url = f"{ADDRESS[name]}/{archive}"
@@ -141,7 +141,7 @@ def _download(folder: Path, wanted: Sequence[str], reporter: Reporter, accept: S
 def _folders(
     src: Path, out: Path, wanted: Sequence[str], reporter: Reporter, accept: Sequence[str], jobs: int
 ) -> dict[str, Path]:
-    """The folder of each set: unpacked below `src` already, or from its archives into OUT/audio."""
+    """The folder of each set: already unpacked below `src`, or unpacked from its archives into OUT/audio."""
     found, problems = {}, []
     for name in wanted:
         top = TOPS[name]
@@ -167,7 +167,7 @@ def _folders(
 
 
 def _read(name: str, folder: Path, counts: str) -> Corpus:
-    """A set, its lists checked."""
+    """A set with its lists checked."""
     corpus = dcase2018.development(folder) if name == "dev" else dcase2018.evaluation(folder)
     if counts == "published":
         dcase2018.check_counts(name, corpus)
@@ -192,7 +192,7 @@ def _store(
     share: float,
     seed: int,
 ) -> None:
-    """All data directories, each with `utt2node`."""
+    """Write all data directories, each with `utt2node`."""
 
     def write(folder: str, split: str, corpus: Corpus, some: Iterable[Segment]) -> None:
         chosen = list(some)
@@ -227,7 +227,7 @@ def _id(segment: Segment) -> str:
 
 
 def _show(out: Path, corpora: Mapping[str, Corpus], reporter: Reporter) -> None:
-    """Segments of each class in every test part, and what to type next."""
+    """Show the segments of each class in every test part, and the next command."""
     tests = {f"fold {fold}": corpora["dev"].test(fold) for fold in FOLDS}
     if "eval" in corpora:
         tests["evaluation"] = list(corpora["eval"].segments.values())

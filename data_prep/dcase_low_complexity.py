@@ -1,4 +1,4 @@
-"""Prepare TAU Urban Acoustic Scenes 2022 Mobile: ten scenes in ten cities, heard by nine devices."""
+"""Prepare TAU Urban Acoustic Scenes 2022 Mobile: ten scenes in ten cities, recorded by nine devices."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,7 +17,7 @@ from audionas.data.labels import write_labels
 from audionas.prep import intake, tau2022, zips
 from audionas.prep.tau2022 import SEEN, SUBSETS, UNSEEN, Clip
 
-RATE = 32_000  # Hz, of DCASE's baselines since 2024
+RATE = 32_000  # Hz, as in DCASE's baselines since 2024
 URL = "https://zenodo.org/records/6337421/files/"
 _CORPUS = "TAU-urban-acoustic-scenes-2022-mobile-development"
 MD5 = {  # published with the archives
@@ -43,7 +43,7 @@ MD5 = {  # published with the archives
     )
 }
 LICENCE = (
-    "licence: TAU Urban Acoustic Scenes 2022 Mobile is free for experiments that are not commercial; the "
+    "licence: TAU Urban Acoustic Scenes 2022 Mobile is free for non-commercial experiments; the "
     "licence is in its archives. Cite: T. Heittola, A. Mesaros, T. Virtanen, Acoustic Scene Classification "
     "in DCASE 2020 Challenge: Generalization across Devices and Low Complexity Solutions, DCASE Workshop 2020"
 )
@@ -117,7 +117,7 @@ def _check_options(on_bad: str, subset: Sequence[int], dev: float) -> None:
 
 
 def _unpacked(src: Path, out: Path, download: bool, sums: Sequence[str], reporter: Reporter) -> Path:
-    """The folder itself, or where the archives in it are unpacked, each checked first."""
+    """The folder itself, or the one into which its archives are unpacked, each checked first."""
     accept = [text.lower() for text in sums]
     if download:
         for name, digest in MD5.items():
@@ -127,10 +127,10 @@ def _unpacked(src: Path, out: Path, download: bool, sums: Sequence[str], reporte
         return src
     if missing := [name for name in MD5 if not (src / name).is_file()]:
         raise UserError(
-            [f"{src / name}: not there" for name in missing],
+            [f"{src / name}: missing" for name in missing],
             hint="Add --download, or fetch them from zenodo.org/records/6337421.",
         )
-    jobs = min(4, cores())  # disks serve a few readers well, not many
+    jobs = min(4, cores())  # disks serve only a few readers well
     folder = out / "corpus"
     zips.merge(zips.verify(archives, MD5, reporter, accept=accept, jobs=jobs), folder, reporter, jobs=jobs)
     return folder
@@ -141,7 +141,7 @@ def _item(clip: Clip, corpus: Path) -> Item:
 
 
 def _store(out: Path, parts: Mapping[str, Iterable[Clip]], items: Mapping[str, Item]) -> None:
-    """Data directories of the clips that can be used, with the groups that scores are told apart by."""
+    """Write data directories of the usable clips, with the groups by which scores are reported."""
     for part, some in parts.items():
         clips = [clip for clip in some if clip.id in items]
         kaldi.write(out / part, [items[clip.id] for clip in clips])
@@ -151,7 +151,7 @@ def _store(out: Path, parts: Mapping[str, Iterable[Clip]], items: Mapping[str, I
 
 
 def _show(out: Path, parts: Mapping[str, Sequence[Clip]], reporter: Reporter) -> None:
-    """Counts of clips by scene and by device, and of places."""
+    """Show counts of clips by scene and by device, and of places."""
     scenes = {part: Counter(clip.scene for clip in clips) for part, clips in parts.items()}
     devices = {part: Counter(clip.device for clip in clips) for part, clips in parts.items()}
     rows: list[list[object]] = [[s, *(count[s] for count in scenes.values())] for s in tau2022.SCENES]

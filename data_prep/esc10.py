@@ -17,7 +17,7 @@ from audionas.data.kaldi import Item
 from audionas.data.labels import RATE, write_labels
 from audionas.prep import intake
 
-FOLDERS = {  # of the first repository, in class order, with the names that its tables use
+FOLDERS = {  # folders of the first repository, in class order, with the names in its tables
     "001 - Dog bark": "dog",
     "002 - Rain": "rain",
     "003 - Sea waves": "sea_waves",
@@ -34,7 +34,7 @@ FOLDS = (1, 2, 3, 4, 5)
 TABLES = ("esc10.csv", "esc50.csv")
 COLUMNS = ("filename", "fold", "category", "src_file", "take")
 NAME = re.compile(r"([1-5])-(\w+)-([A-Z])(-\d+)?\.(ogg|wav|flac)")  # fold, source recording, take
-SAMPLING_PLUS = {("40730", "A"), ("96460", "A")}  # roosters whose licence is no plain Creative Commons one
+SAMPLING_PLUS = {("40730", "A"), ("96460", "A")}  # roosters whose licence is not a plain Creative Commons one
 LICENCE = (
     "licence: ESC-10 is CC BY 3.0 as a set, clip by clip CC0 or CC BY, two roosters CC Sampling+ (--plain-cc "
     "leaves them out); the corpus' README names the authors. Cite: K. J. Piczak, ESC: Dataset for "
@@ -43,7 +43,7 @@ LICENCE = (
 
 
 class Clip(NamedTuple):
-    """One clip of a source recording; `where` is the line or file that says so."""
+    """One clip of a source recording; `where` is the line or file that lists it."""
 
     path: Path
     label: str
@@ -97,17 +97,17 @@ def main(
         workers=workers,
     )
     if empty := [fold for fold, items in taken.items() if not items]:
-        raise UserError([f"{src}: no clip of {fold} can be used" for fold in empty])
+        raise UserError([f"{src}: no clips of {fold} can be used" for fold in empty])
     _store(out, taken)
     kaldi.write_licence(out, LICENCE.removeprefix("licence: "))
     _show(out, taken, reporter)
 
 
 def scan(folder: Path) -> list[Clip]:
-    """Every clip of ESC-10 in `folder`, or in the one folder in it.
+    """Every clip of ESC-10 in `folder`, or in the only folder in it.
 
-    Raises UserError naming everything that is wrong: no such corpus, a table that is none of it, names that
-    contradict it, a recording in two folds.
+    Raises UserError naming all problems: no such corpus, a foreign table, names that contradict it, a
+    recording in two folds.
     """
     places = [folder, *sorted(f for f in folder.glob("*/"))]
     tables = [table for place in places for name in TABLES if (table := place / "meta" / name).is_file()]
@@ -115,7 +115,7 @@ def scan(folder: Path) -> list[Clip]:
     if not tables and not trees:
         raise UserError(
             f"{folder}: no ESC-10 here, neither meta/{' nor meta/'.join(TABLES)} nor '{next(iter(FOLDERS))}'",
-            hint="Give the folder of ESC-10 or ESC-50, or an archive of it.",
+            hint="Give the folder of ESC-10 or ESC-50, or its archive.",
         )
     clips, problems = _from_table(tables[0]) if tables else _from_folders(trees[0])
     problems += _contradictions(clips)
@@ -125,11 +125,11 @@ def scan(folder: Path) -> list[Clip]:
 
 
 def _from_table(table: Path) -> tuple[list[Clip], list[str]]:
-    """Clips of a table, and what is wrong with it; of ESC-50 those that it marks as ESC-10's."""
+    """The clips of a table, in ESC-50 those marked as ESC-10's, and the problems in it."""
     try:
         reader = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
     except UnicodeDecodeError as error:
-        return [], [f"{table}: no table of text ({error})"]
+        return [], [f"{table}: not a text table ({error})"]
     needed = (*COLUMNS, *(["esc10"] if table.name == "esc50.csv" else []))
     if missing := [name for name in needed if name not in (reader.fieldnames or ())]:
         return [], [f"{table}:1: no column {', '.join(missing)}"]
@@ -144,10 +144,10 @@ def _from_table(table: Path) -> tuple[list[Clip], list[str]]:
 
 
 def _from_row(folder: Path, where: str, row: Mapping[str, str]) -> Clip | str:
-    """The clip of a row, or what is wrong with the row."""
+    """The clip of a row, or the problem with the row."""
     file, fold, label, source, take = (row[name] or "" for name in COLUMNS)
     if label not in LABELS:
-        return f"{where}: '{label}' is no class of ESC-10 ({', '.join(LABELS)})"
+        return f"{where}: '{label}' is not a class of ESC-10 ({', '.join(LABELS)})"
     match = NAME.fullmatch(file)
     if match is None:
         return f"{where}: '{file}', expected FOLD-SOURCE-TAKE-TARGET.ogg, such as 1-100032-A-0.ogg"
@@ -157,7 +157,7 @@ def _from_row(folder: Path, where: str, row: Mapping[str, str]) -> Clip | str:
 
 
 def _from_folders(root: Path) -> tuple[list[Clip], list[str]]:
-    """Clips of the layout without a table, one folder per class, and what is wrong with it."""
+    """The clips of the layout without a table, one folder per class, and the problems in it."""
     clips, problems = [], []
     for name, label in FOLDERS.items():
         files = sorted(f for f in (root / name).glob("*") if not f.name.startswith("."))
@@ -171,14 +171,14 @@ def _from_folders(root: Path) -> tuple[list[Clip], list[str]]:
 
 
 def _contradictions(clips: Iterable[Clip]) -> list[str]:
-    """Clips that stand twice, and source recordings in several folds: a test would hear what was learnt."""
+    """Problems that would spoil a test: clips that appear twice, source recordings in several folds."""
     folds: dict[str, set[int]] = defaultdict(set)
     seen: dict[str, str] = {}
     problems = []
     for clip in clips:
         folds[clip.source].add(clip.fold)
         if (first := seen.setdefault(_id(clip), clip.where)) != clip.where:
-            problems.append(f"{clip.where}: clip {_id(clip)} stands at {first} already")
+            problems.append(f"{clip.where}: clip {_id(clip)} already appears at {first}")
     split = {source: sorted(some) for source, some in folds.items() if len(some) > 1}
     return problems + [
         f"recording {source} is in folds {some}, expected one" for source, some in split.items()
@@ -203,7 +203,7 @@ def _store(out: Path, folds: Mapping[str, Sequence[Item]]) -> None:
 
 
 def _show(out: Path, folds: Mapping[str, Sequence[Item]], reporter: Reporter) -> None:
-    """Counts of clips per class and of source recordings, by fold."""
+    """Show counts of clips per class and of source recordings, by fold."""
     counts = {fold: Counter(item.label for item in items) for fold, items in folds.items()}
     rows = [[label, *(count[label] for count in counts.values())] for label in LABELS]
     rows.append(["all", *(count.total() for count in counts.values())])

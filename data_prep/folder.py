@@ -1,4 +1,4 @@
-"""Prepare any folder-per-class tree: split it into train, dev and test, by speaker where they are known."""
+"""Prepare any folder-per-class tree: split it into train, dev and test, by speaker where known."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -67,7 +67,7 @@ def main(
     else:
         splits = by_file(items, shares, seed)
         reporter.note(
-            "split by file: no --speaker-pattern was given, so one voice may be in several splits "
+            "split by file: without --speaker-pattern one voice may be in several splits, "
             "and accuracy on unseen voices stays unknown"
         )
     labels = _class_order({item.label for item in items})
@@ -76,11 +76,11 @@ def main(
 
 
 def by_speaker(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[str, list[Item]]:
-    """Whole speakers, in an order drawn by the seed, fill test and dev up to their share; the rest trains.
+    """Fill test and dev with whole speakers, in an order drawn by the seed, to their share; the rest trains.
 
     Raises UserError where there are fewer speakers than splits.
     """
-    from audionas.core.rng import seed_of  # brings torch: only when something is drawn
+    from audionas.core.rng import seed_of  # imports torch: only when something is drawn
 
     groups: dict[str, list[Item]] = defaultdict(list)
     for item in items:
@@ -88,21 +88,21 @@ def by_speaker(items: Sequence[Item], shares: dict[str, float], seed: int) -> di
     if len(groups) <= len(shares):
         raise UserError(
             f"{len(groups)} speakers ({', '.join(sorted(groups))}) cannot fill {len(shares) + 1} splits",
-            hint="Record more speakers, leave a split out with --dev 0 or --test 0, or leave out "
+            hint="Record more speakers, leave a split out with --dev 0 or --test 0, or omit "
             "--speaker-pattern to split by file.",
         )
     waiting = sorted(groups, key=lambda speaker: (seed_of("split", seed, speaker), speaker), reverse=True)
     splits: dict[str, list[Item]] = {}
     for done, (split, share) in enumerate(shares.items(), 1):
         part = splits[split] = []
-        others = len(shares) - done + 1  # splits still to come, training included: one speaker each
+        others = len(shares) - done + 1  # remaining splits, including training: one speaker each
         while len(waiting) > others and len(part) < share * len(items):
             part += groups[waiting.pop()]
     return _in_order({**splits, "train": [item for speaker in waiting for item in groups[speaker]]})
 
 
 def by_file(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[str, list[Item]]:
-    """Each class gives its share of files, at least one, to test and dev; the rest trains.
+    """Give a share of each class's files, at least one, to test and dev; the rest trains.
 
     Raises UserError naming the classes with fewer files than splits.
     """
@@ -117,7 +117,7 @@ def by_file(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[
                 f"class '{label}': {len(classes[label])} files cannot fill {len(shares) + 1} splits"
                 for label in few
             ],
-            hint="Record more, or leave a split out with --dev 0 or --test 0.",
+            hint="Record more files, or leave a split out with --dev 0 or --test 0.",
         )
     splits: dict[str, list[Item]] = {split: [] for split in (*shares, "train")}
     for part in classes.values():
@@ -147,11 +147,11 @@ def _noise(folder: Path) -> list[Item]:
 
 
 def _class_order(labels: set[str]) -> list[str]:
-    """`_silence_` and `_unknown_` first, as Speech Commands has them, then by name."""
+    """The classes with `_silence_` and `_unknown_` first, as in Speech Commands, then by name."""
     return [*(label for label in (SILENCE, UNKNOWN) if label in labels), *sorted(labels - {SILENCE, UNKNOWN})]
 
 
 def _note_gaps(splits: dict[str, list[Item]], labels: Sequence[str], reporter: Reporter) -> None:
     for split, part in splits.items():
         if absent := sorted(set(labels) - {item.label for item in part}):
-            reporter.note(f"attention: {split} has no clip of {', '.join(absent)}; try another --seed")
+            reporter.note(f"attention: {split} has no clips of {', '.join(absent)}; try another --seed")

@@ -1,4 +1,4 @@
-"""Prepare ImageNet (ILSVRC 2012) from its archives: a folder for each class, in train and in val."""
+"""Prepare ImageNet (ILSVRC 2012) from its archives: one folder per class in train and in val."""
 
 from pathlib import Path
 from typing import Annotated
@@ -38,7 +38,7 @@ def main(
     archives = [src / name for name in ilsvrc.MD5]
     if missing := [archive for archive in archives if not archive.is_file()]:
         raise UserError(
-            [f"{archive}: not there" for archive in missing],
+            [f"{archive}: missing" for archive in missing],
             hint="ILSVRC2012_img_train.tar, ILSVRC2012_img_val.tar and the development kit of tasks 1 and 2 "
             "are at image-net.org, after signing in.",
         )
@@ -50,12 +50,12 @@ def main(
     found = ilsvrc.counts(out)
     told = f"{found['classes']:,} classes, {found['train']:,} training and {found['val']:,} validation images"
     whole = found == ilsvrc.COUNTS
-    reporter.note(f"{out}: {told}{'' if whole else '; not the whole of ILSVRC 2012'}")
+    reporter.note(f"{out}: {told}{'' if whole else '; not all of ILSVRC 2012'}")
     reporter.note(f"next: recipes/imagenet/run.sh --src {out}")
 
 
 def _check(archives: list[Path], out: Path, accept: list[str], workers: int, reporter: Reporter) -> None:
-    """MD5 of what was not checked before: 150 GB take a while."""
+    """Check the MD5 of unchecked archives: 150 GB take a while."""
     marks = {archive: out / ".checked" / archive.name for archive in archives}
     seen = {archive: f"{(s := archive.stat()).st_size} {s.st_mtime_ns}\n" for archive in archives}
     left = [a for a in archives if not marks[a].is_file() or marks[a].read_text("utf-8") != seen[a]]

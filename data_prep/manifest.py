@@ -1,4 +1,4 @@
-"""Prepare the lists of other toolkits: wekws data.list, NeMo manifest, SpeechBrain CSV."""
+"""Prepare data from the lists of other toolkits: wekws data.list, NeMo manifest, SpeechBrain CSV."""
 
 from pathlib import Path
 from typing import Annotated

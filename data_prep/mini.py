@@ -24,46 +24,46 @@ from audionas.prep import intake
 from audionas.prep.speech_commands import LABELS_12, WANTED
 from audionas.prep.voices import ACCENTS, Engine, Wave, find_engine, said, short_path, voice_variants
 
-VERSION = 1  # of this recipe: another one makes other clips
+VERSION = 1  # of this recipe: another version makes other clips
 OTHERS = (  # become _unknown_
     *("bed", "bird", "cat", "dog", "happy", "house", "marvin", "sheila", "tree", "wow"),
     *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"),
 )
-SHARES = {"train": 0.72, "dev": 0.11, "test": 0.17}  # of speakers, and of clips
+SHARES = {"train": 0.72, "dev": 0.11, "test": 0.17}  # shares of speakers, and of clips
 NOISES = ("white", "pink", "brown", "hum", "gusts")
-NOISE_SECONDS = 20  # of one recording in the directory `noise`
-TAKES = 2  # recordings of each kind there
+NOISE_SECONDS = 20  # length of one recording in the directory `noise`
+TAKES = 2  # recordings per kind there
 MARKER = "mini.json"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the clips depend on."""
+    """The settings that the clips depend on."""
 
     seed: int
     clips: int  # in train, dev and test together
     variants: int  # of eSpeak NG's voice; each is a speaker
-    accents: int  # of each speaker
+    accents: int  # per speaker
     snr_low: float  # dB
     snr_high: float
 
     @property
     def fingerprint(self) -> str:
-        """Equal where the clips are equal."""
+        """A fingerprint that is equal where the clips are equal."""
         engine = importlib.metadata.version("espeakng-loader")
         return sha256_text(json.dumps([VERSION, engine, asdict(self)]))
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One second to be made; everything random about it follows from the seed and its id."""
+    """One second to make; everything random about it follows from the seed and its id."""
 
     split: str
     speaker: str
     word: str
     take: int
     label: str
-    voice: str = ""  # as eSpeak NG calls it; "" for silence
+    voice: str = ""  # eSpeak NG's name for it; "" for silence
 
     @property
     def id(self) -> str:
@@ -100,22 +100,20 @@ def main(
     splits = {s: [_item(out, clip) for clip in planned if clip.split == s] for s in SPLITS}
     splits["noise"] = noise_recordings(out, settings.seed)
     intake.store(out, splits, LABELS_12, reporter)
-    kaldi.write_licence(
-        out, "spoken by eSpeak NG, mixed with noise that was computed; no recording of anybody"
-    )
+    kaldi.write_licence(out, "spoken by eSpeak NG and mixed with computed noise; no recordings of people")
     wavs = sum(len(items) for items in splits.values())
     write_json(out / MARKER, {**asdict(settings), "fingerprint": settings.fingerprint, "wavs": wavs})
 
 
 def check(settings: Settings, known: Sequence[str]) -> None:
-    """Raises UserError with every setting that no data set can be made with."""
+    """Raise one UserError with every setting that cannot make a data set."""
     problems = []
     if not 12 <= settings.variants <= len(known):
         problems.append(f"--variants {settings.variants}: expected 12 to {len(known)}")
     if not 1 <= settings.accents <= len(ACCENTS):
         problems.append(f"--accents {settings.accents}: expected 1 to {len(ACCENTS)}")
     if settings.clips < 120:
-        problems.append(f"--clips {settings.clips}: expected at least 120, one for each label and split")
+        problems.append(f"--clips {settings.clips}: expected at least 120, one per label and split")
     if not -40 <= settings.snr_low <= settings.snr_high <= 80:
         given = f"--snr-low {settings.snr_low:g} --snr-high {settings.snr_high:g}"
         problems.append(f"{given}: expected -40 <= low <= high <= 80 dB")
@@ -124,23 +122,23 @@ def check(settings: Settings, known: Sequence[str]) -> None:
 
 
 def finished(out: Path, settings: Settings) -> bool:
-    """Whether `out` holds all of this data set; raises UserError where it holds something else."""
+    """True where `out` holds all of this data set. Raises UserError where it holds something else."""
     if not (out / MARKER).exists():
         if out.is_dir() and any(out.iterdir()):
-            raise UserError(f"{out}: is not empty", hint="Name a new folder.")
+            raise UserError(f"{out}: is not empty", hint="Give a new folder.")
         return False
     marker = read_json(out / MARKER)
     if marker.get("fingerprint") != settings.fingerprint:
         old = {key: value for key, value in marker.items() if key in asdict(settings)}
         raise UserError(
             f"{out}: holds a data set made with other settings ({old}) or another version",
-            hint="Delete that folder or name a new one.",
+            hint="Delete that folder or give a new one.",
         )
     return marker["wavs"] is not None and marker["wavs"] == sum(1 for _ in out.glob("audio/*/[!.]*.wav"))
 
 
 def plan(settings: Settings, known: Sequence[str]) -> list[Clip]:
-    """Every clip of train, dev and test: labels in equal number, speakers in turn."""
+    """Every clip of train, dev and test: labels in equal numbers, speakers in turn."""
     planned = []
     for split, speakers in split_speakers(settings, known).items():
         count = round(settings.clips * SHARES[split] / len(LABELS_12))
@@ -148,22 +146,22 @@ def plan(settings: Settings, known: Sequence[str]) -> list[Clip]:
         for index in range(count):
             who, take = index % len(speakers), index // len(speakers)
             planned.append(Clip(split, rooms[who], SILENCE, take, SILENCE))
-            other = OTHERS[(who + 7 * take) % len(OTHERS)]  # 7 and 20 share no factor: all words in turn
+            other = OTHERS[(who + 7 * take) % len(OTHERS)]  # 7 and 20 share no factor: all words take turns
             for word, label in (*((word, word) for word in WANTED), (other, UNKNOWN)):
                 planned.append(_spoken(split, speakers[who], word, take, label, settings))
     return planned
 
 
 def split_speakers(settings: Settings, known: Sequence[str]) -> dict[str, list[str]]:
-    """Drawn variants for each split; near twins (steph, steph2) are not spread over splits.
+    """Draw variants for each split; near twins (steph, steph2) stay in one split.
 
-    Large families of twins go to train, lest dev and test hear only few kinds of voice.
+    Large families of twins go to train, so that dev and test have varied voices.
     """
     drawn = sorted(known, key=lambda name: seed_of(settings.seed, "speaker", name))[: settings.variants]
     families: dict[str, list[str]] = {}
     for name in drawn:
         stem = name.lower().rstrip("0123456789")
-        families.setdefault(stem if len(stem) > 1 else name, []).append(name)  # f1 and f2 are no twins
+        families.setdefault(stem if len(stem) > 1 else name, []).append(name)  # f1 and f2 are not twins
     splits: dict[str, list[str]] = {split: [] for split in SPLITS}
     for family in families.values():
         limits = {s: round(SHARES[s] * settings.variants) for s in ("test", "dev") if len(family) <= 2}
@@ -179,7 +177,7 @@ def _spoken(split: str, variant: str, word: str, take: int, label: str, settings
 
 
 def speak(out: Path, planned: Sequence[Clip], settings: Settings, engine: Engine, reporter: Reporter) -> None:
-    """Make the clips that are missing, a process a voice, as many at a time as there are cores."""
+    """Make the missing clips, one process per voice, as many at once as there are cores."""
     voices: dict[str, list[Clip]] = {}
     for clip in planned:
         voices.setdefault(clip.voice, []).append(clip)
@@ -197,7 +195,7 @@ def speak(out: Path, planned: Sequence[Clip], settings: Settings, engine: Engine
 
 
 def _make(out: Path, clips: Sequence[Clip], settings: Settings, engine: Engine) -> None:
-    """Write what is missing of one voice's clips; it speaks all of them, for its state's sake."""
+    """Write the missing clips of one voice; it speaks all of them, because its state depends on them."""
     for clip, speech in zip(clips, speech_of(clips, settings.seed, engine), strict=True):
         if not (path := _path(out, clip)).exists():
             word, background = render(clip, speech, settings)
@@ -213,7 +211,7 @@ def speech_of(clips: Sequence[Clip], seed: int, engine: Engine) -> list[Wave]:
 
 
 def _prosody(clip: Clip, seed: int) -> dict[str, str | int]:
-    """How a clip is said: words a minute, pitch and its range in eSpeak NG's 0..100."""
+    """The prosody of a clip: words per minute, pitch and its range in eSpeak NG's 0..100."""
     rng = numpy_rng(seed, "prosody", clip.id)
     rate, pitch, pitch_range = (int(rng.integers(*bounds)) for bounds in ((130, 211), (25, 76), (20, 81)))
     return {
@@ -226,7 +224,7 @@ def _prosody(clip: Clip, seed: int) -> dict[str, str | int]:
 
 
 def render(clip: Clip, speech: Wave, settings: Settings) -> tuple[Wave, Wave]:
-    """Word and noise of a clip, each (16000,): their sum has a drawn ratio and a drawn peak below 1."""
+    """Word and noise of a clip, each (16000,): their sum has a random ratio and a random peak below 1."""
     rng = numpy_rng(settings.seed, "mix", clip.id)
     background = noise(NOISES[rng.integers(len(NOISES))], RATE, rng)
     snr_db, peak_db = rng.uniform(settings.snr_low, settings.snr_high), rng.uniform(-20.0, -1.0)
@@ -240,7 +238,7 @@ def render(clip: Clip, speech: Wave, settings: Settings) -> tuple[Wave, Wave]:
 
 
 def mix(speech: Wave, background: Wave, offset: int, snr_db: float) -> tuple[Wave, Wave]:
-    """Speech and noise, each (N,), whose sum has the ratio; power is taken where the word is."""
+    """Speech and noise, each (N,), whose sum has the ratio; power is measured over the word."""
     placed = np.zeros_like(background)
     placed[offset : offset + len(speech)] = speech
     under = background[offset : offset + len(speech)]
@@ -249,13 +247,13 @@ def mix(speech: Wave, background: Wave, offset: int, snr_db: float) -> tuple[Wav
 
 
 def noise(kind: str, samples: int, rng: np.random.Generator) -> Wave:
-    """Noise (samples,) of unit power, of one of the kinds in NOISES."""
+    """Noise (samples,) of unit power, one of the kinds in NOISES."""
     if kind == "hum":
         made = _hum(samples, rng)
     else:
         slope = {"white": 0.0, "pink": -0.5, "brown": -1.0, "gusts": -0.75}[
             kind
-        ]  # of amplitude over frequency
+        ]  # exponent of amplitude over frequency
         hertz = np.fft.rfftfreq(samples, 1 / RATE)
         spectrum = np.fft.rfft(rng.standard_normal(samples)) * np.maximum(hertz, 20.0) ** slope
         made = np.fft.irfft(spectrum, samples)
@@ -267,9 +265,9 @@ def noise(kind: str, samples: int, rng: np.random.Generator) -> Wave:
 
 
 def _hum(samples: int, rng: np.random.Generator) -> Wave:
-    """Mains and thirty harmonics over a little white noise."""
+    """Mains hum with thirty harmonics over a little white noise."""
     harmonics = np.arange(1, 31)
-    mains = rng.choice([50, 60]) * samples // RATE  # cycles in all
+    mains = rng.choice([50, 60]) * samples // RATE  # cycles in total
     spectrum = np.zeros(samples // 2 + 1, np.complex128)
     levels = rng.uniform(0.2, 1.0, 30) / np.sqrt(harmonics)
     spectrum[mains * harmonics] = levels * np.exp(1j * rng.uniform(0, 2 * np.pi, 30)) * samples / 2
@@ -290,12 +288,12 @@ def noise_recordings(out: Path, seed: int) -> list[Item]:
 
 
 def store(path: Path, sound: Wave) -> None:
-    """Write a 16-bit WAV whole or not at all. Unlike `audio.write` it does not wait for the disk.
+    """Write a 16-bit WAV completely or not at all. Unlike `audio.write` it does not wait for the disk.
 
-    Thousands of small files would wait long, and a lost one is only made again.
+    Thousands of small files would take long, and a lost one is simply made again.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}")  # always the same name: an interrupted one is overwritten
+    temporary = path.with_name(f".{path.name}")  # a fixed name: an interrupted file is overwritten
     with wave.open(str(temporary), "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)

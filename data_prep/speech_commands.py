@@ -20,7 +20,7 @@ from audionas.prep.speech_commands import LABELS_12, WANTED, Clip
 
 ADDRESS = "https://storage.googleapis.com/download.tensorflow.org/data"
 _WHOLE, _TEST = "speech_commands_{}.tar.gz", "speech_commands_test_set_{}.tar.gz"
-OFFICIAL = {  # SHA-256, as TensorFlow Datasets and SUPERB have them
+OFFICIAL = {  # SHA-256, as in TensorFlow Datasets and SUPERB
     _WHOLE.format("v0.01"): "743935421bb51cccdb6bdd152e04c5c70274e935c82119ad7faeec31780d811d",
     _WHOLE.format("v0.02"): "af14739ee7dc311471de98f5f9d2c9191b18aedfe957f4a6ff791c709868ff58",
     _TEST.format("v0.01"): "baa084f6b62c91de660ff0588ae4dfc4e4d534aa99ac0e5f406cba75836cbd00",
@@ -127,9 +127,9 @@ def _source_and_out(paths: Sequence[Path], fetch: bool) -> tuple[Path | None, Pa
         raise UserError(f"expected [SRC] OUT, got {len(paths)} paths: {' '.join(map(str, paths))}")
     source = paths[0].resolve() if len(paths) == 2 else None
     if source is None and not fetch:
-        raise UserError("no SRC was given", hint="Name a folder or an archive before OUT, or add --download.")
+        raise UserError("no SRC was given", hint="Give a folder or an archive before OUT, or add --download.")
     if source is not None and fetch:
-        raise UserError(f"both SRC ({paths[0]}) and --download were given", hint="Leave one of them out.")
+        raise UserError(f"both SRC ({paths[0]}) and --download were given", hint="Omit one of them.")
     return source, paths[-1].resolve()
 
 
@@ -162,7 +162,7 @@ def _folder(source: Path | None, name: str, job: Job) -> Path:
 
 
 def _tree(folder: Path, part: str) -> Path:
-    """The folder whose folders are words: `folder`, the one such folder in it, or the part that is named."""
+    """The folder whose subfolders are words: `folder`, the only such folder in it, or the part by name."""
     inner = [
         f for f in sorted(folder.glob("*/")) + sorted(folder.glob("*/*/")) if speech_commands.word_folders(f)
     ]
@@ -181,13 +181,13 @@ def _tree(folder: Path, part: str) -> Path:
 
 
 def _plan(tree: Path, job: Job) -> tuple[dict[str, list[Clip]], dict[str, list[str]], list[str]]:
-    """The clips of every split, the ids of silence clips to be made, and the labels in class order."""
+    """The clips of every split, the ids of silence clips to make, and the labels in class order."""
     clips = speech_commands.scan(tree)
     groups, rule = speech_commands.assign(tree, clips)
     job.reporter.note(f"{tree}: {len(clips)} clips, {rule}")
     if {clip.label for clip in clips} & {SILENCE, UNKNOWN}:
         _check_drawn(tree, clips, job)
-        job.reporter.note("the tree brings its own _silence_ and _unknown_: nothing is drawn")
+        job.reporter.note("the tree includes its own _silence_ and _unknown_: nothing is drawn")
         return groups, {}, list(LABELS_12)
     silences: dict[str, list[str]] = {}
     labels = sorted({clip.label for clip in clips})
@@ -200,7 +200,7 @@ def _plan(tree: Path, job: Job) -> tuple[dict[str, list[Clip]], dict[str, list[s
 
 
 def _check_drawn(tree: Path, clips: Sequence[Clip], job: Job) -> None:
-    """A tree with `_silence_` or `_unknown_` was drawn for the 12 classes, and needs lists to be split."""
+    """Check a tree with `_silence_` or `_unknown_`: it was drawn for 12 classes and needs lists to split."""
     problems = []
     if job.protocol != "12":
         problems.append(f"{tree}: was drawn for 12 classes, --protocol {job.protocol} cannot be made from it")
@@ -209,7 +209,7 @@ def _check_drawn(tree: Path, clips: Sequence[Clip], job: Job) -> None:
             f"{tree}: has {SILENCE} or {UNKNOWN}, and also the classes {', '.join(sorted(others))}"
         )
     if not (tree / "training_list.txt").is_file():
-        problems.append(f"{tree}: a test archive without lists; its place is --test-archive")
+        problems.append(f"{tree}: a test archive without lists; give it with --test-archive")
     if problems:
         raise UserError(problems)
 
@@ -217,11 +217,11 @@ def _check_drawn(tree: Path, clips: Sequence[Clip], job: Job) -> None:
 def _draw(
     tree: Path, groups: dict[str, list[Clip]], job: Job
 ) -> tuple[dict[str, list[Clip]], dict[str, list[str]]]:
-    """The 12 classes: wanted clips with drawn `_unknown_`, which are listed, and ids for `_silence_`."""
+    """The 12 classes: wanted clips with drawn and listed `_unknown_`, and ids for `_silence_`."""
     if job.silence == "noise" and not speech_commands.noise_files(tree):
-        raise UserError(f"--silence noise: {tree} has no recordings in {NOISE}", hint="Take --silence zeros.")
+        raise UserError(f"--silence noise: {tree} has no recordings in {NOISE}", hint="Use --silence zeros.")
     chosen, silences = {}, {}
-    first = 0  # silence clips are counted through all splits, so that no two share an id
+    first = 0  # silence clips are numbered across all splits, so that no two share an id
     for split in SPLITS:
         wanted = [clip for clip in groups[split] if clip.label in WANTED]
         count = speech_commands.share(len(wanted))
@@ -230,16 +230,16 @@ def _draw(
         if not unknown:
             raise UserError(
                 f"{tree}: '{split}' has {len(wanted)} clips of the ten commands, {len(others)} of others",
-                hint="The 12 classes need both. To train on the words that are there: --protocol 30 or 35.",
+                hint="The 12 classes need both. To train on the existing words: --protocol 30 or 35.",
             )
         if len(unknown) < count:
-            job.reporter.note(f"{split}: only {len(unknown)} of {count} clips for {UNKNOWN} are there")
+            job.reporter.note(f"{split}: only {len(unknown)} of {count} clips for {UNKNOWN} exist")
         chosen[split] = [*wanted, *(replace(clip, label=UNKNOWN) for clip in unknown)]
         silences[split] = [f"silence-{number:06d}" for number in range(first, first + count)]
         first += count
         _write_list(
             job, f"unknown_{split}", [f"{clip.name}.wav" for clip in unknown]
-        )  # as the official lists
+        )  # in the form of the official lists
     return chosen, silences
 
 
@@ -271,11 +271,11 @@ def _write_list(job: Job, name: str, lines: Sequence[str]) -> None:
 
 
 def _write_sums(job: Job) -> None:
-    """Two preparations drew the same where their SHA256SUMS agree."""
+    """Write SHA256SUMS: two preparations drew the same clips where these agree."""
     folder = job.out / "lists"
     lists = sorted(folder.glob("*_*.txt"))
     write_text(folder / "SHA256SUMS", "".join(f"{sha256(file)}  {file.name}\n" for file in lists))
-    job.reporter.note(f"wrote {folder}: what was drawn, and SHA256SUMS to compare with others")
+    job.reporter.note(f"wrote {folder}: the drawn clips, and SHA256SUMS for comparison with others")
 
 
 def _test_archive(given: str, job: Job) -> list[Clip]:
@@ -290,7 +290,7 @@ def _test_archive(given: str, job: Job) -> list[Clip]:
 
 
 def _write_protocol(job: Job, counts: dict[str, int]) -> None:
-    """What a figure on these clips has to say, for whoever makes a table of results."""
+    """Write the protocol that must be stated with figures on these clips, for tables of results."""
     facts = {
         "name": speech_commands.name_of(job.version, job.protocol),
         "version": job.version,

@@ -1,4 +1,4 @@
-"""Prepare a wake word: clips of it and of anything else, and continuous audio in which nobody says it."""
+"""Prepare a wake word: clips of it and of other sounds, and continuous audio in which nobody says it."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -26,13 +26,13 @@ from audionas.prep.wake.sources import NOISE, Recording, Split, by_split, named,
 from audionas.prep.wake.spoken import SPLITS, Spoken
 
 PIECE = 300.0  # seconds of one long recording
-COPIES = 8  # of a training recording of the keyword, in other surroundings
+COPIES = 8  # copies of each training recording of the keyword, in other surroundings
 MARKER = "wake_word.json"
 LICENCES = {  # by source
     "picovoice": "Picovoice/wake-word-benchmark: Apache-2.0",
     "mycroft": "MycroftAI/Precise-Community-Data: public domain, for the clips that a waiver there names",
     "speech_commands": "Speech Commands (P. Warden, 2018): CC BY 4.0",
-    "noise": "noise: as the corpus that it lies in",
+    "noise": "noise: the licence of its corpus",
     "own": "your own recordings",
     "espeak": "synthetic voices: made by eSpeak NG (GPL-3.0-or-later, no part of the recordings)",
 }
@@ -128,7 +128,7 @@ def main(
 
 
 def read_words(path: Path | None) -> Sequence[str]:
-    """The words of a file, one a line, or those built in; UserError where it has none."""
+    """The words of a file, one per line, or the built-in ones. Raises UserError where it has none."""
     if path is None:
         return WORDS
     try:
@@ -136,7 +136,7 @@ def read_words(path: Path | None) -> Sequence[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--words {path}: cannot be read ({error})") from error
     if not found:
-        raise UserError(f"--words {path}: holds no word")
+        raise UserError(f"--words {path}: holds no words")
     return found
 
 
@@ -148,51 +148,51 @@ def _check(
     say: int,
     hours: tuple[float, float],
 ) -> None:
-    """Raises UserError with everything that no data can be made with."""
-    problems = [] if plain(job.text) else [f"--word '{job.text}': holds no letter"]
+    """Raise one UserError with all settings that cannot make data."""
+    problems = [] if plain(job.text) else [f"--word '{job.text}': holds no letters"]
     if not (src or positives or say):
         problems.append("nothing to learn the word from: give --positives, --src or --say")
     if not (src or negatives or say):
-        problems.append("nothing that is not the word: give --negatives, --src or --say")
+        problems.append("nothing other than the word: give --negatives, --src or --say")
     if not 0.5 <= job.seconds <= 10:
         problems.append(f"--seconds {job.seconds:g}: expected 0.5 to 10")
     if say < 0:
         problems.append(f"--say {say}: expected 0 or more clips")
     for option, given in zip(("--sentences", "--espeak-hours"), hours, strict=True):
         if not 0 <= given <= 1000:
-            problems.append(f"{option} {given:g}: expected hours, 0 to 1000")
+            problems.append(f"{option} {given:g}: expected 0 to 1000 hours")
     if problems:
         raise UserError(problems)
 
 
 def _check_words(words: Path | None, language: str, near_count: int, *hours: float) -> None:
-    """Raises UserError where words are needed in a language of which none are built in."""
+    """Raise UserError where words are needed in a language without built-in words."""
     if words is None and language.split("-")[0] != "en" and (near_count or any(hours)):
         raise UserError(
-            f"--language {language}: the words built in are English",
-            hint="Give --words FILE, one word per line, or --near 0 --sentences 0 and no --espeak-hours.",
+            f"--language {language}: the built-in words are English",
+            hint="Give --words FILE, one word per line, or --near 0 --sentences 0 without --espeak-hours.",
         )
 
 
 def _finished(out: Path, settings: Mapping[str, object]) -> bool:
-    """Whether `out` holds all of this; raises UserError where it holds something else."""
+    """True where `out` holds all of this. Raises UserError where it holds something else."""
     if (out / MARKER).exists():
         before = read_json(out / MARKER)
         if before == dict(settings):
             return True
         changed = [f"{key}={before.get(key)!r}" for key in settings if before.get(key) != settings[key]]
         raise UserError(
-            f"{out}: holds data made with {', '.join(changed)}", hint="Delete that folder or name a new one."
+            f"{out}: holds data made with {', '.join(changed)}", hint="Delete that folder or give a new one."
         )
     if (out / "labels.txt").exists():
-        raise UserError(f"{out}: holds other data, or was not finished", hint="Delete it or name a new one.")
+        raise UserError(f"{out}: holds other data, or was not finished", hint="Delete it or give a new one.")
     return False
 
 
 def _recordings(
     job: Job, src: Sequence[Path], positives: Path | None, negatives: Path | None, pattern: str
 ) -> list[Recording]:
-    """Everything that was given; recordings in --positives say the word, those in --negatives do not."""
+    """All given recordings; those in --positives say the word, those in --negatives do not."""
     found = [r for place in src for r in scan(download.opened(place.resolve(), job.out, job.reporter))]
     if positives is not None:
         found += [r._replace(word=job.text) for r in scan(positives.resolve(), pattern=pattern)]
@@ -200,7 +200,7 @@ def _recordings(
         found += [r._replace(word="") for r in scan(negatives.resolve(), pattern=pattern)]
     if found and not any(says(r, job.text) for r in found) and positives is None:
         known = sorted({r.word for r in found if r.word})
-        job.reporter.note(f"no recording of '{job.text}': the folders are of {', '.join(known[:40])}")
+        job.reporter.note(f"no recordings of '{job.text}': the folders hold {', '.join(known[:40])}")
     return found
 
 
@@ -211,13 +211,13 @@ def _tell(job: Job, splits: Mapping[Split, Sequence[Recording]]) -> None:
         job.reporter.note(f"{split}: {len(mine)} recordings of '{job.text}' ({named(mine)}); {named(rest)}")
     if any(r.source == "picovoice" for found in splits.values() for r in found):
         job.reporter.note(
-            "Picovoice's recordings name no speakers: they are split clip by clip, so a voice may be in "
+            "Picovoice's recordings name no speakers and are split clip by clip, so a voice may be in "
             "several splits"
         )
 
 
 def _long(job: Job, split: Split, found: Sequence[Recording]) -> list[Item]:
-    """Continuous recordings of what does not say the word, joined source by source."""
+    """Continuous recordings without the word, joined source by source."""
     sources: dict[str, list[Recording]] = defaultdict(list)
     for recording in found:
         if not says(recording, job.text):
@@ -232,13 +232,13 @@ def _long(job: Job, split: Split, found: Sequence[Recording]) -> list[Item]:
 
 
 def _place(job: Job, recording: Recording) -> tuple[int, int]:
-    """Where a recording stands among those joined, wherever the corpus lies: each group together."""
+    """The sort key of a recording among those joined, independent of paths: each group stays together."""
     name = f"{recording.path.parent.name}/{recording.path.name}"
     return seed_of(job.seed, "join", recording.group), seed_of(job.seed, "join", name)
 
 
 def _clips(job: Job, split: Split, found: Sequence[Recording], long: Sequence[Item]) -> list[Item]:
-    """The word at the end of each clip, in training also in other surroundings; windows of all else."""
+    """Clips with the word at the end, in training also in other surroundings; windows of everything else."""
     items: list[Item] = []
     mine = [r for r in found if says(r, job.text)]
     for recording in job.reporter.progress(mine, f"{split}, '{job.text}'", len(mine)):
@@ -252,12 +252,12 @@ def _clips(job: Job, split: Split, found: Sequence[Recording], long: Sequence[It
             made = within(wave, around(job, long, rng), rng)
             items.append(written(job, f"{name}-{copy}", made, job.label, recording.group, split))
     for item in long:
-        items += windows(job, item, item.id)  # whoever speaks in it: it is never divided
+        items += windows(job, item, item.id)  # its speakers are unknown, so it is never divided
     return items
 
 
 def _free_splits(clips: Mapping[Split, Sequence[Item]], label: str) -> tuple[Split, ...]:
-    """Where synthetic clips go: to training alone where real recordings test, else to every split."""
+    """The splits of synthetic clips: only training where real recordings serve as test, else every split."""
     tested = all(any(item.label == label for item in clips[split]) for split in ("dev", "test"))
     return ("train",) if tested else SPLITS
 
@@ -267,7 +267,7 @@ def _read(path: Path) -> Wave:
 
 
 def _kept(job: Job, name: str, items: Sequence[Item]) -> dict[str, float]:
-    """Write long recordings as a data directory, if there are any; hours by source."""
+    """Write long recordings, if any, as a data directory. Returns hours by source."""
     hours: dict[str, float] = defaultdict(float)
     for item in items:
         hours[item.speaker] += item.seconds / 3600
@@ -282,7 +282,7 @@ def _store(
     splits: Mapping[Split, Sequence[Recording]],
     long: Mapping[Split, Sequence[Item]],
 ) -> None:
-    """The data directories of clips, of whole recordings of the word, and of noise for augmentation."""
+    """Write data directories of clips, of whole recordings of the word, and of noise for augmentation."""
     for split in ("dev", "test"):
         whole = [r for r in splits[split] if says(r, job.text)]
         made = [item for item in clips[split] if item.label == job.label]

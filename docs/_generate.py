@@ -33,7 +33,7 @@ TARGET = ROOT / "docs" / "methods.md"
 ZOO = ROOT / "docs" / "zoo.md"
 COMMANDS = ROOT / "docs" / "cli.md"
 MARK = "<!-- From here on docs/_generate.py writes, from the notes in audionas/zoo/. -->\n"
-RESULTS = ROOT / "docs" / "results"  # what `audionas compare` wrote: NAME.csv, NAME.md, NAME.steps.json
+RESULTS = ROOT / "docs" / "results"  # outputs of `audionas compare`: NAME.csv, NAME.md, NAME.steps.json
 OUTCOMES = {"cifar10_test": "CIFAR-10, from the table", "trained": "trained", "accuracy": "inherited"}
 HEAD = """<!-- Written by docs/_generate.py. Change a method's docstring or fields, then run it again. -->
 # Search methods
@@ -62,7 +62,7 @@ KINDS = {
 
 
 def methods() -> str:
-    """The whole page."""
+    """The page of methods."""
     found = {name: resolve("method", name) for name in names("method")}
     parts = [HEAD, _families(found), *(_method(name, method) for name, method in found.items())]
     nested = {f.name: kind for m in found.values() for f in fields(m) for kind in _nested(f.type)}
@@ -87,7 +87,7 @@ def _method(name: str, method: type[Method]) -> str:
 
 
 def _measured(name: str) -> str:
-    """What the committed comparisons found for a method: a row a comparison."""
+    """The committed comparisons' results for a method: one row per comparison."""
     rows = [row for file in sorted(RESULTS.glob("compare_*.csv")) for row in _outcome(name, file)]
     head = [
         "\nMeasured ([all methods](results.md)):\n",
@@ -157,7 +157,7 @@ def _nested(kind: Any) -> Iterator[type]:
 
 
 def zoo() -> str:
-    """The page of published networks: what stands above the mark, then a section a paper."""
+    """The page of published networks: the text above the mark, then one section per paper."""
     papers: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for row in rows("zoo"):
         papers.setdefault((row["paper"], row["arxiv"]), []).append(row)
@@ -166,7 +166,7 @@ def zoo() -> str:
 
 
 def _networks(paper: str, arxiv: str, found: list[dict[str, Any]]) -> str:
-    """A paper's networks in a table, and what there is to say of each."""
+    """A paper's networks in a table, with notes on them."""
     where = f"[arXiv:{arxiv}](https://arxiv.org/abs/{arxiv})\n" if arxiv else ""
     head = (
         "| network | parameters: printed | ours | multiply-adds: printed | ours | accuracy: printed | ours |"
@@ -177,7 +177,7 @@ def _networks(paper: str, arxiv: str, found: list[dict[str, Any]]) -> str:
 
 
 def _reasons(found: list[dict[str, Any]]) -> Iterator[str]:
-    """Why a count is another than the printed one."""
+    """The reasons why counts differ from the printed ones."""
     words = {"params": "Parameters", "macs": "Multiply-adds"}
     for what, word in words.items():
         who: dict[str, list[str]] = {}
@@ -188,7 +188,7 @@ def _reasons(found: list[dict[str, Any]]) -> Iterator[str]:
 
 
 def _sources(found: list[dict[str, Any]]) -> Iterator[str]:
-    """Where printed figures, our accuracies, layers and weights are from; names only where that differs."""
+    """The sources of printed figures, our accuracies, layers and weights; names only where they differ."""
     for what in ("printed", "measured", "layers", "weights"):
         who: dict[str, list[str]] = {}
         for row in found:

@@ -1,6 +1,6 @@
 """The plan of the house: which room may import which, how big rooms are, and rules that hold for every file.
 
-Imports inside functions and under TYPE_CHECKING count, and so do strings that name a module of audionas, as they
+Imports inside functions and under TYPE_CHECKING count, and so do strings that name a module of audionas: they
 are imported later.
 """
 

@@ -1,1 +1,1 @@
-"""A trained model as files: the bundle, ONNX, and the proof that they agree."""
+"""A trained model as files: ONNX, LiteRT, ESPHome, and the proof that they agree."""

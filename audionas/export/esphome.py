@@ -1,4 +1,4 @@
-"""A wake word for ESPHome's micro_wake_word: an int8 file that remembers by itself, and its manifest."""
+"""A wake word for ESPHome's micro_wake_word: an int8 file that keeps its own state, and its manifest."""
 
 import math
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ from audionas.export.litert import arena, graph_of, write
 from audionas.features.micro import SCALE, device_int8
 from audionas.models.bundle import ModelBundle
 
-# What ESPHome's component registers and reserves; with any other operator a file fails to load.
+# Operators and space that ESPHome's component reserves; a file with any other operator fails to load.
 OPERATORS = frozenset(
     (
         *("CALL_ONCE", "VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE"),
@@ -30,10 +30,10 @@ OPERATORS = frozenset(
 VARIABLES = 20
 INPUT = Quant((float(np.float32(26 / 255)),), -128)  # the features' 0 to 26
 OUTPUT = Quant((1 / 256,), 0, "uint8")
-CUTOFF, WINDOW = 0.5, 5  # where nothing was tuned
+CUTOFF, WINDOW = 0.5, 5  # defaults where nothing was tuned
 _STEP_MS = 10
-_OLDEST = "2024.7.0"  # of ESPHome, that reads manifests of version 2
-_SPARE = 1.15  # times the arena measured: another version of the runtime may need more
+_OLDEST = "2024.7.0"  # the oldest ESPHome that reads manifests of version 2
+_SPARE = 1.15  # factor on the measured arena: another version of the runtime may need more
 
 
 def export(
@@ -50,8 +50,8 @@ def export(
 ) -> None:
     """Write `out` (.tflite) and, beside it under the same name, its manifest (.json, `manifest`).
 
-    Input int8 [1, hop, 40], output uint8 [1, 1]: the keyword's share in the softmax. `calibrate` are features
-    (clips, 40, T). Raises UserError with everything that keeps the bundle from ESPHome.
+    Input int8 [1, hop, 40], output uint8 [1, 1]: the keyword's softmax probability. `calibrate` gives
+    features (clips, 40, T). Raises UserError listing everything in the bundle that ESPHome cannot run.
     """
     graph = fitting(bundle)
     _ends_in_uint8(graph)
@@ -70,7 +70,7 @@ def export(
 
 
 def fitting(bundle: ModelBundle) -> Graph:
-    """The bundle's graph, which ESPHome can run; the UserError that `export` raises where it cannot."""
+    """The bundle's graph, if ESPHome can run it. Raises the UserError of `export` where it cannot."""
     keyword = keyword_of(bundle)
     graph = graph_of(bundle, "window", bundle.labels.index(keyword))
     share(graph)
@@ -90,12 +90,12 @@ def manifest(
     website: str | None = None,
     languages: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Write the manifest, version 2, beside a file of `export`, with the arena that TFLite-Micro reports and
-    15 % to spare.
+    """Write the manifest, version 2, beside a file of `export`. Its arena is the size that TFLite-Micro
+    reports plus 15 %.
 
-    What is not given is as tuning left it in the bundle (the cutoff, and the window in scores), else as the
-    manifest there has it, else a default. The device compares scores in steps of 1/256 with the cutoff in
-    steps of 1/255: less than two steps lie between a threshold here and there.
+    Values that are not given come from tuning in the bundle (the cutoff, and the window in scores), else from
+    the existing manifest, else from the defaults. The device compares scores in steps of 1/256 with the
+    cutoff in steps of 1/255: a threshold there differs from one here by less than two steps.
 
     Raises UserError for a cutoff outside (0, 1), or a window that is not 1 to 255 scores.
     """
@@ -108,7 +108,7 @@ def manifest(
     window = _first(window, tuned.get("smooth"), micro.get("sliding_window_size"), WINDOW)
     if not 0 < cutoff < 1 or not 0 < window < 256:
         raise UserError(
-            f"a cutoff of {cutoff} over {window} scores", hint="Give 0 < cutoff < 1, 1 to 255 scores."
+            f"a cutoff of {cutoff} over {window} scores", hint="Give 0 < cutoff < 1 and 1 to 255 scores."
         )
     found = {
         "type": "micro",
@@ -131,11 +131,11 @@ def manifest(
 
 
 def keyword_of(bundle: ModelBundle) -> str:
-    """The one label that a manifest can stand for; UserError where the bundle cannot be heard by ESPHome."""
+    """The one label that a manifest names. Raises UserError where ESPHome cannot run the bundle."""
     keywords = [label for label in bundle.labels if not label.startswith("_")]
     problems = []
     if bundle.features is None or bundle.features.name != "micro":
-        problems.append("ESPHome computes features of its own, and the model was trained on others")
+        problems.append("ESPHome computes its own features, and the model was trained on others")
     if len(bundle.labels) != 2 or len(keywords) != 1:
         problems.append(
             f"ESPHome hears one keyword against the rest, the model has the labels {' '.join(bundle.labels)}"
@@ -143,7 +143,7 @@ def keyword_of(bundle: ModelBundle) -> str:
     if problems:
         raise UserError(
             problems,
-            hint="Train with features: {name: micro, preset: settled} on two labels, the word and one that "
+            hint="Train with features: {name: micro, preset: settled} on two labels: the word, and one that "
             "begins with _.",
         )
     return keywords[0]
@@ -156,16 +156,16 @@ def _first(*values: Any) -> Any:
 def _problems(graph: Graph) -> list[str]:
     """Everything in a graph that ESPHome cannot run."""
     found = [
-        f"operator {node.op} ({node.output}) is none of ESPHome's {len(OPERATORS)}"
+        f"operator {node.op} ({node.output}) is not one of ESPHome's {len(OPERATORS)}"
         for node in graph.nodes
         if node.op not in OPERATORS
     ]
-    found += [f"{name} is a mean over all that was heard, which does not fit int8" for name in endless(graph)]
+    found += [f"{name} is a mean over the whole stream, which does not fit int8" for name in endless(graph)]
     if len(graph.states) > VARIABLES:
-        found.append(f"{len(graph.states)} states, where ESPHome has room for {VARIABLES}")
+        found.append(f"{len(graph.states)} states, but ESPHome has room for {VARIABLES}")
     hop = graph.values[graph.frames].shape[1]
     if hop > 255:
-        found.append(f"{hop} frames from one score to the next, where ESPHome takes at most 255")
+        found.append(f"{hop} frames from one score to the next, but ESPHome takes at most 255")
     return found
 
 
@@ -177,10 +177,10 @@ def _ends_in_uint8(graph: Graph) -> None:
 
 
 class EspHome(LiteStream):
-    """A file of `export` as a device hears it: the front-end's integers by the device's own map to int8, the
-    file in LiteRT's reference kernels, which are those of TFLite-Micro.
+    """A file of `export` as a device runs it: the device's own map takes the front-end's integers to int8,
+    and the file runs in LiteRT's reference kernels, the same as those of TFLite-Micro.
 
-    The scores are those before ESPHome's sliding window.
+    The scores are taken before ESPHome's sliding window.
     """
 
     def __init__(self, file: Path, bundle: ModelBundle) -> None:
@@ -188,7 +188,7 @@ class EspHome(LiteStream):
         super().__init__(file, bundle)
 
     def scores(self, frames: np.ndarray) -> np.ndarray:
-        """Features (40, hop) to probabilities (2,)."""
+        """Map features (40, hop) to probabilities (2,)."""
         whole = device_int8(np.round(frames / SCALE))
         score = float(self.lite.step(INPUT.real(whole))[0])
         found = np.full(2, 1 - score, np.float32)

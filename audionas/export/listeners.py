@@ -1,4 +1,4 @@
-"""Any exported file as what listens, by its name."""
+"""Any exported file as a listener, chosen by its name."""
 
 from importlib import import_module
 from pathlib import Path
@@ -9,10 +9,10 @@ from audionas.models.listener import Listener
 
 
 def open_file(file: Path, bundle: ModelBundle) -> Listener:
-    """The file in its own runtime: `.stream.onnx` by steps, other `.onnx` slid over the sound, `.tflite` by
-    LiteRT, with a manifest (`.json`) beside it as ESPHome runs it.
+    """Open the file in its own runtime: `.stream.onnx` by steps, other `.onnx` slid over the sound, `.tflite`
+    by LiteRT, or as ESPHome runs it where a manifest (`.json`) lies beside it.
 
-    Raises UserError for other files, one that is not there, and where its runtime is not installed.
+    Raises UserError for other kinds of file, a missing file, and where its runtime is not installed.
     """
     if not file.exists():
         raise UserError(
@@ -30,7 +30,7 @@ def open_file(file: Path, bundle: ModelBundle) -> Listener:
 
 
 def _kind(file: Path) -> tuple[str, str] | None:
-    """The module and the class that listens through a file of this name; imported only then."""
+    """The module and the class that run a file of this name; imported only when needed."""
     if file.name.endswith(".stream.onnx"):
         return "onnx_listeners", "OnnxStream"
     if file.suffix == ".onnx":

@@ -1,4 +1,4 @@
-"""A LiteRT file as what listens: the bundle's front-end, then the file hop by hop."""
+"""A LiteRT file as a listener: the bundle's front-end, then the file hop by hop."""
 
 import math
 from pathlib import Path
@@ -13,14 +13,14 @@ from audionas.models.hops import HopListener, States
 
 
 class LiteStream(HopListener):
-    """A file of `export/litert.py`, float or int8; its states, inside or outside, are kept by `LiteFile`.
+    """A file of `export/litert.py`, float or int8; `LiteFile` keeps its states, inside or outside the file.
 
-    Raises UserError for a file that is not there, that LiteRT cannot load, or that is of another bundle.
+    Raises UserError for a file that is missing, that LiteRT cannot load, or that belongs to another bundle.
     """
 
     def __init__(self, file: Path, bundle: ModelBundle) -> None:
         if bundle.features is None:
-            raise UserError(f"{file}: a model of images hears nothing")
+            raise UserError(f"{file}: an image model cannot listen")
         ears = build(bundle.features)
         self.lite, self.frames = LiteFile(file), ears.stream()
         self.labels, self.sample_rate = bundle.labels, ears.sample_rate
@@ -35,14 +35,14 @@ class LiteStream(HopListener):
         self.reset()
 
     def start(self) -> States:
-        """None here: the file's runtime begins anew."""
+        """Return no states: the file's runtime starts afresh."""
         self.lite.reset()
         return []
 
     def run(self, part: np.ndarray, states: States) -> tuple[np.ndarray, States]:
-        """One step."""
+        """Run one step."""
         return self.scores(part[0, 0])[None], states
 
     def scores(self, frames: np.ndarray) -> np.ndarray:
-        """Features (F, hop) to probabilities (classes,)."""
+        """Map features (F, hop) to probabilities (classes,)."""
         return self.lite.step(frames)

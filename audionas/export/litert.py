@@ -29,8 +29,8 @@ def export(
     """Write `out`: input `frames` (1, hop, F) and the states of `Step`, channels last; output `scores`
     (1, classes) and `<state>_next`.
 
-    Float32; with features to `calibrate` by, (clips, F, T) before normalising, all int8. Raises UserError
-    for a network that cannot stream or holds what such a file cannot, and without the extra `device`.
+    The file is float32, or all int8 where `calibrate` gives features (clips, F, T) before normalising. Raises
+    UserError for a network that cannot stream or does not fit such a file, and without the extra `device`.
     """
     graph = graph_of(bundle, pool)
     int8 = None if calibrate is None else quantized(graph, calibrate)
@@ -38,15 +38,15 @@ def export(
 
 
 def require_int8(bundle: ModelBundle, pool: Pooling = "window") -> None:
-    """Raise the UserError that `export` in int8 would, before anything is calibrated."""
+    """Raise the UserError of `export` in int8, before anything is calibrated."""
     refuse_means(graph_of(bundle, pool))
 
 
 def graph_of(bundle: ModelBundle, pool: Pooling, keyword: int | None = None) -> Graph:
-    """The bundle's network as a graph over one hop; of two classes with `keyword` the score of that one."""
+    """The bundle's network as a graph over one hop; `keyword` picks the score of one of two classes."""
     model = bundle.network()
     if not isinstance(model, KeywordModel):
-        raise UserError("a model of images has no stream", hint="LiteRT files are made of sound models.")
+        raise UserError("an image model cannot stream", hint="Only sound models can become LiteRT files.")
     return build(Step(model.net, bundle.spec.io, pool), bundle.mean, bundle.std, keyword=keyword)
 
 
@@ -59,8 +59,8 @@ def write(content: bytes, out: Path) -> None:
 class LiteFile:
     """A file of this package in LiteRT, on the CPU: `step` by hops, `reset`.
 
-    int8 runs in the reference kernels, which say bit for bit what those of a microcontroller say. Raises
-    UserError for a file that is not there, that LiteRT cannot load, or that takes other inputs.
+    int8 runs in the reference kernels, whose results equal those of a microcontroller bit for bit. Raises
+    UserError for a file that is missing, that LiteRT cannot load, or that takes other inputs.
     """
 
     def __init__(self, file: Path, *, threads: int = 1) -> None:
@@ -74,7 +74,7 @@ class LiteFile:
 
     def reset(self) -> None:
         """Forget everything heard."""
-        if not self._states:  # they are inside
+        if not self._states:  # they are inside the file
             self._open()
         self._states = self._start()
 
@@ -86,7 +86,7 @@ class LiteFile:
         return [np.full(d["shape"], d["quantization"][1], d["dtype"]) for d in self._given[1:]]
 
     def step(self, frames: np.ndarray) -> np.ndarray:
-        """Features (F, hop), before normalising, to probabilities (classes,)."""
+        """Map features (F, hop), before normalising, to probabilities (classes,)."""
         quant, given = quant_of(self._given[0]), np.ascontiguousarray(frames.T[None], dtype=np.float32)
         whole = given if quant is None else quant.whole(given)
         for detail, value in zip(self._given, [whole, *self._states], strict=True):
@@ -98,7 +98,7 @@ class LiteFile:
 
 
 def quant_of(detail: Mapping[str, Any]) -> Quant | None:
-    """The quantiser of an input or output, from what LiteRT tells of it; None where it is float."""
+    """The quantiser of an input or output, from LiteRT's details of it; None where it is float."""
     scale, zero = detail["quantization"]
     return Quant((float(scale),), int(zero), np.dtype(detail["dtype"]).name) if scale else None
 
@@ -106,8 +106,8 @@ def quant_of(detail: Mapping[str, Any]) -> Quant | None:
 def arena(file: Path) -> int:
     """Bytes of working memory that TFLite-Micro needs for an int8 file, as it reports after a call.
 
-    The interpreter of a computer has pointers of 8 bytes where a microcontroller has 4, so that the true need
-    there is a little less. Raises UserError where TFLite-Micro refuses the file.
+    A computer's interpreter has pointers of 8 bytes and a microcontroller's of 4, so the true need there is a
+    little less. Raises UserError where TFLite-Micro refuses the file.
     """
     runtime = imported("tflite_micro.python.tflite_micro.runtime")
     inputs = len(_interpreter(file, 1).get_input_details())
@@ -129,7 +129,7 @@ def arena(file: Path) -> int:
 def _interpreter(file: Path, threads: int) -> Any:
     """A fresh interpreter; files in int8 get the reference kernels.
 
-    None has delegates: they gain little for networks this small, and tell the terminal that they are there.
+    None has delegates: they gain little for networks this small, and announce themselves on the terminal.
     """
     lite = imported("ai_edge_litert.interpreter")
     if not file.exists():
@@ -152,7 +152,7 @@ def _again(file: Path) -> str:
 
 @contextmanager
 def _told() -> Iterator[list[str]]:
-    """The lines that C++ code writes to the process's standard error meanwhile."""
+    """Collect the lines that C++ code writes to the process's standard error meanwhile."""
     lines: list[str] = []
     sys.stderr.flush()
     before = os.dup(2)

@@ -29,9 +29,9 @@ def export(bundle: ModelBundle, out: Path, *, input: Input = "waveform") -> int:
     """Write `out`: input `waveform` (batch, samples) float32 in [-1, 1], or `frames` (batch, 1, F, T) of the
     front-end, or `image` (batch, 3, H, W) float32 RGB in [0, 1]; output `scores` (batch, classes).
 
-    Labels, architecture id, and of sound the sample rate and which input it is are in the file's metadata.
+    The file's metadata holds labels, architecture id and, for sound, the sample rate and the kind of input.
     Returns the opset. Raises UserError without the extra `export`, for a waveform where no file can hold the
-    front-end, and for frames of a model of images.
+    front-end, and for frames of an image model.
     """
     require_holdable(bundle, input)
     model: nn.Module = bundle.network()
@@ -43,12 +43,12 @@ def export(bundle: ModelBundle, out: Path, *, input: Input = "waveform") -> int:
 
 
 def name_of(bundle: ModelBundle, input: Input) -> str:
-    """What the input is called in the file."""
+    """Name of the input in the file."""
     return input if bundle.features is not None else bundle.input_name
 
 
 def facts_of(bundle: ModelBundle, input: Input) -> dict[str, str]:
-    """What a program on a device needs to know, for the file's metadata."""
+    """Metadata of the file: everything that a program on a device needs to know."""
     facts = {"labels": "\n".join(bundle.labels), "arch": bundle.spec.id}
     if bundle.features is not None:
         facts |= {"sample_rate": str(bundle.features.resolved()["sample_rate"]), "input": input}
@@ -59,11 +59,11 @@ def require_holdable(bundle: ModelBundle, input: Input) -> None:
     """Raise UserError where no ONNX file can begin with this input."""
     if bundle.features is None:
         if input == "frames":
-            raise UserError("--input frames: a model of images has no front-end to leave out")
+            raise UserError("--input frames: an image model has no front-end to leave out")
     elif input == "waveform" and resolve("features", bundle.features.name).foreign:
         raise UserError(
-            f"no ONNX file can hold the front-end {bundle.features.name}, which is a library's",
-            hint="Export files that take its features: --input frames; or for a device: "
+            f"no ONNX file can hold the front-end {bundle.features.name}, which a library computes",
+            hint="Export files that take its features: --input frames; or, for a device: "
             "--target litert,esphome",
         )
 
@@ -76,13 +76,13 @@ class _OfFrames(nn.Module):
         self.normalize, self.net = model.normalize, model.net
 
     def forward(self, frames: Tensor) -> Tensor:
-        """(B, 1, F, T) to probabilities (B, classes)."""
+        """Map (B, 1, F, T) to probabilities (B, classes)."""
         logits: Tensor = self.net(self.normalize(frames))
         return logits.softmax(1)
 
 
 def write(model: nn.Module, example: Tensor, out: Path, *, name: str, facts: dict[str, str]) -> int:
-    """Write a module of one input as ONNX with a dynamic batch axis; returns the opset."""
+    """Write a module with one input as ONNX with a dynamic batch axis. Returns the opset."""
     batch = ({0: torch.export.Dim("batch")},)
     return save(model, (example,), out, inputs=[name], outputs=["scores"], facts=facts, dynamic=batch)
 
@@ -97,8 +97,8 @@ def save(
     facts: dict[str, str],
     dynamic: Any = None,
 ) -> int:
-    """Write a module of several inputs and outputs as ONNX, of the shapes of `examples` but for the axes that
-    are `dynamic`; returns the opset.
+    """Write a module with several inputs and outputs as ONNX, with the shapes of `examples` except for the
+    `dynamic` axes. Returns the opset.
     """
     onnx = required("onnx")
     required("onnxscript")
@@ -125,7 +125,7 @@ def save(
 
 
 def _forget_sources(graph: Any) -> None:
-    """Drop what the exporter notes of the source files: where they lie is nobody's business."""
+    """Drop the exporter's notes on the source files: their paths are private."""
     for part in (graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer):
         del part.metadata_props[:]
         for attribute in getattr(part, "attribute", ()):
@@ -134,14 +134,14 @@ def _forget_sources(graph: Any) -> None:
 
 
 def session(file: Path, *, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
-    """ONNX Runtime on the CPU as a function: a batch of the model's inputs, float32, to (B, classes)."""
+    """ONNX Runtime on the CPU as a function from a batch of the model's inputs, float32, to (B, classes)."""
     opened = opened_session(file, threads=threads)
     (name,) = (given.name for given in opened.get_inputs())
     return lambda batch: opened.run(None, {name: batch})[0]
 
 
 def opened_session(file: Path, *, threads: int = 1) -> Any:
-    """ONNX Runtime's own session on the CPU; UserError for a file that is not there or no ONNX file."""
+    """ONNX Runtime's own session on the CPU. Raises UserError for a file that is missing or not ONNX."""
     if not file.exists():
         raise UserError(f"{file}: not exported yet", hint=f"audionas export {file.parents[1]}")
     runtime = required("onnxruntime")
@@ -154,7 +154,7 @@ def opened_session(file: Path, *, threads: int = 1) -> Any:
 
 
 def clips(file: Path, bundle: ModelBundle, *, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
-    """As `session`, but of waveforms (B, samples) also where the file takes the front-end's frames."""
+    """Like `session`, but takes waveforms (B, samples) even where the file takes the front-end's frames."""
     run, opened = session(file, threads=threads), opened_session(file)
     if opened.get_modelmeta().custom_metadata_map.get("input") != "frames":
         return run
@@ -169,7 +169,7 @@ def clips(file: Path, bundle: ModelBundle, *, threads: int = 1) -> Callable[[np.
 
 
 def required(name: str) -> Any:
-    """A module of the extra `export`; UserError where it is missing."""
+    """Import a module of the extra `export`. Raises UserError where it is missing."""
     try:
         return importlib.import_module(name)
     except ImportError as error:
@@ -179,7 +179,7 @@ def required(name: str) -> Any:
 
 
 class _quiet:
-    """Hold a logger down while its library works."""
+    """Silence a logger while its library works."""
 
     def __init__(self, name: str) -> None:
         self.logger = logging.getLogger(name)
@@ -193,7 +193,7 @@ class _quiet:
 
 
 def network_latency(net: nn.Module, io: InputSpec) -> dict[str, float | int]:
-    """ONNX Runtime's p50 and p95 in milliseconds for the network alone, features in, on one thread."""
+    """ONNX Runtime's p50 and p95 in milliseconds for the network alone, from features, on one thread."""
     shape = (1, io.channels, io.freq, io.frames)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "network.onnx"

@@ -1,4 +1,4 @@
-"""ONNX files as what listens: one that takes a step, and one that takes a clip and is slid over the sound."""
+"""ONNX files as listeners: one that takes a step, and one that takes a clip and slides over the sound."""
 
 import math
 from pathlib import Path
@@ -13,13 +13,13 @@ from audionas.models.hops import HopListener, States
 from audionas.models.listener import Listener
 from audionas.models.samples import checked
 
-_BATCH = 32  # clips in one call
+_BATCH = 32  # clips per call
 
 
 class OnnxStream(HopListener):
     """A file of `models/stream.py`; one that takes frames needs the bundle, for its front-end.
 
-    Raises UserError for a file that is not there, or of another kind.
+    Raises UserError for a file that is missing or of another kind.
     """
 
     def __init__(self, file: Path, bundle: ModelBundle | None = None) -> None:
@@ -28,38 +28,38 @@ class OnnxStream(HopListener):
         facts = self.session.get_modelmeta().custom_metadata_map
         wanted = {"labels", "sample_rate", "hop_samples", "warm_up", "input"}
         if not wanted <= facts.keys():
-            raise UserError(f"{file}: takes no steps, it was not exported to stream", hint=_again(file))
+            raise UserError(f"{file}: takes no steps; it was not exported to stream", hint=_again(file))
         self.labels, self.sample_rate = tuple(facts["labels"].split("\n")), int(facts["sample_rate"])
         self.hop, self.warm_up = int(facts["hop_samples"]), int(facts["warm_up"])
         self.width, self.frames = int(self.inputs[0].shape[-1]), None
         if facts["input"] == "frames":
             if bundle is None or bundle.features is None:
-                raise UserError(f"{file}: takes frames; its model's front-end is needed")
+                raise UserError(f"{file}: takes frames; the front-end of its model is needed")
             self.frames = build(bundle.features).stream()
         self.reset()
 
     def start(self) -> States:
-        """Zeros of the shapes that the file tells."""
+        """Zeros in the shapes that the file lists."""
         return [np.zeros(state.shape, np.float32) for state in self.inputs[1:]]
 
     def run(self, part: np.ndarray, states: States) -> tuple[np.ndarray, States]:
-        """One step."""
+        """Run one step."""
         given = zip(self.inputs, (part, *states), strict=True)
         scores, *after = self.session.run(None, {entry.name: array for entry, array in given})
         return scores, after
 
 
 class OnnxClip(Listener):
-    """A file that takes clips, slid over the sound: a score every `every` seconds, of the last clip.
+    """A file that takes clips, slid over the sound: one score per `every` seconds, for the last clip.
 
-    For networks that look ahead, and for files that have no form with states. Before a clip was heard its
-    beginning is silence. Raises UserError for a file that is not there, or of a model of images.
+    For networks that look ahead, and for files that have no form with states. Until a whole clip was heard,
+    its beginning is silence. Raises UserError for a file that is missing or belongs to an image model.
     """
 
     def __init__(self, file: Path, bundle: ModelBundle, every: float = 0.1) -> None:
         network = bundle.network()
         if not isinstance(network, KeywordModel):
-            raise UserError(f"{file}: a model of images hears nothing")
+            raise UserError(f"{file}: an image model cannot listen")
         self.labels, self.sample_rate = bundle.labels, network.front_end.sample_rate
         self.samples, self.hop = bundle.samples, max(1, round(every * self.sample_rate))
         self.warm_up = math.ceil(self.samples / self.hop) - 1
@@ -68,10 +68,10 @@ class OnnxClip(Listener):
 
     def reset(self) -> None:
         """Forget everything heard."""
-        self.heard = np.zeros(self.samples, np.float32)  # the last clip, then what fills no hop yet
+        self.heard = np.zeros(self.samples, np.float32)  # the last clip, then an unfinished hop
 
     def step(self, samples: np.ndarray) -> np.ndarray:
-        """As every listener's; int16 is taken as well. Raises UserError for what is no waveform."""
+        """Take a step as in Listener; int16 is also accepted. Raises UserError unless given a waveform."""
         sound = np.concatenate([self.heard, checked(samples)])
         hops = (len(sound) - self.samples) // self.hop
         self.heard = sound[hops * self.hop :].copy()

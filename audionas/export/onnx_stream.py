@@ -9,11 +9,11 @@ from audionas.nn.streaming import Pooling
 
 
 def export(bundle: ModelBundle, out: Path, *, input: Input = "waveform", pool: Pooling = "window") -> None:
-    """Write `out`, an ONNX file that takes one step, of fixed shapes and batch 1.
+    """Write `out`, an ONNX file that takes one step, with fixed shapes and batch 1.
 
     Inputs: `samples` and `sound`, or `frames`, then the states under their names. Outputs: `scores`, then
     each state's next value under its name and `_next`. In the metadata: labels, arch, sample_rate,
-    hop_samples (from one score to the next), warm_up (scores), input. Raises UserError as StreamStep, and
+    hop_samples (from one score to the next), warm_up (scores), input. Raises UserError like StreamStep, and
     without the extra `export`.
     """
     step = StreamStep(bundle, input=input, pool=pool)

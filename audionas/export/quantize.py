@@ -16,12 +16,12 @@ from audionas.export import onnx
 from audionas.export.onnx import Input, require_holdable
 from audionas.models.bundle import KeywordModel, ModelBundle
 
-_BATCH = 16  # clips at a time, for calibration
-_FLOAT = ("Softmax",)  # in int8 it would leave 256 scores between which no threshold can be chosen
+_BATCH = 16  # clips per batch of calibration
+_FLOAT = ("Softmax",)  # in int8 it would leave only 256 scores, too few to choose a threshold
 
 
 def export(bundle: ModelBundle, network: bytes, out: Path, *, input: Input = "waveform") -> None:
-    """Write `out`: front-end and statistics in float before `network`, which `quantised` made of the bundle.
+    """Write `out`: front-end and statistics in float before `network`, made by `quantised` from the bundle.
 
     Input and output are those of `export/onnx.py` with the same `input`. Raises UserError without the extra
     `export`, and for a waveform where no file can hold the front-end.
@@ -36,7 +36,7 @@ def export(bundle: ModelBundle, network: bytes, out: Path, *, input: Input = "wa
         batch = ({0: torch.export.Dim("batch")},)
         onnx.save(part, (example,), first, inputs=[input], outputs=["features"], facts={}, dynamic=batch)
         front, rest = package.load(first), package.load_from_string(network)
-    # both parts were exported by themselves and may have used a name twice
+    # the parts were exported separately, so both may use the same name
     front = package.compose.add_prefix(front, "ears/", rename_inputs=False, rename_outputs=False)
     whole = package.compose.merge_models(front, rest, io_map=[("features", "features")])
     whole.graph.name = "model"
@@ -49,9 +49,9 @@ def export(bundle: ModelBundle, network: bytes, out: Path, *, input: Input = "wa
 def quantised(bundle: ModelBundle, calibrate: np.ndarray) -> bytes:
     """The network alone as an ONNX file: normalised `features` (batch, 1, F, T) to `scores`.
 
-    int8 with a scale for each channel of the weights, which are symmetric, and one for each activation, from
-    the least and greatest values that it takes on the features `calibrate` (clips, F, T), which are not
-    normalised yet. Softmax stays float. Raises UserError without the extra `export`.
+    int8 with one scale per channel of the weights, which are symmetric, and one per activation, from its
+    least and greatest values on the features `calibrate` (clips, F, T), which are not yet normalised. Softmax
+    stays float. Raises UserError without the extra `export`.
     """
     tools = onnx.required("onnxruntime.quantization")
     package = onnx.required("onnx")
@@ -73,7 +73,7 @@ def quantised(bundle: ModelBundle, calibrate: np.ndarray) -> bytes:
 
 
 def scores(network: bytes, bundle: ModelBundle, features: np.ndarray) -> np.ndarray:
-    """What `quantised`'s network says of features (clips, F, T), not normalised yet: (clips, classes)."""
+    """Scores (clips, classes) of a network of `quantised` for features (clips, F, T), not yet normalised."""
     opened = onnx.required("onnxruntime").InferenceSession(network, providers=["CPUExecutionProvider"])
     clips = _Clips(_keyword_model(bundle), features)
     return np.concatenate([opened.run(None, given)[0] for given in clips.all()])
@@ -88,7 +88,7 @@ class _First(nn.Module):
         self.normalize = model.normalize
 
     def forward(self, given: Tensor) -> Tensor:
-        """(B, samples) or (B, 1, F, T) to normalised features (B, 1, F, T)."""
+        """Map (B, samples) or (B, 1, F, T) to normalised features (B, 1, F, T)."""
         features: Tensor = self.normalize(self.front_end(given))
         return features
 
@@ -101,13 +101,13 @@ class _Scores(nn.Module):
         self.net = net
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, 1, F, T) to probabilities (B, classes)."""
+        """Map (B, 1, F, T) to probabilities (B, classes)."""
         logits: Tensor = self.net(features)
         return logits.softmax(1)
 
 
 class _Clips:
-    """Features as the calibration reads them: a batch at a time, None after the last."""
+    """Features as the calibration reads them: one batch per call, None after the last."""
 
     def __init__(self, model: KeywordModel, features: np.ndarray) -> None:
         self.model, self.features = model, features
@@ -120,19 +120,19 @@ class _Clips:
             yield {"features": self.model.normalize(part).numpy()}
 
     def get_next(self) -> dict[str, np.ndarray] | None:
-        """As ONNX Runtime asks for it."""
+        """The next batch, in the form that ONNX Runtime expects."""
         return next(self.left, None)
 
 
 def _keyword_model(bundle: ModelBundle) -> KeywordModel:
     model = bundle.network()
     if not isinstance(model, KeywordModel):
-        raise UserError("a model of images is exported in float32 alone", hint="--target onnx")
+        raise UserError("an image model is exported only in float32", hint="--target onnx")
     return model
 
 
 class _still:
-    """Hold the root logger down: the quantiser advises preparation that the exporter has done already."""
+    """Silence the root logger: the quantiser advises preparation that the exporter has already done."""
 
     def __enter__(self) -> None:
         logging.disable(logging.WARNING)

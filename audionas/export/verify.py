@@ -1,4 +1,4 @@
-"""The proof that an exported file says what torch says, on real clips or images."""
+"""The proof that an exported file gives the same answers as torch, on real clips or images."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -7,12 +7,12 @@ import numpy as np
 
 from audionas.models.listener import Listener
 
-TOLERANCE = 1e-4  # largest difference of a probability
-POINTS = 0.03  # of accuracy that int8 may lose
+TOLERANCE = 1e-4  # largest difference in a probability
+POINTS = 0.03  # accuracy that int8 may lose
 
 
 class Parity(NamedTuple):
-    """`difference` is the largest of any score; `agree` the share of examples with the same label."""
+    """The largest `difference` of any score; `agree` is the share of examples with the same label."""
 
     difference: float
     agree: float
@@ -20,7 +20,7 @@ class Parity(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether the file may be trusted."""
+        """True where the file can be trusted."""
         return self.difference <= TOLERANCE
 
 
@@ -33,14 +33,14 @@ def compare(
 
 
 def loses_too_much(float_accuracy: float, accuracy: float, clips: int) -> bool:
-    """Whether int8 costs more accuracy than `POINTS`; a single clip of a small set does not decide."""
+    """True where int8 costs more accuracy than `POINTS`; a single clip of a small set does not decide."""
     return float_accuracy - accuracy > max(POINTS, 1.5 / clips)
 
 
 def heard(listener: Listener, clips: np.ndarray) -> np.ndarray:
-    """Every score of each clip (n, samples) from silence on: (n, hops, classes).
+    """All scores of each clip (n, samples) from silence on: (n, hops, classes).
 
-    A clip is followed by silence until the hop in which it ends is over: the last score has heard all of it.
+    Silence follows a clip until the end of its last hop, so that the last score has heard all of it.
     """
     rest = -clips.shape[1] % listener.hop
     rows = []

@@ -1,1 +1,1 @@
-"""What a fit or an evaluation reads."""
+"""Inputs of a fit or an evaluation."""

@@ -50,7 +50,7 @@ class ClipSplit(Split):
 class ClipInputs(Inputs):
     """Clips of `samples` samples and the front-end that makes features of them.
 
-    Of recordings with several `channels` each channel is a clip.
+    In recordings with several `channels`, each channel is a clip.
     """
 
     noun: ClassVar[str] = "clips"
@@ -64,7 +64,7 @@ class ClipInputs(Inputs):
     channels: int = 1
 
     def halves(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """No speaker is on both sides."""
+        """Split the rows so that no speaker is on both sides."""
         first, _ = DataDir(Path(), self.train.items).split(share, seed)
         ids = {item.id for item in first}
         member = np.array([item.id in ids for item in self.train.items])
@@ -82,9 +82,9 @@ class ClipInputs(Inputs):
         augmented: bool,
         reporter: Reporter,
     ) -> Batches:
-        """Augmented waveforms where there is something to augment, else stored features.
+        """Batches of augmented waveforms where there is something to augment, else of stored features.
 
-        Under-sampled, where that is asked for, when `augmented`: to train, not to score.
+        When `augmented`, classes are under-sampled if the config asks for it: to train, not to score.
         """
         assert isinstance(split, ClipSplit | SegmentSplit)
         augment = None
@@ -113,23 +113,23 @@ class ClipInputs(Inputs):
         )
 
     def answers(self, split: Split, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A recording's is the mean of its channels'."""
+        """Answers per recording: the mean over its channels."""
         return fused(scores, self.channels), split.targets[:: self.channels]
 
     def to(self, device: torch.device) -> None:
-        """The front-end and the statistics."""
+        """Move the front-end and the statistics."""
         self.front_end.to(device)
         self.normalize.to(device)
 
     def ready(self, x: Tensor, masks: SpecAugment | None, *, final: bool) -> Tensor:
-        """Through front-end (waveforms only) and statistics; `masks` is SpecAugment and Freq-MixStyle."""
+        """Apply front-end (waveforms only) and statistics; `masks` is SpecAugment and Freq-MixStyle."""
         x = self.normalize(self.front_end(x) if x.ndim == 2 else x)
         if masks is None:
             return x
         return freq_mix_style(spec_augment(x, masks), masks.mix_style, masks.mix_alpha)
 
     def facts(self, conf: Config) -> Mapping[str, Any]:
-        """The front-end's settings, and how clips are read."""
+        """The settings of the front-end and of reading clips."""
         data = {k: v for k, v in asdict(conf.data).items() if k in ("seconds", "on_bad", "resample")}
         if self.channels > 1:
             data["channels"] = self.channels
@@ -138,7 +138,7 @@ class ClipInputs(Inputs):
         return {"features": self.features.resolved(), "data": data}
 
     def bundle(self, spec: ArchSpec, weights: dict[str, Tensor], note: dict[str, Any]) -> ModelBundle:
-        """With the front-end and the statistics of each coefficient."""
+        """Bundle the network with the front-end and the statistics of each coefficient."""
         return ModelBundle(
             spec=spec,
             features=self.features,
@@ -186,11 +186,11 @@ def open_recordings(conf: Config, features: Features, reporter: Reporter) -> Cli
 def _open_channels(
     conf: Config, features: Features, front_end: FrontEnd, samples: int, reporter: Reporter
 ) -> ClipInputs:
-    """The same for recordings of several channels, whose waveforms are not kept."""
+    """Do the same for recordings of several channels, whose waveforms are not kept."""
     data = conf.data
     if conf.augment.active:
         raise UserError(
-            "augment: recordings of several channels are kept as features, which it cannot change",
+            "augment: recordings of several channels are stored as features, which it cannot change",
             hint="Leave the section out; spec_augment works on features.",
         )
     directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
@@ -222,7 +222,7 @@ def open_channels(
     samples: int,
     reporter: Reporter,
 ) -> SegmentSplit:
-    """The channels of the recordings of a data directory; UserError for a label that is not known."""
+    """The channels of a data directory's recordings. Raises UserError for an unknown label."""
     require_known(directory, labels)
     form = Form(front_end.sample_rate, data.channels, samples)
     return open_segments(directory, labels, front_end, form, cache_of(data), reporter)
@@ -236,7 +236,7 @@ def open_split(
     samples: int,
     reporter: Reporter,
 ) -> ClipSplit:
-    """Decode a data directory; UserError for a label that is not among `labels`."""
+    """Decode a data directory. Raises UserError for a label that is not among `labels`."""
     require_known(directory, labels)
     decoded = waves(
         directory,
@@ -271,7 +271,7 @@ def _features(front_end: FrontEnd, decoded: Waves, data: Data, reporter: Reporte
 
 
 def cache_of(data: Data) -> Path:
-    """Where decoded clips and features are kept."""
+    """The folder of decoded clips and features."""
     return Path(data.cache) if data.cache else Path(data.train).parent / "cache"
 
 
@@ -280,6 +280,6 @@ def _require_all_classes(split: Split, labels: Sequence[str], path: str) -> None
     empty = [label for label, count in zip(labels, counts, strict=True) if count == 0]
     if empty:
         raise UserError(
-            f"{path}: no clip of {', '.join(empty)}",
-            hint="Add recordings of it, or take the label out of labels.txt.",
+            f"{path}: no clips of {', '.join(empty)}",
+            hint="Add recordings, or remove the label from labels.txt.",
         )

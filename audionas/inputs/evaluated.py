@@ -1,4 +1,4 @@
-"""What an evaluation reads: clips, recordings of several channels, or test images, in batches."""
+"""Inputs of an evaluation: clips, recordings of several channels, or test images, in batches."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ from audionas.inputs.audio import open_split
 from audionas.inputs.images import open_test
 from audionas.inputs.split import Split
 
-Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples, and rows of them as a float32 batch
+Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples; rows of them as a float32 batch
 
 
 def open_clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opened:
@@ -37,7 +37,7 @@ def open_clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> O
 
 
 def _channels(model: Any, items: DataDir) -> Opened:
-    """Recordings of several channels, read when they are due; a batch is (B * channels, samples)."""
+    """Recordings of several channels, read when needed; a batch is (B * channels, samples)."""
     require_known(items, model.labels)
     form = Form(model.sample_rate, model.bundle.channels, model.bundle.samples)
     split = Split(

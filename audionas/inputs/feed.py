@@ -1,4 +1,4 @@
-"""From a config's data to batches ready for a network: what search, training and checking share."""
+"""From a config's data to batches ready for a network, as search, training and checking use them."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from audionas.engine import processes
 from audionas.features import Features, SpecAugment
 from audionas.inputs.audio import open_recordings
 from audionas.inputs.images import open_images
-from audionas.inputs.split import Inputs as Inputs  # search, training and checking take it from here
+from audionas.inputs.split import Inputs as Inputs  # search, training and checking import it from here
 from audionas.inputs.split import Split
 
 
@@ -28,7 +28,7 @@ def open_inputs(conf: Config, features: Features | None, reporter: Reporter) -> 
         return open_images(conf, reporter)
     if features is None:
         raise UserError(
-            f"{conf.general.name}: the space is made for images and names no front-end for recordings",
+            f"{conf.general.name}: the space is for images and names no front-end for recordings",
             hint="Add a section images: {path: ...}, or features: {name: mfcc, preset: tc_resnet}.",
         )
     return open_recordings(conf, features, reporter)
@@ -43,7 +43,7 @@ def split_rows(conf: Config, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:
 
 
 def drawn(conf: Config, inputs: Inputs, rows: np.ndarray) -> int:
-    """How many of these rows of the training split an epoch of training draws."""
+    """The number of these rows of the training split that one epoch of training draws."""
     balanced = conf.images is None and conf.data.balance == "undersample"
     return count(rows, classes=inputs.train.targets if balanced else None)
 
@@ -74,7 +74,7 @@ def train_batches(
 def eval_batches(
     conf: Config, inputs: Inputs, split: Split, reporter: Reporter, batch_size: int = 256
 ) -> Batches:
-    """A whole split, in its order, not augmented."""
+    """Batches over a whole split, in order, not augmented."""
     return inputs.batches(
         conf,
         split,
@@ -90,9 +90,9 @@ def eval_batches(
 def preparer(
     inputs: Inputs, device: torch.device, masks: SpecAugment | None = None, *, final: bool = False
 ) -> Callable[[Batch], Batch]:
-    """To the device and to what the network sees; augmented where `masks` are given.
+    """A function that moves a batch to the device and prepares it; it augments where `masks` are given.
 
-    `final` adds what is for the training of final networks alone (cutout).
+    `final` adds what only the training of final networks uses (cutout).
     """
     inputs.to(device)
 
@@ -105,7 +105,7 @@ def preparer(
 
 
 def facts_of(conf: Config, inputs: Inputs, device: torch.device, sections: Sequence[str]) -> dict[str, Any]:
-    """What must be equal for a run to be continued bit for bit."""
+    """The facts that must be equal for a run to resume bit for bit."""
     resolved = conf.resolved()
     return {
         "seed": conf.general.seed,
@@ -120,7 +120,7 @@ def facts_of(conf: Config, inputs: Inputs, device: torch.device, sections: Seque
 
 
 def _that_count(section: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Without `workers`, any number of which gives the same batches."""
+    """The section without `workers`, any number of which gives the same batches."""
     return None if section is None else {key: value for key, value in section.items() if key != "workers"}
 
 
@@ -136,6 +136,6 @@ def scores_of(
 
 
 def config_of(folder: Path) -> Config | None:
-    """The config that the model was trained with; None where the run folder does not have it."""
+    """The config that the model was trained with; None where the run folder has none."""
     file = folder / "train" / "config.yaml"
     return load_config(file) if file.exists() else None

@@ -43,7 +43,7 @@ class ImageInputs(Inputs):
     standardize: Standardize
 
     def halves(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """A share of each class, drawn by the run's seed."""
+        """Draw a share of each class with the run's seed."""
         member = sets.drawn(self.train.targets, share, "images", "halves", seed)
         return np.flatnonzero(member), np.flatnonzero(~member)
 
@@ -76,11 +76,11 @@ class ImageInputs(Inputs):
         )
 
     def to(self, device: torch.device) -> None:
-        """The statistics."""
+        """Move the statistics."""
         self.standardize.to(device)
 
     def ready(self, x: Tensor, masks: SpecAugment | None, *, final: bool) -> Tensor:
-        """Cropped and standardised; with `masks` augmented, with `final` cutout besides."""
+        """Crop and standardise; `masks` adds augmentation, and `final` also cutout."""
         size = self.io.freq
         if masks is None:
             plain: Tensor = self.standardize(augment.plain(x, size))
@@ -89,12 +89,12 @@ class ImageInputs(Inputs):
         return augment.cutout(y, self.images.cutout) if final and self.images.cutout else y
 
     def facts(self, conf: Config) -> Mapping[str, Any]:
-        """All settings of the images but where they and their cache lie."""
+        """All settings of the images except the paths of the images and the cache."""
         plain = conf.resolved()["images"]
         return {"images": {k: v for k, v in plain.items() if k not in ("path", "cache")}}
 
     def bundle(self, spec: ArchSpec, weights: dict[str, Tensor], note: dict[str, Any]) -> ModelBundle:
-        """With the statistics of each channel, and how image files are brought to size."""
+        """Bundle the network with the statistics of each channel and the size to resize image files to."""
         return ModelBundle(
             spec=spec,
             features=None,
@@ -109,7 +109,7 @@ class ImageInputs(Inputs):
 
 
 def open_images(conf: Config, reporter: Reporter) -> ImageInputs:
-    """Read the training images, hold out the development ones, and take the others' statistics."""
+    """Read the training images, hold out the development images, and compute the statistics of the rest."""
     assert conf.images is not None
     settings = conf.images
     pool = sets.read(settings, "train", reporter)
@@ -131,7 +131,7 @@ def open_images(conf: Config, reporter: Reporter) -> ImageInputs:
 
 
 def open_test(path: Path, bundle: ModelBundle, cache: str, reporter: Reporter) -> ImageSplit:
-    """The test images that `path` holds, of the classes and the size of a trained model."""
+    """The test images in `path`, with the classes and the size of a trained model."""
     settings = Images(path=str(path), size=bundle.spec.io.freq, stored=bundle.resize, cache=cache)
     pool = sets.read(settings, "test", reporter, bundle.labels)
     return _split(pool, np.arange(len(pool.targets)))
@@ -148,5 +148,5 @@ def _require_all_classes(train: ImageSplit, settings: Images) -> None:
     if empty:
         raise UserError(
             f"{settings.path}: no image is left to train {', '.join(empty)}",
-            hint="Each class needs two images, or images.dev=0, which holds none out.",
+            hint="Provide at least two images per class, or set images.dev=0, which holds none out.",
         )

@@ -1,7 +1,7 @@
 """Recordings of several channels as examples of a fit: their features, stored session by session.
 
-Sessions are what folds divide, so every fold finds the features of its sessions in the same files, whichever
-part they are of. Each session has its sums beside it, from which any fold's mean and variance follow.
+Folds divide sessions, so every fold finds the features of its sessions in the same files, whichever part
+they belong to. Each session has its sums beside it, from which any fold's mean and variance follow.
 """
 
 import json
@@ -25,13 +25,13 @@ from audionas.data.store import Form
 from audionas.features import FrontEnd
 from audionas.inputs.split import Split
 
-_BLOCK = 16  # recordings computed at a time
-FLOOR = 1e-5  # the least standard deviation, as of features that are stored in one file
+_BLOCK = 16  # recordings computed per batch
+FLOOR = 1e-5  # the least standard deviation, the same as for features stored in one file
 
 
 @dataclass(frozen=True)
 class SegmentSplit(Split):
-    """A row a channel: the recording of each, features, and mean and deviation of each coefficient (F,)."""
+    """One row per channel: its recording and features; mean and deviation of each coefficient (F,)."""
 
     items: list[Item]
     features: Shards
@@ -54,9 +54,9 @@ def open_segments(
     folder: Path,
     reporter: Reporter,
 ) -> SegmentSplit:
-    """The channels of every recording, session after session; features that are not there are computed.
+    """The channels of every recording, session by session; missing features are computed.
 
-    Raises UserError for a file that cannot be read or is not of this form.
+    Raises UserError for a file that cannot be read or does not have this form.
     """
     sessions: dict[str, list[Item]] = defaultdict(list)
     for item in directory:
@@ -81,7 +81,7 @@ def open_segments(
 def _stored(
     items: Sequence[Item], front_end: FrontEnd, form: Form, folder: Path, reporter: Reporter
 ) -> _Session:
-    """The features of one session and the sums of each recording; computed once."""
+    """The features of one session and the sums of each recording, computed once."""
     content = [(item.sha256, item.start, item.seconds) for item in items]
     identity = {"settings": front_end.settings, "form": form, "content": content}
     key = sha256_text(json.dumps(identity, sort_keys=True))
@@ -121,7 +121,7 @@ def _summed(features: Shards, channels: int, start: int, stop: int) -> Block:
 def _statistics(sessions: Sequence[_Session]) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation (F,) float32 of each coefficient over all channels and frames."""
     count = sum(len(one.features) * one.features.shape[2] for one in sessions)
-    # session by session, recording by recording: another order gives other last bits
+    # session by session, recording by recording: another order changes the last bits
     total, squares = np.sum([_in_turn(one.sums) for one in sessions], axis=0)
     mean = total / count
     std = np.sqrt(np.maximum(squares / count - mean**2, 0.0))

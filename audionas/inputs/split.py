@@ -1,4 +1,4 @@
-"""What a fit reads, be it recordings or images: two splits, their shape, batches made ready on a device."""
+"""Inputs of a fit, from recordings or images: two splits, their shape, batches prepared on a device."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -19,9 +19,9 @@ from audionas.models.bundle import ModelBundle
 
 @dataclass(frozen=True)
 class Split:
-    """The examples of one part in their order: names, class indices (n,), and whose each is.
+    """The examples of one part in order: names, class indices (n,), and the speaker of each.
 
-    Where speakers are not known, each example is its own.
+    Where speakers are unknown, each example counts as its own speaker.
     """
 
     ids: list[str]
@@ -34,7 +34,7 @@ class Split:
 
 @dataclass(frozen=True)
 class Inputs(ABC):
-    """Everything a fit reads, and what a bundle must remember of it; `dev` may be empty for images."""
+    """Everything a fit reads, and what a bundle must store of it; `dev` may be empty for images."""
 
     noun: ClassVar[str]
 
@@ -64,28 +64,28 @@ class Inputs(ABC):
         """Batches over `rows` of a split; `augmented` where the loader, not the device, does that."""
 
     def answers(self, split: Split, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Probabilities (n, classes) and class indices (n,) of what is asked about, from those of examples.
+        """Probabilities (n, classes) and class indices (n,) per classified item, from those of examples.
 
-        An example is asked about, unless it is only a part of a recording.
+        An item is an example, or a recording where an example is only a part of one.
         """
         return scores, split.targets
 
     @abstractmethod
     def to(self, device: torch.device) -> None:
-        """Move what `ready` needs to a device."""
+        """Move everything that `ready` needs to a device."""
 
     @abstractmethod
     def ready(self, x: Tensor, masks: SpecAugment | None, *, final: bool) -> Tensor:
-        """A batch on the device as the network sees it (B, C, F, T).
+        """A batch on the device in the form that the network sees (B, C, F, T).
 
-        `masks` are given for batches to be augmented; `final` says that a final network is trained, not
-        a supernet.
+        `masks` are given for batches to augment; `final` is true where a final network is trained, not a
+        supernet.
         """
 
     @abstractmethod
     def facts(self, conf: Config) -> Mapping[str, Any]:
-        """What of the data and their settings must be equal for a run to be continued bit for bit."""
+        """The facts of the data and their settings that must be equal for a run to resume bit for bit."""
 
     @abstractmethod
     def bundle(self, spec: ArchSpec, weights: dict[str, Tensor], note: dict[str, Any]) -> ModelBundle:
-        """A trained network with all that its answers depend on."""
+        """A trained network with everything that its answers depend on."""

@@ -1,7 +1,7 @@
-"""How sure a threshold's figures are: curves with bands, and intervals, by bootstrap over whole groups.
+"""The uncertainty of a threshold's figures: curves with bands, and intervals, by bootstrap over whole groups.
 
-Bands and intervals are 95 %, of 2,000 seeded draws. Where H hours of negatives held no false accept, up to
-3 / H an hour are possible all the same (95 %): a rate under 3 / H cannot be told.
+Bands and intervals are 95 %, from 2,000 seeded draws. Where H hours of negatives hold no false accepts, up
+to 3 / H per hour are still possible (95 %): no rate below 3 / H can be shown.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,7 +18,7 @@ _POINTS = 120  # of a curve
 
 
 class Point(NamedTuple):
-    """A point of a curve, with the band of `rejected` there."""
+    """A point of a curve, with the band of `rejected` at it."""
 
     per_hour: float
     rejected: float
@@ -28,10 +28,10 @@ class Point(NamedTuple):
 
 
 def curve(table: Table, groups: Groups, negatives: Negatives) -> list[Point]:
-    """The least share of clips rejected at so many false accepts an hour and fewer: from 1 / H to MOST.
+    """The least share of clips rejected at each rate of false accepts per hour or less: from 1 / H to MOST.
 
-    For the band, clips are drawn by `groups` and false accepts by the units of the negatives, and each draw
-    has a curve of its own.
+    For the band, clips are drawn by `groups` and false accepts by the units of the negatives; each draw has
+    its own curve.
     """
     hours = negatives.hours.sum()
     most = min(int(MOST * hours), int(table.total[0]))
@@ -62,9 +62,9 @@ def _band(table: Table, groups: Groups, negatives: Negatives, rates: np.ndarray)
 
 
 def rejected_interval(tables: Sequence[Table], groups: Sequence[Groups], at: Sequence[float]) -> list[float]:
-    """Of the keywords' mean share of clips rejected at thresholds `at`; each keyword is drawn by itself.
+    """Interval of the keywords' mean share of clips rejected at thresholds `at`; each is drawn by itself.
 
-    Where no clip was rejected, 0 to 3 / n of n groups.
+    Where no clip was rejected: 0 to 3 / n, for n groups.
     """
     total = np.zeros(DRAWS)
     for place, (each, own, threshold) in enumerate(zip(tables, groups, at, strict=True)):
@@ -78,10 +78,10 @@ def rejected_interval(tables: Sequence[Table], groups: Sequence[Groups], at: Seq
 
 
 def rate_interval(fired: np.ndarray, hours: np.ndarray) -> list[float]:
-    """Of false accepts an hour, `fired` (units,) in `hours` (units,); where there was none, 0 to 3 / H.
+    """Interval of false accepts per hour, `fired` (units,) in `hours` (units,); without any, 0 to 3 / H.
 
-    Else the wider of two: the bootstrap's, which knows that they come in clusters, and Poisson's exact one,
-    which knows how little a few of them tell.
+    Else the wider of two: the bootstrap's, which accounts for clusters, and Poisson's exact one, which
+    accounts for small counts.
     """
     number, total = int(fired.sum()), float(hours.sum())
     if not number:

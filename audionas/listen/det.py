@@ -1,7 +1,7 @@
-"""What thresholds are worth: clips rejected against false accepts an hour, and which meets a target.
+"""The figures of thresholds: clips rejected against false accepts per hour, and the choice for a target.
 
-A clip is rejected where the highest level in it stays under its threshold. False accepts are counted
-on continuous audio without the keyword, with the refractory time between two.
+A clip is rejected where the highest level in it stays below its threshold. False accepts are counted
+on continuous audio without the keyword, with the refractory time between any two.
 """
 
 from collections.abc import Sequence
@@ -16,20 +16,20 @@ from audionas.listen.events import counts, levels
 from audionas.listen.hear import Heard
 from audionas.models.listener import Rule
 
-MOST = 60  # false accepts an hour, above which nobody wants to know
-RECORDINGS = 20  # from so many on whole recordings are drawn, below their minutes
-_EXACT, _THINNED = 1000, 500  # thresholds: of the highest every one, of the rest an even choice
+MOST = 60  # false accepts per hour; higher rates are of no interest
+RECORDINGS = 20  # from this number on, whole recordings are drawn; below it, their minutes
+_EXACT, _THINNED = 1000, 500  # thresholds: all of the highest, an even choice of the rest
 
 
 class Groups(NamedTuple):
-    """What the bootstrap draws: the number (n,) of each one's group, and what a group is."""
+    """The groups that the bootstrap draws: the group number (n,) of each item, and the name of the groups."""
 
     of: np.ndarray
     what: str
 
     @property
     def many(self) -> int:
-        """How many there are."""
+        """The number of groups."""
         return int(self.of.max()) + 1
 
 
@@ -37,8 +37,8 @@ class Groups(NamedTuple):
 class Table:
     """One keyword at every threshold that makes a difference, ascending.
 
-    `missed` (clips, thresholds) says which clips stay under it, `accepts` (units, thresholds) how often each
-    unit of the negatives fires.
+    `missed` (clips, thresholds) says which clips stay below a threshold, `accepts` (units, thresholds) how
+    often each unit of the negatives fires.
     """
 
     thresholds: np.ndarray
@@ -47,7 +47,7 @@ class Table:
 
     @cached_property
     def rejected(self) -> np.ndarray:
-        """The share of clips under each threshold; it never falls."""
+        """The share of clips below each threshold; it never falls."""
         share: np.ndarray = self.missed.mean(0)
         return share
 
@@ -59,24 +59,24 @@ class Table:
 
 
 class Negatives(NamedTuple):
-    """Levels of the recordings without a keyword, the hours of each unit, and what a unit is."""
+    """Levels of the recordings without a keyword, the hours of each unit, and the name of the units."""
 
     levels: Sequence[np.ndarray]  # (hops, keywords) each
-    units: Sequence[np.ndarray]  # of each recording, the units of its stretches of `every` hops
+    units: Sequence[np.ndarray]  # for each recording, the units of its stretches of `every` hops
     every: int
     gap: int
-    hours: np.ndarray  # of each unit
+    hours: np.ndarray  # (units,)
     what: str
 
 
 def groups_of(items: Sequence[Item], speakers: bool) -> Groups:
-    """Each speaker's clips are a group, or each clip is one."""
+    """Groups of clips: one per speaker, or one per clip."""
     names = [(item.speaker if speakers else "") or item.id for item in items]
     return Groups(np.unique(names, return_inverse=True)[1], "speakers" if speakers else "clips")
 
 
 def negatives_of(heard: Heard, rule: Rule) -> Negatives:
-    """Units are whole recordings, or one-minute blocks where there are fewer than RECORDINGS of those."""
+    """Negatives whose units are whole recordings, or one-minute blocks below RECORDINGS recordings."""
     files = {name: number for number, name in enumerate(dict.fromkeys(item.audio for item in heard.items))}
     whole = len(files) >= RECORDINGS
     longest = max(map(len, heard.scores), default=1)
@@ -98,13 +98,13 @@ def negatives_of(heard: Heard, rule: Rule) -> Negatives:
 
 
 def table(best: np.ndarray, negatives: Negatives, place: int) -> Table:
-    """Of the keyword in column `place`, whose clips' highest levels are `best` (clips,)."""
+    """The table of the keyword in column `place`; its clips' highest levels are `best` (clips,)."""
     thresholds = _thresholds(best, negatives, place)
     return Table(thresholds, best[:, None] < thresholds, accepts(negatives, place, thresholds))
 
 
 def accepts(negatives: Negatives, place: int, thresholds: np.ndarray) -> np.ndarray:
-    """How often a keyword fires in each unit at each of ascending thresholds, (units, thresholds)."""
+    """The number of times that a keyword fires per unit and ascending threshold, (units, thresholds)."""
     found = np.zeros((len(negatives.hours), len(thresholds)), np.int64)
     for level, units in zip(negatives.levels, negatives.units, strict=True):
         np.add.at(found, units, counts(level[:, place], thresholds, negatives.gap, negatives.every))
@@ -112,7 +112,7 @@ def accepts(negatives: Negatives, place: int, thresholds: np.ndarray) -> np.ndar
 
 
 def _thresholds(best: np.ndarray, negatives: Negatives, place: int) -> np.ndarray:
-    """Between all neighbouring levels that matter, and over the highest; at most 1."""
+    """Thresholds between all neighbouring levels that matter, and above the highest; at most 1."""
     gap = negatives.gap
     tops = [
         np.maximum.reduceat(level[:, place], np.arange(0, len(level), gap))
@@ -141,15 +141,15 @@ class Choice(NamedTuple):
 
 
 def allot(tables: Sequence[Table], most: int) -> list[list[Choice] | None]:
-    """For each sum of false accepts from 0 to `most` the thresholds of all keywords, or None.
+    """The thresholds of all keywords, or None, for each sum of false accepts from 0 to `most`.
 
-    The sum is split over the keywords so that the mean share of clips rejected is least, and of equal splits
-    that with the fewest false accepts. Of thresholds that reject the same clips the middle is taken.
+    The sum is split over the keywords so that the mean share of clips rejected is least; ties go to the split
+    with the fewest false accepts. Among thresholds that reject the same clips, the middle one is taken.
     """
     costs = np.array([[_at(each, budget).rejected for budget in range(most + 1)] for each in tables])
     best, taken = costs[0], [np.arange(most + 1)]
     for cost in costs[1:]:
-        sums = np.full((most + 1, most + 1), np.inf)  # of a budget, by the share of this keyword
+        sums = np.full((most + 1, most + 1), np.inf)  # by budget and this keyword's share of it
         for share in range(most + 1):
             sums[share:, share] = best[: most + 1 - share] + cost[share]
         taken.append(sums.argmin(1))
@@ -166,7 +166,7 @@ def allot(tables: Sequence[Table], most: int) -> list[list[Choice] | None]:
 
 
 def _at(table: Table, budget: int) -> Choice:
-    """The best threshold with at most so many false accepts; inf is rejected where there is none."""
+    """The best threshold with at most `budget` false accepts; `rejected` is inf where there is none."""
     low = int(np.searchsorted(-table.total, -budget))
     if low == len(table.total):
         return Choice(1.0, float("inf"), int(table.total[-1]))

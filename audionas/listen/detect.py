@@ -1,4 +1,4 @@
-"""`audionas detect`: an exported file hears continuous audio, and says when a keyword was said."""
+"""`audionas detect`: an exported file listens to continuous audio and reports when a keyword was said."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -15,19 +15,19 @@ from audionas.listen.sounds import blocks, recordings, require_readable, timed, 
 
 
 class Found(NamedTuple):
-    """An event in a file; it is looked for in the `clip` seconds before its end."""
+    """An event in a file; its sound lies in the `clip` seconds before its end."""
 
     file: str
     event: Event
     clip: float
 
     def plain(self) -> dict[str, str | float]:
-        """As one line of JSON says it."""
+        """The event as one line of JSON."""
         seconds, keyword, score = self.event
         return {"file": self.file, "seconds": round(seconds, 4), "keyword": keyword, "score": round(score, 6)}
 
     def words(self) -> str:
-        """As a reader is told."""
+        """The event in words."""
         return f"{self.file}  {self.event.seconds:.2f} s  {self.event.keyword}  {self.event.score:.3f}"
 
     def label(self) -> str:
@@ -48,12 +48,12 @@ def detect(
     resample: bool = False,
     audacity: Path | None = None,
 ) -> Iterator[Found]:
-    """Events in the order of the files and of time, each given out as soon as it was heard.
+    """Events in the order of the files and of time, each yielded as soon as it is heard.
 
-    `files` are recordings, folders of them, or Kaldi data directories, of which whole files are heard, each
-    after a silence as long as the model's warm-up. `audacity` is a file for the labels of one recording, or a
-    folder for several. Raises UserError before the first event for what cannot be used: exported file,
-    thresholds, recordings.
+    `files` are recordings, folders of them, or Kaldi data directories; whole files are heard, each after a
+    silence as long as the model's warm-up. `audacity` is a file for the labels of one recording, or a folder
+    for several. Raises UserError before the first event for unusable input: exported file, thresholds,
+    recordings.
     """
     found = find(folder, file)
     thresholds, rule, stale = resolve(
@@ -87,13 +87,13 @@ def detect(
 
 
 def _label_files(paths: Sequence[str], audacity: Path | None) -> dict[str, Path]:
-    """Where each recording's labels go; UserError for one file that is there and several recordings."""
+    """The label file of each recording. Raises UserError for one existing file and several recordings."""
     if audacity is None:
         return {}
     if len(paths) == 1 and not audacity.is_dir():
         return {paths[0]: audacity}
     if audacity.is_file():
         raise UserError(f"{audacity}: one file cannot hold the labels of {len(paths)} recordings",
-                        hint="Name a folder: --audacity labels")  # fmt: skip
+                        hint="Give a folder: --audacity labels")  # fmt: skip
     names = unlike([Path(path).stem for path in paths])
     return {path: audacity / f"{name}.txt" for path, name in zip(paths, names, strict=True)}

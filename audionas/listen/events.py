@@ -1,7 +1,7 @@
-"""From scores to events: smoothing, patience, threshold and refractory time, as functions of arrays.
+"""From scores to events: smoothing, patience, threshold and refractory time, as functions on arrays.
 
-A keyword fires at a hop where N of the last M smoothed scores reach its threshold, and where its last event
-lies at least the refractory time back. The N-th largest of the last M smoothed scores is therefore a *level*,
+A keyword fires at a hop where N of the last M smoothed scores reach its threshold and at least the refractory
+time has passed since its last event. The N-th largest of the last M smoothed scores is therefore a *level*,
 the highest threshold that would fire there; all thresholds are compared with the same levels.
 """
 
@@ -12,11 +12,11 @@ import numpy as np
 
 from audionas.models.listener import Listener, Rule
 
-_ROWS = 1 << 16  # of sorted windows at a time
+_ROWS = 1 << 16  # windows sorted per batch
 
 
 class Event(NamedTuple):
-    """A keyword was heard: `seconds` is the end of the hop that fired, `score` the level there."""
+    """A keyword that was heard: `seconds` is the end of the hop that fired, `score` the level there."""
 
     seconds: float
     keyword: str
@@ -24,9 +24,9 @@ class Event(NamedTuple):
 
 
 def smoothed(scores: np.ndarray, hops: int, past: np.ndarray | None = None) -> np.ndarray:
-    """The mean of the last `hops` rows at each of (T, K), float64; at the start of as many as there are.
+    """The mean of the last `hops` rows at each of (T, K), float64; at the start, of the rows so far.
 
-    `past` holds the rows before the first. The same rows give the same bits, however they are cut.
+    `past` holds the rows before the first. The same rows give the same bits, however they are chunked.
     """
     before = _tail(scores[:0] if past is None else past, hops - 1)
     none = np.zeros((hops - 1 - len(before), scores.shape[1]))
@@ -39,7 +39,7 @@ def smoothed(scores: np.ndarray, hops: int, past: np.ndarray | None = None) -> n
 
 
 def held(scores: np.ndarray, patience: tuple[int, int], past: np.ndarray | None = None) -> np.ndarray:
-    """The n-th largest of the last m rows at each of (T, K); -inf where there are not yet n."""
+    """The n-th largest of the last m rows at each of (T, K); -inf before n rows."""
     need, of = patience
     if of == 1:
         return scores
@@ -55,15 +55,15 @@ def held(scores: np.ndarray, patience: tuple[int, int], past: np.ndarray | None 
 
 
 def levels(scores: np.ndarray, rule: Rule) -> np.ndarray:
-    """The highest threshold that fires at each hop of (T, K), refractory time aside."""
+    """The highest threshold that fires at each hop of (T, K), ignoring refractory time."""
     return held(smoothed(scores, rule.smooth), rule.patience)
 
 
 def fired(level: np.ndarray, threshold: float, gap: int, *, free: int = 0) -> list[int]:
-    """The hops of `level` (T,) at which events are: the first from `free` on, then at least `gap` apart.
+    """The hops of `level` (T,) with events: the first from `free` on, then at least `gap` apart.
 
-    No other choice of hops over the threshold and `gap` apart has more; so a higher threshold never gives
-    more events.
+    No other choice of hops that reach the threshold and are `gap` apart has more; so a higher threshold never
+    gives more events.
     """
     over = np.flatnonzero(level >= threshold)
     found = []
@@ -75,10 +75,10 @@ def fired(level: np.ndarray, threshold: float, gap: int, *, free: int = 0) -> li
 
 
 def counts(level: np.ndarray, thresholds: np.ndarray, gap: int, every: int) -> np.ndarray:
-    """How often `level` (T,) fires in each stretch of `every` hops, (stretches, thresholds) int32.
+    """The number of times that `level` (T,) fires per stretch of `every` hops, (stretches, thresholds) int32.
 
-    `thresholds` ascend. The same as `fired` for each; blocks of `gap` hops, which hold an event at most, are
-    gone through once for all thresholds, and those that no threshold reaches are passed over.
+    `thresholds` ascend. Equal to `fired` for each; blocks of `gap` hops, which hold at most one event, are
+    visited once for all thresholds, and blocks that reach no threshold are skipped.
     """
     found = np.zeros((-(-len(level) // every), len(thresholds)), np.int32)
     free = np.zeros(len(thresholds), np.int64)
@@ -97,10 +97,10 @@ def counts(level: np.ndarray, thresholds: np.ndarray, gap: int, every: int) -> n
 
 
 class Spotter:
-    """A listener's scores to events, in chunks of any length: `step(scores)`, `reset()`.
+    """Turns a listener's scores into events, in chunks of any length: `step(scores)`, `reset()`.
 
-    Only the keywords that `thresholds` names are looked for. The listener's warm-up is left out: it is as if
-    it had not been.
+    Only the keywords in `thresholds` are looked for. The listener's warm-up is left out, as if it had never
+    happened.
     """
 
     def __init__(self, listener: Listener, thresholds: Mapping[str, float], rule: Rule) -> None:
@@ -115,12 +115,12 @@ class Spotter:
     def reset(self) -> None:
         """Forget everything heard."""
         none = np.zeros((0, len(self._columns)))
-        self._hops = 0  # seen so far, the warm-up's too
+        self._hops = 0  # seen so far, including the warm-up
         self._free = [0] * len(self._columns)  # the hop from which each may fire
         self._scores, self._means = none, none
 
     def step(self, scores: np.ndarray) -> list[Event]:
-        """(m, classes) probabilities, as the listener gave them, to the events in them, by time."""
+        """Map (m, classes) probabilities, as the listener gave them, to the events in them, by time."""
         skip = min(max(0, self._warm_up - self._hops), len(scores))
         first, self._hops = self._hops + skip, self._hops + len(scores)
         rows = scores[skip:, self._columns]
@@ -141,7 +141,7 @@ class Spotter:
 
 
 def merged(events: Sequence[Event], seconds: float) -> list[Event]:
-    """Of events by time that follow another kept one within `seconds` only the first."""
+    """The events, by time, without those that follow another kept one within `seconds`."""
     kept: list[Event] = []
     for event in events:
         if not kept or event.seconds - kept[-1].seconds >= seconds:
@@ -150,5 +150,5 @@ def merged(events: Sequence[Event], seconds: float) -> list[Event]:
 
 
 def _tail(rows: np.ndarray, many: int) -> np.ndarray:
-    """The last `many` rows, or all where there are fewer."""
+    """The last `many` rows, or all if there are fewer."""
     return rows[max(0, len(rows) - many) :]

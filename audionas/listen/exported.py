@@ -1,4 +1,4 @@
-"""The exported file that detect, tune and mine listen with, and the thresholds that tuning left."""
+"""The exported file that detect, tune and mine listen with, and its tuned thresholds."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +12,11 @@ from audionas.models.listener import Listener, Rule
 from audionas.models.names import own
 
 NAMES = ("model.stream.onnx", "model.onnx", "model.int8.onnx", "model.int8.tflite", "model.tflite")
-UNTUNED = 0.5  # a threshold that nobody chose
+UNTUNED = 0.5  # the threshold without tuning
 
 
 class Exported(NamedTuple):
-    """An exported file of a run folder, and the bundle that it was made of."""
+    """An exported file of a run folder, and the bundle that it was made from."""
 
     folder: Path
     bundle: ModelBundle
@@ -24,12 +24,12 @@ class Exported(NamedTuple):
 
     @property
     def keywords(self) -> tuple[str, ...]:
-        """The labels that do not begin with `_`; those are what else there is to hear."""
+        """The labels that do not begin with `_`."""
         return tuple(label for label in self.bundle.labels if not label.startswith("_"))
 
     @property
     def others(self) -> tuple[str, ...]:
-        """The labels that begin with `_`."""
+        """The labels that begin with `_`: sounds other than keywords."""
         return tuple(label for label in self.bundle.labels if label.startswith("_"))
 
     def listen(self) -> Listener:
@@ -38,9 +38,9 @@ class Exported(NamedTuple):
 
 
 def find(folder: Path, file: Path | None = None) -> Exported:
-    """The file of this name in `folder`/export, or at this path; without one the first of NAMES there is.
+    """The file of this name in `folder`/export, or at this path; by default the first of NAMES that exists.
 
-    Raises UserError where there is none, for a model of images, and for one without a keyword.
+    Raises UserError where there is none, for an image model, and for one without a keyword.
     """
     folder = own(folder)
     bundle = trained(folder)
@@ -59,14 +59,14 @@ def find(folder: Path, file: Path | None = None) -> Exported:
 
 
 def trained(folder: Path) -> ModelBundle:
-    """The model of a run folder that has one, of sound, with a keyword among its labels; else UserError."""
+    """The model of a run folder. Raises UserError unless it is a sound model with a keyword label."""
     bundle = ModelBundle.load(_model(folder))
     if bundle.features is None:
-        raise UserError(f"{folder}: a model of images hears nothing")
+        raise UserError(f"{folder}: an image model cannot listen")
     if all(label.startswith("_") for label in bundle.labels):
         raise UserError(
             f"{folder}: none of its labels is a keyword: {' '.join(bundle.labels)}",
-            hint="Labels that begin with _ are what is not a keyword; rename the others in the data.",
+            hint="Labels that begin with _ are not keywords; rename the keywords in the data.",
         )
     return bundle
 
@@ -79,11 +79,11 @@ def resolve(
     refractory: float | None = None,
     patience: str | None = None,
 ) -> tuple[dict[str, float], Rule, bool]:
-    """Thresholds and rule: what is given, else what tuning this file left, and whether it has changed since.
+    """Thresholds and rule, given or else tuned, and whether the file has changed since tuning.
 
-    `threshold` are numbers for all keywords, or `keyword=number`, and then no other keyword is looked for.
-    Without one the tuned ones count, which hold for the tuned rule only. Raises UserError where there is
-    neither, and for what is out of range.
+    `threshold` is a number for all keywords, or `keyword=number` each, and then no other keyword is looked
+    for. Without one the tuned thresholds apply, which hold only for the tuned rule. Raises UserError where
+    there are neither, and for values out of range.
     """
     tuned = found.bundle.note.get("detect", {}).get(found.file.name)
     rule = rule_of(tuned, smooth=smooth, refractory=refractory, patience=patience)
@@ -93,13 +93,13 @@ def resolve(
     if tuned is None:
         raise UserError(
             f"{found.file.name}: no threshold is known for {', '.join(found.keywords)}",
-            hint=f"Choose it on long audio: audionas tune {found.folder} --positives DIR --negatives DIR; "
+            hint=f"Tune one on long audio: audionas tune {found.folder} --positives DIR --negatives DIR; "
             "or give one: --threshold 0.9",
         )
     if rule != rule_of(tuned):
         raise UserError(
             f"{found.file.name}: its thresholds were tuned with: {rule_of(tuned).words()}",
-            hint="Tune again with other settings, or give a --threshold for them.",
+            hint="Tune again with the new settings, or give a --threshold for them.",
         )
     words = {keyword: float(word["threshold"]) for keyword, word in tuned["words"].items()}
     return words, rule, tuned.get("sha256") != sha256(found.file)
@@ -112,7 +112,7 @@ def rule_of(
     refractory: float | None = None,
     patience: str | None = None,
 ) -> Rule:
-    """The tuned rule, or the default one, with what is given in place of its parts."""
+    """The tuned rule, or the default one, with the given parts replaced."""
     rule = Rule()
     if tuned is not None:
         need, of = tuned["patience"]
@@ -125,7 +125,7 @@ def rule_of(
 
 
 def keep(found: Exported, note: Mapping[str, Any]) -> None:
-    """Write what tuning found into the bundle, under the file's name; the bundle is else as it was."""
+    """Write the tuned values into the bundle, under the file's name; the rest of the bundle stays."""
     file = _model(found.folder) / "bundle.json"
     plain = read_json(file)
     plain["note"].setdefault("detect", {})[found.file.name] = {**note, "sha256": sha256(found.file)}
@@ -144,7 +144,7 @@ def _patience(text: str) -> tuple[int, int]:
 
 
 def _given(threshold: Sequence[str], keywords: Sequence[str]) -> dict[str, float]:
-    """`0.9`, or `word=0.9` for some; every fault at once."""
+    """Parse `0.9`, or `word=0.9` for some keywords. Reports all errors at once."""
     found: dict[str, float] = {}
     problems = []
     for text in threshold:
@@ -154,9 +154,9 @@ def _given(threshold: Sequence[str], keywords: Sequence[str]) -> dict[str, float
         except ValueError:
             value = float("nan")
         if not 0 < value <= 1:
-            problems.append(f"--threshold {text}: expected a number over 0 and at most 1, or KEYWORD=NUMBER")
+            problems.append(f"--threshold {text}: expected a number above 0 and at most 1, or KEYWORD=NUMBER")
         elif equals and word not in keywords:
-            problems.append(f"--threshold {text}: '{word}' is no keyword.{did_you_mean(word, keywords)}")
+            problems.append(f"--threshold {text}: '{word}' is not a keyword.{did_you_mean(word, keywords)}")
         else:
             found |= {word: value} if equals else {k: value for k in keywords if k not in found}
     if problems:
@@ -165,7 +165,7 @@ def _given(threshold: Sequence[str], keywords: Sequence[str]) -> dict[str, float
 
 
 class Tuned(NamedTuple):
-    """How a file's scores become events; `origin` says in words where the thresholds are from."""
+    """The rule by which a file's scores become events; `origin` says in words where thresholds come from."""
 
     thresholds: dict[str, float]  # by keyword
     rule: Rule
@@ -180,9 +180,9 @@ def tuned(
     refractory: float | None = None,
     patience: str | None = None,
 ) -> Tuned:
-    """What is given, else what `audionas tune` left for this file, else `UNTUNED` for every keyword.
+    """The given values, else those of `audionas tune` for this file, else `UNTUNED` for every keyword.
 
-    Raises UserError as `resolve` does for what is out of range.
+    Raises UserError as `resolve` does for values out of range.
     """
     known = found.file.name in found.bundle.note.get("detect", {})
     origin = "as given" if threshold else "audionas tune" if known else f"not tuned, so {UNTUNED}"

@@ -1,4 +1,4 @@
-"""Recordings heard by an exported file: its events, and its scores, kept to be made once."""
+"""Recordings heard by an exported file: its events, and its scores, which are stored and computed once."""
 
 import json
 import math
@@ -19,7 +19,7 @@ from audionas.listen.sounds import BLOCK, blocks, require_readable
 from audionas.models.listener import Listener
 
 TAIL = 0.5  # seconds of silence after a recording: a word at its end is heard a little later
-_PART = 600.0  # seconds of audio whose scores are stored together: what an interruption may cost
+_PART = 600.0  # seconds of audio whose scores are stored together: the most that an interruption costs
 
 
 class Heard(NamedTuple):
@@ -31,19 +31,19 @@ class Heard(NamedTuple):
 
 
 def pieces(seconds: float) -> int:
-    """In how many a recording is heard, with the silence around it."""
+    """The number of pieces in which a recording is heard, with the silence around it."""
     return 2 + math.ceil(seconds / BLOCK)
 
 
 def around(listener: Listener, sound: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-    """A recording's pieces after a silence as long as the warm-up, and before one of TAIL."""
+    """A recording's pieces, between a silence as long as the warm-up and one of TAIL."""
     yield np.zeros(listener.warm_up * listener.hop, np.float32)
     yield from sound
     yield np.zeros(round(TAIL * listener.sample_rate), np.float32)
 
 
 def spotted(listener: Listener, spotter: Spotter, sound: Iterable[np.ndarray]) -> Iterator[list[Event]]:
-    """The events of each piece of a recording, which is heard after silence; times are of the recording."""
+    """The events of each piece of a recording, heard after silence; times start with the recording."""
     listener.reset()
     spotter.reset()
     lead = listener.warm_up * listener.hop / listener.sample_rate
@@ -61,9 +61,9 @@ def hear(
     reporter: Reporter,
     name: str,
 ) -> Heard:
-    """The exported file's scores of each recording and its silence after it, computed or found in `store`.
+    """The exported file's scores for each recording and the silence after it, computed or read from `store`.
 
-    Each is heard after a silence as long as the warm-up, whose scores are left out; so there is one for each
+    Each is heard after a silence as long as the warm-up, whose scores are left out; so there is one score per
     hop. Raises UserError as reading and opening do.
     """
     content, parts = sha256(found.file), list(_parts(items))
@@ -88,7 +88,7 @@ def hear(
 
 
 class _Ear:
-    """An exported file with the silence around what it hears."""
+    """An exported file that hears recordings with silence around them."""
 
     def __init__(self, found: Exported, resample: bool) -> None:
         self.listener = found.listen()
@@ -97,7 +97,7 @@ class _Ear:
         self.hop = self.listener.hop / self.listener.sample_rate
 
     def scores(self, item: Item) -> Generator[None, None, np.ndarray]:
-        """The scores of a recording, (hops, keywords); yields after every piece."""
+        """Return the scores of a recording, (hops, keywords); yield after every piece."""
         self.listener.reset()
         sound = blocks(item, self.listener.sample_rate, self.resample)
         rows = []
@@ -108,7 +108,7 @@ class _Ear:
 
 
 def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
-    """Neighbours that last `_PART` seconds together, at least one."""
+    """Neighbouring recordings that last `_PART` seconds together, at least one."""
     part: list[Item] = []
     for item in items:
         part.append(item)
@@ -120,7 +120,7 @@ def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
 
 
 def _key(content: str, part: Sequence[Item], resample: bool) -> str:
-    """Of the exported file, the audio as the file system knows it, and how it is read."""
+    """The key of the exported file, the audio as the file system knows it, and the way it is read."""
     rows = []
     for item in part:
         state = Path(item.audio).stat()
@@ -137,7 +137,7 @@ def _store(file: Path, rows: Sequence[np.ndarray]) -> None:
 
 
 def _loaded(file: Path) -> list[np.ndarray] | None:
-    """What was stored, None where nothing whole was."""
+    """The stored scores, or None where no complete file exists."""
     if not file.is_file():
         return None
     try:

@@ -1,4 +1,4 @@
-"""`audionas listen`: an exported model at the microphone, or at a recording, and what it hears, live."""
+"""`audionas listen`: an exported model listens at the microphone, or to a recording; events show live."""
 
 import json
 import queue
@@ -23,12 +23,12 @@ from audionas.models.model import load
 from audionas.models.names import own
 from audionas.models.stream import TorchStream
 
-Sound = Generator[np.ndarray, None, None]  # (n,) float32 in [-1, 1] at a time
-Blocks = queue.SimpleQueue[tuple[np.ndarray, bool]]  # and whether sound was lost before
+Sound = Generator[np.ndarray, None, None]  # blocks (n,) float32 in [-1, 1]
+Blocks = queue.SimpleQueue[tuple[np.ndarray, bool]]  # a block, and whether sound was lost before it
 _WITHOUT = "Without a microphone: --wav FILE"
 USUAL = "model.stream.onnx"
-_BLOCK = 0.02  # seconds of sound taken at a time
-_REDRAW = 0.05  # seconds between two drawings
+_BLOCK = 0.02  # seconds of sound per block
+_REDRAW = 0.05  # seconds between redraws
 
 
 def go(
@@ -45,8 +45,8 @@ def go(
 ) -> list[Event]:
     """Listen with the exported `file` of a run folder, by default its model.stream.onnx, else with torch.
 
-    To the recording `wav` where there is one, in real time or `fast`, else to the microphone. Thresholds and
-    rule are what is given or was tuned; see `tuned`. Raises UserError for what cannot be read or opened.
+    The sound is the recording `wav` if given, in real time or `fast`, else the microphone. Thresholds and
+    rule are given or tuned; see `tuned`. Raises UserError for anything that cannot be read or opened.
     """
     reporter = Reporter()
     found, listener = opened(folder, file, reporter)
@@ -55,26 +55,26 @@ def go(
     heard = recording(wav, rate, samples, fast=fast) if wav else microphone(rate, samples, reporter)
     thresholds = ", ".join(f"{word} {value:.4g}" for word, value in how.thresholds.items())
     reporter.note(f"{how.rule.words()}; thresholds: {thresholds} ({how.origin})")
-    reporter.note(f"{found.file.name} listens to {wav or 'the microphone'}; Ctrl-C ends it")
+    reporter.note(f"{found.file.name} listens to {wav or 'the microphone'}; Ctrl-C stops it")
     return listen(listener, how, heard, reporter, around=wav is not None, as_json=as_json)
 
 
 def opened(folder: Path, file: Path | None, reporter: Reporter) -> tuple[Exported, Listener]:
-    """What listens. Without any file it is the model in torch, whose scores are those of the usual file."""
+    """The listener. Without any file it is the model in torch, whose scores equal those of the usual file."""
     usual = own(folder) / "export" / USUAL
     if file or usual.exists():
         found = find(folder, file or Path(USUAL))
         return found, found.listen()
     model = load(folder)
     stream = TorchStream(model.bundle)
-    reporter.note(f"{usual} is not there, so the model runs in torch")
+    reporter.note(f"{usual} does not exist, so the model runs in torch")
     return Exported(usual.parents[1], model.bundle, usual), stream
 
 
 def microphone(rate: int, samples: int, reporter: Reporter) -> Sound:
-    """What the default microphone records at `rate` Hz from now on: (samples,) float32 at a time, endlessly.
+    """Record from the default microphone at `rate` Hz from now on: endless blocks (samples,) float32.
 
-    Raises UserError without the extra `mic`, and where no microphone can be opened.
+    Raises UserError without the extra `mic`, and where no microphone opens.
     """
     device = _sounddevice()
     heard: Blocks = queue.SimpleQueue()
@@ -97,7 +97,7 @@ def _recorded(stream: Any, heard: Blocks, reporter: Reporter) -> Sound:
         while True:
             block, lost = heard.get()
             if lost:
-                reporter.note("sound was lost: this machine does not keep up")
+                reporter.note("sound was lost: this machine cannot keep up")
             yield block
 
 
@@ -108,7 +108,7 @@ def _sounddevice() -> Any:
         raise UserError(
             "sounddevice is not installed", hint=f'pip install "audionas[mic]"\n{_WITHOUT}'
         ) from error
-    except OSError as error:  # the package is there, the library under it is not
+    except OSError as error:  # the package is installed, the library that it needs is not
         raise UserError(
             f"sounddevice does not load: {error}", hint=f"Debian: apt install libportaudio2\n{_WITHOUT}"
         ) from error
@@ -116,9 +116,9 @@ def _sounddevice() -> Any:
 
 
 def recording(file: Path, rate: int, samples: int, *, fast: bool) -> Sound:
-    """A recording of any rate and number of channels, `samples` at a time, as they would be spoken or `fast`.
+    """A recording of any rate and number of channels in blocks of `samples`, in real time or `fast`.
 
-    Raises UserError for a file that cannot be read, before the first block is asked for.
+    Raises UserError for a file that cannot be read, before the first block.
     """
     blocks = audio.blocks(file, rate=rate, resample=True, channel="mix")
     return _paced(blocks, rate, samples, fast=fast)
@@ -144,11 +144,11 @@ def listen(
     around: bool = False,
     as_json: bool = False,
 ) -> list[Event]:
-    """Hear `source` to its end, or until Ctrl-C, and say what fires; returns all events.
+    """Hear `source` to its end, or until Ctrl-C, and report what fires. Returns all events.
 
-    With `around` there is silence before it, as long as the warm-up, and after it, as `detect` has recordings
-    of words that begin or end at once. Events go to standard output, with `as_json` as one JSON document a
-    line. On a terminal they stand above a live view of the scores.
+    With `around` there is silence before it, as long as the warm-up, and after it, as in `detect`, for
+    recordings with a word at their very start or end. Events go to standard output; `as_json` writes one JSON
+    document per line. On a terminal they appear above a live view of the scores.
     """
     live = reporter.console.is_terminal and sys.stdout.isatty() and not as_json
     say: Callable[[str], None] = reporter.note if live else _print
@@ -184,7 +184,7 @@ def listen(
 
 @contextmanager
 def _until_interrupted() -> Iterator[None]:
-    """Ctrl-C is how listening ends, not an error."""
+    """Let Ctrl-C end listening without an error."""
     try:
         yield
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Everything that `audionas tune` tells of one exported file: thresholds, rates, intervals and curves."""
+"""Everything that `audionas tune` reports for one exported file: thresholds, rates, intervals and curves."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,7 +22,7 @@ from audionas.listen.exported import Exported
 from audionas.listen.hear import Heard
 from audionas.models.listener import Rule
 
-SHOWN = (1.0, 0.5, 0.1)  # false accepts an hour at which clips rejected are told
+SHOWN = (1.0, 0.5, 0.1)  # false accepts per hour at which the clips rejected are reported
 
 
 class _Facts(NamedTuple):
@@ -39,7 +39,7 @@ class _Facts(NamedTuple):
 
 
 def measured(found: Exported, heard: Heard, quiet: Heard, rule: Rule, target: float) -> dict[str, Any]:
-    """The figures of one file, as tune.json has them; `target` is for the false accepts of all keywords."""
+    """The figures of one file in the form of tune.json; `target` covers the false accepts of all keywords."""
     facts = _facts(found, heard, quiet, rule)
     splits = allot(facts.tables, _budget(max(target, *SHOWN), facts.hours))
     chosen = splits[_budget(target, facts.hours)]
@@ -66,7 +66,7 @@ def measured(found: Exported, heard: Heard, quiet: Heard, rule: Rule, target: fl
 
 
 def note_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a file's figures is kept in the bundle: enough to detect, and to say what it is worth."""
+    """The part of a file's figures that the bundle keeps: enough to detect and to report the quality."""
     words = {
         word: {key: value for key, value in found.items() if key != "curve"}
         for word, found in row["words"].items()
@@ -95,12 +95,12 @@ def _facts(found: Exported, heard: Heard, quiet: Heard, rule: Rule) -> _Facts:
 
 
 def _budget(rate: float, hours: float) -> int:
-    """The most false accepts in so many hours at a rate."""
+    """The most false accepts in `hours` hours at a rate."""
     return int(rate * hours + 1e-9)
 
 
 def _strictest(table: Table) -> Choice:
-    """Where no threshold is strict enough."""
+    """The highest threshold, for use where none is strict enough."""
     return Choice(float(table.thresholds[-1]), float(table.rejected[-1]), int(table.total[-1]))
 
 
@@ -121,7 +121,7 @@ def _word(table: Table, groups: Groups, choice: Choice, negatives: Negatives, pl
 
 
 def _sum(facts: _Facts, choices: Sequence[Choice]) -> dict[str, Any]:
-    """Over the keywords: the mean share of clips rejected, all false accepts."""
+    """Figures over all keywords: the mean share of clips rejected, all false accepts."""
     at = [choice.threshold for choice in choices]
     fired = sum(accepts(facts.negatives, k, np.array([t]))[:, 0] for k, t in enumerate(at))
     assert isinstance(fired, np.ndarray)  # there is a keyword
@@ -135,7 +135,7 @@ def _sum(facts: _Facts, choices: Sequence[Choice]) -> dict[str, Any]:
 
 
 def _at_rate(rate: float, facts: _Facts, splits: Sequence[Sequence[Choice] | None]) -> dict[str, Any]:
-    """The mean share of clips rejected at a rate of false accepts that the hours can carry, if they can."""
+    """The mean share of clips rejected at a rate of false accepts, if the hours are enough to measure it."""
     row: dict[str, Any] = {"fa_per_hour": rate, "measurable": rate * facts.hours >= 3}
     choices = splits[_budget(rate, facts.hours)]
     if not row["measurable"] or choices is None:

@@ -1,4 +1,4 @@
-"""What `audionas listen` shows: a bar a keyword with its peak and threshold, and how loud it is."""
+"""The view of `audionas listen`: one bar per keyword with its peak and threshold, and the sound level."""
 
 import itertools
 
@@ -9,13 +9,13 @@ from audionas.listen.events import Event
 from audionas.models.listener import Listener
 
 _BAR = 40  # characters
-_GLOW = 1.0  # seconds of sound for which a keyword that fired is lit
+_GLOW = 1.0  # seconds of sound for which a keyword stays lit after it fired
 _HOLD = 1.5  # seconds of sound for which a peak is held
-_QUIETEST = 60.0  # dB below full scale, where the level's bar is empty
+_QUIETEST = 60.0  # dB below full scale at which the level's bar is empty
 
 
 class Meter:
-    """The state of the view: `take` what was heard, and `lines` draws it."""
+    """The state of the view: `take` updates it, and `lines` draws it."""
 
     def __init__(self, listener: Listener, thresholds: dict[str, float]) -> None:
         self.listener, self.thresholds = listener, thresholds
@@ -28,11 +28,11 @@ class Meter:
 
     @property
     def seconds(self) -> float:
-        """Of sound so far."""
+        """Seconds of sound so far."""
         return self.heard / self.listener.sample_rate
 
     def take(self, samples: np.ndarray, scores: np.ndarray, events: list[Event]) -> None:
-        """A block (n,), its scores (m, classes) and its events."""
+        """Update the view with a block (n,), its scores (m, classes) and its events."""
         self.heard += len(samples)
         self.loudness = float(np.sqrt(np.mean(np.square(samples)))) if len(samples) else 0.0
         self.last |= {event.keyword: event.seconds for event in events}
@@ -45,7 +45,7 @@ class Meter:
                     self.peaks[name] = (best, self.seconds)
 
     def lines(self) -> list[Line]:
-        """The view, a line a keyword and one of the level."""
+        """The view: one line per keyword and one for the level."""
         wide = max(len(name) for name in ("level", *self.thresholds))
         lines: list[Line] = []
         for name, threshold in self.thresholds.items():
@@ -64,7 +64,7 @@ class Meter:
 
 
 def bar(share: float, *, peak: float | None = None, mark: float | None = None) -> list[tuple[str, str]]:
-    """A bar `share` (0 to 1) long, with a thin line at the `peak` held and a thick one at the `mark`."""
+    """A bar of length `share` (0 to 1), with a thin line at the held `peak` and a thick one at the `mark`."""
     full = round(_BAR * min(max(share, 0.0), 1.0))
     over = mark is not None and share >= mark
     cells = [("━", "green" if over else "cyan")] * full + [("─", "bright_black")] * (_BAR - full)

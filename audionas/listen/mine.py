@@ -1,4 +1,4 @@
-"""`audionas mine`: what a model falls for in long audio becomes clips to train with."""
+"""`audionas mine`: a model's false accepts in long audio become clips to train with."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -30,14 +30,14 @@ def mine(
     patience: str | None = None,
     resample: bool = False,
 ) -> str:
-    """Write the data directory `out`: all of `data`, and for each false accept the clip that ends with it.
+    """Write the data directory `out`: all of `data`, and, for each false accept, the clip that ends with it.
 
-    The clips, as long as the model's, lie in `out`/mined as WAV; `out`/mined.jsonl has a row for each
-    recording with its events, and `out`/mined.json says with which file and thresholds they were found. A
-    second start goes on after the last finished recording. Returns what was done, in words.
+    The clips, as long as the model's, lie in `out`/mined as WAV; `out`/mined.jsonl has one row per recording
+    with its events, and `out`/mined.json says with which file and thresholds they were found. A second start
+    resumes after the last finished recording. Returns a summary in words.
 
-    Raises UserError as detect does, for a label that is not one of what is no keyword, for recordings that
-    all are labelled as keywords, and where `out` holds something else.
+    Raises UserError as detect does, for a label that is unknown or a keyword, for recordings that are all
+    labelled as keywords, and where `out` holds something else.
     """
     found = find(folder, file)
     label = _label(found, label)
@@ -45,7 +45,7 @@ def mine(
     known, items = kaldi.read(data), recordings(sounds)
     items = [item for item in items if item.label not in found.keywords]
     if not items:
-        raise UserError(f"{sounds}: all recordings are labelled as keywords, none can hold a false accept")
+        raise UserError(f"{sounds}: all recordings are labelled as keywords, so none can hold a false accept")
     facts = {"file": found.file.name, "sha256": sha256(found.file), "data": str(data.resolve())}
     mined = Mined(out, {**facts, "thresholds": thresholds, "rule": rule.plain(), "label": label})
     listener = found.listen()
@@ -59,7 +59,7 @@ def mine(
 
 
 class _Ear:
-    """An exported file that collects what fires it."""
+    """An exported file that collects the clips that fire it."""
 
     def __init__(self, listener: Listener, spotter: Spotter, samples: int, resample: bool) -> None:
         self.listener, self.spotter, self.resample = listener, spotter, resample
@@ -67,14 +67,14 @@ class _Ear:
         self.seconds = samples / self.rate
 
     def work(self, items: Sequence[Item], mined: Mined) -> Iterator[None]:
-        """Hear the recordings and keep the clip before each event; yields after every piece."""
+        """Hear the recordings and keep the clip before each event; yield after every piece."""
         for item in items:
             sound = blocks(item, self.rate, self.resample)
             events = []
             for new in spotted(self.listener, self.spotter, sound):
                 events += new
                 yield
-            # events of two keywords, or soon after another, are one sound
+            # events of two keywords, or close to each other in time, are one sound
             for event in merged(events, self.seconds / 2):
                 end = min(event.seconds, item.seconds)
                 start = max(0.0, end - self.seconds)
@@ -91,15 +91,15 @@ class _Ear:
 
 
 def _label(found: Exported, label: str) -> str:
-    """What false accepts are labelled as."""
+    """The label for false accepts."""
     if not found.others:
         raise UserError(
-            f"{found.folder}: the model has no label for what is no keyword",
-            hint="Train one whose data have such a label, one that begins with _ (as _unknown_).",
+            f"{found.folder}: the model has no label for non-keywords",
+            hint="Train one on data with such a label, which begins with _ (such as _unknown_).",
         )
     if label and label not in found.others:
         raise UserError(
-            f"--label {label}: not a label for what is no keyword.{did_you_mean(label, found.others)}",
-            hint=f"One of: {' '.join(found.others)}",
+            f"--label {label}: not a label for non-keywords.{did_you_mean(label, found.others)}",
+            hint=f"Choose one of: {' '.join(found.others)}",
         )
     return label or found.others[0]

@@ -1,4 +1,4 @@
-"""The folder of a mining: clips, where each comes from, and the data directory that they become."""
+"""The output folder of `audionas mine`: clips, the origin of each, and the data directory that they form."""
 
 import json
 from collections.abc import Mapping
@@ -15,43 +15,43 @@ from audionas.listen.events import Event
 
 
 class Mined:
-    """`out` while it is filled; `done` are the ids of recordings that are finished.
+    """The folder `out` while it is filled; `done` holds the ids of finished recordings.
 
-    `facts` say how it is filled. Raises UserError where `out` was filled otherwise, or holds something else.
+    `facts` are the settings. Raises UserError where `out` has other settings, or holds something else.
     """
 
     def __init__(self, out: Path, facts: Mapping[str, Any]) -> None:
         self.out, self.facts, self._events = out, facts, list[dict[str, Any]]()
-        again = f"Remove {out}, or name another folder with --out."
+        again = f"Remove {out}, or give another folder with --out."
         head, self.log = out / "mined.json", out / "mined.jsonl"
         if not head.is_file():
             if out.exists() and any(out.iterdir()):
-                raise UserError(f"{out}: holds something else already", hint="Name a new folder with --out.")
+                raise UserError(f"{out}: already holds something else", hint="Give a new folder with --out.")
             write_json(head, facts)
         before = read_json(head)
         if other := [key for key in facts if before.get(key) != facts[key]]:
-            raise UserError(f"{out}: was begun with another {', '.join(other)}", hint=again)
+            raise UserError(f"{out}: was started with different {', '.join(other)}", hint=again)
         rows = read_rows(self.log)
-        write_text(self.log, "".join(map(_line, rows)))  # without a row that an interruption cut off
+        write_text(self.log, "".join(map(_line, rows)))  # without a row cut off by an interruption
         self.done = {row["id"] for row in rows}
 
     def add(self, item: Item, event: Event, wave: audio.Wave, rate: int) -> None:
-        """Keep the sound (n,) before an event in a recording."""
+        """Store the sound (n,) before an event in a recording."""
         name = f"mined-{readers.slug(item.id)}-{round(1000 * event.seconds):09d}"
         audio.write(self.out / "mined" / f"{name}.wav", wave, rate)
         self._events.append({"clip": name, **event._asdict()})
 
     def finish(self, item: Item) -> None:
-        """The recording needs not be heard again."""
+        """Mark the recording as done, so that it is not heard again."""
         where = {"id": item.id, "audio": str(Path(item.audio).absolute()), "start": item.start}
         with self.log.open("a", encoding="utf-8") as log:
             log.write(_line({**where, "events": self._events}))
         self._events = []
 
     def write(self, known: DataDir, label: str) -> str:
-        """Make `out` a data directory of the clips `known` and those that were found, each sound once.
+        """Make `out` a data directory of the clips `known` and the mined ones, each sound once.
 
-        Returns what is in it, in words. Raises UserError where other labels lie beside it.
+        Returns its content in words. Raises UserError where other labels lie beside it.
         """
         self._write_labels(known)
         ids, sums = {item.id for item in known}, {item.sha256 for item in known if item.sha256}
@@ -68,20 +68,20 @@ class Mined:
             new.append(Item(event["clip"], str(clip.resolve()), label, seconds, 0.0, speaker, content))
         kaldi.write(self.out, [*known, *new])
         return (
-            f"{amount(len(events), 'false accept')}, {len(new)} new; {self.out} has what is new as {label}, "
+            f"{amount(len(events), 'false accept')}, {len(new)} new; {self.out} has these as {label}, "
             f"and {amount(len(known), 'clip')} of {known.path}. Train again with data.train={self.out}"
         )
 
     def _write_labels(self, known: DataDir) -> None:
-        """The classes lie beside a data directory, in their order."""
+        """Write the classes, in order, beside the data directory."""
         before, after = known.path.parent / "labels.txt", self.out.parent / "labels.txt"
         if not before.is_file():
             return
         labels = read_labels(known.path)
         if after.is_file() and read_labels(self.out) != labels:
             raise UserError(
-                f"{after}: lists other classes than {before}",
-                hint=f"Choose an --out beside {known.path}, or in a folder of its own.",
+                f"{after}: lists classes other than those of {before}",
+                hint=f"Choose an --out beside {known.path}, or in a separate folder.",
             )
         if not after.is_file():
             write_labels(self.out.parent, labels)

@@ -1,4 +1,4 @@
-"""The recordings that an exported file is to hear: found, checked, and read in pieces."""
+"""The recordings for an exported file: found, checked, and read in pieces."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -9,13 +9,13 @@ from audionas.data import audio, kaldi, readers
 from audionas.data.kaldi import Item
 from audionas.listen.exported import Exported
 
-BLOCK = 10.0  # seconds of audio decoded at a time
+BLOCK = 10.0  # seconds of audio decoded per block
 
 
 def recordings(path: Path) -> list[Item]:
-    """Of a Kaldi data directory its utterances, of any other folder every audio file in it, of a file itself.
+    """The utterances of a Kaldi data directory, all audio files of any other folder, or the file itself.
 
-    Raises one UserError with every file that is no audio, and where there is none.
+    Raises one UserError for all files that are not audio, and one where there are none.
     """
     if (path / "wav.scp").is_file():
         return list(kaldi.read(path))
@@ -24,7 +24,7 @@ def recordings(path: Path) -> list[Item]:
     files = [path] if path.is_file() else sorted(_audio_files(path))
     if not files:
         raise UserError(
-            f"{path}: no audio file here (known: {' '.join(sorted(audio.SUFFIXES))})",
+            f"{path}: no audio files here (known: {' '.join(sorted(audio.SUFFIXES))})",
             hint="Give a folder of recordings, or a Kaldi data directory.",
         )
     root = path.parent if path.is_file() else path
@@ -33,11 +33,11 @@ def recordings(path: Path) -> list[Item]:
 
 
 def clips(path: Path, found: Exported, *, pattern: str = "") -> tuple[list[Item], int]:
-    """The clips of keywords in a Kaldi data directory, or in a folder for each keyword; how many were others.
+    """Keyword clips in a Kaldi data directory, or in one folder per keyword; the number of other clips.
 
-    A model of one keyword also takes a folder of its clips. `pattern` finds a folder's speakers, as in
+    A model with one keyword also takes a folder of its clips. `pattern` finds a folder's speakers, as in
     `audionas prep folder`. Raises UserError for a label that the model does not know, and for a keyword
-    without a clip.
+    without clips.
     """
     prepared = (path / "wav.scp").is_file()
     if (
@@ -51,20 +51,20 @@ def clips(path: Path, found: Exported, *, pattern: str = "") -> tuple[list[Item]
     labels, known = {item.label for item in items}, found.bundle.labels
     if unknown := sorted(label for label in labels - set(known) if not label.startswith("_")):
         raise UserError(
-            [f"{path}: '{label}' is no label of the model.{did_you_mean(label, known)}" for label in unknown],
+            [f"{path}: '{label}' is not a model label.{did_you_mean(label, known)}" for label in unknown],
             hint=f"Its keywords: {' '.join(found.keywords)}",
         )
     if missing := [keyword for keyword in found.keywords if keyword not in labels]:
         raise UserError(
-            f"{path}: no clip of {', '.join(missing)}",
-            hint="Give clips of every keyword: a folder for each, or a Kaldi data directory.",
+            f"{path}: no clips of {', '.join(missing)}",
+            hint="Give clips of every keyword: one folder per keyword, or a Kaldi data directory.",
         )
     kept = [item for item in items if item.label in found.keywords]
     return (kept if prepared else timed(kept)), len(items) - len(kept)
 
 
 def timed(items: Sequence[Item]) -> list[Item]:
-    """The items with their seconds by the files' headers; one UserError for all that cannot be opened."""
+    """The items with their seconds from the files' headers. Raises one UserError for all unreadable files."""
     done, problems = [], []
     for item in items:
         try:
@@ -77,7 +77,7 @@ def timed(items: Sequence[Item]) -> list[Item]:
 
 
 def blocks(item: Item, rate: int, resample: bool) -> Iterator[audio.Wave]:
-    """A recording in pieces of BLOCK seconds; `resample` takes any rate, and mixes several channels down."""
+    """A recording in pieces of BLOCK seconds; `resample` accepts any rate and mixes channels down."""
     return audio.blocks(
         item.audio,
         rate=rate,
@@ -90,7 +90,7 @@ def blocks(item: Item, rate: int, resample: bool) -> Iterator[audio.Wave]:
 
 
 def require_readable(items: Iterable[Item], rate: int, resample: bool) -> None:
-    """Raise one UserError for all recordings that `blocks` would refuse, before hours were heard."""
+    """Raise one UserError for all recordings that `blocks` would refuse, before hours are spent."""
     problems: dict[str, None] = {}
     for item in items:
         try:
@@ -98,13 +98,11 @@ def require_readable(items: Iterable[Item], rate: int, resample: bool) -> None:
         except UserError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
-        raise UserError(
-            problems, hint="Other sample rates, and several channels, are converted by --resample."
-        )
+        raise UserError(problems, hint="Use --resample to convert other sample rates and several channels.")
 
 
 def unlike(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind one that was there before."""
+    """The names, made unique by a number behind each repeated one."""
     found: dict[str, None] = {}
     for name in names:
         own, count = name, 1

@@ -1,4 +1,4 @@
-"""`audionas tune`: thresholds for a target of false accepts an hour, measured on long audio."""
+"""`audionas tune`: thresholds for a target of false accepts per hour, measured on long audio."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -34,16 +34,16 @@ def tune(
     speaker_pattern: str = "",
     resample: bool = False,
 ) -> dict[str, Any]:
-    """Choose a threshold for each keyword of each exported file; what `tune/tune.json` then holds.
+    """Choose a threshold for each keyword of each exported file. Returns the content of `tune/tune.json`.
 
-    The rule is the default one with what is given in place of its parts. Of several files each gets
-    thresholds of its own, and all are told side by side. Writes exp/NAME/tune/, the bundle's note and the
-    report, and once more what is made of them: model card and ESPHome manifest.
+    The rule is the default one with the given parts replaced. Each of several files gets its own thresholds,
+    and all are reported side by side. Writes exp/NAME/tune/, the bundle's note and the report, and again
+    everything made from them: model card and ESPHome manifest.
 
-    Raises UserError where a file, a clip or a recording cannot be used, and for a target that is no rate.
+    Raises UserError where a file, a clip or a recording cannot be used, and for a target that is not a rate.
     """
     if not 0 < target < float("inf"):
-        raise UserError(f"--target-fa-per-hour {target}: expected false accepts an hour, such as 0.5")
+        raise UserError(f"--target-fa-per-hour {target}: expected false accepts per hour, such as 0.5")
     rule = rule_of(None, smooth=smooth, refractory=refractory, patience=patience)
     found = [find(folder, file) for file in files or (None,)]
     reporter, store = Reporter(), found[0].folder / "tune" / "scores"
@@ -51,7 +51,7 @@ def tune(
     words, others = clips(positives, found[0], pattern=speaker_pattern)
     long = _without_keywords(recordings(negatives), found[0], negatives, reporter)
     if others:
-        reporter.note(f"{positives}: {amount(others, 'clip')} of other labels left out")
+        reporter.note(f"{positives}: {amount(others, 'clip')} with other labels left out")
     rows = []
     for each in found:
         listen = partial(hear, each, resample=resample, store=store, reporter=reporter)
@@ -67,7 +67,7 @@ def tune(
 
 
 def show(result: Mapping[str, Any]) -> None:
-    """The figures as tables, and what to do, in words."""
+    """Print the figures as tables, and advice in words."""
     reporter = Reporter(stdout=True)
     rows = result["files"]
     for row in rows:
@@ -79,7 +79,7 @@ def show(result: Mapping[str, Any]) -> None:
 
 
 def _without_keywords(items: Sequence[Item], found: Exported, path: Path, reporter: Reporter) -> list[Item]:
-    """What may hold no keyword; what is named one is left out."""
+    """The recordings without those labelled as keywords."""
     kept = [item for item in items if item.label not in found.keywords]
     if not kept:
         raise UserError(
@@ -92,7 +92,7 @@ def _without_keywords(items: Sequence[Item], found: Exported, path: Path, report
 
 
 def _require_no_patience(found: Sequence[Exported], rule: Rule) -> None:
-    """An ESPHome device averages scores and compares the mean: what it cannot do is not tuned for it."""
+    """Refuse patience for ESPHome: a device averages scores and compares the mean, and nothing else."""
     for each in found:
         if (
             each.file.suffix == ".tflite"
@@ -100,13 +100,13 @@ def _require_no_patience(found: Sequence[Exported], rule: Rule) -> None:
             and rule.patience[1] > 1
         ):
             raise UserError(
-                f"--patience: {each.file.name} is for ESPHome, which compares the mean of scores only",
+                f"--patience: {each.file.name} is for ESPHome, which compares only the mean of scores",
                 hint="Tune it without --patience; --smooth becomes its sliding_window_size.",
             )
 
 
 def _write(folder: Path, result: Mapping[str, Any], reporter: Reporter) -> None:
-    """The figures, their picture, and what is made of them: report, model card, ESPHome manifest."""
+    """Write the figures, their chart, and the files made from them: report, model card, ESPHome manifest."""
     write_json(folder / "tune" / "tune.json", result)
     draw(result["files"], folder / "tune" / "det.png")
     reporter.note(

@@ -1,1 +1,1 @@
-"""What a trained model is: its bundle, the model in torch, the stream, and what listens through a file."""
+"""Trained models: the bundle, the model in torch, the stream, and the listeners that run a file."""

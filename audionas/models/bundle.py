@@ -1,7 +1,7 @@
-"""A trained model on disk: architecture, labels, statistics and weights, for sound also the front-end.
+"""A trained model on disk: architecture, labels, statistics, weights and, for sound, the front-end.
 
-`bundle.json` and `weights.safetensors` are all that prediction, evaluation and export ever read, so
-no later stage repeats a model flag.
+Prediction, evaluation and export read only `bundle.json` and `weights.safetensors`, so no later stage
+repeats a model flag.
 """
 
 from dataclasses import asdict, dataclass
@@ -55,41 +55,41 @@ class PictureModel(nn.Module):
 
 @dataclass(frozen=True)
 class ModelBundle:
-    """Everything about a trained model; `weights` are the network's, by name.
+    """Everything about a trained model; `weights` holds the network's weights by name.
 
-    A model of sound has `features` and takes waveforms of `samples` samples. One of images has None and 0
-    there and takes the shape of `spec.io`; `resize` is the length to which an image file's shorter side
-    is brought before the centre is cut out.
+    A sound model has `features` and takes waveforms of `samples` samples. An image model has None and 0
+    there and takes the shape of `spec.io`; an image file's shorter side is resized to `resize` pixels
+    before the centre is cropped.
     """
 
     spec: ArchSpec
     features: Features | None
     labels: tuple[str, ...]
     samples: int
-    mean: Tensor  # (F,), of images (C,)
-    std: Tensor  # (F,), of images (C,)
+    mean: Tensor  # (F,), for images (C,)
+    std: Tensor  # (F,), for images (C,)
     weights: dict[str, Tensor]
     note: dict[str, Any]
     resize: int = 0
 
     @property
     def channels(self) -> int:
-        """Of a recording; the network hears one at a time, and their scores are averaged."""
+        """Channels of a recording; the network hears one at a time, and their scores are averaged."""
         return int(self.note.get("channels", 1))
 
     @property
     def first_channel(self) -> int | None:
-        """Where one input is to stand for a recording: its first channel, None where it has only one."""
+        """The channel to use where one input represents a recording; None where it has only one channel."""
         return 0 if self.channels > 1 else None
 
     @property
     def input_name(self) -> str:
-        """What the input is called in exported files."""
+        """Name of the input in exported files."""
         return "image" if self.features is None else "waveform"
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of one example: (samples,), or (C, H, W)."""
+        """Shape of one example: (samples,), or (C, H, W)."""
         return tuple(self.spec.io[:3]) if self.features is None else (self.samples,)
 
     def save(self, folder: Path) -> None:
@@ -113,7 +113,7 @@ class ModelBundle:
 
     @staticmethod
     def load(folder: Path) -> "ModelBundle":
-        """Read a bundle; UserError where it is missing or damaged."""
+        """Read a bundle. Raises UserError where it is missing or damaged."""
         if not (folder / "bundle.json").exists():
             raise UserError(
                 f"{folder}: no trained model here", hint="Train one first: audionas train CONF arch=..."
@@ -127,7 +127,7 @@ class ModelBundle:
             raise UserError(f"{file}: damaged ({error})", hint=_AGAIN) from error
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
             raise UserError(
-                f"{folder}/bundle.json: not of format {FORMAT}, which this version reads", hint=_AGAIN
+                f"{folder}/bundle.json: not in format {FORMAT}, which this version reads", hint=_AGAIN
             )
         try:
             features = plain["features"]
@@ -145,7 +145,7 @@ class ModelBundle:
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{folder}: damaged ({type(error).__name__}: {error})", hint=_AGAIN) from error
         if plain.get("arch") != bundle.spec.id or len(bundle.labels) != bundle.spec.io.classes:
-            raise UserError(f"{folder}: its two files are of different models", hint=_AGAIN)
+            raise UserError(f"{folder}: its two files belong to different models", hint=_AGAIN)
         io = bundle.spec.io
         if len(bundle.mean) != (io.channels if features is None else io.freq):
             raise UserError(f"{folder}: damaged (statistics of another input)", hint=_AGAIN)
@@ -154,7 +154,7 @@ class ModelBundle:
     def network(self) -> KeywordModel | PictureModel:
         """The whole model in evaluation mode: a batch of inputs to probabilities (B, classes).
 
-        Raises UserError where the weights are not those of the architecture.
+        Raises UserError where the weights do not fit the architecture.
         """
         with torch.random.fork_rng(devices=[]):
             net = space_of(self.spec).build(self.spec)

@@ -1,4 +1,4 @@
-"""What listens hop by hop: samples are gathered until a hop is whole, then a runtime takes a step."""
+"""A listener that works hop by hop: gather samples until a hop is complete, then run one step."""
 
 from abc import abstractmethod
 
@@ -13,11 +13,11 @@ States = list[np.ndarray]
 
 
 class HopListener(Listener):
-    """A runtime's step function with its states. Subclasses set what is below and what a Listener has, then
-    `reset`.
+    """A runtime's step function with its states. Subclasses set the attributes below and those of Listener,
+    then call `reset`.
 
-    One step takes `width` samples or, where `frames` runs the front-end, that many frames; `most` steps may
-    be taken in one call.
+    One step takes `width` samples or, where `frames` runs the front-end, that many frames; one call takes at
+    most `most` steps.
     """
 
     width: int
@@ -30,8 +30,8 @@ class HopListener(Listener):
 
     @abstractmethod
     def run(self, part: np.ndarray, states: States) -> tuple[np.ndarray, States]:
-        """Samples (1, n * width) or frames (1, 1, F, n * width) and the states, to scores (n, classes) and
-        the next states.
+        """Map samples (1, n * width) or frames (1, 1, F, n * width) and the states to scores (n, classes)
+        and the next states.
         """
 
     def reset(self) -> None:
@@ -42,7 +42,7 @@ class HopListener(Listener):
             self.frames.reset()
 
     def step(self, samples: np.ndarray) -> np.ndarray:
-        """As every listener's; int16 is taken as well. Raises UserError for what is no waveform."""
+        """Take a step as in Listener; int16 is also accepted. Raises UserError unless given a waveform."""
         heard = checked(samples)
         part = heard if self.frames is None else self.frames.step(torch.from_numpy(heard)).numpy()
         part = np.concatenate([*self.waiting, part[None]], -1)

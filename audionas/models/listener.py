@@ -1,4 +1,4 @@
-"""What every exported model that listens is: samples in, in chunks of any length, scores out."""
+"""The interface of every exported model that listens: samples in, in chunks of any length, scores out."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from audionas.core.reporter import amount
 
 
 class Listener(ABC):
-    """An exported file in its own runtime, with what it remembers.
+    """An exported file in its own runtime, with its state.
 
-    `hop` samples lie between two scores, `labels` name their columns; the first `warm_up` scores after a
-    reset were made before a whole clip was heard.
+    There are `hop` samples from one score to the next, and `labels` names the columns; the first `warm_up`
+    scores after a reset are computed before a whole clip was heard.
     """
 
     labels: tuple[str, ...]
@@ -24,7 +24,7 @@ class Listener(ABC):
 
     @abstractmethod
     def step(self, samples: np.ndarray) -> np.ndarray:
-        """(n,) float32 in [-1, 1], any n, to (m, classes) probabilities, one row for each hop that ends."""
+        """Map (n,) float32 in [-1, 1], any n, to (m, classes) probabilities, one row per completed hop."""
 
     @abstractmethod
     def reset(self) -> None:
@@ -33,10 +33,11 @@ class Listener(ABC):
 
 @dataclass(frozen=True)
 class Rule:
-    """How scores become events; every part has a name, and is printed with results.
+    """The rule by which scores become events; every part has a name and is printed with results.
 
-    `smooth` hops are averaged; `patience` (n, m): n of the last m of these must reach the threshold; for
-    `refractory` seconds after an event its keyword does not fire again. Raises UserError out of range.
+    `smooth` hops are averaged; `patience` (n, m): n of the last m averages must reach the threshold; for
+    `refractory` seconds after an event its keyword does not fire again. Raises UserError for values out of
+    range.
     """
 
     smooth: int = 5
@@ -47,24 +48,24 @@ class Rule:
         need, of = self.patience
         problems = []
         if self.smooth < 1:
-            problems.append(f"smooth: {self.smooth} hops cannot be averaged; 1 is none")
+            problems.append(f"smooth: {self.smooth} hops cannot be averaged; 1 turns averaging off")
         if not 0 <= self.refractory < float("inf"):
-            problems.append(f"refractory: {self.refractory} s is no time")
+            problems.append(f"refractory: {self.refractory} s is not a valid time")
         if not 1 <= need <= of:
-            problems.append(f"patience: {need} of {of} hops is not possible; 1/1 is none")
+            problems.append(f"patience: {need} of {of} hops is not possible; 1/1 turns patience off")
         if problems:
             raise UserError(problems)
 
     def gap(self, hop_seconds: float) -> int:
-        """Hops from an event to the next that may be: at least one."""
+        """The least number of hops from one event to the next: at least one."""
         return max(1, round(self.refractory / hop_seconds))
 
     def plain(self) -> dict[str, Any]:
-        """As it is kept in a bundle."""
+        """The rule in the form that a bundle stores."""
         return {"smooth": self.smooth, "refractory_s": self.refractory, "patience": list(self.patience)}
 
     def words(self) -> str:
-        """As it is printed."""
+        """The rule in the words that are printed."""
         need, of = self.patience
         patience = "" if of == 1 else f", {need} of {of} hops over the threshold"
         return f"mean of {amount(self.smooth, 'hop')}{patience}, refractory time {self.refractory:g} s"

@@ -1,4 +1,4 @@
-"""`audionas predict`, and the Python door: `m = audionas.load("exp/x")`, `m(waveform)`, `m.labels`."""
+"""`audionas predict` and its Python interface: `m = audionas.load("exp/x")`, `m(waveform)`, `m.labels`."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -19,7 +19,7 @@ from audionas.nn.streaming import Pooling
 
 
 class Classifier(ABC):
-    """A trained model that takes one example at a time, or a batch that is ready (`scores`)."""
+    """A trained model that takes one example at a time, or a prepared batch (`scores`)."""
 
     def __init__(self, bundle: ModelBundle, network: nn.Module) -> None:
         self.bundle = bundle
@@ -34,22 +34,22 @@ class Classifier(ABC):
         return net
 
     def scores(self, batch: np.ndarray) -> np.ndarray:
-        """(B, samples) or (B, 3, H, W) float32 inputs to (B, classes) probabilities."""
+        """Map (B, samples) or (B, 3, H, W) float32 inputs to (B, classes) probabilities."""
         with torch.inference_mode():
             scores: np.ndarray = self.network(torch.from_numpy(batch)).numpy()
         return scores
 
     def answer(self, example: np.ndarray) -> dict[str, float]:
-        """Score per label of one example that is ready; of several channels, the mean of their scores."""
+        """Score per label of one prepared example; for several channels, the mean of their scores."""
         channels = example.reshape(-1, *self.bundle.input_shape)
         return dict(zip(self.labels, self.scores(channels).mean(0).tolist(), strict=True))
 
     def stream(self, pool: Pooling = "window") -> TorchStream:
-        """The model fed in chunks: `s.step(samples)` gives scores (m, classes), a row for each hop that ends;
-        `s.reset()` forgets. Samples (n,) are in [-1, 1] or int16, at `s.sample_rate`, any n.
+        """The model fed in chunks: `s.step(samples)` gives scores (m, classes), one row per completed hop;
+        `s.reset()` clears the state. Samples (n,) are in [-1, 1] or int16, at `s.sample_rate`, any n.
 
         The mean at the network's end is taken over the last clip (`window`), or fades (`exponential`), which
-        remembers less. Raises UserError for a network that looks ahead, and for a model of images.
+        needs less memory. Raises UserError for a network that looks ahead, and for an image model.
         """
         if pool not in get_args(Pooling):
             raise UserError(f"pool is {pool!r}, expected one of {', '.join(get_args(Pooling))}")
@@ -57,7 +57,7 @@ class Classifier(ABC):
 
     @abstractmethod
     def read(self, file: Path, *, resample: bool) -> np.ndarray:
-        """A file as an example that is ready; UserError names a file that cannot be read."""
+        """Read a file as a prepared example; a UserError names a file that cannot be read."""
 
 
 class Model(Classifier):
@@ -70,9 +70,9 @@ class Model(Classifier):
         self.sample_rate = network.front_end.sample_rate
 
     def __call__(self, wave: np.ndarray | Tensor) -> dict[str, float]:
-        """Score per label of one clip: (N,) samples in [-1, 1] at `sample_rate`, or int16.
+        """Score per label for one clip: (N,) samples in [-1, 1] at `sample_rate`, or int16.
 
-        Shorter clips are padded with zeros, longer ones cut to the trained length. Raises UserError
+        Shorter clips are padded with zeros, longer ones are cut to the trained length. Raises UserError
         for anything that is not a one-dimensional waveform of such samples.
         """
         if np.size(wave) == 0:
@@ -80,7 +80,8 @@ class Model(Classifier):
         return self.answer(self._fitted(checked(wave)))
 
     def read(self, file: Path, *, resample: bool) -> np.ndarray:
-        """A recording of the model's rate, or of any with `resample`; all channels of one that has them."""
+        """A recording at the model's rate, or at any rate with `resample`; all channels where the model has
+        several."""
         seconds = self.bundle.samples / self.sample_rate
         if self.bundle.channels > 1:
             wave = audio.read_channels(file, rate=self.sample_rate, channels=self.bundle.channels)
@@ -102,9 +103,9 @@ class ImageModel(Classifier):
         self.size = bundle.spec.io.freq
 
     def __call__(self, image: np.ndarray | Tensor) -> dict[str, float]:
-        """Score per label of one RGB image (H, W, 3): uint8 of any size, or floats in [0, 1] of `size`.
+        """Score per label for one RGB image (H, W, 3): uint8 of any size, or floats in [0, 1] of `size`.
 
-        A uint8 image is resized as image files are, then its centre is taken. Raises UserError for
+        A uint8 image is resized as image files are, then its centre is cropped. Raises UserError for
         anything else.
         """
         array = np.asarray(image)
@@ -120,7 +121,7 @@ class ImageModel(Classifier):
                 hint="Give uint8 pixels to have them resized.",
             )
         if not ((array >= 0) & (array <= 1)).all():
-            raise UserError("the image holds values that are not in [0, 1]")
+            raise UserError("the image holds values outside [0, 1]")
         return self.answer(np.ascontiguousarray(array.transpose(2, 0, 1), dtype=np.float32))
 
     def read(self, file: Path, *, resample: bool) -> np.ndarray:
@@ -129,15 +130,15 @@ class ImageModel(Classifier):
         return self.ready(pixels[None]).squeeze(0)
 
     def ready(self, pixels: np.ndarray) -> np.ndarray:
-        """(B, H, W, 3) uint8 pixels, resized already, to the network's (B, 3, size, size) in [0, 1]."""
+        """Map (B, H, W, 3) uint8 pixels, already resized, to the network's (B, 3, size, size) in [0, 1]."""
         batch: np.ndarray = augment.plain(torch.from_numpy(pixels), self.size).contiguous().numpy()
         return batch
 
 
 def load(folder: str | Path) -> Model | ImageModel:
-    """The trained model of a run folder (`exp/x`), of its `model/` folder, or one that comes along (`kws12`).
+    """The trained model of a run folder (`exp/x`), of its `model/` folder, or an included one (`kws12`).
 
-    A path that exists comes before a name.
+    A path that exists takes precedence over a name.
     """
     folder = find(folder)
     bundle = ModelBundle.load(folder if (folder / "bundle.json").exists() else folder / "model")

@@ -13,24 +13,24 @@ _BUNDLE = ("weights.safetensors", "bundle.json")  # the second makes a folder a 
 
 
 def names() -> list[str]:
-    """The models that come along, sorted."""
+    """The included models, sorted."""
     return sorted(file.parent.name for file in _FOLDER.glob("*/bundle.json"))
 
 
 def find(name: str | Path) -> Path:
-    """The folder behind `name`: a path where there is one, else the model of that name.
+    """The folder for `name`: the path where it exists, else the model of that name.
 
-    So a folder `kws12` in the current folder comes before the model kws12. What is neither is returned as
-    it is, for the reader to refuse.
+    So a folder `kws12` in the current folder takes precedence over the model kws12. Any other name is
+    returned unchanged, for the reader to refuse.
     """
     path = Path(name)
     return _FOLDER / path if not path.exists() and str(path) in names() else path
 
 
 def own(name: str | Path, out: str | Path = "exp") -> Path:
-    """The folder that results about a model are written to; one that comes along is copied to `out`/NAME.
+    """The folder that results about a model are written to; an included model is copied to `out`/NAME.
 
-    Raises UserError where something else lies there.
+    Raises UserError where that folder holds something else.
     """
     folder = find(name)
     if folder.parent != _FOLDER:
@@ -40,8 +40,8 @@ def own(name: str | Path, out: str | Path = "exp") -> Path:
         there = home / "model" / file
         if there.exists() and there.read_bytes() != (folder / file).read_bytes():
             raise UserError(
-                f"{home}: holds another model than the {folder.name} that comes along",
-                hint=f"Name it as {home}, or work in another folder.",
+                f"{home}: holds a model other than the included {folder.name}",
+                hint=f"Name it {home}, or work in another folder.",
             )
         there.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(folder / file, there)
@@ -50,7 +50,7 @@ def own(name: str | Path, out: str | Path = "exp") -> Path:
 
 
 def arch(name: str) -> ArchSpec:
-    """The architecture of a model that comes along."""
+    """The architecture of an included model."""
     file = _FOLDER / name / "arch.json"
     return ArchSpec.from_json(file.read_text(encoding="utf-8"), str(file))
 
@@ -62,7 +62,7 @@ def summary(name: str) -> str:
 
 
 def measured(name: str) -> dict[str, Any]:
-    """Test accuracy in percent and where it is explained, in the form of a zoo note's `measured`."""
+    """Test accuracy in percent and its source, in the form of a zoo note's `measured`."""
     found = read_json(_FOLDER / name / "eval.json")
     return {
         "accuracy": {f"{found['n']} test clips": round(100 * found["accuracy"], 1)},
@@ -71,9 +71,9 @@ def measured(name: str) -> dict[str, Any]:
 
 
 def folder_of(name: str, key: str, *, own: Path) -> Path:
-    """The folder that holds the bundle of the model `name`, which stands under `key` in a config.
+    """The folder that holds the bundle of the model `name`, which a config gives as `key`.
 
-    Raises UserError where there is none, and where it is that of the run itself, in the folder `own`.
+    Raises UserError where there is none, and where it belongs to the run itself, in the folder `own`.
     """
     place = find(name)
     folder = place if (place / "bundle.json").exists() else place / "model"
@@ -81,17 +81,17 @@ def folder_of(name: str, key: str, *, own: Path) -> Path:
         raise UserError(f"{key}: {name} holds no trained model", hint=_hint(place, key))
     if folder.resolve() == (own / "model").resolve():
         raise UserError(
-            f"{key}: {name} is what this run itself would write", hint="Train under another name: name=..."
+            f"{key}: {name} is the model that this run would write", hint="Train under another name: name=..."
         )
     return folder
 
 
 def digest(folder: Path) -> str:
-    """Hex SHA-256 of a bundle: of its weights and of all that its answers depend on besides."""
+    """Hex SHA-256 of a bundle: its weights and everything else that its answers depend on."""
     return sha256_text(" ".join(sha256(folder / name) for name in ("weights.safetensors", "bundle.json")))
 
 
 def _hint(place: Path, key: str) -> str:
     if key == "train.init" and (place / "search").is_dir():
         return f"The supernet of its search is {place / 'search'}."
-    return "Give a run folder that was trained, or a name from: audionas list models"
+    return "Give a trained run folder, or a name from: audionas list models"

@@ -1,4 +1,4 @@
-"""Samples as programs hold them, checked: one-dimensional, floating-point or 16-bit, finite."""
+"""A check of samples in memory: one-dimensional, floating-point or 16-bit, finite."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from audionas.core.errors import UserError
 
 
 def checked(samples: Any) -> np.ndarray:
-    """(n,) samples in [-1, 1], or int16, as float32 in [-1, 1]; UserError for anything else."""
+    """Return (n,) samples in [-1, 1], or int16, as float32 in [-1, 1]. Raises UserError for anything else."""
     array = np.asarray(samples)
     if array.ndim != 1:
         raise UserError(f"expected a waveform (N,), got shape {array.shape}", hint="Give one channel.")

@@ -1,4 +1,4 @@
-"""A bundle as a step: a hop of samples or frames and what is remembered in, scores and the same out."""
+"""A bundle as a step: one hop of samples or frames and the states in, scores and the next states out."""
 
 import math
 from typing import Literal
@@ -19,24 +19,24 @@ Input = Literal["waveform", "frames"]
 class StreamStep(nn.Module):
     """`step(samples, sound, *states)` to (scores, sound, *states): a pure function.
 
-    `samples` are (1, n * hop_samples) in [-1, 1], `sound` (1, tail) those before them; with the input
-    `frames` there is no `sound`, and the first is (1, 1, F, n * hop) frames. `scores` are (n, classes)
-    probabilities. The states, `sound` among them, have `names` and `shapes` and are zeros at the start.
+    `samples` are (1, n * hop_samples) in [-1, 1], `sound` (1, tail) the samples before them; with the input
+    `frames` there is no `sound`, and the first input is (1, 1, F, n * hop) frames. `scores` are (n, classes)
+    probabilities. The states, including `sound`, have `names` and `shapes` and are zeros at the start.
 
-    The first `warm_up` scores were made before a whole clip was heard. From number `settled` on no score
-    remembers the start; None where squeeze-and-excitation forgets it too slowly. Raises UserError for a model
-    of images, a network that looks ahead, and for samples where no file can hold the front-end.
+    The first `warm_up` scores are computed before a whole clip was heard. From number `settled` on no score
+    depends on the start; None where squeeze-and-excitation forgets it too slowly. Raises UserError for an
+    image model, a network that looks ahead, and for samples where no file can hold the front-end.
     """
 
     def __init__(self, bundle: ModelBundle, *, input: Input = "waveform", pool: Pooling = "window") -> None:
         super().__init__()
         model = bundle.network()
         if not isinstance(model, KeywordModel):
-            raise UserError("a model of images has nothing to stream", hint="Train one of sound.")
+            raise UserError("an image model has nothing to stream", hint="Train a sound model.")
         ears = model.front_end
         if input == "waveform" and ears.foreign:
             raise UserError(
-                f"no file can hold the front-end {ears.settings['front_end'].lower()}, which is a library's",
+                f"no file can hold the front-end {ears.settings['front_end'].lower()}, computed by a library",
                 hint="Export a file that takes features: --input frames",
             )
         self.input, self.sample_rate = input, ears.sample_rate
@@ -53,7 +53,7 @@ class StreamStep(nn.Module):
         self.eval()
 
     def forward(self, part: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        """Scores and the states for the next call."""
+        """Return scores and the states for the next call."""
         kept: tuple[Tensor, ...] = ()
         if self.front_end is not None:
             sound = torch.cat((states[0], part), 1)
@@ -73,7 +73,7 @@ class StreamStep(nn.Module):
 
 
 class TorchStream(HopListener):
-    """The model itself, in torch, as what listens."""
+    """The model itself, in torch, as a listener."""
 
     most = 64  # hops in one call: much faster for long audio
 
@@ -91,7 +91,7 @@ class TorchStream(HopListener):
         return [state.numpy() for state in self.module.start()]
 
     def run(self, part: np.ndarray, states: States) -> tuple[np.ndarray, States]:
-        """Several hops at once."""
+        """Run several hops at once."""
         with torch.inference_mode():
             scores, *after = self.module(torch.from_numpy(part), *map(torch.from_numpy, states))
         return scores.numpy(), [state.numpy() for state in after]

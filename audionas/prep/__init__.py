@@ -1,1 +1,1 @@
-"""What the pages of data_prep/ need of their corpora; nothing else of the library imports it."""
+"""Corpus-specific parts for the pages of data_prep/; nothing else in the library imports them."""

@@ -1,8 +1,8 @@
-"""DCASE 2018 task 5 as it is published: its lists read, folds and sessions checked, counts known.
+"""DCASE 2018 task 5 as published: reading its lists, checking folds and sessions against known counts.
 
 Dekkers et al., arXiv:1807.11246; formats and counts from the corpora's own read-me files (Zenodo records
 1247102 and 1964758). A segment is ten seconds of one node, an array of four microphones; a session is one
-stretch of an activity, which several nodes heard at once.
+stretch of an activity, recorded by several nodes at once.
 """
 
 import re
@@ -30,11 +30,11 @@ FOLDS = (1, 2, 3, 4)
 RATE, CHANNELS, SECONDS = 16000, 4, 10.0
 TOPS = {"dev": "DCASE2018-task5-dev", "eval": "DCASE2018-task5-eval"}
 NODE = re.compile(r"[A-Za-z]*Node(\d+)_")  # DevNode1_ex1_1: node 1, session ex1, segment 1
-KNOWN = frozenset({"1", "2", "3", "4"})  # nodes of the development set; the others are new in the evaluation
+KNOWN = frozenset({"1", "2", "3", "4"})  # nodes of the development set; the evaluation set adds others
 
 
 class Count(NamedTuple):
-    """Of a class: segments, and sessions that they are from."""
+    """Counts for a class: segments, and the sessions that they come from."""
 
     segments: int
     sessions: int
@@ -52,12 +52,12 @@ PUBLISHED = {
     }
     for name in TOPS
 }
-FOLD_1 = (54964, 18020)  # segments for training and for the test
+FOLD_1 = (54964, 18020)  # segments for training and for testing
 
 
 @dataclass(frozen=True)
 class Segment:
-    """One file: its name in the lists without folder, label, session, and node ("" where not known)."""
+    """One file: its name in the lists without folder, label, session, and node ("" if unknown)."""
 
     file: str
     label: str
@@ -67,14 +67,14 @@ class Segment:
 
 @dataclass(frozen=True)
 class Corpus:
-    """A set of segments by file name, below `folder`; of the development set also the folds' test files."""
+    """A set of segments by file name, below `folder`; for the development set also the folds' test files."""
 
     folder: Path
     segments: Mapping[str, Segment]
     tests: Mapping[int, frozenset[str]]
 
     def path(self, segment: Segment) -> Path:
-        """Where the audio of a segment lies."""
+        """The path of a segment's audio."""
         return self.folder / "audio" / segment.file
 
     def training(self, fold: int) -> list[Segment]:
@@ -82,14 +82,14 @@ class Corpus:
         return [segment for file, segment in self.segments.items() if file not in self.tests[fold]]
 
     def test(self, fold: int) -> list[Segment]:
-        """The segments that a fold tests on."""
+        """The segments of a fold's test part."""
         return [segment for file, segment in self.segments.items() if file in self.tests[fold]]
 
 
 def development(folder: Path) -> Corpus:
-    """The development set below `folder`, its four folds checked.
+    """The development set below `folder`, with its four folds checked.
 
-    Raises UserError naming everything that is wrong: lists that are missing or contradict each other, a
+    Raises UserError naming all problems: lists that are missing or contradict each other, a
     file in both or neither part of a fold, tested twice or never, a session in both parts of a fold.
     """
     segments, problems = _meta(folder / "meta.txt")
@@ -114,11 +114,11 @@ def development(folder: Path) -> Corpus:
 
 
 def evaluation(folder: Path) -> Corpus:
-    """The evaluation set below `folder`, its nodes taken from `map.txt`.
+    """The evaluation set below `folder`, with nodes taken from `map.txt`.
 
-    Its labels are in `meta.txt` or, as older copies have it, only in `evaluation_setup/evaluat{e,ion}.txt`.
+    Its labels are in `meta.txt` or, in older copies, only in `evaluation_setup/evaluat{e,ion}.txt`.
 
-    Raises UserError naming everything that is wrong, as `development` does.
+    Raises UserError naming all problems, as `development` does.
     """
     setup = folder / "evaluation_setup"
     truth = _either(setup, "evaluat")
@@ -142,37 +142,35 @@ def check_counts(name: str, corpus: Corpus) -> None:
     segments = Counter(segment.label for segment in corpus.segments.values())
     sessions = Counter(label for label, _ in {(s.label, s.session) for s in corpus.segments.values()})
     problems = [
-        f"{corpus.folder}: {label}: {segments[label]:,} segments of {sessions[label]} sessions, "
-        f"expected {want.segments:,} of {want.sessions}"
+        f"{corpus.folder}: {label}: {segments[label]:,} segments from {sessions[label]} sessions, "
+        f"expected {want.segments:,} from {want.sessions}"
         for label, want in PUBLISHED[name].items()
         if (segments[label], sessions[label]) != want
     ]
     if corpus.tests and (found := (len(corpus.training(1)), len(corpus.test(1)))) != FOLD_1:
         problems.append(
-            f"{corpus.folder}: fold 1 has {found[0]:,} segments for training and {found[1]:,} for the test, "
+            f"{corpus.folder}: fold 1 has {found[0]:,} segments for training and {found[1]:,} for testing, "
             f"expected {FOLD_1[0]:,} and {FOLD_1[1]:,}"
         )
     if problems:
         raise UserError(
             problems,
-            hint="This is not the whole published set, or its first, faulty release. To use it as it is: "
+            hint="This is not the complete published set, or its first, faulty release. To use it anyway: "
             "--counts any",
         )
 
 
 def held_out(segments: Sequence[Segment], share: float, seed: int) -> frozenset[str]:
-    """The sessions to validate on: about a `share` of each class's segments, sessions kept whole.
+    """The sessions to validate on: about a `share` of each class's segments, with whole sessions.
 
-    Class by class sessions are drawn in a seeded order, and each is taken as long as that brings the share
-    nearer; at least one is taken and one left. Raises UserError where a class has a single session.
+    In each class sessions are drawn in a seeded order and taken as long as that brings the share nearer; at
+    least one is taken and one left. Raises UserError where a class has a single session.
     """
     sizes: dict[str, Counter[str]] = defaultdict(Counter)
     for segment in segments:
         sizes[segment.label][segment.session] += 1
     if single := [label for label, count in sizes.items() if len(count) < 2]:
-        raise UserError(
-            [f"'{label}' has a single session, which cannot be on both sides" for label in single]
-        )
+        raise UserError([f"'{label}' has a single session, which cannot be split" for label in single])
     return frozenset(
         session for label in sorted(sizes) for session in _drawn(label, sizes[label], share, seed)
     )
@@ -191,21 +189,21 @@ def _drawn(label: str, sizes: Mapping[str, int], share: float, seed: int) -> lis
 
 
 def _meta(file: Path) -> tuple[dict[str, Segment], list[str]]:
-    """The segments of a table of file, label and session, and what is wrong with it."""
+    """The segments of a table of file, label and session, and the problems in it."""
     segments: dict[str, Segment] = {}
     problems = []
     for where, row in _rows(file):
         if len(row) < 3:
             problems.append(f"{where}: expected file, label and session, found {len(row)} columns")
         elif row[1] not in LABELS:
-            problems.append(f"{where}: '{row[1]}' is no class of this task ({', '.join(LABELS)})")
+            problems.append(f"{where}: '{row[1]}' is not a class of this task ({', '.join(LABELS)})")
         elif row[0] in segments:
-            problems.append(f"{where}: {row[0]} stands there twice")
+            problems.append(f"{where}: {row[0]} appears twice")
         else:
             node = NODE.match(row[0])
             segments[row[0]] = Segment(row[0], row[1], row[2], node[1] if node else "")
     if not segments and not problems:
-        problems.append(f"{file}: names no segment")
+        problems.append(f"{file}: lists no segments")
     labels: dict[str, set[str]] = defaultdict(set)
     for segment in segments.values():
         labels[segment.session].add(segment.label)
@@ -218,7 +216,7 @@ def _meta(file: Path) -> tuple[dict[str, Segment], list[str]]:
 
 
 def _listed(file: Path, segments: Mapping[str, Segment]) -> tuple[set[str], list[str]]:
-    """The files of a list, and what in it contradicts the table; label and session need not stand there."""
+    """The files of a list, and its contradictions to the table; label and session are optional in it."""
     found: set[str] = set()
     problems = []
     for where, row in _rows(file):
@@ -226,7 +224,7 @@ def _listed(file: Path, segments: Mapping[str, Segment]) -> tuple[set[str], list
         if segment is None:
             problems.append(f"{where}: {row[0]} is not in meta.txt")
         elif row[0] in found:
-            problems.append(f"{where}: {row[0]} stands there twice")
+            problems.append(f"{where}: {row[0]} appears twice")
         elif row[1:] != [segment.label, segment.session][: len(row) - 1]:
             problems.append(f"{where}: says {' '.join(row[1:])}, meta.txt {segment.label} {segment.session}")
         found.add(row[0])
@@ -236,7 +234,7 @@ def _listed(file: Path, segments: Mapping[str, Segment]) -> tuple[set[str], list
 def _parts(
     fold: int, train: set[str], test: set[str], told: set[str], segments: Mapping[str, Segment]
 ) -> list[str]:
-    """What keeps two lists from being the parts of one fold."""
+    """The reasons why two lists are not the parts of one fold."""
     problems = _several(train & test, f"in both parts of fold {fold}")
     problems += _several(segments.keys() - train - test, f"in no part of fold {fold}")
     problems += _several(test ^ told, f"in only one of the test list and the ground truth of fold {fold}")
@@ -245,7 +243,7 @@ def _parts(
 
 
 def _nodes(file: Path, segments: Mapping[str, Segment]) -> tuple[dict[str, str], list[str]]:
-    """The node of each file, from pairs of its own name and one that tells the node, in either order."""
+    """The node of each file, from pairs of its own name and one that names the node, in either order."""
     nodes: dict[str, str] = {}
     problems = []
     for where, row in _rows(file):
@@ -259,7 +257,7 @@ def _nodes(file: Path, segments: Mapping[str, Segment]) -> tuple[dict[str, str],
 
 
 def _rows(file: Path) -> list[tuple[str, list[str]]]:
-    """Where each line stands, and its columns; names without `audio/` in front."""
+    """The position of each line and its columns, with names without the prefix `audio/`."""
     try:
         lines = file.read_text(encoding="utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
@@ -276,9 +274,9 @@ def _either(folder: Path, start: str) -> Path | None:
 
 
 def _several(files: Iterable[str], what: str, counts: Mapping[str, int] | None = None) -> list[str]:
-    """A line for each of the first few files, and the number of all."""
+    """One line per file for the first few files, and the number of the rest."""
     some = sorted(files)
     lines = [f"{file}: {what.format((counts or {}).get(file, 0))}" for file in some[:5]]
     return lines + (
-        [f"... and {len(some) - 5:,} more files {what.format('so often')}"] if len(some) > 5 else []
+        [f"... and {len(some) - 5:,} more files {what.format('a wrong number of')}"] if len(some) > 5 else []
     )

@@ -1,4 +1,4 @@
-"""What was found in audio files, in columns, and the log from which an interrupted preparation goes on."""
+"""The facts found in audio files, in columns, and the log from which an interrupted preparation resumes."""
 
 import json
 import os
@@ -15,18 +15,18 @@ from audionas.core.pool.ordered import ordered
 from audionas.core.reporter import Reporter
 from audionas.data import audio
 
-_CHUNK = 64  # files a worker is given at a time: fewer than this start no process
+_CHUNK = 64  # files per task of a worker: fewer files than this start no process
 
 
 class Task(NamedTuple):
-    """A file, and where its mono copy goes if it needs one ("" for nowhere)."""
+    """A file, and the path of its mono copy if it needs one ("" for none)."""
 
     path: str
     copy: str
 
 
 class Found:
-    """Of each file: seconds (0 where it is of no use), SHA-256, whether its copy is to be used."""
+    """For each file: seconds (0 if unusable), SHA-256, and whether its copy is used."""
 
     def __init__(self, count: int) -> None:
         self.seconds = np.zeros(count)
@@ -35,12 +35,12 @@ class Found:
         self._sums = np.zeros((count, 32), dtype=np.uint8)
 
     def sha256(self, place: int) -> str:
-        """In hexadecimal digits."""
+        """The SHA-256 in hexadecimal digits."""
         digits: str = self._sums[place].tobytes().hex()
         return digits
 
     def put(self, place: int, answer: "dict[str, Any] | str") -> None:
-        """Note what `_examine` has said of a file."""
+        """Store the answer of `_examine` for a file."""
         if isinstance(answer, str):
             self.problems[place] = answer
             return
@@ -51,17 +51,17 @@ class Found:
 def examine(
     tasks: Sequence[Task], rate: int, *, log: Path | None, workers: int | None, reporter: Reporter
 ) -> Found:
-    """Decode and hash every file, by `workers` processes, and make the copies.
+    """Decode and hash every file in `workers` processes, and make the copies.
 
-    What is found goes to `log` as well; a later call with the same tasks takes from there what it says of
-    files that have not been written since.
+    The results also go to `log`; a later call with the same tasks reuses them for files that have not changed
+    since.
     """
     found, known = Found(len(tasks)), np.zeros(len(tasks), dtype=bool)
     for place, told in _logged(tasks, rate, log):
         known[place] = True
         found.put(place, told)
     if known.any():
-        reporter.note(f"{known.sum()} of {len(tasks)} files were decoded before; going on, see {log}")
+        reporter.note(f"{known.sum()} of {len(tasks)} files were decoded earlier; resuming, see {log}")
     todo = np.flatnonzero(~known).tolist()
     answers = ordered(partial(_examine, rate), _Chosen(tasks, todo), workers=workers, chunk=_CHUNK)
     with closing(_Log(log)) as lines:
@@ -73,7 +73,7 @@ def examine(
 
 
 class _Chosen(Sequence[Task]):
-    """Some of the tasks, without a list of them."""
+    """Some of the tasks, without copying the list."""
 
     def __init__(self, tasks: Sequence[Task], places: list[int]) -> None:
         self._tasks, self._places = tasks, places
@@ -88,7 +88,7 @@ class _Chosen(Sequence[Task]):
 
 
 class _Log:
-    """Lines of JSON appended to a file, or to none. A line that was cut off before is cut away."""
+    """Lines of JSON appended to a file, or to none. A line cut off earlier is removed."""
 
     def __init__(self, path: Path | None) -> None:
         self._file = None
@@ -107,18 +107,18 @@ class _Log:
 
 
 def _whole(path: Path) -> int:
-    """Bytes up to the end of the last whole line."""
+    """Bytes up to the end of the last complete line."""
     with path.open("rb") as stream:
         return sum(len(line) for line in stream if line.endswith(b"\n"))
 
 
 def _logged(tasks: Sequence[Task], rate: int, log: Path | None) -> Iterator[tuple[int, dict[str, Any]]]:
-    """What the log says of files that are as they were then."""
+    """The log's results for files that have not changed since."""
     if log is None or not log.exists():
         return
     with log.open("rb") as stream:
         for line in stream:
-            with suppress(ValueError, KeyError, TypeError, OSError):  # cut off, or of a file that is gone
+            with suppress(ValueError, KeyError, TypeError, OSError):  # cut off, or the file is gone
                 told = json.loads(line)
                 place = told["place"]
                 same = place < len(tasks) and told["path"] == tasks[place].path and told["target"] == rate
@@ -128,12 +128,12 @@ def _logged(tasks: Sequence[Task], rate: int, log: Path | None) -> Iterator[tupl
 
 
 def _state(*paths: str) -> list[list[int]]:
-    """Size and time of writing of files."""
+    """Size and modification time of files."""
     return [[stat.st_size, stat.st_mtime_ns] for stat in (os.stat(path) for path in paths if path)]
 
 
 def _examine(rate: int, task: Task) -> "dict[str, Any] | str":
-    """Seconds and SHA-256 of the file to use, this one or its copy; or why there is none."""
+    """Seconds and SHA-256 of the file to use, this one or its copy; or the reason why there is none."""
     try:
         probe, used = audio.probe(task.path), ""
         if probe.rate != rate or probe.channels != 1:

@@ -12,18 +12,18 @@ from audionas.core.reporter import Reporter
 from audionas.data import audio
 from audionas.data.store import Form
 
-_BLOCK = 256  # files in hand at a time, after which the log is written
+_BLOCK = 256  # files per block, after which the log is written
 
 
 def examined(
     paths: Sequence[Path], form: Form, *, log: Path, jobs: int, reporter: Reporter
 ) -> dict[Path, str]:
-    """The SHA-256 of every file, each decoded whole by one of `jobs` threads.
+    """The SHA-256 of every file; one of `jobs` threads decodes each file completely.
 
-    What is found is appended to `log`, so that an interrupted preparation goes on from there; a file that
-    has been written to since is decoded again.
+    Results are appended to `log`, so that an interrupted preparation resumes from there; a file that has
+    changed since is decoded again.
 
-    Raises one UserError with every file that cannot be decoded or is not of this form.
+    Raises one UserError with every file that cannot be decoded or does not have this form.
     """
     before = _logged(log, form)
     found = {path: before[key] for path in paths if (key := _state(path)) in before}
@@ -46,7 +46,7 @@ def examined(
 
 
 def _checked(pool: ThreadPoolExecutor, paths: Sequence[Path], form: Form) -> Iterator[str]:
-    """The sum of each file, or `!` and what is wrong with it; a block at a time, so that Ctrl-C is quick."""
+    """The checksum of each file, or `!` and its problem; block by block, so that Ctrl-C is quick."""
     rest = iter(paths)
     while block := list(islice(rest, _BLOCK)):
         yield from pool.map(lambda path: _check(path, form), block)
@@ -68,7 +68,7 @@ def _told(form: Form) -> str:
 
 
 def _state(path: Path) -> str:
-    """The file as it is now: a name that changes when it is written."""
+    """The state of the file: a string that changes when the file is written."""
     try:
         stat = path.stat()
     except OSError:
@@ -77,7 +77,7 @@ def _state(path: Path) -> str:
 
 
 def _logged(log: Path, form: Form) -> Mapping[str, str]:
-    """Sums by state from an earlier preparation; a line that was cut off counts for nothing."""
+    """Checksums by state from an earlier preparation; a line that was cut off is ignored."""
     if not log.is_file():
         return {}
     rows: list[dict[str, Any]] = []

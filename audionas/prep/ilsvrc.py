@@ -1,8 +1,8 @@
 """ImageNet's archives as ILSVRC 2012 publishes them, unpacked into one folder per class.
 
-ILSVRC2012_img_train.tar       a .tar for each class, n01440764.tar, with its images
+ILSVRC2012_img_train.tar       one .tar per class, n01440764.tar, with its images
 ILSVRC2012_img_val.tar         ILSVRC2012_val_00000001.JPEG to 00050000, without folders
-ILSVRC2012_devkit_t12.tar.gz   of which data/meta.mat and the ground truth of the validation images
+ILSVRC2012_devkit_t12.tar.gz   data/meta.mat and the ground truth of the validation images are used
 """
 
 import io
@@ -31,7 +31,7 @@ from audionas.images.ilsvrc import (
 )
 
 TRAIN, VAL = "ILSVRC2012_img_train.tar", "ILSVRC2012_img_val.tar"
-MD5 = {  # as torchvision and the download page have them
+MD5 = {  # as in torchvision and on the download page
     TRAIN: "1d675b47d978889d74fa0da5fadfb00e",
     VAL: "29b22e2961454d5413ddabcf34fc5622",
     DEVKIT: "fa75699e90414af021442c21a62c3abf",
@@ -41,7 +41,7 @@ _DAMAGED = (tarfile.TarError, EOFError, zlib.error)
 
 
 class _Member(NamedTuple):
-    """A file inside an archive, where its bytes begin, and how many there are."""
+    """A file inside an archive, the offset of its bytes, and their number."""
 
     name: str
     offset: int
@@ -62,9 +62,9 @@ def classes_in_devkit(archive: Path) -> list[str]:
 
 
 def unpack_train(archive: Path, folder: Path, reporter: Reporter, *, workers: int | None = None) -> None:
-    """Each class's inner archive to `folder/<class>`, which appears whole; those that are there are kept.
+    """Unpack each class's inner archive to `folder/<class>`, which appears complete; existing ones are kept.
 
-    Raises UserError for a member that is no class's archive or no image of that class.
+    Raises UserError for a member that is not a class's archive or not an image of that class.
     """
     inner = list(_members(archive))
     for member in inner:
@@ -80,9 +80,9 @@ def unpack_train(archive: Path, folder: Path, reporter: Reporter, *, workers: in
 def unpack_val(
     archive: Path, folder: Path, classes: Sequence[str], reporter: Reporter, *, workers: int | None = None
 ) -> None:
-    """Each validation image to `folder/<class>/`, where it is not there yet.
+    """Unpack each missing validation image to `folder/<class>/`.
 
-    `classes` are those of `classes_in_devkit`. Raises UserError for a member that is no validation image.
+    `classes` are those of `classes_in_devkit`. Raises UserError for a member that is not a validation image.
     """
     pairs = []
     for member in _members(archive):
@@ -113,7 +113,7 @@ def _unpack_class(archive: Path, folder: Path, inner: _Member) -> None:
             for member in _members(archive, raw, inner):
                 if not re.fullmatch(name + r"_\d+\.JPEG", member.name):
                     raise UserError(
-                        f"{archive}: {inner.name}: refused: '{member.name}' is no image of {name}"
+                        f"{archive}: {inner.name}: refused: '{member.name}' is not an image of {name}"
                     )
                 (draft / member.name).write_bytes(_bytes(raw, member, archive))
         draft.replace(folder / name)
@@ -131,14 +131,14 @@ def _extracted(tar: tarfile.TarFile, name: str, archive: Path) -> bytes:
     try:
         stream = tar.extractfile(name)
     except KeyError as error:
-        raise UserError(f"{archive}: has no {name}", hint=f"Expected {DEVKIT} as it is published.") from error
+        raise UserError(f"{archive}: has no {name}", hint=f"Expected {DEVKIT} as published.") from error
     if stream is None:
         raise UserError(f"{archive}: refused: '{name}' is not a file")
     return stream.read()
 
 
 def _members(archive: Path, raw: IO[bytes] | None = None, inner: _Member | None = None) -> Iterator[_Member]:
-    """The files of an archive, or of the one that lies at `inner` in `raw`; UserError for links."""
+    """The files of an archive, or of the inner one at `inner` in `raw`. Raises UserError for links."""
     try:
         if raw is not None and inner is not None:
             raw.seek(inner.offset)
@@ -162,4 +162,4 @@ def _bytes(raw: IO[bytes], member: _Member, archive: Path) -> bytes:
 
 
 def _damaged(archive: Path, reason: object) -> UserError:
-    return UserError(f"{archive}: not a whole tar archive ({reason})", hint="Fetch it again.")
+    return UserError(f"{archive}: not a complete tar archive ({reason})", hint="Fetch it again.")

@@ -1,4 +1,4 @@
-"""Taking recordings in: every file decoded and hashed once, every fault said, data directories written."""
+"""Intake of recordings: decode and hash every file once, report all faults, write data directories."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from audionas.data.tables import TOLERANCE
 from audionas.prep.examined import Found, Task, examine
 
 ON_BAD = ("error", "skip")
-LOG = Path("cache", "examined.jsonl")  # inside a prepared folder, while it is prepared
+LOG = Path("cache", "examined.jsonl")  # inside a folder while it is prepared
 
 
 def take(
@@ -27,15 +27,15 @@ def take(
     log: Path | None = None,
     workers: int | None = None,
 ) -> dict[str, list[Item]]:
-    """The items with seconds and SHA-256 filled in, all of them mono at `rate` Hz.
+    """The items with seconds and SHA-256 filled in, all mono at `rate` Hz.
 
-    A file of another rate or with several channels becomes a mono copy in the folder `converted`
-    where one is given. `on_bad="skip"` leaves bad files out and says which. Files are decoded by `workers`
-    processes (all cores by default), any number of which finds the same. Until all is well, what was found
-    is kept in the file `log`: an interrupted or refused preparation goes on from there.
+    A file with another rate or several channels becomes a mono copy in the folder `converted`, if given.
+    `on_bad="skip"` leaves bad files out and lists them. Files are decoded by `workers` processes (default:
+    all cores); their number does not change the result. Until the preparation succeeds, results are kept
+    in the file `log`: an interrupted or refused preparation resumes from there.
 
     Raises:
-        UserError: with `on_bad="error"`, naming every bad file; or no item is left.
+        UserError: with `on_bad="error"`, naming every bad file; or where no item is left.
     """
     copies = {
         item.audio: str(converted / split / f"{item.id}.wav") if converted else ""
@@ -65,12 +65,12 @@ def take(
 def store(
     out: Path, splits: Mapping[str, Sequence[Item]], labels: Sequence[str], reporter: Reporter
 ) -> dict[str, DataDir]:
-    """Write one data directory a split and `labels.txt` into `out`, and show the counts.
+    """Write one data directory per split and `labels.txt` into `out`, and show the counts.
 
-    `noise`, whose clips carry no class, may be among the splits. Raises UserError where a split is empty.
+    The splits may include `noise`, whose clips have no class. Raises UserError where a split is empty.
     """
     if empty := [split for split, items in splits.items() if not items]:
-        raise UserError([f"{out}: no clip falls into '{split}'" for split in empty])
+        raise UserError([f"{out}: no clips in '{split}'" for split in empty])
     written = {split: kaldi.write(out / split, items) for split, items in splits.items()}
     write_labels(out, labels)
     counts = {
@@ -87,13 +87,13 @@ def store(
 
 
 def check_on_bad(value: str) -> None:
-    """Raises UserError unless `value` is a way to treat bad files."""
+    """Raise UserError unless `value` is a way to treat bad files."""
     if value not in ON_BAD:
         raise UserError(f"--on-bad {value}: expected one of {', '.join(ON_BAD)}")
 
 
 def _completed(item: Item, task: Task, place: int, found: Found) -> Item | str:
-    """The item with times taken from its file; the reason where it reaches beyond the end; "": a bad file."""
+    """The item with times from its file; the reason where it ends after the file; "" for a bad file."""
     if place in found.problems:
         return ""
     seconds = float(found.seconds[place])
@@ -113,8 +113,8 @@ def _completed(item: Item, task: Task, place: int, found: Found) -> Item | str:
 def _report(problems: list[str], good: bool, on_bad: str, converting: bool, reporter: Reporter) -> None:
     if problems and on_bad == "error":
         advice = "" if converting else ", or convert other rates and channels with --resample"
-        raise UserError(problems, hint=f"Mend them, leave them out with --on-bad skip{advice}.")
+        raise UserError(problems, hint=f"Repair these files, or skip them with --on-bad skip{advice}.")
     for problem in problems:
         reporter.note(f"left out: {problem}")
     if problems and not good:
-        raise UserError(problems, hint="No recording is left.")
+        raise UserError(problems, hint="No recordings are left.")

@@ -18,10 +18,10 @@ from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 
 WANTED = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
 LABELS_12 = (SILENCE, UNKNOWN, *WANTED)
-CLIPS = {"v0.01": 64_721, "v0.02": 105_829}  # in the whole archive
+CLIPS = {"v0.01": 64_721, "v0.02": 105_829}  # in the complete archive
 TEST_ARCHIVE_CLIPS = {"v0.01": 3_081, "v0.02": 4_890}  # in the separate archive of twelve folders
 PROTOCOLS = {"v0.01": ("12", "30"), "v0.02": ("12", "35")}
-COUNTS = {  # (version, protocol) -> train, dev, test of the whole archive
+COUNTS = {  # (version, protocol) -> train, dev, test of the complete archive
     ("v0.01", "12"): (22_246, 3_093, 3_081),
     ("v0.01", "30"): (51_088, 6_798, 6_835),
     ("v0.02", "12"): (36_923, 4_445, 4_890),
@@ -34,7 +34,7 @@ _NAME = re.compile(r"(?:(?P<word>.+)_)?(?P<speaker>[0-9a-f]{8})_nohash_(?P<take>
 
 @dataclass(frozen=True)
 class Clip:
-    """A file of a Speech Commands tree; `name` is `folder/stem`, the same for wav and flac."""
+    """A file in a Speech Commands tree; `name` is `folder/stem`, the same for wav and flac."""
 
     name: str
     path: str
@@ -52,19 +52,19 @@ class Cut(NamedTuple):
 
 
 def name_of(version: str, protocol: str) -> str:
-    """What a protocol is called where figures are compared: `v2-12`."""
+    """The name of a protocol in comparisons of figures: `v2-12`."""
     return f"v{version[-1]}-{protocol}"
 
 
 def hash_percent(name: str) -> float:
-    """Where a file name falls on the official rule's scale of 0 to 100."""
+    """The position of a file name on the official rule's scale of 0 to 100."""
     stem = re.sub(r"_nohash_.*$", "", Path(name).name)
     value = int(hashlib.sha1(stem.encode(), usedforsecurity=False).hexdigest(), 16) % _MODULUS
     return value * (100.0 / (_MODULUS - 1))
 
 
 def which_set(name: str, dev: float = 10.0, test: float = 10.0) -> str:
-    """The split of a file name: takes of one speaker always share it. `dev` and `test` in percent."""
+    """The split of a file name; all takes of one speaker share it. `dev` and `test` in percent."""
     percent = hash_percent(name)
     if percent < dev:
         return "dev"
@@ -74,28 +74,28 @@ def which_set(name: str, dev: float = 10.0, test: float = 10.0) -> str:
 def scan(tree: Path) -> list[Clip]:
     """Every clip of a folder-per-word tree, sorted by name.
 
-    Raises UserError naming each file that is not called as Speech Commands calls its clips.
+    Raises UserError naming each file whose name does not follow Speech Commands.
     """
     clips, problems = [], []
     for folder in sorted(word_folders(tree)):
         for file in sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES):
             clip = _clip(folder.name, file)
             if clip is None:
-                problems.append(f"{file}: not called <speaker>_nohash_<take>")
+                problems.append(f"{file}: not named <speaker>_nohash_<take>")
             else:
                 clips.append(clip)
     if problems:
-        raise UserError(problems, hint="For a tree of your own: audionas prep folder SRC OUT")
+        raise UserError(problems, hint="For your own tree: audionas prep folder SRC OUT")
     return clips
 
 
 def word_folders(tree: Path) -> list[Path]:
-    """The folders of a tree that hold clips, `_background_noise_` left out."""
+    """The folders of a tree that hold clips, without `_background_noise_`."""
     return [f for f in tree.iterdir() if f.is_dir() and f.name != NOISE and _has_audio(f)]
 
 
 def noise_files(tree: Path) -> list[Path]:
-    """The long noise recordings of a tree, or of the folder that it lies in, sorted."""
+    """The long noise recordings of a tree, or of its parent folder, sorted."""
     for folder in (tree / NOISE, tree.parent / NOISE):
         if folder.is_dir():
             return sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
@@ -105,7 +105,7 @@ def noise_files(tree: Path) -> list[Path]:
 def assign(tree: Path, clips: Sequence[Clip]) -> tuple[dict[str, list[Clip]], str]:
     """The clips of each split, and the rule in words.
 
-    A tree with all three lists keeps them (a clip on no list is left out); with the official two,
+    A tree with all three lists uses them (a clip on no list is left out); with the official two,
     training is the rest; without lists the hash rule decides.
 
     Raises UserError where lists contradict each other or name files that their own tree lacks.
@@ -121,7 +121,7 @@ def assign(tree: Path, clips: Sequence[Clip]) -> tuple[dict[str, list[Clip]], st
         splits = {clip.name: listed.get(clip.name, "train") for clip in clips}
         return _grouped(clips, splits), "split by validation_list.txt and testing_list.txt"
     if absent := sorted(set(listed) - {clip.name for clip in clips}):
-        raise UserError([f"{tree}: {name} is on a list, but there is no such clip" for name in absent])
+        raise UserError([f"{tree}: {name} is on a list, but the clip does not exist" for name in absent])
     rest = len(clips) - len(listed)
     return _grouped(clips, listed), "split by the tree's own three lists" + (
         f"; {rest} clips are on none and left out" if rest else ""
@@ -129,20 +129,20 @@ def assign(tree: Path, clips: Sequence[Clip]) -> tuple[dict[str, list[Clip]], st
 
 
 def share(wanted: int) -> int:
-    """How many `_unknown_`, and how many `_silence_`, go with so many wanted clips: 10 %, rounded up."""
+    """The number of `_unknown_`, and of `_silence_`, for `wanted` wanted clips: 10 %, rounded up."""
     return -(-wanted // 10)
 
 
 def draw(clips: Iterable[Clip], count: int, *words: object) -> list[Clip]:
-    """`count` clips (all, if there are fewer) chosen by seed words such as (seed, split), sorted by name."""
-    from audionas.core.rng import seed_of  # brings torch: only when something is drawn
+    """Choose `count` clips (all, if there are fewer) by seed words such as (seed, split), sorted by name."""
+    from audionas.core.rng import seed_of  # imports torch: only when something is drawn
 
     ordered = sorted(clips, key=lambda clip: (seed_of("draw", *words, clip.name), clip.name))
     return sorted(ordered[:count], key=lambda clip: clip.name)
 
 
 def draw_cuts(samples: Sequence[int], count: int, *words: object) -> list[Cut]:
-    """`count` one-second cuts from noise files of so many `samples`, volume uniform in 0..1."""
+    """Draw `count` one-second cuts from noise files of these `samples`, volume uniform in 0..1."""
     from audionas.core.rng import seed_of
 
     def pick(below: int, *more: object) -> int:
@@ -157,20 +157,18 @@ def draw_cuts(samples: Sequence[int], count: int, *words: object) -> list[Cut]:
 
 
 def check_counts(version: str, protocol: str, clips: int, counts: Mapping[str, int]) -> str:
-    """One sentence on the counts per split; a whole archive must have the published ones.
+    """One sentence on the counts per split; a complete archive must have the published counts.
 
     Raises UserError where it does not.
     """
     got = tuple(counts[split] for split in SPLITS)
     told = f"{name_of(version, protocol)}: train, dev, test hold {_told(got)} clips"
     if clips != CLIPS[version]:
-        return (
-            f"{told}. {clips:,} of the {CLIPS[version]:,} clips of {version}: a part, nothing to compare with"
-        )
+        return f"{told}. {clips:,} of the {CLIPS[version]:,} clips of {version}: a part, not comparable"
     expected = COUNTS[version, protocol]
     if got != expected:
         raise UserError(
-            f"{told}, published are {_told(expected)}",
+            f"{told}, but the published counts are {_told(expected)}",
             hint="The lists in the tree were changed: unpack the archive again.",
         )
     return f"{told}, as published; all {clips:,} clips of {version}"
@@ -194,7 +192,7 @@ def _has_audio(folder: Path) -> bool:
 
 def _clip(folder: str, file: Path) -> Clip | None:
     name = f"{folder}/{file.stem}"
-    if folder == SILENCE:  # cuts of noise have no speaker: each is its own
+    if folder == SILENCE:  # cuts of noise have no speaker: each counts as its own
         number = f"{int(file.stem):06d}" if re.fullmatch(r"\d+", file.stem) else file.stem
         return Clip(name, str(file), folder, f"silence-{number}", f"silence-{number}")
     match = _NAME.fullmatch(file.stem)
@@ -205,7 +203,7 @@ def _clip(folder: str, file: Path) -> Clip | None:
 
 
 def _read_lists(tree: Path, splits: Iterable[str]) -> dict[str, str]:
-    """Clip name to split."""
+    """A mapping from clip name to split."""
     found: dict[str, str] = {}
     problems = []
     for split in splits:

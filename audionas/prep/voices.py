@@ -1,4 +1,4 @@
-"""eSpeak NG's voices: what they say as sound and as phonemes. It comes with the extra `mini`."""
+"""eSpeak NG's voices: their speech as sound and as phonemes. The extra `mini` includes eSpeak NG."""
 
 import json
 import struct
@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from audionas.core.errors import UserError
 
-RATE = 16_000  # Hz, of what comes out
+RATE = 16_000  # Hz of the output
 ACCENTS = (  # British is called "en"
     *("en", "en-029", "en-gb-scotland", "en-gb-x-gbclan"),
     *("en-gb-x-gbcwmd", "en-gb-x-rp", "en-us", "en-us-nyc"),
@@ -26,20 +26,20 @@ Prosody = Mapping[str, str | int]  # word, rate, pitch, pitch_range, seed
 
 
 class Engine(NamedTuple):
-    """Where the wheel keeps eSpeak NG's library and data."""
+    """The paths of eSpeak NG's library and data in the wheel."""
 
     library: str
     data: str
 
 
 def find_engine() -> Engine:
-    """eSpeak NG in the wheel espeakng-loader; raises UserError where that is not installed."""
+    """eSpeak NG in the wheel espeakng-loader. Raises UserError where that is not installed."""
     try:
         import espeakng_loader  # an extra
     except ImportError as error:
         raise UserError(
-            "the embedded data set is spoken by eSpeak NG, which is not installed",
-            hint='Type: pip install "audionas[mini]"   (eSpeak NG is licensed under GPL-3.0)',
+            "eSpeak NG speaks the embedded data set, and it is not installed",
+            hint='Run: pip install "audionas[mini]"   (eSpeak NG is licensed under GPL-3.0)',
         ) from error
     return Engine(espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
 
@@ -51,7 +51,7 @@ def voice_variants(engine: Engine) -> list[str]:
 
 @contextmanager
 def short_path(engine: Engine) -> Iterator[Engine]:
-    """eSpeak NG refuses data under a path of more than about 160 characters: give it a link."""
+    """Give eSpeak NG a link: it refuses data under a path of more than about 160 characters."""
     with tempfile.TemporaryDirectory(prefix="audionas-") as folder:
         link = Path(folder) / "espeak-ng-data"
         link.symlink_to(engine.data)
@@ -61,10 +61,10 @@ def short_path(engine: Engine) -> Iterator[Engine]:
 def said(voice: str, utterances: Sequence[Prosody], engine: Engine) -> list[Wave]:
     """Utterances of one voice, such as `en-us+f2`, at 16 kHz without the silence around them.
 
-    All of a voice are to be asked for at once and in one order: what it says depends on what it said before.
+    Request all utterances of a voice at once and in one order: each depends on those before it.
     Raises UserError where the engine fails.
     """
-    from scipy.signal import resample_poly  # half a second to import
+    from scipy.signal import resample_poly  # the import takes half a second
 
     out = _worker(engine, voice, {"utterances": list(utterances)})
     return [_trimmed(resample_poly(pcm / 2.0**15, 320, 441)) for pcm in _parts(out)]
@@ -97,6 +97,6 @@ def _parts(stream: bytes) -> Iterator[Wave]:
 
 
 def _trimmed(speech: Wave) -> Wave:
-    """Without what lies 40 dB under the peak at both ends."""
+    """The speech without both ends where it is 40 dB below the peak."""
     loud = np.flatnonzero(np.abs(speech) > 0.01 * np.abs(speech).max(initial=0.0))
     return speech[loud[0] : loud[-1] + 1] if loud.size else speech[:0]

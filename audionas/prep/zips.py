@@ -1,4 +1,4 @@
-"""Zip archives of a corpus published in parts: an MD5 that must hold, parts unpacked into one tree."""
+"""Zip archives of a corpus published in parts: checking their MD5, unpacking them into one tree."""
 
 import hashlib
 import shutil
@@ -13,12 +13,12 @@ from audionas.core.errors import UserError
 from audionas.core.files import write_text
 from audionas.core.reporter import Reporter
 
-_CHUNK = 1 << 20  # bytes hashed or copied at a time
+_CHUNK = 1 << 20  # bytes hashed or copied per read
 _LINK = 0o120000  # the file type of a symbolic link in a zip's external attributes
 
 
 def md5(path: Path) -> str:
-    """Hex MD5 of a file's bytes: what Zenodo publishes. It tells damage, not malice."""
+    """Hex MD5 of a file's bytes, as Zenodo publishes it. It reveals damage, not malice."""
     digest = hashlib.md5(usedforsecurity=False)
     with path.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
@@ -27,7 +27,7 @@ def md5(path: Path) -> str:
 
 
 def fetch(url: str, path: Path, reporter: Reporter, *, official: str, accept: Sequence[str] = ()) -> None:
-    """Download `url` to `path`, going on where an earlier call stopped, and check its MD5.
+    """Download `url` to `path`, resuming where an earlier call stopped, and check its MD5.
 
     Raises UserError as `download.fetch` does, and for a wrong MD5; the file is then deleted.
     """
@@ -51,7 +51,7 @@ def verify(
     accept: Sequence[str] = (),
     jobs: int = 1,
 ) -> dict[Path, str]:
-    """The MD5 of each archive, `jobs` at a time; `official` has the published ones by name.
+    """The MD5 of each archive, computed by `jobs` threads; `official` has the published sums by name.
 
     Raises one UserError with every archive whose sum is neither the published one nor in `accept`.
     """
@@ -59,19 +59,19 @@ def verify(
         sums = reporter.progress(pool.map(md5, archives), "checking archives", len(archives))
         found = dict(zip(archives, sums, strict=True))
     wrong = [
-        f"{archive}: its MD5 is {digest}, the published one is {official.get(archive.name, 'not known')}"
+        f"{archive}: its MD5 is {digest}, the published one is {official.get(archive.name, 'unknown')}"
         for archive, digest in found.items()
         if digest != official.get(archive.name) and digest not in accept
     ]
     if wrong:
-        raise UserError(wrong, hint="Fetch them again. If you trust one as it is: --md5 with its sum.")
+        raise UserError(wrong, hint="Fetch them again. To accept an archive anyway, give --md5 with its sum.")
     return found
 
 
 def merge(sums: Mapping[Path, str], folder: Path, reporter: Reporter, *, jobs: int = 1) -> None:
     """Unpack archives into one `folder`, `jobs` at a time; `sums` has the MD5 of each.
 
-    An archive that is unpacked whole leaves a mark with its sum, so a later call goes on with the others.
+    A completely unpacked archive leaves a mark with its sum, so a later call resumes with the others.
 
     Raises:
         UserError: a member would land outside the folder or is a link, or an archive is damaged.
@@ -97,7 +97,7 @@ def merge(sums: Mapping[Path, str], folder: Path, reporter: Reporter, *, jobs: i
 
 
 def _extract(archive: Path, folder: Path) -> None:
-    """Every member below `folder`, each whole or not at all; zipfile checks their CRCs."""
+    """Extract all members below `folder`, each completely or not at all; zipfile checks their CRCs."""
     members = _members(archive)
     try:
         with zipfile.ZipFile(archive) as opened:
@@ -113,12 +113,12 @@ def _extract(archive: Path, folder: Path) -> None:
 
 
 def _members(archive: Path) -> list[zipfile.ZipInfo]:
-    """The files of an archive; raises UserError for one that is no zip or has a path that is not safe."""
+    """The files of an archive. Raises UserError for one that is not a zip or has an unsafe path."""
     try:
         with zipfile.ZipFile(archive) as opened:
             members = [member for member in opened.infolist() if not member.is_dir()]
     except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{archive}: not a whole zip archive ({error})", hint="Fetch it again.") from error
+        raise UserError(f"{archive}: not a complete zip archive ({error})", hint="Fetch it again.") from error
     for member in members:
         path = PurePosixPath(member.filename)
         if path.is_absolute() or ".." in path.parts or "\\" in member.filename:

@@ -1,4 +1,4 @@
-"""`model_card.md`: what a trained model and its exported files are, cost, and are worth, all measured."""
+"""`model_card.md`: the measured costs and quality of a trained model and its exported files."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,7 +19,7 @@ from audionas.spaces._base import space_of
 
 
 def card(folder: Path) -> Path:
-    """Write `export/model_card.md` of a run folder anew, from its bundle, `export/report.json`, `train/`."""
+    """Rewrite `export/model_card.md` of a run folder from its bundle, `export/report.json` and `train/`."""
     file = folder / "export" / "report.json"
     report = read_json(file) if file.exists() else {"files": {}}
     bundle = ModelBundle.load(folder if (folder / "bundle.json").exists() else folder / "model")
@@ -44,8 +44,8 @@ def _title(folder: Path, bundle: ModelBundle) -> str:
     labels = ", ".join(f"`{label}`" for label in bundle.labels)
     return (
         f"# {folder.resolve().name}\n\n"
-        f"A network of the space `{spec.space}` (architecture {spec.id}) that tells {len(bundle.labels)} "
-        f"classes apart by {heard}: {labels}."
+        f"A network of the space `{spec.space}` (architecture {spec.id}) that distinguishes "
+        f"{len(bundle.labels)} classes from {heard}: {labels}."
     )
 
 
@@ -53,7 +53,7 @@ def _costs(bundle: ModelBundle) -> str:
     with torch.device("meta"):
         net = space_of(bundle.spec).build(bundle.spec)
         cost = measure(net, bundle.spec.io)
-    rows = [("parameters", f"{cost.params:,}"), ("multiply-adds", f"{cost.macs:,} an example")]
+    rows = [("parameters", f"{cost.params:,}"), ("multiply-adds", f"{cost.macs:,} per example")]
     if bundle.features is not None:
         told, front_end = streamed(net, bundle.spec.io), build(bundle.features)
         named = bundle.features.resolved()
@@ -64,7 +64,7 @@ def _costs(bundle: ModelBundle) -> str:
             hop = told["hop"] * front_end.hop
             rows += [
                 (
-                    "multiply-adds a second, streaming",
+                    "multiply-adds per second, streaming",
                     f"{told['hop_macs'] * front_end.sample_rate / hop:,.0f}",
                 ),
                 ("hop", f"{hop} samples, {1000 * hop / front_end.sample_rate:g} ms"),
@@ -75,14 +75,14 @@ def _costs(bundle: ModelBundle) -> str:
 
 def _files(report: Mapping[str, Any]) -> str:
     if not report["files"]:
-        return "## Files\n\nNothing is exported: audionas export"
+        return "## Files\n\nNothing is exported yet: audionas export"
     head = ("file", "flash", "arena", "p50", "p95", "run by", "largest difference", "same label")
     rows = [
         (
             f"`{name}`",
             f"{row['bytes']:,} bytes",
             f"{row['arena_bytes']:,} bytes" if "arena_bytes" in row else "-",
-            f"{row['latency_ms']['p50']:.3f} ms a {row['latency_ms']['per']}",
+            f"{row['latency_ms']['p50']:.3f} ms per {row['latency_ms']['per']}",
             f"{row['latency_ms']['p95']:.3f} ms",
             row["runtime"],
             f"{row['max_difference']:.1e}",
@@ -92,8 +92,8 @@ def _files(report: Mapping[str, Any]) -> str:
     ]
     lead = (
         "The arena is the working memory that TFLite-Micro reports after a call, on a computer with pointers "
-        "of 8 bytes. Times are of one thread of the machine below, front-end included. Differences are "
-        f"of probabilities against torch, on {report['clips_from']}."
+        "of 8 bytes. Times are for one thread of the machine below and include the front-end. Differences "
+        f"compare probabilities with those of torch, on {report['clips_from']}."
     )
     return f"## Files\n\n{lead}\n\n" + _table(head, rows)
 
@@ -101,22 +101,22 @@ def _files(report: Mapping[str, Any]) -> str:
 def _accuracy(report: Mapping[str, Any]) -> str:
     measured = [(f"`{name}`", row) for name, row in report["files"].items() if row.get("accuracy")]
     if not measured:
-        return "## Accuracy\n\nNot measured: no data were at hand. audionas export EXP --data DIR"
+        return "## Accuracy\n\nNot measured: no data were available. audionas export EXP --data DIR"
     rows = [("torch", *_right(report["torch"]), "")] if report.get("torch") else []
     for name, row in measured:
         plain = row["torch"]["accuracy"] if row.get("torch") else None
         rows.append((name, *_right(row["accuracy"]), "-" if plain is None else f"{plain:.2%}"))
     text = (
-        "## Accuracy\n\nIntervals are 95 %, by bootstrap over speakers, or clips where these are not known. "
-        "Files that listen answer with the last score of a clip, on a part of the clips; beside it stands "
-        "torch on the same ones.\n\n"
+        "## Accuracy\n\nIntervals are 95 %, by bootstrap over speakers, or over clips where speakers are "
+        "unknown. Files that listen answer with the last score of a clip, on a part of the clips; the last "
+        "column shows torch on the same clips.\n\n"
     ) + _table(("", "accuracy", "95 % interval", "clips", "torch"), rows)
     if told := report.get("int8"):
         words = (("float", "float"), ("post_training", "post-training"), ("fine_tuned", "fine-tuned"))
         parts = [f"{word} {told[key]['accuracy']:.2%}" for key, word in words if key in told]
         on = f", on {told['development_clips']} development clips: {', '.join(parts)}" if parts else ""
         text += (
-            f"\n\nint8 is calibrated by {told['clips']} clips of {told['calibrated_on']}; "
+            f"\n\nint8 is calibrated on {told['clips']} clips of {told['calibrated_on']}; "
             f"weights: {told['weights']}{on}."
         )
     return text
@@ -131,7 +131,7 @@ def _false_accepts(folder: Path, bundle: ModelBundle) -> str:
     head, lines = tune.rates_table(rows)
     parts = [
         "## False accepts",
-        "Clips rejected at a rate of false accepts an hour, 95 % interval.",
+        "Clips rejected at a rate of false accepts per hour, 95 % interval.",
         _table(head, lines),
     ]
     for row in rows:
@@ -195,7 +195,7 @@ def _check(report: Mapping[str, Any]) -> str:
         return ""
     return (
         "## Testing other code\n\n"
-        f"`golden.npz` has inputs with what the model makes of them: {described(report['golden'])}."
+        f"`golden.npz` has inputs with the model's outputs: {described(report['golden'])}."
     )
 
 

@@ -1,7 +1,7 @@
-"""Curves, option histories and feature maps as SVG or PNG of equal bytes for equal numbers.
+"""Curves, option histories and feature maps as SVG or PNG, with equal bytes for equal numbers.
 
-matplotlib draws in placeholder colours which become the style sheet's, so that a chart follows the
-page into dark mode; only numbers are drawn, words stay in HTML.
+matplotlib draws in placeholder colours, which are replaced by the style sheet's, so that a chart follows the
+page into dark mode; it draws only numbers, words stay in HTML.
 """
 
 import base64
@@ -26,7 +26,7 @@ _BOX = (0.125, 0.135, 0.855, 0.80)  # the axes inside the figure: left, bottom, 
 def curves(
     series: Mapping[str, tuple[Sequence[float], Sequence[float]]], colours: Sequence[str], name: str
 ) -> Html:
-    """Lines over epochs, (epochs, values) each; `name` labels the picture."""
+    """Lines over epochs, (epochs, values) each; `name` labels the chart."""
 
     def plot(axes: Any) -> None:
         for (x, y), colour in zip(series.values(), colours, strict=False):
@@ -39,7 +39,7 @@ def curves(
 def history(
     epochs: Sequence[float], shares: Mapping[str, Sequence[float]], colours: Mapping[str, Paint], name: str
 ) -> Html:
-    """An option's probability over epochs: stacked where they sum to one, else a line each.
+    """The options' probabilities over epochs: stacked where they sum to one, else one line per option.
 
     Methods with independent (sigmoid) options do not sum to one, and a stack would mislead.
     """
@@ -67,7 +67,7 @@ def history(
 
 
 def feature_map(features: np.ndarray, name: str) -> Html:
-    """(F, T) as a picture, low frequencies below; colours span the 2nd to the 98th percentile."""
+    """A picture of (F, T), low frequencies at the bottom; colours span the 2nd to the 98th percentile."""
     from matplotlib.image import imsave
 
     finite = np.where(np.isfinite(features), features, np.nan)
@@ -112,7 +112,7 @@ def _dress(axes: Any) -> None:
 
 
 def _inline(svg: str, name: str) -> Html:
-    """An SVG file's drawing as an element of the page: no metadata, own style, size or unused id."""
+    """An SVG file's drawing as an element of the page, without metadata, own style, size or unused ids."""
     body = svg[svg.index("<svg") : svg.rindex("</svg>")]
     body = body[body.index(">") + 1 :]
     body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
@@ -129,12 +129,12 @@ def _inline(svg: str, name: str) -> Html:
 
 
 def short(value: float, digits: int = 3) -> str:
-    """A number in a few letters: `5.1 M`, `0.034`."""
+    """A number in few characters: `5.1 M`, `0.034`."""
     return count(value, digits) if abs(value) >= 1e4 else f"{value:.{digits}g}"
 
 
 def finite(epochs: Sequence[float], values: Sequence[Any]) -> tuple[list[float], list[float]]:
-    """The points that can be drawn: numbers, neither missing nor infinite."""
+    """The points that can be drawn: numbers that are neither missing nor infinite."""
     kept = [(x, float(y)) for x, y in zip(epochs, values, strict=True) if _number(y)]
     return [x for x, _ in kept], [y for _, y in kept]
 

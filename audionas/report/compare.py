@@ -1,4 +1,4 @@
-"""Writes `compare.html`: who finds good networks, who collapses, and what it costs, at one glance."""
+"""Writes `compare.html`: the quality, the collapses and the costs of all methods at one glance."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,8 +13,8 @@ from audionas.report.html import Html, bar, join, page, percent, section, tag
 from audionas.report.html import count as short
 from audionas.report.html import table as html_table
 
-_BASE = "darts"  # whose mean the dashed lines show, where it takes part
-_PERCENT = (table.percent, lambda share: f"{100 * share:.6g}")  # values, and a scale's figures
+_BASE = "darts"  # the dashed lines show its mean, where it takes part
+_PERCENT = (table.percent, lambda share: f"{100 * share:.6g}")  # formats of values and of a scale's figures
 
 
 def write(comparison: Comparison) -> None:
@@ -47,9 +47,9 @@ def _title(c: Comparison) -> Html:
     tiles = [
         _tile("Methods", str(len({row["method"] for row in done})), "with finished runs"),
         _tile("Runs", f"{len(done)}", _others(c.rows)),
-        _tile("Budget", drawn, f"training {c.noun} a search"),
+        _tile("Budget", drawn, f"training {c.noun} per search"),
         _tile("Collapsed", f"{collapsed} of {len(done)}", "runs"),
-        _tile("Searching", clock(sum(row["seconds"] for row in done)), "in all"),
+        _tile("Searching", clock(sum(row["seconds"] for row in done)), "in total"),
     ]
     return tag(
         "header",
@@ -66,7 +66,7 @@ def _others(rows: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _accuracies(c: Comparison) -> list[Html]:
-    """One chart for each accuracy that was measured, the most telling first."""
+    """One chart per measured accuracy, the most informative first."""
     wanted = {
         "cifar10_test": ("Accuracy by the table", "CIFAR-10 test accuracy of the network found, looked up."),
         "trained": ("Accuracy, trained from scratch", "The network found, trained alone from fresh weights."),
@@ -77,9 +77,9 @@ def _accuracies(c: Comparison) -> list[Html]:
     }
     how = (
         " In percent: small dots are seeds, the large dot is their mean, the line its 95 % t-interval; a line"
-        " without an end runs beyond the scale."
+        " without an end mark extends beyond the scale."
     )
-    dashes = " Dashed: the mean of DARTS." if c.of(_BASE) else ""
+    dashes = " The dashed line is the mean of DARTS." if c.of(_BASE) else ""
     return [
         section(title, _forest(c, key, title, limits=(0, 1)), lead=lead + how + dashes)
         for key, (title, lead) in wanted.items()
@@ -88,7 +88,7 @@ def _accuracies(c: Comparison) -> list[Html]:
 
 
 def _groups(c: Comparison, key: str) -> list[Group]:
-    """Methods with this figure, the largest mean first."""
+    """The methods that have this figure, the largest mean first."""
     groups = []
     for label in c.labels:
         if spread := c.spread(label, key):
@@ -104,9 +104,9 @@ def _forest(c: Comparison, key: str, name: str, **look: Any) -> Html:
 
 
 def _table(c: Comparison) -> Html:
-    """All figures, with their spread, in two tables."""
+    """All figures with their spread, in two tables."""
     outcome, cost = c.columns(table.OUTCOME), c.columns(table.COST)
-    lead = "Mean ± deviation over seeds, and below it the 95 % t-interval."
+    lead = "Mean ± standard deviation over seeds, with the 95 % t-interval below."
     first = _block(c, outcome, {"collapsed": table.collapses})
     ratios = {
         "step time": lambda c, label: table.ratio(c, label, "time_ratio"),
@@ -118,9 +118,9 @@ def _table(c: Comparison) -> Html:
     return section(
         "Figures",
         first,
-        tag("h3", "What it costs"),
+        tag("h3", "Cost"),
         _block(c, cost, ratios),
-        tag("details", tag("summary", "What the columns are"), key),
+        tag("details", tag("summary", "Meaning of the columns"), key),
         lead=lead,
     )
 
@@ -155,13 +155,13 @@ def _signs(c: Comparison) -> Html:
     lead = (
         "A search collapses when it keeps skips and pools, which help the supernet, not the network found. "
         "The gap is the accuracy that the supernet loses when it is cut down to that network; for methods "
-        "that sample networks the supernet's is the mean over samples, and cutting down may gain."
+        "that sample networks, the supernet's accuracy is the mean over samples, and the gap may be negative."
     )
     return section("Signs of a collapse", tag("div", *parts, class_="pair top"), lead=lead)
 
 
 def _costs(c: Comparison) -> Html:
-    """Multiply-adds against the most telling accuracy."""
+    """Multiply-adds against the most informative accuracy."""
     known = (
         ("cifar10_test", "accuracy by the table"),
         ("trained", "accuracy when trained from scratch"),
@@ -177,14 +177,14 @@ def _costs(c: Comparison) -> Html:
     ]
     picture = charts.scatter(clouds, (short, _PERCENT[1]), "Multiply-adds against accuracy")
     lead = (
-        f"To the right multiply-adds of the network found, upwards its {words}, in percent. A grey dot is a "
-        "run, a blue one the mean of a method."
+        f"The horizontal axis shows the multiply-adds of the network found, the vertical axis its {words}, "
+        "in percent. Grey dots are runs, blue dots are means of methods."
     )
     return section("Cost against accuracy", picture, lead=lead)
 
 
 def _entropies(c: Comparison) -> Html:
-    """The entropy of the architecture parameters over epochs, a chart a method on one scale."""
+    """The entropy of the architecture parameters over epochs, one chart per method on one scale."""
     curves = {
         label: [
             [(row["epoch"] + 1.0, row["alpha_entropy"]) for row in log]
@@ -208,8 +208,8 @@ def _entropies(c: Comparison) -> Html:
         if lines
     ]
     lead = (
-        "How undecided a search still is: the mean entropy of its options in nats over the epochs, a line a "
-        "seed, all on one scale. It falls to 0 where one option is certain."
+        "The mean entropy of a search's options in nats over the epochs, a measure of how undecided it still "
+        "is: one line per seed, all on one scale. It falls to 0 where one option is certain."
     )
     return section("Entropy of the options", tag("div", *figures, class_="grid"), lead=lead)
 
@@ -220,7 +220,7 @@ def _ends(lines: Sequence[Sequence[tuple[float, float]]]) -> str:
 
 
 def _steps(c: Comparison) -> Html:
-    """Seconds and memory of a step, as bars of ratios."""
+    """Seconds and memory per step, with bars for the ratios."""
     shown = {label: c.steps[label] for label in c.labels if label in c.steps}
     if not shown:
         return Html()
@@ -236,12 +236,12 @@ def _steps(c: Comparison) -> Html:
         for label, s in shown.items()
     ]
     lead = (
-        "One step, on one batch of each half, against a step of DARTS with its defaults taken in turns with "
-        "it; memory is what is kept for the backward pass. A method of one level takes about twice as many "
-        "steps an epoch."
+        "One step, on one batch of each half, against a step of DARTS with its defaults, measured in turns; "
+        "memory is that kept for the backward pass. A method with one level takes about twice as many steps "
+        "per epoch."
     )
-    head = ("method", "a step", "against DARTS", "kept for backward", "against DARTS")
-    return section("A step", html_table(head, rows), lead=lead)
+    head = ("method", "time per step", "against DARTS", "kept for backward", "against DARTS")
+    return section("Cost per step", html_table(head, rows), lead=lead)
 
 
 def _lost(c: Comparison) -> Html:
@@ -249,11 +249,11 @@ def _lost(c: Comparison) -> Html:
         (label, seeds, status, tag("span", why, class_="wrap"))
         for (label, status, why), seeds in table.lost(c).items()
     ]
-    return section("Not in the figures", html_table(("method", "seeds", "", "why"), lost)) if lost else Html()
+    return section("Not included", html_table(("method", "seeds", "", "reason"), lost)) if lost else Html()
 
 
 def _runs(c: Comparison) -> Html:
-    """Every finished run with the network that it found, behind a click."""
+    """Every finished run with the network that it found, in a folded list."""
     rows = []
     for label in c.labels:
         for row in c.of(label):
@@ -270,7 +270,7 @@ def _runs(c: Comparison) -> Html:
             )
     head = ("run", "inherited", "free", "search", "architecture", "network")
     every = html_table(head, rows)
-    return section("Runs", tag("details", tag("summary", f"All {len(rows)} runs and what they found"), every))
+    return section("Runs", tag("details", tag("summary", f"All {len(rows)} runs and their networks"), every))
 
 
 def _facts(c: Comparison) -> Html:

@@ -6,12 +6,12 @@ from typing import NamedTuple
 
 from audionas.report.html import Html, tag
 
-_ROW = 26  # pixels a method takes
+_ROW = 26  # pixels per method
 _NAMES, _WORDS = 112, 58  # widths of the names before a plot, and of the figures behind it
-WIDE, NARROW = 690, 300  # widths of a plot: of a whole page, of half of one
+WIDE, NARROW = 690, 300  # widths of a plot on a whole page, and on half a page
 _AXIS = 30  # height of the axis below a plot
-_LETTER = 7.4  # width of a letter of a label, at most on average
-_REACH = 0.6  # an interval may widen the scale by this share of the range of the values, on each side
+_LETTER = 7.4  # upper bound of the mean width of a label's letters
+_REACH = 0.6  # an interval may widen the scale by this share of the values' range, on each side
 
 Format = Callable[[float], str]
 
@@ -26,7 +26,7 @@ class Group(NamedTuple):
 
 
 class Scale:
-    """Values to pixels; `ticks` are about `count` round numbers inside."""
+    """Maps values to pixels; `ticks` are about `count` round numbers inside."""
 
     def __init__(self, low: float, high: float, start: float, end: float, *, count: float = 6) -> None:
         pad = 0.04 * (high - low) or abs(high) * 0.1 or 0.5
@@ -34,7 +34,7 @@ class Scale:
         self.ticks = ticks(self.low, self.high, count)
 
     def __call__(self, value: float) -> float:
-        """The place of a value, held inside the plot."""
+        """The position of a value, kept inside the plot."""
         share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
         return self.start + share * (self.end - self.start)
 
@@ -57,10 +57,10 @@ def forest(
     limits: tuple[float, float] = (-math.inf, math.inf),
     plot: int = WIDE,
 ) -> Html:
-    """A row a method: small dots are seeds, the large one their mean, the line its interval.
+    """One row per method: small dots are seeds, the large dot is their mean, the line its interval.
 
-    `forms` write values and the scale's figures; `against` draws a dashed line; `limits` bound the scale.
-    A line without an end runs beyond the scale.
+    `forms` format values and the scale's figures; `against` draws a dashed line; `limits` bound the scale.
+    A line without an end mark extends beyond the scale.
     """
     form = forms[0]
     low, high = _range(groups, against)
@@ -107,7 +107,7 @@ class Cloud(NamedTuple):
 
 
 def scatter(clouds: Sequence[Cloud], forms: tuple[Format, Format], name: str) -> Html:
-    """Points for runs, tied to their method's mean, which carries its name; `forms` write x and y."""
+    """Points for runs, joined to their method's labelled mean; `forms` format x and y."""
     left, top, wide, tall = 40, 8, 790, 360
     xs, ys = ([point[i] for cloud in clouds for point in cloud.points] for i in (0, 1))
     x = Scale(min(xs), max(xs), left, left + wide)
@@ -128,7 +128,7 @@ def scatter(clouds: Sequence[Cloud], forms: tuple[Format, Format], name: str) ->
 
 
 class Spot(NamedTuple):
-    """A point with words that show when it is pointed at."""
+    """A point with words that show on hover."""
 
     x: float
     y: float
@@ -136,7 +136,7 @@ class Spot(NamedTuple):
 
 
 def spots(dots: Sequence[Spot], forms: tuple[Format, Format], name: str) -> Html:
-    """Unconnected points; `forms` write x and y."""
+    """Unconnected points; `forms` format x and y."""
     left, top, wide, tall = 40, 8, 790, 360
     x = Scale(min(d.x for d in dots), max(d.x for d in dots), left, left + wide)
     y = Scale(min(d.y for d in dots), max(d.y for d in dots), top + tall, top)
@@ -148,7 +148,7 @@ def spots(dots: Sequence[Spot], forms: tuple[Format, Format], name: str) -> Html
 
 
 def _names(means: Sequence[tuple[str, float, float]], within: tuple[float, float]) -> list[Html]:
-    """A label beside each mean, where no other stands if there is such a place."""
+    """A label beside each mean, clear of the other labels where possible."""
     taken = [(px - 6, py - 6, px + 6, py + 6) for _, px, py in means]
     parts = []
     for name, px, py in sorted(means, key=lambda mean: mean[2]):
@@ -171,7 +171,7 @@ def _names(means: Sequence[tuple[str, float, float]], within: tuple[float, float
 
 
 class _Place(NamedTuple):
-    """Where a label may stand: its anchor point and the box (left, top, right, bottom) that it fills."""
+    """A position for a label: its anchor point and the box (left, top, right, bottom) that it fills."""
 
     x: float
     y: float
@@ -198,7 +198,7 @@ def lines(
     form: Format,
     name: str,
 ) -> Html:
-    """One thin line a seed, on scales given by `ranges` (x, y), so that charts can be compared."""
+    """One thin line per seed, on scales given by `ranges` (x, y), so that charts can be compared."""
     left, top, wide, tall = 34, 6, 250, 110
     x = Scale(*ranges[0], left, left + wide, count=4)
     x.ticks = [tick for tick in x.ticks if tick == round(tick)]
@@ -220,7 +220,7 @@ def lines(
 
 
 def _axis(scale: Scale, bottom: float, form: Format, *, top: float = 0) -> list[Html]:
-    """Faint verticals and figures below."""
+    """Faint vertical lines with figures below."""
     parts = []
     for tick in scale.ticks:
         x = scale(tick)
@@ -230,7 +230,7 @@ def _axis(scale: Scale, bottom: float, form: Format, *, top: float = 0) -> list[
 
 
 def _side(scale: Scale, left: float, right: float, form: Format) -> list[Html]:
-    """Faint horizontals and figures on the left."""
+    """Faint horizontal lines with figures on the left."""
     parts = []
     for tick in scale.ticks:
         y = scale(tick)

@@ -1,4 +1,4 @@
-"""A comparison as tables: `compare.csv`, a row a run, and `compare.md`, a row a method with its spread."""
+"""A comparison as tables: `compare.csv`, one row per run, and `compare.md`, one row per method."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ Row = Mapping[str, Any]
 
 
 class Column(NamedTuple):
-    """A figure of a run: its key in rows, its title, how it is written, and what it is."""
+    """A figure of a run: its key in rows, its title, its format, and its meaning."""
 
     key: str
     title: str
@@ -25,10 +25,10 @@ class Column(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """All that the tables and the page say.
+    """All content of the tables and the page.
 
-    `labels` are the methods in their order, `rows` the last row of each run, `steps` the cost of a step by
-    method, `noun` what examples are, `facts` how it was measured.
+    `labels` are the methods in order, `rows` the last row of each run, `steps` the cost of a step by method,
+    `noun` the word for examples, `facts` the conditions of the measurement.
     """
 
     folder: Path
@@ -46,7 +46,7 @@ class Comparison(NamedTuple):
         return sorted(own, key=lambda row: row["seed"])
 
     def values(self, label: str, key: str) -> list[float]:
-        """A figure over a method's seeds, where it was measured."""
+        """A figure for each of a method's seeds, where it was measured."""
         return [row[key] for row in self.of(label) if row.get(key) is not None]
 
     def spread(self, label: str, key: str) -> Mapping[str, Any] | None:
@@ -55,47 +55,47 @@ class Comparison(NamedTuple):
         return over_seeds(values) if values else None
 
     def columns(self, known: Sequence[Column]) -> list[Column]:
-        """Those of `known` that some run has."""
+        """The columns of `known` that some run has."""
         return [c for c in known if any(self.values(label, c.key) for label in self.labels)]
 
 
 def percent(value: float) -> str:
-    """A share in hundredths, without the sign."""
+    """A share in percent, without the sign."""
     return f"{100 * value:.1f}"
 
 
 def whole(value: float) -> str:
-    """All digits."""
+    """A number with all digits."""
     return f"{value:,.0f}"
 
 
 def seconds(value: float) -> str:
-    """Whole seconds, or tenths below ten."""
+    """Whole seconds, or tenths of a second below ten."""
     return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 
 OUTCOME = (
     Column("accuracy", "inherited %", percent, "accuracy of the derived network with the supernet's weights"),
-    Column("relaxed", "relaxed %", percent, "accuracy of the supernet as its weights were trained"),
+    Column("relaxed", "relaxed %", percent, "accuracy of the supernet with its weights as trained"),
     Column("gap", "gap", percent, "discretisation gap: relaxed less inherited, in points"),
     Column("trained", "trained %", percent, "accuracy of the derived network trained from scratch"),
-    Column("cifar10_val", "CIFAR-10 val %", percent, "of the cell found, from the table, validation part"),
-    Column("cifar10_test", "CIFAR-10 %", percent, "of the cell found, from the table, test part"),
-    Column("cifar10_rank", "CIFAR-10 rank", whole, "of the cell found among all of the table, by test part"),
-    Column("cifar100_test", "CIFAR-100 %", percent, "of the cell found, from the table, test part"),
-    Column("imagenet16_120_test", "ImageNet16-120 %", percent, "likewise"),
+    Column("cifar10_val", "CIFAR-10 val %", percent, "validation accuracy of the cell found, from the table"),
+    Column("cifar10_test", "CIFAR-10 %", percent, "test accuracy of the cell found, from the table"),
+    Column("cifar10_rank", "CIFAR-10 rank", whole, "rank of the cell found, by test accuracy"),
+    Column("cifar100_test", "CIFAR-100 %", percent, "test accuracy of the cell found, from the table"),
+    Column("imagenet16_120_test", "ImageNet16-120 %", percent, "the same for ImageNet16-120"),
     Column("free_share", "free %", percent, "kept operations without weights: skip, pool, none, noise"),
 )
 COST = (
-    Column("params", "parameters", count, "of the derived network"),
-    Column("macs", "multiply-adds", count, "of the derived network, one example"),
-    Column("entropy", "entropy", lambda v: f"{v:.2f}", "of the options, in nats, after the last epoch"),
-    Column("examples", "examples", whole, "training examples drawn in a search"),
-    Column("steps", "steps", whole, "of a search"),
-    Column("seconds", "search s", seconds, "seconds of a search, derivation included"),
+    Column("params", "parameters", count, "parameters of the derived network"),
+    Column("macs", "multiply-adds", count, "multiply-adds of the derived network for one example"),
+    Column("entropy", "entropy", lambda v: f"{v:.2f}", "entropy of the options in nats after the last epoch"),
+    Column("examples", "examples", whole, "training examples drawn per search"),
+    Column("steps", "steps", whole, "steps per search"),
+    Column("seconds", "search s", seconds, "seconds per search, including derivation"),
 )
 COLLAPSED = "runs in which at least 5 of 8 kept operations are free; in chains, all layers that may skip"
-RATIOS = "seconds of a step and bytes kept for backward, against DARTS with its defaults in the same minutes"
+RATIOS = "seconds per step and bytes kept for backward, against DARTS with its defaults in the same minutes"
 _SHOWN = ("accuracy", "trained", "cifar10_test", "free_share")  # on the terminal
 NAMES = ("method", "seed", "status", "reason", "arch", "network", "free", "kept", "collapsed")
 
@@ -107,7 +107,7 @@ def write(comparison: Comparison) -> None:
 
 
 def show(comparison: Comparison) -> None:
-    """Means and deviations on standard output, and where the rest lies."""
+    """Print means and deviations on standard output, and the paths of the files."""
     columns = [column for column in comparison.columns(OUTCOME) if column.key in _SHOWN]
     rows = []
     for label in comparison.labels:
@@ -120,7 +120,7 @@ def show(comparison: Comparison) -> None:
 
 
 def table(rows: Sequence[Row]) -> str:
-    """Every run with every figure, in full precision."""
+    """The CSV text: every run with every figure, in full precision."""
     keys = [*NAMES, *(column.key for column in (*OUTCOME, *COST))]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, keys, extrasaction="ignore", lineterminator="\n")
@@ -130,7 +130,7 @@ def table(rows: Sequence[Row]) -> str:
 
 
 def markdown(comparison: Comparison) -> str:
-    """Outcome and cost, what failed, and how it was measured."""
+    """The Markdown text: outcome and cost, failures, and the conditions of the measurement."""
     lines = [f"# {comparison.title}", ""]
     lines += [f"Mean ± deviation (95 % t-interval) over seeds, scored on {comparison.tested}.", ""]
     lines += _block(comparison, comparison.columns(OUTCOME), _collapses)
@@ -193,7 +193,7 @@ def _ratios(comparison: Comparison, label: str) -> dict[str, str]:
 def _block(
     comparison: Comparison, columns: Sequence[Column], more: Callable[[Comparison, str], dict[str, str]]
 ) -> list[str]:
-    """A Markdown table, a row a method that has finished runs."""
+    """A Markdown table, one row per method with finished runs."""
     rows = []
     for label in comparison.labels:
         if own := comparison.of(label):
@@ -206,7 +206,7 @@ def _block(
 
 
 def in_a_line(reason: str) -> str:
-    """The lines of a message one behind the other."""
+    """The lines of a message joined into one."""
     return "; ".join(line.strip().rstrip(".") for line in reason.splitlines() if line.strip())
 
 

@@ -1,4 +1,4 @@
-"""The report's section about a front: a plot to point into, its networks, and how the search got there."""
+"""The report's section about a front: an interactive plot, its networks, and the course of the search."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,11 +20,11 @@ from audionas.searchers._fronts import Front
 from audionas.spaces._base import space_of
 from audionas.zoo.find import told as words_of
 
-ASKED = "asked"  # the place in the archive, which a single objective is drawn over
+ASKED = "asked"  # the position in the archive, the axis against which a single objective is drawn
 
 
 class Measure(NamedTuple):
-    """A value's name with its unit, what writes it in words, and what at an axis."""
+    """A value's name with its unit, its format in words, and its format at an axis."""
 
     name: str
     form: Format
@@ -56,14 +56,14 @@ MEASURES = {
     "weight_bytes": Measure("weights, bytes", _whole, _tick),
     "peak_bytes": Measure("activations, bytes", _whole, _tick),
     "state_bytes": Measure("state, bytes", _whole, _tick),
-    "hop_macs": Measure("multiply-adds a hop", _whole, _tick),
+    "hop_macs": Measure("multiply-adds per hop", _whole, _tick),
     "latency_ms": Measure("latency, ms", "{:.4g}".format, _tick),
     ASKED: Measure("networks scored", _whole, _tick),
 }
 
 
 class _Seen(NamedTuple):
-    """All scored networks: those that may be on the front, those above a limit, those without a score."""
+    """All scored networks: candidates for the front, those above a limit, and those without a score."""
 
     good: Sequence[Scored]
     above: Sequence[Scored]
@@ -71,7 +71,7 @@ class _Seen(NamedTuple):
 
 
 def draw(front: Front, archive: Path) -> Html:
-    """The section; `archive` is the file of all scored networks, without which only the front is drawn."""
+    """The section; `archive` is the file of all scored networks, and without it only the front is drawn."""
     seen = _seen(front, archive)
     plots = [_plot(front, seen, pair) for pair in _pairs(front.objectives)]
     parts = (
@@ -85,7 +85,7 @@ def draw(front: Front, archive: Path) -> Html:
 
 
 def _seen(front: Front, archive: Path) -> _Seen:
-    """What the archive holds; all of it has the space and the input of the front's networks."""
+    """The archive's networks; all have the space and the input of the front's networks."""
     plain = replace(front.members[0].spec, note={})
     every = [
         Scored(
@@ -101,7 +101,7 @@ def _seen(front: Front, archive: Path) -> _Seen:
 
 
 def _pairs(objectives: Mapping[str, Direction]) -> list[dict[str, Direction]]:
-    """What each plot shows across and upwards: the first objective over each other one."""
+    """The axes of each plot: the first objective over each other one."""
     first, *others = objectives
     across: dict[str, Direction] = {name: objectives[name] for name in others} or {ASKED: "min"}
     return [{name: better, first: objectives[first]} for name, better in across.items()]
@@ -125,17 +125,17 @@ def _plot(front: Front, seen: _Seen, pair: Mapping[str, Direction]) -> Html:
 
 
 def _axis(name: str, better: Direction) -> Axis:
-    hint = {"max": " (more is better)", "min": " (less is better)"}[better] if name != ASKED else ""
+    hint = {"max": " (higher is better)", "min": " (lower is better)"}[better] if name != ASKED else ""
     return Axis(MEASURES[name].name + hint, MEASURES[name].tick, better)
 
 
 def _placed(above: Sequence[Scored], pair: Mapping[str, Direction]) -> list[Scored]:
-    """Those that have both values: above a limit the supernet scores nothing."""
+    """The networks that have both values: above a limit the supernet scores nothing."""
     return [one for one in above if set(pair) <= set(one.score.values)]
 
 
 def _dot(one: Scored, pair: Mapping[str, Direction], front: Front) -> Dot:
-    """A network's place and words: where it was in the search, every value, the architecture."""
+    """A network's dot, with its place in the search, all values and the architecture in words."""
     values = one.score.values
     x, y = (values[name] for name in pair)
     place = f"{values[ASKED]:.0f} of {front.scored} scored" + (
@@ -145,14 +145,14 @@ def _dot(one: Scored, pair: Mapping[str, Direction], front: Front) -> Dot:
 
 
 def _sentences(front: Front, seen: _Seen) -> Iterator[str]:
-    """How to read the section, and what is not in the picture."""
+    """Sentences on how to read the section, and on networks that are not drawn."""
     count = len(front.members)
     dots = "the strong dot is" if count == 1 else f"the {count} strong dots are"
     yield f"{front.scored:,} networks were scored; {dots} the front: no other network is better in one"
     yield f"objective and at least as good in the rest. Number {front.knee}, ringed, is the knee, the best"
-    yield "compromise. Point at a dot to see its network, press it to go to its row."
+    yield "compromise. Point at a dot to see its network; click it to go to its row."
     if set(DEAR) & set(names(front)):
-        yield "Accuracy, F1 and loss are with the supernet's weights, before training."
+        yield "Accuracy, F1 and loss are measured with the supernet's weights, before training."
     if front.limits:
         yield f"Limits: {told(front.limits, list(front.limits))} at most."
     if seen.above:
@@ -164,13 +164,13 @@ def _sentences(front: Front, seen: _Seen) -> Iterator[str]:
 
 
 def _linked(count: int) -> str:
-    """Style: pointing at a network of the front, as a dot or a row, lights it up everywhere."""
+    """The style by which pointing at a network of the front, a dot or a row, highlights it everywhere."""
     rules = (f".front:has(.n{n}:is(:hover,:focus-visible)) .n{n}" for n in range(1, count + 1))
     return f"{','.join(rules)}{{--dot:var(--second);--row:var(--faint);--reading:visible}}"
 
 
 def _readings(front: Front) -> Iterator[Html]:
-    """What is shown below the plot of the network that is pointed at, of the knee meanwhile."""
+    """The text below the plot about the network that is pointed at, by default the knee."""
     for number, m in enumerate(front.members, 1):
         knee = number == front.knee
         title = tag("b", f"Number {number}{', the knee' if knee else ''}")
@@ -184,7 +184,7 @@ def _readings(front: Front) -> Iterator[Html]:
 
 
 def _networks(front: Front) -> Iterator[Html]:
-    """The front as a table, a row a network, which the plot's dots lead to."""
+    """The front as a table, one row per network, linked from the plot's dots."""
     first = front.members[0].spec
     colours = paints(list(dict.fromkeys(o for c in space_of(first).choices() for o in c.options)))
     wanted = names(front)
@@ -207,13 +207,13 @@ def _networks(front: Front) -> Iterator[Html]:
                 class_=f"n{number}",
             )
         )
-    yield tag("h3", "Networks of the front")
+    yield tag("h3", "Networks on the front")
     yield legend(colours.items())
     yield tag("div", tag("table", head, tag("tbody", *rows)), class_="scroll rows", tabindex=0)
 
 
 def _cells(spec: ArchSpec, colours: Mapping[str, Paint]) -> Html:
-    """The network in small: a coloured cell for each option, in the order of the choices."""
+    """A miniature of the network: one coloured cell per option, in the order of the choices."""
     cells = (
         tag("i", style=colours[option].style, title=f"{choice}: {option}")
         for choice, options in spec.choices.items()
@@ -230,19 +230,19 @@ def _growth(front: Front) -> Iterator[Html]:
         yield tag(
             "p",
             f"The share of the box between the worst and the best values seen that the front dominates: "
-            f"{100 * share:.1f} % at the end. It grew last with network {last:,} of {front.scored:,}.",
+            f"{100 * share:.1f} % at the end. It last grew with network {last:,} of {front.scored:,}.",
             class_="lead",
         )
         yield front_chart.growth(front.volumes, front.scored, NARROW + 130)
 
 
 def names(front: Front) -> list[str]:
-    """The values that its networks have, objectives first."""
+    """The names of the values that the front's networks have, objectives first."""
     return list(dict.fromkeys([*front.objectives, *front.limits, *front.members[0].score.values]))
 
 
 def told(values: Mapping[str, float], wanted: Sequence[str]) -> str:
-    """Values in a line, as far as they are known: `accuracy 12.85 %, multiply-adds 602,952`."""
+    """The known values in one line: `accuracy 12.85 %, multiply-adds 602,952`."""
     parts = []
     for name in wanted:
         if name in values:

@@ -1,4 +1,4 @@
-"""A front as SVG: every scored network is a dot, those of the front are strong, numbered and joined."""
+"""A front as SVG: every scored network is a dot; those on the front are strong, numbered and joined."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,16 +8,16 @@ from audionas.report.compare_charts import Format, Scale
 from audionas.report.html import Html, tag
 from audionas.searchers._base import Direction
 
-WIDE, NARROW = 780, 410  # pixels of a plot: of the whole page, of half of it
+WIDE, NARROW = 780, 410  # pixels of a plot on the whole page, and on half of it
 _LEFT, _RIGHT, _TOP, _BELOW = 54, 12, 30, 46
-_LETTER = 7.0  # width of a figure of a label
+_LETTER = 7.0  # width of a digit in a label
 
 _Place = tuple[float, float]
 _Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 class Axis(NamedTuple):
-    """A quantity: what is written beside the axis, what writes round numbers, and where it is better."""
+    """A quantity: the words beside the axis, the format of round numbers, and the better direction."""
 
     name: str
     form: Format
@@ -25,7 +25,7 @@ class Axis(NamedTuple):
 
 
 class Dot(NamedTuple):
-    """A network, with the words that show when it is pointed at."""
+    """A network, with the words that show on hover."""
 
     x: float
     y: float
@@ -33,9 +33,9 @@ class Dot(NamedTuple):
 
 
 class Cloud(NamedTuple):
-    """The networks of a plot: those of the front by number, others, and those above a limit.
+    """The networks of a plot: those on the front by number, the others, and those above a limit.
 
-    `line` are the corners of the front from the best to the worst of x; `limit` is the largest x that a
+    `line` holds the corners of the front from the best to the worst of x; `limit` is the largest x that a
     search allowed.
     """
 
@@ -48,7 +48,7 @@ class Cloud(NamedTuple):
 
 
 class _Label(NamedTuple):
-    """Where a number stands, the box that it fills, and whether nothing else is there."""
+    """The position of a number, the box that it fills, and whether the box is free."""
 
     x: float
     y: float
@@ -58,7 +58,7 @@ class _Label(NamedTuple):
 
 
 def scatter(cloud: Cloud, axes: tuple[Axis, Axis], wide: int) -> Html:
-    """The plot; a dot of the front leads to the element with the id `network` and its number."""
+    """The plot; a dot on the front links to the element with the id `network` and its number."""
     tall = 340 if wide == WIDE else 270
     every = [*cloud.front.values(), *cloud.others, *cloud.above]
     x = Scale(min(d.x for d in every), max(d.x for d in every), _LEFT, _LEFT + wide, count=wide / 110)
@@ -72,7 +72,7 @@ def scatter(cloud: Cloud, axes: tuple[Axis, Axis], wide: int) -> Html:
     parts.append(_path([(x(a), y(b)) for a, b in cloud.line]))
     places = {number: (x(dot.x), y(dot.y)) for number, dot in cloud.front.items()}
     labels = _labels(cloud, places, axes, (x.start, x.end + _RIGHT))
-    order = sorted(places, key=lambda n: n == cloud.knee)  # the knee above its neighbours
+    order = sorted(places, key=lambda n: n == cloud.knee)  # draws the knee above its neighbours
     parts += [_strong(number, cloud, places[number], labels[number]) for number in order]
     return _svg(parts, wide, tall, f"{axes[1].name} against {axes[0].name} of {len(every)} networks")
 
@@ -91,7 +91,7 @@ def growth(volumes: Sequence[tuple[int, float]], scored: int, wide: int) -> Html
 
 
 def _grid(x: Scale, y: Scale, axes: tuple[Axis, Axis]) -> list[Html]:
-    """Faint lines at round numbers, these numbers, and what the axes are."""
+    """Faint lines at round numbers, these numbers, and the names of the axes."""
     parts = []
     for tick in x.ticks:
         parts.append(tag("line", x1=x(tick), x2=x(tick), y1=y.end, y2=y.start, class_="grid"))
@@ -106,7 +106,7 @@ def _grid(x: Scale, y: Scale, axes: tuple[Axis, Axis]) -> list[Html]:
 
 
 def _strong(number: int, cloud: Cloud, place: _Place, label: _Label) -> Html:
-    """A dot of the front with its number, which shows only when pointed at where there is no room."""
+    """A dot on the front with its number, which shows only on hover where there is no room."""
     knee = number == cloud.knee
     ring = tag("circle", cx=place[0], cy=place[1], r=10, class_="ring") if knee else ""
     dot = tag("circle", cx=place[0], cy=place[1], r=5.5, class_="dot")
@@ -119,7 +119,7 @@ def _strong(number: int, cloud: Cloud, place: _Place, label: _Label) -> Html:
 def _labels(
     cloud: Cloud, places: Mapping[int, _Place], axes: tuple[Axis, Axis], within: tuple[float, float]
 ) -> dict[int, _Label]:
-    """A place beside each dot, rather on the side that no network has reached; the knee's comes first."""
+    """A position beside each dot, preferably on the side without networks; the knee's is placed first."""
     side, up = -1 if axes[0].better == "min" else 1, -1 if axes[1].better == "max" else 1
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places.values()]
     found = {}
@@ -148,7 +148,7 @@ def _name(number: int, cloud: Cloud) -> str:
 
 
 def _path(corners: Sequence[tuple[float, float]]) -> Html:
-    """Steps: on to the next corner's x, then to its y."""
+    """A stepped path: first to the next corner's x, then to its y."""
     steps = "".join(f"H{x:.1f}V{y:.1f}" for x, y in corners[1:])
     start = f"M{corners[0][0]:.1f} {corners[0][1]:.1f}" if corners else ""
     return tag("path", d=start + steps, class_="edge")

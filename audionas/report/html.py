@@ -1,4 +1,4 @@
-"""HTML as values: whatever is not markup is escaped where it enters the page; nothing is loaded."""
+"""HTML as values: everything but markup is escaped where it enters the page; the page loads nothing."""
 
 from collections.abc import Iterable
 from html import escape
@@ -10,13 +10,13 @@ _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
 class Html(str):
-    """Text that is markup already; every other string is escaped by `tag`."""
+    """Text that is already markup; `tag` escapes every other string."""
 
     __slots__ = ()
 
 
 def tag(name: str, /, *children: object, **attributes: object) -> Html:
-    """One element. `class_` writes `class`, `stroke_width` writes `stroke-width`; None leaves one out."""
+    """One element. `class_` writes `class`, `stroke_width` writes `stroke-width`; None omits an attribute."""
     shown = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_text(value))}"'
         for key, value in attributes.items()
@@ -26,12 +26,12 @@ def tag(name: str, /, *children: object, **attributes: object) -> Html:
 
 
 def join(parts: Iterable[object], between: str = "") -> Html:
-    """The parts one after the other, escaped where they are not markup."""
+    """The parts in sequence, escaped unless they are markup."""
     return Html(between.join(part if isinstance(part, Html) else escape(_text(part)) for part in parts))
 
 
 def section(title: str, *children: object, lead: str = "") -> Html:
-    """A titled part of the page; `lead` is one sentence on how to read it."""
+    """A section of the page with a title; `lead` is one sentence on how to read it."""
     return tag("section", tag("h2", title), tag("p", lead, class_="lead") if lead else "", *children)
 
 
@@ -45,7 +45,7 @@ def table(head: Iterable[object], rows: Iterable[Iterable[object]], foot: Iterab
 
 
 def bar(share: float, colour: str = "accent") -> Html:
-    """A bar `share` (0 to 1) of its cell wide."""
+    """A bar that fills `share` (0 to 1) of its cell's width."""
     width = 100 * min(max(share, 0.0), 1.0)
     return tag("span", tag("i", style=f"width:{width:.1f}%;background:var(--{colour})"), class_="bar")
 
@@ -78,7 +78,7 @@ def _text(value: object) -> str:
 
 
 def page(title: str, body: Html) -> str:
-    """The file's text; `title` stands in the browser's tab."""
+    """The file's text; `title` appears in the browser's tab."""
     head = join(
         (
             tag("meta", charset="utf-8"),

@@ -20,7 +20,7 @@ _NAMES = {
     "spearman": "Spearman's rho",
     "kendall": "Kendall's tau-b",
 }
-_UNITS = {"rmse": 1e3, "bias": 1e3, "relative_rmse": 100.0}  # of milliseconds, and of shares
+_UNITS = {"rmse": 1e3, "bias": 1e3, "relative_rmse": 100.0}  # factors from milliseconds, and from shares
 _LEFT, _TOP, _SIDE = 64, 8, 420  # pixels: the plot is square
 
 
@@ -33,7 +33,7 @@ def write(file: Path, title: str, table: LatencyTable) -> None:
 
 
 def facts(table: LatencyTable) -> Iterator[tuple[str, str]]:
-    """What the table is of, as (name, words)."""
+    """The facts about the table, as (name, words)."""
     about = {k: v for k, v in table.about.items() if not isinstance(v, Mapping | list)}
     params = ", ".join(f"{name} {value}" for name, value in {**table.params, **table.scale}.items())
     yield "device", table.device
@@ -43,7 +43,7 @@ def facts(table: LatencyTable) -> Iterator[tuple[str, str]]:
 
 
 def figures(check: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """A row a figure: its name, the table's value and interval, and the values of the two others."""
+    """One row per figure: its name, the table's value and interval, and the values of the two others."""
     rows = []
     for name, words in _NAMES.items():
         unit, table = _UNITS.get(name, 1.0), check["table"][name]
@@ -72,11 +72,12 @@ def _title(title: str, table: LatencyTable) -> Html:
 def _check(check: Mapping[str, Any]) -> list[Html]:
     points = [(p["arch"], p["predicted_ms"], p["measured_ms"]) for p in check["points"]]
     lead = (
-        "A point is a network drawn at random, on which no entry depends. Dashed: as predicted, so measured."
+        "Each point is a network drawn at random, on which no entry depends. On the dashed line, prediction "
+        "and measurement agree."
     )
     words = (
-        "The 95 % interval is by bootstrap over networks. Multiply-adds: they instead of the table. "
-        "Repeated: medians of every second round against those of the others, which is how well the "
+        "The 95 % interval is by bootstrap over networks. Multiply-adds: these used instead of the table. "
+        "Repeated: medians of every second round against those of the others, which shows how well the "
         "measurement agrees with itself."
     )
     return [
@@ -90,12 +91,12 @@ def _entries(table: LatencyTable) -> Html:
         (e.option, e.shape, " ".join(n if c == 1 else f"{n} ({c})" for n, c in e.at.items()), f"{e.ms:.4f}")
         for e in table.entries
     ]
-    lead = "Each operation once for each shape, and the choices that put it there (how often)."
+    lead = "Each operation once per shape, and the choices that use it (how often)."
     return section("Entries", html_table(("option", "input and output", "at", "ms"), rows), lead=lead)
 
 
 def scatter(points: Sequence[tuple[str, float, float]]) -> Html:
-    """(name, predicted, measured) on one scale for both axes, which are labelled in milliseconds."""
+    """A plot of (name, predicted, measured), with one scale for both axes, labelled in milliseconds."""
     values = [value for _, *pair in points for value in pair]
     x = Scale(min(values), max(values), _LEFT, _LEFT + _SIDE)
     y = Scale(min(values), max(values), _TOP + _SIDE, _TOP)

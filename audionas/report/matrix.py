@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from audionas.report.html import Html, tag
 
-_STRONGEST = 0.62  # opacity of a full cell, so that ink on it stays readable in light and dark
+_STRONGEST = 0.62  # opacity of a full cell, so that text on it stays readable in light and dark mode
 _WEAKEST = 0.16  # opacity of a single mistake
-_LETTER = 6.7  # pixels a letter of a label takes, at most
+_LETTER = 6.7  # pixels per letter of a label, at most
 
 
 def draw(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> Html:
-    """Rows are the truth, columns the answer, (classes, classes) counts; zeros stay empty.
+    """Draw counts (classes, classes): rows are the truth, columns the answer; zeros stay empty.
 
-    A cell's strength is the square root of its share of the row: a single mistake can be seen.
+    A cell's strength is the square root of its share of the row, so that a single mistake is visible.
     """
     digits = max((len(str(n)) for row in confusion for n in row), default=1)
     side = max(30.0, 9.0 * digits + 10)

@@ -17,15 +17,15 @@ Shape = tuple[int, ...]  # (channels, frequency, frames)
 _COLUMN, _GAP = 92, 24  # pixels: a block's width, the wire between two blocks
 _PITCH = _COLUMN + _GAP
 _ROW, _ROW_GAP = 64, 10
-_FORK, _SUM = 8, 8  # a column's wires split this far before it and are added this far behind it
+_FORK, _SUM = 8, 8  # a column's wires split this far before it and join this far behind it
 _TOP = 34  # room for the choice's name
 _STEPS = 46  # height of the staircase of frames under the blocks
 
 
 def shapes(spec: ArchSpec) -> dict[str, tuple[Shape, Shape]]:
-    """(channels, frequency, frames) before and after each choice, in the order of the network.
+    """Shapes (channels, frequency, frames) before and after each choice, in the order of the network.
 
-    The network is run on the meta device: shapes only, no arithmetic and no random numbers.
+    The network runs on the meta device: shapes only, without arithmetic or random numbers.
     """
     found: dict[str, tuple[Shape, Shape]] = {}
 
@@ -43,7 +43,7 @@ def shapes(spec: ArchSpec) -> dict[str, tuple[Shape, Shape]]:
 
 
 def draw(spec: ArchSpec) -> Html:
-    """The drawing as one SVG; a network without choices is one block with its space's name."""
+    """The drawing as one SVG; a network without choices is one block with the name of its space."""
     sizes = shapes(spec)
     names = [*sizes, *(name for name in spec.choices if name not in sizes)]
     survivors = [len(spec.choices[name]) for name in names] or [1]
@@ -70,7 +70,7 @@ def _words(spec: ArchSpec) -> str:
 
 
 def _choice(name: str, options: tuple[str, ...], size: tuple[Shape, Shape] | None, middle: float) -> Html:
-    """One column: the choice's name, and its surviving options below one another, summed."""
+    """One column: the choice's name, and its surviving options one below the other, summed."""
     stride = math.ceil(size[0][-1] / size[1][-1]) if size else 1
     top = middle - (len(options) * (_ROW + _ROW_GAP) - _ROW_GAP) / 2
     parts = [_text(_COLUMN / 2, 14, name, font_weight=650)]
@@ -90,7 +90,7 @@ def _choice(name: str, options: tuple[str, ...], size: tuple[Shape, Shape] | Non
 
 
 def _block(option: str, y: float) -> Html:
-    """A box in its kernel's colour: k cells, the kernel's width in figures, its extras, its full name."""
+    """A box in its kernel's colour: k cells, the kernel's width as a number, its extras, its full name."""
     kernel, _, extras = traits(option)
     colour = f"var(--{hue(option)})"
     box = tag("rect", x=0, y=y, width=_COLUMN, height=_ROW, rx=7, fill="var(--card)")
@@ -127,7 +127,7 @@ def _badge(word: str, x: float, y: float, colour: str) -> Html:
 
 
 def _skip(y: float, same: bool) -> Html:
-    """A thin line straight through; where the shape changes it carries a 1x1 convolution."""
+    """A thin straight line; where the shape changes it is labelled as a 1x1 convolution."""
     middle = y + _ROW / 2
     words = "skip" if same else "skip, 1 × 1 conv"
     line = tag("line", x1=0, x2=_COLUMN, y1=middle, y2=middle, stroke="var(--muted)", stroke_dasharray="4 3")
@@ -151,7 +151,7 @@ def _stairs(sizes: list[tuple[Shape, Shape]], low: float) -> list[Html]:
 
 
 def _step(size: Shape, first: Shape, x: float, low: float) -> Html:
-    """One stair: as high as the share of frames left, with channels and frames under it."""
+    """One stair: its height is the share of frames left, with channels and frames below it."""
     tall = max(2.0, _STEPS * size[-1] / first[-1])
     stair = {"x": x, "y": low + _STEPS - tall, "width": _COLUMN, "height": tall, "rx": 2}
     middle = x + _COLUMN / 2
@@ -169,7 +169,7 @@ def _fork(middle: float, y: float) -> list[Html]:
 
 
 def _wires(survivors: list[int], y: float) -> list[Html]:
-    """The wires between columns; where several options survive they end at the fork, begin at the sum."""
+    """The wires between columns; where several options survive they end at the fork and begin at the sum."""
     wires = []
     for i, (here, after) in enumerate(pairwise(survivors)):
         x1 = i * _PITCH + _COLUMN + (_SUM + 6 if here > 1 else 0)

@@ -1,4 +1,4 @@
-"""The colour of an option: hue by kernel, strength by variant, the same in every picture of a report."""
+"""The colour of an option: hue by kernel, strength by variant, the same in every chart of a report."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -10,19 +10,19 @@ _WEAKEST = 0.4  # opacity of the first of several variants of one kernel
 
 
 class Paint(NamedTuple):
-    """A colour of the style sheet by its name, and an opacity."""
+    """The name of a colour in the style sheet, and an opacity."""
 
     colour: str
     opacity: float = 1.0
 
     @property
     def style(self) -> str:
-        """As CSS of a background."""
+        """CSS for a background."""
         return f"background:var(--{self.colour});opacity:{self.opacity:.2f}"
 
 
 class Traits(NamedTuple):
-    """What an option's name says: kind and kernel, and its other parts in words."""
+    """The parts of an option's name: kind and kernel, and the other parts in words."""
 
     kernel: int
     skip: bool
@@ -30,7 +30,7 @@ class Traits(NamedTuple):
 
 
 def traits(option: str) -> Traits:
-    """Read an option; one that is not in `OPS` (from outside the package) has kernel 0."""
+    """Read an option's name; one that is not in `OPS` (from outside the package) has kernel 0."""
     op = OPS.get(option)
     kernel = op.kernel if op else 0
     parts = [part for part in option.split("_")[1:] if part != f"k{kernel}"]
@@ -52,7 +52,7 @@ def hue(option: str) -> str:
 
 
 def paints(options: Sequence[str]) -> dict[str, Paint]:
-    """A colour for each option; variants of one hue go from weak to full in their order."""
+    """One colour per option; variants of one hue range from weak to full in their order."""
     found = {}
     for option in options:
         kin = [other for other in options if hue(other) == hue(option)]
@@ -65,6 +65,6 @@ def paints(options: Sequence[str]) -> dict[str, Paint]:
 
 
 def legend(named: Iterable[tuple[str, Paint]]) -> Html:
-    """A swatch and a name each."""
+    """A legend: one swatch and name per option."""
     items = (tag("li", tag("i", class_="swatch", style=paint.style), name) for name, paint in named)
     return tag("ul", *items, class_="legend")

@@ -1,4 +1,4 @@
-"""The report's sections about the way there: option histories, learning curves, how it was run."""
+"""The report's sections about the course of a run: option histories, learning curves, provenance."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 class Panel(NamedTuple):
-    """One chart: a title and the metrics in it with what the legend calls them; `best` picks a peak."""
+    """One chart: a title and its metrics with their names in the legend; `best` picks a peak."""
 
     title: str
     metrics: Mapping[str, str]
@@ -32,11 +32,11 @@ _COLOURS = {"training": "accent", "validation": "second", "": "other"}
 
 
 def curves(title: str, rows: Rows) -> Html:
-    """Learning curves of a search or a training, a chart for each panel that has numbers."""
+    """Learning curves of a search or a training, one chart per panel that has numbers."""
     epochs = [row["epoch"] + 1 for row in rows]
     charts = [chart for panel in PANELS if (chart := _panel(title, panel, epochs, rows))]
     seconds = sum(row.get("seconds", 0.0) for row in rows)
-    lead = f"{amount(len(rows), 'epoch')} in {clock(seconds)}; epochs run to the right."
+    lead = f"{amount(len(rows), 'epoch')} in {clock(seconds)}; epochs run from left to right."
     key = legend((name, Paint(colour)) for name, colour in _COLOURS.items() if name)
     return section(f"{title} curves", key, tag("div", *charts, class_="grid"), lead=lead)
 
@@ -56,11 +56,11 @@ def history(rows: Rows, spec: ArchSpec | None) -> Html:
             tag("figure", tag("figcaption", tag("b", name), _taken(taken, shares, colours)), picture)
         )
     lead = (
-        "What each choice leaned towards while the search ran: the probability of its options over the "
-        "epochs. The caption names what was taken, with its last probability."
+        "The probability of each choice's options over the epochs of the search. The caption names the "
+        "options that were taken, with their last probabilities."
     )
     key = legend((option, colours[option]) for option in options)
-    return section("How the search decided", key, tag("div", *figures, class_="grid"), lead=lead)
+    return section("Course of the search", key, tag("div", *figures, class_="grid"), lead=lead)
 
 
 def provenance(title: str, env: Mapping[str, Any], config: str) -> Html:
@@ -80,7 +80,7 @@ def provenance(title: str, env: Mapping[str, Any], config: str) -> Html:
 
 
 def _panel(step: str, panel: Panel, epochs: list[int], rows: Rows) -> Html:
-    """The panel's figure, or nothing where no row has a number for it."""
+    """The panel's chart, or nothing where no row has a number for it."""
     series, colours = {}, []
     for key, kind in panel.metrics.items():
         x, y = drawing.finite(epochs, [row.get(key) for row in rows])

@@ -1,4 +1,4 @@
-"""What a ranking study found: `rank.csv`, `rank.json`, `rank.md` and a scatter plot in `rank.html`."""
+"""The results of a ranking study: `rank.csv`, `rank.json`, `rank.md` and a scatter plot in `rank.html`."""
 
 import csv
 import io
@@ -14,17 +14,17 @@ from audionas.report.compare_charts import Spot, spots
 from audionas.report.html import join, percent, section, table
 
 SHOWN = ("kendall", "spearman")
-AGAIN = "trained again"  # a second training in the place of the supernet
-COST = "by cost"  # more of it taken for better: what any supernet has to surpass
+AGAIN = "trained again"  # a second training in place of the supernet
+COST = "by cost"  # a higher cost ranks as better: the baseline that any supernet has to surpass
 
 
 class Ranking(NamedTuple):
-    """A study: a row a network, and by kind of batch-norm statistics how well the orders agree.
+    """A study: one row per network, and the agreement of the orders by kind of batch-norm statistics.
 
     `agreement[kind]` has Kendall's tau-b, Spearman's rho and for each k the regret: the best accuracy of
-    all less the best among the supernet's first k. Each has its interval by bootstrap over networks. The
-    supernet is held against the mean of a network's trainings, and so is the cost that networks are spread
-    over, under `COST`; `AGAIN` is the second training against the first.
+    all minus the best among the supernet's first k. Each has an interval by bootstrap over networks. The
+    supernet is compared with the mean of a network's trainings, and so is, under `COST`, the cost over which
+    networks are spread; `AGAIN` compares the second training with the first.
     """
 
     title: str
@@ -46,7 +46,7 @@ def save(found: Ranking, folder: Path) -> None:
 
 
 def markdown(found: Ranking) -> str:
-    """A row a kind of statistics, then how it was measured."""
+    """The Markdown text: one row per kind of statistics, then the conditions of the measurement."""
     head, rows = lines(found)
     table_ = [f"| {' | '.join(row)} |" for row in (head, ["---"] + ["---:"] * (len(head) - 1), *rows)]
     facts = [f"- {name}: {value}" for name, value in found.facts.items()]
@@ -54,7 +54,7 @@ def markdown(found: Ranking) -> str:
 
 
 def lines(found: Ranking) -> tuple[list[str], list[list[str]]]:
-    """Head and rows; accuracies and regrets in points, intervals of 95 % in brackets."""
+    """Head and rows; accuracies and regrets in points, 95 % intervals in brackets."""
     names = [name for name in next(iter(found.agreement.values())) if name not in ("mean", "sd")]
     rows = []
     for kind, told in found.agreement.items():
@@ -72,7 +72,7 @@ def _figure(told: Mapping[str, Any], unit: float) -> str:
 
 
 def show(found: Ranking, reporter: Reporter) -> None:
-    """The table, on standard error as all progress."""
+    """Print the table on standard error, like all progress."""
     head, rows = lines(found)
     reporter.table(head, rows, title=f"{found.title}: {len(found.rows)} networks")
 
@@ -80,11 +80,12 @@ def show(found: Ranking, reporter: Reporter) -> None:
 def page(found: "Ranking") -> str:
     """The file's text."""
     head, rows = lines(found)
-    lead = "How well the supernet's accuracies order networks that were also trained alone."
+    lead = "Agreement of the supernet's accuracies with those of the same networks trained alone."
     parts = [section(found.title, table(head, rows), lead=lead)]
     for kind in map(str, STATISTICS):
         words = f"accuracy in the supernet ({kind} statistics) and alone"
-        parts.append(section(kind, _plot(found.rows, kind, words), lead=f"Across: {words}, upwards."))
+        axes = "The horizontal axis is the accuracy in the supernet, the vertical axis the accuracy alone."
+        parts.append(section(kind, _plot(found.rows, kind, words), lead=axes))
     facts = table(["", ""], [[name, str(value)] for name, value in found.facts.items()])
     return html.page(found.title, join((*parts, section("How it was measured", facts))))
 

@@ -1,4 +1,4 @@
-"""A ranking study as a page: a scatter plot for each kind of batch-norm statistics, and the table."""
+"""A ranking study as a page: one scatter plot per kind of batch-norm statistics, and the table."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The report's sections about the finished model: headline, network, answers, cost, export."""
+"""The report's sections on the finished model: headline, network, answers, cost, export."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -13,11 +13,11 @@ from audionas.report.html import Html, bar, count, join, percent, section, size,
 from audionas.report.network import draw as draw_network
 from audionas.spaces._base import space_of
 
-_BESIDE = 14  # classes up to which the matrix leaves room for the table beside it
+_BESIDE = 14  # the most classes for which the matrix leaves room for the table beside it
 
 
 class Example(NamedTuple):
-    """One recording as the model heard it: the front-end's (F, T) picture, truth and answer."""
+    """One recording as the model heard it: the front-end's features (F, T), truth and answer."""
 
     file: str
     truth: str
@@ -27,7 +27,7 @@ class Example(NamedTuple):
 
 
 def cost_of(spec: ArchSpec) -> Any:
-    """The `Cost` of a spec's network; the global random state is left as it was."""
+    """The `Cost` of a spec's network; the global random state does not change."""
     from audionas.cost import graph
 
     with torch.random.fork_rng(devices=[]):
@@ -36,7 +36,7 @@ def cost_of(spec: ArchSpec) -> Any:
 
 
 def headline(cost: Any | None, scores: Mapping[str, Any] | None, export: Mapping[str, Any] | None) -> Html:
-    """The numbers that matter, one tile each, as far as they are known."""
+    """The main numbers, as far as they are known, one tile each."""
     tiles = []
     if scores:
         speakers = f", {scores['speakers']:,} speakers" if scores.get("speakers") else ""
@@ -46,13 +46,13 @@ def headline(cost: Any | None, scores: Mapping[str, Any] | None, export: Mapping
         tiles.append(_tile("Accuracy", percent(scores["accuracy"]), *notes, wide=True))
     if cost:
         tiles.append(_tile("Parameters", count(cost.params), f"{size(cost.weight_bytes)} of weights"))
-        tiles.append(_tile("Multiply-adds", count(cost.macs), "a clip"))
+        tiles.append(_tile("Multiply-adds", count(cost.macs), "per clip"))
         tiles.append(
             _tile(
                 "Peak activations", size(cost.peak_activation_bytes), f"at once, in {_part(cost.peak_layer)}"
             )
         )
-    if export and "file" in export:  # the one that takes clips, if it was asked for
+    if export and "file" in export:  # the file that takes clips, if one was exported
         tiles.append(_tile("Exported file", size(export["bytes"]), export["file"]))
         if latency := export.get("latency_ms"):
             tiles.append(_tile("Latency", _time(latency["p50"]), f"95\u00a0% under {_time(latency['p95'])}"))
@@ -63,14 +63,14 @@ def network(spec: ArchSpec) -> Html:
     """The drawing and the choices as text."""
     lead = (
         "Sound flows from left to right. A block's cells show its kernel's width in frames, SE marks "
-        "squeeze-and-excitation; below, the frames that are left after each block."
+        "squeeze-and-excitation; the stairs below show the frames that remain after each block."
     )
     chosen = tag("details", tag("summary", "As arch.json"), tag("pre", tag("code", spec.to_json())))
     return section("Network", draw_network(spec), chosen, lead=lead)
 
 
 def answers(scores: Mapping[str, Any]) -> Html:
-    """Confusion matrix, and recall and precision a class."""
+    """Confusion matrix, and recall and precision per class."""
     labels, confusion = scores["labels"], scores["confusion"]
     known = (("Balanced accuracy", "balanced_accuracy"), ("Macro F1", "macro_f1"))
     facts = [f"{name} {percent(scores[key])}." for name, key in known if key in scores]
@@ -82,8 +82,8 @@ def answers(scores: Mapping[str, Any]) -> Html:
         for i, label in enumerate(labels)
         if (row := scores["per_class"].get(label))
     ]
-    lead = " ".join([source, *facts, "Rows are what was said, columns what the model answered."]).strip()
-    head = ("Class", "Clips", "Recall", "Precision", "F1", "Taken for")
+    lead = " ".join([source, *facts, "Rows are the true classes, columns the model's answers."]).strip()
+    head = ("Class", "Clips", "Recall", "Precision", "F1", "Confused with")
     side = "pair" if len(labels) <= _BESIDE else None
     both = tag("div", matrix.draw(confusion, labels), table(head, rows), class_=side)
     return section("Answers", both, lead=lead)
@@ -92,12 +92,12 @@ def answers(scores: Mapping[str, Any]) -> Html:
 def examples(shown: Sequence[Example]) -> Html:
     """A few recordings with the model's answers."""
     right = sum(example.truth == example.label for example in shown)
-    lead = f"{right} of these {len(shown)} answers are right. Time runs to the right, coefficients upwards."
+    lead = f"{right} of these {len(shown)} answers are right. Time runs to the right, coefficients go up."
     return section("Heard", tag("div", *map(_example, shown), class_="grid small"), lead=lead)
 
 
 def cost_table(cost: Any) -> Html:
-    """Parameters and multiply-adds of each part of the network; every layer behind a click."""
+    """Parameters and multiply-adds of each part of the network; every layer in a folded list."""
     parts: dict[str, list[Any]] = defaultdict(list)
     for layer in cost.layers:
         parts[_part(layer.name)].append(layer)
@@ -121,7 +121,7 @@ def cost_table(cost: Any) -> Html:
 
 
 def exported(report: Mapping[str, Any]) -> Html:
-    """How far the exported files agree with the trained network, and what they are worth."""
+    """The agreement of the exported files with the trained network, and their accuracy and speed."""
     rows = []
     if "file" in report:
         rows += [("File", report["file"]), ("Size", f"{report['bytes']:,} bytes")]
@@ -154,7 +154,7 @@ def _file_row(name: str, row: Mapping[str, Any]) -> tuple[str, ...]:
         f"{row['max_difference']:.2g}",
         percent(row["same_label"]),
         percent(right["accuracy"], 2) if right else "",
-        f"{_time(times['p50'])} a {times['per']}",
+        f"{_time(times['p50'])} per {times['per']}",
         _time(times["p95"]),
         f"{row['arena_bytes']:,}" if "arena_bytes" in row else "",
     )

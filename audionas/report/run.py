@@ -1,4 +1,4 @@
-"""Writes exp/<name>/report.html: what was found, how well it does, what it costs, how it came about."""
+"""Writes exp/<name>/report.html: the network found, its quality, its cost, and the course of the run."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +22,7 @@ _STEPS = {
     "eval": "eval.json",
     "export": "export/report.json",
 }
-_TUNED = "tune/tune.json"  # of models that listen
+_TUNED = "tune/tune.json"  # for models that listen
 _SIGNS = (
     "arch.json",
     "front.json",
@@ -34,7 +34,7 @@ _SIGNS = (
 
 
 def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
-    """Write `folder`/report.html from whatever the run has left there so far; returns its path.
+    """Write `folder`/report.html from the files that the run has written so far. Returns its path.
 
     `examples` are recordings to show with the model's answers. Equal files give equal bytes.
     Raises UserError where the folder holds no run, or a file of it cannot be read.
@@ -42,7 +42,7 @@ def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
     folder = Path(folder)
     if not any((folder / sign).is_file() for sign in _SIGNS):
         raise UserError(
-            f"{folder}: no run lies here (none of {', '.join(_SIGNS)})",
+            f"{folder}: no run here (none of {', '.join(_SIGNS)})",
             hint="Start one first: audionas search CONF, or audionas train CONF arch=NAME",
         )
     arch = folder / "arch.json"
@@ -63,7 +63,7 @@ def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) 
         parts.append(draw_front(_fronts.read(front), folder / "select" / "archive.jsonl"))
     if spec:
         parts.append(results.network(spec))
-    if alphas and not front.is_file():  # of a supernet these are what its paths were drawn with
+    if alphas and not front.is_file():  # in a supernet its paths were drawn with these
         parts.append(progress.history(alphas, spec))
     for title, step in (("Search", "search"), ("Training", "train")):
         if rows := read_rows(folder / step / "metrics.jsonl"):

@@ -1,4 +1,4 @@
-"""What tuning found, in words and tables: for the terminal and for the report."""
+"""The results of tuning in words and tables, for the terminal and for the report."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,20 +12,20 @@ _Table = tuple[Sequence[str], list[Sequence[object]]]
 
 
 def setting(row: Mapping[str, Any]) -> str:
-    """One line: what was heard, by which file, under which rule."""
+    """One line about the sound, the file and the rule."""
     need, of = row["rule"]["patience"]
     rule = Rule(row["rule"]["smooth"], row["rule"]["refractory_s"], (need, of))
     return (
         f"{row['file']}: {amount(row['clips'], 'clip')} (drawn by {row['clips_drawn_by']}), "
         f"{row['hours']:.3g} h without a keyword in {amount(row['recordings'], 'recording')} "
         f"(drawn by {row['negatives_drawn_by']}); "
-        f"{rule.words()}; a score every {1000 * row['hop_s']:g} ms"
+        f"{rule.words()}; one score per {1000 * row['hop_s']:g} ms"
     )
 
 
 def words_table(row: Mapping[str, Any]) -> _Table:
-    """A row for each keyword, and their sum where there are several."""
-    head = ("Keyword", "Threshold", "Clips", "Rejected (95 %)", "False accepts", "An hour (95 %)")
+    """One row per keyword, and their sum where there are several."""
+    head = ("Keyword", "Threshold", "Clips", "Rejected (95 %)", "False accepts", "Per hour (95 %)")
     lines = [
         (word, f"{found['threshold']:.6g}", f"{found['clips']:,}", *_figures(found))
         for word, found in row["words"].items()
@@ -36,7 +36,7 @@ def words_table(row: Mapping[str, Any]) -> _Table:
 
 
 def rates_table(rows: Sequence[Mapping[str, Any]]) -> _Table:
-    """A row for each file: clips rejected at the rates of false accepts that its hours can carry."""
+    """One row per file: clips rejected at the rates of false accepts that its hours can measure."""
     rates = [at["fa_per_hour"] for at in rows[0]["at"]]
     head = ("File", *(f"Rejected at {rate:g} FA/h" for rate in rates), "At the thresholds")
     lines = []
@@ -47,36 +47,36 @@ def rates_table(rows: Sequence[Mapping[str, Any]]) -> _Table:
 
 
 def advice(row: Mapping[str, Any]) -> list[str]:
-    """What the figures mean and what to do next."""
+    """The meaning of the figures, and the next step."""
     total, hours, target = row["sum"], row["hours"], row["target"]
     words = ", ".join(f"{word} {found['threshold']:.4g}" for word, found in row["words"].items())
     if not row["met"]:
         return [
-            f"{row['file']}: no threshold has {amount(target, 'false accept')} an hour or fewer: at {words} "
-            f"there are still {total['fa_per_hour']:.3g}. Average over more hops (--smooth), ask for several "
-            "(--patience), or train again with what it falls for (audionas mine)."
+            f"{row['file']}: no threshold reaches {amount(target, 'false accept')} per hour: at {words} "
+            f"there are still {total['fa_per_hour']:.3g}. Average over more hops (--smooth), require several "
+            "hops (--patience), or train again with the false accepts (audionas mine)."
         ]
     were = "was" if total["accepts"] == 1 else "were"
     said = [
-        f"{row['file']}: take {words}: {percent(total['rejected'])} of the clips are rejected, and "
+        f"{row['file']}: use {words}: {percent(total['rejected'])} of the clips are rejected, and "
         f"{amount(total['accepts'], 'false accept')} {were} heard in {hours:.3g} h "
-        f"({total['fa_per_hour']:.3g} an hour)."
+        f"({total['fa_per_hour']:.3g} per hour)."
     ]
     if not total["accepts"]:
-        said.append(f"None in {hours:.3g} h means at most {3 / hours:.3g} an hour (95 %).")
+        said.append(f"None in {hours:.3g} h means at most {3 / hours:.3g} per hour (95 %).")
     if target * hours < 3:
         said.append(
-            f"{hours:.3g} h of negatives cannot show {amount(target, 'false accept')} an hour: give at "
+            f"{hours:.3g} h of negatives cannot show {amount(target, 'false accept')} per hour: give at "
             f"least {3 / target:.3g} h."
         )
     said.append(
-        "The thresholds were chosen on this audio: other audio will show somewhat more of both errors."
+        "The thresholds were chosen on this audio: expect somewhat more of both errors on other audio."
     )
     return said
 
 
 def draw(result: Mapping[str, Any]) -> Html:
-    """The report's section."""
+    """The section of the report."""
     rows = result["files"]
     parts: list[object] = []
     if tune_chart.curves_of(rows):
@@ -86,9 +86,9 @@ def draw(result: Mapping[str, Any]) -> Html:
         parts += [tag("h3", row["file"]), tag("p", setting(row), class_="lead"), table(*words_table(row))]
         parts.append(tag("p", " ".join(advice(row))))
     lead = (
-        "The curve says how many clips of a keyword are rejected at the threshold that lets so many false "
-        "accepts an hour through, each keyword by itself; lower and further left is better. Bands are 95 %, "
-        "by bootstrap; in the shade there were too few hours to tell."
+        "Each curve shows the share of a keyword's clips that are rejected at the threshold for a rate of "
+        "false accepts per hour, each keyword by itself; lower and further left is better. Bands are 95 %, "
+        "by bootstrap; in the shaded area there were too few hours to measure."
     )
     return section("Detecting", *parts, lead=lead)
 

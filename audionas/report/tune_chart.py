@@ -1,4 +1,4 @@
-"""The DET curve, clips rejected against false accepts an hour, as a picture file and for the report."""
+"""The DET curve, clips rejected against false accepts per hour, as an image file and for the report."""
 
 from collections.abc import Mapping, Sequence
 from math import ceil, floor, log10
@@ -9,15 +9,15 @@ from audionas.core.files import atomic
 from audionas.report.compare_charts import Scale
 from audionas.report.html import Html, percent, tag
 
-_COLOURS = ("#2b5fc7", "#b4561f", "#16966f", "#7e62c6", "#c44a7c", "#df951a")  # in the file
+_COLOURS = ("#2b5fc7", "#b4561f", "#16966f", "#7e62c6", "#c44a7c", "#df951a")  # in the image file
 _NAMES = ("accent", "second", "k5", "other", "k9", "k7")  # in the report, by its style sheet
 _LEFT, _TOP, _WIDE, _TALL, _BELOW = 62, 12, 640, 300, 44
 
-Curves = Mapping[str, Sequence[Sequence[float]]]  # name to (false accepts an hour, rejected, low, high, ...)
+Curves = Mapping[str, Sequence[Sequence[float]]]  # name to (false accepts per hour, rejected, low, high, ...)
 
 
 def curves_of(rows: Sequence[Mapping[str, Any]]) -> Curves:
-    """The curves of all keywords of all files, by what a reader calls them."""
+    """The curves of all keywords of all files, by their names for the reader."""
     several = len(rows) > 1
     return {
         f"{word}, {row['file']}" if several else word: found["curve"]
@@ -42,7 +42,7 @@ def draw(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
         axes.plot(rate, rejected, drawstyle="steps-post", linewidth=1.6, label=name, color=colour)
     shade = f"under 3 in {hours:.3g} h: not measurable"
     axes.axvspan(0.5 / hours, 3 / hours, color="#8a92a0", alpha=0.15, linewidth=0, label=shade)
-    axes.set(xscale="log", xlabel="false accepts an hour", ylabel="clips rejected")
+    axes.set(xscale="log", xlabel="false accepts per hour", ylabel="clips rejected")
     last = max(point[0] for points in curves.values() for point in points)
     axes.set(xlim=(0.7 / hours, max(last, 3 / hours)), ylim=(0, None))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
@@ -55,7 +55,7 @@ def draw(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
 
 
 def svg(rows: Sequence[Mapping[str, Any]]) -> Html:
-    """The same for the report; it follows the page's colours."""
+    """The curves for the report, in the page's colours."""
     curves, hours = curves_of(rows), min(row["hours"] for row in rows)
     every = [point for points in curves.values() for point in points]
     low, high = floor(log10(min(point[0] for point in every))), ceil(log10(max(point[0] for point in every)))
@@ -67,7 +67,7 @@ def svg(rows: Sequence[Mapping[str, Any]]) -> Html:
     parts += _legend(list(curves), hours)
     picture = tag(
         "svg", *parts, viewBox=f"0 0 {_LEFT + _WIDE + 12} {_TOP + _TALL + _BELOW}", role="img",
-        aria_label="Clips rejected against false accepts an hour", class_="chart drawing",
+        aria_label="Clips rejected against false accepts per hour", class_="chart drawing",
     )  # fmt: skip
     return tag("div", picture, class_="scroll", tabindex=0)
 
@@ -80,18 +80,18 @@ def _grid(x: Scale, y: Scale) -> list[Html]:
     for share in (tick for tick in y.ticks if tick >= 0):
         parts.append(_line(_LEFT, _LEFT + _WIDE, y(share), y(share)))
         parts.append(_text(_LEFT - 6, y(share) + 4, percent(share, 0), "end"))
-    return [*parts, _text(_LEFT + _WIDE / 2, bottom + 36, "false accepts an hour", "middle")]
+    return [*parts, _text(_LEFT + _WIDE / 2, bottom + 36, "false accepts per hour", "middle")]
 
 
 def _carried(x: Scale, hours: float) -> Html:
-    """A shade over the rates that so few hours cannot tell."""
+    """A shade over the rates that the hours are too few to measure."""
     end = x(log10(3 / hours))
     words = tag("title", f"Under 3 / {hours:.3g} h: not measurable")
     return tag("rect", words, x=_LEFT, y=_TOP, width=max(0.0, end - _LEFT), height=_TALL, fill="var(--faint)")
 
 
 def _curve(name: str, points: Sequence[Sequence[float]], x: Scale, y: Scale, colour: str) -> list[Html]:
-    """Steps: from each rate on its share of clips rejected holds."""
+    """A stepped curve: a rate's share of clips rejected holds up to the next rate."""
     xs = [x(log10(point[0])) for point in points]
 
     def steps(values: Sequence[float]) -> list[str]:

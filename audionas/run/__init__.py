@@ -1,1 +1,1 @@
-"""What the commands do, one page each, readable from top to bottom."""
+"""The work of the commands, one page each, readable from top to bottom."""

@@ -1,4 +1,4 @@
-"""The scores that a searcher asks for: costs first, the supernet where limits hold, each kept in a file."""
+"""The scores that a searcher asks for: costs first, then the supernet within limits, all stored in a file."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,17 +20,17 @@ from audionas.searchers._front import Scored
 
 
 class Archive:
-    """Every scored architecture in the order asked, a line each, on disk as soon as it is scored."""
+    """Every scored architecture in order of request, one line each, on disk as soon as it is scored."""
 
     def __init__(self, file: Path, problem: Problem) -> None:
         self.file = file
         rows = read_rows(file)
         self.rows = [_scored(problem, row) for row in rows]
-        if file.exists():  # without a line that an interruption cut off
+        if file.exists():  # without a line cut off by an interruption
             write_text(file, "".join(json.dumps(row) + "\n" for row in rows))
 
     def add(self, spec: ArchSpec, score: Score) -> None:
-        """One more."""
+        """Add one architecture and its score."""
         row = {
             "number": len(self.rows),
             "arch": spec.id,
@@ -49,7 +49,7 @@ def _scored(problem: Problem, row: Mapping[str, Any]) -> Scored:
 
 
 class Costs:
-    """What can be told of a network without running it: those costs that were asked for, by name."""
+    """The requested costs of a network that are known without running it, by name."""
 
     def __init__(
         self, problem: Problem, table: CostTable, latency: LatencyTable | None, wanted: Sequence[str]
@@ -58,7 +58,7 @@ class Costs:
         self.wanted = [name for name in dict.fromkeys(("macs", "params", *wanted)) if name not in DEAR]
 
     def of(self, spec: ArchSpec) -> dict[str, float]:
-        """Milliseconds for sums, up to a second or two for peak memory."""
+        """Compute the costs: in milliseconds for sums, in up to a second or two for peak memory."""
         rest = [name for name in self.wanted if name not in ("macs", "params", "latency_ms")]
         found: dict[str, float] = {what: self.table.of(spec, what) for what in ("macs", "params")}
         if rest:
@@ -70,9 +70,9 @@ class Costs:
 
 
 class Candidates:
-    """`evaluate` for a searcher: answers from the archive as far as it goes, then scores.
+    """`evaluate` for a searcher: answers from the archive as far as it goes, then computes scores.
 
-    `told` is called once an architecture, in order. Networks above a limit never reach the supernet.
+    `told` is called once per architecture, in order. Networks above a limit never reach the supernet.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Candidates:
     def evaluate(self, specs: Sequence[ArchSpec]) -> list[Score]:
         """Scores in the order of `specs`.
 
-        Raises UserError where the archive holds others than the searcher asks for.
+        Raises UserError where the archive holds networks other than those that the searcher asks for.
         """
         known = self.archive.rows[self.asked : self.asked + len(specs)]
         for number, (row, spec) in enumerate(zip(known, specs, strict=False), self.asked + 1):
@@ -97,7 +97,7 @@ class Candidates:
             if row.spec.id != spec.id:
                 raise UserError(
                     f"{self.archive.file}:{number}: {row.spec.id}, but the searcher asks for {spec.id}",
-                    hint="The search was begun by other code: start it again with --overwrite.",
+                    hint="Different code started this search: start it again with --overwrite.",
                 )
         self.asked += len(specs)
         return [row.score for row in known] + list(self._score(specs[len(known) :]))

@@ -1,4 +1,4 @@
-"""`audionas check`: is this config going to work, what is its space worth, how long will it take."""
+"""`audionas check`: whether a config works, the size of its space, and the time that it takes."""
 
 import time
 from dataclasses import replace
@@ -29,11 +29,11 @@ from audionas.searchers._base import Problem
 from audionas.spaces._base import Space
 from audionas.zoo.find import find
 
-_STEPS = 2  # timed, after one to warm up
+_STEPS = 2  # timed steps, after one to warm up
 
 
 def check(conf: Config) -> dict[str, Any]:
-    """Everything a run would find out in its first minute; nothing is written but the feature cache.
+    """Everything a run would find out in its first minute; only the feature cache is written.
 
     Raises the same UserErrors as `search` and `train` would.
     """
@@ -73,12 +73,12 @@ def check(conf: Config) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any]) -> None:
-    """The same for people, on standard output."""
+    """Print the result for people on standard output."""
     noun = "images" if "images" in result else "clips"
     count, io = result[noun], result["input"]
     print("\n".join([result["device"], *result["changes"]]))
     print(
-        f"{count['train']} training and {count['dev']} development {noun} of {len(result['labels'])} classes"
+        f"{count['train']} training and {count['dev']} development {noun} in {len(result['labels'])} classes"
     )
     print(f"input {io['channels']}x{io['freq']}x{io['frames']}")
     if "space" in result:
@@ -94,7 +94,7 @@ def show(result: dict[str, Any]) -> None:
         if what in result:
             timing = result[what]
             print(
-                f"{what}: {timing['seconds_a_step']:.3f} s a step, {timing['steps']} steps, "
+                f"{what}: {timing['seconds_a_step']:.3f} s per step, {timing['steps']} steps, "
                 f"about {clock(timing['seconds'])}"
             )
 
@@ -112,7 +112,7 @@ def _space(conf: Config) -> Space:
     if conf.space is None:
         raise UserError(
             f"{conf.general.name}: neither features, nor an architecture, nor a space",
-            hint="Add a section, or arch=NAME: audionas check CONF arch=tc_resnet8",
+            hint="Add one of these, for example arch=NAME: audionas check CONF arch=tc_resnet8",
         )
     return conf.space
 
@@ -121,7 +121,7 @@ def _search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: R
     assert conf.method is not None
     conf.method.setup(search_run(conf, inputs, device))
     if not conf.method.trains:
-        conf.method.derive()  # says whether its budget can be met
+        conf.method.derive()  # raises where its budget cannot be met
         return {"seconds_a_step": 0.0, "steps": 0, "seconds": 0.0}
     conf.method.run.net.train()
     conf.method.on_epoch(0)
@@ -138,7 +138,7 @@ def _search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: R
 
 
 def _select_time(conf: Config, inputs: Inputs, problem: Problem, reporter: Reporter) -> dict[str, Any]:
-    """Of scoring all networks that the searcher asks for, on the supernet as it stands."""
+    """The time to score all networks that the searcher asks for, on the supernet as it is now."""
     method = conf.method
     assert method is not None
     assert conf.searcher is not None
@@ -179,7 +179,7 @@ def _train_time(
 
 
 def _clocked(items: Any) -> Any:
-    """The first few items, each with the time at which it was asked for."""
+    """The first few items, each with the time of its request."""
     iterator = iter(items)
     for _ in range(_STEPS + 1):
         start = time.monotonic()

@@ -1,4 +1,4 @@
-"""`audionas cost`: what a network costs, per layer and in sum."""
+"""`audionas cost`: the costs of a network, per layer and in total."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -26,10 +26,10 @@ def cost(
     sizes: Mapping[str, int] | None = None,
     table_file: Path | None = None,
 ) -> dict[str, Any]:
-    """The cost of a zoo network or architecture, at its own input and size unless told otherwise.
+    """The cost of a zoo network or architecture, by default at its own input and size.
 
-    With `timed` also ONNX Runtime's latency for one example on one thread, features in; with a table of
-    NAS-Bench-201 also what that says of the cell.
+    `timed` adds ONNX Runtime's latency for one example on one thread, from features; a table of NAS-Bench-201
+    adds its results for the cell.
     """
     spec = find(network)
     classes = classes or spec.io.classes
@@ -60,8 +60,8 @@ def cost(
 
 
 def looked_up(spec: ArchSpec, file: Path) -> dict[str, Any]:
-    """What a table of NAS-Bench-201 says of a cell: accuracies in percent with the rank among all cells and
-    the best of them, by data set, and milliseconds by device.
+    """The results of a table of NAS-Bench-201 for a cell: accuracies in percent with the rank among all cells
+    and the best of them, by data set, and milliseconds by device.
     """
     found = Nb201Table.load(file)
     row = found.row(spec)
@@ -77,7 +77,7 @@ def looked_up(spec: ArchSpec, file: Path) -> dict[str, Any]:
 
 
 def show(result: dict[str, Any]) -> None:
-    """The same as a table on standard output."""
+    """Print the costs as a table on standard output."""
     rows = [
         (x["name"], x["kind"], f"{x['params']:,}", f"{x['macs']:,}", "x".join(map(str, x["output"])))
         for x in result["layers"]
@@ -103,15 +103,15 @@ def _streaming(told: dict[str, Any]) -> str:
         return f"streaming: no, {told['why_not']}"
     each = f"every {told['hop']} frames" if told["hop"] > 1 else "every frame"
     states = f"{told['state_bytes']:,} bytes in {told['states']} states"
-    return f"streaming: a score {each}, {told['hop_macs']:,} multiply-adds each; remembers {states}"
+    return f"streaming: one score {each}, {told['hop_macs']:,} multiply-adds per score; remembers {states}"
 
 
 def _show_table(known: dict[str, Any]) -> None:
-    """Accuracies and ranks; `--json` has the rest."""
+    """Print accuracies and ranks; `--json` has the rest."""
     rows = [
         (name, part, f"{o[part]:.2f}", f"{o['rank'][part]:,}", f"{o['best'][part]:.2f}")
         for name, o in known["outcomes"].items()
         for part in PARTS
     ]
-    print(f"\n{known['cell']}\ntrained for 200 epochs, one of {known['cells']:,} cells in the table:")
+    print(f"\n{known['cell']}\none of {known['cells']:,} cells in the table, trained for 200 epochs:")
     Reporter(stdout=True).table(("data set", "part", "accuracy %", "rank", "best %"), rows)

@@ -1,4 +1,4 @@
-"""`audionas eval`: a trained model on a data directory or on test images, by torch or its exported file."""
+"""`audionas eval`: a trained model on a data directory or on test images, in torch or as exported file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,11 +21,11 @@ from audionas.models.model import ImageModel, load
 from audionas.models.names import own
 
 _BATCH = 256
-_SHARES = ("accuracy", "balanced_accuracy", "macro_f1")  # what is shown in percent of a group
+_SHARES = ("accuracy", "balanced_accuracy", "macro_f1")  # figures shown in percent for a group
 
 
 class Scored(NamedTuple):
-    """A model's answers on a split: (n, classes) probabilities beside what is true."""
+    """A model's answers on a split: (n, classes) probabilities, and the truth."""
 
     bundle: ModelBundle
     split: Split
@@ -47,16 +47,16 @@ def evaluate(
 ) -> dict[str, Any]:
     """Accuracy and macro F1 with intervals, per-class figures and confusion matrix.
 
-    With `by` also the figures of each group of clips: `by: {device: {a: {...}, b: {...}}}` where the data
-    directory says in `utt2device` which clip belongs to which (`data.groups`). Also written to
+    `by` adds the figures for each group of clips: `by: {device: {a: {...}, b: {...}}}` where `utt2device` in
+    the data directory gives the device of each clip (`data.groups`). The result is also written to
     `eval/<directory>.json`; `eval.json` and `scores.json` (each clip's answer) are the latest.
 
-    For a model of images `directory` is an archive, an .npz file or a folder of which the test part is
-    taken. `data` gives the rules for clips that cannot be read; its directories are not used.
+    For an image model `directory` is an archive, an .npz file or a folder, and its test part is used. `data`
+    gives the rules for clips that cannot be read; its directories are not used.
     """
     folder = own(folder)
     for name in by:
-        read_groups(directory, name, ())  # a wrong name is told before the clips are scored
+        read_groups(directory, name, ())  # a wrong name is reported before the clips are scored
     scored = score(folder, directory, engine=engine, data=data or Data())
     bundle = scored.bundle
     result = {
@@ -68,7 +68,7 @@ def evaluate(
     if by:
         result["by"] = _groups(scored, directory, by)
     if bundle.features is None:
-        del result["speakers"]  # images have none: the interval is over the images
+        del result["speakers"]  # images have no speakers: the interval is over the images
     write_json(folder / "eval" / f"{directory.name}.json", result)
     write_json(folder / "scores.json", _rows(scored))
     write_json(folder / "eval.json", result)
@@ -76,7 +76,7 @@ def evaluate(
 
 
 def show(result: dict[str, Any]) -> None:
-    """The same for people, on standard output."""
+    """Print the result for people on standard output."""
     low, high = result["interval"]
     f1_low, f1_high = result["macro_f1_interval"]
     Reporter(stdout=True).table(
@@ -108,7 +108,7 @@ def show(result: dict[str, Any]) -> None:
 
 
 def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], data: Data) -> Scored:
-    """Run every example through the whole model, waveform or image in.
+    """Run every example through the whole model, from waveform or image.
 
     A recording of several channels is one example: its scores are the mean of its channels'.
     """
@@ -116,7 +116,7 @@ def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], da
     opened = open_pictures if isinstance(model, ImageModel) else open_clips
     split, batch = opened(model, directory, data, reporter)
     if not len(split):
-        raise UserError(f"{directory}: nothing to evaluate")
+        raise UserError(f"{directory}: holds nothing to evaluate")
     file = folder / "export" / "model.onnx"
     answer = model.scores if engine == "torch" else onnx.clips(file, model.bundle)
     channels, size = model.bundle.channels, max(1, _BATCH // model.bundle.channels)
@@ -133,7 +133,7 @@ def _groups(scored: Scored, directory: Path, by: Sequence[str]) -> dict[str, Any
 
 
 def _rows(scored: Scored) -> list[dict[str, Any]]:
-    """What paired comparisons need: each example's truth, answer and speaker."""
+    """The rows that paired comparisons need: each example's truth, answer and speaker."""
     answers = scored.scores.argmax(1)
     split = scored.split
     return [

@@ -1,4 +1,4 @@
-"""`audionas export`: a trained model as files for other runtimes, each verified before it may stay."""
+"""`audionas export`: a trained model as files for other runtimes, each verified before it is kept."""
 
 import math
 import time
@@ -30,11 +30,11 @@ from audionas.run.ship.int8 import FineTune, Int8
 from audionas.run.ship.targets import File, Job, files_of
 from audionas.run.ship.trial import Trial, prepare
 
-_RUNS, _WARM = 200, 20  # hops that are timed, and hops before
+_RUNS, _WARM = 200, 20  # timed hops, and hops before them
 
 
 class Failed(UserError):
-    """A file says something else than the model."""
+    """A file whose answers differ from the model's."""
 
 
 def export(
@@ -47,14 +47,14 @@ def export(
     pool: Pooling = "window",
     fine_tune: FineTune = "auto",
 ) -> dict[str, Any]:
-    """Write the files of `targets` to `export/`, beside them `labels.txt`, `golden.npz`, `model_card.md` and
-    `report.json`, which is returned.
+    """Write the files of `targets` to `export/`, with `labels.txt`, `golden.npz`, `model_card.md` and
+    `report.json`. Returns the report.
 
-    Every file is run in its own runtime against torch on clips of `data` (default: what was last evaluated),
-    or on seeded noise where there is nothing at hand. One that fails is not left: a float file where a
-    probability differs by over 1e-4, an int8 file where it costs over 3 points of accuracy. With `all` among
-    the targets those that the model cannot be are left out with a note. int8 is calibrated by clips of
-    `calibrate` (default: the training data). All problems are raised at the end, as one UserError.
+    Every file is run in its own runtime against torch on clips of `data` (default: the data of the last
+    evaluation), or on seeded noise where there are none. A file that fails is deleted: a float file where a
+    probability differs by over 1e-4, an int8 file where it costs over 3 points of accuracy. The target `all`
+    skips, with a note, files that the model does not support. int8 is calibrated on clips of `calibrate`
+    (default: the training data). All problems are raised at the end, as one UserError.
     """
     folder = own(folder)
     files = files_of(targets, folder.resolve().name)
@@ -72,7 +72,7 @@ def export(
                 reporter.note(" ".join((f"{file.name} left out: {'; '.join(error.problems)}.", error.hint)))
                 continue
             if isinstance(error, Failed):
-                (folder / "export" / file.name).unlink(missing_ok=True)  # an earlier one, of other weights
+                (folder / "export" / file.name).unlink(missing_ok=True)  # an earlier file, from other weights
             problems += [f"{file.name}: {problem}" for problem in error.problems]
             hints += [error.hint] if error.hint and error.hint not in hints else []
     report = _reported(folder, job, trial, rows) if rows else {}
@@ -82,25 +82,25 @@ def export(
 
 
 def show(report: dict[str, Any]) -> None:
-    """The files as a table on standard output, and where they are."""
+    """Print the files as a table on standard output, and their folder."""
     Reporter(stdout=True).table(
         ("file", "bytes", "differs by", "same label", "accuracy", "p50 ms", "p95 ms", "arena"),
         [_line(name, row) for name, row in report["files"].items()],
     )
     one = "image" if report["image"] else "clip"
     print(
-        f"\nLargest difference of a probability and same labels: against torch, on {report['clips_from']}. "
-        f"Times are a {one}'s, of files that listen a hop's, front-end included, on one thread here."
+        f"\nLargest difference in a probability and same labels: against torch, on {report['clips_from']}. "
+        f"Times are per {one}, per hop for files that listen, front-end included, on one thread here."
     )
     if told := report.get("int8"):
         print(_int8_line(told))
     if told := streaming.advice(report):
         print(told)
-    print(f"all in {report['folder']}")
+    print(f"all files are in {report['folder']}")
 
 
 def _made(file: File, job: Job, trial: Trial, home: Path) -> dict[str, Any]:
-    """Write and try a file; it and what belongs to it take their places only when it has passed."""
+    """Write and try a file; it and its companions move into place only when it has passed."""
     home.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".draft-", dir=home) as draft:
         path = Path(draft) / file.name
@@ -112,7 +112,7 @@ def _made(file: File, job: Job, trial: Trial, home: Path) -> dict[str, Any]:
 
 
 def _tried(file: File, path: Path, job: Job, trial: Trial) -> dict[str, Any]:
-    """What the report says of a file. Raises Failed where it must not stay."""
+    """The report's row about a file. Raises Failed where the file must not be kept."""
     bundle = job.model.bundle
     if file.listens:
         listener = open_file(path, bundle)
@@ -141,7 +141,7 @@ def _tried(file: File, path: Path, job: Job, trial: Trial) -> dict[str, Any]:
 
 
 def _told(job: Job) -> dict[str, Any]:
-    """How the weights of int8 files were chosen; nothing where there are none."""
+    """The choice of the weights in int8 files; empty where there are none."""
     return job.int8.told if job.int8 is not None else {}
 
 
@@ -153,7 +153,7 @@ def _require(
     *,
     fine_tuned: bool,
 ) -> None:
-    """Raise Failed for a file that may not be trusted."""
+    """Raise Failed for a file that cannot be trusted."""
     kept = "The file was not kept."
     if (not file.int8 and not parity.holds) or not math.isfinite(parity.difference):
         raise Failed(
@@ -165,15 +165,15 @@ def _require(
     if verify.loses_too_much(plain["accuracy"], right["accuracy"], right["n"]):
         raise Failed(
             f"in int8 {right['accuracy']:.1%} of {right['n']} clips are right, in float "
-            f"{plain['accuracy']:.1%}; {100 * verify.POINTS:.0f} points may be lost",
-            hint=f"{kept} Its weights are fine-tuned already: try another network."
+            f"{plain['accuracy']:.1%}; at most {100 * verify.POINTS:.0f} points may be lost",
+            hint=f"{kept} Its weights are already fine-tuned: try another network."
             if fine_tuned
             else f"{kept} Try --fine-tune always, or another network.",
         )
 
 
 def _hop_latency(listener: Listener) -> dict[str, Any]:
-    """Milliseconds a hop, front-end included."""
+    """Milliseconds per hop, front-end included."""
     sound = numpy_rng("export", "latency").normal(0, 0.1, listener.hop).astype(np.float32)
     listener.reset()
     took = []
@@ -186,7 +186,7 @@ def _hop_latency(listener: Listener) -> dict[str, Any]:
 
 
 def _reported(folder: Path, job: Job, trial: Trial, rows: dict[str, Any]) -> dict[str, Any]:
-    """Write everything that lies beside the files; what earlier exports left there stays in the report."""
+    """Write everything beside the files; files of earlier exports stay in the report."""
     home, bundle = folder / "export", job.model.bundle
     before = read_json(home / "report.json") if (home / "report.json").exists() else {}
     kept = {name: row for name, row in before.get("files", {}).items() if (home / name).exists()}
@@ -211,7 +211,7 @@ def _reported(folder: Path, job: Job, trial: Trial, rows: dict[str, Any]) -> dic
 
 
 def _onnx(file: Path, job: Job, row: dict[str, Any]) -> dict[str, Any]:
-    """Of the file that takes a clip a little more is told, at the top of the report."""
+    """More facts about the file that takes a clip, for the top of the report."""
     bundle, model = job.model.bundle, job.model
     shape = bundle.spec.io[:3] if job.input == "frames" else bundle.input_shape
     return {
@@ -239,7 +239,7 @@ def _short(times: dict[str, float | int]) -> dict[str, Any]:
 
 
 def _evaluated(folder: Path) -> Path | None:
-    """The data that the model was last evaluated on, if they are still there."""
+    """The data that the model was last evaluated on, if they still exist."""
     file = folder / "eval.json"
     known = Path(read_json(file)["data"]) if file.exists() else None
     return known if known is not None and known.exists() else None
@@ -260,7 +260,7 @@ def _line(name: str, row: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _int8_line(told: dict[str, Any]) -> str:
-    """Every number that led to the weights in int8 files."""
+    """All figures that led to the weights in int8 files."""
     measured = [
         f"{words} {100 * told[key]['accuracy']:.2f} %"
         for key, words in (
@@ -270,6 +270,6 @@ def _int8_line(told: dict[str, Any]) -> str:
         )
         if key in told
     ]
-    clips = f"calibrated by {told['clips']} clips of {told['calibrated_on']}"
+    clips = f"calibrated on {told['clips']} clips of {told['calibrated_on']}"
     dev = f"; on the development data: {', '.join(measured)}" if measured else ""
     return f"int8: {clips}; weights {told['weights']}{dev}"

@@ -1,6 +1,6 @@
-"""The run folder: one phase (search or train) begins, is resumed, or is found finished.
+"""The run folder: one phase (search or train) starts, resumes, or is already finished.
 
-`run.json` says what a phase was started with; a phase that ended has a `done.json` as well.
+`run.json` records the settings that a phase started with; a phase that ended also has a `done.json`.
 """
 
 import os
@@ -25,7 +25,7 @@ from audionas.engine import processes
 
 
 class Busy(UserError):
-    """Another process has the folder."""
+    """Another process holds the folder."""
 
 
 @contextmanager
@@ -34,10 +34,10 @@ def phase(
 ) -> Iterator[tuple[Path, bool]]:
     """Yield the phase's folder and whether it is finished; held against a second process meanwhile.
 
-    `facts` are what must be equal for a run to be continued. Raises UserError for an unfinished run
-    without `resume`, and for one that was started with other facts. A UserError before the first
-    checkpoint ends the phase as if it had not begun, so that a corrected one may follow. Of several processes
-    the first does all this, and the others hear of it.
+    `facts` must be equal for a run to resume. Raises UserError for an unfinished run without `resume`, and
+    for one that was started with other facts. A UserError before the first checkpoint ends the phase as if
+    it had not started, so that a corrected one may follow. With several processes the first does all this
+    and informs the others.
     """
     folder = conf.folder / name
     if not processes.first():
@@ -55,8 +55,8 @@ def phase(
             require_equal(folder, read_json(started), facts)
             if not finished and not resume:
                 raise UserError(
-                    f"{folder}: an unfinished run lies here",
-                    hint="Continue it with --resume, or throw it away with --overwrite.",
+                    f"{folder}: holds an unfinished run",
+                    hint="Resume it with --resume, or discard it with --overwrite.",
                 )
         else:
             write_text(folder / "config.yaml", dump(conf.resolved()))
@@ -72,13 +72,13 @@ def phase(
 
 
 def finish(folder: Path, result: Mapping[str, Any]) -> None:
-    """Mark a phase as ended well."""
+    """Mark a phase as finished."""
     if processes.first():
         write_json(folder / "done.json", result)
 
 
 def environment(seed: int) -> dict[str, Any]:
-    """What a reader needs to repeat a run: command, seed, commit, versions, machine."""
+    """The facts that a reader needs to repeat a run: command, seed, commit, versions, machine."""
     return {
         "command": shlex.join(["audionas", *sys.argv[1:]]),
         "seed": seed,
@@ -93,21 +93,21 @@ def environment(seed: int) -> dict[str, Any]:
 
 
 def device_of(conf: Config) -> tuple[torch.device, str]:
-    """The device and a sentence saying why; sets the number of threads."""
+    """The device and a sentence with the reason; sets the number of threads."""
     if conf.general.threads is not None:
         torch.set_num_threads(conf.general.threads)
     wanted, found = conf.general.device, torch.cuda.is_available()
     if wanted == "cuda" and not found:
         raise UserError("device: cuda, but no CUDA device is visible", hint="Set device=cpu, or device=auto.")
     if wanted == "cpu" or not found:
-        why = "asked for" if wanted == "cpu" else "no CUDA device is visible"
+        why = "requested" if wanted == "cpu" else "no CUDA device is visible"
         return torch.device("cpu"), f"device cpu ({why}), {torch.get_num_threads()} threads"
-    why = "asked for" if wanted == "cuda" else "visible"
+    why = "requested" if wanted == "cuda" else "visible"
     return processes.gpu(), f"device {torch.cuda.get_device_name()} ({why})"
 
 
 def require_equal(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
-    """Raise UserError where a run was started with other facts than those of now."""
+    """Raise UserError where a run was started with facts other than `now`."""
     old, new = _flat(before), _flat(now)
     differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     if differing:
@@ -115,8 +115,8 @@ def require_equal(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any
             f"  {key}: {old.get(key, 'not set')} there, {new.get(key, 'not set')} now" for key in differing
         ]
         raise UserError(
-            [f"{folder}: a run with other settings lies here", *lines],
-            hint="Give this run another name (name=...), or throw the old one away with --overwrite.",
+            [f"{folder}: holds a run with other settings", *lines],
+            hint="Give this run another name (name=...), or discard the old one with --overwrite.",
         )
 
 
@@ -131,7 +131,7 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
 
 
 def _commit() -> str:
-    """The commit of the code that runs, `-dirty` if changed; empty outside a clone."""
+    """The commit of the running code, with `-dirty` if changed; empty outside a clone."""
     where = Path(audionas.__file__).parent
     command = ["git", "-C", str(where), "describe", "--always", "--dirty", "--abbrev=12"]
     try:
@@ -142,7 +142,7 @@ def _commit() -> str:
 
 @contextmanager
 def alone(lock: Path, folder: Path) -> Iterator[None]:
-    """Hold a folder by its lock file; Busy, a UserError, while another process does."""
+    """Hold a folder by its lock file. Raises Busy, a UserError, while another process holds it."""
     with ExitStack() as held:
         try:
             held.enter_context(locked(lock, wait=None))

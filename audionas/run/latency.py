@@ -31,11 +31,11 @@ from audionas.run.times import Model, forget, times
 from audionas.spaces._base import Space
 
 FILE = "latency.json"
-_BASE = 8  # networks from which the base is taken; none of them is checked against
-_CALL = "call"  # a model that does nothing: what ONNX Runtime needs for a call
-_TRIES = 50  # draws for each network wanted, until spaces are taken to be too small
+_BASE = 8  # networks that give the base; none of them is used in the check
+_CALL = "call"  # a model that does nothing: the time that ONNX Runtime needs for a call
+_TRIES = 50  # draws per network, after which a space counts as too small
 
-Times = Mapping[str, Sequence[float]]  # milliseconds by model, one a round
+Times = Mapping[str, Sequence[float]]  # milliseconds by model, one per round
 
 
 def build(
@@ -48,10 +48,10 @@ def build(
     classes: int = 0,
     overwrite: bool = False,
 ) -> Path:
-    """Measure the config's space with ONNX Runtime on this machine; writes and returns exp/NAME/latency.json.
+    """Measure the config's space with ONNX Runtime on this machine. Writes and returns exp/NAME/latency.json.
 
-    `shape` and `classes` stand for the input that the config's data give; the data are then not read. An
-    interrupted call goes on where it was. Raises UserError where there is nothing to choose.
+    `shape` and `classes` replace the input that the config's data give; the data are then not read. A second
+    call resumes an interrupted one. Raises UserError where there is nothing to choose.
     """
     space, reporter = _space(conf), Reporter()
     sizes = sizes_of(conf, space)
@@ -73,7 +73,7 @@ def build(
             return file
         try:
             table = _measure(space, io, sizes, facts, folder, reporter)
-        except UserError:  # the phase then counts as not begun, and may begin with other facts
+        except UserError:  # the phase then counts as not started, and may start with other facts
             forget(folder)
             raise
         table.save(file)
@@ -83,7 +83,7 @@ def build(
 
 
 def show(file: Path) -> None:
-    """A table for people, on standard output; `file` may be a run folder."""
+    """Print a table for people on standard output; `file` may be a run folder."""
     table = load(file)
     about, out = table.about, Reporter(stdout=True)
     print("\n".join(f"{name}: {words}" for name, words in latency.facts(table)))
@@ -99,18 +99,18 @@ def show(file: Path) -> None:
 
 
 def as_json(file: Path) -> Any:
-    """The file as it is, once it has been found to be a table."""
+    """The content of the file, checked to be a table."""
     load(file)
     return read_json(_file(file))
 
 
 def load(file: Path) -> LatencyTable:
-    """The table in a file, or in a run folder."""
+    """The table in a file or in a run folder."""
     return LatencyTable.load(_file(file))
 
 
 def processor() -> str:
-    """This machine's processor in words, with the number of its threads."""
+    """This machine's processor in words, with its number of threads."""
     info = Path("/proc/cpuinfo")
     lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
@@ -119,7 +119,7 @@ def processor() -> str:
 
 
 def drawn(space: Space, io: InputSpec, sizes: Mapping[str, int], count: int) -> list[ArchSpec]:
-    """Distinct uniformly drawn architectures, `count` of them or as many as a small space gave."""
+    """Distinct uniformly drawn architectures: `count` of them, or as many as a small space gives."""
     found: dict[str, ArchSpec] = {}
     for draw in range(_TRIES * count):
         if len(found) == count:
@@ -138,7 +138,7 @@ def _measure(
     reporter: Reporter,
 ) -> LatencyTable:
     found, (for_base, checked) = places(space, io, sizes), networks(space, io, sizes, facts["check"])
-    for spec in (*for_base, *checked):  # for those who measure the same networks on another device
+    for spec in (*for_base, *checked):  # for measurements of the same networks on another device
         spec.save(folder / "networks" / f"{spec.id}.json")
     models = _models(space, io, found, (*for_base, *checked))
     measured = times(models, folder, rounds=facts["rounds"], threads=facts["threads"], reporter=reporter)
@@ -158,7 +158,7 @@ def _measure(
 def networks(
     space: Space, io: InputSpec, sizes: Mapping[str, int], check: int
 ) -> tuple[list[ArchSpec], list[ArchSpec]]:
-    """Networks from which the base is taken, and `check` others; of a small space one half each, or fewer."""
+    """Networks that give the base, and `check` others; in a small space half of them each, or fewer."""
     specs = drawn(space, io, sizes, _BASE + check)
     first = _BASE if len(specs) == _BASE + check else (len(specs) + 1) // 2
     return specs[:first], specs[first:][:check]
@@ -167,7 +167,7 @@ def networks(
 def _models(
     space: Space, io: InputSpec, found: Iterable[Place], specs: Iterable[ArchSpec]
 ) -> dict[str, Model]:
-    """What is measured, by name: a call, each operation that does something, whole networks."""
+    """The measured models by name: a call, each operation that does something, whole networks."""
     return {
         _CALL: Model(nn.Identity, (1, 1, 1)),
         **{place.name: Model(place.build, place.input) for place in found if not place.free},
@@ -181,7 +181,7 @@ def _network(space: Space, spec: ArchSpec) -> nn.Module:
 
 
 def _entry(place: Place, at: Mapping[str, int], measured: Times) -> Entry:
-    """Milliseconds of an operation alone, less those of a call that does nothing."""
+    """Milliseconds of an operation alone, minus those of a call that does nothing."""
     if place.free:
         return Entry(place.option, place.told, at, 0.0)
     ms = statistics.median(measured[place.name]) - statistics.median(measured[_CALL])
@@ -189,7 +189,7 @@ def _entry(place: Place, at: Mapping[str, int], measured: Times) -> Entry:
 
 
 def _checked(table: LatencyTable, space: Space, specs: Sequence[ArchSpec], measured: Times) -> dict[str, Any]:
-    """The sums against whole networks; beside them multiply-adds, and the measurement against itself."""
+    """The check of the sums against whole networks, with multiply-adds and a repeated measurement beside."""
     predicted = [table.of(spec) for spec in specs]
     rounds = [measured[_name(spec)] for spec in specs]
     found = [statistics.median(row) for row in rounds]
@@ -219,14 +219,14 @@ def _space(conf: Config) -> Space:
             "has no section 'space'" if conf.space is None else f"has space {conf.space.name} without choices"
         )
         raise UserError(
-            f"{conf.general.name}: the config {why}: there is nothing to look up",
+            f"{conf.general.name}: the config {why}, so there is nothing to look up",
             hint="For example: space: {name: kws_mobilenet}. One network: audionas cost NETWORK --latency",
         )
     return conf.space
 
 
 def _input(conf: Config, space: Space, reporter: Reporter) -> InputSpec:
-    """What a search of this config sees."""
+    """The input that a search of this config sees."""
     return open_inputs(conf, conf.features or default_features(space), reporter).io
 
 

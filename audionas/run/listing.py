@@ -1,4 +1,4 @@
-"""`audionas list`: what there is, methods to trained models, for people and programs."""
+"""`audionas list`: everything available, from methods to trained models, for people and programs."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,10 +15,10 @@ KINDS = ("methods", "searchers", "spaces", "ops", "zoo", "models")
 
 
 def rows(kind: str) -> list[dict[str, Any]]:
-    """One row a name: paper, arXiv number, one-sentence summary, family; what a kind adds."""
+    """One row per name: paper, arXiv number, one-sentence summary, family, and facts of the kind."""
     if kind not in KINDS:
         raise UserError(
-            f"'{kind}' cannot be listed.{did_you_mean(kind, KINDS)}", hint=f"One of: {', '.join(KINDS)}"
+            f"'{kind}' cannot be listed.{did_you_mean(kind, KINDS)}", hint=f"Give one of: {', '.join(KINDS)}"
         )
     listed = {
         "methods": _methods,
@@ -32,7 +32,7 @@ def rows(kind: str) -> list[dict[str, Any]]:
 
 
 def show(found: list[dict[str, Any]]) -> None:
-    """A table on standard output: name, what is counted or was measured of any, summary."""
+    """Print a table on standard output: name, counts or measurements if there are any, summary."""
     columns = ("family", "choices", "size", "params", "macs", "streams", "published", "measured")
     counted = [k for k in columns if all(k in row for row in found) and any(_cell(row[k]) for row in found)]
     cells = [[row["name"], *(_cell(row[k]) for k in counted), row["summary"]] for row in found]
@@ -84,7 +84,7 @@ def _zoo_row(name: str, spec: ArchSpec) -> dict[str, Any]:
 
 
 def _models() -> list[dict[str, Any]]:
-    """Trained models: their architecture's row, with what they were measured on."""
+    """Trained models: the row of their architecture, with their measured figures."""
     found = []
     for name in models.names():
         about = {"summary": models.summary(name), "measured": models.measured(name)}

@@ -1,4 +1,4 @@
-"""The row of each file that a model is asked about."""
+"""A model's answer for each file, as rows."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from audionas.models.model import load
 
 
 def predict(folder: Path, files: Sequence[Path], *, resample: bool = False) -> list[dict[str, Any]]:
-    """One row a file: label and score per label. Every unreadable file is reported at once."""
+    """One row per file: label and score per label. All unreadable files are reported at once."""
     model = load(folder)
     rows, problems, hints = [], [], set()
     for file in files:

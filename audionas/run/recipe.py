@@ -1,4 +1,4 @@
-"""Recipes to copy and own: what `pip install` brings without a clone."""
+"""Recipes to copy: those that `pip install` includes without a clone."""
 
 import shutil
 from pathlib import Path
@@ -15,7 +15,7 @@ def names() -> list[str]:
 
 
 def copy(name: str, folder: Path) -> str:
-    """Copy a recipe to a new folder; returns what to type next."""
+    """Copy a recipe to a new folder. Returns the next command in words."""
     if name not in names():
         raise UserError(
             f"no recipe called '{name}'.{did_you_mean(name, names())}", hint="See: audionas recipe list"

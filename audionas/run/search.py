@@ -1,4 +1,4 @@
-"""`audionas search`: a config to an architecture file."""
+"""`audionas search`: from a config to an architecture file."""
 
 import json
 import math
@@ -47,16 +47,16 @@ _SECTIONS = ("augment", "spec_augment", "space", "method", "search")
 def search(
     conf: Config, *, resume: bool = False, overwrite: bool = False, keep_supernet: bool = False
 ) -> ArchSpec:
-    """Search `conf.space` with `conf.method`; writes and returns `exp/<name>/arch.json`.
+    """Search `conf.space` with `conf.method`. Writes and returns `exp/<name>/arch.json`.
 
     With a searcher the method only trains the supernet; the architecture is then the knee of the front that
-    the searcher finds, which `front.json` has whole; `keep_supernet` overwrites only what the searcher found.
-    Under torchrun every process calls this, and the first one writes.
+    the searcher finds, and `front.json` holds the whole front; `keep_supernet` overwrites only the searcher's
+    results. Under torchrun every process calls this, and the first one writes.
     """
     if keep_supernet and not (overwrite and conf.searcher is not None):
         raise UserError(
-            "--keep-supernet: there is nothing to keep it from",
-            hint="It goes with --overwrite and a searcher: audionas search CONF --overwrite --keep-supernet",
+            "--keep-supernet: works only with --overwrite and a searcher",
+            hint="For example: audionas search CONF --overwrite --keep-supernet",
         )
     space, _ = wanted(conf)
     inputs, device, reporter = opened(conf)
@@ -80,13 +80,13 @@ def search(
 
 @processes.joined()
 def supernet(conf: Config, *, resume: bool = False, overwrite: bool = False) -> None:
-    """Only train the supernet of `conf.space` as `conf.method` does, for what scores networks in it."""
+    """Only train the supernet of `conf.space` as `conf.method` does, for later scoring of its networks."""
     inputs, device, reporter = opened(conf)
     _fitted(conf, inputs, device, reporter, derive=False, resume=resume, overwrite=overwrite)
 
 
 def opened(conf: Config) -> tuple[Inputs, torch.device, Reporter]:
-    """Data, device and voice of a search; UserErrors of whatever it lacks."""
+    """Data, device and reporter of a search. Raises UserErrors for anything missing."""
     space, _ = wanted(conf)
     reporter = processes.reporter()
     device, why = device_of(conf)
@@ -106,7 +106,7 @@ def _fitted(
     resume: bool,
     overwrite: bool,
 ) -> ArchSpec | None:
-    """The phase in which the method works; the architecture that it derives, where it is to derive one."""
+    """Run the phase in which the method works. Returns the derived architecture, if one is wanted."""
     derive = derive and conf.searcher is None
     arch = conf.folder / "arch.json"
     started = facts(conf, inputs, device)
@@ -125,12 +125,12 @@ def _fitted(
 
 
 def _derived(folder: Path) -> bool:
-    """Whether the method itself has derived an architecture from the supernet."""
+    """True where the method itself has derived an architecture from the supernet."""
     return read_json(folder / "done.json")["arch"] is not None
 
 
 def _kept(conf: Config, found: ArchSpec) -> ArchSpec:
-    """The architecture with a note of where it is from, written to `arch.json` by the first process."""
+    """The architecture with a note of its origin; the first process writes it to `arch.json`."""
     spec = replace(found, note={**found.note, **_note(conf)})
     if processes.first():
         spec.save(conf.folder / "arch.json")
@@ -138,7 +138,7 @@ def _kept(conf: Config, found: ArchSpec) -> ArchSpec:
 
 
 def facts(conf: Config, inputs: Inputs, device: torch.device) -> dict[str, Any]:
-    """What must be equal for a search to be continued."""
+    """The facts that must be equal for a search to resume."""
     return facts_of(conf, inputs, device, _SECTIONS)
 
 
@@ -151,7 +151,7 @@ class Searching:
         self.prepare_valid = preparer(inputs, run.device)
 
     def begin(self, epoch: int) -> None:
-        """Schedules, training mode."""
+        """Set schedules and training mode."""
         self.method.on_epoch(epoch)
         self.run.net.train()
 
@@ -164,7 +164,7 @@ class Searching:
         return self.method.step(first, second, progress)
 
     def end(self, epoch: int) -> Mapping[str, float]:
-        """Log the probabilities; entropy and the share of free operations say how far it has decided."""
+        """Log the probabilities; entropy and the share of free operations show how far it has decided."""
         level(self.run.net.buffers())
         probabilities = self.method.probabilities()
         if processes.first():
@@ -182,22 +182,22 @@ class Searching:
         write_text(log, "".join(json.dumps(row) + "\n" for row in rows))
 
     def stop(self) -> bool:
-        """A search runs its epochs."""
+        """Return False: a search runs all its epochs."""
         return False
 
     def state(self) -> State:
-        """The method's."""
+        """The state of the method."""
         return self.method.state()
 
     def restore(self, state: State) -> None:
-        """The method's."""
+        """Restore the state of the method."""
         self.method.restore(state)
 
 
 def _run(
     conf: Config, method: Method, inputs: Inputs, device: torch.device, folder: Path, *, derive: bool
 ) -> ArchSpec | None:
-    """Train the supernet, and derive where that is wanted."""
+    """Train the supernet, and derive an architecture if wanted."""
     run, place = search_run(conf, inputs, device), (processes.rank(), processes.count())
     method.setup(run)
     if method.trains:

@@ -25,10 +25,10 @@ FOLDER = "select"
 def select(
     conf: Config, problem: Problem, facts: Mapping[str, Any], *, resume: bool, overwrite: bool
 ) -> Front:
-    """Run `conf.searcher`; writes `exp/<name>/front.json`, `front.csv` and, line by line, the archive.
+    """Run `conf.searcher`. Writes `exp/<name>/front.json`, `front.csv` and, line by line, the archive.
 
-    `facts` are those of the supernet. An interrupted run is gone on with: the searcher asks again for what
-    it asked for, and the archive answers. Of several processes the first searches, with its own workers.
+    `facts` are those of the supernet. An interrupted run resumes: the searcher repeats its requests, and the
+    archive answers them. With several processes the first searches, with its own workers.
     """
     searcher, reporter = conf.searcher, processes.reporter()
     assert searcher is not None
@@ -48,10 +48,10 @@ def select(
 
 
 def require_possible(conf: Config, problem: Problem) -> None:
-    """Raise UserError for what no search could end well with, before a supernet is trained.
+    """Raise UserError for settings with which no search can succeed, before a supernet is trained.
 
-    That are limits on parameters or multiply-adds below the cheapest network, a latency table of something
-    else, costs that the space's networks do not have.
+    These are limits on parameters or multiply-adds below the cheapest network, a latency table of another
+    space, and costs that the space's networks do not have.
     """
     searcher = conf.searcher
     assert searcher is not None
@@ -67,7 +67,7 @@ def require_possible(conf: Config, problem: Problem) -> None:
                 f"limits.{what} is {limits[what]:,.0f}, but the cheapest network has {found:,.0f}"
             )
     if problems:
-        raise UserError(problems, hint="Raise the limit, or narrow the space, for example: space.width=0.5")
+        raise UserError(problems, hint="Raise the limit, or shrink the space, for example: space.width=0.5")
 
 
 def _costs(problem: Problem, searcher: Searcher, limits: Mapping[str, float]) -> Costs:
@@ -77,7 +77,7 @@ def _costs(problem: Problem, searcher: Searcher, limits: Mapping[str, float]) ->
 
 
 def limits_of(conf: Config, searcher: Searcher) -> dict[str, float]:
-    """The searcher's, and those of the config."""
+    """The limits of the searcher and of the config."""
     return {**(conf.limits.given if conf.limits is not None else {}), **searcher.limits}
 
 
@@ -99,7 +99,7 @@ def _run(conf: Config, searcher: Searcher, problem: Problem, folder: Path, repor
                     workers=general.workers,
                     backend=general.backend,
                     threads=general.threads
-                    or 1,  # not more with one worker: what differs in a bit differs in rank
+                    or 1,  # not more with one worker: a difference in one bit can change the rank
                     gpus=general.gpus,
                     address=general.address,
                 )

@@ -1,4 +1,4 @@
-"""`audionas show`: what a run found and how well it does, as text, JSON and `report.html`."""
+"""`audionas show`: a run's network and its quality, as text, JSON and `report.html`."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ _BAR = 20  # characters of a full bar
 
 
 def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
-    """Everything the run folder holds, in short; writes `report.html` as well.
+    """A summary of everything in the run folder; also writes `report.html`.
 
     `limits` such as `macs=1e6` pick the best network of the front within them. Raises UserError where there
     is no run, no front to pick from, no such cost, or no network within the limits.
@@ -42,7 +42,7 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
     fronts = folder / "front.json"
     if limits and not fronts.exists():
         raise UserError(
-            f"{folder}: no front here to pick from", hint="A search leaves one: searcher: {name: nsga2}"
+            f"{folder}: no front here to pick from", hint="A searcher writes one: searcher: {name: nsga2}"
         )
     front = _front(fronts, limits) if fronts.exists() else None
     spec = read_arch(arch)
@@ -67,7 +67,7 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def _front(file: Path, words: Sequence[str]) -> dict[str, Any]:
-    """What `front.json` holds in short, with what the limits pick."""
+    """A summary of `front.json`, with the network that the limits pick."""
     front = _fronts.read(file)
     limits = _limits(words, front)
     members = [
@@ -87,7 +87,7 @@ def _front(file: Path, words: Sequence[str]) -> dict[str, Any]:
 
 
 def _limits(words: Sequence[str], front: Front) -> dict[str, float]:
-    """`macs=1e6` as numbers by cost; of several for one cost the smallest."""
+    """Parse `macs=1e6` to numbers by cost; the smallest of several for one cost counts."""
     costs = [name for name in front.members[0].score.values if name not in DEAR]
     limits: dict[str, float] = {}
     problems = []
@@ -98,7 +98,7 @@ def _limits(words: Sequence[str], front: Front) -> dict[str, float]:
             known = f"; the front has {', '.join(costs)}"
             problems.append(f"--limit {word}: no cost '{name}'{known}.{did_you_mean(name, costs)}")
         elif not 0 < most < math.inf:
-            problems.append(f"--limit {word}: expected a number above 0 behind {name}=")
+            problems.append(f"--limit {word}: expected a number above 0 after {name}=")
         else:
             limits[name] = min(most, limits.get(name, math.inf))
     if problems:
@@ -107,7 +107,7 @@ def _limits(words: Sequence[str], front: Front) -> dict[str, float]:
 
 
 def _number(text: str) -> float:
-    """NaN for what is none."""
+    """The number in a text, or NaN."""
     try:
         return float(text)
     except ValueError:
@@ -115,7 +115,7 @@ def _number(text: str) -> float:
 
 
 def _show_front(front: Mapping[str, Any]) -> None:
-    """The table, and what the limits pick with the command to train it."""
+    """Print the table, and the network that the limits pick with the command to train it."""
     file = front["file"]
     Reporter(stdout=True).table(*_fronts.table(_fronts.read(Path(file))))
     share = "" if front["hypervolume"] is None else f", hypervolume {front['hypervolume']:.1%}"
@@ -128,7 +128,7 @@ def _show_front(front: Mapping[str, Any]) -> None:
 
 
 def show(found: dict[str, Any]) -> None:
-    """The same for people, on standard output."""
+    """Print the summary for people on standard output."""
     if found["front"]:
         _show_front(found["front"])
     for choice, options in ({} if found["front"] else found["probabilities"] or {}).items():
@@ -157,13 +157,13 @@ def show(found: dict[str, Any]) -> None:
 
 
 def _examples(folder: Path) -> list[Example]:
-    """A few clips of the last evaluation with what the model says; mistakes first, at most half."""
+    """A few clips of the last evaluation with the model's answers; mistakes first, at most half."""
     if not (folder / "eval.json").exists() or not (folder / "scores.json").exists():
         return []
     evaluation = read_json(folder / "eval.json")
     directory = Path(evaluation["data"])
     if "speakers" not in evaluation or not directory.exists():
-        return []  # of images there is no picture of features
+        return []  # images have no features to draw
     rows = read_json(folder / "scores.json")
     order = numpy_rng("examples").permutation(len(rows))
     wrong = [rows[i] for i in order if rows[i]["label"] != rows[i]["truth"]][: _EXAMPLES // 2]

@@ -1,4 +1,4 @@
-"""A finished search's supernet, and what scores networks inside it in any process."""
+"""A finished search's supernet, and the scorer of its networks for any process."""
 
 import itertools
 import os
@@ -27,7 +27,7 @@ from audionas.spaces._base import Space
 
 
 def scorer(config: Mapping[str, Any], where: str) -> Callable[[Any], dict[str, float]]:
-    """From the choices of a network to its scores with the supernet's weights."""
+    """A function from the choices of a network to its scores with the supernet's weights."""
     os.chdir(where)
     conf = built(config)
     device, _ = device_of(conf)
@@ -39,24 +39,24 @@ def scorer(config: Mapping[str, Any], where: str) -> Callable[[Any], dict[str, f
 
 
 def finished(conf: Config, inputs: Inputs, device: torch.device, reporter: Reporter) -> Method:
-    """The method of a finished search with its supernet, as the last checkpoint has them."""
+    """The method of a finished search with its supernet, from the last checkpoint."""
     method = conf.method
     assert method is not None
     method.setup(search_run(conf, inputs, device))
     method.restore(checkpoint.load(conf.folder / "search" / "ckpt"))
-    method.run.epoch = method.run.epochs - 1  # schedules stand where the last step found them
+    method.run.epoch = method.run.epochs - 1  # schedules are in the state of the last step
     give_examples(conf, method.run, inputs, reporter)
     return method
 
 
 def default_features(space: Space) -> Features | None:
-    """The front-end that a space was made for; None where it was made for images."""
+    """The front-end that a space is designed for; None for image spaces."""
     name, _, preset = space.features.partition("/")
     return Features(name=name, preset=preset) if name else None
 
 
 def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
-    """A fresh supernet with all that a method needs to work on it."""
+    """A fresh supernet with everything that a method needs to work on it."""
     space, method = wanted(conf)
     options, seed = conf.search, conf.general.seed
     method.require(space)
@@ -80,7 +80,7 @@ def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
 
 
 def sizes_of(conf: Config, space: Space) -> dict[str, int]:
-    """The supernet's size in a space of cells; empty in others, where asking for one is a UserError."""
+    """The supernet's size in a space of cells; empty in others, where setting one raises UserError."""
     asked = {k: v for k, v in (("layers", conf.search.layers), ("channels", conf.search.channels)) if v}
     if unknown := [k for k in asked if k not in space.sizes]:
         raise UserError(
@@ -94,7 +94,7 @@ def sizes_of(conf: Config, space: Space) -> dict[str, int]:
 
 
 def give_examples(conf: Config, run: SearchRun, inputs: Inputs, reporter: Reporter) -> None:
-    """What networks of the supernet are scored on: both halves in one order, not augmented."""
+    """Set the examples that networks of the supernet are scored on: both halves, in order, not augmented."""
     prepare = preparer(inputs, run.device)
     batches = partial(
         train_batches, conf, inputs, batch_size=conf.search.batch_size, workers=0, augmented=False
@@ -110,7 +110,7 @@ def _prepared(batches: Batches, prepare: Callable[[Batch], Batch]) -> Iterator[B
 def halves(conf: Config, inputs: Inputs, reporter: Reporter) -> tuple[Batches, Batches]:
     """Batches for the weights and for alpha, of different examples; only the first are augmented.
 
-    A method of one level takes all training data for the first.
+    A method with one level takes all training data for the first.
     """
     first, second = split_rows(conf, inputs)
     batches = partial(
@@ -128,16 +128,16 @@ def halves(conf: Config, inputs: Inputs, reporter: Reporter) -> tuple[Batches, B
 
 
 class Budget(NamedTuple):
-    """What an epoch takes: steps, and training examples drawn."""
+    """The work of an epoch: steps, and training examples drawn."""
 
     steps: int
     examples: int
 
 
 def budget(conf: Config, inputs: Inputs) -> Budget:
-    """An epoch of `conf.method`: every method draws as many examples in one, as far as batches allow.
+    """The budget of an epoch of `conf.method`: equal examples for all methods, as far as batches allow.
 
-    That is a pass over the half for the weights, and as many batches of the other; a method of one level
+    That is one pass over the half for the weights, and as many batches of the other; a method with one level
     draws them from all training data.
     """
     weights, alpha = split_rows(conf, inputs)
@@ -155,21 +155,21 @@ def budget(conf: Config, inputs: Inputs) -> Budget:
 def pairs(
     method: Method, train: Batches, valid: Batches, epoch: int, steps: int
 ) -> Iterable[tuple[Batch, Batch]]:
-    """An epoch's (train, valid) batches; for a method of one level both are the same."""
+    """An epoch's (train, valid) batches; for a method with one level both are the same."""
     if method.halves:
         return zip(train.epoch(epoch), _endless(valid, epoch), strict=False)
     return ((batch, batch) for batch in itertools.islice(_endless(train, epoch), steps))
 
 
 def _endless(batches: Batches, epoch: int) -> Iterator[Batch]:
-    """As many passes as an epoch needs; each pass has an order of its own."""
+    """As many passes as an epoch needs; each pass has its own order."""
     passes: Iterable[int] = itertools.count()
     for k in passes:
         yield from batches.epoch(epoch * 1000 + k)
 
 
 def wanted(conf: Config) -> tuple[Space, Method]:
-    """The space and the method of a search; UserError where there is none, or nothing to search."""
+    """The space and the method of a search. Raises UserError where one is missing or nothing to search."""
     missing = [s for s in ("space", "method") if getattr(conf, s) is None]
     if missing or conf.space is None or conf.method is None:
         raise UserError(
@@ -178,7 +178,7 @@ def wanted(conf: Config) -> tuple[Space, Method]:
         )
     if conf.searcher is not None and not conf.method.trains:
         raise UserError(
-            f"searcher: method {conf.raw['method']['name']} trains no supernet to score networks by",
+            f"searcher: method {conf.raw['method']['name']} trains no supernet to score networks with",
             hint="For example: method: {name: fair_nas}",
         )
     if not conf.space.choices():

@@ -1,7 +1,7 @@
-"""Times of many small ONNX models: each is exported once and measured in rounds, and nothing is lost.
+"""Times of many small ONNX models: each is exported once and measured in rounds, and measuring can resume.
 
-A machine's speed changes from minute to minute. Every round therefore measures every model, in an order of
-its own and in a session of its own, and a model's time is its median over the rounds.
+A machine's speed changes from minute to minute. Every round therefore measures every model, in its own order
+and in a separate session, and a model's time is its median over the rounds.
 """
 
 import json
@@ -21,13 +21,13 @@ from audionas.cost.latency import stopwatch
 from audionas.export import onnx
 
 _MODELS, _RECORD = "models", "times.jsonl"
-_MILLISECONDS = 20.0  # that one measurement may take, within these numbers of runs:
+_MILLISECONDS = 20.0  # time for one measurement, within these numbers of runs:
 _FEWEST, _MOST = 5, 200
 _WARMUP = 3
 
 
 class Model(NamedTuple):
-    """A module to be exported when it is first needed, and the shape of one input, without the batch axis."""
+    """A module, exported when first needed, and the shape of one input, without the batch axis."""
 
     make: Callable[[], nn.Module]
     shape: tuple[int, ...]
@@ -36,9 +36,9 @@ class Model(NamedTuple):
 def times(
     models: Mapping[str, Model], folder: Path, *, rounds: int, threads: int, reporter: Reporter
 ) -> dict[str, list[float]]:
-    """Milliseconds of each model by name, one a round; an interrupted call goes on where it was.
+    """Milliseconds of each model by name, one per round; a second call resumes an interrupted one.
 
-    The models are `folder`/models/NAME.onnx, finished measurements the lines of `folder`/times.jsonl.
+    The models are `folder`/models/NAME.onnx; finished measurements are the lines of `folder`/times.jsonl.
     """
     _export(models, folder / _MODELS, reporter)
     record = folder / _RECORD
@@ -55,13 +55,13 @@ def times(
 
 
 def forget(folder: Path) -> None:
-    """Delete what `times` keeps in a folder."""
+    """Delete the files of `times` in a folder."""
     shutil.rmtree(folder / _MODELS, ignore_errors=True)
     (folder / _RECORD).unlink(missing_ok=True)
 
 
 def _export(models: Mapping[str, Model], folder: Path, reporter: Reporter) -> None:
-    """Write the models that are not there yet."""
+    """Write the models that are missing."""
     missing = {name: model for name, model in models.items() if not (folder / f"{name}.onnx").exists()}
     for name in reporter.progress(missing, "exported"):
         module, shape = missing[name].make(), missing[name].shape
@@ -76,7 +76,7 @@ def _order(models: Mapping[str, Model], rounds: int) -> Iterator[tuple[int, str]
 
 
 def _measured(file: Path, shape: tuple[int, ...], threads: int) -> float:
-    """The median of as many runs as fit into the time of a measurement."""
+    """The median of as many runs as fit into the time for a measurement."""
     run = stopwatch(file, shape, threads=threads)
     warm = min(run() for _ in range(_WARMUP))
     runs = min(_MOST, max(_FEWEST, round(_MILLISECONDS / warm)))

@@ -1,4 +1,4 @@
-"""`audionas train`: an architecture to a trained model on disk, from scratch or from other weights."""
+"""`audionas train`: from an architecture to a trained model on disk, from scratch or from other weights."""
 
 import shutil
 from collections.abc import Mapping
@@ -56,8 +56,8 @@ _SECTIONS = ("augment", "spec_augment", "train")
 
 @processes.joined()
 def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> ModelBundle:
-    """Train `conf.general.arch` (default: the run's own arch.json, or that of the model in `train.init`);
-    writes `exp/<name>/model/`.
+    """Train `conf.general.arch` (default: the run's own arch.json, or that of the model in `train.init`).
+    Writes `exp/<name>/model/`.
 
     Under torchrun every process calls this, and the first one writes.
     """
@@ -72,7 +72,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
         if asked and not len(inputs.dev):
             raise UserError(f"train.{name} needs development images, and images.dev is 0")
     with torch.device("meta"):
-        net = built(spec, conf.train)  # what cannot be built is refused before anything is written
+        net = built(spec, conf.train)  # refuses an impossible network before anything is written
     max_pool.find(conf, net, inputs)
     transfer, inputs = find_transfer(conf, spec, net, inputs, source)
     within_limits(conf, spec, wanted)
@@ -100,7 +100,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
 
 
 def wanted_arch(conf: Config, source: Source | None) -> tuple[str, ArchSpec]:
-    """The architecture to train and its name: the one asked for, the run's own, or that of `source`."""
+    """The architecture to train and its name: the requested one, the run's own, or that of `source`."""
     own = str(conf.folder / "arch.json")
     if source is not None and source.arch is not None and not conf.general.arch and not Path(own).exists():
         return source.place, source.arch
@@ -109,14 +109,14 @@ def wanted_arch(conf: Config, source: Source | None) -> tuple[str, ArchSpec]:
 
 
 def wanted_features(conf: Config, spec: ArchSpec, source: Source | None) -> Features | None:
-    """The front-end asked for, that of the first weights, or the architecture's; None for images."""
+    """The front-end: the requested one, that of the first weights, or the architecture's; None for images."""
     if conf.images is not None:
         return None
     return conf.features or (source.features if source is not None else None) or features_of(spec)
 
 
 def sized(spec: ArchSpec, options: Train) -> ArchSpec:
-    """`spec` at the size that the `train` section asks for; UserError where its space has no sizes."""
+    """`spec` at the size given in the section `train`. Raises UserError where its space has no sizes."""
     asked = {k: v for k, v in (("layers", options.layers), ("channels", options.channels)) if v}
     unknown = [k for k in asked if k not in space_of(spec).sizes]
     if unknown:
@@ -128,8 +128,8 @@ def sized(spec: ArchSpec, options: Train) -> ArchSpec:
 
 
 def within_limits(conf: Config, spec: ArchSpec, name: str) -> None:
-    """Raise UserError where the network of `spec`, called `name`, costs more than `conf.limits` allows, or is
-    none for `conf.general.profile`.
+    """Raise UserError where the network of `spec`, called `name`, costs more than `conf.limits` allows, or
+    does not fit `conf.general.profile`.
     """
     with torch.device("meta"):
         net = space_of(spec).build(spec)
@@ -140,15 +140,15 @@ def within_limits(conf: Config, spec: ArchSpec, name: str) -> None:
 
 
 def built(spec: ArchSpec, options: Train) -> nn.Module:
-    """A fresh network, with the auxiliary head where its loss is asked for.
+    """A fresh network, with the auxiliary head where the config sets its loss.
 
-    Raises UserError where the space has no such head, or no paths of which some may be dropped.
+    Raises UserError where the space has no such head, or no paths that may be dropped.
     """
     space, wanted = space_of(spec), options.auxiliary > 0
     if options.drop_path and not any(choice.node for choice in space.choices()):
         raise UserError(
-            f"train.drop_path: in networks of space {spec.space} no path leads around a dropped one",
-            hint="Set train.drop_path=0; it is for spaces of cells, such as darts_cell.",
+            f"train.drop_path: networks of space {spec.space} have no path around a dropped one",
+            hint="Set train.drop_path=0; this option is for spaces of cells, such as darts_cell.",
         )
     net = space.build(spec, dropout=options.dropout, auxiliary=wanted)
     if wanted and getattr(net, "auxiliary", None) is None:
@@ -168,7 +168,7 @@ def loss_of(
     drop_path: float = 0.0,
     pooled: PoolLoss | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """The loss, with the auxiliary head's part where it weighs anything, and the logits (B, classes)."""
+    """The loss, with the auxiliary head's part where it has a weight, and the logits (B, classes)."""
     gates = Gates({}, {"drop_path": drop_path}) if drop_path else None
     if pooled is not None:
         return pooled(net, criterion, x, target, gates)
@@ -181,7 +181,7 @@ def loss_of(
 
 
 class Training:
-    """The work of a training: steps on the loss asked for, an average of the weights, validation each epoch.
+    """The work of a training: steps on the loss, an average of the weights, validation in each epoch.
 
     With `teaching` a teacher's answers are part of the loss.
     """
@@ -205,12 +205,12 @@ class Training:
         self.prepare_dev = preparer(inputs, device)
         self.dev = eval_batches(conf, inputs, inputs.dev, reporter) if len(inputs.dev) else None
         self.best = Best() if self.options.keep != "last" else None
-        self.accuracies: list[float] = []  # on the development data, an entry a validation
+        self.accuracies: list[float] = []  # on the development data, one entry per validation
         self.done = 0  # epochs
         self.drop_path = 0.0
 
     def begin(self, epoch: int) -> None:
-        """Training mode, but for frozen batch norms; more paths are dropped from epoch to epoch."""
+        """Set training mode, except for frozen batch norms; more paths are dropped from epoch to epoch."""
         self.net.train()
         self.frozen.hold()
         if self.teaching is not None:
@@ -218,7 +218,7 @@ class Training:
         self.drop_path = self.options.drop_path * epoch / self.options.epochs
 
     def step(self, batch: Batch, progress: float) -> Metrics:
-        """One optimiser step; mixed precision in bfloat16 where it is on."""
+        """Take one optimiser step, in bfloat16 mixed precision where it is on."""
         amp = self.options.amp and self.device.type == "cuda"
         with own_draws():
             x, target = self.prepare(batch)
@@ -246,7 +246,7 @@ class Training:
         return {"loss": loss, **told, "accuracy": (logits.detach().argmax(1) == target).float().mean()}
 
     def end(self, epoch: int) -> Mapping[str, float]:
-        """Average, then validate what would be kept if training ended here."""
+        """Average, then validate the weights that would be kept if training ended here."""
         level(self.net.buffers())
         if self.average is not None:
             level(t for name, t in self.average.tensors.items() if name in dict(self.net.named_buffers()))
@@ -282,17 +282,17 @@ class Training:
         return told
 
     def kept(self) -> dict[str, Tensor]:
-        """The weights that the bundle will hold: the best where they are asked for, else the latest."""
+        """The weights for the bundle: the best where the config asks for them, else the latest."""
         return self.best.tensors if self.best is not None and self.best.tensors else self.candidate()
 
     def candidate(self) -> dict[str, Tensor]:
-        """What would be kept of this epoch: an average once there is one, else the present weights."""
+        """The weights to keep from this epoch: the average once there is one, else the current weights."""
         if self.average is not None and self.average.updates:
             return dict(self.average.tensors)
         return dict(self.net.state_dict())
 
     def stop(self) -> bool:
-        """True when the development accuracy has not risen for `patience` epochs."""
+        """True where the development accuracy has not risen for `patience` epochs."""
         if not self.options.patience or len(self.accuracies) <= self.options.patience:
             return False
         before = self.accuracies[: -self.options.patience]
@@ -360,17 +360,17 @@ def _run(
 
 
 def _keep_searched(folder: Path, spec: ArchSpec) -> None:
-    """Raise UserError where training `spec` would replace the architecture that a search left here."""
+    """Raise UserError where training `spec` would replace the architecture found by a search here."""
     arch = folder / "arch.json"
     if (folder / "search" / "done.json").exists() and arch.exists() and find(str(arch)).id != spec.id:
         raise UserError(
-            f"{arch}: found by the search in {folder / 'search'}, and not the architecture to be trained",
+            f"{arch}: found by the search in {folder / 'search'}, and not the architecture to train",
             hint="Train under another name: name=...",
         )
 
 
 def _forget(folder: Path) -> None:
-    """Remove what was made from an earlier model: it says nothing of the one to come."""
+    """Remove files made from an earlier model: they do not apply to the new one."""
     for made in ("model", "export", "eval"):
         shutil.rmtree(folder / made, ignore_errors=True)
     for made in ("eval.json", "scores.json", "report.html"):

@@ -1,4 +1,4 @@
-"""How a comparison was measured, in words: what its tables must say beside their figures."""
+"""The conditions of a comparison in words, which its tables state beside their figures."""
 
 import shlex
 import sys
@@ -15,7 +15,7 @@ from audionas.study.rows import Key
 
 
 def about(conf: Config, rows: Mapping[Key, Row], bench: Bench) -> dict[str, str]:
-    """Facts by name, those that hold for all runs."""
+    """The facts that hold for all runs, by name."""
     io, search, inputs = bench.inputs.io, conf.search, bench.inputs
     sizes = sizes_of(conf, bench.space)
     seeds = sorted({seed for _, seed in rows})
@@ -39,12 +39,12 @@ def about(conf: Config, rows: Mapping[Key, Row], bench: Bench) -> dict[str, str]
 
 
 def _parameters(space: Space) -> list[str]:
-    """The parameters of a space that are not its usual ones."""
+    """The parameters of a space that differ from its defaults."""
     usual = {field.name: field.default for field in fields(space)}
     return [f"{name}={value}" for name, value in asdict(space).items() if value != usual[name]]
 
 
 def _environments(conf: Config, rows: Mapping[Key, Row], what: str) -> list[str]:
-    """The different values over the finished runs."""
+    """The distinct values over the finished runs."""
     files = (conf.folder / label / str(seed) / "search" / "env.json" for label, seed in rows)
     return list(dict.fromkeys(str(read_json(file)[what]) for file in files if file.exists()))

@@ -1,4 +1,4 @@
-"""What all runs of a comparison share: space, data, device, and what networks are scored on."""
+"""The parts that all runs of a comparison share: space, data, device, and test examples."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -26,9 +26,9 @@ CALIBRATION = 32  # batches of training data from which batch-norm statistics ar
 
 
 class Bench(NamedTuple):
-    """What all runs share: space, data, device, and the split that networks are scored on, in words `tested`.
+    """The shared space, data and device, and the split that networks are scored on, in words `tested`.
 
-    `measured` says by which rules a row was made; a row made by others is made anew from its run.
+    `measured` identifies the rules by which a row was made; a row made by other rules is remade from its run.
     """
 
     space: Space
@@ -43,7 +43,7 @@ class Bench(NamedTuple):
 
 
 def open_bench(one: Config, conf: Config, reporter: Reporter) -> Bench:
-    """Open the data; `one` is the config of any of the searches. Raises the UserErrors that it would."""
+    """Open the data; `one` is the config of any of the searches. Raises the UserErrors of a search."""
     space, _ = wanted(one)
     compare = conf.compare
     assert compare is not None
@@ -63,24 +63,24 @@ def open_bench(one: Config, conf: Config, reporter: Reporter) -> Bench:
 
 
 def _table(path: str, space: Space) -> Nb201Table | None:
-    """The table of results that is asked for; UserError where it is not of this space."""
+    """The table of results in the config. Raises UserError where it belongs to another space."""
     if not path:
         return None
     if not isinstance(space, NasBench201):
         raise UserError(
             f"compare.table: {path} has results of nas_bench_201, but the space is {space.name}",
-            hint="Leave compare.table out, or search space.name=nas_bench_201.",
+            hint="Remove compare.table, or search space.name=nas_bench_201.",
         )
     return Nb201Table.load(path)
 
 
 def scored_split(conf: Config, inputs: Inputs, test: str, reporter: Reporter) -> Split:
-    """The examples of `compare.test`, or the development data; UserError where there are none."""
+    """The examples of `compare.test`, or the development data. Raises UserError where there are none."""
     if not test:
         if not len(inputs.dev):
             raise UserError(
                 f"{conf.general.name}: nothing to score networks on: images.dev is 0",
-                hint="Hold images out with images.dev=0.1, or name a test part with compare.test=PATH.",
+                hint="Hold images out with images.dev=0.1, or give a test part with compare.test=PATH.",
             )
         return inputs.dev
     if isinstance(inputs, ClipInputs):
@@ -95,7 +95,7 @@ def scored_split(conf: Config, inputs: Inputs, test: str, reporter: Reporter) ->
 
 
 def _fingerprint(inputs: Inputs, test: str, split: Split) -> str:
-    """Of what networks are scored on."""
+    """The fingerprint of the examples that networks are scored on."""
     if isinstance(split, ImageSplit) and test:
         return split.pool.fingerprint
     return kaldi.read(Path(test)).fingerprint[:12] if test else inputs.fingerprint

@@ -1,4 +1,4 @@
-"""`audionas compare`: every method with every seed, all else equal, and tables of what came of it."""
+"""`audionas compare`: every method with every seed, all else equal, and tables of the results."""
 
 import traceback
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from audionas.study.steps import measure as measure_steps
 from audionas.study.steps import steps as steps_of
 
 _SHORT = ("methods", "seeds")
-_AGAIN = "--resume tries again what left a checkpoint, the same command what did not."
+_AGAIN = "--resume resumes failed runs with a checkpoint; the same command retries those without."
 
 
 def overrides_of(words: Sequence[str]) -> list[str]:
@@ -37,9 +37,9 @@ def overrides_of(words: Sequence[str]) -> list[str]:
 
 
 def compare(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Comparison:
-    """Run what is not finished; write the tables after each run and at the end.
+    """Run everything that is not finished; write the tables after each run and at the end.
 
-    A failed run does not lose the others. Raises UserError at the end, with a list, where any failed.
+    A failed run does not stop the others. Raises UserError at the end, with a list, where any failed.
     """
     conf = replace(conf, compare=conf.compare or Compare())
     reporter, runs = Reporter(), runs_of(conf)
@@ -68,7 +68,7 @@ def compare(conf: Config, *, resume: bool = False, overwrite: bool = False) -> C
 
 
 def _open(run: Run, row: Row | None, bench: Bench, *, resume: bool) -> bool:
-    """Whether there is anything to do for a run: search, train, or measure again by other rules."""
+    """True where a run has work left: to search, train, or measure again by other rules."""
     if row is None or row["status"] == "refused":
         return True
     if row["status"] == "failed":
@@ -78,7 +78,7 @@ def _open(run: Run, row: Row | None, bench: Bench, *, resume: bool) -> bool:
 
 
 def _attempt(run: Run, bench: Bench, *, resume: bool, overwrite: bool) -> Row | None:
-    """The row of a run: done, failed or refused; None where another process has it."""
+    """The row of a run: done, failed or refused; None where another process holds it."""
     name = {"method": run.label, "seed": run.seed}
     assert run.conf.method is not None
     if why := run.conf.method.refuses(bench.space):
@@ -92,14 +92,14 @@ def _attempt(run: Run, bench: Bench, *, resume: bool, overwrite: bool) -> Row | 
         return None
     except UserError as error:
         reason = str(error)
-    except Exception as error:  # a bug of ours or of a method from outside: the other runs go on
+    except Exception as error:  # a bug here or in an external method: the other runs continue
         write_text(log, traceback.format_exc())
         reason = f"{type(error).__name__}: {error} (traceback in {log})"
     else:
         log.unlink(missing_ok=True)
         return {**name, "status": "done", "reason": "", **row, "measured": bench.measured}
     bench.reporter.note(f"failed: {reason}")
-    if not _checkpointed(run):  # there is nothing to resume: the next call starts it afresh
+    if not _checkpointed(run):  # nothing to resume: the next call starts it afresh
         for phase in ("search", "train"):
             if not (run.conf.folder / phase / "done.json").exists():
                 (run.conf.folder / phase / "run.json").unlink(missing_ok=True)
@@ -107,19 +107,19 @@ def _attempt(run: Run, bench: Bench, *, resume: bool, overwrite: bool) -> Row | 
 
 
 def _checkpointed(run: Run) -> bool:
-    """Whether an unfinished phase has left a checkpoint."""
+    """True where an unfinished phase has left a checkpoint."""
     phases = (run.conf.folder / phase for phase in ("search", "train"))
     return any((f / "ckpt" / "latest").exists() and not (f / "done.json").exists() for f in phases)
 
 
 def _require_same(conf: Config, runs: Sequence[Run], bench: Bench, *, overwrite: bool) -> None:
-    """Raise UserError where runs of this name, finished or not, had other settings: tables mix nothing."""
+    """Raise UserError where runs of this name, finished or not, had other settings: tables never mix them."""
     chosen = {str(run.conf.folder): run for run in runs}
     for started in sorted(conf.folder.glob("*/*/search/run.json")):
         own = chosen.get(str(started.parents[1]))
         if own is None or not overwrite:
             before, now = read_json(started), facts((own or runs[0]).conf, bench.inputs, bench.device)
-            if own is None:  # of another method or seed
+            if own is None:  # another method or seed
                 before, now = (
                     {k: v for k, v in f.items() if k not in ("seed", "method")} for f in (before, now)
                 )
@@ -132,7 +132,7 @@ def _require_same(conf: Config, runs: Sequence[Run], bench: Bench, *, overwrite:
 
 
 def _require_finished(runs: Sequence[Run], rows: dict[Key, Row]) -> None:
-    """Raise UserError where a run was interrupted, and no other process has it."""
+    """Raise UserError where a run was interrupted and no other process holds it."""
     unfinished = []
     for run in runs:
         for phase in ("search", "train"):
@@ -140,9 +140,9 @@ def _require_finished(runs: Sequence[Run], rows: dict[Key, Row]) -> None:
             begun = (folder / "run.json").exists() and not (folder / "done.json").exists()
             failed = run.key in rows and rows[run.key]["status"] == "failed"
             if begun and not failed and not _held(run, phase):
-                unfinished.append(f"{folder}: an unfinished run lies here")
+                unfinished.append(f"{folder}: holds an unfinished run")
     if unfinished:
-        raise UserError(unfinished, hint="Continue with --resume, or throw all away with --overwrite.")
+        raise UserError(unfinished, hint="Resume with --resume, or discard all with --overwrite.")
 
 
 def _held(run: Run, phase: str) -> bool:
@@ -154,7 +154,7 @@ def _held(run: Run, phase: str) -> bool:
 
 
 def _measure_steps(conf: Config, runs: Sequence[Run], bench: Bench) -> dict[str, str]:
-    """Seconds and memory of a step of each method that has a finished run; returns what failed, and why."""
+    """Measure seconds and memory per step of each method with a finished run. Returns reasons of failures."""
     rows, sections = known(conf.folder), compared(conf)
     finished = {run.label for run in runs if rows.get(run.key, {}).get("status") == "done"}
     wanted = {label: section for label, section in sections.items() if label in finished}
@@ -182,13 +182,13 @@ def _tables(conf: Config, bench: Bench) -> Comparison:
 
 
 def _require_success(runs: Sequence[Run], rows: dict[Key, Row], steps: dict[str, str]) -> None:
-    """Raise UserError where runs of this call failed, now or before."""
+    """Raise UserError where runs of this comparison failed, now or before."""
     lost = [
         f"{run.words}: {in_a_line(rows[run.key]['reason'])}"
         for run in runs
         if run.key in rows and rows[run.key]["status"] == "failed"
     ]
-    lost += [f"{label}, cost of a step: {why}" for label, why in steps.items()]
+    lost += [f"{label}, cost per step: {why}" for label, why in steps.items()]
     if lost:
         count = f"{len(lost)} of {len(runs)} runs failed; the others are in the tables:"
         raise UserError([count, *(f"  {line}" for line in lost)], hint=_AGAIN)

@@ -1,4 +1,4 @@
-"""`audionas rank`: does a supernet order networks as training them alone does?"""
+"""`audionas rank`: compares a supernet's order of networks with the order after training them alone."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,21 +28,21 @@ from audionas.study import ranking
 from audionas.study.bench import Bench, scored_split
 from audionas.study.score import trained
 
-_POOL = 2000  # random networks among which those of a study are picked
+_POOL = 2000  # random networks from which those of a study are picked
 
 
 def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Ranking | None:
-    """Train the supernet and each network alone, where that is not done; writes `exp/<name>/rank/`.
+    """Train the supernet and each network alone, unless already done. Writes `exp/<name>/rank/`.
 
-    What is finished is kept: scores by architecture, trained networks in folders of their own, which two
-    processes may share out; the one that finds some in the other's hands returns None. `overwrite` throws
-    away the supernet and its scores, never a trained network. Raises UserError as search and training do.
+    Finished work is kept: scores by architecture, trained networks in separate folders, which two processes
+    may divide between them; the one that finds some held by the other returns None. `overwrite` discards the
+    supernet and its scores, never a trained network. Raises UserError as search and training do.
     """
     conf = replace(conf, rank=conf.rank or Rank(), searcher=None)
     assert conf.rank is not None
     assert conf.space is not None
     if conf.method is not None and not conf.method.trains:
-        raise UserError(f"method {conf.raw['method']['name']} trains no supernet that could rank networks")
+        raise UserError(f"method {conf.raw['method']['name']} trains no supernet to rank networks with")
     supernet(conf, resume=resume, overwrite=overwrite)
     inputs, device, reporter = opened(conf)
     test = scored_split(conf, inputs, conf.rank.test, reporter)
@@ -51,7 +51,7 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
     told = _scored(conf, bench, specs, overwrite=overwrite)
     alone = _trained(conf, bench, specs)
     if left := conf.rank.trainings * len(specs) - sum(map(len, alone.values())):
-        reporter.note(f"{left} networks are left to another process: run this again")
+        reporter.note(f"another process trains {left} networks: run this again later")
         return None
     found = ranking.ranking(conf, specs, told, alone, f"{len(test):,} {inputs.noun}")
     save(found, conf.folder / "rank")
@@ -60,9 +60,9 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
 
 
 def drawn(space: Space, io: InputSpec, sizes: dict[str, int], options: Rank) -> list[ArchSpec]:
-    """Distinct networks, those of a large random pool nearest to evenly spaced values of the cost.
+    """Distinct networks: those in a large random pool nearest to evenly spaced values of the cost.
 
-    They depend on the space, the input and `options` alone, so that several supernets are asked the same.
+    They depend only on the space, the input and `options`, so that several supernets get the same networks.
     """
     rng = numpy_rng(options.seed, "rank", space.name)
     costs = table(space, io, sizes)
@@ -82,7 +82,7 @@ def drawn(space: Space, io: InputSpec, sizes: dict[str, int], options: Rank) -> 
 
 
 def _scored(conf: Config, bench: Bench, specs: Sequence[ArchSpec], *, overwrite: bool) -> dict[str, Any]:
-    """Of each network, by id, the supernet's scores with each kind of batch-norm statistics."""
+    """The supernet's scores for each network, by id, with each kind of batch-norm statistics."""
     file = conf.folder / "rank" / "scores.json"
     told: dict[str, Any] = read_json(file) if file.exists() and not overwrite else {}
     missing = [spec for spec in specs if spec.id not in told]
@@ -100,7 +100,7 @@ def _scores(method: Method, spec: ArchSpec) -> dict[str, dict[str, float]]:
 
 
 def _trained(conf: Config, bench: Bench, specs: Sequence[ArchSpec]) -> dict[str, list[float]]:
-    """By id, the accuracy of each training of a network alone; without those that another process has."""
+    """The accuracies of each network's trainings alone, by id, without those that another process holds."""
     assert conf.rank is not None
     home = Path(conf.rank.alone or conf.folder / "rank" / "alone")
     accuracies: dict[str, list[float]] = {spec.id: [] for spec in specs}
@@ -120,7 +120,7 @@ def _trained(conf: Config, bench: Bench, specs: Sequence[ArchSpec]) -> dict[str,
 
 
 def _alone(conf: Config, home: Path, file: Path, training: int) -> Config:
-    """The config of one training: a seed that follows the study's, nothing of the supernet's."""
+    """The config of one training: a seed derived from the study's, and no settings of the supernet."""
     assert conf.rank is not None
     nothing = dict.fromkeys(("space", "method", "searcher", "search", "compare", "rank"))
     name = f"{file.stem}_{training}" if training else file.stem

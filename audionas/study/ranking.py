@@ -1,4 +1,4 @@
-"""How well a supernet ranks networks: figures with intervals by bootstrap over networks."""
+"""The quality of a supernet's ranking of networks: figures with intervals by bootstrap over networks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -22,7 +22,7 @@ def ranking(
     alone: Mapping[str, Sequence[float]],
     tested: str,
 ) -> Ranking:
-    """Put together what was measured."""
+    """Combine the measurements."""
     assert conf.rank is not None
     assert conf.space is not None
     costs = table(conf.space, specs[0].io, specs[0].scale)

@@ -1,4 +1,4 @@
-"""A comparison's runs and their outcomes: one row a run in `compare.jsonl`, appended as runs finish."""
+"""A comparison's runs and their outcomes: one row per run in `compare.jsonl`, appended as runs finish."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ Key = tuple[str, int]  # a method's label and a seed
 
 
 class Run(NamedTuple):
-    """One search: a method's label, a seed, and the ordinary config that `audionas search` would take."""
+    """One search: a method's label, a seed, and the ordinary config for `audionas search`."""
 
     label: str
     seed: int
@@ -23,12 +23,12 @@ class Run(NamedTuple):
 
     @property
     def key(self) -> Key:
-        """What names its row."""
+        """The key of its row."""
         return self.label, self.seed
 
     @property
     def words(self) -> str:
-        """What messages call it."""
+        """Its name in messages."""
         return f"{self.label}, seed {self.seed}"
 
 
@@ -62,7 +62,7 @@ def known(folder: Path) -> dict[Key, Row]:
 
 
 def append(folder: Path, row: Row) -> None:
-    """Add a row; what another process adds meanwhile stays."""
+    """Add a row; rows that another process adds meanwhile stay."""
     with waiting(folder):
         rows = [*read_rows(folder / "compare.jsonl"), row]
         write_text(folder / "compare.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
@@ -70,6 +70,6 @@ def append(folder: Path, row: Row) -> None:
 
 @contextmanager
 def waiting(folder: Path, name: str = "compare") -> Iterator[None]:
-    """Hold the comparison's own files, or its measuring of steps; another process waits."""
+    """Hold the comparison's own files, or its measurement of steps; other processes wait."""
     with locked(folder / f".{name}.lock", wait=lambda: None):
         yield

@@ -1,4 +1,4 @@
-"""What a finished search of a comparison is worth: accuracies, costs, and the signs of a collapse."""
+"""The results of a finished search of a comparison: accuracies, costs, and the signs of a collapse."""
 
 import itertools
 from collections.abc import Callable, Iterator
@@ -35,13 +35,13 @@ from audionas.spaces._nb201_table import Nb201Table
 from audionas.study.bench import CALIBRATION, Bench
 from audionas.zoo.find import told
 
-COLLAPSED = 5 / 8  # share of operations without weights in a cell from which on it counts as collapsed
+COLLAPSED = 5 / 8  # a cell with this share of operations without weights or more counts as collapsed
 
 
 def score(conf: Config, bench: Bench, *, resume: bool, overwrite: bool) -> dict[str, Any]:
-    """Search, train where asked for, and measure: the row of a run without its name.
+    """Search, train if requested, and measure: the row of a run without its name.
 
-    What is finished is not done again. Raises whatever search, method and training raise.
+    Finished work is not repeated. Raises whatever search, method and training raise.
     """
     found = search(changed(conf), resume=resume, overwrite=overwrite)
     assert conf.method is not None
@@ -59,7 +59,7 @@ def score(conf: Config, bench: Bench, *, resume: bool, overwrite: bool) -> dict[
 
 
 def looked_up(spec: ArchSpec, table: Nb201Table) -> dict[str, float]:
-    """What the table says of a cell: accuracies as shares, and its rank by CIFAR-10's test accuracy."""
+    """The table's results for a cell: accuracies as shares, and its rank by CIFAR-10's test accuracy."""
     found = table.row(spec)
     row: dict[str, float] = {}
     for name, outcome in found.outcomes.items():
@@ -71,7 +71,7 @@ def looked_up(spec: ArchSpec, table: Nb201Table) -> dict[str, float]:
 
 
 def worth(spec: ArchSpec, space: Space) -> dict[str, Any]:
-    """Parameters and multiply-adds, and how many of the kept operations have no weights."""
+    """Parameters and multiply-adds, and the number of kept operations without weights."""
     with torch.random.fork_rng(devices=[]):
         cost = measure(space.build(spec), spec.io)
     free, kept = parameter_free(spec, space)
@@ -86,7 +86,8 @@ def worth(spec: ArchSpec, space: Space) -> dict[str, Any]:
 
 
 def _collapsed(free: int, kept: int, space: Space) -> bool:
-    """At least five of eight kept operations of a cell, or all layers of a chain that may skip."""
+    """True where at least five of eight kept operations of a cell, or all layers of a chain that may skip,
+    are free."""
     cells = any(choice.node for choice in space.choices())
     return kept > 0 and free >= (COLLAPSED * kept if cells else kept)
 
@@ -120,17 +121,17 @@ def inherited(conf: Config, spec: ArchSpec, bench: Bench) -> dict[str, float]:
 
 
 def finished(conf: Config, bench: Bench) -> SearchRun:
-    """The supernet and the method as the search left them."""
+    """The supernet and the method in the state after the search."""
     assert conf.method is not None
     run = search_run(conf, bench.inputs, bench.device)
     conf.method.setup(run)
     conf.method.restore(checkpoint.load(conf.folder / "search" / "ckpt"))
-    run.epoch = run.epochs - 1  # schedules stand where the last step found them
+    run.epoch = run.epochs - 1  # schedules are in the state of the last step
     return conf.method.run
 
 
 def _accuracy(conf: Config, run: SearchRun, gates: Callable[[], Gates], bench: Bench) -> float:
-    """With batch norms recalibrated under these gates, which are drawn anew for each batch where they are."""
+    """Accuracy with batch norms recalibrated under these gates; sampled gates are drawn again per batch."""
     prepare = preparer(bench.inputs, run.device)
     seed_torch(run.seed, "compare")
     with recalibrated(run.net, lambda b: run.logits(b.x, gates()), _calibration(conf, prepare, bench)):

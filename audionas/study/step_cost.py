@@ -1,4 +1,4 @@
-"""What a step costs: seconds, and bytes kept for the backward pass, side by side in one run.
+"""The cost of a step: seconds, and bytes kept for the backward pass, side by side in one run.
 
 A machine's speed changes from minute to minute. Steps are therefore taken in turns, and each is
 compared with the first of its own round.
@@ -22,7 +22,7 @@ from audionas.methods._bilevel import Bilevel
 
 
 class StepCost(NamedTuple):
-    """Median seconds of a step, most bytes kept for backward at once, and both relative to the first step."""
+    """Median seconds per step, most bytes kept for backward at once, and both relative to the first step."""
 
     seconds: float
     saved_bytes: int
@@ -31,7 +31,7 @@ class StepCost(NamedTuple):
 
 
 class Step(NamedTuple):
-    """Something to measure: `take` does one step, `owned` are the tensors that live anyway."""
+    """A step to measure: `take` does one step, `owned` are the tensors that exist anyway."""
 
     take: Callable[[], object]
     owned: Callable[[], Iterable[Tensor]]
@@ -40,16 +40,16 @@ class Step(NamedTuple):
 def method_costs(
     methods: Sequence[Method], train: Batch, valid: Batch, *, rounds: int = 5, warmup: int = 2
 ) -> list[StepCost]:
-    """Of a full step (alpha and weights) of each method, in order; all must be set up on runs of their own.
+    """Costs of a full step (alpha and weights) of each method, in order; each must be set up on its own run.
 
-    The methods are moved past their warm-up epochs, and their runs are used up: begin a search with others.
+    The methods are moved past their warm-up epochs, and their runs are used up: start a search with others.
     """
     device = methods[0].run.device
     return step_costs([method_step(m, train, valid) for m in methods], device, rounds=rounds, warmup=warmup)
 
 
 def method_step(method: Method, train: Batch, valid: Batch) -> Step:
-    """A step of a method that is set up, in the first epoch in which its alphas move (or the last)."""
+    """A step of a prepared method, in the first epoch in which its alphas move (or the last)."""
     run = method.run
     pair = (train, valid if method.halves else train)
     with torch.random.fork_rng():
@@ -61,7 +61,7 @@ def method_step(method: Method, train: Batch, valid: Batch) -> Step:
 
 
 def _reach(method: Method, pair: tuple[Batch, Batch]) -> None:
-    """Go from epoch to epoch, by a step in each, until one changes alphas: some methods hold them first."""
+    """Take one step per epoch until one changes the alphas: some methods hold them at first."""
     run = method.run
     start = method.warmup_epochs if isinstance(method, Bilevel) else 0
     for epoch in range(start, max(run.epochs, start + 1)):
@@ -89,7 +89,7 @@ def network_step(net: nn.Module, optim: Optim, batch: Batch) -> Step:
 def step_costs(
     steps: Sequence[Step], device: torch.device, *, rounds: int = 5, warmup: int = 2
 ) -> list[StepCost]:
-    """Measure each step: `warmup` rounds, the last of which tells memory, then `rounds` timed in turns."""
+    """Measure each step: `warmup` rounds, the last of which gives memory, then `rounds` timed in turns."""
     with torch.random.fork_rng():
         seed_torch(0, "step costs")
         for _ in range(warmup - 1):
@@ -130,7 +130,7 @@ def _kept_on_gpu(step: Step, device: torch.device) -> int:
 
 
 def _kept_for_backward(step: Step) -> int:
-    """The most bytes of storages that autograd keeps at one time, parameters and buffers apart."""
+    """The most bytes of storages that autograd keeps at one time, without parameters and buffers."""
     meter = Meter(step.owned())
     with meter.watching():
         step.take()
@@ -138,7 +138,7 @@ def _kept_for_backward(step: Step) -> int:
 
 
 class Meter:
-    """Counts the bytes that autograd keeps: a storage once, from its first saving to its last release."""
+    """Counts the bytes that autograd keeps: each storage once, from its first saving to its last release."""
 
     def __init__(self, owned: Iterable[Tensor]) -> None:
         self.owned = {t.untyped_storage().data_ptr() for t in owned}
@@ -146,12 +146,12 @@ class Meter:
         self.now = self.most = 0
 
     def watching(self) -> AbstractContextManager[None]:
-        """While this is entered, what autograd saves is counted."""
+        """A context in which everything that autograd saves is counted."""
         return saved_tensors_hooks(lambda tensor: _Held(tensor, self), lambda held: held.tensor)
 
 
 class _Held:
-    """A saved tensor, which tells the meter when it is let go."""
+    """A saved tensor, which notifies the meter when it is released."""
 
     def __init__(self, tensor: Tensor, meter: Meter) -> None:
         self.tensor, self.meter = tensor.detach(), meter

@@ -1,4 +1,4 @@
-"""What a step of each compared method costs against one of DARTS, measured once and kept in `steps.json`."""
+"""The cost of a step of each compared method against DARTS, measured once and kept in `steps.json`."""
 
 import traceback
 from collections.abc import Mapping
@@ -20,18 +20,18 @@ DARTS = {"name": "darts"}  # first order, with its defaults
 
 
 def steps(conf: Config) -> Costs:
-    """What has been measured, by label."""
+    """The costs measured so far, by label."""
     file = conf.folder / "steps.json"
     found: Costs = read_json(file)["methods"] if file.exists() else {}
     return found
 
 
 def measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Bench) -> dict[str, str]:
-    """Measure those of `sections` (by label) that have not been; returns why what failed did.
+    """Measure those of `sections` (by label) that are missing. Returns the reasons of failures by label.
 
-    All take the same batches, of the sizes of a search, and turns; the first is always DARTS.
+    All take turns on the same batches, with the sizes of a search; the first is always DARTS.
     """
-    with waiting(conf.folder, "steps"):  # two processes that measured at once would slow each other down
+    with waiting(conf.folder, "steps"):  # two processes measuring at once would slow each other down
         return _measure(conf, sections, bench)
 
 
@@ -45,7 +45,7 @@ def _measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Ben
     }
     if not wanted:
         return failed
-    bench.reporter.note(f"seconds and memory of a step: {', '.join(wanted)}")
+    bench.reporter.note(f"seconds and memory per step: {', '.join(wanted)}")
     pair = _batches(conf, bench)
     taken = {"": method_step(_started(conf, DARTS, bench), *pair)}  # the baseline first
     for label, section in wanted.items():
@@ -53,7 +53,7 @@ def _measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Ben
             continue  # the baseline itself
         try:
             taken[label] = method_step(_started(conf, section, bench), *pair)
-        except Exception as error:  # whatever goes wrong in one method, the others are measured
+        except Exception as error:  # an error in one method does not stop the others
             failed[label] = f"{type(error).__name__}: {error}"
             write_text(conf.folder / label / "step_error.log", traceback.format_exc())
     costs = step_costs(list(taken.values()), bench.device, warmup=1)
@@ -64,7 +64,7 @@ def _measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Ben
 def _store(
     conf: Config, sections: Mapping[str, Mapping[str, Any]], costs: Mapping[str, StepCost], bench: Bench
 ) -> None:
-    """Beside each method what DARTS took in the same minutes."""
+    """Store each method with the cost of DARTS in the same minutes."""
     darts = costs[""]
     base = {"darts_seconds": darts.seconds, "darts_saved_bytes": darts.saved_bytes}
     own = {label: darts if section == DARTS else costs.get(label) for label, section in sections.items()}
@@ -79,7 +79,7 @@ def _store(
 
 
 def _started(conf: Config, section: Mapping[str, Any], bench: Bench) -> Method:
-    """A method on a fresh supernet of its own."""
+    """A method on its own fresh supernet."""
     assert conf.compare is not None
     own = run_conf(conf, "steps", conf.compare.seeds[0], section)
     assert own.method is not None

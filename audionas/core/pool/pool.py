@@ -200,6 +200,4 @@ class Pool:
 def _deadly(index: int, text: str, fate: str) -> str:
     told = text if len(text) <= _TOLD else f"{text[:_TOLD]} ..."
     problem = f"item {index} killed {MOST_DEATHS} workers in a row (the last one: {fate}): {told}"
-    return refusal(
-        Failure((problem,), "Often memory ran out: use fewer workers, or score smaller batches.")
-    )
+    return refusal(Failure((problem,), "Often memory ran out: use fewer workers, or score smaller batches."))

@@ -1,7 +1,7 @@
-"""How each operator of torch that streaming networks use is written as operators of LiteRT.
+"""Translation of each torch operator that streaming networks use to LiteRT operators.
 
-A handler gets the builder and the arguments that torch recorded: `Value` where they depend on the input,
-tensors where they are known, plain numbers else.
+A handler gets the builder and the arguments that torch recorded: a `Value` where one depends on the input,
+a tensor where it is known, else a plain number.
 """
 
 from collections.abc import Callable, Sequence
@@ -26,7 +26,8 @@ def conv2d(
     dilation: Sequence[int] = (1, 1),
     groups: int = 1,
 ) -> Value:
-    """Plain, grouped or depthwise; zeros beside the frequencies by PAD where SAME would set others."""
+    """Plain, grouped or depthwise convolution; PAD adds the zeros beside the frequencies unless SAME would
+    add the same ones."""
     c_out, per_group, *kernel = weight.shape
     deep = groups > 1 and per_group == 1
     step, spread, size = (_turned(pair) for pair in (stride, dilation, kernel))
@@ -59,7 +60,7 @@ def batch_norm(
     eps: float,
     cudnn: bool,
 ) -> Value:
-    """Folded into the convolution before it, else a product and a sum."""
+    """Batch norm: folded into the convolution before it, else a product and a sum."""
     scale = torch.rsqrt(var + eps) * (1 if weight is None else weight)
     shift = (0 if bias is None else bias) - mean * scale
     maker = b.graph.maker(x.name)
@@ -77,17 +78,17 @@ def batch_norm(
 
 
 def relu(b: Builder, x: Value) -> Value:
-    """As part of the operator before it where that can take it."""
+    """max(x, 0): part of the operator before it where that operator can take an activation."""
     return _activated(b, x, "RELU")
 
 
 def relu6(b: Builder, x: Value) -> Value:
-    """As `relu`."""
+    """min(max(x, 0), 6), written like `relu`."""
     return _activated(b, x, "RELU6")
 
 
 def hardtanh(b: Builder, x: Value, low: float = -1, high: float = 1) -> Value:
-    """Only between 0 and 6, which is relu6."""
+    """Clamp between 0 and 6 only, which is relu6."""
     if (low, high) != (0, 6):
         raise b.refuse(f"a hardtanh between {low} and {high}")
     return relu6(b, x)
@@ -115,14 +116,14 @@ def hardsigmoid(b: Builder, x: Value) -> Value:
 
 
 def add(b: Builder, x: Operand, y: Operand, *, alpha: float = 1) -> Value:
-    """x + y, which are spread over each other as in torch."""
+    """x + y, broadcast as in torch."""
     if alpha != 1:
         raise b.refuse("a sum with a factor")
     return _binary(b, "ADD", x, y)
 
 
 def sub(b: Builder, x: Operand, y: Operand) -> Value:
-    """x - y; as a sum where y is known."""
+    """x - y; a sum where y is known."""
     return _binary(b, "SUB", x, y) if isinstance(y, Value) else add(b, x, -y)
 
 
@@ -132,12 +133,12 @@ def mul(b: Builder, x: Operand, y: Operand) -> Value:
 
 
 def div(b: Builder, x: Operand, y: Operand) -> Value:
-    """x / y; as a product where y is known."""
+    """x / y; a product where y is known."""
     return _binary(b, "DIV", x, y) if isinstance(y, Value) else mul(b, x, 1 / y)
 
 
 def cat(b: Builder, parts: Sequence[Operand], dim: int = 0) -> Value:
-    """One behind the other."""
+    """Concatenation along one axis."""
     values = [part if isinstance(part, Value) else _constant(b, part) for part in parts]
     if len(values) == 1:
         return values[0]
@@ -167,7 +168,7 @@ def split(b: Builder, x: Value, size: int, dim: int = 0) -> list[Value]:
 
 
 def mean(b: Builder, x: Value, dims: Sequence[int], keepdim: bool = False) -> Value:
-    """Over some axes; over axes of size 1 it is nothing."""
+    """Mean over some axes; over axes of size 1 it does nothing."""
     axes = sorted(_axis(x, dim) for dim in dims)
     kept = [1 if axis in axes else size for axis, size in enumerate(x.shape)]
     y = x
@@ -181,7 +182,8 @@ def mean(b: Builder, x: Value, dims: Sequence[int], keepdim: bool = False) -> Va
 def avg_pool2d(
     b: Builder, x: Value, kernel: Sequence[int], stride: Sequence[int] = (), padding: Sequence[int] = (0, 0)
 ) -> Value:
-    """Over all there is as a mean, which may change the scale in int8; else as a pool, zeros outside."""
+    """A mean where the pool covers everything, which may change the scale in int8; else a pool padded with
+    zeros."""
     pads, size, step = _turned(padding), _turned(kernel), _turned(stride or kernel)
     if any(pads):
         x = _padded(b, x, pads)
@@ -192,7 +194,7 @@ def avg_pool2d(
 
 
 def cumsum(b: Builder, x: Value, dim: int) -> Value:
-    """Sums so far; of one frame they are that frame."""
+    """Cumulative sum; only of one frame, where it is that frame."""
     axis = _axis(x, dim)
     if x.shape[axis] == 1:
         return x
@@ -200,17 +202,17 @@ def cumsum(b: Builder, x: Value, dim: int) -> Value:
 
 
 def clamp(b: Builder, x: Value, low: float | None = None, high: float | None = None) -> Value:
-    """Only from above."""
+    """Clamp from above only."""
     if low is not None or high is None:
         raise b.refuse(f"a clamp from {low} to {high}")
     return _binary(b, "MINIMUM", x, high)
 
 
 def linear(b: Builder, x: Value, weight: Tensor, bias: Tensor | None = None) -> Value:
-    """(1, c_in) to (1, c_out), as a 1x1 convolution.
+    """A linear layer, (1, c_in) to (1, c_out), as a 1x1 convolution.
 
-    It has a scale for each row in int8, which FULLY_CONNECTED has not in older runtimes, and rounds alike in
-    LiteRT and TFLite-Micro, which FULLY_CONNECTED does not.
+    In int8 the convolution has one scale per row, which FULLY_CONNECTED lacks in older runtimes, and rounds
+    alike in LiteRT and TFLite-Micro, which FULLY_CONNECTED does not.
     """
     if int(np.prod(x.shape)) != x.shape[-1]:
         raise b.refuse("a linear layer over several frames")
@@ -220,21 +222,21 @@ def linear(b: Builder, x: Value, weight: Tensor, bias: Tensor | None = None) -> 
 
 
 def softmax(b: Builder, x: Value, dim: int, dtype: object = None) -> Value:
-    """Over the last axis."""
+    """Softmax over the last axis."""
     if _axis(x, dim) != len(x.shape) - 1:
         raise b.refuse("a softmax that is not over the classes")
     return b.add("SOFTMAX", [x], x.shape, beta=1.0)
 
 
 def permute(b: Builder, x: Value, dims: Sequence[int]) -> Value:
-    """Torch's axes in another order."""
+    """Reorder torch's axes."""
     if len(dims) != 4:
         return b.transpose(x, dims)
     return b.transpose(x, [LAST.index(dims[axis]) for axis in LAST])
 
 
 def transpose(b: Builder, x: Value, first: int, second: int) -> Value:
-    """Two of torch's axes change places."""
+    """Swap two of torch's axes."""
     order = list(range(len(x.shape)))
     order[first], order[second] = order[second], order[first]
     return permute(b, x, order)
@@ -250,25 +252,25 @@ def reshape(b: Builder, x: Value, shape: Sequence[int]) -> Value:
 
 
 def flatten(b: Builder, x: Value, start: int = 0, end: int = -1) -> Value:
-    """Axes `start` to `end` as one."""
+    """Merge axes `start` to `end`."""
     shape = _torchs(x)
     return reshape(b, x, [*shape[:start], -1, *shape[end % len(shape) + 1 :]])
 
 
 def unsqueeze(b: Builder, x: Value, dim: int) -> Value:
-    """One more axis, of size 1."""
+    """Add an axis of size 1."""
     shape = _torchs(x)
     at = dim % (len(shape) + 1)
     return reshape(b, x, [*shape[:at], 1, *shape[at:]])
 
 
 def ones_like(b: Builder, x: Value, **options: Any) -> Tensor:
-    """Ones of the same shape, which are known."""
+    """Ones of the same shape, a known value."""
     return torch.ones(_torchs(x))
 
 
 def same(b: Builder, x: Value, *args: Any, **options: Any) -> Value:
-    """What changes nothing when a trained network runs."""
+    """The value unchanged, for operators that do nothing when a trained network runs."""
     return x
 
 
@@ -293,7 +295,7 @@ def _torchs(x: Value) -> list[int]:
 
 
 def _axis(x: Value, dim: int) -> int:
-    """Where torch's axis lies."""
+    """The position of torch's axis here."""
     rank = len(x.shape)
     return LAST[dim % rank] if rank == 4 else dim % rank
 
@@ -313,7 +315,7 @@ def _activated(b: Builder, x: Value, act: str) -> Value:
 
 
 def _constant(b: Builder, given: Operand) -> Value:
-    """Spread over four axes from the right, channels last."""
+    """A constant extended to four axes from the right, channels last."""
     if isinstance(given, Value):
         return given
     full = torch.as_tensor(given, dtype=torch.float32).detach()

@@ -1,4 +1,4 @@
-"""A graph as the bytes of a LiteRT file, float or int8, its states as inputs and outputs or as variables."""
+"""A graph as the bytes of a LiteRT file, float or int8; its states are inputs and outputs, or variables."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -9,8 +9,8 @@ from audionas.core.errors import UserError
 from audionas.export.lite.graph import Graph, Node, State
 from audionas.export.lite.int8 import Int8, Quant
 
-_ALIGN = 16  # bytes, as the schema demands of buffers
-_VERSIONS = {  # of operators in int8; in float all are of version 1
+_ALIGN = 16  # bytes, which the schema requires for buffers
+_VERSIONS = {  # versions of operators in int8; in float all have version 1
     **{"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3},
     **dict.fromkeys(("ADD", "MUL", "SUB", "SOFTMAX", "LOGISTIC", "STRIDED_SLICE", "CONCATENATION"), 2),
     **dict.fromkeys(("PAD", "AVERAGE_POOL_2D", "MEAN", "TRANSPOSE", "RELU", "RELU6"), 2),
@@ -29,8 +29,8 @@ _PAIRS["dilation"] = ("dilationHFactor", "dilationWFactor")
 
 
 def pack(graph: Graph, int8: Int8 | None, *, internal: bool, about: str) -> bytes:
-    """The file. With `internal` its states are resource variables, which a subgraph that runs once sets to
-    zero; else inputs `<state>` and outputs `<state>_next`. Input `frames`, output `scores`.
+    """The bytes of the file. With `internal` its states are resource variables, which a subgraph that runs
+    once sets to zero; else inputs `<state>` and outputs `<state>_next`. Input `frames`, output `scores`.
     """
     flatbuffers = imported("flatbuffers")
     file = _File(graph, int8)
@@ -52,7 +52,7 @@ def pack(graph: Graph, int8: Int8 | None, *, internal: bool, about: str) -> byte
 
 
 def imported(name: str) -> Any:
-    """A package of the extra `device`; UserError where it is not installed."""
+    """Import a package of the extra `device`. Raises UserError where it is not installed."""
     from importlib import import_module
 
     try:
@@ -62,13 +62,13 @@ def imported(name: str) -> Any:
 
 
 class _File:
-    """What the subgraphs of a file share: the schema, operator codes and buffers."""
+    """The parts that the subgraphs of a file share: the schema, operator codes and buffers."""
 
     def __init__(self, graph: Graph, int8: Int8 | None) -> None:
         self.s = imported("ai_edge_litert.schema_py_generated")
         self.graph, self.int8 = graph, int8
         self.codes: list[Any] = []
-        self.buffers: list[Any] = [self.s.BufferT()]  # the first is empty: of all that is no constant
+        self.buffers: list[Any] = [self.s.BufferT()]  # the first is empty: for everything but constants
         self._known: dict[bytes, int] = {}
         self._quants: dict[Quant, Any] = {}
 
@@ -85,7 +85,7 @@ class _File:
         return len(self.codes) - 1
 
     def buffer(self, data: np.ndarray) -> int:
-        """The index of a buffer; equal contents are stored once."""
+        """The index of a buffer; identical contents are stored once."""
         content = np.ascontiguousarray(data).tobytes()
         if content not in self._known:
             self._known[content] = len(self.buffers)
@@ -93,7 +93,7 @@ class _File:
         return self._known[content]
 
     def quantization(self, quant: Quant) -> Any:
-        """The table of a quantiser; tensors with equal ones point to one table, which saves a tenth."""
+        """The table of a quantiser; tensors with equal ones share one, which saves a tenth of the file."""
         if quant not in self._quants:
             table = _once(self.s.QuantizationParametersT)()
             table.scale, table.zeroPoint = list(quant.scale), [quant.zero] * len(quant.scale)
@@ -103,7 +103,7 @@ class _File:
 
 
 class _Sub:
-    """One subgraph as it is written. Inside a device's file only inputs and outputs have names."""
+    """One subgraph while it is written. In a file for a device only inputs and outputs have names."""
 
     def __init__(self, file: _File, name: str, *, named: bool) -> None:
         self.file, self.name, self.named = file, name, named
@@ -116,7 +116,7 @@ class _Sub:
         self.labels = {state.kept: f"{state.name}_next" for state in graph.states} | {graph.scores: "scores"}
 
     def write(self, *, internal: bool) -> None:
-        """All operators of the graph; variables are read just before they are needed, kept once known."""
+        """Write all operators of the graph; variables are read just before use and stored once known."""
         graph = self.file.graph
         names = [] if internal else [state.given for state in graph.states]
         self.inputs = [graph.frames, *names]
@@ -140,11 +140,11 @@ class _Sub:
                 self.operator("READ_VARIABLE", [self.handle(state)], [self.tensor(state.given)], {})
 
     def assign(self, state: State, value: int) -> None:
-        """Keep a value as a state."""
+        """Store a value as a state."""
         self.operator("ASSIGN_VARIABLE", [self.handle(state), value], [], {})
 
     def handle(self, state: State) -> int:
-        """The tensor that stands for a variable."""
+        """The tensor that represents a variable."""
         name = f"{state.name}/variable"
         if name not in self.index:
             kind = self.file.s.TensorType.RESOURCE
@@ -154,7 +154,7 @@ class _Sub:
         return self.index[name]
 
     def zeros(self, state: State) -> int:
-        """A constant of what a state is at the start."""
+        """A constant with the value of a state at the start."""
         int8 = self.file.int8
         value = self.file.graph.values[state.given]
         quant = int8.quants[state.given] if int8 else None
@@ -162,7 +162,7 @@ class _Sub:
         return self._tensor(f"{state.name}/zeros", value.shape, quant.whole(data) if quant else data, quant)
 
     def tensor(self, name: str) -> int:
-        """The index of a value, added where it is new."""
+        """The index of a value, which is added if it is new."""
         if name in self.index:
             return self.index[name]
         int8, value = self.file.int8, self.file.graph.values[name]
@@ -196,7 +196,7 @@ class _Sub:
         self.operators.append(written)
 
     def packed(self) -> Any:
-        """As the schema has it."""
+        """The subgraph in the form of the schema."""
         ends = ([self.index[name] for name in names] for names in (self.inputs, self.outputs))
         inputs, outputs = ends
         return self.file.s.SubGraphT(
@@ -208,7 +208,7 @@ class _Sub:
         )
 
     def signature(self) -> Any:
-        """Names for the inputs and outputs, by which runtimes can be asked."""
+        """Names for the inputs and outputs, by which runtimes find them."""
         s = self.file.s
         maps = (
             [s.TensorMapT(name=self.labels.get(n, n).encode(), tensorIndex=self.index[n]) for n in names]
@@ -233,7 +233,7 @@ def _options(s: Any, op: str, options: dict[str, Any]) -> Any:
 
 
 def _once(table: Any) -> Any:
-    """A kind of table that is written once, wherever it is used."""
+    """A kind of table that is written only once, however often it is used."""
 
     class Once(table):  # type: ignore[misc]
         at: int | None = None
@@ -247,7 +247,7 @@ def _once(table: Any) -> Any:
 
 
 def _aligned(s: Any, content: bytes) -> Any:
-    """A buffer whose content begins at a multiple of 16 bytes, which the Python package does not see to."""
+    """A buffer whose content begins at a multiple of 16 bytes, which the Python package does not ensure."""
 
     class Aligned(s.BufferT):  # type: ignore[misc]
         def Pack(self, builder: Any) -> int:

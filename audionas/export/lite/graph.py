@@ -1,7 +1,7 @@
-"""A small graph of LiteRT operators, channels last, read off a streaming step.
+"""A small graph of LiteRT operators, channels last, recorded from a streaming step.
 
-What torch writes as (1, C, F, n) lies here as (1, n, F, C): time is the height and frequency the width of an
-image. Values of other ranks keep torch's order.
+Torch's (1, C, F, n) becomes (1, n, F, C) here: time is the height and frequency the width of an image.
+Values of other ranks keep torch's order.
 """
 
 from collections.abc import Sequence
@@ -13,8 +13,8 @@ import numpy as np
 from audionas.core.errors import UserError
 
 Shape = tuple[int, ...]
-LAST = (0, 3, 2, 1)  # from torch's axes to these and, as it is its own inverse, back
-FUSING = ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MUL")  # take an activation with them
+LAST = (0, 3, 2, 1)  # from torch's axes to these and back: it is its own inverse
+FUSING = ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MUL")  # can include an activation
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Node:
 
 
 class State(NamedTuple):
-    """What is remembered: the value read, and the one that is kept for the next call."""
+    """One state: the value that is read, and the value that is stored for the next call."""
 
     name: str
     given: str
@@ -46,7 +46,7 @@ class State(NamedTuple):
 
 @dataclass
 class Graph:
-    """`frames` (1, hop, F) and the states in, `scores` (1, classes) and the states out."""
+    """A graph with `frames` (1, hop, F) and the states in, `scores` (1, classes) and the states out."""
 
     frames: str
     scores: str = ""
@@ -59,7 +59,7 @@ class Graph:
         return next((node for node in reversed(self.nodes) if node.output == name), None)
 
     def prune(self) -> None:
-        """Drop what nothing reads, operators and values."""
+        """Drop operators and values that nothing reads."""
         needed = {self.frames, self.scores, *(name for state in self.states for name in state)}
         kept = []
         for node in reversed(self.nodes):
@@ -75,11 +75,11 @@ class Builder:
 
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.where = ""  # the layer at hand, for names and messages
-        self.uses = 0  # of the value that the layer at hand reads first
+        self.where = ""  # the current layer, for names and messages
+        self.uses = 0  # readers of the value that the current layer reads first
 
     def value(self, shape: Sequence[int], data: np.ndarray | None = None, name: str = "") -> Value:
-        """A new value, named after the layer at hand unless `name` is given."""
+        """A new value, named after the current layer unless `name` is given."""
         values = self.graph.values
         first = unique = name or self.where or "value"
         count = 0
@@ -90,19 +90,19 @@ class Builder:
         return values[unique]
 
     def constant(self, data: Any, name: str = "") -> Value:
-        """A value known now: float32, or int32 for shapes and positions."""
+        """A constant value: float32, or int32 for shapes and positions."""
         array = np.ascontiguousarray(data)
         array = array.astype(np.int32 if array.dtype.kind == "i" else np.float32)
         return self.value(array.shape, array, name)
 
     def add(self, op: str, inputs: Sequence[Value], shape: Sequence[int], **options: Any) -> Value:
-        """The value that an operator makes of others."""
+        """The value that an operator computes from others."""
         made = self.value(shape)
         self.graph.nodes.append(Node(op, [given.name for given in inputs], made.name, options))
         return made
 
     def reshape(self, x: Value, shape: Sequence[int]) -> Value:
-        """The same numbers in another shape. Several in a row are one, or none where they undo each other."""
+        """Reshape. Several in a row become one, or none where they undo each other."""
         maker = self.graph.maker(x.name)
         while maker is not None and maker.op == "RESHAPE":
             x = self.graph.values[maker.inputs[0]]
@@ -112,7 +112,7 @@ class Builder:
         return self.add("RESHAPE", [x, self.constant(np.array(shape))], shape, newShape=list(shape))
 
     def transpose(self, x: Value, order: Sequence[int]) -> Value:
-        """Axes in another order: a reshape where only axes of size 1 move."""
+        """Reorder axes: a reshape where only axes of size 1 move."""
         shape = tuple(x.shape[axis] for axis in order)
         moved = [axis for axis in order if x.shape[axis] > 1]
         if moved == sorted(moved):
@@ -120,5 +120,5 @@ class Builder:
         return self.add("TRANSPOSE", [x, self.constant(np.array(order))], shape)
 
     def refuse(self, what: str) -> UserError:
-        """The error for what LiteRT files of ours cannot hold."""
+        """The error for a part that our LiteRT files cannot hold."""
         return UserError(f"{self.where or 'the network'}: {what} cannot be written to a LiteRT file")

@@ -1,7 +1,7 @@
 """Scales of a graph in full int8, after the quantisation specification of TensorFlow Lite.
 
-Weights are symmetric with a scale for each output channel and biases int32; all else is int8 with a scale
-and a zero point from the range seen in calibration.
+Weights are symmetric with one scale per output channel, biases are int32; everything else is int8 with a
+scale and a zero point from the range seen in calibration.
 """
 
 from collections.abc import Iterable, Mapping
@@ -15,15 +15,15 @@ from audionas.core.errors import UserError
 from audionas.export.lite.graph import Graph, Node
 from audionas.export.lite.run import run, start
 
-MOVES = ("RESHAPE", "STRIDED_SLICE", "CONCATENATION")  # put the same numbers elsewhere
+MOVES = ("RESHAPE", "STRIDED_SLICE", "CONCATENATION")  # move the same numbers
 COPIES = (*MOVES, "PAD", "AVERAGE_POOL_2D", "TRANSPOSE")  # keep the scale
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D")
-_BATCH = 64  # clips at a time
-_BIAS = 2**30  # the largest whole number of a bias
+_BATCH = 64  # clips per batch
+_BIAS = 2**30  # the largest integer for a bias
 
 
 class Quant(NamedTuple):
-    """value = scale * (whole number - zero); several scales lie along `axis`."""
+    """value = scale * (integer - zero); several scales lie along `axis`."""
 
     scale: tuple[float, ...]
     zero: int
@@ -31,13 +31,13 @@ class Quant(NamedTuple):
     axis: int = 0
 
     def whole(self, values: np.ndarray) -> np.ndarray:
-        """Real values as the nearest whole numbers that there are."""
+        """Real values as the nearest integers in range."""
         limits = np.iinfo(self.dtype)
         found: np.ndarray = np.round(values / self._spread(values.ndim)) + self.zero
         return np.asarray(np.clip(found, limits.min, limits.max), self.dtype)
 
     def real(self, whole: np.ndarray) -> np.ndarray:
-        """The values that whole numbers stand for, float32."""
+        """The values that integers represent, float32."""
         found: np.ndarray = (whole.astype(np.float64) - self.zero) * self._spread(whole.ndim)
         return found.astype(np.float32)
 
@@ -49,7 +49,7 @@ class Quant(NamedTuple):
 
 
 class Int8(NamedTuple):
-    """The scales of values and the whole numbers of constants, by name."""
+    """The scales of values and the integers of constants, by name."""
 
     quants: dict[str, Quant]
     data: dict[str, np.ndarray]
@@ -59,7 +59,7 @@ SCORE = Quant((1 / 256,), -128)  # of softmax and the logistic function, fixed b
 
 
 def quantized(graph: Graph, features: np.ndarray, fixed: Mapping[str, Quant] = {}) -> Int8:
-    """The graph in int8, ranges from `features` (clips, F, T) heard as streams; `fixed` scales stay.
+    """The graph in int8, with ranges from `features` (clips, F, T) run as streams; `fixed` scales stay.
 
     Raises UserError for a network whose means never end (`refuse_means`), and for clips shorter than a hop.
     """
@@ -73,17 +73,17 @@ def quantized(graph: Graph, features: np.ndarray, fixed: Mapping[str, Quant] = {
 
 
 def refuse_means(graph: Graph) -> None:
-    """UserError for a graph that int8 cannot hold, with the states that are why (`endless`)."""
+    """Raise UserError for a graph that int8 cannot hold, naming the states that cause it (`endless`)."""
     if names := endless(graph):
         raise UserError(
-            f"a mean over all that was heard does not fit int8: {', '.join(names)}",
+            f"a mean over the whole stream does not fit int8: {', '.join(names)}",
             hint="Search without squeeze-and-excitation (space.se=none, or a preset without it), "
-            "and let the mean at the end run over a window.",
+            "and take the mean at the end over a window.",
         )
 
 
 def endless(graph: Graph) -> list[str]:
-    """States that are computed from themselves, other than by copying; a rounding there never ends."""
+    """States that are computed from themselves, other than by copying; rounding errors there never fade."""
     before: dict[str, set[str]] = {}
     for node in graph.nodes:
         before[node.output] = set(node.inputs).union(*(before.get(name, ()) for name in node.inputs))
@@ -98,16 +98,16 @@ def endless(graph: Graph) -> list[str]:
 
 
 def _ranges(graph: Graph, features: np.ndarray) -> dict[str, tuple[float, float]]:
-    """The lowest and highest content of each value while clips stream, each from silence on."""
+    """The lowest and highest content of each value while clips stream, each clip from silence on."""
     hop = graph.values[graph.frames].shape[1]
     if features.ndim != 3 or features.shape[2] < hop:
         raise UserError(
-            f"calibration: {features.shape} is no set of features (clips, F, {hop} frames or more)"
+            f"calibration: {features.shape} is not a set of features (clips, F, {hop} frames or more)"
         )
     found: dict[str, tuple[float, float]] = {}
 
     def seen(name: str, value: Tensor) -> Tensor:
-        low, high = found.get(name, (0.0, 0.0))  # zero is always among them
+        low, high = found.get(name, (0.0, 0.0))  # zero is always included
         found[name] = (min(low, float(value.min())), max(high, float(value.max())))
         return value
 
@@ -123,7 +123,7 @@ def _ranges(graph: Graph, features: np.ndarray) -> dict[str, tuple[float, float]
 def _scales(
     graph: Graph, ranges: Mapping[str, tuple[float, float]], fixed: Mapping[str, Quant]
 ) -> dict[str, Quant]:
-    """One scale for values that are copies of each other, and for a state and the next."""
+    """Scales: the same one for values that are copies of each other, and for a state and its next value."""
     parent = {name: name for name in ranges}
 
     def root(name: str) -> str:
@@ -147,7 +147,7 @@ def _scales(
 
 
 def _asymmetric(ranges: Iterable[tuple[float, float]]) -> Quant:
-    """255 steps from the lowest to the highest, zero on one of them."""
+    """A quantiser with 255 steps from the lowest to the highest, zero on one of them."""
     lows, highs = zip(*ranges, strict=True)
     low, high = min(0.0, *lows), max(0.0, *highs)
     scale = float(np.float32((high - low) / 255)) or 1.0
@@ -178,7 +178,7 @@ def _constants(graph: Graph, node: Node, quants: dict[str, Quant], data: dict[st
 
 
 def _symmetric(weight: np.ndarray, least: np.ndarray, axis: int) -> Quant:
-    """-127 to 127 in each channel; no scale is smaller than `least`, so that the biases fit int32."""
+    """A quantiser from -127 to 127 in each channel; no scale is below `least`, so that biases fit int32."""
     largest = np.abs(weight).max(tuple(i for i in range(weight.ndim) if i != axis))
     scale = np.maximum(largest / 127, least)
     scale = np.where(scale > 0, scale, 1)

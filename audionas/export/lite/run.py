@@ -1,4 +1,4 @@
-"""The small graph computed by torch, in float: what its file must say, and where int8 gets its ranges."""
+"""The small graph computed by torch, in float: the reference for its file, and the ranges for int8."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,9 +15,9 @@ Seen = Callable[[str, Tensor], Tensor]
 def run(
     graph: Graph, frames: Tensor, states: Sequence[Tensor], seen: Seen | None = None
 ) -> tuple[Tensor, list[Tensor]]:
-    """Frames (B, hop, F) and states (B, ...) to scores (B, classes) and the next states.
+    """Map frames (B, hop, F) and states (B, ...) to scores (B, classes) and the next states.
 
-    `seen` is called with every value's name and content and may put another in its place.
+    `seen` is called with every value's name and content and may return a replacement.
     """
     seen = seen or _unchanged
     known = {n: torch.from_numpy(v.data) for n, v in graph.values.items() if v.data is not None}

@@ -1,4 +1,4 @@
-"""Branches that remember the same signal share one state: the longest, of which the others see the end."""
+"""Branches that keep the same signal share one state: the longest, and the others read its end."""
 
 import numpy as np
 
@@ -6,9 +6,9 @@ from audionas.export.lite.graph import Builder, Graph, Node, State
 
 
 def share(graph: Graph) -> None:
-    """Join the states of all convolutions that hear one value, kernels in parallel above all.
+    """Join the states of all convolutions that read one value, above all of parallel kernels.
 
-    Of every such set one state is left. What the graph says is the same.
+    Each such set keeps one state. The graph's results stay the same.
     """
     keepers = {state.given: state for state in graph.states}
     heard: dict[str, list[Node]] = {}
@@ -31,7 +31,7 @@ def share(graph: Graph) -> None:
 
 
 def _see_the_end(graph: Graph, node: Node, whole: str) -> None:
-    """In place of a concatenation of its own it takes the last frames of a longer one."""
+    """Replace a branch's own concatenation by the last frames of a longer one."""
     b, shape = Builder(graph), graph.values[node.output].shape
     first = graph.values[whole].shape[1] - shape[1]
     b.where = node.output

@@ -19,8 +19,8 @@ def build(step: Step, mean: Tensor, std: Tensor, *, keyword: int | None = None) 
     """The graph of `(frames - mean) / std`, the step over one hop, and softmax.
 
     With `keyword`, one of two classes, the scores are (1, 1): the logistic function of the difference of the
-    two logits, which is that class's softmax. Raises UserError naming the operator and the layer where
-    the network has one that is not covered.
+    two logits, which is that class's softmax. Raises UserError for an operator that is not covered, naming it
+    and its layer.
     """
     freq, hop = len(mean), step.hop
     step = copy.deepcopy(step).float().eval()
@@ -40,9 +40,9 @@ def _last(shape: Sequence[int]) -> Shape:
 
 
 def _normalized(b: Builder, frames: Value, mean: Tensor, std: Tensor) -> Value:
-    """(1, n, F) to (1, n, F, 1), as a depthwise convolution of one weight and one bias a frequency.
+    """Normalise (1, n, F) to (1, n, F, 1) by a depthwise convolution, one weight and one bias per frequency.
 
-    Scale and shift then cost one rounding in int8, with a scale for each frequency.
+    Scale and shift then cost one rounding in int8, with one scale per frequency.
     """
     b.where = "normalize"
     _, n, freq = frames.shape
@@ -60,7 +60,7 @@ def _scores(b: Builder, logits: Value, keyword: int | None) -> Value:
     if keyword is None:
         logits = b.reshape(logits, (1, classes))
         return b.add("SOFTMAX", [logits], logits.shape, beta=1.0)
-    assert classes == 2, "one keyword and what is not it"
+    assert classes == 2, "one keyword and one class for everything else"
     sign = np.where(np.arange(2) == keyword, 1, -1).astype(np.float32)
     x = b.reshape(logits, (1, 1, 1, classes))
     maker = b.graph.maker(x.name)
@@ -75,7 +75,7 @@ def _scores(b: Builder, logits: Value, keyword: int | None) -> Value:
 
 
 def _traced(b: Builder, step: Step, inputs: list[Value]) -> list[Value]:
-    """What torch records of the step, operator by operator; what depends on no input is computed here."""
+    """Translate the step as torch records it, operator by operator; constant parts are computed here."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export's own deprecations
         x = torch.zeros(1, 1, inputs[0].shape[2], step.hop)
@@ -102,7 +102,7 @@ def _stored(program: Any, name: str) -> Tensor:
 
 
 def _called(b: Builder, node: Any, known: dict[str, Any], handlers: dict[str, Callable[..., Any]]) -> Any:
-    """One operator: computed where all it reads is known, else written by its handler."""
+    """Translate one operator: compute it where all its inputs are known, else call its handler."""
     args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), lambda given: known[given.name])
     flat = torch.utils._pytree.tree_leaves((args, kwargs))
     if node.target is operator.getitem:
@@ -119,7 +119,7 @@ def _called(b: Builder, node: Any, known: dict[str, Any], handlers: dict[str, Ca
 
 
 def _uses(node: Any) -> int:
-    """How many operators read what a recorded one makes, under any of its names."""
+    """The number of operators that read a recorded one's result, under any of its names."""
     found = len(node.users)
     while node.op == "call_function" and node.target is torch.ops.aten.alias.default:
         node = node.args[0]

@@ -18,10 +18,10 @@ _PAGE = Path(__file__).with_name("static")
 
 
 def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> Path:
-    """Write `exp/NAME/web/`: the page, the model, `model.json` that describes it, and the runtime in `ort/`.
+    """Write `exp/NAME/web/`: the page, the model, its description `model.json`, and the runtime in `ort/`.
 
     `runtime` is a folder with onnxruntime-web; see `runtime.runtime`. Raises UserError where there is no
-    exported model with a keyword, for one that is no stream of samples, and where the runtime cannot be had.
+    exported model with a keyword, for one that does not stream samples, and where the runtime is unavailable.
     """
     found = find(folder, Path(MODEL))
     facts = described(found)
@@ -38,23 +38,23 @@ def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> P
 
 
 def exported(folder: Path) -> bool:
-    """Whether the file that the page runs is there. Raises UserError where no model has a keyword."""
+    """True where the file that the page runs exists. Raises UserError where no model has a keyword."""
     folder = own(folder)
     trained(folder)
     return (folder / "export" / MODEL).exists()
 
 
 def described(found: Exported) -> dict[str, Any]:
-    """What the page must know of the model: labels, hop, silence, states, keywords, the rule."""
+    """The facts that the page needs about the model: labels, hop, silence, states, keywords, the rule."""
     from audionas.export.onnx_listeners import OnnxStream
 
     stream = OnnxStream(found.file, found.bundle)
     first, *states = stream.inputs
     if first.name != "samples":
         raise UserError(
-            f"{found.file}: takes frames, and the page computes none",
+            f"{found.file}: takes frames, which the page cannot compute",
             hint=f"audionas export {found.folder} --target onnx-stream writes one that takes samples, except "
-            "of a model with the front-end micro",
+            "for a model with the front-end micro",
         )
     how = tuned(found)
     return {

@@ -1,4 +1,4 @@
-"""The onnxruntime-web that a page runs: from a folder, or fetched once, verified and kept in a cache."""
+"""The onnxruntime-web that a page runs: from a folder, or fetched once, verified and cached."""
 
 import base64
 import hashlib
@@ -15,7 +15,7 @@ VERSION = "1.30.0"
 NAME = f"onnxruntime-web-{VERSION}"
 _NAMED = "npm_config_registry"  # npm's own variable for another registry
 REGISTRY = "https://registry.npmjs.org"
-# What the registry publishes as the archive's integrity, and the sums of what of it a page needs.
+# The archive's integrity as the registry publishes it, and the checksums of the files that a page needs.
 INTEGRITY = "sha512-q0y+JrrtukXSzsBWEMccVfqX25LRmosXHF+CaRJmg8pZClzcV7svNc4rKY3jL02Vb7QmRMDs1SigqR4CXAfKYQ=="
 FILES = {
     "ort.wasm.bundle.min.mjs": "11e64bd8ffe11bd1a2a2f0d6275fdfbbba7262f0b76b99b53d228a8a22ef3d90",
@@ -24,9 +24,9 @@ FILES = {
 
 
 def runtime(folder: Path | None, reporter: Reporter) -> Path:
-    """The folder that has `FILES`: `folder` itself, its `dist/`, or the cache, filled where it lacks.
+    """The folder that has `FILES`: `folder` itself, its `dist/`, or the cache, filled as needed.
 
-    Raises UserError where `folder` lacks them, and where they cannot be fetched or are not the right ones.
+    Raises UserError where `folder` lacks them, and where they cannot be fetched or are wrong.
     """
     if folder is None:
         return cached(cache_folder(), reporter)
@@ -36,25 +36,25 @@ def runtime(folder: Path | None, reporter: Reporter) -> Path:
     missing = [name for name in FILES if not (folder / name).is_file()]
     raise UserError(
         f"{folder}: has no {' and no '.join(missing)}",
-        hint=f"Give the folder dist of the package onnxruntime-web (tested with {VERSION}), or leave "
-        "--runtime out to have it fetched.",
+        hint=f"Give the folder dist of the package onnxruntime-web (tested with {VERSION}), or omit "
+        "--runtime to fetch it.",
     )
 
 
 def cache_folder() -> Path:
-    """Where this user's programs keep what they can fetch again."""
+    """The user's folder for files that programs can fetch again."""
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "audionas"
 
 
 def cached(
     cache: Path, reporter: Reporter, *, integrity: str = INTEGRITY, files: dict[str, str] = FILES
 ) -> Path:
-    """`CACHE/onnxruntime-web-VERSION` with `files` (SHA-256 by name), fetched where they are not whole.
+    """The folder `CACHE/onnxruntime-web-VERSION` with `files` (SHA-256 by name), fetched if incomplete.
 
     The archive comes from the npm registry, or from the one that the environment variable
-    npm_config_registry names, and must have the `integrity` that the registry publishes. An interrupted
-    download goes on at the next call. Raises UserError as `download.fetch` and `download.unpack` do, and
-    where the archive is another one.
+    npm_config_registry names, and must have the `integrity` that the registry publishes. The next call
+    resumes an interrupted download. Raises UserError as `download.fetch` and `download.unpack` do, and
+    where the archive is a different one.
     """
     kept = cache / NAME
     if all((kept / name).is_file() and sha256(kept / name) == right for name, right in files.items()):
@@ -69,7 +69,7 @@ def cached(
         _verify(archive, address, integrity)
         download.unpack(archive, whole, digest, reporter)
         _keep(whole / "package" / "dist", kept, files)
-    finally:  # what is left of a broken download stays under another name, NAME.part
+    finally:  # a broken download stays under another name, NAME.part
         shutil.rmtree(whole, ignore_errors=True)
         archive.unlink(missing_ok=True)
         record.unlink(missing_ok=True)
@@ -83,24 +83,24 @@ def _verify(archive: Path, address: str, integrity: str) -> None:
     if found != integrity:
         raise UserError(
             f"{address}: its integrity is {found}, the published one is {integrity}",
-            hint="The download was damaged or changed, and was thrown away. Type the same command again.",
+            hint="The download was damaged or changed, and was deleted. Run the same command again.",
         )
 
 
 def _keep(source: Path, kept: Path, files: dict[str, str]) -> None:
-    """Copy `files` to the folder `kept`, which appears whole or not at all."""
+    """Copy `files` to the folder `kept`, which appears complete or not at all."""
     draft = kept.with_name(f".{kept.name}.draft")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     for name, right in files.items():
         if not (source / name).is_file() or sha256(source / name) != right:
             raise UserError(
-                f"{NAME}: {name} is missing from the archive, or another one", hint="Please report this."
+                f"{NAME}: {name} is missing from the archive, or differs", hint="Please report this."
             )
         shutil.copyfile(source / name, draft / name)
     shutil.rmtree(kept, ignore_errors=True)
     draft.replace(kept)
 
 
-if __name__ == "__main__":  # fill the cache, for tests that do not go to the network
+if __name__ == "__main__":  # fill the cache, for tests without network access
     print(runtime(None, Reporter()))

@@ -1,4 +1,4 @@
-"""A folder served to the browsers of this machine, so that a page may use the microphone and WebAssembly."""
+"""A folder served to browsers on this machine, so that a page may use the microphone and WebAssembly."""
 
 import webbrowser
 from functools import partial
@@ -15,12 +15,12 @@ _ISOLATED = {
     "Cross-Origin-Embedder-Policy": "require-corp",
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-cache",  # a page written anew is seen at once
+    "Cache-Control": "no-cache",  # a rewritten page shows at once
 }
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Files with the types that browsers insist on, and headers that isolate the page from other origins."""
+    """Files with the types that browsers require, and headers that isolate the page from other origins."""
 
     extensions_map = SimpleHTTPRequestHandler.extensions_map | {
         ".html": "text/html; charset=utf-8",
@@ -40,15 +40,15 @@ class _Handler(SimpleHTTPRequestHandler):
         super().end_headers()
 
     def list_directory(self, path: Any) -> None:
-        """Folders are not listed."""
+        """Refuse to list folders."""
         self.send_error(404, "File not found")
 
     def log_message(self, *args: Any) -> None:
-        """Requests are not worth a line each."""
+        """Log nothing: one line per request is too much."""
 
 
 def server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
-    """A server of `folder` on localhost that does not run yet; port 0 takes a free one.
+    """A server of `folder` on localhost, not yet running; port 0 picks a free one.
 
     Raises UserError where the port is taken or not allowed.
     """
@@ -56,18 +56,16 @@ def server(folder: Path, port: int = 0) -> ThreadingHTTPServer:
         return ThreadingHTTPServer((HOST, port), partial(_Handler, directory=str(folder)))
     except (OSError, OverflowError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise UserError(
-            f"port {port} cannot be served: {reason}", hint="--port 0 takes a free one."
-        ) from error
+        raise UserError(f"port {port} cannot be used: {reason}", hint="--port 0 picks a free one.") from error
 
 
 def serve(folder: Path, reporter: Reporter, *, port: int = 0, show: bool = False) -> None:
     """Serve `folder` until Ctrl-C; `show` opens it in the browser."""
     with server(folder, port) as running:
         address = f"http://localhost:{running.server_port}/"
-        reporter.note(f"serving {folder} at {address} (Ctrl-C ends it)")
+        reporter.note(f"serving {folder} at {address} (Ctrl-C stops it)")
         if show and not webbrowser.open(address):
-            reporter.note("no browser could be started here: open the address by hand")
+            reporter.note("no browser could be started here: open the address yourself")
         try:
             running.serve_forever()
         except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Clips of a wake word's data: where they are written, what surrounds the word, long recordings cut."""
+"""Clips of a wake word's data: writing them, sound around the word, cutting long recordings."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +13,12 @@ from audionas.data.kaldi import Item
 from audionas.data.labels import RATE
 from audionas.data.readers import slug
 
-OTHER = "_other_"  # the label of all that is not the word
+OTHER = "_other_"  # the label of everything but the word
 
 
 @dataclass(frozen=True)
 class Job:
-    """What is made, where, and for which keyword: `label` in the data, `text` where it is spoken."""
+    """The settings of the data, their folder and the keyword: `label` in the data, `text` when spoken."""
 
     out: Path
     label: str
@@ -29,14 +29,14 @@ class Job:
 
 
 def written(job: Job, name: str, wave: Wave, label: str, speaker: str, folder: str) -> Item:
-    """The item of a recording (N,) at 16 kHz, written as audio/`folder`/`name`.wav."""
+    """Write a recording (N,) at 16 kHz as audio/`folder`/`name`.wav. Returns its item."""
     path = job.out / "audio" / folder / f"{name}.wav"
     audio.write(path, wave, RATE)
     return Item(f"{slug(speaker)}-{name}", str(path), label, len(wave) / RATE, speaker=slug(speaker))
 
 
 def windows(job: Job, item: Item, speaker: str) -> list[Item]:
-    """A long recording without the word as clips, one after the other; ids begin with the speaker."""
+    """A long recording without the word as consecutive clips; ids begin with the speaker."""
     name = item.id if item.id.startswith(speaker) else f"{speaker}-{item.id}"
     return [
         Item(f"{name}-{number:03d}", item.audio, OTHER, job.seconds, number * job.seconds, speaker=speaker)
@@ -45,7 +45,7 @@ def windows(job: Job, item: Item, speaker: str) -> list[Item]:
 
 
 def around(job: Job, long: Sequence[Item], rng: np.random.Generator) -> Wave:
-    """A stretch of a long recording, as long as a clip; faint noise where there is none long enough."""
+    """A stretch of a long recording, as long as a clip; faint noise where no recording is long enough."""
     wide = [item for item in long if item.seconds > job.seconds]
     if not wide:
         return (0.001 * rng.standard_normal(round(job.seconds * RATE))).astype(np.float32)

@@ -56,7 +56,7 @@ _ALIKE = ("bp", "dt", "gk", "fv", "sz", "mn", "lr", "iey", "aeou", "cks", "wv", 
 
 
 class Near(NamedTuple):
-    """A word, and by how many phonemes it differs from the keyword."""
+    """A word, and the number of phonemes in which it differs from the keyword."""
 
     word: str
     distance: int
@@ -71,10 +71,10 @@ def near(
     least: int = 2,
     accent: str = "en-us",
 ) -> list[Near]:
-    """The `count` candidates nearest to the keyword in `accent`, nearest first; none says the keyword itself.
+    """The `count` candidates nearest to the keyword in `accent`, nearest first; none contains the keyword.
 
-    Candidates are `words` and what is spelt alike. Of those that sound the same one is taken. At least
-    `least` phonemes differ: one alone may be another accent.
+    Candidates are `words` and similar spellings. Only one of those that sound the same is taken. At least
+    `least` phonemes differ: a single difference may be another accent.
     """
     wanted = keyword.lower()
     texts = list(dict.fromkeys([*(word.lower() for word in words), *spelt_alike(wanted)]))
@@ -87,7 +87,7 @@ def near(
 
 
 def spelt_alike(keyword: str) -> list[str]:
-    """Its words alone, its beginnings and ends, and spellings with a letter less or another one alike."""
+    """The keyword's words alone, its beginnings and ends, and spellings without or with a similar letter."""
     found = [*keyword.split(), *(keyword[:cut] for cut in range(3, len(keyword)))]
     found += [keyword[cut:] for cut in range(1, len(keyword) - 2)]
     for place, letter in enumerate(keyword):
@@ -111,5 +111,5 @@ def distance(one: Sequence[str], other: Sequence[str]) -> int:
 
 
 def _within(part: Sequence[str], whole: Sequence[str]) -> bool:
-    """Whether `part` stands in `whole` without a gap."""
+    """True where `part` appears in `whole` without a gap."""
     return any(whole[i : i + len(part)] == part for i in range(len(whole) - len(part) + 1))

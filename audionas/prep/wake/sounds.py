@@ -1,4 +1,4 @@
-"""Sound for wake words: where a word lies, the word in other surroundings, recordings joined."""
+"""Sound for wake words: finding a word, placing it in other surroundings, joining recordings."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,9 +13,9 @@ _LEAD, _TAIL = 0.05, 0.2  # seconds kept before and after a word
 
 
 def loud(wave: Wave, most: float) -> tuple[int, int]:
-    """From where to where (N,) is loud, in samples: within 20 dB of its loudest 25 ms.
+    """Start and end in samples of the loud part of (N,): within 20 dB of its loudest 25 ms.
 
-    Of more than `most` seconds it is those with the most energy.
+    If that is longer than `most` seconds, the part with the most energy is taken.
     """
     count = max(1, len(wave) // _FRAME)
     power = np.array([np.mean(np.square(wave[i * _FRAME : (i + 1) * _FRAME])) for i in range(count)])
@@ -32,7 +32,7 @@ def loud(wave: Wave, most: float) -> tuple[int, int]:
 
 
 def ending(wave: Wave, seconds: float) -> tuple[float, float]:
-    """Start and length in seconds of the part of (N,), `seconds` long at most, that ends after its word."""
+    """Start and length in seconds of the part of (N,), at most `seconds` long, that ends after its word."""
     _, end = loud(wave, seconds - _LEAD - _TAIL)
     stop = min(len(wave), end + round(_TAIL * RATE))
     start = max(0, stop - round(seconds * RATE))
@@ -40,10 +40,10 @@ def ending(wave: Wave, seconds: float) -> tuple[float, float]:
 
 
 def within(word: Wave, around: Wave, rng: np.random.Generator) -> Wave:
-    """`word` at the end of a stretch (N,) of other sound, at a drawn level and speed, as float32 (N,).
+    """Place `word` at the end of a stretch (N,) of other sound, at a random level and speed, float32 (N,).
 
-    The word is 0 to 20 dB louder than what is around it, of which up to 0.25 s come after it, and is played
-    at 0.85 to 1.15 of its speed (the pitch moves too).
+    The word is 0 to 20 dB louder than the sound around it, of which up to 0.25 s follow it, and is played at
+    0.85 to 1.15 of its speed (the pitch changes too).
     """
     word = _faster(word, float(rng.uniform(0.85, 1.15)))
     first, last = loud(word, len(around) / RATE - _LEAD - _TAIL)
@@ -51,7 +51,7 @@ def within(word: Wave, around: Wave, rng: np.random.Generator) -> Wave:
     late = int(rng.integers(0, min(RATE // 4, len(around) - len(cut)) + 1))
     at = len(around) - late - len(cut)
     mixed = around.astype(np.float64)
-    mixed[at : at + len(cut)] *= 0.1  # what was there is nearly gone, as before a pause
+    mixed[at : at + len(cut)] *= 0.1  # the other sound almost disappears, as before a pause
     level = _rms(around) * 10 ** (rng.uniform(0, 20) / 20) / max(_rms(word[first:last]), 1e-9)
     mixed[at : at + len(cut)] += cut * (level if _rms(around) > 1e-4 else 1.0)
     peak = float(np.abs(mixed).max(initial=1e-9))
@@ -59,9 +59,9 @@ def within(word: Wave, around: Wave, rng: np.random.Generator) -> Wave:
 
 
 def joined(waves: Iterable[Wave], seconds: float) -> Iterator[Wave]:
-    """Recordings one after the other, with the pauses they have themselves, in pieces of about `seconds`.
+    """Recordings in sequence, with their own pauses, in pieces of about `seconds`.
 
-    Their ends are faded over 10 ms, so that nothing clicks.
+    Their ends are faded over 10 ms to avoid clicks.
     """
     parts: list[Wave] = []
     for wave in waves:
@@ -83,7 +83,7 @@ def spaced(waves: Sequence[Wave], rng: np.random.Generator) -> Wave:
 
 
 def faded(wave: Wave) -> Wave:
-    """(N,) with 10 ms of fading at both ends."""
+    """The wave (N,) with 10 ms of fading at both ends."""
     ramp = np.linspace(0.0, 1.0, min(_FADE, len(wave) // 2), dtype=np.float32)
     done = np.array(wave, np.float32)
     if len(ramp):
@@ -93,7 +93,7 @@ def faded(wave: Wave) -> Wave:
 
 
 def _faster(wave: Wave, factor: float) -> Wave:
-    """(N,) with every `factor`-th sample of the line through it."""
+    """The wave (N,) at `factor` times its speed, by linear interpolation."""
     places = np.arange(0, len(wave) - 1, factor)
     return np.interp(places, np.arange(len(wave)), wave).astype(np.float32) if len(wave) else wave
 

@@ -1,4 +1,4 @@
-"""Recordings for wake words as they are found: known corpora by their layout, anything else as it lies."""
+"""Recordings for wake words: known corpora by their layout, anything else by its folders."""
 
 import csv
 import re
@@ -12,19 +12,19 @@ from audionas.core.rng import numpy_rng
 from audionas.data.audio import SUFFIXES
 
 Split = Literal["train", "dev", "test"]
-SHARES: dict[Split, float] = {"train": 0.4, "dev": 0.2, "test": 0.4}  # of groups
+SHARES: dict[Split, float] = {"train": 0.4, "dev": 0.2, "test": 0.4}  # shares of groups
 NOT_WORDS = "not-wake-words"
 NOISE = "noise"
 SILENCE_GROUP = (
-    "noise-speech_commands-silence"  # trains: it was cut from the noises that others may be tested on
+    "noise-speech_commands-silence"  # goes to train: it was cut from noises that may be in other splits
 )
 
 
 class Recording(NamedTuple):
-    """A file: where it is from, the word said in it ("" for none that is known), and its group.
+    """A file: its source, the word said in it ("" if unknown), and its group.
 
-    A group is never in two splits: a speaker, or whoever gave the recordings, or else the file alone.
-    `whole` marks groups that hold recordings of several people, none of whom is named.
+    A group is never in two splits: it is a speaker, or the donor of the recordings, or else the file alone.
+    `whole` marks groups with recordings of several unnamed people.
     """
 
     path: Path
@@ -37,13 +37,13 @@ class Recording(NamedTuple):
 def scan(folder: Path, *, pattern: str = "") -> list[Recording]:
     """Every audio file under `folder`, in the order of their paths.
 
-    Picovoice's wake words, Mycroft's community wake words and Speech Commands are known by their layout; of
-    anything else a file's word is the folder it lies in, and its group what `pattern`, a regular expression
-    with a group `speaker`, finds in its path. Raises UserError where there is no audio, or no such group.
+    Picovoice's wake words, Mycroft's community wake words and Speech Commands are recognised by their layout;
+    elsewhere a file's word is its folder, and its group is the match of `pattern`, a regular expression with
+    a group `speaker`, in its path. Raises UserError where there is no audio, or no such group.
     """
     files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.name[0] != ".")
     if not files:
-        raise UserError(f"{folder}: no audio file here (known: {' '.join(sorted(SUFFIXES))})")
+        raise UserError(f"{folder}: no audio files here (known: {' '.join(sorted(SUFFIXES))})")
     expression = re.compile(pattern) if pattern else None
     if expression is not None and "speaker" not in expression.groupindex:
         raise UserError(f"--speaker-pattern '{pattern}': has no group called speaker")
@@ -63,9 +63,9 @@ def scan(folder: Path, *, pattern: str = "") -> list[Recording]:
 
 
 def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[Split, list[Recording]]:
-    """Whole groups fall to a split by a draw of their own; those of the keyword fill the shares exactly.
+    """Assign whole groups to splits by a draw per group; those of the keyword fill the shares exactly.
 
-    A `whole` group with recordings of the keyword trains: what is tested shall be other people.
+    A `whole` group with recordings of the keyword goes to train, so that tests use other people.
     """
     mine = Counter(r.group for r in recordings if says(r, keyword))
     trained = {r.group for r in recordings if r.whole and r.group in mine}
@@ -83,23 +83,23 @@ def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[S
 
 
 def says(recording: Recording, keyword: str) -> bool:
-    """Whether the keyword is said in it, perhaps after other words (hey computer)."""
+    """True where the keyword is said in it, perhaps after other words (hey computer)."""
     return bool(recording.word) and plain(keyword) in plain(recording.word)
 
 
 def plain(word: str) -> str:
-    """Letters and digits alone, in lower case: `Hey Jarvis`, `hey_jarvis` and `heyjarvis` are one word."""
+    """Only letters and digits, in lower case: `Hey Jarvis`, `hey_jarvis` and `heyjarvis` are one word."""
     return "".join(sign for sign in word.lower() if sign.isalnum())
 
 
 def named(recordings: Iterable[Recording]) -> str:
-    """How many recordings of which sources, for people."""
+    """The number of recordings per source, in words."""
     counts = Counter(r.source for r in recordings)
     return ", ".join(f"{source} {count}" for source, count in sorted(counts.items()))
 
 
 def _at(share: float) -> Split:
-    """The split in which a share between 0 and 1 lies."""
+    """The split that contains a share between 0 and 1."""
     share += 1e-9  # 0.4 + 0.2 is more than 0.6
     if share < SHARES["train"]:
         return "train"
@@ -111,7 +111,7 @@ def _draw(seed: int, group: str) -> float:
 
 
 def _donors(folder: Path) -> dict[Path, str]:
-    """Who gave each file, by the tables `files.csv` that name its licence."""
+    """The donor of each file, from the tables `files.csv` that name its licence."""
     found = {}
     for table in sorted(folder.rglob("files.csv")):
         with table.open(encoding="utf-8", newline="") as rows:
@@ -136,7 +136,7 @@ def _speech_commands(file: Path) -> Recording | None:
     folder = file.parent.name
     if folder == "_background_noise_":
         return Recording(file, NOISE, "", f"noise-{file.stem}")
-    if folder == "_silence_":  # cuts of a few noises: which of them is not known
+    if folder == "_silence_":  # cuts of a few noises, of unknown origin among them
         return Recording(file, NOISE, "", SILENCE_GROUP)
     match = re.fullmatch(r"(?:(?P<word>[^_]+)_)?(?P<speaker>[0-9a-f]+)_nohash_\d+", file.stem)
     if match is None:
@@ -145,7 +145,7 @@ def _speech_commands(file: Path) -> Recording | None:
 
 
 def _picovoice(file: Path) -> Recording | None:
-    """No speaker is known: each clip is a group of its own."""
+    """A recording by Picovoice, whose speakers are unknown: each clip is its own group."""
     if not any("picovoice" in part for part in file.parts):
         return None
     return Recording(file, "picovoice", file.parent.name, f"picovoice-{file.parent.name}-{file.stem}")

@@ -1,4 +1,4 @@
-"""What eSpeak NG's voices say for a wake word: the word, words near it, and sentences without it."""
+"""Speech by eSpeak NG's voices for a wake word: the word, words near it, and sentences without it."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,14 +19,14 @@ from audionas.prep.wake.sounds import spaced, within
 from audionas.prep.wake.sources import Split, plain
 
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
-SHARES: dict[Split, float] = {"train": 0.6, "dev": 0.15, "test": 0.25}  # of the voices, and of the words
-READING = 240.0  # seconds that one voice reads sentences in a long recording
-TURN = 30.0  # seconds that it reads for clips: many voices say more than one for long
-SENTENCE = (5, 13)  # words: at least, below
+SHARES: dict[Split, float] = {"train": 0.6, "dev": 0.15, "test": 0.25}  # shares of voices, and of words
+READING = 240.0  # seconds for which one voice reads sentences in a long recording
+TURN = 30.0  # seconds for which it reads for clips: many voices are better than one for long
+SENTENCE = (5, 13)  # number of words: at least the first, below the second
 
 
 class Spoken:
-    """What eSpeak NG's voices say; no voice is in two splits, nor a word of the sentences."""
+    """Speech by eSpeak NG's voices; no voice is in two splits, and no word of the sentences."""
 
     def __init__(self, job: Job, words: Sequence[str], language: str = "en") -> None:
         self.job, self.words = job, words
@@ -43,9 +43,9 @@ class Spoken:
         splits: Sequence[Split],
         long: Mapping[Split, Sequence[Item]],
     ) -> dict[Split, list[Item]]:
-        """`count` clips of the word in all, as many of near words and `hours` of sentences, in clips.
+        """Make `count` clips of the word in total, as many of near words, and `hours` of sentences as clips.
 
-        The sentences are also what the word is said amid, as `long` is: surroundings tell nothing.
+        The sentences also surround the word, as `long` does, so that surroundings carry no information.
         """
         accent = "en-us" if self.accents == ACCENTS else self.accents[0]
         found = near(self.job.text, near_count, self.engine, self.words, accent=accent)
@@ -79,14 +79,14 @@ class Spoken:
                 yield written(self.job, name, made, label, f"espeak-{slug(voice)}", split)
 
     def reading(self, split: Split, hours: float, turn: float = READING) -> list[Item]:
-        """So many hours of sentences of common words, each recording of `turn` seconds by one voice, in turn.
+        """Make `hours` of sentences of common words; voices take turns with recordings of `turn` seconds.
 
         Raises UserError where there are too few words.
         """
         if hours and not all(self.vocabulary.values()):
             raise UserError(
-                f"--words: {len(self.words)} words are too few for sentences that differ in every split",
-                hint="Give 20 words or more, or --sentences 0 without --espeak-hours.",
+                f"--words: {len(self.words)} words are too few for different sentences in every split",
+                hint="Give 20 words or more, or use --sentences 0 without --espeak-hours.",
             )
         lengths = [turn] * int(hours * 3600 // turn)
         if (rest := hours * 3600 - turn * len(lengths)) > self.job.seconds:
@@ -101,7 +101,7 @@ class Spoken:
         return items
 
     def _read(self, split: Split, voice: str, seconds: float, what: str, rng: np.random.Generator) -> Wave:
-        """So many seconds of sentences, (N,) float32."""
+        """Read `seconds` of sentences, (N,) float32."""
         wave = np.zeros(0, np.float32)
         while len(wave) < seconds * RATE:
             texts = [
@@ -113,7 +113,7 @@ class Spoken:
         return wave[: round(seconds * RATE)]
 
     def _voice(self, variant: str, texts: Sequence[str], what: str) -> list[Wave]:
-        """The texts as one voice says them, each with a drawn speed and pitch, float32."""
+        """Speak the texts in one voice, each with a random speed and pitch, float32."""
         rng = numpy_rng(self.job.seed, "voice", variant, what)
         accent = self.accents[int(rng.integers(len(self.accents)))]
         wanted: list[dict[str, str | int]] = []
@@ -126,7 +126,7 @@ class Spoken:
 
 
 def split_voices(known: Sequence[str], seed: int) -> dict[Split, list[str]]:
-    """Voices by split, families of near twins (steph, steph2) together; every split has some."""
+    """Voices by split; families of near twins (steph, steph2) stay together, and every split has some."""
     families: dict[str, list[str]] = defaultdict(list)
     for name in known:
         stem = name.lower().rstrip("0123456789")
@@ -135,14 +135,14 @@ def split_voices(known: Sequence[str], seed: int) -> dict[Split, list[str]]:
         families.values(), key=lambda family: (len(family) > 2, seed_of(seed, "family", family[0]))
     )
     splits: dict[Split, list[str]] = {"train": [], "dev": [], "test": []}
-    for family in order:  # large families last: they go to train, lest the others hear few kinds of voice
+    for family in order:  # large families last: they go to train, so that other splits keep varied voices
         room = [s for s in SPLITS[:0:-1] if len(splits[s]) + len(family) <= SHARES[s] * len(known)]
         splits[room[0] if room else "train"] += family
     return splits
 
 
 def split_words(words: Sequence[str], keyword: str, seed: int) -> dict[Split, list[str]]:
-    """What sentences are made of, by split: none of the keyword's own words, none in two splits."""
+    """The words of sentences by split: none of the keyword's own words, none in two splits."""
     own = {plain(part) for part in keyword.split()}
     order = sorted(
         {word.lower() for word in words if plain(word) not in own}, key=lambda w: seed_of(seed, "word", w)

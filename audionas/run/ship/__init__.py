@@ -1,1 +1,1 @@
-"""What only export needs."""
+"""Parts that only export needs."""

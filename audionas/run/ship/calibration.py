@@ -1,4 +1,4 @@
-"""Clips to calibrate int8 by, from the data that the run folder says a model was trained on."""
+"""Clips to calibrate int8 on, from the training data that the run folder names."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -17,38 +17,38 @@ _BATCH = 32
 
 
 class Calibration(NamedTuple):
-    """Features (clips, F, T), not normalised, and the data directory that they are from."""
+    """Features (clips, F, T), not normalised, and their data directory."""
 
     features: np.ndarray
     source: str
 
 
 def find(folder: Path, model: Model, asked: Path | None) -> Calibration:
-    """Up to 200 clips, chosen with a seed, of `asked` or of what the model was trained on.
+    """Up to 200 clips, chosen with a seed, from `asked` or from the model's training data.
 
-    Raises UserError where neither is known or the directory is not there.
+    Raises UserError where neither is known or the directory is missing.
     """
     conf = config_of(folder) if asked is None else None
     source = asked or (Path(conf.data.train) if conf else None)
     if source is None:
         raise UserError(
-            f"{folder}: int8 needs clips to calibrate by, and it is not known what the model was trained on",
-            hint="Name a data directory: --calibrate DIR",
+            f"{folder}: int8 needs clips to calibrate on, and the model's training data are unknown",
+            hint="Give a data directory: --calibrate DIR",
         )
     try:
         items = kaldi.read(source)
     except UserError as error:
-        hint = "It was trained on this. Name another data directory: --calibrate DIR" if conf else error.hint
+        hint = "It was trained on this. Give another data directory: --calibrate DIR" if conf else error.hint
         raise UserError(error.problems, hint=hint) from error
     if not len(items):
-        raise UserError(f"{source}: no clips to calibrate by")
+        raise UserError(f"{source}: no clips to calibrate on")
     rng = numpy_rng("calibration", items.fingerprint)
     chosen = items.chosen(sorted(rng.permutation(len(items))[:MOST].tolist()))
     return Calibration(features_of(model, read(model, chosen)), str(source))
 
 
 def read(model: Model, items: kaldi.DataDir) -> np.ndarray:
-    """The clips (n, samples) as the model takes them; of several channels the first."""
+    """The clips (n, samples) as the model takes them; the first channel where there are several."""
     rate = model.sample_rate
     seconds, channel = model.bundle.samples / rate, model.bundle.first_channel
     clips = [
@@ -59,7 +59,7 @@ def read(model: Model, items: kaldi.DataDir) -> np.ndarray:
 
 
 def features_of(model: Model, clips: np.ndarray) -> np.ndarray:
-    """(n, samples) to the front-end's (n, F, T)."""
+    """Map (n, samples) to the front-end's (n, F, T)."""
     front_end = model.network.front_end
     with torch.inference_mode():
         parts = [

@@ -1,4 +1,4 @@
-"""`golden.npz`: inputs with the features and scores that a trained model makes of them, to test code by."""
+"""`golden.npz`: inputs with a trained model's features and scores for them, for testing other code."""
 
 from contextlib import suppress
 from pathlib import Path
@@ -17,17 +17,17 @@ _CLIPS = 4
 
 
 def write(file: Path, trial: Trial) -> dict[str, list[int]]:
-    """The arrays that were written, float32, with their shapes.
+    """Write the arrays, float32. Returns their shapes by name.
 
     `samples` (n, samples) or `images` (n, 3, H, W), `features` (n, F, T) before normalising, `scores`
-    (n, classes) of the clips. Of a network that streams also `hop_scores` (n, hops, classes): the scores
-    after each hop of a clip and of the silence in which its last hop ends, from a reset on.
+    (n, classes) of the clips. A network that streams adds `hop_scores` (n, hops, classes): the scores after
+    each hop of a clip, and of the silence in which its last hop ends, from a reset on.
     """
     model, given = trial.model, trial.few[:_CLIPS]
     arrays = {"scores": model.scores(given)}
     if isinstance(model, Model):
         arrays = {"samples": given, "features": calibration.features_of(model, given), **arrays}
-        with suppress(UserError):  # where it looks ahead there are no hops
+        with suppress(UserError):  # a network that looks ahead has no hops
             arrays["hop_scores"] = verify.heard(TorchStream(model.bundle, trial.pool), given)
     else:
         arrays = {"images": given, **arrays}

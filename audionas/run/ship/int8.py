@@ -1,4 +1,4 @@
-"""Which weights go into int8 files: those of the training, or fine-tuned ones where int8 loses accuracy."""
+"""The weights in int8 files: those of the training, or fine-tuned ones where int8 loses accuracy."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,13 +22,13 @@ from audionas.run.ship.calibration import find as find_clips
 from audionas.run.training.fine_tune import fine_tune
 
 FineTune = Literal["auto", "always", "never"]
-LOSS = 0.01  # of accuracy, above which `auto` fine-tunes
+LOSS = 0.01  # loss of accuracy above which `auto` fine-tunes
 _BATCH = 256
 
 
 @dataclass
 class Int8:
-    """The run's way to int8, found once and shared by all files that need it."""
+    """The run's conversion to int8, computed once and shared by all files that need it."""
 
     folder: Path
     model: Model
@@ -38,13 +38,13 @@ class Int8:
 
     @cached_property
     def calibration(self) -> Calibration:
-        """Clips to calibrate by."""
-        self.reporter.note("choosing clips to calibrate int8 by")
+        """Clips to calibrate on."""
+        self.reporter.note("choosing clips to calibrate int8 on")
         return find_clips(self.folder, self.model, self.calibrate)
 
     @cached_property
     def chosen(self) -> "Chosen":
-        """The bundle that int8 files are made of, and what led to it."""
+        """The bundle that int8 files are made from, and the figures behind the choice."""
         return _choose(self)
 
     @cached_property
@@ -55,13 +55,13 @@ class Int8:
 
     @property
     def told(self) -> dict[str, Any]:
-        """For the report: how the weights were chosen, as far as any file needed it."""
+        """The choice of the weights for the report, as far as any file needed it."""
         return self.chosen.told if "chosen" in self.__dict__ else {}
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """A bundle, the figures of the development data for the report, and the network where it was measured."""
+    """A bundle, the figures on development data for the report, and the network where it was measured."""
 
     bundle: ModelBundle
     told: dict[str, Any]
@@ -70,23 +70,23 @@ class Chosen:
 
 @dataclass(frozen=True)
 class _Dev:
-    """The development data as features (n, F, T) with what is true."""
+    """The development data as features (n, F, T), and the truth."""
 
     features: np.ndarray
     targets: np.ndarray
     speakers: list[str]
 
     def accuracy(self, scores: np.ndarray) -> dict[str, Any]:
-        """With its 95 % interval over speakers."""
+        """Accuracy with its 95 % interval over speakers."""
         right = scores.argmax(1) == self.targets
         return {"accuracy": float(right.mean()), "interval": list(interval(right, self.speakers))}
 
 
 def _choose(int8: Int8) -> Chosen:
-    """Quantise, measure on the development data, and fine-tune where that is asked for or needed."""
+    """Quantise, measure on the development data, and fine-tune where requested or needed."""
     model, conf = int8.model, feed.config_of(int8.folder)
     features = int8.calibration.features
-    int8.reporter.note(f"quantising by {len(features)} clips of {int8.calibration.source}")
+    int8.reporter.note(f"quantising with {len(features)} clips of {int8.calibration.source}")
     told: dict[str, Any] = {"calibrated_on": int8.calibration.source, "clips": len(features)}
     told["weights"] = "post-training"
     if int8.fine_tune == "never":
@@ -95,8 +95,8 @@ def _choose(int8: Int8) -> Chosen:
     if dev is None or conf is None:
         if int8.fine_tune == "always":
             raise UserError(
-                f"{int8.folder}: its training is not here, which fine-tuning would continue",
-                hint="Export without: --fine-tune never",
+                f"{int8.folder}: does not hold the training that fine-tuning would continue",
+                hint="Export without fine-tuning: --fine-tune never",
             )
         return Chosen(model.bundle, told)
     first = quantize.quantised(model.bundle, features)
@@ -112,13 +112,13 @@ def _choose(int8: Int8) -> Chosen:
     told["fine_tuned"] = dev.accuracy(quantize.scores(second, tuned, dev.features))
     int8.reporter.note(_say("fine-tuned", told["fine_tuned"], told["float"]))
     if told["fine_tuned"]["accuracy"] < told["post_training"]["accuracy"]:
-        int8.reporter.note("fine-tuning did not help: the files have the weights as they were trained")
+        int8.reporter.note("fine-tuning did not help: the files have the weights as trained")
         return Chosen(model.bundle, told, first)
     return Chosen(tuned, {**told, "weights": "fine-tuned"}, second)
 
 
 def _development(conf: Config, model: Model, reporter: Reporter) -> _Dev | None:
-    """The development clips of the training; UserError where they are gone."""
+    """The development clips of the training. Raises UserError where they are missing."""
     directory = Path(conf.data.dev)
     data = Data(on_bad=conf.data.on_bad, resample=True, cache=conf.data.cache)
     split, batch = open_clips(model, directory, data, reporter)

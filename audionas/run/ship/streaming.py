@@ -1,17 +1,17 @@
-"""Whether a model that learned from clips will know as much in a stream, and what to do where it will not."""
+"""Warnings where a model that learned from clips will know less in a stream, with the remedy."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from audionas.models.model import ImageModel, Model
 
-_LOST = 0.05  # a larger share of clips that are right as clips and wrong in a stream is told
-_SHORT = 1.0  # seconds of a clip in which a front-end that adapts does not settle
+_LOST = 0.05  # a larger share of clips that are right as clips and wrong in a stream is reported
+_SHORT = 1.0  # seconds of a clip in which an adapting front-end does not settle
 
 
 def facts(model: Model | ImageModel) -> dict[str, Any]:
-    """Of the report: seconds of a clip, and whether an adapting front-end had settled before it (None: it
-    does not adapt). Nothing of images."""
+    """Facts for the report: seconds of a clip, and whether an adapting front-end had settled before it (None:
+    it does not adapt). Empty for images."""
     if isinstance(model, ImageModel):
         return {}
     settings = model.network.front_end.settings
@@ -19,11 +19,11 @@ def facts(model: Model | ImageModel) -> dict[str, Any]:
 
 
 def advice(report: Mapping[str, Any]) -> str:
-    """A warning where streams lose what clips have, with what to do next; empty where there is none.
+    """A warning where a model is worse in streams than on clips, with the remedy; empty if none is needed.
 
-    Measured: in a clip the first frames follow zeros, in a stream sound; what learned the zeros hears
-    something else. And known without data: the front-end micro adapts for seconds, so that a word in a stream
-    looks unlike one in a clip. Clips heard one by one do not show it.
+    One cause is measured: the first frames of a clip follow zeros, those of a stream follow sound, which is
+    new to a network that learned the zeros. The other is known without data: the front-end micro adapts for
+    seconds, so that a word in a stream differs from one in a clip; clips heard one by one do not show it.
     """
     heard = [row["torch"] for row in report["files"].values() if row["latency_ms"].get("per") == "hop"]
     if not heard:
@@ -32,15 +32,15 @@ def advice(report: Mapping[str, Any]) -> str:
     said = []
     if whole and stream and whole["accuracy"] - stream["accuracy"] > _LOST:
         said.append(
-            f"Listening loses: as clips {whole['accuracy']:.1%} are right, in a stream "
-            f"{stream['accuracy']:.1%}."
+            f"Listening loses accuracy: {whole['accuracy']:.1%} are right as clips, "
+            f"{stream['accuracy']:.1%} in a stream."
         )
     settled, seconds = report.get("settled"), report.get("clip_s", 0.0)
     if settled is False or (settled and seconds <= _SHORT):
-        before = "after the clip backwards" if settled else "from silence on"
+        before = "after the reversed clip" if settled else "starting from silence"
         said.append(
-            "Words in continuous sound may be missed: the front-end micro adapts for seconds to what it "
-            f"hears, and in training it heard clips of {seconds:g} s, {before}."
+            "The model may miss words in continuous sound: the front-end micro adapts to sound over "
+            f"seconds, and in training it heard clips of {seconds:g} s, {before}."
         )
     if not said:
         return ""
@@ -49,7 +49,7 @@ def advice(report: Mapping[str, Any]) -> str:
         (
             *said,
             f"Train again with {settle}longer clips (data.seconds={max(2.0, 2 * seconds):g}) or "
-            "train.loss=max_pool, which make training more like a stream; audionas tune measures what a "
-            "stream misses.",
+            "train.loss=max_pool, which make training more like a stream; audionas tune measures the "
+            "misses in a stream.",
         )
     )

@@ -1,4 +1,4 @@
-"""The files that `audionas export` can write, by target: what writes each and what runs it."""
+"""The files that `audionas export` can write, by target, with the writer and the runtime of each."""
 
 import shutil
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ from audionas.run.ship.int8 import Int8
 
 @dataclass(frozen=True)
 class Job:
-    """A model, how its files are wanted, and, of a model of sound, its way to int8."""
+    """A model, the options for its files and, for a sound model, its conversion to int8."""
 
     name: str
     model: Model | ImageModel
@@ -27,7 +27,7 @@ class Job:
 
 
 class File(NamedTuple):
-    """`write(job, path)` writes it; `listens` says that it goes hop by hop, else it takes clips."""
+    """A file: `write(job, path)` writes it; with `listens` it runs hop by hop, else it takes clips."""
 
     target: str
     name: str
@@ -49,15 +49,15 @@ TARGETS = ("onnx", "onnx-stream", "int8", "litert", "esphome")
 
 
 def files_of(targets: Sequence[str], name: str) -> list[File]:
-    """The files that these targets ask for, in the order of `TARGETS`; `name` is the run's.
+    """The files of these targets, in the order of `TARGETS`; `name` is the run's name.
 
-    Raises UserError for a target that is not known.
+    Raises UserError for an unknown target.
     """
     known = (*TARGETS, "all")
     if unknown := [target for target in targets if target not in known]:
         raise UserError(
             [f"--target {target}: no such target.{did_you_mean(target, known)}" for target in unknown],
-            hint=f"Targets: {', '.join(known)}; several with commas between them",
+            hint=f"Targets: {', '.join(known)}; separate several with commas",
         )
     if not targets:
         raise UserError("--target is empty", hint=f"Targets: {', '.join(known)}")
@@ -86,7 +86,7 @@ def _stream(job: Job, out: Path) -> None:
 
 
 def _int8(job: Job, out: Path) -> None:
-    onnx.require_holdable(job.model.bundle, job.input)  # said before minutes of work
+    onnx.require_holdable(job.model.bundle, job.input)  # fails before minutes of work
     int8 = _of(job)
     quantize.export(int8.chosen.bundle, int8.network, out, input=job.input)
 
@@ -104,17 +104,17 @@ def _litert_int8(job: Job, out: Path) -> None:
 def _esphome(job: Job, out: Path) -> None:
     if out.name in ("model.tflite", "model.int8.tflite"):
         raise UserError(
-            f"{out.name}: a run of this name has no ESPHome file", hint="Rename the run's folder."
+            f"{out.name}: a run with this name cannot have an ESPHome file", hint="Rename the run's folder."
         )
-    esphome.fitting(job.model.bundle)  # said before minutes of work
+    esphome.fitting(job.model.bundle)  # fails before minutes of work
     int8, manifest = _of(job), out.with_suffix(".json")
-    before = out.parents[1] / manifest.name  # the folder where files go that have passed
+    before = out.parents[1] / manifest.name  # the folder for files that have passed
     if before.exists():
-        shutil.copyfile(before, manifest)  # author, website and languages stay
+        shutil.copyfile(before, manifest)  # keeps author, website and languages
     esphome.export(int8.chosen.bundle, out, calibrate=int8.calibration.features)
 
 
 def _of(job: Job) -> Int8:
     if job.int8 is None:
-        raise UserError("a model of images is exported in float32 alone", hint="--target onnx")
+        raise UserError("an image model is exported only in float32", hint="--target onnx")
     return job.int8

@@ -1,4 +1,4 @@
-"""What exported files are tried on: the torch model's own answers to real clips, and how right files are."""
+"""The trial of exported files: the torch model's own answers to real clips, and the files' accuracy."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from audionas.models.model import ImageModel, Model
 from audionas.models.stream import TorchStream
 from audionas.nn.streaming import Pooling
 
-CLIPS, HEARD = 64, 128  # for a batch; for what listens hop by hop
+CLIPS, HEARD = 64, 128  # clips in a batch; clips for files that listen hop by hop
 _BATCH = 256
 
 Scores = Callable[[np.ndarray], np.ndarray]
@@ -29,7 +29,7 @@ Scores = Callable[[np.ndarray], np.ndarray]
 
 @dataclass
 class Trial:
-    """Some inputs ready for the model, and, where they are data, all of them with what is true."""
+    """Some inputs ready for the model and, if they come from data, all of the data with the truth."""
 
     model: Model | ImageModel
     source: str
@@ -37,7 +37,7 @@ class Trial:
     heard: np.ndarray  # (n, samples)
     split: Split | None
     batch: Callable[[int, int], np.ndarray] | None
-    step: int  # of the split's examples every so many is in `heard`
+    step: int  # every `step`-th example of the split is in `heard`
     pool: Pooling
     reporter: Reporter
 
@@ -53,7 +53,7 @@ class Trial:
         return _figures(answers, self.split.targets, self.split.speakers)
 
     def right_heard(self, rows: np.ndarray) -> dict[str, Any] | None:
-        """The same of what listened: (n, hops, classes), of which the last score is the answer."""
+        """The same for scores from listening (n, hops, classes), whose last one is the answer."""
         if self.split is None:
             return None
         answers = rows[:, -1].argmax(1)
@@ -61,12 +61,12 @@ class Trial:
 
     @cached_property
     def torch(self) -> dict[str, Any] | None:
-        """How right the model itself is."""
+        """Accuracy of the model itself."""
         return self.right(self.model.scores, "scoring by torch")
 
     @cached_property
     def torch_heard(self) -> np.ndarray:
-        """What the model itself says, hop by hop: (n, hops, classes)."""
+        """Scores of the model itself, hop by hop: (n, hops, classes)."""
         self.reporter.note(f"torch listens to {len(self.heard)} clips")
         return verify.heard(TorchStream(self.model.bundle, self.pool), self.heard)
 
@@ -74,7 +74,7 @@ class Trial:
 def prepare(
     folder: Path, model: Model | ImageModel, data: Path | None, pool: Pooling, reporter: Reporter
 ) -> Trial:
-    """Of `data`, or of seeded noise where there is none. Raises UserError for data of other classes."""
+    """The trial on `data`, or on seeded noise without data. Raises UserError for data with other classes."""
     bundle = model.bundle
     if isinstance(model, ImageModel) and data is not None:
         pictures = open_test(data, bundle, "", reporter)

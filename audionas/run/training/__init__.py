@@ -1,1 +1,1 @@
-"""What only training needs."""
+"""Parts that only training needs."""

@@ -20,14 +20,14 @@ from audionas.models.bundle import ModelBundle
 from audionas.run.train import Training
 
 EPOCHS = 5
-SHARE = 0.01  # of the training's learning rate
+SHARE = 0.01  # factor on the training's learning rate
 
 
 def fine_tune(conf: Config, bundle: ModelBundle, folder: Path, reporter: Reporter) -> ModelBundle:
-    """The bundle with weights that int8 holds better; also written to `folder`, with the log of the epochs.
+    """The bundle with weights that suit int8 better; also written to `folder`, with the log of the epochs.
 
-    Kept is the epoch that was best on the development data. Raises UserError where the data of `conf`, the
-    config that it was trained with, are no longer there or have other classes.
+    It keeps the epoch that was best on the development data. Raises UserError where the data of `conf`, the
+    config of its training, no longer exist or have other classes.
     """
     conf = replace(conf, train=options(conf.train))
     inputs = _inputs(conf, bundle, reporter)
@@ -62,7 +62,7 @@ def fine_tune(conf: Config, bundle: ModelBundle, folder: Path, reporter: Reporte
 
 
 def options(train: Train) -> Train:
-    """How long and how fast: a hundredth of the learning rate, falling to 0, and no more than labels."""
+    """The options of fine-tuning: a hundredth of the learning rate, falling to 0, and labels only."""
     optim = replace(
         train.optim, lr=SHARE * train.optim.lr, final_lr=0.0, warmup_epochs=0.0, schedule="cosine"
     )
@@ -70,7 +70,7 @@ def options(train: Train) -> Train:
         train,
         epochs=EPOCHS,
         optim=optim,
-        loss="cross_entropy",  # a stream cannot be made of convolutions whose weights are rounded on the way
+        loss="cross_entropy",  # convolutions with rounded weights cannot be streamed
         keep="accuracy",
         every=1,
         init="",
@@ -86,10 +86,10 @@ def options(train: Train) -> Train:
 
 
 class _Rounded(Training):
-    """Training, with the batch norms' statistics as the exported network will have them."""
+    """Training with the batch-norm statistics that the exported network will have."""
 
     def begin(self, epoch: int) -> None:
-        """As any training's epoch, but for the norms."""
+        """Begin an epoch as in any training, except for the norms."""
         super().begin(epoch)
         hold_norms(self.net)
 
@@ -101,6 +101,6 @@ def _inputs(conf: Config, bundle: ModelBundle, reporter: Reporter) -> ClipInputs
     if inputs.labels != bundle.labels or inputs.samples != bundle.samples:
         raise UserError(
             f"{conf.data.train}: no longer holds the clips and classes that the model was trained on",
-            hint="Leave it at post-training quantisation: --fine-tune never",
+            hint="Use post-training quantisation alone: --fine-tune never",
         )
     return replace(inputs, normalize=Normalize(bundle.mean, bundle.std))

@@ -1,4 +1,4 @@
-"""The loss under `train.loss: max_pool`: of the clip as a whole, and where a keyword scores most."""
+"""The loss of `train.loss: max_pool`: one part for the whole clip, one where a keyword scores most."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ from audionas.nn.every_hop import Hops
 
 @dataclass(frozen=True)
 class PoolLoss:
-    """`weight` of the loss is max-pooling's, after so many hops, over the keywords at the places `words`."""
+    """A loss with max-pooling as the share `weight`, after some hops, over keywords at indices `words`."""
 
     hops: Hops
     words: list[int]
@@ -24,7 +24,7 @@ class PoolLoss:
     def __call__(
         self, net: nn.Module, criterion: nn.Module, x: Tensor, target: Tensor, gates: Gates | None
     ) -> tuple[Tensor, Tensor]:
-        """The loss, and the logits (B, classes) of the clips, which are those of their last hop."""
+        """Return the loss, and the logits (B, classes) of the clips, taken at their last hop."""
         with self.hops.heard(net):
             logits = net(x, gates).float().unflatten(0, (len(x), -1))  # (B, hops, classes)
         smoothing = float(getattr(criterion, "label_smoothing", 0.0))
@@ -34,7 +34,7 @@ class PoolLoss:
 
 
 def find(conf: Config, net: nn.Module, inputs: Inputs) -> PoolLoss | None:
-    """What the config asks for; UserError for images, a network that looks ahead, labels without keyword."""
+    """The loss that the config sets, if any. Raises UserError for images, look-ahead, and no keyword."""
     options = conf.train
     if options.loss != "max_pool":
         return None

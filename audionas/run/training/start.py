@@ -1,4 +1,4 @@
-"""Where a training's first weights are from: another trained model, or the supernet of a finished search."""
+"""The source of a training's first weights: another trained model, or the supernet of a finished search."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -23,12 +23,12 @@ from audionas.models.names import digest, folder_of
 from audionas.nn.edge import Edge
 from audionas.run.supernet import default_features, sizes_of
 
-_SHOWN = 8  # names of new tensors in a note; all of them stand in init.json
+_SHOWN = 8  # names of new tensors in a note; init.json lists all of them
 
 
 @dataclass(frozen=True)
 class Source:
-    """Weights by name as they lie in `place`: a model's `bundle`, or a supernet that `search` describes."""
+    """Weights by name as stored in `place`: a model's `bundle`, or a supernet that `search` describes."""
 
     place: str
     digest: str
@@ -43,16 +43,16 @@ class Source:
         return None if self.bundle is None else self.bundle.spec
 
     def named(self, spec: ArchSpec) -> Mapping[str, Tensor]:
-        """The weights under the names that a network of `spec` has for them.
+        """The weights under the names that a network of `spec` uses.
 
         Raises UserError for an architecture that is not in the supernet.
         """
         return self.weights if self.search is None else _inherited(self, self.search, spec)
 
     def statistics(self, inputs: Inputs) -> Inputs:
-        """`inputs` with the statistics that a model's weights were trained on, if it has the same front-end.
+        """`inputs` with the statistics that a model's weights were trained with, if the front-end is equal.
 
-        Raises UserError where one is of sound and the other of images.
+        Raises UserError where one is for sound and the other for images.
         """
         if (self.features is None) != isinstance(inputs, ImageInputs):
             one, other = ("images", "recordings") if self.features is None else ("recordings", "images")
@@ -66,7 +66,7 @@ class Source:
         return replace(inputs, standardize=Standardize(mean, std))
 
     def hears_alike(self, inputs: Inputs) -> bool:
-        """Whether the weights were trained behind the run's front-end."""
+        """True where the weights were trained with the run's front-end."""
         if self.features is None or not isinstance(inputs, ClipInputs):
             return True
         return self.features.resolved() == inputs.features.resolved()
@@ -74,23 +74,23 @@ class Source:
 
 @dataclass(frozen=True)
 class Begun:
-    """Which tensors of a network were `taken`, and which are new, each with the reason."""
+    """The tensors of a network that were `taken`, and those that are new, each with the reason."""
 
     source: Source
     taken: dict[str, Tensor]
     new: dict[str, str]
-    numbers: tuple[int, int]  # of those taken, and of all
+    numbers: tuple[int, int]  # count of numbers in those taken, and in all
 
     @property
     def plain(self) -> dict[str, Any]:
-        """For `init.json` and the bundle."""
+        """The facts for `init.json` and the bundle."""
         kind = "model" if self.source.search is None else "supernet"
         facts = {"from": self.source.place, "kind": kind, "digest": self.source.digest}
         return {**facts, "taken": sorted(self.taken), "new": self.new}
 
     @property
     def told(self) -> str:
-        """For the reader: how much was taken, and what is new."""
+        """A text for the reader: the share that was taken, and the new tensors."""
         count, (part, whole) = len(self.taken) + len(self.new), self.numbers
         lines = [
             f"started from {self.source.place} ({self.plain['kind']}, {self.source.digest[:12]}): "
@@ -103,7 +103,7 @@ class Begun:
 
 
 def find(conf: Config) -> Source | None:
-    """What `train.init` names; UserError where it is neither a model nor a finished search."""
+    """The source in `train.init`. Raises UserError where it is neither a model nor a finished search."""
     if not conf.train.init:
         return None
     place = Path(conf.train.init)
@@ -115,9 +115,9 @@ def find(conf: Config) -> Source | None:
 
 
 def fitting(source: Source, spec: ArchSpec, net: nn.Module) -> Begun:
-    """What of `source` fits a network of `spec`, tensor by tensor; UserError where no convolution does.
+    """The parts of `source` that fit a network of `spec`, by tensor. Raises UserError if no convolution fits.
 
-    Of a supernet at least one tensor of the chosen operations must fit, if they have any.
+    In a supernet at least one tensor of the chosen operations must fit, if they have any.
     """
     have, wanted = source.named(spec), net.state_dict()
     taken = {name: have[name] for name, t in wanted.items() if name in have and have[name].shape == t.shape}
@@ -130,23 +130,23 @@ def fitting(source: Source, spec: ArchSpec, net: nn.Module) -> Begun:
                 f"train.init: no weights of {source.place} fit architecture {spec.id}, for example:",
                 *(f"  {name}: {why}" for name, why in list(new.items())[:3]),
             ],
-            hint="Start from a model or supernet of the same space and width, or leave train.init out.",
+            hint="Start from a model or supernet of the same space and width, or remove train.init.",
         )
     numbers = (sum(t.numel() for t in taken.values()), sum(t.numel() for t in wanted.values()))
     return Begun(source, taken, new, numbers)
 
 
 def take(net: nn.Module, begun: Begun) -> None:
-    """Put the tensors that fit into the network; the others stay as they are."""
+    """Copy the tensors that fit into the network; the others stay unchanged."""
     net.load_state_dict(begun.taken, strict=False)
 
 
 def _supernet(place: Path) -> Source:
-    """The supernet of the search in `place`, as its last checkpoint has it."""
+    """The supernet of the search in `place`, from its last checkpoint."""
     if not (place / "done.json").exists():
         raise UserError(
-            f"train.init: the search in {place} has not ended",
-            hint="Go on with it first: audionas search CONF --resume",
+            f"train.init: the search in {place} is not finished",
+            hint="Finish it first: audionas search CONF --resume",
         )
     conf = load(place / "config.yaml")
     assert conf.space is not None
@@ -159,14 +159,14 @@ def _supernet(place: Path) -> Source:
 
 
 def _inherited(source: Source, conf: Config, spec: ArchSpec) -> Mapping[str, Tensor]:
-    """As stored, and besides what edges with shared weights keep for the chosen options."""
+    """The stored weights, and those that edges with shared weights keep for the chosen options."""
     space, method = conf.space, conf.method
     assert space is not None
     assert method is not None
     if spec.space != space.name:
         raise UserError(
             f"train.init: {source.place} is a supernet of space {space.name}, "
-            f"and architecture {spec.id} is of {spec.space}",
+            f"and architecture {spec.id} belongs to {spec.space}",
             hint="Train an architecture of that search: arch=exp/NAME/arch.json",
         )
     space.check(spec)
@@ -184,6 +184,6 @@ def _inherited(source: Source, conf: Config, spec: ArchSpec) -> Mapping[str, Ten
 
 
 def _why(wanted: Tensor, have: Tensor | None) -> str:
-    """Why a tensor is new."""
+    """The reason why a tensor is new."""
     shape = "x".join(map(str, wanted.shape)) or "a number"
-    return f"{shape}; " + ("not there" if have is None else f"{'x'.join(map(str, have.shape))} there")
+    return f"{shape}; {'not' if have is None else 'x'.join(map(str, have.shape))} in the source"

@@ -1,7 +1,7 @@
-"""A trained model as another's teacher: the logits of the same examples, through its own front-end.
+"""A trained model as another's teacher: logits for the same examples, through its own front-end.
 
-Where each example looks the same in every epoch it answers once, into a memory-mapped file that is keyed by
-the digests of model and data; else it answers for every batch.
+Where examples look the same in every epoch, it answers once into a memory-mapped file, keyed by the digests
+of model and data; else it answers for every batch.
 """
 
 import json
@@ -29,12 +29,12 @@ from audionas.inputs.split import Inputs
 from audionas.models.bundle import KeywordModel, ModelBundle, PictureModel
 from audionas.models.names import digest, folder_of
 
-_BLOCK = 256  # examples answered at a time for the file
+_BLOCK = 256  # examples per batch for the file
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A model that knows the student's classes; `columns` says which of its logits they are."""
+    """A model that knows the student's classes; `columns` gives their positions among its logits."""
 
     settings: Distill
     digest: str
@@ -44,7 +44,7 @@ class Teacher:
 
 
 def find(conf: Config, inputs: Inputs) -> Teacher | None:
-    """What `train.distill` asks for; UserError where it cannot answer for the run's examples."""
+    """The teacher in `train.distill`. Raises UserError where it cannot answer for the run's examples."""
     settings = conf.train.distill
     if settings is None:
         return None
@@ -78,14 +78,14 @@ class Teaching:
         self.stored = self._stored(teacher, _cache(conf), reporter) if teacher.cached else None
 
     def begin(self, epoch: int) -> None:
-        """Be ready for the first batch of an epoch."""
+        """Prepare for the first batch of an epoch."""
         self._rows = self.batches.rows(epoch)
 
     @torch.no_grad()
     def logits(self, batch: Batch, x: Tensor) -> Tensor:
-        """Of the next batch, (B, classes) in the student's order; `x` is the batch as the student sees it.
+        """Logits of the next batch, (B, classes) in the student's order; `x` is the batch as it sees it.
 
-        Nothing is drawn: the student's random numbers are those of a training without a teacher.
+        No random numbers are drawn: the student's are those of a training without a teacher.
         """
         rows = next(self._rows)
         if self.stored is not None:
@@ -96,14 +96,14 @@ class Teaching:
         return answers[:, self.columns]
 
     def _heard(self, batch: Batch, rows: np.ndarray, x: Tensor) -> Tensor:
-        """The waveforms (B, N) of a batch, or its pictures (B, 3, H, W) in [0, 1]."""
+        """The waveforms (B, N) of a batch, or its images (B, 3, H, W) in [0, 1]."""
         if isinstance(self.inputs, ImageInputs):
             return x * self.inputs.standardize.std + self.inputs.standardize.mean
         heard = batch.x if batch.x.ndim == 2 else self._clean(rows)
         return heard.to(self.device, non_blocking=True)
 
     def _clean(self, rows: np.ndarray) -> Tensor:
-        """Examples as they are stored, not augmented; of channels there are features alone (B, 1, F, T)."""
+        """Examples as stored, not augmented; for channels only features (B, 1, F, T) exist."""
         if isinstance(self.inputs, ImageInputs):
             pixels = torch.from_numpy(np.asarray(self.inputs.train.pool.pixels[rows]))
             return augment.plain(pixels, self.inputs.io.freq)
@@ -124,9 +124,9 @@ class Teaching:
         return logits
 
     def _stored(self, teacher: Teacher, folder: Path, reporter: Reporter) -> Shards:
-        """Logits (n, the teacher's classes) float32 of every example there is, read-only."""
+        """Logits (n, the teacher's classes) float32 of all examples, read-only."""
         data, count = _examples(self.inputs)
-        # a network's last bits depend on where it runs
+        # a network's last bits depend on the machine
         place = {"device": self.device.type, "threads": torch.get_num_threads()}
         identity = {"teacher": teacher.digest, "data": data, "count": count, **place}
         key = sha256_text(json.dumps(identity, sort_keys=True))
@@ -144,7 +144,7 @@ class Teaching:
 
 
 def _examples(inputs: Inputs) -> tuple[str, int]:
-    """What identifies the examples that batches take rows of, and how many they are."""
+    """The identity of the examples that batches take rows from, and their number."""
     if isinstance(inputs, ImageInputs):
         return f"{inputs.fingerprint} {inputs.io.freq}", len(inputs.train.pool.pixels)
     assert isinstance(inputs, ClipInputs)
@@ -159,13 +159,13 @@ def _cache(conf: Config) -> Path:
 
 
 def _unknown(bundle: ModelBundle, inputs: Inputs) -> list[str]:
-    """Classes of the student that the teacher does not know."""
+    """Problems with classes of the student that the teacher does not know."""
     known = bundle.labels
     return [f"does not know '{x}'.{did_you_mean(x, known)}" for x in inputs.labels if x not in known]
 
 
 def _other_input(bundle: ModelBundle, inputs: Inputs) -> list[str]:
-    """Why the teacher cannot take the student's examples."""
+    """Reasons why the teacher cannot take the student's examples."""
     if isinstance(inputs, ImageInputs):
         if bundle.features is not None:
             return ["hears recordings, and this run reads images"]
@@ -175,11 +175,11 @@ def _other_input(bundle: ModelBundle, inputs: Inputs) -> list[str]:
     if bundle.features is None:
         return ["sees images, and this run reads recordings"]
     if inputs.channels > 1 and bundle.features.resolved() != inputs.features.resolved():
-        return ["has another front-end than the student, and of channels only features are kept"]
+        return ["has a front-end other than the student's, and for channels only features are stored"]
     problems = []
     rate, wanted = bundle.features.resolved()["sample_rate"], inputs.front_end.sample_rate
     if rate != wanted:
-        problems.append(f"hears {rate} samples a second, and the student {wanted}")
+        problems.append(f"hears {rate} samples per second, and the student {wanted}")
     elif bundle.samples != inputs.samples:
         problems.append(
             f"hears clips of {bundle.samples / rate:g} s, and the student of {inputs.samples / rate:g} s"

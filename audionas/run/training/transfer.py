@@ -1,4 +1,4 @@
-"""What a training owes to others: its first weights, what of them stays as it is, and a teacher."""
+"""The parts that a training takes from others: first weights, frozen tensors, and a teacher."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -19,7 +19,7 @@ from audionas.run.training.teacher import find as find_teacher
 
 @dataclass(frozen=True)
 class Transfer:
-    """The tensors to begin with, the patterns and names of what is frozen, and the teacher."""
+    """The first tensors, the patterns and names of the frozen ones, and the teacher."""
 
     begun: Begun | None
     patterns: tuple[str, ...]
@@ -27,7 +27,7 @@ class Transfer:
     teacher: Teacher | None
 
     def facts(self, before: Mapping[str, Any]) -> dict[str, Any]:
-        """A run's facts with digests in place of where models lie."""
+        """A run's facts with digests in place of the paths of models."""
         train = {k: v for k, v in before["train"].items() if k != "init"}
         found = {**before, "train": train}
         if self.begun is not None:
@@ -39,7 +39,7 @@ class Transfer:
 
     @property
     def note(self) -> dict[str, Any]:
-        """For the bundle: what it was started from, what was frozen, who taught it."""
+        """The note for the bundle: the start, the frozen tensors, the teacher."""
         found: dict[str, Any] = {}
         if self.begun is not None:
             plain = self.begun.plain
@@ -51,28 +51,28 @@ class Transfer:
         return found
 
     def tell(self, inputs: Inputs, reporter: Reporter) -> None:
-        """Say at the start what was taken, what stays, and who teaches."""
+        """Report at the start the tensors taken, the frozen ones, and the teacher."""
         if self.begun is not None:
             reporter.note(self.begun.told)
             if not self.begun.source.hears_alike(inputs):
-                reporter.note("  its front-end is another one: the statistics are those of the new data")
+                reporter.note("  its front-end differs: the statistics are those of the new data")
         if self.patterns:
             taken = {} if self.begun is None else self.begun.taken
             drawn = [name for name in self.frozen if name not in taken]
             reporter.note(f"frozen: {len(self.frozen)} parameters ({' '.join(self.patterns)})")
             if drawn:
-                reporter.note(f"  as they were drawn, never trained: {' '.join(drawn)}")
+                reporter.note(f"  random and never trained: {' '.join(drawn)}")
         if self.teacher is not None:
-            how = "answers once for each example" if self.teacher.cached else "answers for every batch"
+            how = "answers once per example" if self.teacher.cached else "answers for every batch"
             reporter.note(f"teacher: {self.teacher.settings.teacher}, {self.teacher.bundle.spec.id}, {how}")
 
 
 def find(
     conf: Config, spec: ArchSpec, net: nn.Module, inputs: Inputs, source: Source | None
 ) -> tuple[Transfer, Inputs]:
-    """What `conf.train` asks for, for the network `net` of `spec`, and the inputs with fitting statistics.
+    """The transfer that `conf.train` sets for the network `net` of `spec`, and inputs with its statistics.
 
-    `net` may be on the meta device. Raises UserError for whatever does not fit.
+    `net` may be on the meta device. Raises UserError for anything that does not fit.
     """
     begun = None
     if source is not None:

@@ -1,4 +1,4 @@
-"""Prints tables from exp/: macro F1 on the four folds, F1 of each class, the evaluation set by nodes."""
+"""Prints tables from exp/: macro F1 on the four folds, F1 per class, the evaluation set by nodes."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,12 +11,12 @@ from audionas.core.files import read_json
 from audionas.prep.dcase2018 import FOLDS, LABELS
 
 EXP = Path("exp")
-PARTS = ("unknown", "known", "all")  # of the evaluation set; the challenge ranks by the first
+PARTS = ("unknown", "known", "all")  # parts of the evaluation set; the challenge ranks by the first
 
 
 @dataclass(frozen=True)
 class Run:
-    """A network with one seed: what `audionas eval` said of each fold, and of each part of the evaluation."""
+    """A network with one seed: the result of `audionas eval` for each fold and part of the evaluation."""
 
     network: str
     seed: str
@@ -24,17 +24,17 @@ class Run:
 
     @property
     def complete(self) -> bool:
-        """Whether all four folds are evaluated."""
+        """True where all four folds are evaluated."""
         return all(str(fold) in self.results for fold in FOLDS)
 
     def f1(self, part: str) -> list[float]:
-        """The F1 of each class on a part, in percent; a class without segments there is left out."""
+        """The F1 of each class on a part, in percent, without classes that have no segments there."""
         rows = self.results[part]["per_class"]
         return [100 * rows[label]["f1"] for label in LABELS if rows[label]["n"]]
 
 
 def main() -> None:
-    """One table over the folds, one over classes, one of the evaluation set."""
+    """Print one table over the folds, one over classes, one for the evaluation set."""
     runs = finished()
     if not runs:
         sys.exit("no finished run in exp/; start with run.sh")
@@ -45,7 +45,7 @@ def main() -> None:
         ["network", "seed", *(f"fold {n}" for n in FOLDS), "mean", "parameters", "M multiply-adds"],
         map(row, runs),
     )
-    print("\nDevelopment set: F1 of each class in percent, the mean over the folds\n")
+    print("\nDevelopment set: F1 per class in percent, the mean over the folds\n")
     whole = [run for run in runs if run.complete]
     show(["network", "seed", *LABELS], ([run.network, run.seed, *classes(run)] for run in whole))
     print("\nEvaluation set, after training on the development set: macro F1 in percent with its interval\n")
@@ -57,7 +57,7 @@ def main() -> None:
 
 
 def finished() -> list[Run]:
-    """Every network and seed of which some part is evaluated, by name."""
+    """Every network and seed with some evaluated part, by name."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for folder in sorted(EXP.glob("*_fold*_*")):
         name, _, rest = folder.name.rpartition("_fold")
@@ -71,7 +71,7 @@ def finished() -> list[Run]:
 
 
 def row(run: Run) -> list[str]:
-    """Macro F1 on each fold, their mean as the challenge has it, and costs."""
+    """Macro F1 on each fold, their mean as the challenge defines it, and costs."""
     folds = [str(fold) for fold in FOLDS]
     each = [percent(run, fold) if fold in run.results else "-" for fold in folds]
     whole = f"{mean(mean(run.f1(fold)) for fold in folds):.2f}" if run.complete else "-"
@@ -104,7 +104,7 @@ def classes(run: Run) -> list[str]:
 
 
 def show(head: Sequence[str], rows: Any) -> None:
-    """A Markdown table."""
+    """Print a Markdown table."""
     print(f"| {' | '.join(head)} |")
     print("| --- " * len(head) + "|")
     for cells in rows:

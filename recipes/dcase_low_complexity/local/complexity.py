@@ -1,11 +1,12 @@
-"""Counts a network as the DCASE challenge does, beside our own count: complexity.py COST.json...
+"""Counts a network as the DCASE challenge does, and prints our own count beside: complexity.py COST.json...
 
-Each file is what `audionas cost NETWORK --json` prints. The challenge's count is that of torchinfo, which
+Each file is the output of `audionas cost NETWORK --json`. The challenge's count is that of torchinfo, which
 NeSsi (2022 to 2024) and the baseline's own script (2025) call for PyTorch models: every weight and bias of a
-convolution once for each position of its output, and every other parameter, those of norms and linear layers,
-once. Ours are the weights of convolutions and linear layers alone. Memory is parameters times bytes of one.
+convolution once per position of its output, and every other parameter, those of norms and linear layers,
+once. Our count includes only the weights of convolutions and linear layers. Memory is parameters times bytes
+per parameter.
 
-Ends with status 1 where a network exceeds the budget even with parameters of 8 bits.
+The exit status is 1 where a network exceeds the budget even with parameters of 8 bits.
 """
 
 import sys
@@ -30,12 +31,12 @@ def challenge_macs(cost: Mapping[str, Any]) -> int:
 
 
 def most_bits(params: int) -> int:
-    """The finest precision in which so many parameters keep the budget, 0 where none does."""
+    """The finest precision in which `params` parameters satisfy the budget, 0 where none does."""
     return next((bits for bits in BITS if params * bits <= 8 * MOST_BYTES), 0)
 
 
 def main(files: list[str]) -> None:
-    """One Markdown table, then what exceeds the budget."""
+    """Print one Markdown table, then the networks that exceed the budget."""
     if not files:
         sys.exit("usage: complexity.py COST.json...; audionas cost NETWORK --json writes one")
     over = []

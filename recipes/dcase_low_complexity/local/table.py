@@ -1,4 +1,4 @@
-"""Prints the README's table from exp/: a row a network, training list and seed, with accuracy by device."""
+"""Prints the README's table from exp/: one row per network, training list and seed, accuracy by device."""
 
 import sys
 from pathlib import Path
@@ -14,7 +14,7 @@ UNSEEN = ("s4", "s5", "s6")  # in no training list
 
 
 def main() -> None:
-    """One Markdown table of all evaluated runs, by training list and network."""
+    """Print one Markdown table of all evaluated runs, by training list and network."""
     runs = [f.parent for f in EXP.glob("*_split*_*/eval.json") if (f.parent / "cost.json").exists()]
     if not runs:
         sys.exit("no finished run in exp/; start with run.sh")
@@ -36,7 +36,7 @@ def parts(folder: Path) -> tuple[str, str, str]:
 
 
 def order(folder: Path) -> tuple[int, str, str]:
-    """Small training lists first."""
+    """Sort key: small training lists first."""
     network, percent, seed = parts(folder)
     return int(percent), network, seed
 

@@ -1,4 +1,4 @@
-"""Prints the README's table from exp/: a row a network and seed, and differences from the baselines."""
+"""Prints the README's table from exp/: one row per network and seed, and differences from the baselines."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,27 +17,27 @@ FOLDS = (1, 2, 3, 4, 5)
 
 @dataclass(frozen=True)
 class Run:
-    """A network with one seed: its finished folds, and what it answered to their test clips, fold by fold."""
+    """A network with one seed: its finished folds, and its answers on their test clips, fold by fold."""
 
     network: str
     seed: str
     folders: Mapping[int, Path]
 
     def cost(self, name: str) -> list[int]:
-        """A cost of each fold's network."""
+        """One cost for each fold's network."""
         return [read_json(folder / "cost.json")[name] for folder in self.folders.values()]
 
     def answers(self, folds: Sequence[int]) -> tuple[np.ndarray, np.ndarray, list[str]]:
         """Answers and truth as class indices (n,), and source recordings, of all test clips of some folds."""
         rows = [row for n in folds for row in read_json(self.folders[n] / "scores.json")]
         number = {label: i for i, label in enumerate(sorted({row["truth"] for row in rows}))}
-        unknown = len(number)  # an answer that is nowhere the truth
+        unknown = len(number)  # an answer that is never the truth
         answers = [number.get(row["label"], unknown) for row in rows]
         return np.array(answers), np.array([number[r["truth"]] for r in rows]), [r["speaker"] for r in rows]
 
 
 def main() -> None:
-    """One Markdown table of all finished runs, then each searched network against the hand-made ones."""
+    """Print a table of all finished runs, then each searched network against the hand-made ones."""
     runs = finished()
     if not runs:
         sys.exit("no finished run in exp/; start with run.sh")
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def finished() -> list[Run]:
-    """Every network and seed of which some fold is evaluated, by name."""
+    """Every network and seed with some evaluated fold, by name."""
     found: dict[tuple[str, str], dict[int, Path]] = {}
     for folder in sorted(EXP.glob("*_fold[1-5]_*")):
         name, _, rest = folder.name.rpartition("_fold")
@@ -66,7 +66,7 @@ def finished() -> list[Run]:
 
 
 def row(run: Run) -> str:
-    """F1 with its interval a fold and over all test clips together, and costs."""
+    """F1 with its interval per fold and over all test clips together, and costs."""
     each = [percent(*run.answers([n])) if n in run.folders else "-" for n in FOLDS]
     folds = list(run.folders)
     answers, truth, recordings = run.answers(folds)

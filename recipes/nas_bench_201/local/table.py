@@ -1,7 +1,7 @@
 """The benchmark's results as one `.npz` file: `python local/table.py RELEASE OUT`, with nats_bench installed.
 
 RELEASE is the topology part of NATS-Bench as its authors publish it, a `.pickle.pbz2` file or the folder of a
-`-simple` archive. The package unpickles it, which runs whatever is in it: take it from the authors alone.
+`-simple` archive. The package unpickles it, which runs any code in it: take it only from the authors.
 """
 
 import os
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from nats_bench import create
 
-SETS = {  # ours: where validation and test accuracy stand in the benchmark
+SETS = {  # our name: the places of validation and test accuracy in the benchmark
     "cifar10": ("cifar10-valid", "cifar10"),
     "cifar100": ("cifar100", "cifar100"),
     "ImageNet16-120": ("ImageNet16-120", "ImageNet16-120"),
@@ -20,7 +20,7 @@ EPOCHS = "200"
 
 
 def row(api, index: int, name: str) -> dict[str, float]:
-    """One cell on one data set; accuracies are means over the seeds that were trained."""
+    """One cell on one data set; accuracies are means over the trained seeds."""
     where_val, where_test = SETS[name]
     val, test = (
         api.get_more_info(index, where, hp=EPOCHS, is_random=False) for where in (where_val, where_test)
@@ -36,7 +36,7 @@ def row(api, index: int, name: str) -> dict[str, float]:
 
 
 def main(release: str, out: str) -> None:
-    """Read every cell, write the file whole."""
+    """Read every cell, then write the file in one step."""
     api = create(release, "tss", fast_mode=Path(release).is_dir(), verbose=False)
     arrays = {"arch_str": np.array([api.arch(index) for index in range(len(api))])}
     for name in SETS:

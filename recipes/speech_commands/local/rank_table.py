@@ -1,4 +1,4 @@
-"""Prints the ranking studies as Markdown: a row a study and kind of statistics, then differences of tau.
+"""Prints the ranking studies as Markdown: one row per study and kind of statistics, then differences of tau.
 
 python local/rank_table.py exp/rank_*_0
 """
@@ -17,7 +17,7 @@ from audionas.engine.agreement import kendall
 from audionas.methods._score import STATISTICS
 from audionas.report.rank import Ranking, lines
 
-PAIRS = (  # which studies of the same networks are compared
+PAIRS = (  # compared studies of the same networks
     ("fair_nas", "spos_passes"),
     ("fair_nas", "spos_updates"),
     ("mix2", "mix2_plain"),
@@ -27,7 +27,7 @@ PAIRS = (  # which studies of the same networks are compared
 
 
 def main(folders: list[Path]) -> None:
-    """All tables, of what is finished."""
+    """Print all tables of the finished studies."""
     found = {folder.name: read_json(folder / "rank" / "rank.json") for folder in folders if done(folder)}
     if not found:
         sys.exit("no finished study among these folders; start with local/rank.sh")
@@ -52,12 +52,12 @@ def main(folders: list[Path]) -> None:
 
 
 def done(folder: Path) -> bool:
-    """Whether a study has ended."""
+    """True where a study is finished."""
     return (folder / "rank" / "rank.json").exists()
 
 
 def difference(a: Ranking, kind: str, b: Ranking, other: str) -> str:
-    """Tau of one study less that of another, over draws of the same networks."""
+    """Tau of one study minus that of another, over draws of the same networks."""
     assert [row["arch"] for row in a.rows] == [row["arch"] for row in b.rows]
     alone, first, second = (
         np.array([row[key] for row in study.rows]) for study, key in ((a, "alone"), (a, kind), (b, other))

@@ -1,4 +1,4 @@
-"""Print every evaluation in exp/ as one table, a row for each run and test set; needs nothing but Python."""
+"""Print every evaluation in exp/ as one table, one row per run and test set; needs only Python."""
 
 import json
 from pathlib import Path
@@ -10,13 +10,13 @@ COSTS = ("parameters", "M multiply-adds")
 
 
 def main() -> None:
-    """Rows sorted by protocol, test set and run; figures of different protocols are not comparable."""
+    """Print rows by protocol, test set and run; figures of different protocols are not comparable."""
     rows = sorted(row(file) for file in Path("exp").glob("*/eval/*.json"))
     if not rows:
         raise SystemExit("no evaluation in exp/: run stage 4 first")
     print("# Results\n")
     print(
-        "Accuracy and interval (bootstrap over speakers) of each test set; what they are: docs/protocols.md\n"
+        "Accuracy and interval (bootstrap over speakers) per test set; docs/protocols.md explains the sets\n"
     )
     for cells in ([*HEAD, *COSTS], ["---"] * (len(HEAD) + len(COSTS)), *rows):
         print(f"| {' | '.join(cells)} |")
@@ -43,7 +43,7 @@ def row(file: Path) -> list[str]:
 
 
 def read(file: Path) -> dict[str, Any]:
-    """A JSON file; nothing where it is absent, as for data that were not prepared here."""
+    """A JSON file; empty where it is absent, as for data that were not prepared here."""
     return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
 
 

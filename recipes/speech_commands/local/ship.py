@@ -1,7 +1,7 @@
-"""Make the model that audionas brings along of a finished run: python local/ship.py exp/RUN NAME FOLDER.
+"""Make the model that audionas includes from a finished run: python local/ship.py exp/RUN NAME FOLDER.
 
-The weights become half precision, the bundle is then scored on the test clips, and the card is written: every
-figure in it is read from the files of the run or measured here.
+The weights are converted to half precision, then the bundle is scored on the test clips, and the card is
+written: every figure in it is read from the files of the run or measured here.
 """
 
 import json
@@ -23,7 +23,7 @@ KEPT = ("accuracy", "interval", "macro_f1", "macro_f1_interval", "n", "speakers"
 
 
 def main(run: Path, name: str, folder: Path) -> None:
-    """Write FOLDER/NAME anew; the scored copy is exp/NAME."""
+    """Rewrite FOLDER/NAME; the scored copy is exp/NAME."""
     copy, target = Path("exp") / name, folder / name
     bundle = ModelBundle.load(run / "model")
     half = {key: t.half() if t.is_floating_point() else t for key, t in bundle.weights.items()}
@@ -42,7 +42,7 @@ def main(run: Path, name: str, folder: Path) -> None:
 
 
 def facts(run: Path, copy: Path) -> dict[str, Any]:
-    """What the card says."""
+    """The figures and names for the card."""
     arch, found, env = read(run / "arch.json"), read(copy / "eval.json"), read(run / "train/env.json")
     size = cost(str(copy), "", 0)
     lines = {split: (DATA / split / "text").read_text().splitlines() for split in ("train", "dev")}

@@ -1,4 +1,4 @@
-"""Prints the README's table from exp/: a row a network, and paired differences between networks."""
+"""Prints the README's table from exp/: one row per network, and paired differences between networks."""
 
 import sys
 from collections import defaultdict
@@ -15,14 +15,14 @@ EXP = Path("exp")
 
 
 def main() -> None:
-    """One Markdown table of all finished runs, then each searched family against two hand-made networks."""
+    """Print a table of all finished runs, then each searched family against two hand-made networks."""
     runs = defaultdict(list)
     for folder in sorted(EXP.glob("*_[0-9]*")):
         if (folder / "cost.json").exists():
             runs[folder.name.rpartition("_")[0]].append(folder)
     if not runs:
         sys.exit("no finished run in exp/; start with local/table.sh")
-    head = "network | seeds | dev % | test %, mean ± sd (95 % t-interval) | test % a seed [bootstrap]"
+    head = "network | seeds | dev % | test %, mean ± sd (95 % t-interval) | test % per seed [bootstrap]"
     print(f"| {head} | parameters | M multiply-adds | ONNX µs | search s | train s |")
     print("| --- " * 10 + "|")
     for name, folders in runs.items():
@@ -34,7 +34,7 @@ def main() -> None:
 
 
 def row(name: str, folders: list[Path]) -> str:
-    """A network over its seeds."""
+    """The row of a network over its seeds."""
     tests = [read_json(f / "eval.json") for f in folders]
     accuracy = over_seeds([100 * t["accuracy"] for t in tests])
     half = (
@@ -66,7 +66,7 @@ def against(name: str, folders: list[Path], base: str, others: list[Path]) -> st
 
 
 def right(folders: list[Path]) -> np.ndarray:
-    """For each test clip, the share of seeds that name it rightly."""
+    """For each test clip, the share of seeds that name it correctly."""
     return np.mean(
         [[r["label"] == r["truth"] for r in read_json(f / "scores.json")] for f in folders], axis=0
     )

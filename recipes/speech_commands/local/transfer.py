@@ -30,7 +30,7 @@ RUNS = {
 
 
 def main(seeds: list[str]) -> None:
-    """A row a kind of training, its difference to scratch, then a row a run."""
+    """Write one row per kind of training with its difference to scratch, and a CSV row per run."""
     runs = {kind: [EXP / f"transfer_{kind}_{seed}" for seed in seeds] for kind in RUNS}
     head = "training | seeds | epochs | dev % | test %, mean ± sd (95 % t-interval) | - scratch, points"
     lines = [f"| {head} | train s |", "|---|---:|---:|---:|---:|---:|---:|"]
@@ -46,7 +46,7 @@ def main(seeds: list[str]) -> None:
 
 
 def row(kind: str, folders: list[Path], scratch: list[Path]) -> str:
-    """One kind of training over its seeds."""
+    """The row of one kind of training over its seeds."""
     told = [one(kind, "", folder) for folder in folders]
     accuracy = over_seeds([run["test"] for run in told])
     spread = ""
@@ -61,7 +61,7 @@ def row(kind: str, folders: list[Path], scratch: list[Path]) -> str:
 
 
 def one(kind: str, seed: str, folder: Path) -> dict[str, Any]:
-    """A run in figures."""
+    """The figures of a run."""
     result, done = read_json(folder / "eval.json"), read_json(folder / "train" / "done.json")
     return {
         "training": kind,
@@ -77,7 +77,7 @@ def one(kind: str, seed: str, folder: Path) -> dict[str, Any]:
 
 
 def against(folders: list[Path], scratch: list[Path]) -> str:
-    """Mean correctness over seeds less that from scratch, on the same clips; bootstrap over speakers."""
+    """Mean correctness over seeds minus that from scratch, on the same clips; bootstrap over speakers."""
     speakers = [r["speaker"] for r in read_json(scratch[0] / "scores.json")]
     found = paired(right(folders), right(scratch), speakers)
     difference, low, high = (100 * x for x in (found["difference"], *found["interval"]))
@@ -85,13 +85,13 @@ def against(folders: list[Path], scratch: list[Path]) -> str:
 
 
 def right(folders: list[Path]) -> np.ndarray:
-    """For each test clip, the share of seeds that name it rightly."""
+    """For each test clip, the share of seeds that name it correctly."""
     rows = [read_json(folder / "scores.json") for folder in folders]
     return np.mean([[r["label"] == r["truth"] for r in answers] for answers in rows], axis=0)
 
 
 def facts(runs: dict[str, list[Path]]) -> list[str]:
-    """How it was measured."""
+    """The conditions of the measurement."""
     folder = runs["scratch"][0]
     result, env = read_json(folder / "eval.json"), read_json(folder / "train" / "env.json")
     commits = {read_json(f / "train" / "env.json")["git"]: None for some in runs.values() for f in some}

@@ -1,10 +1,10 @@
 """Measures exported files on the test recordings: measure.py EXP DATA FILE...; writes EXP/test.json.
 
-A file that is not there, as the export refused it, is noted as such.
+A file that is missing because the export refused it is noted as such.
 
-Clips rejected at rates of false accepts read off the test recordings, and both errors at the thresholds that
-`audionas tune` chose on the development recordings. DATA/test_long are recordings, DATA/test_espeak sentences
-by synthetic voices, if there are any: they are counted by themselves.
+It measures clips rejected at rates of false accepts on the test recordings, and both errors at the thresholds
+that `audionas tune` chose on the development recordings. DATA/test_long holds recordings, DATA/test_espeak
+sentences by synthetic voices, if there are any: they are counted separately.
 """
 
 import json
@@ -27,7 +27,7 @@ KINDS = {"recorded": "test_long", "espeak": "test_espeak"}
 
 
 def main(exp: Path, data: Path, names: list[str]) -> None:
-    """One entry a file and kind of negatives."""
+    """Write one entry per file and kind of negatives."""
     rows, hours = list[dict[str, Any]](), read_json(data / "hours.json")
     kinds = {kind: folder for kind, folder in KINDS.items() if (data / folder).is_dir()}
     for name in names:
@@ -56,7 +56,7 @@ def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
     )
     thresholds, rule, _ = resolve(found, ())
     hours = sum(item.seconds for item in quiet.items) / 3600
-    least = max(3 / hours, min(SHOWN))  # the lowest rate that so many hours can carry
+    least = max(3 / hours, min(SHOWN))  # the lowest rate that these hours can measure
     row = measured(found, heard, quiet, rule, min(least, MOST))
     (word, figures), (threshold,) = next(iter(row["words"].items())), thresholds.values()
     return {
@@ -73,7 +73,7 @@ def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
 
 
 def at_threshold(heard: Heard, quiet: Heard, rule: Rule, threshold: float, hours: float) -> dict[str, float]:
-    """Share of clips rejected, false accepts and their rate an hour at a threshold chosen elsewhere."""
+    """Share of clips rejected, false accepts and their rate per hour at a threshold chosen elsewhere."""
     best = highest(heard, rule).values()
     gap = rule.gap(quiet.hop)
     accepts = sum(len(fired(levels(rows, rule)[:, 0], threshold, gap)) for rows in quiet.scores)
@@ -82,7 +82,7 @@ def at_threshold(heard: Heard, quiet: Heard, rule: Rule, threshold: float, hours
 
 
 def highest(heard: Heard, rule: Rule) -> dict[str, float]:
-    """The highest level in each clip, by its id: it is accepted where that reaches the threshold."""
+    """The highest level in each clip, by its id: a clip is accepted where that reaches the threshold."""
     best = [float(levels(rows, rule).max(initial=0.0)) for rows in heard.scores]
     return dict(zip((item.id for item in heard.items), best, strict=True))
 

@@ -1,4 +1,4 @@
-"""Prints the README's tables from exp/: what each network costs, and what its files hear."""
+"""Prints the README's tables from exp/: the costs of each network, and the errors of its files."""
 
 import sys
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ FLOAT, INT8 = "float", "int8"
 
 
 def main() -> None:
-    """A table of costs, and one of errors for each kind of negatives."""
+    """Print a table of costs, and one of errors per kind of negatives."""
     runs = sorted(folder.parent for folder in EXP.glob("*/test.json"))
     if not runs:
         sys.exit("no measured run in exp/; start with run.sh")
-    head = ["network", "seed", "parameters", "state bytes", "multiply-adds a hop"]
+    head = ["network", "seed", "parameters", "state bytes", "multiply-adds per hop"]
     head += ["accuracy of clips % (95 %)", "AUT of clips"]
     print(f"| {' | '.join(head)} |")
     print("| --- " * len(head) + "|")
@@ -39,7 +39,7 @@ def main() -> None:
 
 
 def over(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
-    """Rejected clips of each network and precision over seeds, and paired with the searched network's."""
+    """Print rejected clips by network and precision over seeds, and paired with the searched network's."""
     head = ["network", "file", "seeds", "rejected % at the lowest rate, mean ± sd (95 % t-interval)"]
     head += ["- searched, points (95 %)", "with dev's threshold: rejected %, FA/h, means"]
     print(f"| {' | '.join(head)} |")
@@ -61,7 +61,7 @@ def over(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
 
 
 def against(mine: Mapping[str, Mapping[str, Any]], theirs: Mapping[str, Mapping[str, Any]]) -> str:
-    """Rejected clips less the others', in points: over the seeds that both have, drawn by clips."""
+    """Rejected clips minus the others', in points: over the seeds that both have, drawn by clips."""
     both = sorted(set(mine) & set(theirs))
     if not both:
         return ""
@@ -80,14 +80,14 @@ def mean_rejected(seeds: Mapping[str, Mapping[str, Any]], chosen: list[str]) -> 
 
 
 def errors(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
-    """Clips rejected at rates of false accepts, by file."""
+    """Print the clips rejected at rates of false accepts, by file."""
     told = [place for place, at in enumerate(rows[0][1]["at"]) if at["measurable"]]
     unknown = [f"{at['fa_per_hour']:g}" for at in rows[0][1]["at"] if not at["measurable"]]
     if unknown:
         print(f"At {', '.join(unknown)} FA/h: not measurable with {rows[0][1]['hours']:.2f} h.\n")
     rates = [f"rejected % at {rows[0][1]['at'][place]['fa_per_hour']:g} FA/h" for place in told]
-    head = ["network", "seed", "file", *rates, "rejected % at the lowest rate that can be told (95 %)"]
-    head += ["with dev's threshold: rejected %, FA/h", "arena bytes", "ms a hop"]
+    head = ["network", "seed", "file", *rates, "rejected % at the lowest rate that can be measured (95 %)"]
+    head += ["with dev's threshold: rejected %, FA/h", "arena bytes", "ms per hop"]
     print(f"| {' | '.join(head)} |")
     print("| --- " * len(head) + "|")
     for run, row in rows:
@@ -110,7 +110,7 @@ def errors(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
 
 
 def costs(run: Path) -> str:
-    """One network: what it has, remembers and computes for each score."""
+    """The row of one network: parameters, state and work per score."""
     network, seed = named(run)
     cost, score = read_json(run / "cost.json"), read_json(run / "eval.json")
     stream = cost["stream"] if "hop_macs" in cost["stream"] else None
@@ -123,7 +123,7 @@ def costs(run: Path) -> str:
 
 
 def at_rate(at: Mapping[str, Any]) -> str:
-    """Clips rejected at a rate that the hours can tell; "-" where no threshold is strict enough."""
+    """Clips rejected at a rate that the hours can measure; "-" where no threshold is strict enough."""
     return "-" if at["rejected"] is None else percent(at["rejected"], at["rejected_interval"])
 
 
@@ -133,12 +133,12 @@ def percent(share: float, interval: tuple[float, float]) -> str:
 
 
 def precision(file: str) -> str:
-    """Float or int8, by the file's name: ESPHome's bears the run's own."""
+    """Float or int8, by the file's name: ESPHome's file has the name of the run."""
     return FLOAT if file in ("model.stream.onnx", "model.onnx", "model.tflite") else INT8
 
 
 def kind_of(file: str) -> str:
-    """What the file is, whatever the run is called."""
+    """The kind of a file, independent of the run's name."""
     return precision(file) if file.startswith("model.") else "ESPHome"
 
 

@@ -51,7 +51,7 @@ def test_unreadable_recordings_are_left_out_when_told_to_with_a_note(own_data: R
 def test_a_class_that_loses_its_last_clip_is_named(own_data: Run) -> None:
     for file in (own_data.data / "wav").glob("train*-low-*.wav"):
         damage(file)
-    refused("train", own_data.conf, "arch=tc_resnet8", "data.on_bad=skip", says="no clip of low")
+    refused("train", own_data.conf, "arch=tc_resnet8", "data.on_bad=skip", says="no clips of low")
 
 
 def test_nothing_readable_is_refused_even_when_skipping(own_data: Run) -> None:
@@ -63,7 +63,7 @@ def test_nothing_readable_is_refused_even_when_skipping(own_data: Run) -> None:
 @pytest.mark.parametrize("command", ["check", "search", "train"])
 def test_a_class_without_clips_is_named(command: str, own_data: Run) -> None:
     keep_only(own_data.data / "train", ("_silence_", "low", "high"))
-    refused(command, own_data.conf, "arch=tc_resnet8", says="no clip of mid")
+    refused(command, own_data.conf, "arch=tc_resnet8", says="no clips of mid")
 
 
 def test_a_label_that_is_no_class_is_named_with_the_nearest(own_data: Run) -> None:

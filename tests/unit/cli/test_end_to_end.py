@@ -48,7 +48,7 @@ def test_check_says_what_a_run_would_find(trained: Run) -> None:
     assert found["search"]["steps"] == 2 * 2  # 16 clips a half, batches of 8, 2 epochs
     assert found["search"]["seconds"] > 0
     assert "train" in done("check", trained.conf, "arch=tc_resnet8", "--json").json
-    assert "training and 32 development clips of 4 classes" in done("check", trained.conf).out
+    assert "training and 32 development clips in 4 classes" in done("check", trained.conf).out
 
 
 def test_a_run_leaves_its_files(trained: Run) -> None:

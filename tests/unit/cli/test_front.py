@@ -80,7 +80,7 @@ def test_killed_and_resumed_it_ends_as_if_never_stopped(
         ended = process.poll()
         os.killpg(process.pid, signal.SIGKILL)
     assert ended is None, "the process ended before it could be killed"
-    refused(*words(trained, tmp_path), says="an unfinished run lies here")
+    refused(*words(trained, tmp_path), says="holds an unfinished run")
     done(*words(trained, tmp_path, "--resume"))
     same(folder, whole)
 
@@ -112,8 +112,8 @@ def test_another_searcher_on_the_same_supernet_needs_no_training(trained: Run, t
     done(*words(trained, tmp_path, "searcher={name: random, networks: 4}"))
     log = (tmp_path / "tones" / "search" / "metrics.jsonl").read_text()
     other = words(trained, tmp_path, "searcher={name: random, networks: 6}")
-    refused(*other, says="a run with other settings lies here")
-    refused(*other, "--keep-supernet", says="It goes with --overwrite")
+    refused(*other, says="holds a run with other settings")
+    refused(*other, "--keep-supernet", says="works only with --overwrite")
     done(*other, "--overwrite", "--keep-supernet")
     assert (tmp_path / "tones" / "search" / "metrics.jsonl").read_text() == log
     assert lines(tmp_path / "tones") == 6

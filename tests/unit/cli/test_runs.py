@@ -34,7 +34,7 @@ def test_a_finished_run_says_so_and_changes_nothing(phase: str, options: tuple[s
 def test_an_unfinished_run_names_both_ways_out(phase: str, own: Run) -> None:
     unfinished(own, phase)
     before = contents(own.exp)
-    result = refused(phase, own.conf, says=f"{own.exp / phase}: an unfinished run lies here")
+    result = refused(phase, own.conf, says=f"{own.exp / phase}: holds an unfinished run")
     assert "--resume" in result.err
     assert "--overwrite" in result.err
     assert contents(own.exp) == before
@@ -57,7 +57,7 @@ def test_other_settings_are_named_and_nothing_is_touched(
 ) -> None:
     before = contents(own.exp)
     result = refused(
-        phase, own.conf, f"{phase}.epochs=5", "seed=3", *options, says="a run with other settings lies here"
+        phase, own.conf, f"{phase}.epochs=5", "seed=3", *options, says="holds a run with other settings"
     )
     assert f"{phase}.epochs: {2 if phase == 'search' else 12} there, 5 now" in result.err
     assert "seed: 0 there, 3 now" in result.err
@@ -72,7 +72,7 @@ def test_other_data_are_other_settings(own: Run) -> None:
 
 def test_another_architecture_is_another_setting(own: Run) -> None:
     before = contents(own.exp)
-    refused("train", own.conf, "arch=tc_resnet8", says="not the architecture to be trained")
+    refused("train", own.conf, "arch=tc_resnet8", says="not the architecture to train")
     assert contents(own.exp) == before
 
 

@@ -36,7 +36,7 @@ WRONG = [
     ("train {conf} out={tmp} arch={wav}", "not an architecture file"),
     ("train {conf} out={tmp} arch=tc_resnet8 limits.macs=1e6", "% over limits.macs 1,000,000"),
     ("check {conf} arch=tc_resnet8 limits.params=100 --json", "tc_resnet8: 64,"),
-    ("train {conf} out={tmp} arch=tc_resnet8 train.drop_path=0.2", "no path leads around"),
+    ("train {conf} out={tmp} arch=tc_resnet8 train.drop_path=0.2", "no path around"),
     ("train {conf} out={tmp} arch=tc_resnet8 limits.flops=1e6", "limits.flops: unknown key"),
     ("eval {tmp} --data {data}/test --json", "no trained model here"),
     ("eval {exp} --data {tmp} --json", "{tmp}"),

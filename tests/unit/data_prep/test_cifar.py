@@ -28,7 +28,7 @@ def test_an_archive_that_is_trusted_is_read(
     prep.main(tmp_path / "data", classes=classes, src=file, sums=[digest.upper()])
     said = " ".join(capfd.readouterr().err.split())
     assert (
-        f"train: {20 if classes == 10 else 4} images of 2 classes; the published archive has 50,000" in said
+        f"train: {20 if classes == 10 else 4} images in 2 classes; the published archive has 50,000" in said
     )
     assert f"next: recipes/cifar/run.sh --src {file}" in said
 

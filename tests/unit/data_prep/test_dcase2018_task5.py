@@ -144,7 +144,7 @@ def test_counts_add_up_to_the_published_totals_and_are_asked_for(src: Path, tmp_
     assert sum(dcase2018.FOLD_1) == 72_984
     with pytest.raises(UserError) as caught:
         prep.main(tmp_path, src, **{**OPTIONS, "counts": "published"})
-    assert "absence: 8 segments of 4 sessions, expected 18,860 of 42" in caught.value.problems[0]
+    assert "absence: 8 segments from 4 sessions, expected 18,860 from 42" in caught.value.problems[0]
     assert "--counts any" in caught.value.hint
 
 
@@ -167,11 +167,11 @@ def test_lists_are_read_in_all_their_forms(labelled: bool, truth: str, src: Path
 @pytest.mark.parametrize(
     ("list_", "old", "new", "says"),
     [
-        ("meta.txt", "\tabsence\t", "\tsleeping\t", "'sleeping' is no class"),
+        ("meta.txt", "\tabsence\t", "\tsleeping\t", "'sleeping' is not a class"),
         ("meta.txt", "\tabsence\tex1", "\tworking\tex1", "session ex1 has several labels"),
         ("meta.txt", "\tabsence\tex1", "", "expected file, label and session, found 1"),
         ("fold1_test.txt", "DevNode1_ex1_1", "DevNode9_ex1_1", "DevNode9_ex1_1.wav is not in meta.txt"),
-        ("fold1_train.txt", "DevNode2_ex2_1", "DevNode3_ex2_1", "stands there twice"),
+        ("fold1_train.txt", "DevNode2_ex2_1", "DevNode3_ex2_1", "appears twice"),
         ("fold1_train.txt", "absence\tex2", "absence\tex3", "says absence ex3, meta.txt absence ex2"),
         ("fold1_train.txt", "audio/DevNode2_ex2_1.wav\tabsence\tex2\n", "", "in no part of fold 1"),
         (

@@ -156,8 +156,8 @@ def test_an_unseen_device_in_training_and_lists_that_are_not_nested_are_refused(
     lines.remove(gone)
     whole.write_text("\n".join([*lines, "audio/airport-lyon-1-77-0-s5.wav\tairport"]) + "\n")
     assert problems(own, tmp_path / "out") == [
-        "split100: device s5 belongs to the test list alone",
-        "split100: lacks 1 clips of a smaller list, audio/airport-lyon-1-77-0-a.wav for one",
+        "split100: device s5 belongs only in the test list",
+        "split100: lacks 1 clips of a smaller list, such as audio/airport-lyon-1-77-0-a.wav",
     ]
 
 
@@ -172,7 +172,13 @@ def test_every_line_that_is_wrong_is_named(own: Path, tmp_path: Path) -> None:
     file.write_text("\n".join(lines) + "\n")
     found = problems(own, tmp_path / "out")
     assert [p.partition(": ")[0] for p in found] == [f"{file}:{n}" for n in (2, 3, 4, 5, 7)]
-    words = ("'harbour' is no scene", "contradicts", "contradicts", "expected audio/SCENE", "stands twice")
+    words = (
+        "'harbour' is not a scene",
+        "contradicts",
+        "contradicts",
+        "expected audio/SCENE",
+        "appears twice",
+    )
     assert [word in p for word, p in zip(words, found, strict=True)] == [True] * 5
     file.write_text(file.read_text().replace("\t", ","))
     assert "no column filename" in problems(own, tmp_path / "out")[0]
@@ -186,7 +192,7 @@ def test_a_list_that_names_other_clips_or_scenes_is_refused(own: Path, tmp_path:
     assert [p.partition(": ")[2] for p in problems(own, tmp_path / "out")] == [
         "audio/airport-lyon-1-77-0-a.wav is airport in meta.csv, not tram",
         "audio/bus-rome-9-1-0-a.wav is not in meta.csv",
-        "audio/airport-lyon-1-77-1-a.wav stands twice",
+        "audio/airport-lyon-1-77-1-a.wav appears twice",
     ]
 
 
@@ -222,7 +228,7 @@ def test_archives_are_checked_and_unpacked(
     prep.main(tmp_path / "out", src, subset=[25], workers=1)
     assert len(kaldi.read(tmp_path / "out" / "split25")) == len(listed(list(rows()), 25))
     (src / "corpus.audio.1.zip").rename(src / "elsewhere.zip")
-    assert problems(src, tmp_path / "new") == [f"{src / 'corpus.audio.1.zip'}: not there"]
+    assert problems(src, tmp_path / "new") == [f"{src / 'corpus.audio.1.zip'}: missing"]
     shutil.copy(src / "corpus.meta.zip", src / "corpus.audio.1.zip")
     assert "the published one is" in problems(src, tmp_path / "new")[0]
 

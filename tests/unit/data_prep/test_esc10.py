@@ -185,11 +185,11 @@ def test_a_wrong_table_is_refused_with_every_line_that_is_wrong(own: Path, tmp_p
     for word, problem in zip(
         ("'cat'", "fold 6", "fold 2", "take C", "'dog.ogg'", "line"), found, strict=True
     ):
-        assert word in problem.replace("esc10.csv:12 already", "line")
+        assert word in problem.replace("esc10.csv:12", "line")
     table(own, "esc10.csv", [{k: v for k, v in row.items() if k not in ("fold", "take")} for row in rows()])
     assert problems(own, tmp_path / "out") == [f"{file}:1: no column fold, take"]
     file.write_bytes(b"\xff\xfe")
-    assert "no table of text" in problems(own, tmp_path / "out")[0]
+    assert "not a text table" in problems(own, tmp_path / "out")[0]
     file.unlink()
     assert "no ESC-10 here" in problems(own, tmp_path / "out")[0]
     assert "neither a folder nor an archive" in problems(tmp_path / "nowhere", tmp_path / "out")[0]
@@ -230,7 +230,7 @@ def test_bad_files_are_all_named_then_skipped_or_converted(own: Path, tmp_path: 
 
 def test_a_fold_without_clips_is_refused(own: Path, tmp_path: Path) -> None:
     table(own, "esc10.csv", [row for row in rows() if row["fold"] != "4"])
-    assert "no clip of fold4" in problems(own, tmp_path / "out")[0]
+    assert "no clips of fold4" in problems(own, tmp_path / "out")[0]
 
 
 def test_as_a_command(tree: Path, tmp_path: Path) -> None:

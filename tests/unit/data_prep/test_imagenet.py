@@ -25,7 +25,7 @@ def test_the_archives_become_a_tree_that_a_second_call_keeps(
     source, out = archives(tmp_path / "src", count=2), tmp_path / "out"
     prep.main(source, out, sums=sums(source), workers=1)
     said = " ".join(capfd.readouterr().err.split())
-    assert "2 classes, 4 training and 4 validation images; not the whole of ILSVRC 2012" in said
+    assert "2 classes, 4 training and 4 validation images; not all of ILSVRC 2012" in said
     assert "non-commercial" in said
     names = sorted(str(f.relative_to(out)) for f in out.glob("*/n*/*.JPEG"))
     assert len(names) == 8

@@ -144,7 +144,7 @@ def test_no_word_of_the_sentences_is_in_two_splits() -> None:
 def test_too_few_words_for_sentences_are_refused(tmp_path: Path) -> None:
     pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
     (tmp_path / "words.txt").write_text("two\nwords\n")
-    with pytest.raises(UserError, match="2 words are too few for sentences"):
+    with pytest.raises(UserError, match="2 words are too few for different sentences"):
         prep.main(tmp_path / "x", word="hey jarvis", say=3, words=tmp_path / "words.txt")
 
 
@@ -154,7 +154,7 @@ def test_another_language_is_spoken(tmp_path: Path) -> None:
         "\n".join(f"{a}{b}" for a in "bdfgklmnst" for b in ("ei", "ach", "ut"))
     )
     german = {"word": "hallo Rechner", "say": 4, "language": "de", "sentences": 0.005}
-    with pytest.raises(UserError, match="the words built in are English"):
+    with pytest.raises(UserError, match="the built-in words are English"):
         prep.main(tmp_path / "x", **german)
     prep.main(tmp_path / "x", **german, words=tmp_path / "words.txt")
     assert set(kaldi.read(tmp_path / "x" / "train").labels) == {"_other_", "hallo_rechner"}

@@ -187,7 +187,7 @@ def test_an_operator_without_a_form_is_named_with_its_layer() -> None:
 
 def test_calibration_wants_clips_of_a_hop() -> None:
     lite = lite_of("tc")
-    with pytest.raises(UserError, match="no set of features"):
+    with pytest.raises(UserError, match="not a set of features"):
         quantized(lite.graph, lite.clips[..., : lite.step.hop - 1])
 
 

@@ -124,7 +124,7 @@ def test_it_says_what_it_is_and_not_where_it_was_made(whole: Path, bundle: Model
 
 
 def test_images_and_a_librarys_front_end_are_refused(network: bytes, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="a model of images"):
+    with pytest.raises(UserError, match="an image model"):
         quantize.quantised(bundle_of("nas_bench_201"), np.zeros((1, 32, 32), np.float32))
     library = replace(bundle_of("kws_tc_resnet"), features=Features(name="micro", preset="esphome"))
     for write in (

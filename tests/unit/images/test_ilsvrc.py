@@ -74,15 +74,15 @@ def outer(inner: dict[str, bytes]) -> bytes:
     ("data", "said"),
     [
         (outer({f"../{CLASSES[0]}_1.JPEG": b"x"}), "refused"),
-        (outer({f"{CLASSES[1]}_1.JPEG": b"x"}), "no image of"),
+        (outer({f"{CLASSES[1]}_1.JPEG": b"x"}), "not an image of"),
         (tarred({"../n00000007.tar": b"x"}), "refused"),
         (tarred({"readme.txt": b"x"}), "not the archive of a class"),
         (
             tarred({f"{CLASSES[0]}.tar": tarred({f"{CLASSES[0]}_1.JPEG": b"x" * 2000})[:1024]}),
-            "not a whole tar",
+            "not a complete tar",
         ),
-        (outer({f"{CLASSES[0]}_1.JPEG": b"x" * 2000})[:1500], "not a whole tar"),
-        (b"not a tar", "not a whole tar"),
+        (outer({f"{CLASSES[0]}_1.JPEG": b"x" * 2000})[:1500], "not a complete tar"),
+        (b"not a tar", "not a complete tar"),
     ],
     ids=["outside", "other class", "outer outside", "no class", "inner cut", "outer cut", "no tar"],
 )

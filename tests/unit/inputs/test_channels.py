@@ -181,7 +181,7 @@ def test_fusion_is_the_mean_of_neighbours() -> None:
 def test_what_several_channels_exclude_is_said(data: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="has 2 channels, expected 4"):
         inputs_of(conf(data, tmp_path, "data.channels=4", f"data.cache={tmp_path}"))
-    with pytest.raises(UserError, match="kept as features"):
+    with pytest.raises(UserError, match="stored as features"):
         inputs_of(conf(data, tmp_path, "augment.shift_ms=10"))
     for change in ("data.channels=0", "data.on_bad=skip", "data.balance=oversample", "train.every=0"):
         with pytest.raises(UserError):

@@ -98,7 +98,7 @@ def test_recording_shorter_than_the_warm_up_has_the_events_that_detect_finds(
     assert [(e["keyword"], e["seconds"]) for e in told["events"]] == events
     assert page.evaluate(STATUS) == "Scored 0.6 s of sound: 1 event."
     page.evaluate("document.getElementById('play').click()")
-    assert page.until(f"{STATUS}.startsWith('Played') && {STATUS}") == "Played to its end: 1 event."
+    assert page.until(f"{STATUS}.startsWith('Played') && {STATUS}") == "Played to the end: 1 event."
     assert page.logged == []
 
 
@@ -126,7 +126,7 @@ def test_recording_played_in_real_time_has_the_events_of_one_scored_at_once(page
     page.evaluate("document.getElementById('play').click()")
     many = len(told["events"])
     end = page.until(f"{STATUS}.startsWith('Played') && {STATUS}")
-    assert end == f"Played to its end: {many} event{'' if many == 1 else 's'}."
+    assert end == f"Played to the end: {many} event{'' if many == 1 else 's'}."
     assert page.evaluate("document.getElementById('events').textContent") == heard
     assert page.logged == []
 

@@ -256,7 +256,7 @@ def test_server_gives_types_and_isolates(tmp_path: Path) -> None:
 
 
 def test_taken_port_is_told(tmp_path: Path) -> None:
-    with page_server(tmp_path) as taken, pytest.raises(UserError, match="cannot be served") as caught:
+    with page_server(tmp_path) as taken, pytest.raises(UserError, match="cannot be used") as caught:
         page_server(tmp_path, taken.server_port)
     assert "--port 0" in caught.value.hint
 

@@ -166,11 +166,11 @@ def test_figures_keep_the_target_and_say_what_hours_cannot_tell() -> None:
     said = " ".join(tune.advice(row))
     assert "at least" not in said
     row = figures(clips(), long(), target=0.5)
-    assert "1 h of negatives cannot show 0.5 false accepts an hour: give at least 6 h" in " ".join(
+    assert "1 h of negatives cannot show 0.5 false accepts per hour: give at least 6 h" in " ".join(
         tune.advice(row)
     )
     assert "not measurable with 1 h" in tune.rates_table([row])[1][0]
-    assert "at most 3 an hour" in " ".join(tune.advice(row))
+    assert "at most 3 per hour" in " ".join(tune.advice(row))
     assert tune.words_table(row)[1][-1][0] == "all"
     assert "drawn by speakers" in tune.setting(row)
     ten = figures(clips(), long(40), target=0.5)
@@ -186,7 +186,7 @@ def test_a_target_out_of_reach() -> None:
     row = figures(clips(), quiet, target=1.0)
     assert not row["met"]
     assert row["words"]["stop"]["threshold"] == 1.0
-    assert "no threshold has 1 false accept an hour or fewer" in tune.advice(row)[0]
+    assert "no threshold reaches 1 false accept per hour" in tune.advice(row)[0]
 
 
 def test_pictures(tmp_path: Path) -> None:

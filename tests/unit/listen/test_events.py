@@ -137,7 +137,7 @@ def test_what_follows_closely_is_the_same() -> None:
     ("wrong", "said"),
     [
         ({"smooth": 0}, "0 hops cannot be averaged"),
-        ({"refractory": -1.0}, "-1.0 s is no time"),
+        ({"refractory": -1.0}, "-1.0 s is not a valid time"),
         ({"patience": (3, 2)}, "3 of 2 hops is not possible"),
         ({"patience": (0, 2)}, "0 of 2 hops"),
     ],

@@ -118,7 +118,7 @@ def test_equal_files_are_worth_the_same(own: Heard) -> None:
     said = done("tune", own.exp, "--positives", own.clips, "--negatives", own.long, "--file", NAME, "--file",
                 "twin.stream.onnx")  # fmt: skip
     assert "Files side by side" in said.out
-    assert "cannot show 0.5 false accepts an hour" in said.out
+    assert "cannot show 0.5 false accepts per hour" in said.out
 
 
 def test_one_keyword_needs_no_folders(own: Heard) -> None:
@@ -181,11 +181,11 @@ def test_false_accepts_become_training_clips(tuned: Heard, tmp_path: Path) -> No
     mine(tuned.exp, tuned.long, data / "train", out, threshold=["0.02"])
     assert contents(out) == whole
     assert ", 0 new; " in mine(tuned.exp, tuned.long, out, tmp_path / "more" / "2", threshold=["0.02"])
-    with pytest.raises(UserError, match="was begun with another thresholds"):
+    with pytest.raises(UserError, match="was started with different thresholds"):
         mine(tuned.exp, tuned.long, data / "train", out, threshold=["0.03"])
-    with pytest.raises(UserError, match="--label word: not a label for what is no keyword"):
+    with pytest.raises(UserError, match="--label word: not a label for non-keywords"):
         mine(tuned.exp, tuned.long, data / "train", tmp_path / "x", label="word", threshold=["0.5"])
-    with pytest.raises(UserError, match="holds something else already"):
+    with pytest.raises(UserError, match="already holds something else"):
         mine(tuned.exp, tuned.long, data / "train", data / "train", threshold=["0.5"])
 
 
@@ -195,27 +195,27 @@ WRONG = [
     ("detect {none} {long} --threshold 0.5", "none of its labels is a keyword: _a_ _b_"),
     ("detect {exp} {long}", "no threshold is known for word"),
     ("detect {exp} {long} --file no.onnx", "no.onnx: no such file"),
-    ("detect {exp} {long} --threshold 1.5", "--threshold 1.5: expected a number over 0 and at most 1"),
-    ("detect {exp} {long} --threshold word=0", "--threshold word=0: expected a number over 0"),
-    ("detect {exp} {long} --threshold wrd=0.5", "'wrd' is no keyword. Did you mean 'word'?"),
+    ("detect {exp} {long} --threshold 1.5", "--threshold 1.5: expected a number above 0 and at most 1"),
+    ("detect {exp} {long} --threshold word=0", "--threshold word=0: expected a number above 0"),
+    ("detect {exp} {long} --threshold wrd=0.5", "'wrd' is not a keyword. Did you mean 'word'?"),
     ("detect {exp} {long} --threshold 0.5 --patience 3", "--patience 3: expected N/M"),
     ("detect {exp} {long} --threshold 0.5 --patience 3/2", "3 of 2 hops is not possible"),
     ("detect {exp} {long} --threshold 0.5 --smooth 0", "0 hops cannot be averaged"),
-    ("detect {exp} {tmp} --threshold 0.5", "no audio file here"),
+    ("detect {exp} {tmp} --threshold 0.5", "no audio files here"),
     ("detect {exp} {tmp}/no.wav --threshold 0.5", "no.wav: no such folder or file"),
     ("detect {exp} {text} --threshold 0.5", "cannot be decoded"),
     ("detect {exp} {long} --threshold 0.5 --audacity {text}", "one file cannot hold the labels of 4"),
     ("detect {tuned} {long} --smooth 7", "its thresholds were tuned with: mean of 2 hops"),
     ("tune {bare} --positives {clips} --negatives {long}", "no exported file"),
-    ("tune {exp} --positives {clips} --negatives {tmp}", "no audio file here"),
+    ("tune {exp} --positives {clips} --negatives {tmp}", "no audio files here"),
     ("tune {exp} --positives {clips} --negatives {tmp}/no", "no such folder or file"),
-    ("tune {exp} --positives {tmp} --negatives {long}", "no audio file here"),
+    ("tune {exp} --positives {tmp} --negatives {long}", "no audio files here"),
     (
         "tune {exp} --positives {other} --negatives {long}",
-        "'words' is no label of the model. Did you mean 'word'?",
+        "'words' is not a model label. Did you mean 'word'?",
     ),
     ("tune {exp} --positives {clips} --negatives {long} --target-fa-per-hour 0", "expected false accepts"),
-    ("tune {exp} --positives {clips} --negatives {long} --refractory -1", "-1.0 s is no time"),
+    ("tune {exp} --positives {clips} --negatives {long} --refractory -1", "-1.0 s is not a valid time"),
     ("mine {exp} {long} --data {tmp} --out {tmp}/out --threshold 0.5", "wav.scp"),
     ("mine {exp} {long} --data {tmp} --out {tmp}/out", "no threshold is known"),
 ]

@@ -100,8 +100,8 @@ def test_every_unreadable_file_is_named(saved: Path, tmp_path: Path) -> None:
         (PIXELS[:0], "expected an RGB image"),
         (PIXELS.astype(np.int64), "expected uint8"),
         (PIXELS.astype(np.float32) / 255, "expected 32 x 32 pixels, got 40 x 40"),
-        (np.full((SIDE, SIDE, 3), 1.5), r"not in \[0, 1\]"),
-        (np.full((SIDE, SIDE, 3), np.nan), r"not in \[0, 1\]"),
+        (np.full((SIDE, SIDE, 3), 1.5), r"outside \[0, 1\]"),
+        (np.full((SIDE, SIDE, 3), np.nan), r"outside \[0, 1\]"),
     ],
 )
 def test_what_is_no_image_is_refused(model: ImageModel, image: np.ndarray, says: str) -> None:

@@ -1,4 +1,4 @@
-"""Models that come along: complete, small, with a card that tells what their files say, found by name."""
+"""The included models: complete, small, with a card that says what their files say, found by name."""
 
 import importlib.util
 import json
@@ -89,7 +89,7 @@ def test_results_go_to_a_copy_in_exp(silence: Path) -> None:
     assert (home / "eval" / "test.json").exists()
     assert predict(home, [Path("nothing.wav")])[0]["label"] == "_silence_"
     (home / "model" / "bundle.json").write_text("{}")
-    with pytest.raises(UserError, match="holds another model than the kws12 that comes along"):
+    with pytest.raises(UserError, match="holds a model other than the included kws12"):
         models.own("kws12")
 
 

@@ -204,7 +204,7 @@ def test_other_files_are_named_with_what_to_do(clip: tuple[ModelBundle, Path], t
 
 
 def test_a_network_that_looks_ahead_and_images_are_refused(tmp_path: Path) -> None:
-    for bundle, says in ((bundle_of("ds_cnn"), "looks ahead"), (bundle_of("mobilenet"), "images")):
+    for bundle, says in ((bundle_of("ds_cnn"), "looks ahead"), (bundle_of("mobilenet"), "image model")):
         with pytest.raises(UserError, match=says):
             onnx_stream.export(bundle, tmp_path / "x.stream.onnx")
     assert not list(tmp_path.iterdir())

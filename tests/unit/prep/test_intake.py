@@ -97,7 +97,7 @@ def test_killed_it_goes_on_to_the_same_end(
         log.write(b'{"place": 75, "pa')
     before = {name: (tmp_path / name).stat().st_mtime_ns for name in contents(tmp_path) if "wav" in name}
     assert (told(take(items, tmp_path, workers), tmp_path), contents(tmp_path)) == whole
-    assert "70 of 150 files were decoded before" in capsys.readouterr().err
+    assert "70 of 150 files were decoded earlier" in capsys.readouterr().err
     again = [name for name, time in before.items() if (tmp_path / name).stat().st_mtime_ns != time]
     assert not [name for name in again if name < "resampled/all/clip-070.wav"]
 

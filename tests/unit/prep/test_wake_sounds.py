@@ -131,5 +131,5 @@ def test_speakers_by_a_pattern(tmp_path: Path) -> None:
         scan(tmp_path, pattern=r"(?P<speaker>ann)")
     assert "bob_1.wav: the speaker pattern" in str(caught.value)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match="no audio file here"):
+    with pytest.raises(UserError, match="no audio files here"):
         scan(tmp_path / "empty")

@@ -67,7 +67,7 @@ def test_every_method_and_figure_is_shown(tmp_path: Path) -> None:
         "Figures",
         "Signs of a collapse",
         "Cost against accuracy",
-        "A step",
+        "Cost per step",
         "Runs",
         "How it was measured",
     ]

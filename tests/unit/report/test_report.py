@@ -23,7 +23,7 @@ COMMAND = "audionas search recipes/speech_commands/conf/noisy_darts.yaml seed=1"
 SECTIONS = {
     "Network": "arch.json",
     "Cost": "arch.json",
-    "How the search decided": "search/alphas.jsonl",
+    "Course of the search": "search/alphas.jsonl",
     "Search curves": "search/metrics.jsonl",
     "Training curves": "train/metrics.jsonl",
     "Answers": "eval.json",
@@ -209,7 +209,7 @@ def test_a_finished_run_has_every_section_and_says_its_numbers(whole: Path) -> N
     page = read(whole)
     assert page.titles == [
         "Network",
-        "How the search decided",
+        "Course of the search",
         "Search curves",
         "Training curves",
         "Answers",
@@ -243,7 +243,7 @@ def test_a_section_is_there_exactly_when_its_file_is(tmp_path: Path, whole: Path
 
 
 def test_a_folder_without_a_run_is_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="no run lies here") as caught:
+    with pytest.raises(UserError, match="no run here") as caught:
         write_report(tmp_path)
     assert str(tmp_path) in str(caught.value)
     assert "audionas search" in caught.value.hint
@@ -309,7 +309,7 @@ def test_a_run_of_few_epochs_with_missing_numbers_is_drawn(tmp_path: Path, rows:
     (folder / "search/metrics.jsonl").write_text(lines(short))
     (folder / "search/alphas.jsonl").write_text(lines(alphas(rows, spec())))
     write_report(folder)
-    assert {"Search curves", "How the search decided"} <= set(read(folder).titles)
+    assert {"Search curves", "Course of the search"} <= set(read(folder).titles)
 
 
 def test_options_that_do_not_sum_to_one_are_not_stacked() -> None:

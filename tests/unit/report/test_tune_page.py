@@ -26,9 +26,9 @@ def row(*, many: int, target: float = 1.0, met: bool = True) -> dict[str, Any]:
 
 def test_one_is_told_as_one() -> None:
     said = " ".join(tune.advice(row(many=1)))
-    assert "are rejected, and 1 false accept was heard in 2 h (0.5 an hour)" in said
-    assert "2 h of negatives cannot show 1 false accept an hour: give at least 3 h." in said
-    assert "no threshold has 1 false accept an hour or fewer" in tune.advice(row(many=1, met=False))[0]
+    assert "are rejected, and 1 false accept was heard in 2 h (0.5 per hour)" in said
+    assert "2 h of negatives cannot show 1 false accept per hour: give at least 3 h." in said
+    assert "no threshold reaches 1 false accept per hour" in tune.advice(row(many=1, met=False))[0]
     setting = tune.setting(row(many=1))
     assert "1 clip (drawn by speakers)" in setting
     assert "in 1 recording (" in setting
@@ -38,7 +38,7 @@ def test_one_is_told_as_one() -> None:
 def test_several_and_none_are_told_as_several() -> None:
     said = " ".join(tune.advice(row(many=2000, target=0.5)))
     assert "2,000 false accepts were heard" in said
-    assert "cannot show 0.5 false accepts an hour: give at least 6 h." in said
+    assert "cannot show 0.5 false accepts per hour: give at least 6 h." in said
     assert "0 false accepts were heard" in tune.advice(row(many=0))[0]
     setting = tune.setting(row(many=2000))
     assert "2,000 clips (" in setting

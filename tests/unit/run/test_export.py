@@ -141,7 +141,7 @@ def test_the_card_has_the_figures_and_says_what_is_not_known(word: Path, directo
     assert text.startswith("# word\n")
     assert f"{report['files']['model.int8.tflite']['arena_bytes']:,} bytes" in text
     assert f"{report['files']['model.int8.onnx']['accuracy']['accuracy']:.2%}" in text
-    assert "multiply-adds a second, streaming" in text
+    assert "multiply-adds per second, streaming" in text
     assert "not tuned: audionas tune" in text
     assert f"| training | `{directories / 'train'}` | unknown |" in text
     assert "`samples` 4 x 16000" in text
@@ -203,7 +203,7 @@ def test_int8_that_costs_accuracy_is_not_left(own: Path, directories: Path) -> N
         ("--fine-tune yes", "--fine-tune yes: expected auto or always or never"),
         ("--target int8 --calibrate {tmp}/nowhere", "nowhere"),
         ("--target litert --data {tmp}", "{tmp}"),
-        ("--target esphome", "ESPHome computes features of its own"),
+        ("--target esphome", "ESPHome computes its own features"),
     ],
 )
 def test_wrong_options_are_refused_and_nothing_is_written(
@@ -217,7 +217,7 @@ def test_wrong_options_are_refused_and_nothing_is_written(
 
 def test_int8_without_known_data_asks_for_some(own: Path) -> None:
     (own / "train" / "config.yaml").unlink()
-    result = refused("export", own, "--target", "int8", says="it is not known what the model was trained on")
+    result = refused("export", own, "--target", "int8", says="the model's training data are unknown")
     assert "--calibrate DIR" in result.err
 
 
@@ -278,5 +278,5 @@ def test_listening_worse_than_hearing_clips_is_told(
         row["torch"]["accuracy"] = stream
     show(page)
     assert (
-        "Listening loses: as clips 98.0% are right, in a stream 60.0%" in capsys.readouterr().out
+        "Listening loses accuracy: 98.0% are right as clips, 60.0% in a stream" in capsys.readouterr().out
     ) == warned

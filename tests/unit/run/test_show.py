@@ -60,8 +60,8 @@ def test_the_text_stars_the_knee_and_says_how_to_train_what_is_picked(run):
 WRONG = [
     ("mac=1e6", "no cost 'mac'; the front has macs, params. Did you mean 'macs'?"),
     ("accuracy=0.5", "no cost 'accuracy'"),
-    ("macs", "expected a number above 0 behind macs="),
-    ("macs=small", "expected a number above 0 behind macs="),
+    ("macs", "expected a number above 0 after macs="),
+    ("macs=small", "expected a number above 0 after macs="),
     ("macs=-3", "expected a number above 0"),
     ("macs=nan", "expected a number above 0"),
     ("macs=7", "no network on the front satisfies macs <= 7; the smallest values are: macs "),

@@ -108,7 +108,7 @@ def test_check_counts_images(run: Run) -> None:
     assert result["images"] == {"train": 32, "dev": 8}
     assert result["input"] == {"channels": 3, "freq": SIDE, "frames": SIDE, "classes": 2}
     assert "speakers" not in result
-    assert "32 training and 8 development images of 2 classes" in done("check", run.conf).out
+    assert "32 training and 8 development images in 2 classes" in done("check", run.conf).out
 
 
 def test_prediction_takes_image_files(run: Run, tmp_path: Path) -> None:
@@ -274,7 +274,7 @@ def test_a_crash_and_workers_change_nothing(
 
 @pytest.mark.parametrize("change", ["images.padding=1", "images.cutout=0", "images.dev=0.3", "seed=9"])
 def test_a_run_is_not_continued_with_other_settings(run: Run, change: str) -> None:
-    refused("train", run.conf, change, "--resume", says="a run with other settings lies here")
+    refused("train", run.conf, change, "--resume", says="holds a run with other settings")
 
 
 def test_a_run_from_before_the_settings_of_cells_can_be_continued(run: Run, tmp_path: Path) -> None:

@@ -127,7 +127,7 @@ def test_a_killed_comparison_goes_on_to_the_same_end(data: Path, outside: Path) 
     with pytest.raises(KeyboardInterrupt):
         compare(load(killed.conf))
     assert known(killed.exp) == {}
-    with pytest.raises(UserError, match=r"unfinished run lies here\nContinue with --resume"):
+    with pytest.raises(UserError, match=r"holds an unfinished run\nResume with --resume"):
         compare(load(killed.conf))
     marker.unlink()
     compare(load(killed.conf), resume=True)

@@ -1,22 +1,22 @@
-// The page's behaviour: where sound comes from, and what is asked of the listener.
+// The page's behaviour: the sources of sound, and the requests to the listener.
 
 import { Heard } from "./draw.js";
 import { View, count, find, say } from "./view.js";
 
-const LATE = 300; // ms after the end of a recording until its last samples have been heard
+const LATE = 300; // ms from the end of a recording until its last samples are heard
 
 let config, view, worker, context, stopSource, samples;
-let told = false; // the result of ?file=NAME
-let turn = 0; // one for every source; answers to an earlier one are dropped
+let told = false; // whether the result of ?file=NAME was reported
+let turn = 0; // one number per source; answers to earlier ones are dropped
 
 // --- errors, in words ------------------------------------------------------------------------------------
 
 const WORDS = {
-  NotAllowedError: "The microphone was not allowed. Allow it in the browser's settings for this page, then press the button again.",
-  NotFoundError: "There is no microphone. Connect one, or choose a recording.",
+  NotAllowedError: "The browser blocked the microphone. Allow it in the browser's settings for this page, then press the button again.",
+  NotFoundError: "No microphone was found. Connect one, or choose a recording.",
   NotReadableError: "The microphone is in use by another program.",
-  NotSupportedError: "This browser cannot bring the microphone to the model's sample rate. Chrome, Edge and Safari can.",
-  EncodingError: "That file is no recording that this browser can decode. Most decode WAV, FLAC, MP3 and Ogg.",
+  NotSupportedError: "This browser cannot record at the model's sample rate. Chrome, Edge and Safari can.",
+  EncodingError: "This browser cannot decode that file. Most browsers decode WAV, FLAC, MP3 and Ogg.",
 };
 
 function fail(error) {
@@ -68,7 +68,7 @@ const answers = {
     const { rows, events } = view.heard, seconds = samples.length / config.sample_rate;
     if (pressed("play")) {
       stop();
-      return say(`Played to its end: ${count(events.length)}.`);
+      return say(`Played to the end: ${count(events.length)}.`);
     }
     find("progress").hidden = true;
     say(`Scored ${seconds.toFixed(1)} s of sound: ${count(events.length)}.`);
@@ -85,7 +85,7 @@ async function fetched(name) {
 
 // --- sources ---------------------------------------------------------------------------------------------
 
-// Let the listener hear an audio node in real time, a microphone or a recording; `make` gives {source, begin, stop}.
+// Let the listener hear an audio node in real time, a microphone or a recording; `make` returns {source, begin, stop}.
 async function live(make, recording = false) {
   stop();
   view.restart(new Heard(config));
@@ -115,7 +115,7 @@ function stop() {
   if (view) view.loudness = 0;
   find("progress").hidden = true;
   button("mic", "Use the microphone", false);
-  button("play", "Play it", false);
+  button("play", "Play", false);
 }
 
 function button(id, text, pressed) {
@@ -130,7 +130,7 @@ function microphone() {
     stop();
     return say("Stopped.");
   }
-  if (!navigator.mediaDevices) throw new Error("A browser lends its microphone only to pages from https addresses or from localhost.");
+  if (!navigator.mediaDevices) throw new Error("Browsers allow the microphone only on pages from https addresses or from localhost.");
   say("Asking for the microphone.");
   return live(async (audio) => {
     const plain = { echoCancellation: false, noiseSuppression: false, autoGainControl: false }; // as in training
@@ -174,7 +174,7 @@ function whole() {
 
 // --- recordings ------------------------------------------------------------------------------------------
 
-// Bring a file's bytes to one channel at the model's rate; the browser resamples.
+// Convert a file's bytes to one channel at the model's rate; the browser resamples.
 async function take(name, bytes) {
   stop();
   const decoded = await new OfflineAudioContext(1, 1, config.sample_rate).decodeAudioData(bytes);
@@ -191,10 +191,10 @@ async function chosen([file]) {
   if (file) await take(file.name, await file.arrayBuffer());
 }
 
-// ?file=NAME scores a recording that lies beside the page; window.result and #result then hold all of it.
+// ?file=NAME scores a recording beside the page; window.result and #result then hold the full result.
 async function fromAddress(name) {
   if (!name) return;
-  if (new URL(name, location.href).origin !== location.origin) throw new Error(`${name} does not lie beside this page.`);
+  if (new URL(name, location.href).origin !== location.origin) throw new Error(`${name} is not in the folder of this page.`);
   await take(name, await (await fetched(name)).arrayBuffer());
 }
 
@@ -206,7 +206,7 @@ function tell(result) {
   find("result").textContent = JSON.stringify(window.result);
 }
 
-// --- what the reader does --------------------------------------------------------------------------------
+// --- user actions ----------------------------------------------------------------------------------------
 
 find("mic").onclick = guarded(microphone);
 find("play").onclick = guarded(play);

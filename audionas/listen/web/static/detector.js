@@ -1,19 +1,19 @@
 // From scores to events, hop by hop: the rule of `audionas detect` and `audionas tune`.
 //
-// A keyword fires where N of the last M smoothed scores reach its threshold, and its last event lies at least
-// the refractory time back. The N-th largest of the last M is the level, which is compared with the threshold.
+// A keyword fires where N of the last M smoothed scores reach its threshold and at least the refractory time
+// has passed since its last event. The N-th largest of the last M is the level, compared with the threshold.
 
 export class Detector {
   constructor({ keywords, rule, warm_up, hop, sample_rate }) {
     this.rule = rule;
-    this.warmUp = warm_up; // scores after the start that count for nothing
+    this.warmUp = warm_up; // scores after the start that are ignored
     this.hopTime = hop / sample_rate;
     this.hops = 0;
     this.lead = 0; // hops of silence before a recording: its times begin after them
     this.keywords = keywords.map((keyword) => ({ ...keyword, scores: [], means: [], free: 0 }));
   }
 
-  // The probabilities of one hop to {levels by keyword, events}.
+  // Map the probabilities of one hop to {levels by keyword, events}.
   step(scores) {
     const hop = this.hops++, levels = {}, events = [];
     for (const keyword of this.keywords) {

@@ -2,27 +2,27 @@
 
 import { ROWS } from "./spectrum.js";
 
-export const LIVE = 8; // seconds shown while it goes on
+export const LIVE = 8; // seconds shown while live
 const MARGIN = { left: 30, right: 10, top: 8, bottom: 20 }; // CSS pixels
 
-// What has been heard, as far as it can be seen.
+// The sound heard so far, as far as it is visible.
 export class Heard {
   constructor(config, { step = config.sample_rate / 100, seconds = null } = {}) {
     this.config = config;
-    this.whole = seconds; // of a whole file; null: the last LIVE seconds
+    this.whole = seconds; // length of a whole file; null: the last LIVE seconds
     this.columnTime = step / config.sample_rate;
     this.hopTime = config.hop / config.sample_rate;
     this.capacity = Math.ceil((seconds ?? LIVE + 1) / this.columnTime) + 1;
     this.picture = new OffscreenCanvas(this.capacity, ROWS);
     this.columns = []; // kept for another colour scheme, by column modulo capacity
     this.columnCount = 0;
-    this.rows = []; // of scores; the first is of hop `firstRow`
+    this.rows = []; // rows of scores; the first belongs to hop `firstRow`
     this.firstRow = 0;
     this.events = [];
     this.painter = null;
   }
 
-  // Seconds of sound that came in.
+  // Seconds of sound received.
   get seconds() { return this.columnCount * this.columnTime; }
 
   add({ first, rows, columns }) {
@@ -74,7 +74,7 @@ export function drawSpectrum(canvas, heard, style) {
   context.clip();
   for (let at = low; at < high;) {
     const from = at % capacity, run = Math.min(high - at, capacity - from);
-    const left = x(at * columnTime), wide = x((at + run) * columnTime) - left + 0.5; // without a gap to the next
+    const left = x(at * columnTime), wide = x((at + run) * columnTime) - left + 0.5; // no gap to the next run
     context.drawImage(picture, from, 0, run, ROWS, left, MARGIN.top, wide, height);
     at += run;
   }
@@ -120,7 +120,7 @@ export function drawScores(canvas, heard, style, keywords) {
   context.restore();
 }
 
-// [place, value] pairs to draw: all, or the highest of each stretch where there are more than pixels.
+// [place, value] pairs to draw: all, or the highest per stretch where there are more pairs than pixels.
 function highest(values, pixels) {
   const every = Math.ceil(values.length / Math.max(2 * pixels, 1)), found = [];
   for (let first = 0; first < values.length; first += every) {
@@ -131,7 +131,7 @@ function highest(values, pixels) {
   return found;
 }
 
-// Clear the canvas, set it to the screen's resolution, draw the time axis; what lies where.
+// Clear the canvas, set it to the screen's resolution, and draw the time axis. Returns the geometry.
 function frame(canvas, heard, style) {
   const box = canvas.getBoundingClientRect(), ratio = devicePixelRatio || 1;
   const size = [Math.round(box.width * ratio), Math.round(box.height * ratio)];

@@ -1,4 +1,4 @@
-// The listener, a worker: samples in, blocks of any length; scores, events and spectrogram columns out.
+// The listener, a worker: blocks of samples of any length in; scores, events and spectrogram columns out.
 
 import * as ort from "./ort/ort.wasm.bundle.min.mjs";
 import { Detector } from "./detector.js";
@@ -21,18 +21,18 @@ class Listener {
     this.reset(this.column);
   }
 
-  // Forget everything heard; `step` samples between two columns from now on. A recording is heard after silence.
+  // Forget everything heard, and use `step` samples per column from now on. A recording is heard after silence.
   reset(step, recording = false) {
     this.states = Object.fromEntries(this.config.states.map(({ name, shape }) => [name, zeros(shape)]));
     this.detector = new Detector(this.config);
     this.spectrum = new Spectrum(this.config.sample_rate, step);
     this.rest = new Float32Array(0);
     this.hops = 0;
-    const turn = ++this.turn; // what was asked for before a reset is dropped
+    const turn = ++this.turn; // requests from before a reset are dropped
     if (recording) this.work = this.work.then(() => this.settle(turn)).catch(fail);
   }
 
-  // Hear silence as long as the warm-up, of which nothing is told: so all of a recording counts, however short.
+  // Hear silence as long as the warm-up, without reports: so all of a recording counts, however short.
   async settle(turn) {
     const { hop, warm_up } = this.config, silence = new Float32Array(hop);
     for (let done = 0; done < warm_up; done++) {
@@ -44,7 +44,7 @@ class Listener {
     this.hops = 0;
   }
 
-  // Blocks are worked through one after the other: a step needs the states of the one before.
+  // Process blocks one by one: each step needs the states of the previous one.
   hear(samples, whole = false) {
     const turn = this.turn;
     this.work = this.work.then(() => this.step(samples, turn, whole)).catch(fail);
@@ -57,7 +57,7 @@ class Listener {
     all.set(this.rest);
     all.set(samples, this.rest.length);
     const hops = Math.floor(all.length / hop), piece = whole ? PIECE : Math.max(hops, 1);
-    let shown = 0; // samples of this block that the spectrogram has
+    let shown = 0; // samples of this block already in the spectrogram
     for (let done = 0; turn === this.turn && (done < hops || !done);) {
       const until = Math.min(done + piece, hops), first = this.hops;
       const rows = [];
@@ -101,7 +101,7 @@ const orders = {
     listener = new Listener(config, session);
     report({ type: "ready" });
   },
-  // From now on samples come through `port`, in real time: the microphone's, or a recording's until `end`.
+  // From now on samples arrive through `port`, in real time: the microphone's, or a recording's until `end`.
   live({ port, label, recording }) {
     listener.reset(listener.column, recording);
     listener.label = label;
@@ -118,7 +118,7 @@ const orders = {
     await listener.hear(all, true);
     if (turn === listener.turn) report({ type: "done", label });
   },
-  // A recording that came through a port is over: its last word may fire in the silence after it.
+  // End a recording that arrived through a port: its last word may fire in the silence after it.
   async end({ label }) {
     const { turn, config } = listener;
     await listener.hear(new Float32Array(config.tail));

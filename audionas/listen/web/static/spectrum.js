@@ -1,8 +1,8 @@
-// Columns of a spectrogram from samples that come in blocks of any length.
+// Columns of a spectrogram, from samples in blocks of any length.
 
-const SIZE = 512; // of the transform, samples
-export const ROWS = 80; // evenly spaced in mel, low tones first
-const FLOOR = -85, CEILING = -20; // dB of a full-scale sine, drawn as 0 and 255
+const SIZE = 512; // samples per transform
+export const ROWS = 80; // bands evenly spaced in mel, low tones first
+const FLOOR = -85, CEILING = -20; // dB relative to a full-scale sine, drawn as 0 and 255
 
 export class Spectrum {
   // `step`: samples from one column to the next.
@@ -44,7 +44,7 @@ export class Spectrum {
     return Uint8Array.from(this.bins, ([low, high]) => {
       let power = 0;
       for (let bin = low; bin < high; bin++) power = Math.max(power, real[bin] ** 2 + imaginary[bin] ** 2);
-      const level = 10 * Math.log10(power / (SIZE / 4) ** 2 + 1e-12); // a full-scale sine has SIZE / 4
+      const level = 10 * Math.log10(power / (SIZE / 4) ** 2 + 1e-12); // a full-scale sine reaches SIZE / 4
       return Math.min(255, Math.max(0, (255 * (level - FLOOR)) / (CEILING - FLOOR)));
     });
   }

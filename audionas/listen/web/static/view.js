@@ -1,4 +1,4 @@
-// What the page shows: words, the lamp, the meters, the list of events, the pictures.
+// The view of the page: words, the lamp, the meters, the list of events, the charts.
 
 import { drawScores, drawSpectrum, shades } from "./draw.js";
 
@@ -26,15 +26,15 @@ export class View {
     const { keywords } = this, hop = (1000 * config.hop) / config.sample_rate;
     document.title = `${config.name} listens`;
     find("title").textContent = keywords.map(({ name }) => name).join(", ");
-    find("facts").textContent = `${config.name}, ${config.arch}: a score every ${hop.toFixed(0)} ms`;
+    find("facts").textContent = `${config.name}, ${config.arch}: one score per ${hop.toFixed(0)} ms`;
     find("word").dataset.idle = "waiting for the word";
     const facts = {
       Model: config.file,
       Labels: config.labels.join(", "),
-      Input: `${config.sample_rate} Hz, ${config.hop} samples at a time, ${config.states.length} states`,
+      Input: `${config.sample_rate} Hz, ${config.hop} samples per step, ${config.states.length} states`,
       Rule: config.rule.words,
       Thresholds: `${keywords.map(({ name, threshold }) => `${name} ${+threshold.toFixed(4)}`).join(", ")} (${config.thresholds_from})`,
-      "Warm-up": `the first ${config.warm_up} scores (${((config.warm_up * hop) / 1000).toFixed(2)} s) of the microphone count for nothing; before a recording silence is heard that long`,
+      "Warm-up": `the first ${config.warm_up} scores (${((config.warm_up * hop) / 1000).toFixed(2)} s) from the microphone are ignored; before a recording the model hears silence of that length`,
     };
     for (const [name, value] of Object.entries(facts)) find("about").append(made("dt", name), made("dd", value));
     for (const keyword of keywords) find("meters").append(this.meter(keyword.name, keyword));
@@ -77,7 +77,7 @@ export class View {
     this.drawn = null;
   }
 
-  // An event: in the list, and on the lamp.
+  // Show an event in the list and on the lamp.
   note({ keyword, seconds, score }) {
     const { colour } = this.keywords.find(({ name }) => name === keyword);
     const item = made("li", made("time", clock(seconds)), made("b", keyword), made("data", score.toFixed(3)));
@@ -92,7 +92,7 @@ export class View {
     this.glow = setTimeout(() => find("lamp").classList.remove("on"), GLOW);
   }
 
-  // Empty the list and put the lamp out.
+  // Empty the list and switch the lamp off.
   clear() {
     find("events").replaceChildren();
     find("none").hidden = false;

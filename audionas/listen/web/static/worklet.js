@@ -1,4 +1,4 @@
-// The tap: hands what plays or is recorded to the listener, mixed to one channel, a block at a time.
+// The tap: passes played or recorded sound to the listener, mixed to one channel, block by block.
 
 class Tap extends AudioWorkletProcessor {
   constructor({ processorOptions }) {
@@ -9,7 +9,7 @@ class Tap extends AudioWorkletProcessor {
   }
 
   process([channels]) {
-    if (!channels.length) this.send(); // the source has ended: what is left
+    if (!channels.length) this.send(); // the source has ended: send the rest
     for (let i = 0; channels.length && i < channels[0].length; i++) {
       let sum = 0;
       for (const channel of channels) sum += channel[i];

@@ -32,7 +32,9 @@ def test_what_listens_as_well_as_it_knows_clips_gets_no_word(told: dict[str, Any
 
 def test_a_loss_that_was_measured_comes_with_what_to_do() -> None:
     said = advice(report(clips=0.98, stream=0.6, seconds=1.5))
-    assert said.startswith("Listening loses: as clips 98.0% are right, in a stream 60.0%. Train again with ")
+    assert said.startswith(
+        "Listening loses accuracy: 98.0% are right as clips, 60.0% in a stream. Train again with "
+    )
     assert "with longer clips (data.seconds=3) or train.loss=max_pool" in said
     assert "micro" not in said
 
@@ -40,14 +42,14 @@ def test_a_loss_that_was_measured_comes_with_what_to_do() -> None:
 @pytest.mark.parametrize("seconds", [1.0, 2.0])
 def test_micro_from_silence_is_told_to_settle_though_nothing_was_measured(seconds: float) -> None:
     said = advice(report(settled=False, seconds=seconds))
-    assert f"heard clips of {seconds:g} s, from silence on" in said
+    assert f"heard clips of {seconds:g} s, starting from silence" in said
     assert "Train again with features={name: micro, preset: settled}, longer clips (data.seconds=" in said
     assert "audionas tune measures" in said
 
 
 def test_micro_settled_on_clips_of_a_second_is_told_of_longer_ones() -> None:
     said = advice(report(settled=True))
-    assert "heard clips of 1 s, after the clip backwards" in said
+    assert "heard clips of 1 s, after the reversed clip" in said
     assert "with longer clips (data.seconds=2)" in said
 
 

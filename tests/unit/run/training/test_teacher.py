@@ -143,7 +143,7 @@ def test_of_several_channels_a_teacher_takes_the_features(made: Made, tmp_path: 
             torch.testing.assert_close(found, network.net(network.normalize(features)), rtol=1e-4, atol=1e-4)
     other = "features={name: logmel, preset: bc_resnet}"
     distill = f"train.distill={{teacher: {made.exp / 'big'}}}"
-    refused(*words(made, tmp_path, distill, *more, other), says="of channels only features are kept")
+    refused(*words(made, tmp_path, distill, *more, other), says="for channels only features are stored")
 
 
 def test_a_teacher_of_images_sees_what_the_student_sees(tmp_path: Path) -> None:

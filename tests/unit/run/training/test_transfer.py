@@ -144,7 +144,7 @@ def test_other_classes_get_a_new_classifier_and_nothing_else(made: Made, tmp_pat
     more = [f"data.{name}={data / name}" for name in ("train", "dev")]
     init = f"train.init={made.exp / 'big'}"
     said = done(*words(made, tmp_path, init, *more, "train.epochs=1", "train.freeze=['*', '!head']")).err
-    assert "new: head.linear.weight, 4x12; 3x12 there" in said
+    assert "new: head.linear.weight, 4x12; 3x12 in the source" in said
     told = note(tmp_path / "x")["init"]
     assert told["new"] == ["head.linear.bias", "head.linear.weight"]
     assert told["digest"] == find(load(made.conf, [init, "name=x"])).digest  # type: ignore[union-attr]
@@ -169,7 +169,7 @@ def test_another_front_end_is_told_and_has_its_own_statistics(made: Made, tmp_pa
     said = done(
         *words(made, tmp_path, init, "features={name: logmel, preset: bc_resnet}", "train.epochs=1")
     ).err
-    assert "its front-end is another one" in said
+    assert "its front-end differs" in said
     assert not torch.equal(*(ModelBundle.load(f / "model").mean for f in (tmp_path / "x", made.exp / "big")))
 
 
@@ -187,7 +187,7 @@ def test_frozen_parts_end_as_they_began_and_the_others_do_not(made: Made, taught
 
 def test_parts_that_stay_as_drawn_are_told(made: Made, tmp_path: Path) -> None:
     said = done(*words(made, tmp_path, "train.freeze=[head]", "train.epochs=1")).err
-    assert "as they were drawn, never trained: head.linear.weight head.linear.bias" in said
+    assert "random and never trained: head.linear.weight head.linear.bias" in said
 
 
 # --- all of it, interrupted ---
@@ -251,7 +251,7 @@ WRONG = {
     "train.init={exp}/tones": "The supernet of its search is {exp}/tones/search",
     "train.init={exp}/big arch=tc_resnet8": "no weights of {exp}/big fit architecture",
     "train.init={exp}/tones/search arch=tc_resnet8": "is a supernet of space kws_tc_resnet",
-    "train.init={exp}/big name=big out={exp}": "is what this run itself would write",
+    "train.init={exp}/big name=big out={exp}": "is the model that this run would write",
     "train.freeze=[stemm]": "Did you mean 'stem'?",
     "train.freeze=['*']": "nothing is left to train",
     "train.freeze=['']": "train.freeze holds an empty pattern",
@@ -262,7 +262,7 @@ WRONG = {
     "train.distill={teacher: {exp}/big, tempreture: 2}": "Did you mean 'temperature'?",
     "train.distill={teacher: {exp}/big} data.seconds=2": "hears clips of 1 s, and the student of 2 s",
     "train.distill={teacher: {exp}/big} features={preset: tc_resnet, sample_rate: 8000, f_max: 4000} "
-    "data.resample=true": "hears 16000 samples a second, and the student 8000",
+    "data.resample=true": "hears 16000 samples per second, and the student 8000",
 }
 
 
@@ -280,4 +280,4 @@ def test_wrong_input_is_told_before_anything_is_written(
 def test_a_search_that_has_not_ended_gives_no_weights(made: Made, tmp_path: Path) -> None:
     shutil.copytree(made.exp / "tones" / "search", tmp_path / "search")
     (tmp_path / "search" / "done.json").unlink()
-    refused(*words(made, tmp_path, f"train.init={tmp_path / 'search'}"), says="has not ended")
+    refused(*words(made, tmp_path, f"train.init={tmp_path / 'search'}"), says="is not finished")
