@@ -4,8 +4,8 @@
 2. A network, from the finished supernet to a verified ONNX file: derive, train, export.
 
 sys.setprofile gives two counts in this process. `called`: files with a function that is called on the way,
-for any purpose. `carried`: those whose functions receive the thing itself, which a reader opens to follow it: for
-a batch data directories, arrays and tensors of clips; for a network modules, architectures, bundles.
+for any purpose. `carried`: those whose functions receive the thing itself, which a reader opens to follow it
+(data directories, arrays and tensors of clips for a batch; modules, architectures and bundles for a network).
 """
 
 import sys

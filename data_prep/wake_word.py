@@ -19,10 +19,10 @@ from audionas.data.kaldi import Item
 from audionas.data.labels import RATE
 from audionas.data.readers import slug
 from audionas.prep import intake
-from audionas.prep.wake.clips import OTHER, Job, around, windows, written
+from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
 from audionas.prep.wake.near_words import WORDS
 from audionas.prep.wake.sounds import ending, joined, within
-from audionas.prep.wake.sources import NOISE, Recording, Split, by_split, named, plain, says, scan
+from audionas.prep.wake.sources import NOISE, Recording, SplitName, by_split, named, plain, says, scan
 from audionas.prep.wake.spoken import SPLITS, Spoken
 
 PIECE = 300.0  # seconds of one long recording
@@ -88,7 +88,7 @@ def main(
     Example: audionas prep wake_word data --word "hey jarvis" --positives my_recordings --negatives radio
     """
     reporter = Reporter()
-    job = Job(out.resolve(), slug(word.lower()), word.lower(), seconds, seed, reporter)
+    job = ClipJob(out.resolve(), slug(word.lower()), word.lower(), seconds, seed, reporter)
     _check(job, src, positives, negatives, say, (sentences, espeak_hours))
     _check_words(words, language, near_words if say else 0, sentences if say else 0.0, espeak_hours)
     settings = {
@@ -141,7 +141,7 @@ def read_words(path: Path | None) -> Sequence[str]:
 
 
 def _check(
-    job: Job,
+    job: ClipJob,
     src: Sequence[Path] | None,
     positives: Path | None,
     negatives: Path | None,
@@ -190,7 +190,7 @@ def _finished(out: Path, settings: Mapping[str, object]) -> bool:
 
 
 def _recordings(
-    job: Job, src: Sequence[Path], positives: Path | None, negatives: Path | None, pattern: str
+    job: ClipJob, src: Sequence[Path], positives: Path | None, negatives: Path | None, pattern: str
 ) -> list[Recording]:
     """All given recordings; those in --positives say the word, those in --negatives do not."""
     found = [r for place in src for r in scan(download.opened(place.resolve(), job.out, job.reporter))]
@@ -204,7 +204,7 @@ def _recordings(
     return found
 
 
-def _tell(job: Job, splits: Mapping[Split, Sequence[Recording]]) -> None:
+def _tell(job: ClipJob, splits: Mapping[SplitName, Sequence[Recording]]) -> None:
     for split, found in splits.items():
         mine = [r for r in found if says(r, job.text)]
         rest = [r for r in found if not says(r, job.text)]
@@ -216,7 +216,7 @@ def _tell(job: Job, splits: Mapping[Split, Sequence[Recording]]) -> None:
         )
 
 
-def _long(job: Job, split: Split, found: Sequence[Recording]) -> list[Item]:
+def _long(job: ClipJob, split: SplitName, found: Sequence[Recording]) -> list[Item]:
     """Continuous recordings without the word, joined source by source."""
     sources: dict[str, list[Recording]] = defaultdict(list)
     for recording in found:
@@ -231,13 +231,13 @@ def _long(job: Job, split: Split, found: Sequence[Recording]) -> list[Item]:
     return items
 
 
-def _place(job: Job, recording: Recording) -> tuple[int, int]:
+def _place(job: ClipJob, recording: Recording) -> tuple[int, int]:
     """The sort key of a recording among those joined, independent of paths: each group stays together."""
     name = f"{recording.path.parent.name}/{recording.path.name}"
     return seed_of(job.seed, "join", recording.group), seed_of(job.seed, "join", name)
 
 
-def _clips(job: Job, split: Split, found: Sequence[Recording], long: Sequence[Item]) -> list[Item]:
+def _clips(job: ClipJob, split: SplitName, found: Sequence[Recording], long: Sequence[Item]) -> list[Item]:
     """Clips with the word at the end, in training also in other surroundings; windows of everything else."""
     items: list[Item] = []
     mine = [r for r in found if says(r, job.text)]
@@ -256,7 +256,7 @@ def _clips(job: Job, split: Split, found: Sequence[Recording], long: Sequence[It
     return items
 
 
-def _free_splits(clips: Mapping[Split, Sequence[Item]], label: str) -> tuple[Split, ...]:
+def _free_splits(clips: Mapping[SplitName, Sequence[Item]], label: str) -> tuple[SplitName, ...]:
     """The splits of synthetic clips: only training where real recordings serve as test, else every split."""
     tested = all(any(item.label == label for item in clips[split]) for split in ("dev", "test"))
     return ("train",) if tested else SPLITS
@@ -266,7 +266,7 @@ def _read(path: Path) -> Wave:
     return audio.read(path, rate=RATE, seconds=None, resample=True, channel="mix")
 
 
-def _kept(job: Job, name: str, items: Sequence[Item]) -> dict[str, float]:
+def _kept(job: ClipJob, name: str, items: Sequence[Item]) -> dict[str, float]:
     """Write long recordings, if any, as a data directory. Returns hours by source."""
     hours: dict[str, float] = defaultdict(float)
     for item in items:
@@ -277,10 +277,10 @@ def _kept(job: Job, name: str, items: Sequence[Item]) -> dict[str, float]:
 
 
 def _store(
-    job: Job,
-    clips: Mapping[Split, Sequence[Item]],
-    splits: Mapping[Split, Sequence[Recording]],
-    long: Mapping[Split, Sequence[Item]],
+    job: ClipJob,
+    clips: Mapping[SplitName, Sequence[Item]],
+    splits: Mapping[SplitName, Sequence[Recording]],
+    long: Mapping[SplitName, Sequence[Item]],
 ) -> None:
     """Write data directories of clips, of whole recordings of the word, and of noise for augmentation."""
     for split in ("dev", "test"):

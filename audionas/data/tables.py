@@ -24,7 +24,7 @@ class Line(NamedTuple):
 
 
 @dataclass
-class Table:
+class TextFile:
     """One file: the first line of every key, and the keys whose value is unusable."""
 
     path: str
@@ -138,8 +138,8 @@ def number(text: str) -> float | None:
     return value if isfinite(value) else None
 
 
-def _load(path: str) -> Table:
-    table = Table(path)
+def _load(path: str) -> TextFile:
+    table = TextFile(path)
     if not os.path.exists(path):
         return table
     raw = Path(path).read_bytes().split(b"\n")
@@ -166,11 +166,11 @@ def _load(path: str) -> Table:
     return table
 
 
-def _usable(table: Table) -> list[tuple[str, str]]:
+def _usable(table: TextFile) -> list[tuple[str, str]]:
     return [(key, line.value) for key, line in table.lines.items() if key not in table.useless]
 
 
-def _check_audio(table: Table, folder: str) -> None:
+def _check_audio(table: TextFile, folder: str) -> None:
     for key, value in _usable(table):
         if value.startswith("|") or value.endswith("|"):
             table.spoil(key, f"'{key}' is a command, and commands are not run; name an audio file")
@@ -178,7 +178,7 @@ def _check_audio(table: Table, folder: str) -> None:
             table.spoil(key, f"'{key}': no such audio file: {path}")
 
 
-def _check_segments(segments: Table, recordings: Table, folder: str) -> None:
+def _check_segments(segments: TextFile, recordings: TextFile, folder: str) -> None:
     lengths: dict[str, float] = {}
     for key, value in _usable(segments):
         parts = value.split()
@@ -199,7 +199,7 @@ def _check_segments(segments: Table, recordings: Table, folder: str) -> None:
                 segments.spoil(key, f"'{key}': ends at {end} s, its recording at {lengths[recording]:.3f} s")
 
 
-def _length(recordings: Table, key: str, path: str) -> float:
+def _length(recordings: TextFile, key: str, path: str) -> float:
     """Seconds in a recording; one that cannot be opened is a separate fault."""
     try:
         return audio.length(path)
@@ -208,7 +208,7 @@ def _length(recordings: Table, key: str, path: str) -> float:
         return float("inf")
 
 
-def _check_speakers(utt2spk: Table, spk2utt: Table, present: set[str]) -> None:
+def _check_speakers(utt2spk: TextFile, spk2utt: TextFile, present: set[str]) -> None:
     for utterance, speaker in _usable(utt2spk):
         if len(speaker.split()) > 1:
             utt2spk.spoil(utterance, f"'{utterance}': a speaker is one word, not '{speaker}'")
@@ -239,7 +239,7 @@ def _check_speakers(utt2spk: Table, spk2utt: Table, present: set[str]) -> None:
             )
 
 
-def _check_seconds(utt2dur: Table, segments: Table) -> None:
+def _check_seconds(utt2dur: TextFile, segments: TextFile) -> None:
     for key, value in _usable(utt2dur):
         seconds = number(value)
         if seconds is None or seconds <= 0:
@@ -250,13 +250,13 @@ def _check_seconds(utt2dur: Table, segments: Table) -> None:
                 utt2dur.spoil(key, f"'{key}': {seconds} s, but its segment has {end - start:.3f} s")
 
 
-def _check_sums(sums: Table) -> None:
+def _check_sums(sums: TextFile) -> None:
     for key, value in _usable(sums):
         if not re.fullmatch(r"[0-9a-f]{64}", value):
             sums.spoil(key, f"'{key}': not a SHA-256 in hexadecimal digits")
 
 
-def _compare(keys: Table, table: Table) -> None:
+def _compare(keys: TextFile, table: TextFile) -> None:
     """Require a line in `table` for every utterance, and for no other."""
     source = os.path.basename(keys.path)
     for key, line in table.lines.items():

@@ -1,6 +1,6 @@
 """The only epoch loop, for search and for training.
 
-The loop drives a `Work` and does not know what it does. An epoch seeds torch from (seed, epoch)
+The loop drives a `Driven` and does not know what it does. An epoch seeds torch from (seed, epoch)
 when it begins and data order is a function of the epoch, so a run that was interrupted and resumed
 takes the same steps, bit for bit on the same kind of CPU and number of threads. If there are several
 processes, the first writes, and the others wait for it.
@@ -25,7 +25,7 @@ from audionas.engine.checkpoint import State
 Metrics = Mapping[str, Tensor | float]
 
 
-class Work(Protocol):
+class Driven(Protocol):
     """Work for the loop; `progress` is the fractional epoch, for schedules."""
 
     def begin(self, epoch: int) -> None:
@@ -48,7 +48,7 @@ class Work(Protocol):
 
 
 def fit(
-    work: Work,
+    work: Driven,
     batches: Callable[[int], Iterable[Any]],
     steps: int,
     *,
@@ -84,7 +84,7 @@ def fit(
         processes.tell(epoch)
 
 
-def _epoch(work: Work, batches: Iterable[Any], epoch: int, steps: int) -> dict[str, float]:
+def _epoch(work: Driven, batches: Iterable[Any], epoch: int, steps: int) -> dict[str, float]:
     """Process the batches of one epoch; return the mean of each metric over the steps that report it."""
     sums: dict[str, Tensor] = {}
     counts: Counter[str] = Counter()

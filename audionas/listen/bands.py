@@ -11,7 +11,7 @@ import numpy as np
 
 from audionas.core.bootstrap import DRAWS, TAILS, counts, percentiles
 from audionas.core.rng import numpy_rng
-from audionas.listen.det import MOST, Groups, Negatives, Table
+from audionas.listen.det import MOST, Groups, Negatives, Thresholds
 
 _AT_A_TIME = 200
 _POINTS = 120  # of a curve
@@ -27,7 +27,7 @@ class Point(NamedTuple):
     threshold: float
 
 
-def curve(table: Table, groups: Groups, negatives: Negatives) -> list[Point]:
+def curve(table: Thresholds, groups: Groups, negatives: Negatives) -> list[Point]:
     """The least share of clips rejected at each rate of false accepts per hour or less: from 1 / H to MOST.
 
     For the band, clips are drawn by `groups` and false accepts by the units of the negatives; each draw has
@@ -45,7 +45,7 @@ def curve(table: Table, groups: Groups, negatives: Negatives) -> list[Point]:
     ]
 
 
-def _band(table: Table, groups: Groups, negatives: Negatives, rates: np.ndarray) -> np.ndarray:
+def _band(table: Thresholds, groups: Groups, negatives: Negatives, rates: np.ndarray) -> np.ndarray:
     """The ends (rates, 2) of the band."""
     clips = np.column_stack((_summed(table.missed, groups), np.bincount(groups.of)))
     units = np.column_stack((table.accepts, negatives.hours))
@@ -61,7 +61,9 @@ def _band(table: Table, groups: Groups, negatives: Negatives, rates: np.ndarray)
     return ends
 
 
-def rejected_interval(tables: Sequence[Table], groups: Sequence[Groups], at: Sequence[float]) -> list[float]:
+def rejected_interval(
+    tables: Sequence[Thresholds], groups: Sequence[Groups], at: Sequence[float]
+) -> list[float]:
     """Interval of the keywords' mean share of clips rejected at thresholds `at`; each is drawn by itself.
 
     Where no clip was rejected: 0 to 3 / n, for n groups.

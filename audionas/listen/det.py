@@ -34,7 +34,7 @@ class Groups(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Table:
+class Thresholds:
     """One keyword at every threshold that makes a difference, ascending.
 
     `missed` (clips, thresholds) says which clips stay below a threshold, `accepts` (units, thresholds) how
@@ -97,10 +97,10 @@ def negatives_of(heard: Heard, rule: Rule) -> Negatives:
     return Negatives(level, units, every, rule.gap(heard.hop), np.array(hours), what)
 
 
-def table(best: np.ndarray, negatives: Negatives, place: int) -> Table:
+def table(best: np.ndarray, negatives: Negatives, place: int) -> Thresholds:
     """The table of the keyword in column `place`; its clips' highest levels are `best` (clips,)."""
     thresholds = _thresholds(best, negatives, place)
-    return Table(thresholds, best[:, None] < thresholds, accepts(negatives, place, thresholds))
+    return Thresholds(thresholds, best[:, None] < thresholds, accepts(negatives, place, thresholds))
 
 
 def accepts(negatives: Negatives, place: int, thresholds: np.ndarray) -> np.ndarray:
@@ -132,7 +132,7 @@ def _thresholds(best: np.ndarray, negatives: Negatives, place: int) -> np.ndarra
     return np.unique(found[found > 0])
 
 
-class Choice(NamedTuple):
+class OperatingPoint(NamedTuple):
     """A threshold, and the clips rejected and false accepts counted with it."""
 
     threshold: float
@@ -140,7 +140,7 @@ class Choice(NamedTuple):
     accepts: int
 
 
-def allot(tables: Sequence[Table], most: int) -> list[list[Choice] | None]:
+def allot(tables: Sequence[Thresholds], most: int) -> list[list[OperatingPoint] | None]:
     """The thresholds of all keywords, or None, for each sum of false accepts from 0 to `most`.
 
     The sum is split over the keywords so that the mean share of clips rejected is least; ties go to the split
@@ -154,7 +154,7 @@ def allot(tables: Sequence[Table], most: int) -> list[list[Choice] | None]:
             sums[share:, share] = best[: most + 1 - share] + cost[share]
         taken.append(sums.argmin(1))
         best = sums.min(1)
-    found: list[list[Choice] | None] = []
+    found: list[list[OperatingPoint] | None] = []
     for budget in range(most + 1):
         left, split = budget, []
         for shares in reversed(taken):
@@ -165,13 +165,13 @@ def allot(tables: Sequence[Table], most: int) -> list[list[Choice] | None]:
     return found
 
 
-def _at(table: Table, budget: int) -> Choice:
+def _at(table: Thresholds, budget: int) -> OperatingPoint:
     """The best threshold with at most `budget` false accepts; `rejected` is inf where there is none."""
     low = int(np.searchsorted(-table.total, -budget))
     if low == len(table.total):
-        return Choice(1.0, float("inf"), int(table.total[-1]))
+        return OperatingPoint(1.0, float("inf"), int(table.total[-1]))
     rejected = table.rejected
     high = int(np.searchsorted(rejected, rejected[low], side="right")) - 1
     middle = (table.thresholds[low] + table.thresholds[high]) / 2
     place = int(np.searchsorted(table.thresholds, middle, side="right")) - 1
-    return Choice(float(table.thresholds[place]), float(rejected[low]), int(table.total[place]))
+    return OperatingPoint(float(table.thresholds[place]), float(rejected[low]), int(table.total[place]))

@@ -17,7 +17,7 @@ from audionas.data import audio
 from audionas.listen.events import Event, Spotter
 from audionas.listen.exported import Exported, Tuned, find, tuned
 from audionas.listen.hear import TAIL
-from audionas.listen.meter import Meter
+from audionas.listen.meter import LevelView
 from audionas.models.listener import Listener
 from audionas.models.model import load
 from audionas.models.names import own
@@ -153,7 +153,7 @@ def listen(
     live = reporter.console.is_terminal and sys.stdout.isatty() and not as_json
     say: Callable[[str], None] = reporter.note if live else _print
     spotter = Spotter(listener, how.thresholds, how.rule)
-    meter = Meter(listener, how.thresholds)
+    meter = LevelView(listener, how.thresholds)
     events: list[Event] = []
     drawn = lead = 0.0
     if around:

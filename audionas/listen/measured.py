@@ -7,10 +7,10 @@ import numpy as np
 
 from audionas.listen.bands import curve, rate_interval, rejected_interval
 from audionas.listen.det import (
-    Choice,
     Groups,
     Negatives,
-    Table,
+    OperatingPoint,
+    Thresholds,
     accepts,
     allot,
     groups_of,
@@ -29,7 +29,7 @@ class _Facts(NamedTuple):
     """Keywords with their tables and groups of clips, and the negatives."""
 
     keywords: Sequence[str]
-    tables: Sequence[Table]
+    tables: Sequence[Thresholds]
     groups: Sequence[Groups]
     negatives: Negatives
 
@@ -99,12 +99,14 @@ def _budget(rate: float, hours: float) -> int:
     return int(rate * hours + 1e-9)
 
 
-def _strictest(table: Table) -> Choice:
+def _strictest(table: Thresholds) -> OperatingPoint:
     """The highest threshold, for use where none is strict enough."""
-    return Choice(float(table.thresholds[-1]), float(table.rejected[-1]), int(table.total[-1]))
+    return OperatingPoint(float(table.thresholds[-1]), float(table.rejected[-1]), int(table.total[-1]))
 
 
-def _word(table: Table, groups: Groups, choice: Choice, negatives: Negatives, place: int) -> dict[str, Any]:
+def _word(
+    table: Thresholds, groups: Groups, choice: OperatingPoint, negatives: Negatives, place: int
+) -> dict[str, Any]:
     fired = accepts(negatives, place, np.array([choice.threshold]))[:, 0]
     hours = negatives.hours
     return {
@@ -120,7 +122,7 @@ def _word(table: Table, groups: Groups, choice: Choice, negatives: Negatives, pl
     }
 
 
-def _sum(facts: _Facts, choices: Sequence[Choice]) -> dict[str, Any]:
+def _sum(facts: _Facts, choices: Sequence[OperatingPoint]) -> dict[str, Any]:
     """Figures over all keywords: the mean share of clips rejected, all false accepts."""
     at = [choice.threshold for choice in choices]
     fired = sum(accepts(facts.negatives, k, np.array([t]))[:, 0] for k, t in enumerate(at))
@@ -134,7 +136,7 @@ def _sum(facts: _Facts, choices: Sequence[Choice]) -> dict[str, Any]:
     }
 
 
-def _at_rate(rate: float, facts: _Facts, splits: Sequence[Sequence[Choice] | None]) -> dict[str, Any]:
+def _at_rate(rate: float, facts: _Facts, splits: Sequence[Sequence[OperatingPoint] | None]) -> dict[str, Any]:
     """The mean share of clips rejected at a rate of false accepts, if the hours are enough to measure it."""
     row: dict[str, Any] = {"fa_per_hour": rate, "measurable": rate * facts.hours >= 3}
     choices = splits[_budget(rate, facts.hours)]

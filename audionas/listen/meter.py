@@ -14,7 +14,7 @@ _HOLD = 1.5  # seconds of sound for which a peak is held
 _QUIETEST = 60.0  # dB below full scale at which the level's bar is empty
 
 
-class Meter:
+class LevelView:
     """The state of the view: `take` updates it, and `lines` draws it."""
 
     def __init__(self, listener: Listener, thresholds: dict[str, float]) -> None:

@@ -18,7 +18,7 @@ from audionas.methods._base import Method, Phase, SearchRun, accuracy
 from audionas.methods._score import Scoring, gates_of, score
 from audionas.nn.edge import Edge, Gates
 
-Path = Mapping[str, tuple[str, ...]]  # the options of a network by choice, as in an ArchSpec
+Route = Mapping[str, tuple[str, ...]]  # the options of a network by choice, as in an ArchSpec
 
 
 @dataclass(kw_only=True)
@@ -52,7 +52,7 @@ class OneShot(Method):
         run.updates = {c.name: torch.zeros(len(c.options), dtype=torch.long) for c in run.space.choices()}
 
     @abstractmethod
-    def paths(self) -> Sequence[Path]:
+    def paths(self) -> Sequence[Route]:
         """The networks of the next update, a function of the run's seed and of `run.steps`."""
 
     def step(self, train: Batch, valid: Batch, progress: float) -> dict[str, Tensor | float]:
@@ -74,7 +74,7 @@ class OneShot(Method):
         """The batch that each path of an update sees: all of it."""
         return [train] * paths
 
-    def pass_through(self, path: Path, train: Batch) -> dict[str, Tensor]:
+    def pass_through(self, path: Route, train: Batch) -> dict[str, Tensor]:
         """Run forward and backward through one network, and count its options."""
         spec = self.spec_of(path)
         logits = self.run.logits(train.x, gates_of(self.run, spec))

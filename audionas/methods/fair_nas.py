@@ -13,7 +13,7 @@ from audionas.core.arch import Choice
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.data.batches import Batch
-from audionas.methods._one_shot import OneShot, Path
+from audionas.methods._one_shot import OneShot, Route
 from audionas.spaces._base import Space, present
 
 
@@ -38,7 +38,7 @@ class FairNas(OneShot):
         """The reason to refuse a space whose nodes keep only some of their edges."""
         return "a node keeps only some of its edges, and those left out get no update" if space.inputs else ""
 
-    def paths(self) -> Sequence[Path]:
+    def paths(self) -> Sequence[Route]:
         """The paths of one update: the k-th takes the k-th entry of every layer's order."""
         count = self._width()
         return [self._path(self.run.steps * count + k) for k in range(count)]
@@ -46,7 +46,7 @@ class FairNas(OneShot):
     def _width(self) -> int:
         return max(len(present(choice)) for choice in self.run.space.choices())
 
-    def _path(self, index: int) -> Path:
+    def _path(self, index: int) -> Route:
         seed = self.run.seed
         return {c.name: (entry(seed, c, index),) for c in self.run.space.choices()}
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from audionas.core.arch import Choice
 from audionas.core.rng import numpy_rng
-from audionas.methods._one_shot import OneShot, Path
+from audionas.methods._one_shot import OneShot, Route
 from audionas.nn.edge import Edge, Gates
 from audionas.nn.mix import Mix, SharedMix
 from audionas.nn.ops import OPS, OpShape
@@ -96,7 +96,7 @@ class MixPath(OneShot):
         """An edge whose options share their weights."""
         return MixEdge(choice, shape, shadow=self.shadow)
 
-    def paths(self) -> Sequence[Path]:
+    def paths(self) -> Sequence[Route]:
         """The path of the next update."""
         rng = numpy_rng(self.run.seed, "mix_path", self.run.steps)
         return [{choice.name: (self._drawn(choice, rng),) for choice in self.run.space.choices()}]

@@ -12,7 +12,7 @@ from typing import ClassVar
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.methods._base import SearchRun, require_reachable
-from audionas.methods._one_shot import OneShot, Path
+from audionas.methods._one_shot import OneShot, Route
 from audionas.methods.random import Limit
 
 _DRAWS = 10_000
@@ -37,7 +37,7 @@ class Spos(OneShot):
         if self.limit is not None:
             require_reachable(run, self.limit.name, self.limit.most, "method.limit.most")
 
-    def paths(self) -> Sequence[Path]:
+    def paths(self) -> Sequence[Route]:
         """The path of the next update."""
         run = self.run
         rng = numpy_rng(run.seed, "spos", run.steps)

@@ -78,7 +78,7 @@ class FactorizedReduce(EndsInNorm):
         return joined
 
 
-class Pool(EndsInNorm):
+class PoolNorm(EndsInNorm):
     """3 x 3 pooling with padding 1, not averaged in; followed by a batch norm in searches.
 
     Where channels change, a 1x1 convolution comes first, as in NAS-Bench-201.

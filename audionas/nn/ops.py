@@ -13,7 +13,7 @@ from typing import NamedTuple
 from torch import nn
 
 from audionas.nn.blocks import Act, ConvBN, MBBlock, SEForm, TCBlock
-from audionas.nn.cell_blocks import DilConv, FactorizedReduce, Noise, Pool, ReluConvBN, SepConv, Zero
+from audionas.nn.cell_blocks import DilConv, FactorizedReduce, Noise, PoolNorm, ReluConvBN, SepConv, Zero
 from audionas.nn.cp_block import CPBlock
 from audionas.nn.mix import Mix, MixBlock, mixes
 
@@ -126,7 +126,7 @@ def _nor(shape: OpShape, *, kernel: int) -> nn.Module:
 
 
 def _pool(shape: OpShape, *, kind: str) -> nn.Module:
-    return Pool(kind, shape.c_in, shape.c_out, stride=shape.stride, search=shape.search)
+    return PoolNorm(kind, shape.c_in, shape.c_out, stride=shape.stride, search=shape.search)
 
 
 def _skip_connect(shape: OpShape) -> nn.Module:

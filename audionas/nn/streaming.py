@@ -16,13 +16,13 @@ from torch.nn import functional
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.nn.blocks import SE, ClipMean, Head, RunningMean
-from audionas.nn.cell_blocks import FactorizedReduce, Noise, Pool, Zero
+from audionas.nn.cell_blocks import FactorizedReduce, Noise, PoolNorm, Zero
 from audionas.nn.cp_block import Average, LogitMap
 
 Pooling = Literal["window", "exponential"]
 _MANY = 1024  # frames, enough to measure strides
 _MOST = 1 << 16  # most frames that a mean over all so far counts
-_FORMLESS = (ClipMean, nn.AvgPool2d, nn.MaxPool2d, Pool, FactorizedReduce, Zero, Noise, LogitMap)
+_FORMLESS = (ClipMean, nn.AvgPool2d, nn.MaxPool2d, PoolNorm, FactorizedReduce, Zero, Noise, LogitMap)
 
 
 class Step(nn.Module):

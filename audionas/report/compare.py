@@ -7,7 +7,7 @@ from audionas.core.files import write_text
 from audionas.core.reporter import clock, read_rows
 from audionas.report import compare_charts as charts
 from audionas.report import compare_table as table
-from audionas.report.compare_charts import Cloud, Format, Group
+from audionas.report.compare_charts import Format, MethodDots, Seeds
 from audionas.report.compare_table import Column, Comparison
 from audionas.report.html import Html, bar, join, page, percent, section, tag
 from audionas.report.html import count as short
@@ -87,13 +87,13 @@ def _accuracies(c: Comparison) -> list[Html]:
     ]
 
 
-def _groups(c: Comparison, key: str) -> list[Group]:
+def _groups(c: Comparison, key: str) -> list[Seeds]:
     """The methods that have this figure, the largest mean first."""
     groups = []
     for label in c.labels:
         if spread := c.spread(label, key):
             interval = tuple(spread["interval"]) if spread["interval"] else None
-            groups.append(Group(label, c.values(label, key), spread["mean"], interval))
+            groups.append(Seeds(label, c.values(label, key), spread["mean"], interval))
     return sorted(groups, key=lambda group: -group.mean)
 
 
@@ -171,7 +171,7 @@ def _costs(c: Comparison) -> Html:
     if not key:
         return Html()
     clouds = [
-        Cloud(label, [(row["macs"], row[key]) for row in c.of(label) if row.get(key) is not None])
+        MethodDots(label, [(row["macs"], row[key]) for row in c.of(label) if row.get(key) is not None])
         for label in c.labels
         if c.values(label, key)
     ]

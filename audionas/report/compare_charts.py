@@ -16,7 +16,7 @@ _REACH = 0.6  # an interval may widen the scale by this share of the values' ran
 Format = Callable[[float], str]
 
 
-class Group(NamedTuple):
+class Seeds(NamedTuple):
     """A method's values over seeds, their mean and its interval."""
 
     name: str
@@ -49,7 +49,7 @@ def ticks(low: float, high: float, count: float) -> list[float]:
 
 
 def forest(
-    groups: Sequence[Group],
+    groups: Sequence[Seeds],
     forms: tuple[Format, Format],
     name: str,
     *,
@@ -75,7 +75,7 @@ def forest(
     return _svg(parts, _NAMES + plot + _WORDS, bottom + _AXIS, name)
 
 
-def _range(groups: Sequence[Group], against: float | None) -> tuple[float, float]:
+def _range(groups: Sequence[Seeds], against: float | None) -> tuple[float, float]:
     """From the smallest to the largest value, with room for intervals up to a limit."""
     values = [v for group in groups for v in group.values] + ([] if against is None else [against])
     low, high = min(values), max(values)
@@ -84,7 +84,7 @@ def _range(groups: Sequence[Group], against: float | None) -> tuple[float, float
     return max(low - room, min([low, *ends])), min(high + room, max([high, *ends]))
 
 
-def _forest_row(group: Group, scale: Scale, y: float, form: Format) -> list[Html]:
+def _forest_row(group: Seeds, scale: Scale, y: float, form: Format) -> list[Html]:
     title = f"{group.name}: mean {form(group.mean)} of {', '.join(form(v) for v in group.values)}"
     parts = [_text(_NAMES - 12, y + 4, group.name, anchor="end")]
     if group.interval:
@@ -99,14 +99,14 @@ def _forest_row(group: Group, scale: Scale, y: float, form: Format) -> list[Html
     return [tag("g", tag("title", title), *parts)]
 
 
-class Cloud(NamedTuple):
+class MethodDots(NamedTuple):
     """A method's runs as points."""
 
     name: str
     points: Sequence[tuple[float, float]]
 
 
-def scatter(clouds: Sequence[Cloud], forms: tuple[Format, Format], name: str) -> Html:
+def scatter(clouds: Sequence[MethodDots], forms: tuple[Format, Format], name: str) -> Html:
     """Points for runs, joined to their method's labelled mean; `forms` format x and y."""
     left, top, wide, tall = 40, 8, 790, 360
     xs, ys = ([point[i] for cloud in clouds for point in cloud.points] for i in (0, 1))

@@ -11,7 +11,7 @@ from audionas.core.arch import ArchSpec
 from audionas.core.reporter import read_rows
 from audionas.report import charts, front_chart
 from audionas.report.compare_charts import Format
-from audionas.report.front_chart import NARROW, WIDE, Axis, Cloud, Dot
+from audionas.report.front_chart import NARROW, WIDE, Axis, Dot, FrontDots
 from audionas.report.html import Html, join, section, tag
 from audionas.report.paint import Paint, legend, paints
 from audionas.searchers._base import DEAR, Direction, Score
@@ -112,7 +112,7 @@ def _plot(front: Front, seen: _Seen, pair: Mapping[str, Direction]) -> Html:
     across, up = pair
     numbers = {m.spec.id: number for number, m in enumerate(front.members, 1)}
     edge = minimal(points([one.score for one in seen.good], pair))
-    cloud = Cloud(
+    cloud = FrontDots(
         front={numbers[one.spec.id]: _dot(one, pair, front) for one in seen.good if one.spec.id in numbers},
         knee=front.knee,
         others=[_dot(one, pair, front) for one in seen.good if one.spec.id not in numbers],

@@ -32,7 +32,7 @@ class Dot(NamedTuple):
     words: str
 
 
-class Cloud(NamedTuple):
+class FrontDots(NamedTuple):
     """The networks of a plot: those on the front by number, the others, and those above a limit.
 
     `line` holds the corners of the front from the best to the worst of x; `limit` is the largest x that a
@@ -57,7 +57,7 @@ class _Label(NamedTuple):
     free: bool = True
 
 
-def scatter(cloud: Cloud, axes: tuple[Axis, Axis], wide: int) -> Html:
+def scatter(cloud: FrontDots, axes: tuple[Axis, Axis], wide: int) -> Html:
     """The plot; a dot on the front links to the element with the id `network` and its number."""
     tall = 340 if wide == WIDE else 270
     every = [*cloud.front.values(), *cloud.others, *cloud.above]
@@ -105,7 +105,7 @@ def _grid(x: Scale, y: Scale, axes: tuple[Axis, Axis]) -> list[Html]:
     return parts
 
 
-def _strong(number: int, cloud: Cloud, place: _Place, label: _Label) -> Html:
+def _strong(number: int, cloud: FrontDots, place: _Place, label: _Label) -> Html:
     """A dot on the front with its number, which shows only on hover where there is no room."""
     knee = number == cloud.knee
     ring = tag("circle", cx=place[0], cy=place[1], r=10, class_="ring") if knee else ""
@@ -117,7 +117,7 @@ def _strong(number: int, cloud: Cloud, place: _Place, label: _Label) -> Html:
 
 
 def _labels(
-    cloud: Cloud, places: Mapping[int, _Place], axes: tuple[Axis, Axis], within: tuple[float, float]
+    cloud: FrontDots, places: Mapping[int, _Place], axes: tuple[Axis, Axis], within: tuple[float, float]
 ) -> dict[int, _Label]:
     """A position beside each dot, preferably on the side without networks; the knee's is placed first."""
     side, up = -1 if axes[0].better == "min" else 1, -1 if axes[1].better == "max" else 1
@@ -143,7 +143,7 @@ def _overlap(a: _Box, b: _Box) -> bool:
     return a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3]
 
 
-def _name(number: int, cloud: Cloud) -> str:
+def _name(number: int, cloud: FrontDots) -> str:
     return f"{number}, the knee" if number == cloud.knee else str(number)
 
 

@@ -24,7 +24,7 @@ _BATCH = 256
 _SHARES = ("accuracy", "balanced_accuracy", "macro_f1")  # figures shown in percent for a group
 
 
-class Scored(NamedTuple):
+class Answers(NamedTuple):
     """A model's answers on a split: (n, classes) probabilities, and the truth."""
 
     bundle: ModelBundle
@@ -107,7 +107,7 @@ def show(result: dict[str, Any]) -> None:
         )
 
 
-def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], data: Data) -> Scored:
+def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], data: Data) -> Answers:
     """Run every example through the whole model, from waveform or image.
 
     A recording of several channels is one example: its scores are the mean of its channels'.
@@ -122,17 +122,17 @@ def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], da
     channels, size = model.bundle.channels, max(1, _BATCH // model.bundle.channels)
     starts = reporter.progress(range(0, len(split), size), f"scoring {directory}")
     scores = np.concatenate([answer(batch(i, i + size)) for i in starts])
-    return Scored(model.bundle, split, fused(scores, channels))
+    return Answers(model.bundle, split, fused(scores, channels))
 
 
-def _groups(scored: Scored, directory: Path, by: Sequence[str]) -> dict[str, Any]:
+def _groups(scored: Answers, directory: Path, by: Sequence[str]) -> dict[str, Any]:
     """The figures of the groups of each property in `by`."""
     split, labels = scored.split, scored.bundle.labels
     members = {name: read_groups(directory, name, split.ids) for name in by}
     return {name: by_group(scored.scores, split.targets, labels, of) for name, of in members.items()}
 
 
-def _rows(scored: Scored) -> list[dict[str, Any]]:
+def _rows(scored: Answers) -> list[dict[str, Any]]:
     """The rows that paired comparisons need: each example's truth, answer and speaker."""
     answers = scored.scores.argmax(1)
     split = scored.split

@@ -27,7 +27,7 @@ from audionas.report import card
 from audionas.run.folder import environment
 from audionas.run.ship import golden, streaming
 from audionas.run.ship.int8 import FineTune, Int8
-from audionas.run.ship.targets import File, Job, files_of
+from audionas.run.ship.targets import ExportJob, File, files_of
 from audionas.run.ship.trial import Trial, prepare
 
 _RUNS, _WARM = 200, 20  # timed hops, and hops before them
@@ -61,7 +61,7 @@ def export(
     model, reporter = load(folder), Reporter()
     trial = prepare(folder, model, data or _evaluated(folder), pool, reporter)
     int8 = Int8(folder, model, calibrate, fine_tune, reporter) if isinstance(model, Model) else None
-    job = Job(folder.resolve().name, model, input, pool, int8)
+    job = ExportJob(folder.resolve().name, model, input, pool, int8)
     rows, problems, hints = {}, [], []
     for file in files:
         reporter.note(f"writing {file.name}")
@@ -99,7 +99,7 @@ def show(report: dict[str, Any]) -> None:
     print(f"all files are in {report['folder']}")
 
 
-def _made(file: File, job: Job, trial: Trial, home: Path) -> dict[str, Any]:
+def _made(file: File, job: ExportJob, trial: Trial, home: Path) -> dict[str, Any]:
     """Write and try a file; it and its companions move into place only when it has passed."""
     home.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix=".draft-", dir=home) as draft:
@@ -111,7 +111,7 @@ def _made(file: File, job: Job, trial: Trial, home: Path) -> dict[str, Any]:
     return row
 
 
-def _tried(file: File, path: Path, job: Job, trial: Trial) -> dict[str, Any]:
+def _tried(file: File, path: Path, job: ExportJob, trial: Trial) -> dict[str, Any]:
     """The report's row about a file. Raises Failed where the file must not be kept."""
     bundle = job.model.bundle
     if file.listens:
@@ -140,7 +140,7 @@ def _tried(file: File, path: Path, job: Job, trial: Trial) -> dict[str, Any]:
     }
 
 
-def _told(job: Job) -> dict[str, Any]:
+def _told(job: ExportJob) -> dict[str, Any]:
     """The choice of the weights in int8 files; empty where there are none."""
     return job.int8.told if job.int8 is not None else {}
 
@@ -185,7 +185,7 @@ def _hop_latency(listener: Listener) -> dict[str, Any]:
     return {"p50": float(p50), "p95": float(p95), "threads": 1, "runs": _RUNS, "per": "hop"}
 
 
-def _reported(folder: Path, job: Job, trial: Trial, rows: dict[str, Any]) -> dict[str, Any]:
+def _reported(folder: Path, job: ExportJob, trial: Trial, rows: dict[str, Any]) -> dict[str, Any]:
     """Write everything beside the files; files of earlier exports stay in the report."""
     home, bundle = folder / "export", job.model.bundle
     before = read_json(home / "report.json") if (home / "report.json").exists() else {}
@@ -210,7 +210,7 @@ def _reported(folder: Path, job: Job, trial: Trial, rows: dict[str, Any]) -> dic
     return report
 
 
-def _onnx(file: Path, job: Job, row: dict[str, Any]) -> dict[str, Any]:
+def _onnx(file: Path, job: ExportJob, row: dict[str, Any]) -> dict[str, Any]:
     """More facts about the file that takes a clip, for the top of the report."""
     bundle, model = job.model.bundle, job.model
     shape = bundle.spec.io[:3] if job.input == "frames" else bundle.input_shape

@@ -27,7 +27,7 @@ from audionas.inputs.feed import open_inputs
 from audionas.report import latency
 from audionas.run.folder import finish, phase
 from audionas.run.supernet import default_features, sizes_of
-from audionas.run.times import Model, forget, times
+from audionas.run.times import Timed, forget, times
 from audionas.spaces._base import Space
 
 FILE = "latency.json"
@@ -166,12 +166,12 @@ def networks(
 
 def _models(
     space: Space, io: InputSpec, found: Iterable[Place], specs: Iterable[ArchSpec]
-) -> dict[str, Model]:
+) -> dict[str, Timed]:
     """The measured models by name: a call, each operation that does something, whole networks."""
     return {
-        _CALL: Model(nn.Identity, (1, 1, 1)),
-        **{place.name: Model(place.build, place.input) for place in found if not place.free},
-        **{_name(spec): Model(partial(_network, space, spec), io[:3]) for spec in specs},
+        _CALL: Timed(nn.Identity, (1, 1, 1)),
+        **{place.name: Timed(place.build, place.input) for place in found if not place.free},
+        **{_name(spec): Timed(partial(_network, space, spec), io[:3]) for spec in specs},
     }
 
 

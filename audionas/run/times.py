@@ -26,7 +26,7 @@ _FEWEST, _MOST = 5, 200
 _WARMUP = 3
 
 
-class Model(NamedTuple):
+class Timed(NamedTuple):
     """A module, exported when first needed, and the shape of one input, without the batch axis."""
 
     make: Callable[[], nn.Module]
@@ -34,7 +34,7 @@ class Model(NamedTuple):
 
 
 def times(
-    models: Mapping[str, Model], folder: Path, *, rounds: int, threads: int, reporter: Reporter
+    models: Mapping[str, Timed], folder: Path, *, rounds: int, threads: int, reporter: Reporter
 ) -> dict[str, list[float]]:
     """Milliseconds of each model by name, one per round; a second call resumes an interrupted one.
 
@@ -60,7 +60,7 @@ def forget(folder: Path) -> None:
     (folder / _RECORD).unlink(missing_ok=True)
 
 
-def _export(models: Mapping[str, Model], folder: Path, reporter: Reporter) -> None:
+def _export(models: Mapping[str, Timed], folder: Path, reporter: Reporter) -> None:
     """Write the models that are missing."""
     missing = {name: model for name, model in models.items() if not (folder / f"{name}.onnx").exists()}
     for name in reporter.progress(missing, "exported"):
@@ -68,7 +68,7 @@ def _export(models: Mapping[str, Model], folder: Path, reporter: Reporter) -> No
         onnx.write(module.eval(), torch.zeros(2, *shape), folder / f"{name}.onnx", name="x", facts={})
 
 
-def _order(models: Mapping[str, Model], rounds: int) -> Iterator[tuple[int, str]]:
+def _order(models: Mapping[str, Timed], rounds: int) -> Iterator[tuple[int, str]]:
     names = list(models)
     for number in range(rounds):
         for place in numpy_rng("latency", number).permutation(len(names)):

@@ -7,7 +7,7 @@ import numpy as np
 from audionas.searchers._vectors import Vectors
 
 
-class Group(NamedTuple):
+class Generation(NamedTuple):
     """Scored networks: vectors (n, positions), points to minimise (n, objectives), violations (n,)."""
 
     vectors: np.ndarray
@@ -24,11 +24,11 @@ class Mutation:
         self.probability = 1 / len(vectors.choices) if probability is None else probability
         self.uniform = vectors.allowed.astype(float)
 
-    def __call__(self, children: np.ndarray, population: Group, rng: np.random.Generator) -> np.ndarray:
+    def __call__(self, children: np.ndarray, population: Generation, rng: np.random.Generator) -> np.ndarray:
         """Mutate (n, positions) vectors of architectures, which are repaired where crossover broke them."""
         return np.array([self.child(child, population, rng) for child in children])
 
-    def child(self, child: np.ndarray, population: Group, rng: np.random.Generator) -> np.ndarray:
+    def child(self, child: np.ndarray, population: Generation, rng: np.random.Generator) -> np.ndarray:
         """Mutate one of them."""
         return self.vectors.resample(child, self.where(rng), self.uniform, rng)[0]
 
@@ -36,5 +36,5 @@ class Mutation:
         """The mask (positions,) of choices to resample."""
         return rng.random(len(self.vectors.choices)) < self.probability
 
-    def learn(self, children: Group, population: Group) -> None:
+    def learn(self, children: Generation, population: Generation) -> None:
         """Learn from children just scored, beside the population of their parents."""

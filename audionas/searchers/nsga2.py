@@ -24,7 +24,7 @@ from pymoo.problems.static import StaticProblem
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.searchers._base import Evaluate, Problem, Searcher
 from audionas.searchers._front import crowding, points, violations
-from audionas.searchers._mutation import Group, Mutation
+from audionas.searchers._mutation import Generation, Mutation
 from audionas.searchers._vectors import Vectors, distinct
 from audionas.spaces._base import Space
 
@@ -157,5 +157,5 @@ class _Crowding(CrowdingDiversity):
         return crowding(F, self.weights)
 
 
-def _group(population: Population) -> Group:
-    return Group(population.get("X"), population.get("F"), np.ravel(population.get("G")))
+def _group(population: Population) -> Generation:
+    return Generation(population.get("X"), population.get("F"), np.ravel(population.get("G")))

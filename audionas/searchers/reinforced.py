@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from audionas.searchers._front import dominates
-from audionas.searchers._mutation import Group, Mutation
+from audionas.searchers._mutation import Generation, Mutation
 from audionas.searchers._vectors import Vectors
 from audionas.searchers.nsga2 import Nsga2
 
@@ -59,7 +59,7 @@ class ReinforcedMutation(Mutation):
         self.baseline = 0.0
         self._steps: dict[bytes, np.ndarray] = {}  # by child: the gradient of its mutation's log probability
 
-    def child(self, child: np.ndarray, population: Group, rng: np.random.Generator) -> np.ndarray:
+    def child(self, child: np.ndarray, population: Generation, rng: np.random.Generator) -> np.ndarray:
         """Mutate by one of the three, drawn by their shares."""
         kind, where = rng.random(), self.where(rng)
         if kind < self.conf.learned:
@@ -75,13 +75,13 @@ class ReinforcedMutation(Mutation):
         chances: np.ndarray = odds / odds.sum(1, keepdims=True)
         return chances
 
-    def counts(self, population: Group) -> np.ndarray:
+    def counts(self, population: Generation) -> np.ndarray:
         """The count (positions, codes) of each code in the population, plus one."""
         codes = np.arange(self.uniform.shape[1])
         found: np.ndarray = (population.vectors[:, :, None] == codes).sum(0) + self.uniform
         return found
 
-    def learn(self, children: Group, population: Group) -> None:
+    def learn(self, children: Generation, population: Generation) -> None:
         """Take one step along the policy gradient of the children that the policy made."""
         theirs = dominates(children.points, children.violations, population.points, population.violations)
         ours = dominates(population.points, population.violations, children.points, children.violations)

@@ -25,7 +25,7 @@ from audionas.nn.ops import FREE, OPS, OpShape
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scale:
+class BuildSize:
     """Settings for building a network that are not part of its architecture's identity.
 
     `layers` and `channels` size a network of cells. `dropout` is applied before the last layer (None: the
@@ -84,7 +84,7 @@ class Space(Strict, ABC):
         """The decisions in the order of the network."""
 
     @abstractmethod
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """The skeleton, `net(x, gates=None)`: (B, C, F, T) to (B, classes) logits.
 
         Raises UserError where the input does not fit.
@@ -249,11 +249,11 @@ class Space(Strict, ABC):
         if problems:
             raise UserError([f"architecture does not fit space {self.name}:", *(f"  {p}" for p in problems)])
 
-    def _scale(self, sizes: Mapping[str, int], **rest: Any) -> Scale:
+    def _scale(self, sizes: Mapping[str, int], **rest: Any) -> BuildSize:
         wanted = {**self.sizes, **sizes}
-        return Scale(layers=wanted.get("layers", 0), channels=wanted.get("channels", 0), **rest)
+        return BuildSize(layers=wanted.get("layers", 0), channels=wanted.get("channels", 0), **rest)
 
-    def _initialised(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def _initialised(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         net = self.network(fill, io, scale)
         init_weights(net)
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]

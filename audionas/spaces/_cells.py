@@ -16,7 +16,7 @@ Edges = Mapping[tuple[int, int], Edge | None]  # by (node, input)
 States = Mapping[int, Tensor | None]  # by node
 
 
-class Graph(nn.Module):
+class CellEdges(nn.Module):
     """The edges of a cell, under `<node>_<input>`; a node is the sum of the edges that enter it.
 
     Edges that an architecture leaves out are not built; an edge with a closed gate returns nothing.
@@ -69,7 +69,7 @@ class Cell(nn.Module):
             else ReluConvBN(first, c, 1, affine=not search)
         )
         self.second = ReluConvBN(second, c, 1, affine=not search)
-        self.graph = Graph(edges)
+        self.graph = CellEdges(edges)
         numbers = range(2, 2 + nodes)
         self.concat = [n for n in numbers if search or n in self.graph.entering]
         self.channels = c * len(self.concat)

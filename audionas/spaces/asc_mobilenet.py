@@ -16,7 +16,7 @@ from audionas.core.errors import UserError
 from audionas.nn.blocks import ConvBN, MBBlock, WideHead
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.ops import KERNELS, OpShape
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import Chain, eights, one_channel
 
 _STEM, _FIRST, _HEAD = 32, 16, 640  # channels at width 1
@@ -94,7 +94,7 @@ class AscMobilenet(Space):
             found.append(Choice(f"layer{i}", options, max_active=len(options)))
         return tuple(found)
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """Stem with stride (1, 2), a block that does not expand, the layers; dropout 0.2 unless given."""
         one_channel(io, self.name)
         stem, first, head = eights((_STEM, _FIRST, _HEAD), self.width)

@@ -13,7 +13,7 @@ from audionas.core.errors import UserError
 from audionas.nn.bc_blocks import BANDS, BCBlock, FullBand
 from audionas.nn.blocks import ConvBN, Head
 from audionas.nn.edge import EdgeFactory
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import Chain, one_channel, scaled
 
 _CHANNELS = (16, 8, 12, 16, 20, 32)  # stem, four stages, tail at tau 1
@@ -35,7 +35,7 @@ class BcResnet(Space):
         """None: the network is hand-made."""
         return ()
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """Stem, twelve blocks, tail; no dropout before the last layer unless given."""
         one_channel(io, self.name)
         _check_bands(io.freq)

@@ -14,7 +14,7 @@ from audionas.nn.blocks import ConvBN
 from audionas.nn.cp_block import LogitMap
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.ops import CP_EXPANSIONS, KERNELS, OpShape
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import Chain, eights, one_channel
 
 _BASE, _GROWTH = 32, 1.8  # channels of the first stage at width 1, and their factor per stage
@@ -41,7 +41,7 @@ class CpMobile(Space):
         names = (f"block{i}" for i in range(1, len(_BLOCKS) + 1))
         return tuple(Choice(name, _OPTIONS, max_active=len(_OPTIONS)) for name in names)
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """Two convolutions with stride 2, the blocks, and a map of logits that is averaged."""
         one_channel(io, self.name)
         stages = eights((_BASE * _GROWTH**i for i in range(3)), self.width)

@@ -17,7 +17,7 @@ from audionas.nn.blocks import Head
 from audionas.nn.cell_blocks import AuxiliaryHead
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._cells import Cell, CellNetwork, require_even
 
 NODES = (2, 3, 4, 5)
@@ -80,7 +80,7 @@ class DartsCell(Space):
             return tuple(_SHORT[short] for short in S1[kind].split()[place].split("|"))
         return PRESETS[self.preset]
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """Stem with 3 C channels, cells with reductions at one and two thirds, pooling, one linear layer."""
         large = max(io.freq, io.frames) > 64
         require_even((io.freq, io.frames), 5 if large else 2, self.name)

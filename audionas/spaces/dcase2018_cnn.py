@@ -13,7 +13,7 @@ from torch.nn import functional
 from audionas.core.arch import Choice, InputSpec
 from audionas.nn.blocks import Head
 from audionas.nn.edge import EdgeFactory
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import Chain, one_channel
 
 _KERNELS = (5, 3)  # frames; the first convolution spans all bands
@@ -35,7 +35,7 @@ class Dcase2018Cnn(Space):
         """None: the network is hand-made."""
         return ()
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """Dropout 0.2 after each convolution and the hidden layer, unless given."""
         one_channel(io, self.name)
         (first, second), dropout = _CHANNELS, scale.dropout_or(0.2)

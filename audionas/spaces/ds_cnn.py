@@ -12,7 +12,7 @@ from torch import nn
 from audionas.core.arch import Choice, InputSpec
 from audionas.nn.blocks import ConvBN, Head
 from audionas.nn.edge import EdgeFactory
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import Chain, one_channel
 
 
@@ -46,7 +46,7 @@ class DsCnn(Space):
         """None: the network is hand-made."""
         return ()
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """A convolution of 4 MFCCs by 10 frames, separable blocks; no dropout unless given."""
         one_channel(io, self.name)
         size = _SIZES[self.variant]

@@ -13,7 +13,7 @@ from audionas.core.arch import Choice, InputSpec
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.mix import mixes
 from audionas.nn.ops import KERNELS
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import one_channel, scaled, temporal_chain
 
 _CHANNELS = (24, 24, 24, 36, 36, 48, 48, 64, 64)  # stem, then the eight layers at width 1
@@ -50,7 +50,7 @@ class KwsMobilenet(Space):
         options = [(*convs, "skip") if i in skips else convs for i in range(len(_STRIDES))]
         return tuple(Choice(f"layer{i}", o, max_active=len(o)) for i, o in enumerate(options, 1))
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """The chain; dropout 0.2 before the last layer unless given."""
         one_channel(io, self.name)
         return temporal_chain(

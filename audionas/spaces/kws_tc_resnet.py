@@ -13,7 +13,7 @@ from torch import nn
 from audionas.core.arch import Choice, InputSpec
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.ops import KERNELS
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import one_channel, scaled, temporal_chain
 
 _CHANNELS = (16, 24, 24, 32, 32, 48, 48)  # stem, then the six positions at width 1
@@ -40,7 +40,7 @@ class KwsTcResnet(Space):
         options = [convs if stride == 2 else (*convs, "skip") for stride in _STRIDES]
         return tuple(Choice(f"block{i}", o, max_active=len(o)) for i, o in enumerate(options, 1))
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """The chain; dropout 0.5 before the last layer unless given."""
         one_channel(io, self.name)
         return temporal_chain(

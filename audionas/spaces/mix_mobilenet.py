@@ -11,7 +11,7 @@ from audionas.nn.blocks import ConvBN, WideHead
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.mix import mixes
 from audionas.nn.ops import KERNELS, OpShape
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import Chain, eights
 
 _STEM, _HEAD = 32, 1280  # channels at width 1
@@ -38,7 +38,7 @@ class MixMobilenet(Space):
         options = tuple(f"mixs_{mix.name}" for mix in mixes(KERNELS, self.most))
         return tuple(Choice(f"layer{i}", options) for i, _ in enumerate(_CHANNELS, 1))
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> Chain:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> Chain:
         """Stem, layers and a 1x1 convolution, all with ReLU6; no dropout unless given."""
         stem, head = eights((_STEM, _HEAD), self.width)
         edges, c_in = [], stem

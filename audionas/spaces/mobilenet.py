@@ -15,7 +15,7 @@ from audionas.core.arch import Choice, InputSpec
 from audionas.nn.blocks import Act, ConvBN, MBBlock, SEForm, WideHead
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.ops import KERNELS, OpShape
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import Chain, eights
 
 _STEM, _FIRST, _HEAD = 32, 16, 1280  # channels at width 1
@@ -111,7 +111,7 @@ class Mobilenet(Space):
             found.append(Choice(f"layer{i}", options, max_active=len(options)))
         return tuple(found)
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """Stem, a block that does not expand, layers and head; dropout 0.2 unless given."""
         form = _FORMS[self.form]
         stem, first, head = eights((_STEM, _FIRST, _HEAD), self.width)

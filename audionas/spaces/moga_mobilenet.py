@@ -15,7 +15,7 @@ from audionas.core.arch import Choice, InputSpec
 from audionas.nn.blocks import Act, ConvBN, LateHead, MBBlock, SEForm
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import Chain, eights
 from audionas.spaces.mobilenet import WITH_SE
 
@@ -57,7 +57,7 @@ class MogaMobilenet(Space):
             found.append(Choice(f"layer{i}", options, max_active=len(options)))
         return tuple(found)
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """Stem, a separable convolution, the layers, MobileNetV3's head; dropout 0.2 unless given."""
         c_in, wide, late = eights((_STEM, _WIDE, _LATE), self.width)
         moga = self.form == "moga"

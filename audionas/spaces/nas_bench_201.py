@@ -16,8 +16,8 @@ from audionas.nn.blocks import Head
 from audionas.nn.cell_blocks import ReluConvBN
 from audionas.nn.edge import Edge, EdgeFactory, Gates
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import Scale, Space
-from audionas.spaces._cells import Graph, require_even
+from audionas.spaces._base import BuildSize, Space
+from audionas.spaces._cells import CellEdges, require_even
 
 PRIMITIVES = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = tuple((node, source) for node in (1, 2, 3) for source in range(node))  # in the order of the string
@@ -28,7 +28,7 @@ class SumCell(nn.Module):
 
     def __init__(self, edges: Mapping[tuple[int, int], Edge | None]) -> None:
         super().__init__()
-        self.graph = Graph(edges)
+        self.graph = CellEdges(edges)
 
     def forward(self, x: Tensor, gates: Gates | None) -> Tensor:
         """(B, C, H, W) to the same shape; zeros if nothing reaches the output."""
@@ -83,7 +83,7 @@ class NasBench201(Space):
         """Six edges: `1_0` leads from node 0 to node 1."""
         return tuple(Choice(f"{node}_{source}", PRIMITIVES, node=str(node)) for node, source in EDGES)
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """C, 2 C and 4 C channels in the three stages."""
         require_even((io.freq, io.frames), 2, self.name)
         c = scale.channels

@@ -12,7 +12,7 @@ from torch import nn
 from audionas.core.arch import Choice, InputSpec
 from audionas.nn.blocks import ConvBN, Head, TCBlock
 from audionas.nn.edge import EdgeFactory
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import Chain, one_channel, scaled
 
 _STEM = 16
@@ -38,7 +38,7 @@ class TcResnet(Space):
         """None: the network is hand-made."""
         return ()
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         """Stem and blocks; dropout 0.5 before the last layer unless given."""
         one_channel(io, self.name)
         blocks = _BLOCKS[self.depth]

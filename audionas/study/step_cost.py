@@ -30,7 +30,7 @@ class StepCost(NamedTuple):
     memory_ratio: float = 1.0
 
 
-class Step(NamedTuple):
+class Measured(NamedTuple):
     """A step to measure: `take` does one step, `owned` are the tensors that exist anyway."""
 
     take: Callable[[], object]
@@ -48,13 +48,13 @@ def method_costs(
     return step_costs([method_step(m, train, valid) for m in methods], device, rounds=rounds, warmup=warmup)
 
 
-def method_step(method: Method, train: Batch, valid: Batch) -> Step:
+def method_step(method: Method, train: Batch, valid: Batch) -> Measured:
     """A step of a prepared method, in the first epoch in which its alphas move (or the last)."""
     run = method.run
     pair = (train, valid if method.halves else train)
     with torch.random.fork_rng():
         _reach(method, pair)
-    return Step(
+    return Measured(
         lambda: method.step(*pair, float(run.epoch)),
         lambda: [*run.net.parameters(), *run.net.buffers(), *run.alphas.values()],
     )
@@ -73,7 +73,7 @@ def _reach(method: Method, pair: tuple[Batch, Batch]) -> None:
             return
 
 
-def network_step(net: nn.Module, optim: Optim, batch: Batch) -> Step:
+def network_step(net: nn.Module, optim: Optim, batch: Batch) -> Measured:
     """A training step of a single network."""
     optimizer, criterion = optim.build(net.parameters()), nn.CrossEntropyLoss()
     net.train()
@@ -83,11 +83,11 @@ def network_step(net: nn.Module, optim: Optim, batch: Batch) -> Step:
         criterion(net(batch.x), batch.target).backward()
         optimizer.step()
 
-    return Step(take, lambda: [*net.parameters(), *net.buffers()])
+    return Measured(take, lambda: [*net.parameters(), *net.buffers()])
 
 
 def step_costs(
-    steps: Sequence[Step], device: torch.device, *, rounds: int = 5, warmup: int = 2
+    steps: Sequence[Measured], device: torch.device, *, rounds: int = 5, warmup: int = 2
 ) -> list[StepCost]:
     """Measure each step: `warmup` rounds, the last of which gives memory, then `rounds` timed in turns."""
     with torch.random.fork_rng():
@@ -108,7 +108,7 @@ def step_costs(
     ]
 
 
-def _seconds(step: Step, device: torch.device) -> float:
+def _seconds(step: Measured, device: torch.device) -> float:
     _wait(device)
     began = time.perf_counter()
     step.take()
@@ -121,7 +121,7 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _kept_on_gpu(step: Step, device: torch.device) -> int:
+def _kept_on_gpu(step: Measured, device: torch.device) -> int:
     """Peak bytes of a step beyond what was allocated before it."""
     before = torch.cuda.memory_allocated(device)
     torch.cuda.reset_peak_memory_stats(device)
@@ -129,15 +129,15 @@ def _kept_on_gpu(step: Step, device: torch.device) -> int:
     return torch.cuda.max_memory_allocated(device) - before
 
 
-def _kept_for_backward(step: Step) -> int:
+def _kept_for_backward(step: Measured) -> int:
     """The most bytes of storages that autograd keeps at one time, without parameters and buffers."""
-    meter = Meter(step.owned())
+    meter = BackwardBytes(step.owned())
     with meter.watching():
         step.take()
     return meter.most
 
 
-class Meter:
+class BackwardBytes:
     """Counts the bytes that autograd keeps: each storage once, from its first saving to its last release."""
 
     def __init__(self, owned: Iterable[Tensor]) -> None:
@@ -153,7 +153,7 @@ class Meter:
 class _Held:
     """A saved tensor, which notifies the meter when it is released."""
 
-    def __init__(self, tensor: Tensor, meter: Meter) -> None:
+    def __init__(self, tensor: Tensor, meter: BackwardBytes) -> None:
         self.tensor, self.meter = tensor.detach(), meter
         storage = tensor.untyped_storage()
         self.place, self.size = storage.data_ptr(), storage.nbytes()

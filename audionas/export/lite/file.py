@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from audionas.core.errors import UserError
-from audionas.export.lite.graph import Graph, Node, State
+from audionas.export.lite.graph import Graph, Memory, Node
 from audionas.export.lite.int8 import Int8, Quant
 
 _ALIGN = 16  # bytes, which the schema requires for buffers
@@ -139,11 +139,11 @@ class _Sub:
             if state.given in node.inputs and state.given not in self.index:
                 self.operator("READ_VARIABLE", [self.handle(state)], [self.tensor(state.given)], {})
 
-    def assign(self, state: State, value: int) -> None:
+    def assign(self, state: Memory, value: int) -> None:
         """Store a value as a state."""
         self.operator("ASSIGN_VARIABLE", [self.handle(state), value], [], {})
 
-    def handle(self, state: State) -> int:
+    def handle(self, state: Memory) -> int:
         """The tensor that represents a variable."""
         name = f"{state.name}/variable"
         if name not in self.index:
@@ -153,7 +153,7 @@ class _Sub:
             self.operator("VAR_HANDLE", [], [self.index[name]], options)
         return self.index[name]
 
-    def zeros(self, state: State) -> int:
+    def zeros(self, state: Memory) -> int:
         """A constant with the value of a state at the start."""
         int8 = self.file.int8
         value = self.file.graph.values[state.given]

@@ -36,7 +36,7 @@ class Node:
     options: dict[str, Any]
 
 
-class State(NamedTuple):
+class Memory(NamedTuple):
     """One state: the value that is read, and the value that is stored for the next call."""
 
     name: str
@@ -52,7 +52,7 @@ class Graph:
     scores: str = ""
     values: dict[str, Value] = field(default_factory=dict)
     nodes: list[Node] = field(default_factory=list)
-    states: tuple[State, ...] = ()
+    states: tuple[Memory, ...] = ()
 
     def maker(self, name: str) -> Node | None:
         """The operator that makes a value; None for inputs and constants."""

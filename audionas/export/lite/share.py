@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from audionas.export.lite.graph import Builder, Graph, Node, State
+from audionas.export.lite.graph import Builder, Graph, Memory, Node
 
 
 def share(graph: Graph) -> None:
@@ -15,7 +15,7 @@ def share(graph: Graph) -> None:
     for node in graph.nodes:
         if node.op == "CONCATENATION" and len(node.inputs) == 2 and node.inputs[0] in keepers:
             heard.setdefault(node.inputs[1], []).append(node)
-    gone: set[State] = set()
+    gone: set[Memory] = set()
     for nodes in heard.values():
         longest, *others = sorted(nodes, key=lambda node: -graph.values[node.output].shape[1])
         if not others:

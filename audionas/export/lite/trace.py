@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from audionas.export.lite.aten import HANDLERS
-from audionas.export.lite.graph import LAST, Builder, Graph, Shape, State, Value
+from audionas.export.lite.graph import LAST, Builder, Graph, Memory, Shape, Value
 from audionas.nn.streaming import Step
 
 
@@ -29,7 +29,7 @@ def build(step: Step, mean: Tensor, std: Tensor, *, keyword: int | None = None) 
     frames = b.value((1, hop, freq), name="frames")
     given = [b.value(_last(s), name=n) for n, s in zip(step.names, step.shapes, strict=True)]
     logits, *kept = _traced(b, step, [_normalized(b, frames, mean, std), *given])
-    graph.states = tuple(State(n, g.name, k.name) for n, g, k in zip(step.names, given, kept, strict=True))
+    graph.states = tuple(Memory(n, g.name, k.name) for n, g, k in zip(step.names, given, kept, strict=True))
     graph.scores = _scores(b, logits, keyword).name
     graph.prune()
     return graph

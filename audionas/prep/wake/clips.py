@@ -17,7 +17,7 @@ OTHER = "_other_"  # the label of everything but the word
 
 
 @dataclass(frozen=True)
-class Job:
+class ClipJob:
     """The settings of the data, their folder and the keyword: `label` in the data, `text` when spoken."""
 
     out: Path
@@ -28,14 +28,14 @@ class Job:
     reporter: Reporter
 
 
-def written(job: Job, name: str, wave: Wave, label: str, speaker: str, folder: str) -> Item:
+def written(job: ClipJob, name: str, wave: Wave, label: str, speaker: str, folder: str) -> Item:
     """Write a recording (N,) at 16 kHz as audio/`folder`/`name`.wav. Returns its item."""
     path = job.out / "audio" / folder / f"{name}.wav"
     audio.write(path, wave, RATE)
     return Item(f"{slug(speaker)}-{name}", str(path), label, len(wave) / RATE, speaker=slug(speaker))
 
 
-def windows(job: Job, item: Item, speaker: str) -> list[Item]:
+def windows(job: ClipJob, item: Item, speaker: str) -> list[Item]:
     """A long recording without the word as consecutive clips; ids begin with the speaker."""
     name = item.id if item.id.startswith(speaker) else f"{speaker}-{item.id}"
     return [
@@ -44,7 +44,7 @@ def windows(job: Job, item: Item, speaker: str) -> list[Item]:
     ]
 
 
-def around(job: Job, long: Sequence[Item], rng: np.random.Generator) -> Wave:
+def around(job: ClipJob, long: Sequence[Item], rng: np.random.Generator) -> Wave:
     """A stretch of a long recording, as long as a clip; faint noise where no recording is long enough."""
     wide = [item for item in long if item.seconds > job.seconds]
     if not wide:

@@ -11,8 +11,8 @@ from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.data.audio import SUFFIXES
 
-Split = Literal["train", "dev", "test"]
-SHARES: dict[Split, float] = {"train": 0.4, "dev": 0.2, "test": 0.4}  # shares of groups
+SplitName = Literal["train", "dev", "test"]
+GROUP_SHARES: dict[SplitName, float] = {"train": 0.4, "dev": 0.2, "test": 0.4}  # shares of groups
 NOT_WORDS = "not-wake-words"
 NOISE = "noise"
 SILENCE_GROUP = (
@@ -62,7 +62,7 @@ def scan(folder: Path, *, pattern: str = "") -> list[Recording]:
     return found
 
 
-def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[Split, list[Recording]]:
+def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[SplitName, list[Recording]]:
     """Assign whole groups to splits by a draw per group; those of the keyword fill the shares exactly.
 
     A `whole` group with recordings of the keyword goes to train, so that tests use other people.
@@ -70,12 +70,12 @@ def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[S
     mine = Counter(r.group for r in recordings if says(r, keyword))
     trained = {r.group for r in recordings if r.whole and r.group in mine}
     drawn = sorted((g for g in mine if g not in trained), key=lambda g: _draw(seed, g))
-    place: dict[str, Split] = dict.fromkeys((*trained, SILENCE_GROUP), "train")
+    place: dict[str, SplitName] = dict.fromkeys((*trained, SILENCE_GROUP), "train")
     total, before = sum(mine[g] for g in drawn), 0
     for group in drawn:
         place[group] = _at(before / total)
         before += mine[group]
-    splits: dict[Split, list[Recording]] = {"train": [], "dev": [], "test": []}
+    splits: dict[SplitName, list[Recording]] = {"train": [], "dev": [], "test": []}
     for recording in recordings:
         group = recording.group
         splits[place.get(group) or _at(_draw(seed, group))].append(recording)
@@ -98,12 +98,12 @@ def named(recordings: Iterable[Recording]) -> str:
     return ", ".join(f"{source} {count}" for source, count in sorted(counts.items()))
 
 
-def _at(share: float) -> Split:
+def _at(share: float) -> SplitName:
     """The split that contains a share between 0 and 1."""
     share += 1e-9  # 0.4 + 0.2 is more than 0.6
-    if share < SHARES["train"]:
+    if share < GROUP_SHARES["train"]:
         return "train"
-    return "dev" if share < SHARES["train"] + SHARES["dev"] else "test"
+    return "dev" if share < GROUP_SHARES["train"] + GROUP_SHARES["dev"] else "test"
 
 
 def _draw(seed: int, group: str) -> float:

@@ -13,13 +13,17 @@ from audionas.data.kaldi import Item
 from audionas.data.labels import RATE
 from audionas.data.readers import slug
 from audionas.prep.voices import ACCENTS, Engine, find_engine, said, short_path, voice_variants
-from audionas.prep.wake.clips import OTHER, Job, around, windows, written
+from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
 from audionas.prep.wake.near_words import near
 from audionas.prep.wake.sounds import spaced, within
-from audionas.prep.wake.sources import Split, plain
+from audionas.prep.wake.sources import SplitName, plain
 
-SPLITS: tuple[Split, ...] = ("train", "dev", "test")
-SHARES: dict[Split, float] = {"train": 0.6, "dev": 0.15, "test": 0.25}  # shares of voices, and of words
+SPLITS: tuple[SplitName, ...] = ("train", "dev", "test")
+VOICE_SHARES: dict[SplitName, float] = {
+    "train": 0.6,
+    "dev": 0.15,
+    "test": 0.25,
+}  # shares of voices, and of words
 READING = 240.0  # seconds for which one voice reads sentences in a long recording
 TURN = 30.0  # seconds for which it reads for clips: many voices are better than one for long
 SENTENCE = (5, 13)  # number of words: at least the first, below the second
@@ -28,7 +32,7 @@ SENTENCE = (5, 13)  # number of words: at least the first, below the second
 class Spoken:
     """Speech by eSpeak NG's voices; no voice is in two splits, and no word of the sentences."""
 
-    def __init__(self, job: Job, words: Sequence[str], language: str = "en") -> None:
+    def __init__(self, job: ClipJob, words: Sequence[str], language: str = "en") -> None:
         self.job, self.words = job, words
         self.accents = ACCENTS if language == "en" else (language,)
         self.engine = find_engine()
@@ -40,9 +44,9 @@ class Spoken:
         count: int,
         near_count: int,
         hours: float,
-        splits: Sequence[Split],
-        long: Mapping[Split, Sequence[Item]],
-    ) -> dict[Split, list[Item]]:
+        splits: Sequence[SplitName],
+        long: Mapping[SplitName, Sequence[Item]],
+    ) -> dict[SplitName, list[Item]]:
         """Make `count` clips of the word in total, as many of near words, and `hours` of sentences as clips.
 
         The sentences also surround the word, as `long` does, so that surroundings carry no information.
@@ -53,7 +57,7 @@ class Spoken:
         self.job.reporter.note(f"near words: {', '.join(alike)}")
         made = {}
         for split in splits:
-            share = SHARES[split] / sum(SHARES[s] for s in splits)
+            share = VOICE_SHARES[split] / sum(VOICE_SHARES[s] for s in splits)
             read = self.reading(split, hours * share, TURN)
             said = self._said(split, round(count * share), alike, [*long[split], *read])
             made[split] = list(said)
@@ -61,7 +65,9 @@ class Spoken:
                 made[split] += windows(self.job, item, f"espeak-{slug(voice)}")
         return made
 
-    def _said(self, split: Split, count: int, alike: Sequence[str], long: Sequence[Item]) -> Iterator[Item]:
+    def _said(
+        self, split: SplitName, count: int, alike: Sequence[str], long: Sequence[Item]
+    ) -> Iterator[Item]:
         voices = self.voices[split]
         turns: dict[str, list[str]] = defaultdict(list)
         for number in range(count):
@@ -78,7 +84,7 @@ class Spoken:
                 name = slug(f"espeak-{voice}-{number:03d}-{text}")
                 yield written(self.job, name, made, label, f"espeak-{slug(voice)}", split)
 
-    def reading(self, split: Split, hours: float, turn: float = READING) -> list[Item]:
+    def reading(self, split: SplitName, hours: float, turn: float = READING) -> list[Item]:
         """Make `hours` of sentences of common words; voices take turns with recordings of `turn` seconds.
 
         Raises UserError where there are too few words.
@@ -100,7 +106,9 @@ class Spoken:
             items.append(written(self.job, name, wave, OTHER, "espeak", "long"))
         return items
 
-    def _read(self, split: Split, voice: str, seconds: float, what: str, rng: np.random.Generator) -> Wave:
+    def _read(
+        self, split: SplitName, voice: str, seconds: float, what: str, rng: np.random.Generator
+    ) -> Wave:
         """Read `seconds` of sentences, (N,) float32."""
         wave = np.zeros(0, np.float32)
         while len(wave) < seconds * RATE:
@@ -125,7 +133,7 @@ class Spoken:
             return [wave.astype(np.float32) for wave in said(f"{accent}+{variant}", wanted, Engine(*engine))]
 
 
-def split_voices(known: Sequence[str], seed: int) -> dict[Split, list[str]]:
+def split_voices(known: Sequence[str], seed: int) -> dict[SplitName, list[str]]:
     """Voices by split; families of near twins (steph, steph2) stay together, and every split has some."""
     families: dict[str, list[str]] = defaultdict(list)
     for name in known:
@@ -134,19 +142,19 @@ def split_voices(known: Sequence[str], seed: int) -> dict[Split, list[str]]:
     order = sorted(
         families.values(), key=lambda family: (len(family) > 2, seed_of(seed, "family", family[0]))
     )
-    splits: dict[Split, list[str]] = {"train": [], "dev": [], "test": []}
+    splits: dict[SplitName, list[str]] = {"train": [], "dev": [], "test": []}
     for family in order:  # large families last: they go to train, so that other splits keep varied voices
-        room = [s for s in SPLITS[:0:-1] if len(splits[s]) + len(family) <= SHARES[s] * len(known)]
+        room = [s for s in SPLITS[:0:-1] if len(splits[s]) + len(family) <= VOICE_SHARES[s] * len(known)]
         splits[room[0] if room else "train"] += family
     return splits
 
 
-def split_words(words: Sequence[str], keyword: str, seed: int) -> dict[Split, list[str]]:
+def split_words(words: Sequence[str], keyword: str, seed: int) -> dict[SplitName, list[str]]:
     """The words of sentences by split: none of the keyword's own words, none in two splits."""
     own = {plain(part) for part in keyword.split()}
     order = sorted(
         {word.lower() for word in words if plain(word) not in own}, key=lambda w: seed_of(seed, "word", w)
     )
-    train = round(SHARES["train"] * len(order))
-    dev = train + round(SHARES["dev"] * len(order))
+    train = round(VOICE_SHARES["train"] * len(order))
+    dev = train + round(VOICE_SHARES["dev"] * len(order))
     return {"train": order[:train], "dev": order[train:dev], "test": order[dev:]}

@@ -16,7 +16,7 @@ from audionas.run.ship.int8 import Int8
 
 
 @dataclass(frozen=True)
-class Job:
+class ExportJob:
     """A model, the options for its files and, for a sound model, its conversion to int8."""
 
     name: str
@@ -31,7 +31,7 @@ class File(NamedTuple):
 
     target: str
     name: str
-    write: Callable[[Job, Path], None]
+    write: Callable[[ExportJob, Path], None]
     runtime: str
     listens: bool = False
     int8: bool = False
@@ -77,31 +77,31 @@ def _files(name: str) -> tuple[File, ...]:
     )
 
 
-def _onnx(job: Job, out: Path) -> None:
+def _onnx(job: ExportJob, out: Path) -> None:
     onnx.export(job.model.bundle, out, input=job.input)
 
 
-def _stream(job: Job, out: Path) -> None:
+def _stream(job: ExportJob, out: Path) -> None:
     onnx_stream.export(job.model.bundle, out, input=job.input, pool=job.pool)
 
 
-def _int8(job: Job, out: Path) -> None:
+def _int8(job: ExportJob, out: Path) -> None:
     onnx.require_holdable(job.model.bundle, job.input)  # fails before minutes of work
     int8 = _of(job)
     quantize.export(int8.chosen.bundle, int8.network, out, input=job.input)
 
 
-def _litert(job: Job, out: Path) -> None:
+def _litert(job: ExportJob, out: Path) -> None:
     litert.export(job.model.bundle, out, pool=job.pool)
 
 
-def _litert_int8(job: Job, out: Path) -> None:
+def _litert_int8(job: ExportJob, out: Path) -> None:
     litert.require_int8(job.model.bundle, job.pool)  # the same
     int8 = _of(job)
     litert.export(int8.chosen.bundle, out, calibrate=int8.calibration.features, pool=job.pool)
 
 
-def _esphome(job: Job, out: Path) -> None:
+def _esphome(job: ExportJob, out: Path) -> None:
     if out.name in ("model.tflite", "model.int8.tflite"):
         raise UserError(
             f"{out.name}: a run with this name cannot have an ESPHome file", hint="Rename the run's folder."
@@ -114,7 +114,7 @@ def _esphome(job: Job, out: Path) -> None:
     esphome.export(int8.chosen.bundle, out, calibrate=int8.calibration.features)
 
 
-def _of(job: Job) -> Int8:
+def _of(job: ExportJob) -> Int8:
     if job.int8 is None:
         raise UserError("an image model is exported only in float32", hint="--target onnx")
     return job.int8

@@ -11,7 +11,7 @@ from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi
 from audionas.data.labels import RATE, read_labels
 from audionas.prep.wake import near_words
-from audionas.prep.wake.spoken import SHARES, split_words
+from audionas.prep.wake.spoken import VOICE_SHARES, split_words
 from tests._wake import audio as long_audio
 from tests._wake import clip
 from tests.unit.data_prep.test_speech_commands import load
@@ -104,7 +104,7 @@ def test_voices_alone_fill_every_split_and_read_sentences(tmp_path: Path) -> Non
     out = tmp_path / "spoken"
     prep.main(out, word="hey jarvis", say=12, near_words=3, sentences=0.05, espeak_hours=0.01)
     speakers = []
-    for split, share in SHARES.items():
+    for split, share in VOICE_SHARES.items():
         part = kaldi.read(out / split)
         assert set(part.labels) == {"_other_", "hey_jarvis"}
         speakers.append({item.speaker for item in part})

@@ -10,7 +10,7 @@ import pytest
 
 from audionas.data.kaldi import Item
 from audionas.listen.bands import curve, rate_interval, rejected_interval
-from audionas.listen.det import Table, accepts, allot, groups_of, negatives_of, table
+from audionas.listen.det import Thresholds, accepts, allot, groups_of, negatives_of, table
 from audionas.listen.events import fired, levels
 from audionas.listen.hear import Heard
 from audionas.listen.measured import measured, note_of
@@ -49,7 +49,7 @@ def long(recordings: int = 4, minutes: float = 15, bursts: int = 12) -> Heard:
     return Heard(items, scores, HOP)
 
 
-def tables(heard: Heard, quiet: Heard) -> list[Table]:
+def tables(heard: Heard, quiet: Heard) -> list[Thresholds]:
     """Of both words."""
     negatives = negatives_of(quiet, RULE)
     rows = list(zip(heard.items, heard.scores, strict=True))

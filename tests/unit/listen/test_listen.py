@@ -16,7 +16,7 @@ from audionas.listen import live as page
 from audionas.listen.detect import detect
 from audionas.listen.events import Event
 from audionas.listen.exported import find, tuned
-from audionas.listen.meter import Meter, bar
+from audionas.listen.meter import LevelView, bar
 
 QUIET = Reporter(quiet=True)
 
@@ -132,7 +132,7 @@ def test_bar_marks_peak_and_threshold() -> None:
 
 def test_meter_holds_peaks_lights_what_fired_and_shows_the_level(made_run: Path) -> None:
     listener = find(made_run).listen()
-    meter = Meter(listener, {"word": 0.75})
+    meter = LevelView(listener, {"word": 0.75})
     sound = np.full(1600, 0.1, np.float32)  # -20 dB: two thirds of the level's 60
     meter.take(sound, np.array([[0.9, 0.1], [0.2, 0.8]]), [Event(0.1, "word", 0.9)])
     word, level = meter.lines()

@@ -19,7 +19,7 @@ from audionas.nn.ops import OPS, OpShape
 from audionas.spaces.darts_cell import PRIMITIVES, DartsCell
 from audionas.spaces.nas_bench_201 import EDGES, NasBench201, SumCell
 from audionas.spaces.nas_bench_201 import PRIMITIVES as BENCH
-from audionas.study.step_cost import Meter
+from audionas.study.step_cost import BackwardBytes
 from tests.invariants._cases import STEPS, features_of, named, shake, started, steps
 
 SPACES = [DartsCell(preset="s3"), DartsCell(preset="s4"), NasBench201()]
@@ -236,7 +236,7 @@ def test_far_less_is_kept_for_the_backward_pass():
         cells = nn.ModuleList(SumCell(edges) for _ in range(3)).to(memory_format=torch.channels_last)
         weight = torch.full((7,), 1 / 7, requires_grad=True)
         gates = Gates({"{}_{}".format(*place): Gate(weight) for place in EDGES})
-        meter = Meter([*cells.parameters(), *cells.buffers(), weight])
+        meter = BackwardBytes([*cells.parameters(), *cells.buffers(), weight])
         with meter.watching():
             y = x
             for cell in cells:

@@ -15,7 +15,7 @@ from audionas.spaces.darts_cell import PRIMITIVES, DartsCell
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import EDGES, NasBench201, SumCell
-from audionas.study.step_cost import Meter
+from audionas.study.step_cost import BackwardBytes
 from tests.invariants._cases import STEPS, batches, features_of, named, started, steps
 
 CELLS = [DartsCell(preset="s3"), NasBench201()]
@@ -141,7 +141,7 @@ def test_far_less_is_kept_for_the_backward_pass():
         cells = nn.ModuleList(SumCell(edges) for _ in range(3)).to(memory_format=torch.channels_last)
         weight = torch.full((7,), 1 / 7, requires_grad=True)
         gates = Gates({"{}_{}".format(*place): Gate(weight) for place in EDGES})
-        meter = Meter([*cells.parameters(), *cells.buffers(), weight])
+        meter = BackwardBytes([*cells.parameters(), *cells.buffers(), weight])
         with meter.watching():
             y = x
             for cell in cells:

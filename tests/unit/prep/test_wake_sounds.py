@@ -10,7 +10,7 @@ from audionas.core.rng import numpy_rng
 from audionas.data import audio
 from audionas.data.labels import RATE
 from audionas.prep.wake.sounds import ending, faded, joined, loud, spaced, within
-from audionas.prep.wake.sources import SHARES, Recording, by_split, plain, says, scan
+from audionas.prep.wake.sources import GROUP_SHARES, Recording, by_split, plain, says, scan
 
 RNG = numpy_rng("wake sounds")
 
@@ -116,7 +116,7 @@ def test_groups_are_whole_and_unnamed_people_with_the_keyword_train(tmp_path: Pa
 def test_shares_of_the_keyword_are_exact() -> None:
     many = [Recording(Path(f"{n}.wav"), "own", "Hey  You", f"g{n}") for n in range(50)]
     splits = by_split(many, "hey you", 3)
-    assert {split: len(part) / 50 for split, part in splits.items()} == SHARES
+    assert {split: len(part) / 50 for split, part in splits.items()} == GROUP_SHARES
     assert splits != by_split(many, "hey you", 4)
     assert plain("Hey_You") == plain("hey you") == "heyyou"
 

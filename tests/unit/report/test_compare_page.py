@@ -10,7 +10,7 @@ import pytest
 from audionas.core.rng import numpy_rng
 from audionas.report import compare, compare_table
 from audionas.report import compare_charts as charts
-from audionas.report.compare_charts import Cloud, Group, Scale
+from audionas.report.compare_charts import MethodDots, Scale, Seeds
 from audionas.report.compare_table import Comparison
 
 METHODS = ("darts", "gdas", "fair_darts", "rome", "random_nas", "p_darts", "snas", "merge_nas")
@@ -144,8 +144,8 @@ def test_values_beyond_a_scale_stay_at_its_ends() -> None:
 
 def test_an_interval_without_bounds_has_no_end_marks() -> None:
     """Two seeds give wide intervals: the scale follows the values, and open lines say so."""
-    wide = Group("a", (0.4, 0.6), 0.5, (-0.77, 1.77))
-    narrow = Group("b", (0.5, 0.52), 0.51, (0.49, 0.53))
+    wide = Seeds("a", (0.4, 0.6), 0.5, (-0.77, 1.77))
+    narrow = Seeds("b", (0.5, 0.52), 0.51, (0.49, 0.53))
     form = (str, str)
     count = [
         charts.forest([g, narrow], form, "x", limits=(0, 1)).count('stroke-width="2"') for g in (wide, narrow)
@@ -155,7 +155,7 @@ def test_an_interval_without_bounds_has_no_end_marks() -> None:
 
 def test_labels_of_a_scatter_do_not_overlap() -> None:
     rng = numpy_rng("scatter")
-    clouds = [Cloud(name, [tuple(rng.normal(size=2))]) for name in METHODS]
+    clouds = [MethodDots(name, [tuple(rng.normal(size=2))]) for name in METHODS]
     svg = charts.scatter(clouds, (str, str), "x")
     label = re.compile(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)"[^>]*paint[^>]*>(\w+)</text>')
     share = {"start": 0.0, "middle": 0.5, "end": 1.0}

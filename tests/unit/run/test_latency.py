@@ -17,7 +17,7 @@ from audionas.core.reporter import Reporter
 from audionas.cost.lookup import LatencyTable
 from audionas.engine.agreement import agreement, kendall
 from audionas.run import latency
-from audionas.run.times import Model, forget, times
+from audionas.run.times import Timed, forget, times
 from tests.unit.cli._command import done, refused
 
 pytest.importorskip("onnxruntime")
@@ -61,7 +61,7 @@ class Impatient(Reporter):
             yield item
 
 
-MODELS = {"nothing": Model(nn.Identity, (2, 3)), "relu": Model(nn.ReLU, (4, 1))}
+MODELS = {"nothing": Timed(nn.Identity, (2, 3)), "relu": Timed(nn.ReLU, (4, 1))}
 
 
 @pytest.mark.parametrize(("label", "count"), [("exported", 1), ("measured", 4)])

@@ -11,7 +11,7 @@ from audionas.core.arch import ArchSpec, Choice, InputSpec
 from audionas.nn.edge import EdgeFactory
 from audionas.searchers._base import CHEAP, Problem, Score, Searcher
 from audionas.searchers._front import Scored
-from audionas.spaces._base import Scale, Space
+from audionas.spaces._base import BuildSize, Space
 
 IO = InputSpec(1, 40, 98, 12)
 OPTIONS = ("a", "b", "c", "d", "e", "f")
@@ -26,7 +26,7 @@ class Toy(Space):
     def choices(self) -> tuple[Choice, ...]:
         return tuple(Choice(f"layer{i}", OPTIONS) for i in range(4))
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         raise NotImplementedError
 
 
@@ -41,7 +41,7 @@ class ToyCell(Space):
         edges = [(2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]
         return tuple(Choice(f"{node}_{source}", options, node=str(node), least=0) for node, source in edges)
 
-    def network(self, fill: EdgeFactory, io: InputSpec, scale: Scale) -> nn.Module:
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
         raise NotImplementedError
 
 

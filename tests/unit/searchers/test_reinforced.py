@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from audionas.core.rng import numpy_rng
-from audionas.searchers._mutation import Group
+from audionas.searchers._mutation import Generation
 from audionas.searchers._vectors import Vectors
 from audionas.searchers.reinforced import Reinforced, ReinforcedMutation
 from tests.unit.searchers._toy import problem
 
 PARENT = np.array([0, 1, 2, 3])
-NOBODY = Group(np.zeros((0, 4), dtype=int), np.zeros((0, 1)), np.zeros(0))
+NOBODY = Generation(np.zeros((0, 4), dtype=int), np.zeros((0, 1)), np.zeros(0))
 
 
 def mutation(**conf):
@@ -51,17 +51,18 @@ def test_a_rewarded_option_becomes_likelier_and_a_punished_one_less():
         mixed, rng = mutation(learned=1.0, prior=0.0, mutation=1.0, rate=0.5), numpy_rng("reward", better)
         child = mixed.child(PARENT, NOBODY, rng)
         before = log_probability(mixed, child)
-        told = Group(child[None], np.array([[better]]), np.zeros(1))
-        mixed.learn(told, Group(PARENT[None], np.array([[1.0]]), np.zeros(1)))
+        told = Generation(child[None], np.array([[better]]), np.zeros(1))
+        mixed.learn(told, Generation(PARENT[None], np.array([[1.0]]), np.zeros(1)))
         assert sign * (log_probability(mixed, child) - before) > 0.1
         assert mixed.baseline == pytest.approx(sign * 0.2)  # the reward is 1 or -1, memory 0.8
 
 
 def test_only_what_the_policy_drew_is_learnt_from():
     mixed, rng = mutation(learned=0.0, prior=0.5, mutation=1.0), numpy_rng("others")
-    children = mixed(np.array([PARENT] * 20), Group(PARENT[None], np.ones((1, 1)), np.zeros(1)), rng)
+    children = mixed(np.array([PARENT] * 20), Generation(PARENT[None], np.ones((1, 1)), np.zeros(1)), rng)
     mixed.learn(
-        Group(children, np.zeros((20, 1)), np.zeros(20)), Group(PARENT[None], np.ones((1, 1)), np.zeros(1))
+        Generation(children, np.zeros((20, 1)), np.zeros(20)),
+        Generation(PARENT[None], np.ones((1, 1)), np.zeros(1)),
     )
     assert not mixed.logits.any()
     assert mixed.baseline == 0.0
@@ -75,7 +76,7 @@ def test_the_policy_learns_which_option_is_good():
         population = rng.integers(6, size=(30, 4))
         children = mixed(population, NOBODY, rng)
         groups = [
-            Group(some, -(some == good).sum(1, keepdims=True).astype(float), np.zeros(30))
+            Generation(some, -(some == good).sum(1, keepdims=True).astype(float), np.zeros(30))
             for some in (children, population)
         ]
         mixed.learn(*groups)
@@ -87,7 +88,7 @@ def test_mutations_are_mixed_in_the_stated_shares():
     """The policy is made to draw only option 1, the prior almost only option 2; four sigma allowed."""
     mixed, rng, count = mutation(learned=0.5, prior=0.3, mutation=1.0), numpy_rng("shares"), 2000
     mixed.logits[:, 1] = 50.0
-    population = Group(np.full((1000, 4), 2), np.zeros((1000, 1)), np.zeros(1000))
+    population = Generation(np.full((1000, 4), 2), np.zeros((1000, 1)), np.zeros(1000))
     children = mixed(np.zeros((count, 4), dtype=int), population, rng)
     for code, share in ((1, 0.5), (2, 0.3 * (1001 / 1005) ** 4)):
         share += 0.2 * 0.2**4  # uniform draws of the same
@@ -97,7 +98,7 @@ def test_mutations_are_mixed_in_the_stated_shares():
 
 def test_the_prior_counts_the_population():
     mixed = mutation()
-    population = Group(np.array([[0, 1, 2, 3], [0, 1, 1, 1]]), np.zeros((2, 1)), np.zeros(2))
+    population = Generation(np.array([[0, 1, 2, 3], [0, 1, 1, 1]]), np.zeros((2, 1)), np.zeros(2))
     counts = mixed.counts(population)
     assert counts[0, :6].tolist() == [3, 1, 1, 1, 1, 1]
     assert counts[2, :6].tolist() == [1, 2, 2, 1, 1, 1]

@@ -13,7 +13,7 @@ from torch import nn
 from audionas import zoo
 from audionas.core.arch import ArchSpec
 from audionas.cost.graph import LayerCost, example, layers
-from audionas.nn.cell_blocks import DilConv, FactorizedReduce, Pool, ReluConvBN
+from audionas.nn.cell_blocks import DilConv, FactorizedReduce, PoolNorm, ReluConvBN
 from audionas.spaces._base import space_of
 from audionas.spaces._genotype import genotype_of, spec_from_genotype
 from tests import _printed
@@ -81,10 +81,10 @@ def test_printed_multiply_adds_that_count_norms_relus_and_pools(name: str) -> No
     values: Counter[str] = Counter()
 
     def count(module: nn.Module, args: tuple[torch.Tensor, ...], _: torch.Tensor) -> None:
-        values["pool" if isinstance(module, Pool) else "relu"] += args[0].numel()
+        values["pool" if isinstance(module, PoolNorm) else "relu"] += args[0].numel()
 
     for module in net.modules():
-        if isinstance(module, ReluConvBN | DilConv | FactorizedReduce | nn.ReLU | Pool):
+        if isinstance(module, ReluConvBN | DilConv | FactorizedReduce | nn.ReLU | PoolNorm):
             module.register_forward_hook(count)
     net(example(spec.io))
     total = sum(layer.macs for layer in found) + 2 * normed(found) + values["relu"] + values["pool"]

@@ -6,14 +6,14 @@ from torch import nn
 
 from audionas.data.batches import Batch
 from audionas.engine.optim import Optim
-from audionas.study.step_cost import Meter, Step, method_costs, network_step, step_costs
+from audionas.study.step_cost import BackwardBytes, Measured, method_costs, network_step, step_costs
 from tests.invariants._cases import DEFAULTS, batches, made, started
 
 CPU = torch.device("cpu")
 
 
 def kept(function, owned=()):
-    meter = Meter(owned)
+    meter = BackwardBytes(owned)
     with meter.watching():
         function()
     return meter.most
@@ -45,7 +45,7 @@ def test_counting_changes_no_gradient_not_even_a_second_one():
         (first,) = torch.autograd.grad(x.exp().sin().sum(), x, create_graph=True)
         return torch.autograd.grad(first.square().sum(), x)[0]
 
-    meter = Meter([])
+    meter = BackwardBytes([])
     with meter.watching():
         counted = second()
     assert torch.equal(counted, second())
@@ -58,7 +58,7 @@ def test_costs_stand_beside_the_first():
     costs = step_costs([network_step(net, Optim(), batch)] * 2, CPU, rounds=3, warmup=1)
     assert costs[0].time_ratio == costs[0].memory_ratio == costs[1].memory_ratio == 1.0
     assert all(cost.seconds > 0 for cost in costs)
-    nothing = step_costs([Step(lambda: None, list)], CPU, rounds=1, warmup=1)
+    nothing = step_costs([Measured(lambda: None, list)], CPU, rounds=1, warmup=1)
     assert nothing[0].saved_bytes == 0
 
 
