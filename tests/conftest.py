@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+pytest_plugins = ["tests._cpu"]
 torch.set_num_threads(1)
 
 

@@ -51,7 +51,7 @@ SAMPLED = (
 )  # their alpha gradient is an estimate: laws of their own
 LEARNING = dict(epochs=6, dropout=0.1)  # dropout draws from the generator that noise draws from
 SMALL = dict(frames=9, dropout=0.0)  # for laws that need no learning
-SPACES = [pytest.param(s, marks=pytest.mark.slow if s.name in LARGE else (), id=named(s)) for s in SEARCHABLE]
+SPACES = [pytest.param(s, marks=pytest.mark.laws if s.name in LARGE else (), id=named(s)) for s in SEARCHABLE]
 CHAIN = next(space for space in SEARCHABLE if space.name == "kws_tc_resnet")
 
 

@@ -83,7 +83,7 @@ def test_what_it_needs_is_said(tmp_path: Path) -> None:
         assert says in result.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_from_a_corpus_to_tables(tmp_path: Path, commands: Mapping[str, str]) -> None:
     recipe = copied("dcase2018_task5", tmp_path)
     imitation.development(tmp_path / "src", labelled=True)

@@ -73,7 +73,7 @@ def test_what_it_needs_is_said(tmp_path: Path) -> None:
         assert says in result.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_from_folds_to_scores(tmp_path: Path) -> None:
     recipe = copied("esc10", tmp_path)
     tones(recipe / "data" / "fold2", classes=LABELS, per_class=4)

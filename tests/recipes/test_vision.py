@@ -199,7 +199,7 @@ def test_the_commands_of_several_gpus_stand_before_audionas(tmp_path: Path) -> N
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_cifar_from_images_to_a_report_with_another_method_in_two_processes(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason='the export needs the extra: pip install "audionas[export]"')
     recipe = copied("cifar", tmp_path)
@@ -216,7 +216,7 @@ def test_cifar_from_images_to_a_report_with_another_method_in_two_processes(tmp_
         assert word in said, word
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_imagenet_from_its_archives_to_a_trained_network(tmp_path: Path) -> None:
     """Stage by stage: unpacked, decoded, searched on a part; then a network of a file, MnasNet's way."""
     recipe = copied("imagenet", tmp_path)

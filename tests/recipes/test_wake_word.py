@@ -66,7 +66,7 @@ def test_what_it_needs_is_said(tmp_path: Path) -> None:
     assert "--networks serched: no conf/serched.yaml" in result.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_from_recordings_to_a_table(tmp_path: Path, commands: Mapping[str, str]) -> None:
     for package in ("pymicro_features", "onnxruntime", "ai_edge_litert", "tflite_micro"):
         pytest.importorskip(package, reason="the extra 'device' is not installed")

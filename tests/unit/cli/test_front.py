@@ -67,7 +67,7 @@ MOMENTS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.story
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_and_resumed_it_ends_as_if_never_stopped(
     moment: str, whole: Path, trained: Run, tmp_path: Path
@@ -95,7 +95,7 @@ def test_a_line_cut_off_by_an_interruption_is_scored_again(whole: Path, trained:
     same(folder, whole)
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_the_number_of_workers_changes_nothing(whole: Path, trained: Run, tmp_path: Path) -> None:
     done(*words(trained, tmp_path, "workers=2"))
     same(tmp_path / "tones", whole)
@@ -155,7 +155,7 @@ def test_wrong_input_is_told(override: str, trained: Run, tmp_path: Path) -> Non
         refused("check", *words(trained, tmp_path, override)[1:], says=WRONG[override])
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_latency_from_a_measured_table_is_an_objective(trained: Run, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     built = ("latency", "build", trained.conf, SETTINGS[0], f"out={tmp_path}", "name=here")

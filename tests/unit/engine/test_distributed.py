@@ -79,7 +79,7 @@ def test_two_processes_are_one_with_the_whole_batch(pairs, case, tmp_path):
     check_agree(pairs[case], _ranks.outcome(case, tmp_path))
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_so_are_those_of_every_method(tmp_path):
     cases = [case for case in SEARCHES if case not in QUICK]
     for case, pair in parallel(tmp_path, *cases).items():
@@ -182,7 +182,7 @@ def test_a_process_that_dies_is_named_and_the_run_goes_on(mortal):
     assert left(folder / "exp/tones") == whole
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_a_search_and_a_training_through_the_command_line(tmp_path):
     """What all processes meet is said once; a run of two is not continued by one; a model is trained."""
     data = tones(tmp_path / "data", per_class=8)

@@ -94,7 +94,7 @@ def test_maps_learn_and_begin_to_differ_from_the_identity():
 
 
 @pytest.mark.parametrize(
-    "space", [KWS, ASC, pytest.param(IMAGES, marks=pytest.mark.slow)], ids=["kws", "asc", "images"]
+    "space", [KWS, ASC, pytest.param(IMAGES, marks=pytest.mark.laws)], ids=["kws", "asc", "images"]
 )
 def test_the_folded_network_computes_what_the_supernet_does(space):
     """Exactly in double precision; what is inherited without the maps is another function."""
