@@ -1,6 +1,6 @@
 """Which tests belong to the files that differ from main, by mirrored path; as a program, one a line.
 
-audionas/run/ship/int8.py has tests/unit/run/ship/test_int8.py; without such a file, all of tests/unit/run/ship.
+audionas/run/ship/int8.py has tests/unit/run/ship/test_int8.py; without that file, all of tests/unit/run/ship.
 """
 
 import subprocess
@@ -23,9 +23,7 @@ def changed(root: Path = ROOT) -> list[str]:
 
     main = next((name for name in ("main", "origin/main") if known(name, root)), "HEAD")
     (base,) = git("merge-base", "HEAD", main)
-    return sorted(
-        {*git("diff", "--name-only", base), *git("ls-files", "--others", "--exclude-standard")}
-    )
+    return sorted({*git("diff", "--name-only", base), *git("ls-files", "--others", "--exclude-standard")})
 
 
 def known(name: str, root: Path) -> bool:
@@ -34,7 +32,7 @@ def known(name: str, root: Path) -> bool:
     return subprocess.run(asked, cwd=root, capture_output=True, check=False).returncode == 0
 
 
-def tests_of(files: Iterable[str], root: Path = ROOT) -> list[str]:
+def belonging(files: Iterable[str], root: Path = ROOT) -> list[str]:
     """The test files and folders of some changed files, and those that are always run."""
     found = {path for file in files for path in mirrored(Path(file), root)} | set(ALWAYS)
     return sorted(p for p in found if not any(str(above) in found for above in Path(p).parents))
@@ -65,4 +63,4 @@ def existing(root: Path, path: Path) -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    print("\n".join(tests_of(changed())))
+    print("\n".join(belonging(changed())))

@@ -214,7 +214,7 @@ def test_files_are_short_and_open_with_a_sentence() -> None:
         ("core/x.py", "from audionas import zoo"),
         ("data/x.py", "from audionas.features import build"),  # the same rung
         ("export/x.py", "def f():\n    from audionas.methods.darts import Darts"),
-        ("searchers/x.py", "from audionas.methods._base import SearchRun"),
+        ("searchers/x.py", "from audionas.methods import SearchRun"),
         ("engine/x.py", "from ..config import load"),
         ("spaces/x.py", "from importlib import import_module\nimport_module('audionas.cli')"),
         ("methods/x.py", "import audionas.nothing"),

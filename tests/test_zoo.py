@@ -10,7 +10,7 @@ import pytest
 from audionas import zoo
 from audionas.core.errors import UserError
 from audionas.run.listing import counted
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = {"summary", "paper", "arxiv", "features"}

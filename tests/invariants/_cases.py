@@ -17,8 +17,8 @@ from audionas.cost.table import CostTable, table
 from audionas.data.batches import Batch
 from audionas.engine.optim import Optim
 from audionas.features import Features, build
-from audionas.methods._base import Method, SearchRun
-from audionas.spaces._base import Space, present
+from audionas.methods import Method, SearchRun
+from audionas.spaces import Space, present
 
 NARROW = {"width": 0.25}  # the value of a space's field in tests, where it has the field
 CELLS = {"darts_cell": {"layers": 3, "channels": 4}, "nas_bench_201": {"layers": 1, "channels": 4}}

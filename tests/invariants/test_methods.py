@@ -18,10 +18,9 @@ from audionas.core.registry import resolve, summary
 from audionas.cost.objective import CostPenalty
 from audionas.engine import checkpoint
 from audionas.engine.optim import Optim
-from audionas.methods._bilevel import Bilevel
-from audionas.methods._derive import parameter_free
+from audionas.methods import Bilevel, parameter_free
 from audionas.nn.edge import Gate, Gates
-from audionas.spaces._base import present
+from audionas.spaces import present
 from tests.invariants._cases import (
     LARGE,
     METHODS,

@@ -11,7 +11,7 @@ from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
 from audionas.nn.edge import Gate, Gates, MixedEdge
 from audionas.nn.ops import OPS
-from audionas.spaces._base import present, space_of
+from audionas.spaces import present, space_of
 from tests.invariants._cases import (
     CELLS,
     DEFAULTS,

@@ -10,8 +10,7 @@ import pytest
 
 from audionas.config import load
 from audionas.core.files import read_json
-from audionas.spaces._nb201_code import code
-from audionas.spaces._nb201_table import SETS, Nb201Table
+from audionas.spaces import SETS, Nb201Table, code
 from audionas.spaces.nas_bench_201 import PRIMITIVES
 from tests.recipes.test_vision import copied, finished, methods_of, ran
 from tests.unit.images._images import npz

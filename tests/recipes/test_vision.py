@@ -11,10 +11,10 @@ import pytest
 
 from audionas.config import Config, load
 from audionas.core.files import read_json
-from audionas.methods._base import Method
+from audionas.methods import Method
 from audionas.prep import ilsvrc
 from audionas.prep.zips import md5
-from audionas.spaces._base import Space
+from audionas.spaces import Space
 from audionas.study.rows import runs_of
 from tests.unit.data_prep.test_speech_commands import load as loaded
 from tests.unit.images._ilsvrc import TRUTH, archives

@@ -10,7 +10,7 @@ from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
 from audionas.cost.profile import require
 from audionas.data import audio, kaldi
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 from audionas.zoo.find import find
 from tests._wake import RATE, clip
 from tests._wake import audio as long_audio

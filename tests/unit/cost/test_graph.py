@@ -10,7 +10,7 @@ from audionas import zoo
 from audionas.core.arch import InputSpec
 from audionas.core.registry import resolve
 from audionas.cost.graph import layers, measure, peak_activation
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 
 IO = InputSpec(1, 40, 98, 12)
 

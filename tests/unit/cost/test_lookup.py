@@ -19,7 +19,7 @@ from audionas.methods.proxyless_nas import ProxylessNas
 from audionas.nn.blocks import ConvBN, Head
 from audionas.nn.edge import Edge
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import Space
+from audionas.spaces import Space
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from tests.invariants._cases import started
 

@@ -13,7 +13,7 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.graph import layers
 from audionas.cost.profile import PROFILES, counted_macs, require, restrict
 from audionas.nn.streaming import Step
-from audionas.spaces._base import Space, space_of
+from audionas.spaces import Space, space_of
 
 IO = InputSpec(1, 40, 98, 2)
 

@@ -11,8 +11,7 @@ from audionas.engine.optim import Optim
 from audionas.methods.mix_path import MixPath, mix_of
 from audionas.nn.edge import Edge
 from audionas.nn.ops import KERNELS
-from audionas.spaces._base import Space
-from audionas.spaces._chain import temporal_chain
+from audionas.spaces import Space, temporal_chain
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from tests.invariants._cases import batches, features_of, shake, started, steps
 

@@ -15,10 +15,10 @@ from audionas.cost.objective import CostPenalty
 from audionas.cost.table import table
 from audionas.data.batches import Batch
 from audionas.engine.optim import Optim
-from audionas.methods._base import SearchRun
+from audionas.methods import SearchRun
 from audionas.methods.parsec import Parsec, importance
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import Space
+from audionas.spaces import Space
 from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import NasBench201

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from audionas.methods._recentre import recentre
+from audionas.methods import recentre
 
 SUBSETS = [s for n in range(1, 5) for s in itertools.combinations(range(5), n)]
 

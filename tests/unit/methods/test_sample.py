@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from audionas.methods._sample import anneal, gumbel, straight_through
+from audionas.methods import anneal, gumbel, straight_through
 
 
 def test_gumbel_noise_has_its_mean_and_variance_and_is_finite():

@@ -7,9 +7,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional
 
 from audionas.core.arch import Choice
-from audionas.nn._norm import EndsInNorm, Norm, weighted
-from audionas.nn._pooling import average_pool
-from audionas.nn._sharing import once, sharing
+from audionas.nn import EndsInNorm, Norm, average_pool, once, sharing, weighted
 from audionas.nn.edge import Gate, Gates, MixedEdge
 from audionas.nn.ops import OPS, OpShape
 from audionas.spaces.darts_cell import PRIMITIVES as DARTS

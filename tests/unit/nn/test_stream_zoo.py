@@ -9,7 +9,7 @@ from audionas import zoo
 from audionas.core.errors import UserError
 from audionas.core.registry import names, resolve
 from audionas.nn.streaming import Stream
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 from tests.unit.nn._streams import check_laws, shaken
 from tests.unit.nn.test_streaming import CAUSAL as TESTED
 

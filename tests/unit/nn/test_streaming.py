@@ -12,7 +12,7 @@ from audionas.core.errors import UserError
 from audionas.core.registry import resolve
 from audionas.nn.blocks import SE
 from audionas.nn.streaming import Pooling, Step, Stream, hop_of
-from audionas.spaces._base import Space
+from audionas.spaces import Space
 from tests.unit.nn._streams import CHUNKS, features, shaken, told
 
 CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 
 from audionas.core.arch import Choice
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import Space
-from audionas.spaces._chain import temporal_chain
+from audionas.spaces import Space
+from audionas.spaces import temporal_chain
 
 
 @dataclass(frozen=True, kw_only=True)

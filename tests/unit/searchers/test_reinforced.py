@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from audionas.core.rng import numpy_rng
-from audionas.searchers._mutation import Group
-from audionas.searchers._vectors import Vectors
+from audionas.searchers import Group, Vectors
 from audionas.searchers.reinforced import Reinforced, ReinforcedMutation
 from tests.unit.searchers._toy import problem
 

@@ -11,7 +11,7 @@ from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
-from audionas.spaces._nb201_code import (
+from audionas.spaces import (
     canonical,
     code,
     code_of,

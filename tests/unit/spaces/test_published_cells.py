@@ -14,8 +14,7 @@ from audionas import zoo
 from audionas.core.arch import ArchSpec
 from audionas.cost.graph import LayerCost, example, layers
 from audionas.nn.cell_blocks import DilConv, FactorizedReduce, Pool, ReluConvBN
-from audionas.spaces._base import space_of
-from audionas.spaces._genotype import genotype_of, spec_from_genotype
+from audionas.spaces import genotype_of, space_of, spec_from_genotype
 
 NODES = (2, 3, 4, 5)
 TEXTS = json.loads((Path(__file__).parent / "genotypes.json").read_text(encoding="utf-8"))

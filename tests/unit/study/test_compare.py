@@ -14,12 +14,10 @@ from audionas.cost.graph import measure
 from audionas.engine.metrics import over_seeds
 from audionas.engine.recalibrate import recalibrated
 from audionas.inputs.feed import open_inputs, preparer
-from audionas.methods._derive import parameter_free
+from audionas.methods import parameter_free
 from audionas.run.folder import alone
 from audionas.run.supernet import budget, default_features, halves, pairs
-from audionas.spaces._base import space_of
-from audionas.spaces._nb201_code import spec_from_code
-from audionas.spaces._nb201_table import Nb201Table
+from audionas.spaces import Nb201Table, space_of, spec_from_code
 from audionas.study import score
 from audionas.study.bench import open_bench
 from audionas.study.compare import overrides_of

@@ -16,14 +16,14 @@ from audionas.core.files import read_json, write_json
 from audionas.core.reporter import Reporter, read_rows
 from audionas.inputs.audio import ClipInputs
 from audionas.inputs.feed import open_inputs
-from audionas.methods._score import gates_of
+from audionas.methods import gates_of
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import load as model
 from audionas.nn.ops import OPS
 from audionas.run.supernet import finished
 from audionas.run.train import Training, built, wanted_features
 from audionas.run.training.start import Begun, find, fitting, take
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 from audionas.zoo.find import find as find_arch
 from tests._factory import tones
 from tests.unit.cli._command import done, refused
