@@ -50,7 +50,6 @@ SAMPLED = (
 )  # their alpha gradient is an estimate: laws of their own
 LEARNING = dict(epochs=6, dropout=0.1)  # dropout draws from the generator that noise draws from
 SMALL = dict(frames=9, dropout=0.0)  # for laws that need no learning
-SPACES = [pytest.param(s, marks=pytest.mark.laws if s.name in LARGE else (), id=named(s)) for s in SEARCHABLE]
 CHAIN = next(space for space in SEARCHABLE if space.name == "kws_tc_resnet")
 
 
@@ -60,20 +59,18 @@ def home(name):
     return next(s for s in small if runs(name, s))
 
 
-PAIRS = [
-    pytest.param(name, *space.values, marks=space.marks)
-    for name in TRAINED
-    for space in SPACES
-    if runs(name, *space.values)
-]
-PAIRS += [pytest.param(name, home(name)) for name in TRAINED if home(name) not in SEARCHABLE]
-everywhere = pytest.mark.parametrize("space", SPACES)
+def pair(name, space):
+    """A case: fast where the method is at home, of the laws elsewhere."""
+    away = runs(name, space) and space != home(name)
+    return pytest.param(name, space, marks=pytest.mark.laws if away else (), id=f"{name}-{named(space)}")
 
 
-def told(pair):
-    """A short test id."""
-    name, space = pair.values
-    return f"{name}-{named(space)}"
+def pairs(names):
+    """Every method on every space that it takes, its home among them."""
+    return [pair(n, s) for n in names for s in dict.fromkeys((*SEARCHABLE, home(n))) if runs(n, s)]
+
+
+PAIRS = pairs(TRAINED)
 
 
 class Searched:
@@ -83,7 +80,8 @@ class Searched:
         self.name, self.space, self.folder = name, space, folder
         self.method = made(name)
         self.before = fields_of(self.method)
-        started(self.method, space, **LEARNING)
+        self.small = {**LEARNING, "frames": 9} if space == home(name) else LEARNING
+        started(self.method, space, **self.small)
         self.epoch = an_epoch(space)
         self.told = steps(self.method, 0, self.epoch)
         checkpoint.save(folder, 1, self.method.state())
@@ -105,11 +103,12 @@ def saved(folder):
     return {f"{group}/{k}": t for group, ts in state.tensors.items() for k, t in ts.items()}
 
 
-@pytest.fixture(scope="module", params=[pytest.param(p.values, marks=p.marks, id=told(p)) for p in PAIRS])
+@pytest.fixture(scope="module", params=[pytest.param(p.values, marks=p.marks, id=p.id) for p in PAIRS])
 def searched(request, tmp_path_factory):
     return Searched(*request.param, tmp_path_factory.mktemp("ckpt"))
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("name", [name for name in TRAINED if name != "mix_path"])  # its own tests have it
 def test_a_few_steps_lower_the_loss(name):
     """Within one stage, where a method has stages; one drawn path a step takes more of them."""
@@ -154,7 +153,7 @@ def test_it_tells_how_strongly_each_option_is_held(searched):
 def test_a_resumed_search_takes_the_same_steps(searched):
     """Weights, architecture parameters, batch statistics and both optimisers, bit for bit."""
     method = made(searched.name)
-    run = started(method, searched.space, **LEARNING)
+    run = started(method, searched.space, **searched.small)
     shake(run.net)
     method.restore(checkpoint.load(searched.folder))
     assert same(copied(method), saved(searched.folder))
@@ -170,16 +169,15 @@ def test_one_seed_is_one_search(searched):
     if searched.space.name in LARGE:
         pytest.skip("small spaces show it")
     again, other = made(searched.name), made(searched.name)
-    started(again, searched.space, **LEARNING)
+    started(again, searched.space, **searched.small)
     assert steps(again, 0, searched.epoch) == searched.told[: searched.epoch]
     assert same(copied(again), saved(searched.folder))
-    started(other, searched.space, **LEARNING, seed=1)
+    started(other, searched.space, **searched.small, seed=1)
     assert steps(other, 0, 1) != searched.told[:1]
     assert not same(copied(other), copied(again))
 
 
-@pytest.mark.parametrize("name", METHODS)
-@everywhere
+@pytest.mark.parametrize(("name", "space"), [pair(n, s) for n in METHODS for s in SEARCHABLE])
 def test_a_method_runs_on_a_space_or_says_why_not(name, space):
     why = made(name).refuses(space)
     if why:
@@ -189,12 +187,9 @@ def test_a_method_runs_on_a_space_or_says_why_not(name, space):
         started(made(name), space)
 
 
-@pytest.mark.parametrize("name", METHODS)
-@everywhere
+@pytest.mark.parametrize(("name", "space"), pairs(METHODS))
 def test_a_fresh_method_saves_restores_and_derives(name, space, tmp_path):
     """Before the first step too; what it derives is a network of the space and a function of the seed."""
-    if not runs(name, space):
-        pytest.skip(made(name).refuses(space))
     found = []
     for seed in (0, 0):
         method = made(name)
@@ -244,8 +239,7 @@ def test_lines_of_code_are_counted_rightly():
     )
 
 
-SPACED = [pair for pair in PAIRS if pair.values[0] in BILEVEL]
-spaced = pytest.mark.parametrize(("name", "space"), SPACED, ids=named)
+spaced = pytest.mark.parametrize(("name", "space"), pairs(BILEVEL))
 
 
 @spaced

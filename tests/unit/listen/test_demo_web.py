@@ -203,6 +203,7 @@ def test_what_cannot_be_exported_is_refused_before_a_word_about_exporting(
     assert not (folder / "export").exists()
 
 
+@pytest.mark.story
 def test_command_exports_the_file_where_it_is_missing(run: Path, tmp_path: Path) -> None:
     folder = untuned(run, tmp_path / "fresh")
     (folder / "export" / "model.stream.onnx").unlink()

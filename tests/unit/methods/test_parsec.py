@@ -126,6 +126,7 @@ def test_networks_are_drawn_from_the_prior():
         assert ((found - p).abs() < ERRORS * (p * (1 - p) / len(drawn)).sqrt()).all()
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("tempering", [1.0, 10.0])
 def test_the_priors_gradient_tends_to_that_of_the_marginal_likelihood(tempering):
     """-grad log sum_a p(a) exp(-tempering * loss_a) by enumeration, within the estimator's own error.

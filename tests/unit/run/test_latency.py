@@ -64,6 +64,7 @@ class Impatient(Reporter):
 MODELS = {"nothing": Model(nn.Identity, (2, 3)), "relu": Model(nn.ReLU, (4, 1))}
 
 
+@pytest.mark.story
 @pytest.mark.parametrize(("label", "count"), [("exported", 1), ("measured", 4)])
 def test_an_interruption_loses_nothing(tmp_path, label, count):
     with pytest.raises(KeyboardInterrupt):

@@ -88,6 +88,7 @@ def test_an_evaluation_is_of_the_test_part_over_images(run: Run) -> None:
     assert "12 images" in done("show", run.exp).out
 
 
+@pytest.mark.story
 def test_the_exported_file_takes_images_and_agrees(run: Run, tmp_path: Path) -> None:
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package)

@@ -208,6 +208,7 @@ def crashing(monkeypatch: pytest.MonkeyPatch, epoch: int) -> Iterator[None]:
         yield
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("cache", ["", ", cache: true"])
 def test_interrupted_and_resumed_it_ends_as_if_never_stopped(
     cache: str, made: Made, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
