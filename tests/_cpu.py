@@ -123,6 +123,8 @@ class Meter:
             self.wide[name] += seconds
 
     def pytest_terminal_summary(self, terminalreporter) -> None:
+        if not self.tests:
+            return
         here = os.times()
         total = self.others + here.user + here.system if self.others else cpu()
         tests, wide = sum(seconds for _, seconds in self.tests.values()), sum(self.wide.values())

@@ -3,10 +3,11 @@
 import dataclasses
 import functools
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -62,6 +63,7 @@ def variants(name: str) -> list[Space]:
 SPACES = [space for name in names("space") for space in variants(name)]
 DEFAULTS = [variants(name)[0] for name in names("space")]
 SEARCHABLE = [space for space in DEFAULTS if space.choices()]
+CHAIN = next(space for space in SEARCHABLE if space.name == "kws_tc_resnet")
 METHODS = names("method")
 TRAINED = [name for name in METHODS if resolve("method", name).trains]
 
@@ -75,6 +77,31 @@ def made(name: str, **fields: Any) -> Method:
 def runs(name: str, space: Space) -> bool:
     """Whether a method is defined on a space."""
     return not made(name).refuses(space)
+
+
+@functools.cache
+def home(name: str) -> Space:
+    """The space on which a method's laws are fast: the keyword chain, or the first small one it takes."""
+    small = (s for s in (CHAIN, *SEARCHABLE, *variants("kws_mobilenet")) if s.name not in LARGE)
+    return next(s for s in small if runs(name, s))
+
+
+def pair(name: str, space: Space) -> Any:
+    """A case: fast where the method is at home, of the laws elsewhere."""
+    away = runs(name, space) and space != home(name)
+    return pytest.param(name, space, marks=pytest.mark.laws if away else (), id=f"{name}-{named(space)}")
+
+
+def pairs(names: Iterable[str]) -> list[Any]:
+    """Every method on every space that it takes, its home among them."""
+    return [pair(n, s) for n in names for s in dict.fromkeys((*SEARCHABLE, home(n))) if runs(n, s)]
+
+
+def each(spaces: Iterable[Space]) -> Any:
+    """A test of some spaces: fast on small ones as they are by default, of the laws on the others."""
+    fast = [space for space in DEFAULTS if space.name not in LARGE]
+    cases = [pytest.param(s, marks=() if s in fast else pytest.mark.laws, id=named(s)) for s in spaces]
+    return pytest.mark.parametrize("space", cases)
 
 
 def named(value: Any) -> str:

@@ -22,6 +22,7 @@ from audionas.methods import Bilevel, parameter_free
 from audionas.nn.edge import Gate, Gates
 from audionas.spaces import present
 from tests.invariants._cases import (
+    CHAIN,
     LARGE,
     METHODS,
     SEARCHABLE,
@@ -30,15 +31,16 @@ from tests.invariants._cases import (
     batches,
     features_of,
     fields_of,
+    home,
     input_of,
     made,
-    named,
+    pair,
+    pairs,
     runs,
     shake,
     small,
     started,
     steps,
-    variants,
 )
 
 BILEVEL = [name for name in TRAINED if issubclass(resolve("method", name), Bilevel)]
@@ -50,24 +52,6 @@ SAMPLED = (
 )  # their alpha gradient is an estimate: laws of their own
 LEARNING = dict(epochs=6, dropout=0.1)  # dropout draws from the generator that noise draws from
 SMALL = dict(frames=9, dropout=0.0)  # for laws that need no learning
-CHAIN = next(space for space in SEARCHABLE if space.name == "kws_tc_resnet")
-
-
-def home(name):
-    """The space on which a method's laws are tested: the keyword chain, or the first small one it takes."""
-    small = (s for s in (CHAIN, *SEARCHABLE, *variants("kws_mobilenet")) if s.name not in LARGE)
-    return next(s for s in small if runs(name, s))
-
-
-def pair(name, space):
-    """A case: fast where the method is at home, of the laws elsewhere."""
-    away = runs(name, space) and space != home(name)
-    return pytest.param(name, space, marks=pytest.mark.laws if away else (), id=f"{name}-{named(space)}")
-
-
-def pairs(names):
-    """Every method on every space that it takes, its home among them."""
-    return [pair(n, s) for n in names for s in dict.fromkeys((*SEARCHABLE, home(n))) if runs(n, s)]
 
 
 PAIRS = pairs(TRAINED)
