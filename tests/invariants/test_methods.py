@@ -21,6 +21,7 @@ from audionas.engine.optim import Optim
 from audionas.methods import Bilevel, parameter_free
 from audionas.nn.edge import Gate, Gates
 from audionas.spaces import present
+from tests._tiers import laws
 from tests.invariants._cases import (
     CHAIN,
     LARGE,
@@ -306,7 +307,7 @@ def test_alpha_follows_the_gradient_of_the_validation_loss(name):
     assert max(abs(d) for d in differences.values()) > 1e-3
 
 
-@pytest.mark.parametrize("aimed", [False, True])
+@pytest.mark.parametrize("aimed", laws([True, False]))
 @spaced
 def test_a_cost_penalty_alone_makes_the_network_cheaper(name, space, aimed):
     if name == "parsec":

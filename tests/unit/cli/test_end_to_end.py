@@ -82,6 +82,7 @@ def test_eval_says_the_same_again_and_agrees_with_its_parts(trained: Run) -> Non
     assert low <= found["accuracy"] <= high
 
 
+@pytest.mark.story
 def test_the_exported_file_says_what_torch_says(exported: Path, trained: Run) -> None:
     report = json.loads((exported / "export" / "report.json").read_text())
     assert report["max_difference"] <= 1e-4
@@ -110,6 +111,7 @@ def test_predict_names_each_clip_as_eval_and_python_do(trained: Run) -> None:
     assert [line.split()[:2] for line in lines] == [[row["file"], row["label"]] for row in rows]
 
 
+@pytest.mark.story
 def test_show_gathers_everything_and_writes_the_report(exported: Path) -> None:
     found = done("show", exported, "--json").json
     assert found["arch"] == json.loads((exported / "arch.json").read_text())["id"]
@@ -121,6 +123,7 @@ def test_show_gathers_everything_and_writes_the_report(exported: Path) -> None:
     assert found["arch"] in done("show", exported).out
 
 
+@pytest.mark.story
 def test_the_whole_path_can_start_from_a_zoo_network(trained: Run, tmp_path: Path) -> None:
     done("train", trained.conf, "arch=tc_resnet8", "name=zoo", f"out={tmp_path}", "train.epochs=1")
     arch = json.loads((tmp_path / "zoo" / "arch.json").read_text())

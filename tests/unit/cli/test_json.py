@@ -83,6 +83,7 @@ def test_without_json_a_list_is_a_table(kind: str) -> None:
     assert [line.split()[0] for line in lines[1:]] == KINDS[kind]
 
 
+@pytest.mark.story
 def test_a_real_process_says_the_same() -> None:
     command = [sys.executable, "-m", "audionas", "list", "methods", "--json"]
     process = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -137,6 +137,7 @@ def test_a_missing_argument_is_the_users_to_fix(command: str) -> None:
     refused(*command.split(), says="Missing")
 
 
+@pytest.mark.story
 def test_in_a_real_process_too() -> None:
     """The one thing that only a process shows: its exit status."""
     command = [sys.executable, "-m", "audionas", "cost", "tc_resnt8", "--json"]

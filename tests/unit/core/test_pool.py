@@ -172,6 +172,7 @@ with Pool("{WORKERS}:sleeper", {{"folder": sys.argv[1]}}, workers=2) as pool:
 """
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_its_parent(tmp_path, end):
     parent = subprocess.Popen(

@@ -23,15 +23,21 @@ WAVES = numpy_rng("onnx", "noise").normal(0, 0.1, (3, SAMPLES)).clip(-1, 1).asty
 IMAGES = numpy_rng("onnx", "images").random((3, 3, SIDE, SIDE)).astype(np.float32)
 
 
-def exported(space: str, folder: Path) -> tuple[ModelBundle, Path]:
-    bundle = bundle_of(space)
-    onnx.export(bundle, folder / "export" / "model.onnx")
-    return bundle, folder / "export" / "model.onnx"
+SPACES = sorted(names("space"), key=lambda name: name != "ds_cnn")  # the quickest is the fast one
 
 
-@pytest.mark.parametrize("space", story(sorted(names("space"), key=lambda name: name != "ds_cnn")))
-def test_the_file_says_what_torch_says(space: str, tmp_path: Path) -> None:
-    bundle, file = exported(space, tmp_path)
+@pytest.fixture(scope="module", params=story(SPACES))
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ModelBundle, Path]:
+    """A model of a space, and its exported file."""
+    bundle, file = bundle_of(request.param), tmp_path_factory.mktemp("onnx") / "export" / "model.onnx"
+    onnx.export(bundle, file)
+    return bundle, file
+
+
+def test_the_file_says_what_torch_says(exported: tuple[ModelBundle, Path]) -> None:
+    bundle, file = exported
     network, run = bundle.network(), onnx.session(file)
     batch = WAVES if bundle.features is not None else IMAGES
 

@@ -262,6 +262,7 @@ def test_taken_port_is_told(tmp_path: Path) -> None:
     assert "--port 0" in caught.value.hint
 
 
+@pytest.mark.story
 def test_ctrl_c_ends_the_server_cleanly(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from audionas.core.reporter import Reporter;"

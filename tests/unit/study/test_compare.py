@@ -46,6 +46,7 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
 # --- figures --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.story
 def test_the_tables_hold_every_run_and_its_spread(finished: Made) -> None:
     rows = list(known(finished.exp).values())
     assert [(r["method"], r["seed"], r["status"]) for r in rows] == [
@@ -64,6 +65,7 @@ def test_the_tables_hold_every_run_and_its_spread(finished: Made) -> None:
     assert (words if spread["sd"] else f"{100 * spread['mean']:.1f}") in line
 
 
+@pytest.mark.story
 def test_costs_are_those_of_the_network_found(finished: Made) -> None:
     for (method, seed), row in known(finished.exp).items():
         spec = ArchSpec.from_json((finished.exp / method / str(seed) / "arch.json").read_text())
@@ -74,6 +76,7 @@ def test_costs_are_those_of_the_network_found(finished: Made) -> None:
         assert row["collapsed"] == (row["free"] == row["kept"])
 
 
+@pytest.mark.story
 def test_inherited_accuracy_is_that_of_the_network_alone(finished: Made) -> None:
     """The supernet under one-hot gates, recalibrated, answers as the network with its weights does."""
     conf = load(finished.conf, ["compare.seeds=[0]"])
@@ -88,6 +91,7 @@ def test_inherited_accuracy_is_that_of_the_network_alone(finished: Made) -> None
             assert score._right(run.conf, net, bench) == known(finished.exp)[run.key]["accuracy"]
 
 
+@pytest.mark.story
 def test_a_step_is_measured_against_darts(finished: Made) -> None:
     costs = json.loads((finished.exp / "steps.json").read_text())["methods"]
     assert (costs["darts"]["time_ratio"], costs["darts"]["memory_ratio"]) == (1, 1)
@@ -114,6 +118,7 @@ def test_every_method_draws_as_many_examples(data: Path, tmp_path: Path, split: 
     assert max(drawn.values()) - min(drawn.values()) < min(batch, 16)
 
 
+@pytest.mark.story
 def test_a_trained_network_is_scored_on_what_is_named(data: Path, tmp_path: Path) -> None:
     options = {"methods": ["random"], "seeds": [0], "retrain": True, "test": str(data / "test")}
     made = conf_of(data, tmp_path, compare=options, train={"epochs": 12, "optim": {"lr": 0.1}})
@@ -152,6 +157,7 @@ def copied(made: Made, folder: Path) -> Made:
     return Made(folder / "conf.yaml", folder / "exp" / "tones")
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("options", [(), ("--resume",)])
 def test_what_is_finished_is_not_run_again(finished: Made, tmp_path: Path, options: tuple[str, ...]) -> None:
     made = copied(finished, tmp_path)
@@ -166,6 +172,7 @@ def test_what_is_finished_is_not_run_again(finished: Made, tmp_path: Path, optio
     }
 
 
+@pytest.mark.story
 def test_tables_that_were_lost_are_made_again(finished: Made, tmp_path: Path) -> None:
     made = copied(finished, tmp_path)
     rows = known(made.exp)
@@ -175,6 +182,7 @@ def test_tables_that_were_lost_are_made_again(finished: Made, tmp_path: Path) ->
     assert known(made.exp) == rows
 
 
+@pytest.mark.story
 def test_another_process_is_let_alone(finished: Made, tmp_path: Path) -> None:
     made = copied(finished, tmp_path)
     (made.exp / "compare.jsonl").unlink()
@@ -186,6 +194,7 @@ def test_another_process_is_let_alone(finished: Made, tmp_path: Path) -> None:
     assert len(known(made.exp)) == 3
 
 
+@pytest.mark.story
 def test_other_settings_are_named_and_nothing_is_touched(finished: Made, tmp_path: Path) -> None:
     made = copied(finished, tmp_path)
     before = contents(made.exp)
@@ -256,6 +265,7 @@ def test_wrong_input_is_named_and_nothing_begins(
     assert not made.exp.exists()
 
 
+@pytest.mark.story
 def test_a_log_cut_off_by_a_crash_loses_its_last_row_only(finished: Made, tmp_path: Path) -> None:
     made = copied(finished, tmp_path)
     log = made.exp / "compare.jsonl"
