@@ -118,6 +118,7 @@ def test_networks_stay_close_and_come_back_under_their_own_names() -> None:
     assert 0 < (only_weights - plain).abs().max() < 0.1 * plain.abs().max()
 
 
+@pytest.mark.laws
 def test_training_moves_a_network_to_weights_that_int8_holds_well() -> None:
     """To what it said in float: with its weights rounded, the trained network is nearer than before."""
     part = nn.Sequential(ConvBN(4, 4, (1, 3)), nn.Flatten(), nn.Linear(4 * 6, 2)).eval()
