@@ -1,6 +1,7 @@
 """The whole path on tones, as a stranger types it: every command, every file, and two engines that agree."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 import soundfile
 
 import audionas as package
+from tests._run import Run
 from tests.unit.cli._command import done, refused
-from tests.unit.cli.conftest import Run
 
 FILES = [
     "arch.json",
@@ -29,11 +30,13 @@ FILES = [
 
 
 @pytest.fixture(scope="module")
-def exported(trained: Run) -> Path:
+def exported(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the run, exported."""
     for name in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(name)
-    done("export", trained.exp)
-    return trained.exp
+    exp = shutil.copytree(trained.exp, tmp_path_factory.mktemp("exported") / "tones")
+    done("export", exp)
+    return exp
 
 
 def test_check_says_what_a_run_would_find(trained: Run) -> None:

@@ -13,8 +13,8 @@ import pytest
 from audionas.core.arch import ArchSpec
 from audionas.core.files import read_json
 from audionas.cost.lookup import LatencyTable
+from tests._run import Run
 from tests.unit.cli._command import audionas, contents, done, refused
-from tests.unit.cli.conftest import Run
 
 SETTINGS = (
     "space={name: kws_mobilenet, preset: sf6, width: 0.25}",

@@ -8,8 +8,8 @@ import pytest
 from audionas import zoo
 from audionas.core.registry import names
 from audionas.nn.ops import OPS
+from tests._run import Run
 from tests.unit.cli._command import done
-from tests.unit.cli.conftest import Run
 
 ROW = {"name": str, "paper": str, "arxiv": str, "summary": str, "family": str}
 KINDS = {"methods": names("method"), "spaces": names("space"), "ops": list(OPS), "zoo": zoo.names()}

@@ -16,8 +16,8 @@ from audionas.engine.agreement import agreement, regret
 from audionas.engine.conf import Rank
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from audionas.study.rank import drawn
+from tests._run import Run
 from tests.unit.cli._command import contents, done, refused
-from tests.unit.cli.conftest import Run
 
 SETTINGS = (
     "space={name: kws_mobilenet, preset: sf6, width: 0.25}",

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests._run import Run
 from tests.unit.cli._command import contents, done, refused
-from tests.unit.cli.conftest import Run
 
 PHASES = ("search", "train")
 

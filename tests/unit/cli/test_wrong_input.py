@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests._run import Run
 from tests.unit.cli._command import audionas, contents, refused
-from tests.unit.cli.conftest import Run
 
 # {conf}: a good config, {exp}: a trained run, {data}: its data, {tmp}: an empty folder, {wav}: a good clip
 WRONG = [
