@@ -1,4 +1,4 @@
-"""One small run, searched, trained and evaluated: made once in a process, shared by all tests that only read."""
+"""One small run, searched, trained and evaluated: made once in a process, for all tests that only read."""
 
 from pathlib import Path
 from typing import NamedTuple

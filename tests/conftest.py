@@ -14,7 +14,7 @@ torch.set_num_threads(1)
 
 @pytest.fixture(scope="session")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A run, searched, trained and evaluated once in a process; to be read only, which is checked at the end."""
+    """A run, searched, trained and evaluated once in a process; to be read only, as is checked at the end."""
     from tests._run import changed, contents, finished  # they import what not every test needs
 
     run = finished(tmp_path_factory.mktemp("trained"))

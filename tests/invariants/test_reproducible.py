@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 from audionas.config import load
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, read_rows
+from audionas.core.rng import numpy_rng
 from audionas.engine import checkpoint
 from audionas.run.search import Searching, search
 from audionas.run.train import Training, train
@@ -249,3 +250,34 @@ def test_a_finished_run_is_left_as_it_is(data, tmp_path, phase):
     after = {f: (f.stat().st_mtime_ns, f.read_bytes()) for f in exp.rglob("*") if f.is_file()}
     changed = [f.name for f in after if after[f] != before.get(f) and f.suffix != ".lock"]
     assert not changed
+
+
+GOES_ON = """
+import sys
+from audionas.config import load
+from audionas.run.search import search
+from audionas.run.train import train
+
+{"search": search, "train": train}[sys.argv[1]](load(sys.argv[2]), resume=True)
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("phase", PHASES)
+def test_killed_at_moments_drawn_by_chance_it_goes_on_to_the_same_end(
+    data, undisturbed, tmp_path, phase, seed
+):
+    """Again and again, later each time, until a process lives to its end."""
+    path, rng = conf_of(data, tmp_path, phase), numpy_rng("torture", phase, seed)
+    command, patience, status = [sys.executable, "-c", GOES_ON, phase, str(path)], 1.0, None
+    while status != 0:
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+            try:
+                _, told = process.communicate(timeout=patience * rng.random())
+            except subprocess.TimeoutExpired:
+                process.kill()
+                _, told = process.communicate()
+        status, patience = process.returncode, 1.2 * patience
+        assert status in (0, -signal.SIGKILL), told.decode()
+    check_equal(outcome(tmp_path, phase), undisturbed(phase, RANDOM))
