@@ -18,6 +18,7 @@ from audionas.run.search import Searching, search
 from audionas.run.train import Training, train
 from tests._factory import config
 from tests._factory import tones as write_tones
+from tests._tiers import laws
 
 # A short second half, so that an epoch takes several passes over it and ends in the middle of one; dropout,
 # noise and masks draw from torch's generator, augmentation from its own.
@@ -102,6 +103,7 @@ def test_it_leaves_a_row_an_epoch_and_its_result(undisturbed, phase):
         assert "model/weights.safetensors" in left
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("changes", [RANDOM, PLAIN], ids=["augmented", "stored"])
 @pytest.mark.parametrize("phase", PHASES)
 def test_workers_change_nothing(data, undisturbed, tmp_path, phase, changes):
@@ -187,7 +189,7 @@ def crashed(path, phase, crash):
 CRASHES = [crash_in_a_step, crash_before_the_checkpoint, crash_in_the_checkpoint, crash_in_the_tensors]
 
 
-@pytest.mark.parametrize("crash", CRASHES, ids=lambda crash: crash.__name__)
+@pytest.mark.parametrize("crash", laws(CRASHES), ids=lambda crash: crash.__name__)
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_run_that_crashed_goes_on_to_the_same_end(data, undisturbed, tmp_path, phase, crash):
     path = conf_of(data, tmp_path, phase)
@@ -198,6 +200,7 @@ def test_a_run_that_crashed_goes_on_to_the_same_end(data, undisturbed, tmp_path,
     check_equal(outcome(tmp_path, phase), undisturbed(phase, RANDOM))
 
 
+@pytest.mark.laws
 def test_averages_and_patience_resume_too(data, tmp_path):
     """Each keeps something beside the weights: shadow tensors, or the accuracies so far."""
     for name, more in (("ema", {"ema": 0.9}), ("mean", {"average": 2}), ("patience", {"patience": 1})):
@@ -228,6 +231,7 @@ search(load(sys.argv[1]))
 """
 
 
+@pytest.mark.story
 def test_a_killed_search_goes_on_to_the_same_end(data, undisturbed, tmp_path):
     """In a process of its own, which ends without a chance to tidy up."""
     path = conf_of(data, tmp_path, "search")

@@ -9,13 +9,15 @@ from audionas import zoo
 from audionas.core.registry import names
 from audionas.nn.ops import OPS
 from tests._run import Run
+from tests._tiers import story
 from tests.unit.cli._command import done
 
 ROW = {"name": str, "paper": str, "arxiv": str, "summary": str, "family": str}
 KINDS = {"methods": names("method"), "spaces": names("space"), "ops": list(OPS), "zoo": zoo.names()}
+SOONEST = sorted(KINDS, key=lambda kind: kind == "spaces")
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", story(SOONEST, fast=3))  # of spaces all costs are computed
 def test_every_row_of_a_list_has_the_same_form(kind: str) -> None:
     result = done("list", kind, "--json")
     assert result.err == ""
@@ -74,7 +76,7 @@ def test_predict_is_a_row_a_file(trained: Run) -> None:
     assert list(rows[0]["scores"]) == ["_silence_", "low", "mid", "high"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", story(SOONEST, fast=3))
 def test_without_json_a_list_is_a_table(kind: str) -> None:
     lines = [
         line for line in done("list", kind).out.splitlines() if line[:1].strip()

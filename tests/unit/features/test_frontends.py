@@ -122,6 +122,7 @@ def test_equals_librosa(name: str, preset: str) -> None:
         np.testing.assert_allclose(found, expected, atol=2e-3, rtol=0)
 
 
+@pytest.mark.story
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
 @pytest.mark.parametrize(("name", "preset"), ALL)
 def test_onnx_runtime_agrees_on_any_batch(name: str, preset: str, tmp_path) -> None:

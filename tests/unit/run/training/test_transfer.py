@@ -27,7 +27,7 @@ from audionas.spaces import space_of
 from audionas.zoo.find import find as find_arch
 from tests._factory import tones
 from tests.unit.cli._command import done, refused
-from tests.unit.run.training._transfer_runs import CLASSES, Made, note, prepared, weights, words
+from tests.unit.run.training._transfer_runs import CLASSES, Made, note, weights, words
 
 CPU = torch.device("cpu")
 QUIET = Reporter(quiet=True)
@@ -35,12 +35,6 @@ QUIET = Reporter(quiet=True)
 
 class Crash(BaseException):
     """Not an Exception, so that nothing handles it on the way."""
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """To be read only."""
-    return prepared(tmp_path_factory.mktemp("transfer"))
 
 
 @pytest.fixture(scope="module")
