@@ -33,6 +33,7 @@ def rows(seed, *, drop, times):
     return [active for _ in range(times) for active in groups.draw()]
 
 
+@pytest.mark.laws
 def test_a_hundred_thousand_draws_leave_one_of_each_group_and_drop_as_often_as_the_formula_says():
     """Four standard errors; options of one group depend on each other, those of different edges do not."""
     drop = 0.3

@@ -43,6 +43,7 @@ def test_every_network_can_be_pointed_at(objectives, tmp_path: Path) -> None:
     assert f"Number {front.knee}, the knee</b>" in page
 
 
+@pytest.mark.story
 def test_the_page_has_the_section_exactly_when_there_is_a_front(tmp_path: Path) -> None:
     filled(tmp_path)
     text = write_report(tmp_path).read_text(encoding="utf-8")
