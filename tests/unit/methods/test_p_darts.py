@@ -128,6 +128,7 @@ def test_shares_are_rounded_up_and_never_below_one(keep, counts):
         assert {len(options) for options in left(method).values()} == {count}
 
 
+@pytest.mark.laws
 def test_a_stage_starts_anew():
     """Weights, alphas and both optimisers; nothing is taken over but which options are left."""
     method = prepared(SMALL)

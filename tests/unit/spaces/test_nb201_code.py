@@ -98,6 +98,7 @@ def test_the_official_string_tells_so_many_cells_apart(fold, count):
     assert len({unique_string(cell, fold) for cell in CELLS}) == count
 
 
+@pytest.mark.laws
 def test_full_forms_tell_so_many_cells_apart():
     flat, whole = {}, {}
     for cell in CELLS:
@@ -141,6 +142,7 @@ def outputs(cell, x):
         return net(x)
 
 
+@pytest.mark.laws
 def test_cells_of_one_form_compute_the_same_and_nearly_all_others_do_not():
     """Where all convolutions of a kind have the same weights, the form that forgets their names is exact.
 

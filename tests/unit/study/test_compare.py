@@ -24,6 +24,7 @@ from audionas.study.compare import overrides_of
 from audionas.study.rows import known, runs_of
 from audionas.study.score import looked_up
 from tests._factory import tones
+from tests._tiers import story
 from tests.unit.cli._command import contents, done, refused
 from tests.unit.spaces import test_nb201_table
 from tests.unit.study._comparison import Made, conf_of
@@ -238,24 +239,27 @@ def test_by_default_every_method_with_a_supernet_takes_part(data: Path, tmp_path
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [
-        (["methods=darts,gads"], "compare.methods.1.name: no method called 'gads'. Did you mean 'gdas'?"),
-        (["methods="], "compare.methods is empty"),
-        (["methods=darts,gdas,darts"], "'darts' stands there twice"),
-        (["compare.methods=[{name: darts, as: a/b}]"], "'a/b' cannot name a folder"),
-        (
-            ["compare.methods=[{name: darts, oder: 2}]"],
-            "compare.methods.0.oder: unknown key. Did you mean 'order'?",
-        ),
-        (["seeds="], "compare.seeds is empty"),
-        (["seeds=0,1,0"], "compare.seeds: 0 stands there twice"),
-        (["seeds=0,one"], "compare.seeds.1: input should be a valid integer"),
-        (["compare.table=t.npz"], "t.npz has results of nas_bench_201, but the space is kws_tc_resnet"),
-        (["compare.test=nowhere"], "nowhere"),
-        (["compare.sheds=1"], "compare.sheds: unknown key. Did you mean 'seeds'?"),
-        (["space="], "has no section 'space'"),
-        (["space.name=bc_resnet"], "nothing to search"),
-    ],
+    story(
+        [
+            (["methods=darts,gads"], "compare.methods.1.name: no method called 'gads'. Did you mean 'gdas'?"),
+            (["methods="], "compare.methods is empty"),
+            (["methods=darts,gdas,darts"], "'darts' stands there twice"),
+            (["compare.methods=[{name: darts, as: a/b}]"], "'a/b' cannot name a folder"),
+            (
+                ["compare.methods=[{name: darts, oder: 2}]"],
+                "compare.methods.0.oder: unknown key. Did you mean 'order'?",
+            ),
+            (["seeds="], "compare.seeds is empty"),
+            (["seeds=0,1,0"], "compare.seeds: 0 stands there twice"),
+            (["seeds=0,one"], "compare.seeds.1: input should be a valid integer"),
+            (["compare.sheds=1"], "compare.sheds: unknown key. Did you mean 'seeds'?"),
+            (["space="], "has no section 'space'"),
+            (["space.name=bc_resnet"], "nothing to search"),
+            (["compare.table=t.npz"], "t.npz has results of nas_bench_201, but the space is kws_tc_resnet"),
+            (["compare.test=nowhere"], "nowhere"),
+        ],
+        fast=9,
+    ),
 )
 def test_wrong_input_is_named_and_nothing_begins(
     data: Path, tmp_path: Path, words: list[str], says: str
