@@ -175,6 +175,7 @@ def test_untuned_model_says_so(run: Path, tmp_path: Path) -> None:
     assert (told["keywords"][0]["threshold"], told["thresholds_from"]) == (0.5, "not tuned, so 0.5")
 
 
+@pytest.mark.story
 def test_stream_of_frames_is_refused(run: Path, tmp_path: Path) -> None:
     from audionas.export import onnx_stream
 

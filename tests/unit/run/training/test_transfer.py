@@ -88,6 +88,7 @@ SEARCHED = {
 }
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("method", SEARCHED)
 def test_inherited_weights_compute_what_the_supernet_computes(
     method: str, made: Made, tmp_path: Path
