@@ -23,7 +23,7 @@ from audionas.export import onnx_stream
 from audionas.features import Features
 from audionas.models.bundle import ModelBundle
 from audionas.nn.ops import OPS
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 
 ROOT = Path(__file__).resolve().parents[1]
 PARTS = ("audionas", "data_prep", "recipes", "tests", "docs")

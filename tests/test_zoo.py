@@ -10,15 +10,24 @@ import pytest
 from audionas import zoo
 from audionas.core.errors import UserError
 from audionas.run.counts import counted
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 from tests import _printed
+from tests._tiers import laws
 
 ROOT = Path(__file__).resolve().parents[1]
 REQUIRED = {"summary", "paper", "arxiv", "features"}
 OPTIONAL = {"published", "exceptions", "layers", "weights", "measured"}
 
 
-@pytest.mark.parametrize("name", zoo.names())
+def by_cost() -> list[str]:
+    """The networks that hear first; those of images take a second each."""
+    return sorted(zoo.names(), key=lambda name: zoo.load(name).io.channels)
+
+
+HEAR = sum(zoo.load(name).io.channels == 1 for name in zoo.names())
+
+
+@pytest.mark.parametrize("name", laws(by_cost(), fast=HEAR))
 def test_entry(name: str) -> None:
     spec = zoo.load(name)
     space = space_of(spec)
@@ -78,6 +87,7 @@ def test_unknown_name_names_the_nearest() -> None:
         zoo.load("tcresnet8")
 
 
+@pytest.mark.laws
 def test_the_page_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))  # the script puts the clone on it
     made = runpy.run_path(str(ROOT / "docs" / "_generate.py"))

@@ -33,7 +33,7 @@ def unrolled_gradient(method: Bilevel, valid: Batch, train: Batch, *, eps: float
     weights = dict(run.net.named_parameters())
     loss, _ = passes.run(weights, train, method.gates("alpha"))
     gradients = averaged(_gradients(loss, weights.values(), create_graph=eps is None))
-    ahead = _step_ahead(run, weights, gradients)
+    ahead = step_ahead(run, weights, gradients)
     if eps is not None:
         ahead = {name: tensor.detach().requires_grad_() for name, tensor in ahead.items()}
     gates = method.gates("alpha")
@@ -79,7 +79,7 @@ def _nearby(
     return _gradients(loss, method.parameters())
 
 
-def _step_ahead(run: SearchRun, weights: Weights, gradients: Iterable[Tensor]) -> Weights:
+def step_ahead(run: SearchRun, weights: Weights, gradients: Iterable[Tensor]) -> Weights:
     """The weights after a step of torch's SGD: momentum buffer, decay, Nesterov."""
     group, state = run.weight_optimizer.param_groups[0], run.weight_optimizer.state
     decay = {w: g["weight_decay"] for g in run.weight_optimizer.param_groups for w in g["params"]}

@@ -3,10 +3,11 @@
 import dataclasses
 import functools
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
 from torch import nn
 
@@ -17,8 +18,8 @@ from audionas.cost.table import CostTable, table
 from audionas.data.batches import Batch
 from audionas.engine.optim import Optim
 from audionas.features import Features, build
-from audionas.methods._base import Method, SearchRun
-from audionas.spaces._base import Space, present
+from audionas.methods import Method, SearchRun
+from audionas.spaces import Space, present
 
 NARROW = {"width": 0.25}  # the value of a space's field in tests, where it has the field
 CELLS = {"darts_cell": {"layers": 3, "channels": 4}, "nas_bench_201": {"layers": 1, "channels": 4}}
@@ -62,6 +63,7 @@ def variants(name: str) -> list[Space]:
 SPACES = [space for name in names("space") for space in variants(name)]
 DEFAULTS = [variants(name)[0] for name in names("space")]
 SEARCHABLE = [space for space in DEFAULTS if space.choices()]
+CHAIN = next(space for space in SEARCHABLE if space.name == "kws_tc_resnet")
 METHODS = names("method")
 TRAINED = [name for name in METHODS if resolve("method", name).trains]
 
@@ -75,6 +77,32 @@ def made(name: str, **fields: Any) -> Method:
 def runs(name: str, space: Space) -> bool:
     """Whether a method is defined on a space."""
     return not made(name).refuses(space)
+
+
+@functools.cache
+def home(name: str) -> Space:
+    """The space on which a method's laws are fast: the keyword chain, or the first small one it takes."""
+    few = [space for space in variants("darts_cell") if named(space) == "darts_cell-s3"]  # of three options
+    small = (s for s in (CHAIN, *few, *SEARCHABLE, *variants("kws_mobilenet")) if s.name not in LARGE)
+    return next(s for s in small if runs(name, s))
+
+
+def pair(name: str, space: Space) -> Any:
+    """A case: fast where the method is at home, of the laws elsewhere."""
+    away = runs(name, space) and space != home(name)
+    return pytest.param(name, space, marks=pytest.mark.laws if away else (), id=f"{name}-{named(space)}")
+
+
+def pairs(names: Iterable[str]) -> list[Any]:
+    """Every method on every space that it takes, its home among them."""
+    return [pair(n, s) for n in names for s in dict.fromkeys((*SEARCHABLE, home(n))) if runs(n, s)]
+
+
+def each(spaces: Iterable[Space]) -> Any:
+    """A test of some spaces: fast on small ones as they are by default, of the laws on the others."""
+    fast = [space for space in DEFAULTS if space.name not in LARGE]
+    cases = [pytest.param(s, marks=() if s in fast else pytest.mark.laws, id=named(s)) for s in spaces]
+    return pytest.mark.parametrize("space", cases)
 
 
 def named(value: Any) -> str:
@@ -106,6 +134,21 @@ def input_of(space: Space, classes: int = CLASSES) -> InputSpec:
 def costs_of(space: Space, io: InputSpec) -> CostTable:
     """The cost table of a space, computed once a test session."""
     return table(space, io, CELLS.get(space.name))
+
+
+class Later:
+    """A value that is computed when something of it is asked for: most tests ask for no cost."""
+
+    def __init__(self, make: Callable[[], Any]):
+        self.make = make
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.make(), name)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.make() == other)
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def some_specs(space: Space, count: int = 2) -> list[ArchSpec]:
@@ -169,7 +212,7 @@ def started(
         space=space,
         io=io,
         net=space.supernet(method.fill, io, dropout=dropout, sizes=sizes).train(),
-        costs=costs_of(space, io),
+        costs=typing.cast(CostTable, Later(lambda: costs_of(space, io))),
         optim=optim or Optim(lr=0.1, final_lr=0.001, weight_decay=3e-4, clip=5.0),
         epochs=epochs,
         seed=seed,

@@ -18,11 +18,12 @@ from audionas.core.registry import resolve, summary
 from audionas.cost.objective import CostPenalty
 from audionas.engine import checkpoint
 from audionas.engine.optim import Optim
-from audionas.methods._bilevel import Bilevel
-from audionas.methods._derive import parameter_free
+from audionas.methods import Bilevel, parameter_free
 from audionas.nn.edge import Gate, Gates
-from audionas.spaces._base import present
+from audionas.spaces import present
+from tests._tiers import laws
 from tests.invariants._cases import (
+    CHAIN,
     LARGE,
     METHODS,
     SEARCHABLE,
@@ -31,15 +32,16 @@ from tests.invariants._cases import (
     batches,
     features_of,
     fields_of,
+    home,
     input_of,
     made,
-    named,
+    pair,
+    pairs,
     runs,
     shake,
     small,
     started,
     steps,
-    variants,
 )
 
 BILEVEL = [name for name in TRAINED if issubclass(resolve("method", name), Bilevel)]
@@ -52,44 +54,30 @@ SAMPLED = (
 SLOWER = ("drop_nas", "fair_nas", "moga", "scarlet", "snas")  # what is drawn differs from step to step
 LEARNING = dict(epochs=6, dropout=0.1)  # dropout draws from the generator that noise draws from
 SMALL = dict(frames=9, dropout=0.0)  # for laws that need no learning
-SPACES = [pytest.param(s, marks=pytest.mark.slow if s.name in LARGE else (), id=named(s)) for s in SEARCHABLE]
-CHAIN = next(space for space in SEARCHABLE if space.name == "kws_tc_resnet")
 
 
-def home(name):
-    """The space on which a method's laws are tested: the keyword chain, or the first small one it takes."""
-    small = (s for s in (CHAIN, *SEARCHABLE, *variants("kws_mobilenet")) if s.name not in LARGE)
-    return next(s for s in small if runs(name, s))
+PAIRS = pairs(TRAINED)
 
 
-PAIRS = [
-    pytest.param(name, *space.values, marks=space.marks)
-    for name in TRAINED
-    for space in SPACES
-    if runs(name, *space.values)
-]
-PAIRS += [pytest.param(name, home(name)) for name in TRAINED if home(name) not in SEARCHABLE]
-everywhere = pytest.mark.parametrize("space", SPACES)
-
-
-def told(pair):
-    """A short test id."""
-    name, space = pair.values
-    return f"{name}-{named(space)}"
+def short(name, space):
+    """Few frames where a method is at home."""
+    return {"frames": SMALL["frames"]} if space == home(name) else {}
 
 
 class Searched:
-    """Three epochs of a method on a space, and its checkpoint after the first."""
+    """Three epochs of a method on a space, or two where it is at home; and its checkpoint after the first."""
 
     def __init__(self, name, space, folder):
         self.name, self.space, self.folder = name, space, folder
         self.method = made(name)
         self.before = fields_of(self.method)
-        started(self.method, space, **LEARNING)
+        self.small = {**LEARNING, **short(name, space)}
+        started(self.method, space, **self.small)
         self.epoch = an_epoch(space)
+        self.last = (2 if space == home(name) else 3) * self.epoch
         self.told = steps(self.method, 0, self.epoch)
         checkpoint.save(folder, 1, self.method.state())
-        self.told += steps(self.method, self.epoch, 3 * self.epoch)
+        self.told += steps(self.method, self.epoch, self.last)
         self.end = copied(self.method)
 
 
@@ -107,11 +95,12 @@ def saved(folder):
     return {f"{group}/{k}": t for group, ts in state.tensors.items() for k, t in ts.items()}
 
 
-@pytest.fixture(scope="module", params=[pytest.param(p.values, marks=p.marks, id=told(p)) for p in PAIRS])
+@pytest.fixture(scope="module", params=[pytest.param(p.values, marks=p.marks, id=p.id) for p in PAIRS])
 def searched(request, tmp_path_factory):
     return Searched(*request.param, tmp_path_factory.mktemp("ckpt"))
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("name", [name for name in TRAINED if name != "mix_path"])  # its own tests have it
 def test_a_few_steps_lower_the_loss(name):
     """Within one stage, where a method has stages; one drawn path a step takes more of them."""
@@ -150,18 +139,18 @@ def test_it_tells_how_strongly_each_option_is_held(searched):
     assert all(0 <= p <= 1 for options in held.values() for p in options.values())
     if searched.name in BILEVEL:
         fresh = made(searched.name)
-        started(fresh, searched.space)
+        started(fresh, searched.space, **short(searched.name, searched.space))
         assert fresh.probabilities() != held  # the search has moved them
 
 
 def test_a_resumed_search_takes_the_same_steps(searched):
     """Weights, architecture parameters, batch statistics and both optimisers, bit for bit."""
     method = made(searched.name)
-    run = started(method, searched.space, **LEARNING)
+    run = started(method, searched.space, **searched.small)
     shake(run.net)
     method.restore(checkpoint.load(searched.folder))
     assert same(copied(method), saved(searched.folder))
-    steps(method, searched.epoch, 3 * searched.epoch)
+    steps(method, searched.epoch, searched.last)
     now = copied(method)
     assert {key.split("/")[0] for key in now} >= {"weights", "weight_optimizer"}
     different = [key for key in now if not torch.equal(now[key], searched.end[key])]
@@ -173,35 +162,31 @@ def test_one_seed_is_one_search(searched):
     if searched.space.name in LARGE:
         pytest.skip("small spaces show it")
     again, other = made(searched.name), made(searched.name)
-    started(again, searched.space, **LEARNING)
+    started(again, searched.space, **searched.small)
     assert steps(again, 0, searched.epoch) == searched.told[: searched.epoch]
     assert same(copied(again), saved(searched.folder))
-    started(other, searched.space, **LEARNING, seed=1)
+    started(other, searched.space, **searched.small, seed=1)
     assert steps(other, 0, 1) != searched.told[:1]
     assert not same(copied(other), copied(again))
 
 
-@pytest.mark.parametrize("name", METHODS)
-@everywhere
+@pytest.mark.parametrize(("name", "space"), [pair(n, s) for n in METHODS for s in SEARCHABLE])
 def test_a_method_runs_on_a_space_or_says_why_not(name, space):
     why = made(name).refuses(space)
     if why:
         with pytest.raises(UserError, match=re.escape(f"{name} does not run on space {space.name}: {why}")):
             started(made(name), space)
     else:
-        started(made(name), space)
+        started(made(name), space, **short(name, space))
 
 
-@pytest.mark.parametrize("name", METHODS)
-@everywhere
+@pytest.mark.parametrize(("name", "space"), pairs(METHODS))
 def test_a_fresh_method_saves_restores_and_derives(name, space, tmp_path):
     """Before the first step too; what it derives is a network of the space and a function of the seed."""
-    if not runs(name, space):
-        pytest.skip(made(name).refuses(space))
     found = []
     for seed in (0, 0):
         method = made(name)
-        started(method, space, seed=seed)
+        started(method, space, seed=seed, **short(name, space))
         checkpoint.save(tmp_path, 0, method.state())
         method.restore(checkpoint.load(tmp_path))
         found.append(method.derive())
@@ -247,8 +232,7 @@ def test_lines_of_code_are_counted_rightly():
     )
 
 
-SPACED = [pair for pair in PAIRS if pair.values[0] in BILEVEL]
-spaced = pytest.mark.parametrize(("name", "space"), SPACED, ids=named)
+spaced = pytest.mark.parametrize(("name", "space"), pairs(BILEVEL))
 
 
 @spaced
@@ -331,7 +315,7 @@ def test_alpha_follows_the_gradient_of_the_validation_loss(name):
     assert max(abs(d) for d in differences.values()) > 1e-3
 
 
-@pytest.mark.parametrize("aimed", [False, True])
+@pytest.mark.parametrize("aimed", laws([True, False]))
 @spaced
 def test_a_cost_penalty_alone_makes_the_network_cheaper(name, space, aimed):
     if name == "parsec":

@@ -12,6 +12,16 @@ AUDIO = [name for name in OPS if name not in CELL]  # of chains: causal where as
 CONVS = [name for name in OPS if OPS[name].kind == "conv"]
 
 
+FAST = {"skip", "tc_k3", "tc_k9_se", "mb_k3_e3_se", "mix_k35_e3", "cp_k3_e15"}
+FAST |= {"none", "noise", "skip_connect", "max_pool_3x3", "sep_conv_3x3", "dil_conv_5x5", "nor_conv_3x3"}
+
+
+def every(names):
+    """A test of operations: fast for one of each kind, of the laws for the others."""
+    cases = [pytest.param(n, marks=() if n in FAST else pytest.mark.laws, id=n) for n in names]
+    return pytest.mark.parametrize("name", cases)
+
+
 def made(name, c_in=4, c_out=6, stride=1, causal=False, search=False):
     torch.manual_seed(0)
     both = (stride, stride) if 2 in OPS[name].axes or name in CELL else (1, stride)
@@ -29,7 +39,7 @@ def clip(frames=41, channels=4, batch=1, high=1):
 
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize("stride", STRIDES)
-@pytest.mark.parametrize("name", AUDIO)
+@every(AUDIO)
 def test_it_keeps_every_position_that_the_stride_leaves(name, stride, causal):
     op = made(name, stride=stride, causal=causal)
     high = 5 if 2 in OPS[name].axes else 1
@@ -41,7 +51,7 @@ def test_it_keeps_every_position_that_the_stride_leaves(name, stride, causal):
 
 @pytest.mark.parametrize("search", [False, True])
 @pytest.mark.parametrize("stride", STRIDES)
-@pytest.mark.parametrize("name", CELL)
+@every(CELL)
 def test_an_operation_of_cells_keeps_or_halves_an_image(name, stride, search):
     c_in, c_out = channels_of(name, stride)
     op = made(name, c_in, c_out, stride, search=search)
@@ -54,7 +64,7 @@ def test_an_operation_of_cells_keeps_or_halves_an_image(name, stride, search):
 
 @pytest.mark.parametrize("channels", [(4, 6), (4, 4)])
 @pytest.mark.parametrize("stride", STRIDES)
-@pytest.mark.parametrize("name", AUDIO)
+@every(AUDIO)
 def test_a_causal_operation_ignores_the_future(name, stride, channels):
     """Position p reads frames up to p * stride, and does read that one."""
     op = made(name, *channels, stride=stride, causal=True)
@@ -71,7 +81,7 @@ def test_a_causal_operation_ignores_the_future(name, stride, channels):
 
 
 @pytest.mark.parametrize("stride", STRIDES)
-@pytest.mark.parametrize("name", [n for n in AUDIO if OPS[n].kernel > 1 and 3 in OPS[n].axes])
+@every([n for n in AUDIO if OPS[n].kernel > 1 and 3 in OPS[n].axes])
 def test_an_operation_that_is_not_causal_sees_the_future(name, stride):
     op = made(name, stride=stride)
     x = clip()
@@ -82,7 +92,7 @@ def test_an_operation_that_is_not_causal_sees_the_future(name, stride):
 
 
 @pytest.mark.parametrize("stride", STRIDES)
-@pytest.mark.parametrize("name", [n for n in OPS if OPS[n].kind not in ("none", "noise")])
+@every([n for n in OPS if OPS[n].kind not in ("none", "noise")])
 def test_gradients_reach_the_input_and_every_parameter(name, stride):
     c_in, c_out = channels_of(name, stride)
     op = made(name, c_in, c_out, stride=stride).train()
@@ -103,7 +113,7 @@ def test_what_ignores_its_input_passes_nothing_on(name):
     assert op(broken).ne(0).any() == (name == "noise")
 
 
-@pytest.mark.parametrize("name", [name for name, op in OPS.items() if op.kind == "skip"])
+@every([name for name, op in OPS.items() if op.kind == "skip"])
 @pytest.mark.parametrize("causal", [False, True])
 def test_a_skip_is_the_identity_where_the_shape_stays(name, causal):
     x = clip()
@@ -113,7 +123,7 @@ def test_a_skip_is_the_identity_where_the_shape_stays(name, causal):
     assert list(made(name, 4, 4, stride=2).parameters())
 
 
-@pytest.mark.parametrize("name", OPS)
+@every(OPS)
 def test_name_says_kernel_and_every_operation_has_a_summary(name):
     op = OPS[name]
     assert op.summary

@@ -12,11 +12,13 @@ from safetensors.torch import load_file
 from audionas.config import load
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, read_rows
+from audionas.core.rng import numpy_rng
 from audionas.engine import checkpoint
 from audionas.run.search import Searching, search
 from audionas.run.train import Training, train
 from tests._factory import config
 from tests._factory import tones as write_tones
+from tests._tiers import laws
 
 # A short second half, so that an epoch takes several passes over it and ends in the middle of one; dropout,
 # noise and masks draw from torch's generator, augmentation from its own.
@@ -101,6 +103,7 @@ def test_it_leaves_a_row_an_epoch_and_its_result(undisturbed, phase):
         assert "model/weights.safetensors" in left
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("changes", [RANDOM, PLAIN], ids=["augmented", "stored"])
 @pytest.mark.parametrize("phase", PHASES)
 def test_workers_change_nothing(data, undisturbed, tmp_path, phase, changes):
@@ -186,7 +189,7 @@ def crashed(path, phase, crash):
 CRASHES = [crash_in_a_step, crash_before_the_checkpoint, crash_in_the_checkpoint, crash_in_the_tensors]
 
 
-@pytest.mark.parametrize("crash", CRASHES, ids=lambda crash: crash.__name__)
+@pytest.mark.parametrize("crash", laws(CRASHES), ids=lambda crash: crash.__name__)
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_run_that_crashed_goes_on_to_the_same_end(data, undisturbed, tmp_path, phase, crash):
     path = conf_of(data, tmp_path, phase)
@@ -197,6 +200,7 @@ def test_a_run_that_crashed_goes_on_to_the_same_end(data, undisturbed, tmp_path,
     check_equal(outcome(tmp_path, phase), undisturbed(phase, RANDOM))
 
 
+@pytest.mark.laws
 def test_averages_and_patience_resume_too(data, tmp_path):
     """Each keeps something beside the weights: shadow tensors, or the accuracies so far."""
     for name, more in (("ema", {"ema": 0.9}), ("mean", {"average": 2}), ("patience", {"patience": 1})):
@@ -227,6 +231,7 @@ search(load(sys.argv[1]))
 """
 
 
+@pytest.mark.story
 def test_a_killed_search_goes_on_to_the_same_end(data, undisturbed, tmp_path):
     """In a process of its own, which ends without a chance to tidy up."""
     path = conf_of(data, tmp_path, "search")
@@ -249,3 +254,34 @@ def test_a_finished_run_is_left_as_it_is(data, tmp_path, phase):
     after = {f: (f.stat().st_mtime_ns, f.read_bytes()) for f in exp.rglob("*") if f.is_file()}
     changed = [f.name for f in after if after[f] != before.get(f) and f.suffix != ".lock"]
     assert not changed
+
+
+GOES_ON = """
+import sys
+from audionas.config import load
+from audionas.run.search import search
+from audionas.run.train import train
+
+{"search": search, "train": train}[sys.argv[1]](load(sys.argv[2]), resume=True)
+"""
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("phase", PHASES)
+def test_killed_at_moments_drawn_by_chance_it_goes_on_to_the_same_end(
+    data, undisturbed, tmp_path, phase, seed
+):
+    """Again and again, later each time, until a process lives to its end."""
+    path, rng = conf_of(data, tmp_path, phase), numpy_rng("torture", phase, seed)
+    command, patience, status = [sys.executable, "-c", GOES_ON, phase, str(path)], 1.0, None
+    while status != 0:
+        with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
+            try:
+                _, told = process.communicate(timeout=patience * rng.random())
+            except subprocess.TimeoutExpired:
+                process.kill()
+                _, told = process.communicate()
+        status, patience = process.returncode, 1.2 * patience
+        assert status in (0, -signal.SIGKILL), told.decode()
+    check_equal(outcome(tmp_path, phase), undisturbed(phase, RANDOM))

@@ -11,7 +11,8 @@ from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
 from audionas.nn.edge import Gate, Gates, MixedEdge
 from audionas.nn.ops import OPS
-from audionas.spaces._base import present, space_of
+from audionas.spaces import present, space_of
+from tests._tiers import laws
 from tests.invariants._cases import (
     CELLS,
     DEFAULTS,
@@ -19,18 +20,18 @@ from tests.invariants._cases import (
     SEARCHABLE,
     SPACES,
     costs_of,
+    each,
     features_of,
     input_of,
     made,
-    named,
-    runs,
+    pairs,
     shake,
     small,
     some_specs,
     vectors,
 )
 
-every_space = pytest.mark.parametrize("space", SPACES, ids=named)
+every_space = each(SPACES)
 SIZES = [
     ("kws_tc_resnet", {}, 8**3 * 9**3),
     ("kws_tc_resnet", {"shortcut": "kernel"}, 373_248),
@@ -79,11 +80,8 @@ OWN_WEIGHTS = ("pc_darts", "merge_nas")  # their edges hold weights of other sha
 MAPPED = ("scarlet",)  # what its skips do in a supernet is left out, or folded into other weights
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("space", SEARCHABLE, ids=named)
+@pytest.mark.parametrize(("method", "space"), pairs(METHODS))
 def test_the_edges_of_a_method_evaluate_to_the_network(space, method):
-    if not runs(method, space):
-        pytest.skip(made(method).refuses(space))
     supernet, x = supernet_of(space, made(method).fill).eval(), features_of(input_of(space))
     for spec in some_specs(space, 1):
         with torch.no_grad():
@@ -161,8 +159,8 @@ def test_every_parameter_learns(space):
         assert all(torch.isfinite(p.grad).all() for p in net.parameters())
 
 
-@pytest.mark.parametrize("classes", [2, 35])
-@pytest.mark.parametrize("space", DEFAULTS, ids=named)
+@pytest.mark.parametrize("classes", laws([2, 35]))
+@each(DEFAULTS)
 def test_the_smallest_and_the_largest_network_fit_the_input(space, classes):
     io = input_of(space, classes)
     for choices in costs_of(space, input_of(space)).extremes(space, "params"):
@@ -174,7 +172,7 @@ def test_the_smallest_and_the_largest_network_fit_the_input(space, classes):
             assert torch.isfinite(scores).all()
 
 
-@pytest.mark.parametrize("space", [s for s in SPACES if hasattr(s, "causal")], ids=named)
+@each([s for s in SPACES if hasattr(s, "causal")])
 def test_what_comes_before_the_head_depends_on_no_later_frame_exactly_if_causal(space):
     """Position p reads frames up to p * stride of the whole network (97 frames: a multiple, plus one)."""
     io = input_of(space)._replace(frames=97)
@@ -202,12 +200,14 @@ def test_published_sizes(name, params, size):
     assert resolve("space", name)(**params).size() == size
 
 
-@pytest.mark.parametrize("space", [s for s in SPACES if s.size() <= 1000], ids=named)
+@pytest.mark.laws
+@each([s for s in SPACES if s.size() <= 1000])
 def test_size_is_the_number_of_networks(space):
     io = input_of(space)
     assert len({space.decode(vector, io).id for vector in vectors(space)}) == space.size()
 
 
+@pytest.mark.laws
 @every_space
 def test_draws_are_uniform_and_follow_the_generator(space):
     """Each option comes up; the same generator draws the same network."""
@@ -221,7 +221,7 @@ def test_draws_are_uniform_and_follow_the_generator(space):
     assert space.sample(numpy_rng("draws"), io) == drawn[0]
 
 
-@pytest.mark.parametrize("space", SEARCHABLE, ids=named)
+@each(SEARCHABLE)
 def test_every_fault_of_an_architecture_is_told_at_once(space):
     io = input_of(space)
     good = some_specs(space, 1)[0]
@@ -247,7 +247,7 @@ def test_every_fault_of_an_architecture_is_told_at_once(space):
             build(dataclasses.replace(good, choices=faults))
 
 
-@pytest.mark.parametrize("space", SEARCHABLE, ids=named)
+@each(SEARCHABLE)
 def test_an_architecture_with_unknown_parameters_is_refused(space):
     good = some_specs(space, 1)[0]
     wrong = dataclasses.replace(good, params={**good.params, "widht": 1.0, "colour": 3})
@@ -258,7 +258,7 @@ def test_an_architecture_with_unknown_parameters_is_refused(space):
         space_of(dataclasses.replace(good, space="kws_tc_resnot"))
 
 
-@pytest.mark.parametrize("space", SPACES, ids=named)
+@each(SPACES)
 def test_an_architecture_with_a_wrong_value_is_refused(space):
     """A file edited by hand must not build another network than it says."""
     good = some_specs(space, 1)[0]
@@ -267,35 +267,35 @@ def test_an_architecture_with_a_wrong_value_is_refused(space):
             space_of(dataclasses.replace(good, params={**good.params, field.name: "nonsense"}))
 
 
-@pytest.mark.parametrize("space", [s for s in DEFAULTS if hasattr(s, "width")], ids=named)
+@each([s for s in DEFAULTS if hasattr(s, "width")])
 @pytest.mark.parametrize("width", [0.0, -1.0, float("nan")])
 def test_an_impossible_width_is_refused(space, width):
     with pytest.raises(UserError, match="width"):
         dataclasses.replace(space, width=width)
 
 
-@pytest.mark.parametrize("space", [s for s in DEFAULTS if s.name in CELLS], ids=named)
+@each([s for s in DEFAULTS if s.name in CELLS])
 def test_sizes_that_cannot_be_halved_are_refused(space):
     for frames in (7, 9, 10):
         with pytest.raises(UserError, match="cannot be halved"):
             space.supernet(MixedEdge, input_of(space)._replace(frames=frames))
 
 
-@pytest.mark.parametrize("space", [s for s in DEFAULTS if s.features], ids=named)
+@each([s for s in DEFAULTS if s.features])
 def test_only_one_feature_map(space):
     io = InputSpec(3, *input_of(space)[1:])
     with pytest.raises(UserError, match="one feature map"):
         space.supernet(MixedEdge, io)
 
 
-@pytest.mark.parametrize("space", DEFAULTS, ids=named)
+@each(DEFAULTS)
 def test_dropout_before_the_last_layer_can_be_set(space):
     spec = some_specs(space, 1)[0]
     assert space.build(spec, dropout=0.37).head.dropout.p == 0.37
     assert space.build(spec, dropout=0.0).head.dropout.p == 0.0
 
 
-@pytest.mark.parametrize("space", SPACES, ids=named)
+@each(SPACES)
 def test_weights_are_drawn_from_the_seed_alone(space):
     spec = some_specs(space, 1)[0]
     states = []
@@ -306,7 +306,7 @@ def test_weights_are_drawn_from_the_seed_alone(space):
     assert not same_states(states[0], states[2])
 
 
-@pytest.mark.parametrize("space", DEFAULTS, ids=named)
+@each(DEFAULTS)
 def test_a_space_names_its_paper(space):
     assert space.paper
     assert space.arxiv.replace(".", "").isdigit()

@@ -15,7 +15,7 @@ from audionas.core.files import read_json, write_json
 from audionas.cost.graph import measure
 from audionas.data import kaldi
 from audionas.prep.dcase2018 import FOLDS, LABELS
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 from audionas.zoo.find import find
 from tests.recipes import _dcase2018_task5 as imitation
 from tests.recipes.test_vision import PATIENCE, ROOT, copied, ran
@@ -83,7 +83,7 @@ def test_what_it_needs_is_said(tmp_path: Path) -> None:
         assert says in result.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_from_a_corpus_to_tables(tmp_path: Path, commands: Mapping[str, str]) -> None:
     recipe = copied("dcase2018_task5", tmp_path)
     imitation.development(tmp_path / "src", labelled=True)

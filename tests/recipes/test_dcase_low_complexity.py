@@ -115,7 +115,7 @@ def test_what_it_needs_is_said(tmp_path: Path) -> None:
         assert says in result.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_from_lists_to_the_table(tmp_path: Path) -> None:
     recipe = copied("dcase_low_complexity", tmp_path)
     src = corpus(tmp_path / "development", SCENES)

@@ -16,7 +16,7 @@ from audionas.cost.graph import measure
 from audionas.data import kaldi
 from audionas.engine.metrics import macro_f1, macro_f1_interval, paired_macro_f1
 from audionas.run.train import within_limits
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 from audionas.zoo.find import find
 from tests._factory import tones
 from tests.recipes.test_vision import copied, finished, ran
@@ -73,7 +73,7 @@ def test_what_it_needs_is_said(tmp_path: Path) -> None:
         assert says in result.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_from_folds_to_scores(tmp_path: Path) -> None:
     recipe = copied("esc10", tmp_path)
     tones(recipe / "data" / "fold2", classes=LABELS, per_class=4)

@@ -10,8 +10,7 @@ import pytest
 
 from audionas.config import load
 from audionas.core.files import read_json
-from audionas.spaces._nb201_code import code
-from audionas.spaces._nb201_table import SETS, Nb201Table
+from audionas.spaces import SETS, Nb201Table, code
 from audionas.spaces.nas_bench_201 import PRIMITIVES
 from tests.recipes.test_vision import copied, finished, methods_of, ran
 from tests.unit.images._images import npz
@@ -71,7 +70,7 @@ def test_without_images_or_a_table_it_says_what_it_needs(tmp_path: Path) -> None
         assert "stage 0" not in result.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_from_images_to_a_rank_and_a_trained_cell(tmp_path: Path) -> None:
     recipe = copied("nas_bench_201", tmp_path)
     data = ("--src", str(npz(tmp_path / "tiny.npz")), "--table", str(whole_table(tmp_path / "table.npz")))

@@ -61,6 +61,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.story
 def test_one_of_your_own_runs_as_the_page_says(place: Path, commands: dict[str, str]) -> None:
     said = ""
     for match in BLOCK.finditer(PAGE.read_text(encoding="utf-8")):

@@ -167,12 +167,14 @@ def finished(recipe: Path, commands: dict[str, str], *words: str) -> str:
     return result.stdout
 
 
+@pytest.mark.story
 def test_an_unknown_protocol_is_refused(recipe: Path, commands: dict[str, str]) -> None:
     result = ran(recipe, commands, "--protocol", "v2-30")
     assert result.returncode == 1
     assert "expected v1-12, v1-30, v2-12 or v2-35" in result.stdout
 
 
+@pytest.mark.story
 def test_v2_12_is_searched_trained_scored_on_both_test_sets_and_exported(
     recipe: Path, commands: dict[str, str], corpus: Path
 ) -> None:
@@ -198,6 +200,7 @@ def test_v2_12_is_searched_trained_scored_on_both_test_sets_and_exported(
     assert "finished earlier" in finished(recipe, commands, "--stage", "3", "--stop-stage", "3", *small)
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("protocol", ["v1-12", "v1-30", "v2-35"])
 def test_the_other_protocols_from_a_tree_to_scores(
     recipe: Path, commands: dict[str, str], corpus: Path, protocol: str

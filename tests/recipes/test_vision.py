@@ -11,10 +11,10 @@ import pytest
 
 from audionas.config import Config, load
 from audionas.core.files import read_json
-from audionas.methods._base import Method
+from audionas.methods import Method
 from audionas.prep import ilsvrc
 from audionas.prep.zips import md5
-from audionas.spaces._base import Space
+from audionas.spaces import Space
 from audionas.study.rows import runs_of
 from tests.unit.data_prep.test_speech_commands import load as loaded
 from tests.unit.images._ilsvrc import TRUTH, archives
@@ -199,7 +199,7 @@ def test_the_commands_of_several_gpus_stand_before_audionas(tmp_path: Path) -> N
     ]
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_cifar_from_images_to_a_report_with_another_method_in_two_processes(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason='the export needs the extra: pip install "audionas[export]"')
     recipe = copied("cifar", tmp_path)
@@ -216,7 +216,7 @@ def test_cifar_from_images_to_a_report_with_another_method_in_two_processes(tmp_
         assert word in said, word
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_imagenet_from_its_archives_to_a_trained_network(tmp_path: Path) -> None:
     """Stage by stage: unpacked, decoded, searched on a part; then a network of a file, MnasNet's way."""
     recipe = copied("imagenet", tmp_path)

@@ -10,7 +10,7 @@ from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
 from audionas.cost.profile import require
 from audionas.data import audio, kaldi
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 from audionas.zoo.find import find
 from tests._wake import RATE, clip
 from tests._wake import audio as long_audio
@@ -66,7 +66,7 @@ def test_what_it_needs_is_said(tmp_path: Path) -> None:
     assert "--networks serched: no conf/serched.yaml" in result.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_from_recordings_to_a_table(tmp_path: Path, commands: Mapping[str, str]) -> None:
     for package in ("pymicro_features", "onnxruntime", "ai_edge_litert", "tflite_micro"):
         pytest.importorskip(package, reason="the extra 'device' is not installed")

@@ -1,33 +1,12 @@
-"""One small run, searched, trained and evaluated once; tests that write get a copy of it."""
+"""Copies of the run that all tests share, for tests that write."""
 
 import shutil
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 
-from tests._factory import config, tones
-from tests.unit.cli._command import done
-
-
-class Run(NamedTuple):
-    """A config, its data, and its run folder."""
-
-    conf: Path
-    data: Path
-    exp: Path
-
-
-@pytest.fixture(scope="session")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Run:
-    """Searched, trained and evaluated; to be read only."""
-    folder = tmp_path_factory.mktemp("trained")
-    data = tones(folder / "data")
-    conf = config(data, train={"epochs": 12, "optim": {"lr": 0.1}})
-    done("search", conf)
-    done("train", conf)
-    done("eval", folder / "exp" / "tones", "--data", data / "test")
-    return Run(conf, data, folder / "exp" / "tones")
+from tests._factory import config
+from tests._run import Run
 
 
 @pytest.fixture

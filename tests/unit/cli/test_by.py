@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from audionas.data.groups import write_groups
+from tests._run import Run
 from tests.unit.cli._command import done, refused
-from tests.unit.cli.conftest import Run
 
 
 @pytest.fixture

@@ -10,8 +10,8 @@ import soundfile
 from audionas.data import kaldi
 from audionas.data.labels import write_labels
 from tests._factory import config, tones
+from tests._run import Run
 from tests.unit.cli._command import contents, done, refused
-from tests.unit.cli.conftest import Run
 
 
 def damage(file: Path) -> None:

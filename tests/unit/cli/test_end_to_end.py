@@ -1,6 +1,7 @@
 """The whole path on tones, as a stranger types it: every command, every file, and two engines that agree."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +9,8 @@ import pytest
 import soundfile
 
 import audionas as package
+from tests._run import Run
 from tests.unit.cli._command import done, refused
-from tests.unit.cli.conftest import Run
 
 FILES = [
     "arch.json",
@@ -29,11 +30,13 @@ FILES = [
 
 
 @pytest.fixture(scope="module")
-def exported(trained: Run) -> Path:
+def exported(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the run, exported."""
     for name in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(name)
-    done("export", trained.exp)
-    return trained.exp
+    exp = shutil.copytree(trained.exp, tmp_path_factory.mktemp("exported") / "tones")
+    done("export", exp)
+    return exp
 
 
 def test_check_says_what_a_run_would_find(trained: Run) -> None:
@@ -82,6 +85,7 @@ def test_eval_says_the_same_again_and_agrees_with_its_parts(trained: Run) -> Non
     assert low <= found["accuracy"] <= high
 
 
+@pytest.mark.story
 def test_the_exported_file_says_what_torch_says(exported: Path, trained: Run) -> None:
     report = json.loads((exported / "export" / "report.json").read_text())
     assert report["max_difference"] <= 1e-4
@@ -110,6 +114,7 @@ def test_predict_names_each_clip_as_eval_and_python_do(trained: Run) -> None:
     assert [line.split()[:2] for line in lines] == [[row["file"], row["label"]] for row in rows]
 
 
+@pytest.mark.story
 def test_show_gathers_everything_and_writes_the_report(exported: Path) -> None:
     found = done("show", exported, "--json").json
     assert found["arch"] == json.loads((exported / "arch.json").read_text())["id"]
@@ -121,6 +126,7 @@ def test_show_gathers_everything_and_writes_the_report(exported: Path) -> None:
     assert found["arch"] in done("show", exported).out
 
 
+@pytest.mark.story
 def test_the_whole_path_can_start_from_a_zoo_network(trained: Run, tmp_path: Path) -> None:
     done("train", trained.conf, "arch=tc_resnet8", "name=zoo", f"out={tmp_path}", "train.epochs=1")
     arch = json.loads((tmp_path / "zoo" / "arch.json").read_text())

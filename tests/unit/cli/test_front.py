@@ -13,8 +13,8 @@ import pytest
 from audionas.core.arch import ArchSpec
 from audionas.core.files import read_json
 from audionas.cost.lookup import LatencyTable
+from tests._run import Run
 from tests.unit.cli._command import audionas, contents, done, refused
-from tests.unit.cli.conftest import Run
 
 SETTINGS = (
     "space={name: kws_mobilenet, preset: sf6, width: 0.25}",
@@ -47,6 +47,7 @@ def lines(folder: Path) -> int:
     return file.read_text().count("\n") if file.exists() else 0
 
 
+@pytest.mark.story
 def test_a_search_writes_supernet_archive_front_and_the_knee(whole: Path) -> None:
     front, arch = read_json(whole / "front.json"), read_json(whole / "arch.json")
     knee = front["members"][front["knee"] - 1]
@@ -67,7 +68,7 @@ MOMENTS = {
 }
 
 
-@pytest.mark.slow
+@pytest.mark.story
 @pytest.mark.parametrize("moment", MOMENTS)
 def test_killed_and_resumed_it_ends_as_if_never_stopped(
     moment: str, whole: Path, trained: Run, tmp_path: Path
@@ -85,6 +86,7 @@ def test_killed_and_resumed_it_ends_as_if_never_stopped(
     same(folder, whole)
 
 
+@pytest.mark.story
 def test_a_line_cut_off_by_an_interruption_is_scored_again(whole: Path, trained: Run, tmp_path: Path) -> None:
     done(*words(trained, tmp_path))
     folder = tmp_path / "tones"
@@ -95,12 +97,13 @@ def test_a_line_cut_off_by_an_interruption_is_scored_again(whole: Path, trained:
     same(folder, whole)
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_the_number_of_workers_changes_nothing(whole: Path, trained: Run, tmp_path: Path) -> None:
     done(*words(trained, tmp_path, "workers=2"))
     same(tmp_path / "tones", whole)
 
 
+@pytest.mark.story
 def test_a_finished_search_is_not_repeated(whole: Path, trained: Run) -> None:
     before = contents(whole)
     result = done(*words(trained, whole.parent))
@@ -108,6 +111,7 @@ def test_a_finished_search_is_not_repeated(whole: Path, trained: Run) -> None:
     assert contents(whole) == before
 
 
+@pytest.mark.story
 def test_another_searcher_on_the_same_supernet_needs_no_training(trained: Run, tmp_path: Path) -> None:
     done(*words(trained, tmp_path, "searcher={name: random, networks: 4}"))
     log = (tmp_path / "tones" / "search" / "metrics.jsonl").read_text()
@@ -119,6 +123,7 @@ def test_another_searcher_on_the_same_supernet_needs_no_training(trained: Run, t
     assert lines(tmp_path / "tones") == 6
 
 
+@pytest.mark.story
 def test_limits_are_kept_and_the_supernet_is_not_asked_beyond_them(
     whole: Path, trained: Run, tmp_path: Path
 ) -> None:
@@ -155,7 +160,7 @@ def test_wrong_input_is_told(override: str, trained: Run, tmp_path: Path) -> Non
         refused("check", *words(trained, tmp_path, override)[1:], says=WRONG[override])
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_latency_from_a_measured_table_is_an_objective(trained: Run, tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime")
     built = ("latency", "build", trained.conf, SETTINGS[0], f"out={tmp_path}", "name=here")
@@ -179,6 +184,7 @@ def test_check_tells_how_long_the_searcher_will_take(trained: Run, tmp_path: Pat
     assert "searcher: 24 networks at" in done("check", *words(trained, tmp_path)[1:]).out
 
 
+@pytest.mark.story
 def test_a_member_of_the_front_can_be_trained_and_priced(whole: Path, trained: Run, tmp_path: Path) -> None:
     members = read_json(whole / "front.json")["members"]
     last = len(members)

@@ -8,14 +8,16 @@ import pytest
 from audionas import zoo
 from audionas.core.registry import names
 from audionas.nn.ops import OPS
+from tests._run import Run
+from tests._tiers import story
 from tests.unit.cli._command import done
-from tests.unit.cli.conftest import Run
 
 ROW = {"name": str, "paper": str, "arxiv": str, "summary": str, "family": str}
 KINDS = {"methods": names("method"), "spaces": names("space"), "ops": list(OPS), "zoo": zoo.names()}
+SOONEST = sorted(KINDS, key=lambda kind: kind in ("spaces", "zoo"))
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", story(SOONEST, fast=2))  # of the others all costs are computed
 def test_every_row_of_a_list_has_the_same_form(kind: str) -> None:
     result = done("list", kind, "--json")
     assert result.err == ""
@@ -31,6 +33,7 @@ def test_differentiable_methods_say_so() -> None:
     assert families["darts"] == families["fair_darts"] == families["noisy_darts"] == "differentiable"
 
 
+@pytest.mark.story
 def test_zoo_rows_carry_the_costs_that_cost_measures() -> None:
     rows = {row["name"]: row for row in done("list", "zoo", "--json").json}
     for name in ("tc_resnet8", "ds_cnn_s", "bc_resnet1"):
@@ -74,7 +77,7 @@ def test_predict_is_a_row_a_file(trained: Run) -> None:
     assert list(rows[0]["scores"]) == ["_silence_", "low", "mid", "high"]
 
 
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", story(SOONEST, fast=2))
 def test_without_json_a_list_is_a_table(kind: str) -> None:
     lines = [
         line for line in done("list", kind).out.splitlines() if line[:1].strip()
@@ -83,6 +86,7 @@ def test_without_json_a_list_is_a_table(kind: str) -> None:
     assert [line.split()[0] for line in lines[1:]] == KINDS[kind]
 
 
+@pytest.mark.story
 def test_a_real_process_says_the_same() -> None:
     command = [sys.executable, "-m", "audionas", "list", "methods", "--json"]
     process = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -16,8 +16,8 @@ from audionas.engine.agreement import agreement, regret
 from audionas.engine.conf import Rank
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from audionas.study.rank import drawn
+from tests._run import Run
 from tests.unit.cli._command import contents, done, refused
-from tests.unit.cli.conftest import Run
 
 SETTINGS = (
     "space={name: kws_mobilenet, preset: sf6, width: 0.25}",
@@ -39,6 +39,7 @@ def whole(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out / "tones"
 
 
+@pytest.mark.story
 def test_a_study_has_a_row_a_network_with_both_accuracies(whole: Path) -> None:
     found = read_json(whole / "rank" / "rank.json")
     with (whole / "rank" / "rank.csv").open() as file:
@@ -54,6 +55,7 @@ def test_a_study_has_a_row_a_network_with_both_accuracies(whole: Path) -> None:
     assert rows[0]["network"] in page
 
 
+@pytest.mark.story
 def test_finished_trainings_are_kept_and_shared_by_another_supernet(
     whole: Path, trained: Run, tmp_path: Path
 ) -> None:
@@ -69,6 +71,7 @@ def test_finished_trainings_are_kept_and_shared_by_another_supernet(
     assert mine != theirs
 
 
+@pytest.mark.story
 def test_a_second_training_tells_what_can_be_hoped_for(whole: Path, trained: Run, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "tones")
     done(*words(trained, tmp_path, "rank.trainings=2", "--resume"))
@@ -81,6 +84,7 @@ def test_a_second_training_tells_what_can_be_hoped_for(whole: Path, trained: Run
     assert set(twice["agreement"]) - set(once["agreement"]) == {"trained again"}
 
 
+@pytest.mark.story
 def test_an_unfinished_training_is_gone_on_with(whole: Path, trained: Run, tmp_path: Path) -> None:
     shutil.copytree(whole, tmp_path / "tones")
     (lost,) = [f for f in sorted((tmp_path / "tones/rank/alone").glob("*/train/done.json"))][:1]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from tests._run import Run
 from tests.unit.cli._command import contents, done, refused
-from tests.unit.cli.conftest import Run
 
 PHASES = ("search", "train")
 
@@ -120,6 +120,7 @@ def rows(file: Path) -> list[dict[str, Any]]:
     return [{k: v for k, v in row.items() if k != "seconds"} for row in read]
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("phase", PHASES)
 def test_killed_and_resumed_it_ends_as_if_never_stopped(phase: str, trained: Run, tmp_path: Path) -> None:
     """SIGKILL within a real process, as soon as it has told of its first epoch."""
@@ -193,6 +194,7 @@ def test_impossible_settings_are_refused_without_a_trace(
     assert not list(tmp_path.rglob("run.json")), "a corrected run must not be kept out"
 
 
+@pytest.mark.story
 @pytest.mark.parametrize(
     ("phase", "override"), [("search", "search.split=0.01"), ("train", "augment.noise=nowhere")]
 )

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from tests._run import Run
 from tests.unit.cli._command import audionas, contents, refused
-from tests.unit.cli.conftest import Run
 
 # {conf}: a good config, {exp}: a trained run, {data}: its data, {tmp}: an empty folder, {wav}: a good clip
 WRONG = [
@@ -140,6 +140,7 @@ def test_a_missing_argument_is_the_users_to_fix(command: str) -> None:
     refused(*command.split(), says="Missing")
 
 
+@pytest.mark.story
 def test_in_a_real_process_too() -> None:
     """The one thing that only a process shows: its exit status."""
     command = [sys.executable, "-m", "audionas", "cost", "tc_resnt8", "--json"]

@@ -177,6 +177,7 @@ with Pool(_pool_workers.sleeper, {"folder": sys.argv[1]}, workers=2) as pool:
 """
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGKILL])
 def test_no_process_outlives_its_parent(tmp_path, end):
     parent = subprocess.Popen(

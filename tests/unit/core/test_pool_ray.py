@@ -35,6 +35,7 @@ def pool(address, function, workers=2, **args):
     return Pool(getattr(_pool_workers, function), args, workers=workers, backend="ray", address=address)
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("workers", [1, 3])
 def test_results_are_those_of_processes(cluster, workers):
     items = [{"x": x} for x in range(20)]
@@ -44,6 +45,7 @@ def test_results_are_those_of_processes(cluster, workers):
     assert not ray.is_initialized()
 
 
+@pytest.mark.story
 def test_auto_is_the_cluster_of_this_machine(cluster, monkeypatch):
     monkeypatch.setenv("RAY_ADDRESS", cluster)  # there may be others here
     with pool("auto", "square") as some:
@@ -51,17 +53,20 @@ def test_auto_is_the_cluster_of_this_machine(cluster, monkeypatch):
         assert len(ray.nodes()) == 2
 
 
+@pytest.mark.story
 def test_a_killed_actor_is_replaced_and_nothing_is_lost(cluster, tmp_path):
     with pool(cluster, "dies", folder=str(tmp_path), item=5, times=1) as some:
         assert list(some.map(range(12))) == list(range(12))
     assert len(list(tmp_path.iterdir())) == 1
 
 
+@pytest.mark.story
 def test_more_workers_than_the_cluster_has_room_for_do_no_harm(cluster):
     with pool(cluster, "square", workers=5) as some:
         assert list(some.map([{"x": x} for x in range(8)])) == [x * x for x in range(8)]
 
 
+@pytest.mark.story
 def test_errors_are_those_of_processes(cluster, tmp_path):
     with pool(cluster, "fails") as some:
         given = []
@@ -82,6 +87,7 @@ def test_errors_are_those_of_processes(cluster, tmp_path):
     assert len(list(tmp_path.iterdir())) == MOST_DEATHS
 
 
+@pytest.mark.story
 def test_an_actor_is_killed_by_the_pool_that_ends(cluster):
     with pool(cluster, "pids") as some:
         pids = set(some.map(range(4)))
@@ -100,6 +106,7 @@ def alive(pid):
     return True
 
 
+@pytest.mark.story
 def test_a_worker_that_no_node_can_hold_is_refused(cluster):
     with pytest.raises(UserError, match=r"99 CPUs.*1 CPUs and 0 GPUs, 2 CPUs"):
         Pool(_pool_workers.facts, {}, backend="ray", threads=99, address=cluster).__enter__()

@@ -10,7 +10,7 @@ from audionas import zoo
 from audionas.core.arch import InputSpec
 from audionas.core.registry import resolve
 from audionas.cost.graph import layers, measure, peak_activation
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 
 IO = InputSpec(1, 40, 98, 12)
 
@@ -35,13 +35,17 @@ def uniform(option, preset, frames):
     return layers(space.build(space.spec(chosen, io)), io)
 
 
+FAST = ("tc_resnet8", "kws_tc_resnet")
+
+
 def some_nets():
     for name in ("tc_resnet8", "ds_cnn_s", "bc_resnet1"):
         spec = zoo.load(name)
-        yield pytest.param(space_of(spec), spec, id=name)
+        yield pytest.param(space_of(spec), spec, id=name, marks=() if name in FAST else pytest.mark.laws)
     for name, conf in (("kws_tc_resnet", {"causal": True}), ("kws_mobilenet", {"preset": "sf16"})):
         space = resolve("space", name)(**conf)
-        yield pytest.param(space, space.sample(np.random.default_rng(0), IO), id=name)
+        marks = () if name in FAST else pytest.mark.laws
+        yield pytest.param(space, space.sample(np.random.default_rng(0), IO), id=name, marks=marks)
 
 
 NETS = list(some_nets())

@@ -9,7 +9,7 @@ from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.cost.graph import measure
 from audionas.cost.limits import Limits, excess, measured
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 
 IO = InputSpec(1, 4, 10, 3)
 

@@ -13,7 +13,7 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.graph import layers
 from audionas.cost.profile import PROFILES, counted_macs, require, restrict
 from audionas.nn.streaming import Step
-from audionas.spaces._base import Space, space_of
+from audionas.spaces import Space, space_of
 
 IO = InputSpec(1, 40, 98, 2)
 
@@ -50,6 +50,7 @@ def test_options_go_by_what_they_compute_not_by_their_names() -> None:
     )
 
 
+@pytest.mark.laws
 def test_a_space_without_anything_left_is_refused() -> None:
     with pytest.raises(UserError, match="no option left for layer1, layer2") as caught:
         restrict(resolve("space", "mix_mobilenet")(), "esphome", IO)
@@ -85,6 +86,7 @@ def test_the_challenges_count_takes_biases_and_norms_too() -> None:
     assert counted_macs(layers(small, InputSpec(1, 4, 5, 2))) == (2 * 9 + 2) * 20 + 4
 
 
+@pytest.mark.laws
 def test_a_config_obeys_its_profile(tmp_path: Path) -> None:
     path = tmp_path / "x.yaml"
     path.write_text("profile: esphome\nspace: {name: kws_tc_resnet}\nlimits: {params: 9000}\n")

@@ -106,6 +106,7 @@ def test_lists_say_what_streams() -> None:
     }
 
 
+@pytest.mark.laws
 def test_a_run_shows_what_its_stream_takes(folder: Path, tmp_path: Path) -> None:
     found = done("show", folder, "--json").json["stream"]
     assert (found["hop"], found["hop_ms"]) == (8, 80)

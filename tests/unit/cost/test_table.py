@@ -12,7 +12,7 @@ from audionas.cost.table import table
 from audionas.nn.blocks import ConvBN, Head
 from audionas.nn.edge import Gate, Gates
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import Space
+from audionas.spaces import Space
 
 IO = InputSpec(1, 40, 98, 12)
 SPACES = [

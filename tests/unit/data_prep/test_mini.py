@@ -66,6 +66,7 @@ def test_any_order_of_voices_gives_the_same_bytes(tmp_path):
     assert len(_files(tmp_path / "first")) == len(clips)
 
 
+@pytest.mark.story
 def test_an_interrupted_preparation_ends_with_the_same_bytes(made, tmp_path):
     whole = _files(made)
     again = tmp_path / "data"

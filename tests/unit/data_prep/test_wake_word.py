@@ -99,6 +99,7 @@ def test_what_is_missing_is_said_at_once(tmp_path: Path) -> None:
         prep.read_words(tmp_path / "none.txt")
 
 
+@pytest.mark.story
 def test_voices_alone_fill_every_split_and_read_sentences(tmp_path: Path) -> None:
     pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
     out = tmp_path / "spoken"

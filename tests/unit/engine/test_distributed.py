@@ -74,24 +74,27 @@ def check_agree(pair: list[Outcome], alone: Outcome) -> None:
         torch.testing.assert_close(first[name], tensor, rtol=most, atol=most, msg=name)
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("case", [*QUICK, "train", "norm", "uneven"])
 def test_two_processes_are_one_with_the_whole_batch(pairs, case, tmp_path):
     check_agree(pairs[case], _ranks.outcome(case, tmp_path))
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_so_are_those_of_every_method(tmp_path):
     cases = [case for case in SEARCHES if case not in QUICK]
     for case, pair in parallel(tmp_path, *cases).items():
         check_agree(pair, _ranks.outcome(case, tmp_path))
 
 
+@pytest.mark.story
 def test_the_variance_of_float32_numbers_far_from_zero_does_not_cancel(pairs, tmp_path):
     near = _ranks.normed(torch.float64, 1000.0)
     for name in ("y", "running_var"):
         torch.testing.assert_close(pairs["norm float32"][0][name].double(), near[name], rtol=1e-3, atol=1e-3)
 
 
+@pytest.mark.story
 def test_under_local_norms_processes_agree_but_not_with_one(pairs, tmp_path):
     first, second = pairs["train local"]
     alone = _ranks.outcome("train local", tmp_path)
@@ -100,6 +103,7 @@ def test_under_local_norms_processes_agree_but_not_with_one(pairs, tmp_path):
     assert (first["average.net.1.running_var"] - alone["average.net.1.running_var"]).abs().max() > 1e-4
 
 
+@pytest.mark.story
 def test_what_is_for_all_is_drawn_alike_and_what_is_for_each_is_not(pairs):
     first, second = pairs["drawn"]
     torch.manual_seed(0)
@@ -111,6 +115,7 @@ def test_what_is_for_all_is_drawn_alike_and_what_is_for_each_is_not(pairs):
         assert torch.equal(drawn["ahead"], drawn["again"])
 
 
+@pytest.mark.story
 def test_gradients_of_different_parts_are_refused(pairs):
     assert [bool(one["refused"]) for one in pairs["refused"]] == [True, True]
 
@@ -162,6 +167,7 @@ def mortal(tmp_path):
     return search
 
 
+@pytest.mark.story
 def test_a_process_that_dies_is_named_and_the_run_goes_on(mortal):
     folder, command = mortal("whole")
     done = torchrun(*command, cwd=folder)
@@ -182,7 +188,7 @@ def test_a_process_that_dies_is_named_and_the_run_goes_on(mortal):
     assert left(folder / "exp/tones") == whole
 
 
-@pytest.mark.slow
+@pytest.mark.story
 def test_a_search_and_a_training_through_the_command_line(tmp_path):
     """What all processes meet is said once; a run of two is not continued by one; a model is trained."""
     data = tones(tmp_path / "data", per_class=8)

@@ -144,6 +144,7 @@ def left(number: int) -> float:
     return (part(x) - target).square().mean().item() / start
 
 
+@pytest.mark.laws
 def test_training_moves_networks_to_weights_that_int8_holds_well() -> None:
     """To what they said in float: with its weights rounded, a trained network is nearer than before.
 

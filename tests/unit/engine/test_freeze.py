@@ -9,7 +9,7 @@ from torch import nn
 from audionas import zoo
 from audionas.core.errors import UserError
 from audionas.engine.freeze import freeze
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 from audionas.spaces.bc_resnet import BcResnet
 
 

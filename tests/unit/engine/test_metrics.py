@@ -138,6 +138,7 @@ def test_names_and_order_of_speakers_hardly_matter() -> None:
     assert interval(values, renamed) == pytest.approx(interval(values, groups.tolist()), abs=0.02)
 
 
+@pytest.mark.laws
 def test_the_interval_covers_a_known_mean_about_95_times_in_100() -> None:
     """300 data sets of 40 speakers with 5 clips each, true accuracy 0.8 with a spread between speakers.
 
@@ -221,6 +222,7 @@ def test_a_draw_of_macro_f1_is_the_macro_f1_of_the_clips_drawn() -> None:
     assert macro_f1_interval(answers, targets, speakers) == pytest.approx(sorted(each))
 
 
+@pytest.mark.laws
 def test_the_interval_of_macro_f1_covers_the_true_one_about_95_times_in_100() -> None:
     """200 data sets; the truth from a million clips. Four standard deviations of the count are 6 points."""
     answers, targets, _ = answers_of(-1, speakers=160_000)

@@ -9,7 +9,7 @@ from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional
 
 from audionas.engine.sync_norm import _Synced, batch_norm, synced
-from audionas.nn._norm import Norm
+from audionas.nn import Norm
 from audionas.nn.bc_blocks import SubSpectralNorm
 
 RNG = torch.Generator().manual_seed(0)

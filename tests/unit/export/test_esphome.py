@@ -219,6 +219,7 @@ def test_the_word_is_detected_in_tflite_micro(run: Path, bundle: ModelBundle) ->
     assert all(word < time < word + 1.5 for time, word in zip(found, WORDS, strict=True))
 
 
+@pytest.mark.story
 def test_tuning_writes_the_cutoff_into_the_manifest(run: Path, tmp_path: Path) -> None:
     rng = numpy_rng("esphome", "clips")
     for number in range(6):

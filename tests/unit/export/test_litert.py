@@ -125,6 +125,7 @@ def test_buffers_are_aligned_and_need_little_memory(lite: Lite, int8: Int8, tmp_
     assert widest < litert.arena(file) < 200_000
 
 
+@pytest.mark.story
 def test_ten_minutes_leave_no_trace(tmp_path: Path) -> None:
     """States are copies of what was computed, never sums: what is old enough has no part in a score."""
     lite = lite_of("tc")
@@ -141,6 +142,7 @@ def test_ten_minutes_leave_no_trace(tmp_path: Path) -> None:
     assert error.max() < 0.06
 
 
+@pytest.mark.story
 def test_float_holds_endless_means_and_int8_refuses_them(tmp_path: Path) -> None:
     lite = Lite(*SQUEEZED, pool="exponential")
     hops = lite.hops(20)

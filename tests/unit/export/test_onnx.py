@@ -12,6 +12,7 @@ from audionas.core.rng import numpy_rng
 from audionas.export import onnx, verify
 from audionas.models.bundle import ModelBundle
 from tests._close import close
+from tests._tiers import story
 from tests.unit.export._bundles import LABELS, SAMPLES, SIDE, bundle_of
 
 for _package in ("onnx", "onnxscript", "onnxruntime"):
@@ -23,20 +24,26 @@ WAVES = numpy_rng("onnx", "noise").normal(0, 0.1, (3, SAMPLES)).clip(-1, 1).asty
 IMAGES = numpy_rng("onnx", "images").random((3, 3, SIDE, SIDE)).astype(np.float32)
 
 
-def exported(space: str, folder: Path) -> tuple[ModelBundle, Path]:
-    bundle = bundle_of(space)
+SPACES = sorted(names("space"), key=lambda name: name != "ds_cnn")  # the quickest is the fast one
+
+
+@pytest.fixture(scope="module", params=story(SPACES))
+def exported(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[ModelBundle, Path]:
+    """A model of a space, and its exported file."""
+    bundle, file = bundle_of(request.param), tmp_path_factory.mktemp("onnx") / "export" / "model.onnx"
     for name, tensor in bundle.weights.items():
         # 0 to 0.05 was added to each weight. Without its mean values do not grow from layer to layer, up to
         # logits of 10^7: scores are then all 0 or 1, and agree whatever a file says
         if tensor.ndim > 1:
             bundle.weights[name] = tensor - 0.025
-    onnx.export(bundle, folder / "export" / "model.onnx")
-    return bundle, folder / "export" / "model.onnx"
+    onnx.export(bundle, file)
+    return bundle, file
 
 
-@pytest.mark.parametrize("space", names("space"))
-def test_the_file_says_what_torch_says(space: str, tmp_path: Path) -> None:
-    bundle, file = exported(space, tmp_path)
+def test_the_file_says_what_torch_says(exported: tuple[ModelBundle, Path]) -> None:
+    bundle, file = exported
     network, run = bundle.network(), onnx.session(file)
     batch = WAVES if bundle.features is not None else IMAGES
 

@@ -74,6 +74,7 @@ def test_the_whole_file_is_front_end_and_network(whole: Path, bundle: ModelBundl
     assert [path.name for path in whole.parent.iterdir()] == ["model.int8.onnx"]
 
 
+@pytest.mark.story
 def test_one_that_takes_frames_says_the_same(
     bundle: ModelBundle, network: bytes, features: np.ndarray, tmp_path: Path
 ) -> None:

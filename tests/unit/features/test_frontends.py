@@ -130,6 +130,7 @@ def test_equals_librosa(name: str, preset: str) -> None:
         close(found, expected, parts=LOG[name])
 
 
+@pytest.mark.story
 @pytest.mark.filterwarnings("ignore:.*LeafSpec.*:FutureWarning")
 @pytest.mark.parametrize(("name", "preset"), ALL)
 def test_onnx_runtime_agrees_on_any_batch(name: str, preset: str, tmp_path) -> None:

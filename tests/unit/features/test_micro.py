@@ -114,6 +114,7 @@ def test_settings_are_the_devices() -> None:
     assert "center: micro has no such setting" in text
 
 
+@pytest.mark.story
 def test_without_the_library_the_extra_is_named() -> None:
     code = (
         "import sys; sys.modules['pymicro_features'] = None\n"

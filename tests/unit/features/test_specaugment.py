@@ -51,6 +51,7 @@ def test_one_mask_is_one_band_of_at_most_its_width_and_every_width_occurs(axis: 
     assert share == pytest.approx(4.5 / size, rel=0.05)
 
 
+@pytest.mark.laws
 def test_the_share_masked_by_all_masks_is_the_expected_one() -> None:
     one = masks(SpecAugment(time_masks=1, time_width=20), 2000).double().mean()
     two = masks(SpecAugment(time_masks=2, time_width=20), 2000).double().mean()

@@ -28,10 +28,12 @@ def imported(folder) -> str:
     return done.stdout.strip()
 
 
+@pytest.mark.story
 def test_filter_banks_work_with_or_without_the_extension(tmp_path) -> None:
     assert imported(tmp_path) == "bank (257, 64)"
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("broken", ["__init__", "functional"])
 def test_another_failure_is_not_hidden(tmp_path, broken: str) -> None:
     package = tmp_path / "torchaudio"

@@ -140,6 +140,7 @@ def test_an_epoch_is_balanced_and_scoring_is_not(data: Path, tmp_path: Path) -> 
     assert budget(config, inputs).examples <= drawn(config, inputs, first) + len(second)
 
 
+@pytest.mark.story
 def test_answers_are_means_over_channels_from_training_to_evaluation(data: Path, tmp_path: Path) -> None:
     config = conf(data, tmp_path, "train.keep=macro_f1", "train.every=2", "arch=arch.json")
     inputs = inputs_of(config)

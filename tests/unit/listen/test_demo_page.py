@@ -19,6 +19,7 @@ from tests import _wake
 from tests._chromium import Page, browser, chromium
 from tests._page import SOUNDS, runtime, served
 
+pytestmark = pytest.mark.story
 MIC = "document.getElementById('mic')"
 STATUS = "document.getElementById('status').textContent"
 EVENTS = "document.querySelectorAll('#events li').length"

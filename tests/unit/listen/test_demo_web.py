@@ -175,6 +175,7 @@ def test_untuned_model_says_so(run: Path, tmp_path: Path) -> None:
     assert (told["keywords"][0]["threshold"], told["thresholds_from"]) == (0.5, "not tuned, so 0.5")
 
 
+@pytest.mark.story
 def test_stream_of_frames_is_refused(run: Path, tmp_path: Path) -> None:
     from audionas.export import onnx_stream
 
@@ -203,6 +204,7 @@ def test_what_cannot_be_exported_is_refused_before_a_word_about_exporting(
     assert not (folder / "export").exists()
 
 
+@pytest.mark.story
 def test_command_exports_the_file_where_it_is_missing(run: Path, tmp_path: Path) -> None:
     folder = untuned(run, tmp_path / "fresh")
     (folder / "export" / "model.stream.onnx").unlink()
@@ -261,6 +263,7 @@ def test_taken_port_is_told(tmp_path: Path) -> None:
     assert "--port 0" in caught.value.hint
 
 
+@pytest.mark.story
 def test_ctrl_c_ends_the_server_cleanly(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from audionas.core.reporter import Reporter;"

@@ -101,6 +101,7 @@ def test_tuning_is_kept(tuned: Heard, made: Heard) -> None:
     assert (tuned.exp / "tune" / "det.png").exists()
 
 
+@pytest.mark.story
 def test_scores_are_made_once(own: Heard) -> None:
     result = tune(own.exp, own.clips, own.long)
     scores = own.exp / "tune" / "scores"
@@ -113,6 +114,7 @@ def test_scores_are_made_once(own: Heard) -> None:
     assert tune(own.exp, own.clips, own.long) == result
 
 
+@pytest.mark.story
 def test_equal_files_are_worth_the_same(own: Heard) -> None:
     shutil.copyfile(own.exp / "export" / NAME, own.exp / "export" / "twin.stream.onnx")
     kaldi.write(own.exp / "data", readers.folder(own.clips))
@@ -128,6 +130,7 @@ def test_equal_files_are_worth_the_same(own: Heard) -> None:
     assert "cannot show 0.5 false accepts per hour" in said.out
 
 
+@pytest.mark.story
 def test_one_keyword_needs_no_folders(own: Heard) -> None:
     by_folder, flat = (
         tune(own.exp, clips, own.long)["files"][0]["words"]["word"]
@@ -137,6 +140,7 @@ def test_one_keyword_needs_no_folders(own: Heard) -> None:
     assert flat["clips"] == by_folder["clips"] == 12
 
 
+@pytest.mark.story
 def test_another_runtime_is_worth_the_same(own: Heard) -> None:
     pytest.importorskip("ai_edge_litert", reason="the extra device is not installed")
     from audionas.export import litert
@@ -164,6 +168,7 @@ def test_events_as_json_and_for_audacity(tuned: Heard, tmp_path: Path) -> None:
     assert len(done("detect", tuned.exp, files[0]).out.splitlines()) == 2
 
 
+@pytest.mark.story
 def test_false_accepts_become_training_clips(tuned: Heard, tmp_path: Path) -> None:
     data = tmp_path / "data"
     kaldi.write(data / "train", readers.folder(tuned.clips))

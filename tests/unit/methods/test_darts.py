@@ -6,7 +6,7 @@ import torch
 from audionas.core.errors import UserError
 from audionas.data.batches import Batch
 from audionas.engine.optim import Optim
-from audionas.methods._derive import parameter_free, strongest
+from audionas.methods import parameter_free, strongest
 from audionas.methods.darts import Darts
 from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_tc_resnet import KwsTcResnet

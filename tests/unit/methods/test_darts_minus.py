@@ -16,6 +16,7 @@ from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import NasBench201
+from tests._tiers import laws
 from tests.invariants._cases import features_of, shake, started, steps
 
 CHAIN = KwsTcResnet(width=0.25, se="none")
@@ -89,7 +90,7 @@ def test_the_convolution_begins_as_the_identity_and_learns():
     assert not torch.equal(weight, before)
 
 
-@pytest.mark.parametrize("space", SPACES, ids=lambda s: f"{s.name}-{getattr(s, 'preset', '')}")
+@pytest.mark.parametrize("space", laws(SPACES), ids=lambda s: f"{s.name}-{getattr(s, 'preset', '')}")
 def test_with_beta_zero_it_is_darts_bit_for_bit(space):
     told, states = [], []
     for method in (Darts(), DartsMinus(beta=0.0), DartsMinus()):

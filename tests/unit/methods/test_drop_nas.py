@@ -12,6 +12,7 @@ from audionas.nn.ops import FREE, OPS
 from audionas.spaces.darts_cell import PRIMITIVES, DartsCell
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import NasBench201
+from tests._tiers import laws
 from tests.invariants._cases import batches, started, steps
 
 CHAIN = KwsTcResnet(width=0.25, se="none")
@@ -32,6 +33,7 @@ def rows(seed, *, drop, times):
     return [active for _ in range(times) for active in groups.draw()]
 
 
+@pytest.mark.laws
 def test_a_hundred_thousand_draws_leave_one_of_each_group_and_drop_as_often_as_the_formula_says():
     """Four standard errors; options of one group depend on each other, those of different edges do not."""
     drop = 0.3
@@ -51,6 +53,7 @@ def test_the_paper_keeps_three_point_seven_of_four():
     assert convs == pytest.approx(4 * (1 - 3e-5 ** (1 / 4)), abs=0.02)
 
 
+@pytest.mark.laws
 def test_both_groups_have_rates_of_their_own_and_one_alone_stays():
     torch.manual_seed(2)
     chosen = [active for _ in range(200) for active in Groups(EIGHT, 0.0, 0.9).draw()]
@@ -139,7 +142,7 @@ def test_the_kept_alphas_alone_decay():
         torch.testing.assert_close(alpha.grad, wanted)
 
 
-@pytest.mark.parametrize("space", [CHAIN, DartsCell(preset="s3"), NasBench201()], ids=lambda s: s.name)
+@pytest.mark.parametrize("space", laws([CHAIN, DartsCell(preset="s3"), NasBench201()]), ids=lambda s: s.name)
 def test_without_dropping_it_is_darts_of_one_level_bit_for_bit(space):
     told, states = [], []
     plain = dict(level="one", alpha_weight_decay=0.0)

@@ -157,6 +157,7 @@ def test_a_derived_network_of_several_survivors_is_their_sum():
         assert torch.equal(net(x), net.head(y))
 
 
+@pytest.mark.laws
 def test_a_sparse_cell_keeps_of_the_two_strongest_edges_of_a_node_those_that_pass():
     edges = {
         **FULL,

@@ -11,8 +11,7 @@ from audionas.core.arch import Choice
 from audionas.core.errors import UserError
 from audionas.data.batches import Batch
 from audionas.engine.optim import Optim
-from audionas.methods._one_shot import shared
-from audionas.methods._score import gates_of
+from audionas.methods import gates_of, shared
 from audionas.methods.fair_nas import FairNas, entry
 from audionas.methods.spos import Spos
 from audionas.spaces.darts_cell import DartsCell

@@ -8,11 +8,11 @@ from torch import nn
 
 from audionas.core.arch import Choice, InputSpec
 from audionas.core.errors import UserError
-from audionas.methods._fold import fold
+from audionas.methods import fold
 from audionas.nn.blocks import ConvBN, Head, LateHead, MBBlock, SEForm, WideHead
 from audionas.nn.edge import FixedEdge
 from audionas.nn.ops import OpShape
-from audionas.spaces._chain import Chain
+from audionas.spaces import Chain
 from audionas.spaces.nas_bench_201 import NasBench201
 from tests.invariants._cases import shake
 

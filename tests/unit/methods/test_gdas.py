@@ -9,7 +9,7 @@ import torch
 from audionas.core.errors import UserError
 from audionas.cost.objective import CostPenalty
 from audionas.engine.optim import Optim
-from audionas.methods._sample import concrete, gates_of, rows
+from audionas.methods import concrete, rows, sample
 from audionas.methods.gdas import Gdas
 from audionas.nn.edge import Edge, Gate, Gates
 from audionas.spaces.darts_cell import DartsCell
@@ -169,7 +169,7 @@ def test_the_temperature_falls_linearly_from_the_first_epoch_to_the_last():
         slopes = torch.autograd.grad(sum(g.weight[g.active[0]] for g in gates.values()), method.parameters())
         torch.manual_seed(1)
         soft = concrete(rows(method.run), expected)
-        peaks = gates_of(method.run, soft)
+        peaks = sample.gates_of(method.run, soft)
         same = torch.autograd.grad(
             sum(p.weight[g.active[0]] for p, g in zip(peaks.values(), gates.values(), strict=True)),
             method.parameters(),

@@ -267,6 +267,7 @@ def test_the_supernet_runs_one_network_alone_and_keeps_its_weights_for_itself(sp
         space.inherit(run.net, spec)
 
 
+@pytest.mark.laws
 @every_space
 @pytest.mark.parametrize("merge_free", [False, True])
 def test_a_resumed_search_takes_the_same_steps(space, merge_free, tmp_path):

@@ -1,5 +1,6 @@
 """MoGA trains as FairNAS does; the objectives are a searcher's."""
 
+import pytest
 import torch
 import yaml
 
@@ -23,6 +24,7 @@ def test_training_is_that_of_fair_nas_bit_for_bit():
     assert all(torch.equal(tensor, weights[1][name]) for name, tensor in weights[0].items())
 
 
+@pytest.mark.laws
 def test_an_update_has_twelve_paths_in_which_every_option_of_every_layer_stands_once():
     method = Moga()
     space = MogaMobilenet(width=0.25)

@@ -15,6 +15,7 @@ from audionas.nn.ops import OPS, OpShape
 from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import NasBench201
+from tests._tiers import laws
 from tests.invariants._cases import batches, shake, started, steps
 
 SPACE = KwsTcResnet(width=0.25, se="none")
@@ -225,6 +226,7 @@ def test_the_expected_gradient_of_a_skip_is_the_clean_one_unless_the_noise_is_bi
     assert off(drawn(std=0.2, mean=0.5), clean) > 10 * ERRORS
 
 
+@pytest.mark.laws
 def test_the_gradient_of_alpha_in_a_frozen_supernet_is_unbiased_for_small_noise():
     """C4.1 on a network; the curvature of the loss adds a bias of second order, so the noise is small.
 
@@ -255,7 +257,7 @@ def test_the_gradient_of_alpha_in_a_frozen_supernet_is_unbiased_for_small_noise(
         assert off(biased[:, place], float(clean[place])) > ERRORS
 
 
-@pytest.mark.parametrize("space", [SPACE, DartsCell(preset="s2"), NasBench201()], ids=lambda s: s.name)
+@pytest.mark.parametrize("space", laws([SPACE, DartsCell(preset="s2"), NasBench201()]), ids=lambda s: s.name)
 def test_without_noise_it_is_darts_bit_for_bit(space):
     """Dropout included, although noise would draw from the same generator."""
     told, weights = [], []

@@ -18,6 +18,7 @@ from audionas.spaces.darts_cell import PRIMITIVES, DartsCell
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import NasBench201
+from tests._tiers import laws
 from tests.invariants._cases import STEPS, features_of, named, started, steps
 
 DARTS, SMALL, BENCH = DartsCell(), DartsCell(preset="s3"), NasBench201()
@@ -59,13 +60,16 @@ def cells_of(net):
 
 @pytest.mark.parametrize(
     ("space", "counts"),
-    [
-        (DARTS, (8, 5, 3)),
-        (DartsCell(preset="no_none"), (7, 5, 3)),
-        (BENCH, (5, 4, 2)),
-        (SMALL, (3, 2, 2)),
-        (DartsCell(preset="s2"), (2, 2, 1)),
-    ],
+    laws(
+        [
+            (SMALL, (3, 2, 2)),
+            (BENCH, (5, 4, 2)),
+            (DartsCell(preset="s2"), (2, 2, 1)),
+            (DARTS, (8, 5, 3)),
+            (DartsCell(preset="no_none"), (7, 5, 3)),
+        ],
+        fast=2,
+    ),
     ids=named,
 )
 def test_the_network_deepens_while_the_options_thin_out(space, counts):
@@ -124,6 +128,7 @@ def test_shares_are_rounded_up_and_never_below_one(keep, counts):
         assert {len(options) for options in left(method).values()} == {count}
 
 
+@pytest.mark.laws
 def test_a_stage_starts_anew():
     """Weights, alphas and both optimisers; nothing is taken over but which options are left."""
     method = prepared(SMALL)
@@ -184,6 +189,7 @@ def test_the_schedule_is_scaled_to_shorter_stages():
     assert trace[5:] == pytest.approx([0.4 * share for share in wanted])
 
 
+@pytest.mark.laws
 def test_alpha_rests_in_the_first_part_of_each_stage():
     method = prepared(SMALL, epochs=15)  # two of five epochs
     moved = []
@@ -301,6 +307,7 @@ def test_what_is_gone_costs_nothing_and_prices_are_those_of_the_last_depth():
     assert gradient.count_nonzero() == 2
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("saved", [1, 2, 3])
 @pytest.mark.parametrize("space", [SMALL, BENCH], ids=named)
 def test_a_resumed_search_takes_the_same_steps(space, saved, tmp_path):

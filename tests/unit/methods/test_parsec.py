@@ -15,10 +15,10 @@ from audionas.cost.objective import CostPenalty
 from audionas.cost.table import table
 from audionas.data.batches import Batch
 from audionas.engine.optim import Optim
-from audionas.methods._base import SearchRun
+from audionas.methods import SearchRun
 from audionas.methods.parsec import Parsec, importance
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import Space
+from audionas.spaces import Space
 from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import NasBench201
@@ -129,6 +129,7 @@ def test_networks_are_drawn_from_the_prior():
         assert ((found - p).abs() < ERRORS * (p * (1 - p) / len(drawn)).sqrt()).all()
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("tempering", [1.0, 10.0])
 def test_the_priors_gradient_tends_to_that_of_the_marginal_likelihood(tempering):
     """-grad log sum_a p(a) exp(-tempering * loss_a) by enumeration, within the estimator's own error.

@@ -16,11 +16,12 @@ from audionas.spaces.kws_mobilenet import KwsMobilenet
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import EDGES, NasBench201, SumCell
 from audionas.study.step_cost import BackwardBytes
+from tests._tiers import laws
 from tests.invariants._cases import STEPS, batches, features_of, named, started, steps
 
 CELLS = [DartsCell(preset="s3"), NasBench201()]
 SPACES = [*CELLS, KwsTcResnet(width=0.25, se="none"), KwsMobilenet(preset="sf6", width=0.25)]
-every_space = pytest.mark.parametrize("space", SPACES, ids=named)
+every_space = pytest.mark.parametrize("space", laws(SPACES[::-1], fast=2), ids=named)
 every_cell = pytest.mark.parametrize("space", CELLS, ids=named)
 
 
@@ -241,6 +242,7 @@ def test_the_supernet_runs_one_network_alone_and_keeps_its_weights_for_itself(sp
             space.inherit(method.run.net, spec)
 
 
+@pytest.mark.laws
 @every_space
 def test_a_resumed_search_takes_the_same_steps(space, tmp_path):
     method = prepared(space)

@@ -75,6 +75,7 @@ def test_a_step_of_the_weights_moves_one_candidate_of_each_choice(space):
     assert idle
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("space", [CHAIN, NasBench201()], ids=lambda s: s.name)
 def test_paths_are_drawn_by_probability_and_uniformly_while_the_weights_warm_up(space):
     method = prepared(space, spread=1.0, warmup_epochs=1)

@@ -109,6 +109,7 @@ def specs_of(method):
     return [run.space.sample(rng, run.io) for _ in range(method.draws)]
 
 
+@pytest.mark.laws
 @SPACES
 def test_the_most_accurate_network_is_kept(space):
     """The labels are the answers of the fourth of the networks, so that no other can be as good."""
@@ -124,6 +125,7 @@ def test_the_most_accurate_network_is_kept(space):
     space.check(found)
 
 
+@pytest.mark.laws
 def test_finalists_are_judged_on_all_of_the_half():
     """The first batch is labelled by one network, the other three by another."""
     method = prepared(BENCH, draws=2)

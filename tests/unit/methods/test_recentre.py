@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from audionas.methods._recentre import recentre
+from audionas.methods import recentre
 
 pytestmark = pytest.mark.numeric
 

@@ -154,6 +154,7 @@ def test_alpha_takes_the_mean_and_the_weights_the_sum_of_the_draws(version):
         torch.testing.assert_close(total, summed[name])
 
 
+@pytest.mark.laws
 def test_more_draws_make_the_gradient_of_alpha_less_noisy():
     """Claim C1.4 on a frozen net: the variance with four draws is a quarter of that with one."""
     variances = []
@@ -232,6 +233,7 @@ def test_the_best_pair_is_kept_in_version_one():
     assert [bool(choices[f"reduce/4_{i}"]) for i in range(4)] == [False, True, False, True]
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_the_expected_cost_is_the_mean_cost_of_the_drawn_networks(version):
     method = prepared(version=version, cost=CostPenalty(weight=1.0))

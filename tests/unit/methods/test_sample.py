@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from audionas.methods._sample import anneal, gumbel, straight_through
+from audionas.methods import anneal, gumbel, straight_through
 
 pytestmark = pytest.mark.numeric
 

@@ -19,6 +19,7 @@ from audionas.spaces.asc_mobilenet import AscMobilenet
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.mobilenet import Mobilenet
+from tests._tiers import laws
 from tests.invariants._cases import features_of, shake, started, steps
 
 KWS = KwsMobilenet(preset="depth", width=0.25)
@@ -53,7 +54,7 @@ def maps_in(net):
 
 
 @pytest.mark.parametrize(
-    ("space", "count"), [(KWS, 4), (ASC, 10), (IMAGES, 13)], ids=["kws", "asc", "images"]
+    ("space", "count"), laws([(KWS, 4), (ASC, 10), (IMAGES, 13)]), ids=["kws", "asc", "images"]
 )
 def test_every_identity_has_a_map_and_nothing_else_has(space, count):
     with torch.device("meta"):
@@ -93,9 +94,7 @@ def test_maps_learn_and_begin_to_differ_from_the_identity():
         assert not torch.equal(conv.weight[:, :, 0, 0], torch.eye(len(conv.weight)))
 
 
-@pytest.mark.parametrize(
-    "space", [KWS, ASC, pytest.param(IMAGES, marks=pytest.mark.slow)], ids=["kws", "asc", "images"]
-)
+@pytest.mark.parametrize("space", laws([KWS, ASC, IMAGES]), ids=["kws", "asc", "images"])
 def test_the_folded_network_computes_what_the_supernet_does(space):
     """Exactly in double precision; what is inherited without the maps is another function."""
     method = begun(space)
@@ -144,6 +143,7 @@ def test_without_the_stabilizer_it_is_fair_nas_bit_for_bit():
     assert weights[2].keys() > weights[0].keys()
 
 
+@pytest.mark.laws
 def test_a_resumed_search_has_its_maps(tmp_path):
     whole, resumed = begun(), begun()
     steps(whole, 0, 1)
@@ -157,6 +157,7 @@ def test_a_resumed_search_has_its_maps(tmp_path):
     assert all(torch.equal(whole.run.updates[name], n) for name, n in resumed.run.updates.items())
 
 
+@pytest.mark.laws
 def test_layers_with_13_and_with_12_options_are_fair_over_their_common_multiple():
     """13 paths an update: options of the longer layers are equal after each, of the shorter after 12."""
     method = begun(IMAGES)

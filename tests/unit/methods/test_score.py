@@ -5,7 +5,7 @@ import torch
 
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
-from audionas.methods._score import Scoring, score
+from audionas.methods import Scoring, score
 from audionas.methods.spos import Spos
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from tests.invariants._cases import started, steps

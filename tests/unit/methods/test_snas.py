@@ -7,7 +7,7 @@ import torch
 
 from audionas.core.errors import UserError
 from audionas.cost.objective import CostPenalty
-from audionas.methods._sample import concrete, rows
+from audionas.methods import concrete, rows
 from audionas.methods.snas import Snas
 from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_tc_resnet import KwsTcResnet

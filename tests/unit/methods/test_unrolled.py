@@ -7,7 +7,7 @@ import torch
 
 from audionas.cost.objective import CostPenalty
 from audionas.engine.optim import Optim, set_rate
-from audionas.methods._unrolled import _step_ahead
+from audionas.methods import step_ahead
 from audionas.methods.darts import Darts
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import NasBench201
@@ -115,14 +115,14 @@ def test_at_rate_zero_without_a_step_it_is_the_first_order(eps):
 
 @pytest.mark.parametrize("nesterov", [False, True])
 @pytest.mark.parametrize("steps", [0, 2])
-def test_the_step_ahead_is_the_one_that_the_weights_take_next(steps, nesterov):
+def test_thestep_ahead_is_the_one_that_the_weights_take_next(steps, nesterov):
     method, _, train = prepared(CHAIN, dropout=0.5, steps=steps, nesterov=nesterov)
     run = method.run
     torch.manual_seed(3)
     logits = run.logits(train.x, method.gates("alpha"))
     weights = dict(run.net.named_parameters())
     slopes = torch.autograd.grad(run.criterion(logits, train.target), weights.values())
-    ahead = _step_ahead(run, weights, slopes)
+    ahead = step_ahead(run, weights, slopes)
     torch.manual_seed(3)
     method.weight_step(train)
     for name, weight in run.net.named_parameters():

@@ -5,7 +5,7 @@ import torch
 from torch.autograd import gradgradcheck
 from torch.nn import functional
 
-from audionas.nn._depthwise import Form, depthwise
+from audionas.nn import Form, depthwise
 from audionas.nn.blocks import Conv
 
 pytestmark = pytest.mark.numeric

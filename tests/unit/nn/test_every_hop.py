@@ -10,6 +10,7 @@ from audionas.core.rng import numpy_rng, seed_torch
 from audionas.nn.every_hop import Hops
 from audionas.nn.streaming import Stream
 from tests._close import close
+from tests._tiers import laws
 
 pytestmark = pytest.mark.numeric
 
@@ -18,12 +19,14 @@ IO = InputSpec(1, 40, 51, 3)
 
 @pytest.mark.parametrize(
     ("name", "params"),
-    [
-        ("kws_tc_resnet", {"width": 0.5}),  # squeeze-and-excitation over the past, and strides
-        ("kws_mobilenet", {"preset": "sf8", "width": 0.5}),
-        ("bc_resnet", {}),
-        ("asc_mobilenet", {"width": 0.25}),
-    ],
+    laws(
+        [
+            ("kws_tc_resnet", {"width": 0.5}),  # squeeze-and-excitation over the past, and strides
+            ("kws_mobilenet", {"preset": "sf8", "width": 0.5}),
+            ("bc_resnet", {}),
+            ("asc_mobilenet", {"width": 0.25}),
+        ]
+    ),
 )
 def test_scores_are_those_of_the_stream(name: str, params: dict[str, object]) -> None:
     space = resolve("space", name)(causal=True, **params)

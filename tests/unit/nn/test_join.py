@@ -3,7 +3,7 @@
 import torch
 from torch.autograd import gradcheck, gradgradcheck
 
-from audionas.nn._join import join
+from audionas.nn import join
 
 
 def parts(dtype=torch.float64):

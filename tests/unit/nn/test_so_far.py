@@ -49,6 +49,7 @@ def test_after_that_the_past_fades() -> None:
     assert state[-1] == _MOST
 
 
+@pytest.mark.laws
 def test_days_later_float32_says_what_float64_says() -> None:
     """However far the count once was: 2^24 is where float32 would stop counting."""
     x = heard(6000)
@@ -60,6 +61,7 @@ def test_days_later_float32_says_what_float64_says() -> None:
         assert state[-1] == _MOST
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("level", [0.0, 0.101, 0.15, 30.0])
 def test_it_never_sticks_far_from_what_lasts(level: float) -> None:
     """A new level, of which every single frame moves the mean by next to nothing."""

@@ -12,7 +12,8 @@ from audionas.core.errors import UserError
 from audionas.core.registry import resolve
 from audionas.nn.blocks import SE
 from audionas.nn.streaming import Pooling, Step, Stream, hop_of
-from audionas.spaces._base import Space
+from audionas.spaces import Space
+from tests._tiers import laws
 from tests.unit.nn._streams import CHUNKS, features, shaken, told
 
 CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {
@@ -33,7 +34,7 @@ def made(which: str) -> tuple[nn.Module, InputSpec]:
     return shaken(space.build(space.sample(np.random.default_rng(3), io))), io
 
 
-@pytest.fixture(scope="module", params=list(CAUSAL))
+@pytest.fixture(scope="module", params=laws(CAUSAL, fast=2))
 def net_io(request: pytest.FixtureRequest) -> tuple[nn.Module, InputSpec]:
     return made(request.param)
 
@@ -116,6 +117,7 @@ def test_a_network_that_looks_ahead_is_refused(name: str) -> None:
         Stream(space.build(spec), io)
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("pool", ["window", "exponential"])
 def test_ten_minutes_later_nothing_has_drifted(pool: Pooling) -> None:
     net, io = made("depth")

@@ -8,8 +8,7 @@ import pytest
 
 from audionas.report.front import ASKED, MEASURES, draw
 from audionas.report.run import write as write_report
-from audionas.searchers import _fronts
-from audionas.searchers._base import CHEAP, DEAR
+from audionas.searchers import CHEAP, DEAR, fronts
 from audionas.zoo.find import told
 from tests.unit.report.test_report import Page
 from tests.unit.searchers._front_folder import ONE, THREE, TWO, archived, filled, rising, scored
@@ -17,7 +16,7 @@ from tests.unit.searchers._front_folder import ONE, THREE, TWO, archived, filled
 
 def drawn(folder: Path) -> str:
     """The section of a folder's front."""
-    return draw(_fronts.read(folder / "front.json"), folder / "select" / "archive.jsonl")
+    return draw(fronts.read(folder / "front.json"), folder / "select" / "archive.jsonl")
 
 
 def numbers(page: str, pattern: str) -> list[int]:
@@ -44,6 +43,7 @@ def test_every_network_can_be_pointed_at(objectives, tmp_path: Path) -> None:
     assert f"Number {front.knee}, the knee</b>" in page
 
 
+@pytest.mark.story
 def test_the_page_has_the_section_exactly_when_there_is_a_front(tmp_path: Path) -> None:
     filled(tmp_path)
     text = write_report(tmp_path).read_text(encoding="utf-8")

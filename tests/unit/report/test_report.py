@@ -277,6 +277,7 @@ def test_words_from_files_never_become_markup(tmp_path: Path) -> None:
     assert evil in "".join(page.words)
 
 
+@pytest.mark.laws
 def test_equal_runs_give_equal_bytes(whole: Path, tmp_path: Path) -> None:
     again = run_folder(tmp_path / "demo")
     write_report(again, heard())

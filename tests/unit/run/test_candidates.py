@@ -10,7 +10,7 @@ from audionas.core.pool.pool import Pool
 from audionas.core.rng import numpy_rng
 from audionas.cost.table import table
 from audionas.run.candidates import Archive, Candidates, Costs
-from audionas.searchers._base import Problem
+from audionas.searchers import Problem
 from tests.unit.core import _score_workers
 from tests.unit.core._score_workers import accuracy
 from tests.unit.searchers._front_folder import IO, SPACE

@@ -32,7 +32,7 @@ def test_shipped_counts_of_a_space_and_of_the_operations_are_true() -> None:
     assert SHIPPED["operations"] == {counts.operations_key(): counts.count_operations()}, STALE
 
 
-@pytest.mark.slow
+@pytest.mark.laws
 def test_all_shipped_counts_are_true() -> None:
     assert counts.count_all() == SHIPPED, STALE
 

@@ -85,6 +85,7 @@ def test_nothing_else_is_left(word: Path) -> None:
     assert left == {*files, "model_card.md", "report.json"}
 
 
+@pytest.mark.story
 def test_fine_tuning_brings_back_what_int8_loses(own: Path) -> None:
     """One channel 300 times as large, and the weights of its readers so much smaller: in float nothing
     changes, in int8 little is left of the others.
@@ -172,6 +173,7 @@ def test_the_card_is_rewritten_with_licences_and_what_tuning_found(word: Path, d
     assert f"| training | `{directories / 'train'}` | CC0 1.0 |" in text
 
 
+@pytest.mark.story
 def test_int8_that_costs_accuracy_is_not_left(own: Path, directories: Path) -> None:
     """A coefficient that never says anything, with weights so large that int8 has no levels for others."""
     bundle = ModelBundle.load(own / "model")
@@ -228,6 +230,7 @@ def test_data_that_are_gone_are_named(own: Path, directories: Path) -> None:
     assert "--calibrate DIR" in result.err
 
 
+@pytest.mark.story
 def test_all_leaves_out_what_a_model_cannot_be_and_says_why(
     own: Path, directories: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -28,8 +28,8 @@ from dataclasses import dataclass
 
 from audionas.core.arch import Choice
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import Space
-from audionas.spaces._chain import temporal_chain
+from audionas.spaces import Space
+from audionas.spaces import temporal_chain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +64,7 @@ class Impatient(Reporter):
 MODELS = {"nothing": Timed(nn.Identity, (2, 3)), "relu": Timed(nn.ReLU, (4, 1))}
 
 
+@pytest.mark.story
 @pytest.mark.parametrize(("label", "count"), [("exported", 1), ("measured", 4)])
 def test_an_interruption_loses_nothing(tmp_path, label, count):
     with pytest.raises(KeyboardInterrupt):

@@ -15,9 +15,15 @@ def run(tmp_path_factory):
     return folder, filled(folder, 30, THREE)
 
 
-def test_the_front_is_in_the_json(run):
+@pytest.fixture(scope="module")
+def shown(run):
+    """What the command says in JSON, once."""
+    return done("show", run[0], "--json").json
+
+
+def test_the_front_is_in_the_json(run, shown):
     folder, front = run
-    found = done("show", folder, "--json").json["front"]
+    found = shown["front"]
     assert found["objectives"] == front.objectives
     assert (found["scored"], found["knee"], found["picked"]) == (30, front.knee, None)
     assert found["hypervolume"] == front.volumes[-1][1]
@@ -31,6 +37,7 @@ def test_the_front_is_in_the_json(run):
     assert (folder / "report.html").exists()
 
 
+@pytest.mark.story
 def test_limits_pick_the_best_within_all_of_them(run):
     folder, front = run
     macs = sorted(m.score.values["macs"] for m in front.members)[len(front.members) // 2]
@@ -42,6 +49,7 @@ def test_limits_pick_the_best_within_all_of_them(run):
     assert twice["picked"]["number"] == number
 
 
+@pytest.mark.story
 def test_the_text_stars_the_knee_and_says_how_to_train_what_is_picked(run):
     folder, front = run
     text = done("show", folder, "--limit", "macs=2e6").out
@@ -79,6 +87,7 @@ def test_all_wrong_limits_are_told_at_once(run):
     assert "params=x" in told
 
 
+@pytest.mark.story
 def test_a_run_without_a_front_has_nothing_to_pick(run, tmp_path):
     run[1].member(1).spec.save(tmp_path / "arch.json")
     refused("show", tmp_path, "--limit", "macs=1e6", says="no front here to pick from")

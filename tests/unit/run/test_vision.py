@@ -74,6 +74,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
 # --- the whole way ---
 
 
+@pytest.mark.story
 def test_an_evaluation_is_of_the_test_part_over_images(run: Run) -> None:
     result = read_json(run.exp / "eval.json")
     assert (result["n"], result["labels"]) == (12, list(LABELS))
@@ -88,6 +89,7 @@ def test_an_evaluation_is_of_the_test_part_over_images(run: Run) -> None:
     assert "12 images" in done("show", run.exp).out
 
 
+@pytest.mark.story
 def test_the_exported_file_takes_images_and_agrees(run: Run, tmp_path: Path) -> None:
     for package in ("onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package)
@@ -245,6 +247,7 @@ PHASES: dict[str, tuple[Callable[..., Any], type]] = {
 }
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_crash_and_workers_change_nothing(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, phase: str

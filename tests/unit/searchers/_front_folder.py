@@ -7,10 +7,7 @@ from pathlib import Path
 
 from audionas.core.arch import InputSpec
 from audionas.core.rng import numpy_rng
-from audionas.searchers import _fronts
-from audionas.searchers._base import DEAR, Direction, Score
-from audionas.searchers._front import Scored
-from audionas.searchers._fronts import Front
+from audionas.searchers import DEAR, Direction, Front, Score, Scored, fronts
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 
 IO = InputSpec(1, 40, 98, 4)
@@ -51,7 +48,7 @@ def filled(
 ) -> Front:
     """Write front, archive and the knee as a search leaves them."""
     networks = scored(count, formula, most)
-    front = _fronts.of(networks, objectives, {"macs": most} if most < math.inf else {})
+    front = fronts.of(networks, objectives, {"macs": most} if most < math.inf else {})
     front.save(folder)
     archived(folder / "select" / "archive.jsonl", networks)
     front.member(front.knee).spec.save(folder / "arch.json")

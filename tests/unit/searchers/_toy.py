@@ -9,9 +9,8 @@ from torch import nn
 
 from audionas.core.arch import ArchSpec, Choice, InputSpec
 from audionas.nn.edge import EdgeFactory
-from audionas.searchers._base import CHEAP, Problem, Score, Searcher
-from audionas.searchers._front import Scored
-from audionas.spaces._base import BuildSize, Space
+from audionas.searchers import CHEAP, Problem, Score, Scored, Searcher
+from audionas.spaces import BuildSize, Space
 
 IO = InputSpec(1, 40, 98, 12)
 OPTIONS = ("a", "b", "c", "d", "e", "f")

@@ -3,7 +3,7 @@
 import pytest
 
 from audionas.core.errors import UserError
-from audionas.searchers._front import front
+from audionas.searchers import front
 from audionas.searchers.exhaustive import Exhaustive
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from tests.unit.searchers._toy import Toy, ran, values

@@ -9,11 +9,12 @@ from pymoo.indicators.hv import HV
 from pymoo.operators.survival.rank_and_crowding.metrics import calc_crowding_distance
 
 from audionas.core.rng import numpy_rng
-from audionas.searchers._base import Score
-from audionas.searchers._front import (
+from audionas.searchers import (
+    Score,
     Scored,
     crowding,
     dominates,
+    every,
     extent,
     front,
     hypervolume,
@@ -23,7 +24,6 @@ from audionas.searchers._front import (
     points,
     violations,
 )
-from audionas.searchers._vectors import every
 from tests.unit.searchers._toy import problem, values
 
 OBJECTIVES = {"accuracy": "max", "macs": "min"}

@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from audionas.core.errors import UserError
-from audionas.searchers import _fronts
-from audionas.searchers._base import Score
+from audionas.searchers import Score, fronts
 from audionas.zoo.find import told
 from tests.unit.searchers._front_folder import ONE, THREE, TWO, scored
 
@@ -18,14 +17,14 @@ NETWORKS = scored(60)
 
 @pytest.mark.parametrize("objectives", [ONE, TWO, THREE], ids=len)
 def test_a_front_is_read_as_it_was_written(objectives, tmp_path: Path):
-    front = _fronts.of(NETWORKS, objectives, {"macs": 9e6})
+    front = fronts.of(NETWORKS, objectives, {"macs": 9e6})
     front.save(tmp_path)
-    assert _fronts.read(tmp_path / "front.json") == front
-    assert list(front.objectives) == list(_fronts.read(tmp_path / "front.json").objectives)
+    assert fronts.read(tmp_path / "front.json") == front
+    assert list(front.objectives) == list(fronts.read(tmp_path / "front.json").objectives)
 
 
 def test_the_front_is_of_those_that_no_other_beats():
-    front = _fronts.of(NETWORKS, TWO, {})
+    front = fronts.of(NETWORKS, TWO, {})
     pairs = {(one.score.values["accuracy"], one.score.values["macs"]): one.spec.id for one in NETWORKS}
     best = {
         name
@@ -39,7 +38,7 @@ def test_the_front_is_of_those_that_no_other_beats():
 
 
 def test_the_csv_has_a_row_a_network(tmp_path: Path):
-    front = _fronts.of(NETWORKS, TWO, {})
+    front = fronts.of(NETWORKS, TWO, {})
     front.save(tmp_path)
     with (tmp_path / "front.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -50,7 +49,7 @@ def test_the_csv_has_a_row_a_network(tmp_path: Path):
 
 
 def test_the_knee_has_the_smallest_sum_of_scaled_objectives():
-    front = _fronts.of(NETWORKS, TWO, {})
+    front = fronts.of(NETWORKS, TWO, {})
     accuracy, macs = ([m.score.values[name] for m in front.members] for name in TWO)
     sums = [
         (max(accuracy) - a) / (max(accuracy) - min(accuracy)) + (m - min(macs)) / (max(macs) - min(macs))
@@ -62,7 +61,7 @@ def test_the_knee_has_the_smallest_sum_of_scaled_objectives():
 
 @pytest.mark.parametrize("objectives", [ONE, TWO, THREE], ids=len)
 def test_the_hypervolume_only_grows_and_is_a_share(objectives):
-    front = _fronts.of(NETWORKS, objectives, {})
+    front = fronts.of(NETWORKS, objectives, {})
     numbers, shares = zip(*front.volumes, strict=True)
     assert all(b > a for a, b in itertools.pairwise(numbers))
     assert all(b > a for a, b in itertools.pairwise(shares))
@@ -73,19 +72,19 @@ def test_the_hypervolume_only_grows_and_is_a_share(objectives):
 
 
 def test_the_last_hypervolume_does_not_depend_on_the_order_of_scoring():
-    there, back = (_fronts.of(networks, THREE, {}) for networks in (NETWORKS, NETWORKS[::-1]))
+    there, back = (fronts.of(networks, THREE, {}) for networks in (NETWORKS, NETWORKS[::-1]))
     assert there.volumes != back.volumes
     assert there.volumes[-1][1] == pytest.approx(back.volumes[-1][1], rel=1e-12)
 
 
 def test_equal_scores_have_no_hypervolume_and_all_stay():
-    front = _fronts.of([one._replace(score=Score({"accuracy": 0.5, "macs": 7})) for one in NETWORKS], TWO, {})
+    front = fronts.of([one._replace(score=Score({"accuracy": 0.5, "macs": 7})) for one in NETWORKS], TWO, {})
     assert front.volumes == ()
     assert len(front.members) == 60
 
 
 def test_the_best_within_limits_is_the_first_that_keeps_them():
-    front = _fronts.of(NETWORKS, TWO, {})
+    front = fronts.of(NETWORKS, TWO, {})
     for number, m in enumerate(front.members, 1):
         assert front.best({"macs": m.score.values["macs"]}) == number
         fit = [
@@ -98,7 +97,7 @@ def test_the_best_within_limits_is_the_first_that_keeps_them():
 
 
 def test_the_best_of_what_is_minimised_is_the_smallest():
-    front = _fronts.of(NETWORKS, {"macs": "min", "accuracy": "max"}, {})
+    front = fronts.of(NETWORKS, {"macs": "min", "accuracy": "max"}, {})
     assert front.best({"macs": 9e9}) == 1
     assert front.member(1).score.values["macs"] == min(one.score.values["macs"] for one in NETWORKS)
 
@@ -106,24 +105,24 @@ def test_the_best_of_what_is_minimised_is_the_smallest():
 def test_networks_that_keep_no_limit_give_no_front():
     above = scored(5, most=1.0)
     with pytest.raises(UserError, match="none of 5 networks satisfies macs <= 1"):
-        _fronts.of(above, TWO, {"macs": 1.0})
+        fronts.of(above, TWO, {"macs": 1.0})
 
 
 @pytest.mark.parametrize(
     "change", [{"members": []}, {"knee": 99}, {"knee": 0}, {"members": [{}]}, {"limits": None}]
 )
 def test_another_file_is_no_front(change, tmp_path: Path):
-    _fronts.of(NETWORKS[:9], TWO, {}).save(tmp_path)
+    fronts.of(NETWORKS[:9], TWO, {}).save(tmp_path)
     raw = json.loads((tmp_path / "front.json").read_text())
     for text in (json.dumps({**raw, **change}), "[]", "3"):
         (tmp_path / "other.json").write_text(text)
         with pytest.raises(UserError, match=r"other\.json: not a front"):
-            _fronts.read(tmp_path / "other.json")
+            fronts.read(tmp_path / "other.json")
 
 
 def test_the_table_writes_whole_numbers_in_full_and_stars_the_knee():
-    front = _fronts.of([one for one in NETWORKS if one.score.values["macs"] > 1e6], TWO, {})
-    head, rows = _fronts.table(front)
+    front = fronts.of([one for one in NETWORKS if one.score.values["macs"] > 1e6], TWO, {})
+    head, rows = fronts.table(front)
     assert head[1:4] == ["accuracy", "macs", "params"]
     assert [row[0] for row in rows if row[0].endswith("*")] == [f"{front.knee}*"]
     assert [row[2] for row in rows] == [f"{m.score.values['macs']:,}" for m in front.members]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from audionas.searchers._front import front
+from audionas.searchers import front
 from audionas.searchers.exhaustive import Exhaustive
 from audionas.searchers.nsga2 import Nsga2
 from audionas.searchers.random import Random

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from audionas.core.rng import numpy_rng
-from audionas.searchers._mutation import Generation
-from audionas.searchers._vectors import Vectors
+from audionas.searchers import Generation, Vectors
 from audionas.searchers.reinforced import Reinforced, ReinforcedMutation
 from tests.unit.searchers._toy import problem
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from audionas.core.registry import names, resolve
-from audionas.searchers._front import front
+from audionas.searchers import front
 from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from tests.unit.searchers._toy import Evaluator, Toy, ToyCell, problem, ran

@@ -7,7 +7,7 @@ import pytest
 from scipy import stats
 
 from audionas.core.rng import numpy_rng
-from audionas.searchers._vectors import Vectors, distinct, every
+from audionas.searchers import Vectors, distinct, every
 from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from tests.unit.searchers._toy import OPTIONS, Toy, ToyCell, problem

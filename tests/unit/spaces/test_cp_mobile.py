@@ -7,7 +7,7 @@ from audionas import zoo
 from audionas.core.arch import InputSpec
 from audionas.cost.graph import layers
 from audionas.nn.cp_block import CPBlock
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 from audionas.spaces.cp_mobile import CpMobile
 
 # parameters (those of the norms included) and multiply-adds (2 for each channel of a norm included)

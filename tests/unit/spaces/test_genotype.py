@@ -8,7 +8,7 @@ from audionas.core.errors import UserError
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
 from audionas.cost.graph import layers
-from audionas.spaces._genotype import genotype_of, spec_from_genotype
+from audionas.spaces import genotype_of, spec_from_genotype
 from audionas.spaces.darts_cell import DartsCell
 
 CIFAR, IMAGENET = InputSpec(3, 32, 32, 10), InputSpec(3, 224, 224, 1000)

@@ -9,7 +9,7 @@ from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.registry import resolve
 from audionas.nn.bc_blocks import SubSpectralNorm
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 
 SMALL = ("tc_resnet8", "tc_resnet14", "ds_cnn_s", "bc_resnet1")
 

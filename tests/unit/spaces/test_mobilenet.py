@@ -8,7 +8,7 @@ import torch
 from audionas import zoo
 from audionas.core.arch import InputSpec
 from audionas.cost.graph import layers
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 from audionas.spaces.mobilenet import Mobilenet
 
 README = {  # parameters with ten classes, as the official code's counter printed them

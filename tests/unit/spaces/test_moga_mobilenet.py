@@ -6,7 +6,7 @@ import torch
 from audionas import zoo
 from audionas.core.arch import InputSpec
 from audionas.cost.graph import layers
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 from audionas.spaces.moga_mobilenet import MogaMobilenet
 
 SMALL = InputSpec(3, 32, 32, 10)

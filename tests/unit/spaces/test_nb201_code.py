@@ -11,7 +11,7 @@ from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
-from audionas.spaces._nb201_code import code, code_of, parse, spec_from_code
+from audionas.spaces import code, code_of, parse, spec_from_code
 from audionas.spaces.nas_bench_201 import EDGES, PRIMITIVES, NasBench201
 from tests.unit.spaces._same_cells import canonical, flat_string, is_connected, unique_string
 
@@ -90,6 +90,7 @@ def test_the_official_string_tells_so_many_cells_apart(fold, count):
     assert len({unique_string(cell, fold) for cell in CELLS}) == count
 
 
+@pytest.mark.laws
 def test_full_forms_tell_so_many_cells_apart():
     flat, whole = {}, {}
     for cell in CELLS:
@@ -133,6 +134,7 @@ def outputs(cell, x):
         return net(x)
 
 
+@pytest.mark.laws
 def test_cells_of_one_form_compute_the_same_and_nearly_all_others_do_not():
     """Where all convolutions of a kind have the same weights, the form that forgets their names is exact.
 

@@ -10,8 +10,7 @@ import torch
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.cost.graph import layers
-from audionas.spaces._nb201_code import code, parse, spec_from_code
-from audionas.spaces._nb201_table import SETS, Nb201Table
+from audionas.spaces import SETS, Nb201Table, code, parse, spec_from_code
 from audionas.spaces.nas_bench_201 import NasBench201
 
 IO = InputSpec(3, 32, 32, 10)

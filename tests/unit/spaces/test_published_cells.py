@@ -14,9 +14,9 @@ from audionas import zoo
 from audionas.core.arch import ArchSpec
 from audionas.cost.graph import LayerCost, example, layers
 from audionas.nn.cell_blocks import DilConv, FactorizedReduce, PoolNorm, ReluConvBN
-from audionas.spaces._base import space_of
-from audionas.spaces._genotype import genotype_of, spec_from_genotype
+from audionas.spaces import genotype_of, space_of, spec_from_genotype
 from tests import _printed
+from tests._tiers import laws
 
 NODES = (2, 3, 4, 5)
 TEXTS = json.loads((Path(__file__).parent / "genotypes.json").read_text(encoding="utf-8"))
@@ -73,7 +73,7 @@ def normed(found: list[LayerCost]) -> int:
     return sum(math.prod(layer.output) for layer in found if layer.kind == "norm")
 
 
-@pytest.mark.parametrize("name", ["pc_darts_cifar_imagenet", "pc_darts_imagenet", "p_darts_imagenet"])
+@pytest.mark.parametrize("name", laws(["p_darts_imagenet", "pc_darts_cifar_imagenet", "pc_darts_imagenet"]))
 def test_printed_multiply_adds_that_count_norms_relus_and_pools(name: str) -> None:
     spec = zoo.load(name)
     net = built(spec).eval()

@@ -14,18 +14,17 @@ from audionas.cost.graph import measure
 from audionas.engine.metrics import over_seeds
 from audionas.engine.recalibrate import recalibrated
 from audionas.inputs.feed import open_inputs, preparer
-from audionas.methods._derive import parameter_free
+from audionas.methods import parameter_free
 from audionas.run.folder import alone
 from audionas.run.supernet import budget, default_features, halves, pairs
-from audionas.spaces._base import space_of
-from audionas.spaces._nb201_code import spec_from_code
-from audionas.spaces._nb201_table import Nb201Table
+from audionas.spaces import Nb201Table, space_of, spec_from_code
 from audionas.study import score
 from audionas.study.bench import open_bench
 from audionas.study.compare import overrides_of
 from audionas.study.rows import known, runs_of
 from audionas.study.score import looked_up
 from tests._factory import tones
+from tests._tiers import story
 from tests.unit.cli._command import contents, done, refused
 from tests.unit.spaces import test_nb201_table
 from tests.unit.study._comparison import Made, conf_of
@@ -48,6 +47,7 @@ def finished(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Made:
 # --- figures --------------------------------------------------------------------------------------------
 
 
+@pytest.mark.story
 def test_the_tables_hold_every_run_and_its_spread(finished: Made) -> None:
     rows = list(known(finished.exp).values())
     assert [(r["method"], r["seed"], r["status"]) for r in rows] == [
@@ -66,6 +66,7 @@ def test_the_tables_hold_every_run_and_its_spread(finished: Made) -> None:
     assert (words if spread["sd"] else f"{100 * spread['mean']:.1f}") in line
 
 
+@pytest.mark.story
 def test_costs_are_those_of_the_network_found(finished: Made) -> None:
     for (method, seed), row in known(finished.exp).items():
         spec = ArchSpec.from_json((finished.exp / method / str(seed) / "arch.json").read_text())
@@ -76,6 +77,7 @@ def test_costs_are_those_of_the_network_found(finished: Made) -> None:
         assert row["collapsed"] == (row["free"] == row["kept"])
 
 
+@pytest.mark.story
 def test_inherited_accuracy_is_that_of_the_network_alone(finished: Made) -> None:
     """The supernet under one-hot gates, recalibrated, answers as the network with its weights does."""
     conf = load(finished.conf, ["compare.seeds=[0]"])
@@ -90,6 +92,7 @@ def test_inherited_accuracy_is_that_of_the_network_alone(finished: Made) -> None
             assert score._right(run.conf, net, bench) == known(finished.exp)[run.key]["accuracy"]
 
 
+@pytest.mark.story
 def test_a_step_is_measured_against_darts(finished: Made) -> None:
     costs = json.loads((finished.exp / "steps.json").read_text())["methods"]
     assert (costs["darts"]["time_ratio"], costs["darts"]["memory_ratio"]) == (1, 1)
@@ -116,6 +119,7 @@ def test_every_method_draws_as_many_examples(data: Path, tmp_path: Path, split: 
     assert max(drawn.values()) - min(drawn.values()) < min(batch, 16)
 
 
+@pytest.mark.story
 def test_a_trained_network_is_scored_on_what_is_named(data: Path, tmp_path: Path) -> None:
     options = {"methods": ["random"], "seeds": [0], "retrain": True, "test": str(data / "test")}
     made = conf_of(data, tmp_path, compare=options, train={"epochs": 12, "optim": {"lr": 0.1}})
@@ -154,6 +158,7 @@ def copied(made: Made, folder: Path) -> Made:
     return Made(folder / "conf.yaml", folder / "exp" / "tones")
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("options", [(), ("--resume",)])
 def test_what_is_finished_is_not_run_again(finished: Made, tmp_path: Path, options: tuple[str, ...]) -> None:
     made = copied(finished, tmp_path)
@@ -168,6 +173,7 @@ def test_what_is_finished_is_not_run_again(finished: Made, tmp_path: Path, optio
     }
 
 
+@pytest.mark.story
 def test_tables_that_were_lost_are_made_again(finished: Made, tmp_path: Path) -> None:
     made = copied(finished, tmp_path)
     rows = known(made.exp)
@@ -177,6 +183,7 @@ def test_tables_that_were_lost_are_made_again(finished: Made, tmp_path: Path) ->
     assert known(made.exp) == rows
 
 
+@pytest.mark.story
 def test_another_process_is_let_alone(finished: Made, tmp_path: Path) -> None:
     made = copied(finished, tmp_path)
     (made.exp / "compare.jsonl").unlink()
@@ -188,6 +195,7 @@ def test_another_process_is_let_alone(finished: Made, tmp_path: Path) -> None:
     assert len(known(made.exp)) == 3
 
 
+@pytest.mark.story
 def test_other_settings_are_named_and_nothing_is_touched(finished: Made, tmp_path: Path) -> None:
     made = copied(finished, tmp_path)
     before = contents(made.exp)
@@ -231,24 +239,27 @@ def test_by_default_every_method_with_a_supernet_takes_part(data: Path, tmp_path
 
 @pytest.mark.parametrize(
     ("words", "says"),
-    [
-        (["methods=darts,gads"], "compare.methods.1.name: no method called 'gads'. Did you mean 'gdas'?"),
-        (["methods="], "compare.methods is empty"),
-        (["methods=darts,gdas,darts"], "'darts' appears twice"),
-        (["compare.methods=[{name: darts, as: a/b}]"], "'a/b' cannot name a folder"),
-        (
-            ["compare.methods=[{name: darts, oder: 2}]"],
-            "compare.methods.0.oder: unknown key. Did you mean 'order'?",
-        ),
-        (["seeds="], "compare.seeds is empty"),
-        (["seeds=0,1,0"], "compare.seeds: 0 appears twice"),
-        (["seeds=0,one"], "compare.seeds.1: input should be a valid integer"),
-        (["compare.table=t.npz"], "t.npz has results of nas_bench_201, but the space is kws_tc_resnet"),
-        (["compare.test=nowhere"], "nowhere"),
-        (["compare.sheds=1"], "compare.sheds: unknown key. Did you mean 'seeds'?"),
-        (["space="], "has no section 'space'"),
-        (["space.name=bc_resnet"], "nothing to search"),
-    ],
+    story(
+        [
+            (["methods=darts,gads"], "compare.methods.1.name: no method called 'gads'. Did you mean 'gdas'?"),
+            (["methods="], "compare.methods is empty"),
+            (["methods=darts,gdas,darts"], "'darts' appears twice"),
+            (["compare.methods=[{name: darts, as: a/b}]"], "'a/b' cannot name a folder"),
+            (
+                ["compare.methods=[{name: darts, oder: 2}]"],
+                "compare.methods.0.oder: unknown key. Did you mean 'order'?",
+            ),
+            (["seeds="], "compare.seeds is empty"),
+            (["seeds=0,1,0"], "compare.seeds: 0 appears twice"),
+            (["seeds=0,one"], "compare.seeds.1: input should be a valid integer"),
+            (["compare.sheds=1"], "compare.sheds: unknown key. Did you mean 'seeds'?"),
+            (["space="], "has no section 'space'"),
+            (["space.name=bc_resnet"], "nothing to search"),
+            (["compare.table=t.npz"], "t.npz has results of nas_bench_201, but the space is kws_tc_resnet"),
+            (["compare.test=nowhere"], "nowhere"),
+        ],
+        fast=9,
+    ),
 )
 def test_wrong_input_is_named_and_nothing_begins(
     data: Path, tmp_path: Path, words: list[str], says: str
@@ -258,6 +269,7 @@ def test_wrong_input_is_named_and_nothing_begins(
     assert not made.exp.exists()
 
 
+@pytest.mark.story
 def test_a_log_cut_off_by_a_crash_loses_its_last_row_only(finished: Made, tmp_path: Path) -> None:
     made = copied(finished, tmp_path)
     log = made.exp / "compare.jsonl"

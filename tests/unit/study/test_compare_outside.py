@@ -27,6 +27,8 @@ from torch import Tensor
 
 from audionas.methods.darts import Darts
 
+pytestmark = pytest.mark.story
+
 
 @dataclass(kw_only=True)
 class Sharp(Darts):

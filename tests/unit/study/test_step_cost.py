@@ -7,6 +7,7 @@ from torch import nn
 from audionas.data.batches import Batch
 from audionas.engine.optim import Optim
 from audionas.study.step_cost import BackwardBytes, Measured, method_costs, network_step, step_costs
+from tests._tiers import laws
 from tests.invariants._cases import DEFAULTS, batches, made, started
 
 CPU = torch.device("cpu")
@@ -64,7 +65,7 @@ def test_costs_stand_beside_the_first():
 
 @pytest.mark.parametrize(
     ("name", "fields"),
-    [("darts", {"warmup_epochs": 2}), ("noisy_darts", {"warmup_epochs": 2}), ("p_darts", {})],
+    laws([("darts", {"warmup_epochs": 2}), ("noisy_darts", {"warmup_epochs": 2}), ("p_darts", {})]),
 )
 def test_a_methods_step_is_measured_with_alphas_that_move(name, fields):
     """P-DARTS' rest at the beginning of a stage, which is no warm-up by name."""

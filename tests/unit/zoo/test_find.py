@@ -12,7 +12,7 @@ from audionas.core.errors import UserError
 from audionas.core.registry import names, resolve
 from audionas.core.rng import numpy_rng
 from audionas.run import cost
-from audionas.spaces._nb201_code import spec_from_code
+from audionas.spaces import spec_from_code
 from audionas.zoo.find import find
 from audionas.zoo.find import parse as parse_arch
 from audionas.zoo.find import told as words_of

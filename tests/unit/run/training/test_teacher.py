@@ -23,16 +23,10 @@ from audionas.zoo.find import find as find_arch
 from tests._factory import tones
 from tests.unit.cli._command import done, refused
 from tests.unit.images._images import npz
-from tests.unit.run.training._transfer_runs import CLASSES, Made, note, prepared, weights, words
+from tests.unit.run.training._transfer_runs import CLASSES, Made, note, weights, words
 
 CPU = torch.device("cpu")
 QUIET = Reporter(quiet=True)
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """To be read only."""
-    return prepared(tmp_path_factory.mktemp("transfer"))
 
 
 def teaching(made: Made, settings: str, *more: str) -> tuple[Teaching, Any]:

@@ -16,18 +16,18 @@ from audionas.core.files import read_json, write_json
 from audionas.core.reporter import Reporter, read_rows
 from audionas.inputs.audio import ClipInputs
 from audionas.inputs.feed import open_inputs
-from audionas.methods._score import gates_of
+from audionas.methods import gates_of
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import load as model
 from audionas.nn.ops import OPS
 from audionas.run.supernet import finished
 from audionas.run.train import Training, built, wanted_features
 from audionas.run.training.start import Begun, find, fitting, take
-from audionas.spaces._base import space_of
+from audionas.spaces import space_of
 from audionas.zoo.find import find as find_arch
 from tests._factory import tones
 from tests.unit.cli._command import done, refused
-from tests.unit.run.training._transfer_runs import CLASSES, Made, note, prepared, weights, words
+from tests.unit.run.training._transfer_runs import CLASSES, Made, note, weights, words
 
 CPU = torch.device("cpu")
 QUIET = Reporter(quiet=True)
@@ -35,12 +35,6 @@ QUIET = Reporter(quiet=True)
 
 class Crash(BaseException):
     """Not an Exception, so that nothing handles it on the way."""
-
-
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
-    """To be read only."""
-    return prepared(tmp_path_factory.mktemp("transfer"))
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +88,7 @@ SEARCHED = {
 }
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("method", SEARCHED)
 def test_inherited_weights_compute_what_the_supernet_computes(
     method: str, made: Made, tmp_path: Path
@@ -208,6 +203,7 @@ def crashing(monkeypatch: pytest.MonkeyPatch, epoch: int) -> Iterator[None]:
         yield
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("cache", ["", ", cache: true"])
 def test_interrupted_and_resumed_it_ends_as_if_never_stopped(
     cache: str, made: Made, taught: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
