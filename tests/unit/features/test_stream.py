@@ -6,8 +6,10 @@ import pytest
 import torch
 
 from audionas.features import Features, FeatureStream, FrontEnd, build
+from tests._close import close
 from tests.unit.features.test_frontends import ALL, speech_like
 
+pytestmark = pytest.mark.numeric
 CONFS = [
     *(Features(name=name, preset=preset) for name, preset in ALL),
     Features(preset="tc_resnet", hop_ms=7.3),  # a window of hops and a part of one
@@ -49,7 +51,7 @@ def test_the_stream_gives_the_frames_of_the_clip(front_end: FrontEnd) -> None:
     wanted = inside(front_end, wave)
     found = found[..., stream.lead :]
     assert 0 <= wanted.shape[2] - found.shape[2] <= 1  # the stream waits for a hop to be whole
-    torch.testing.assert_close(found, wanted[..., : found.shape[2]], rtol=0, atol=1e-4)
+    close(found, wanted[..., : found.shape[2]])
 
 
 def test_chunks_of_any_length_give_the_same(front_end: FrontEnd) -> None:
@@ -57,7 +59,7 @@ def test_chunks_of_any_length_give_the_same(front_end: FrontEnd) -> None:
     whole = told(front_end.stream(), wave, SAMPLES)
     for chunks in ((front_end.hop,), (1, 777), (3001, 0, 13)):
         found = told(front_end.stream(), wave, *chunks)
-        torch.testing.assert_close(found, whole, rtol=0, atol=1e-4)
+        close(found, whole)
 
 
 def test_a_reset_stream_is_a_new_one(front_end: FrontEnd) -> None:
