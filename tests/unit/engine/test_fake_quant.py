@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -118,8 +119,9 @@ def test_networks_stay_close_and_come_back_under_their_own_names() -> None:
     assert 0 < (only_weights - plain).abs().max() < 0.1 * plain.abs().max()
 
 
-def test_training_moves_a_network_to_weights_that_int8_holds_well() -> None:
-    """To what it said in float: with its weights rounded, the trained network is nearer than before."""
+def left(number: int) -> float:
+    """What training leaves of the error that rounding brings to a network of its own, as a share."""
+    seed_torch("fake quant", number)
     part = nn.Sequential(ConvBN(4, 4, (1, 3)), nn.Flatten(), nn.Linear(4 * 6, 2)).eval()
     x = torch.randn(64, 4, 1, 6)
     with torch.no_grad():
@@ -129,11 +131,24 @@ def test_training_moves_a_network_to_weights_that_int8_holds_well() -> None:
     part.train()
     hold_norms(part)
     start = (part(x) - target).square().mean().item()
-    adam = torch.optim.Adam(part.parameters(), 0.003)
-    for _ in range(150):
+    steps, adam = 150, torch.optim.Adam(part.parameters(), 0.003)
+    for step in range(steps):
+        adam.param_groups[0]["lr"] = 0.003 * (1 - step / steps)
         loss = (part(x) - target).square().mean()
         adam.zero_grad()
         loss.backward()
         adam.step()
     part.eval()
-    assert (part(x) - target).square().mean() < 0.8 * start
+    return (part(x) - target).square().mean().item() / start
+
+
+def test_training_moves_networks_to_weights_that_int8_holds_well() -> None:
+    """To what they said in float: with its weights rounded, a trained network is nearer than before.
+
+    Where a single one ends is chance, since a weight between two levels falls on either of them: shares from
+    0.12 to 1.7 were seen, and another processor's last bits draw anew. So the law is that of the middle one.
+    """
+    shares = [left(number) for number in range(12)]
+    assert np.median(shares) < 0.9, (
+        shares
+    )  # 0.35 (AVX-512 and AVX2) and 0.33 (SSE4.1); 1 without any training
