@@ -11,6 +11,7 @@ from audionas.core.registry import names
 from audionas.core.rng import numpy_rng
 from audionas.export import onnx, verify
 from audionas.models.bundle import ModelBundle
+from tests._close import close
 from tests.unit.export._bundles import LABELS, SAMPLES, SIDE, bundle_of
 
 for _package in ("onnx", "onnxscript", "onnxruntime"):
@@ -24,6 +25,11 @@ IMAGES = numpy_rng("onnx", "images").random((3, 3, SIDE, SIDE)).astype(np.float3
 
 def exported(space: str, folder: Path) -> tuple[ModelBundle, Path]:
     bundle = bundle_of(space)
+    for name, tensor in bundle.weights.items():
+        # 0 to 0.05 was added to each weight: without its mean values do not grow from layer to layer, up to logits
+        # of 10^7, beside which scores are all 0 or 1 and agree whatever a file says
+        if tensor.ndim > 1:
+            bundle.weights[name] = tensor - 0.025
     onnx.export(bundle, folder / "export" / "model.onnx")
     return bundle, folder / "export" / "model.onnx"
 
@@ -39,8 +45,10 @@ def test_the_file_says_what_torch_says(space: str, tmp_path: Path) -> None:
             return network(torch.from_numpy(batch)).numpy()
 
     parity = verify.compare(mine, run, batch)
-    assert parity.difference <= 1e-4
     assert parity.holds
+    # scores of an untrained network lie near each other: what sets them apart is the same, too. Rounding a third
+    # moves its log by 1e-7, beside logits of 0.01 to 10
+    close(apart(run(batch)), apart(mine(batch)), parts=1e-4)
     assert (parity.agree, parity.clips) == (1.0, 3)
     # any number of examples, each on its own
     assert run(batch[:1]).shape == (1, len(LABELS))
@@ -57,6 +65,12 @@ def test_the_file_says_what_torch_says(space: str, tmp_path: Path) -> None:
     assert [o.name for o in proto.graph.output] == ["scores"]
     assert not list(file.parent.glob("*.data")), "one file, nothing beside it"
     assert str(Path(onnx.__file__).parent).encode() not in file.read_bytes(), "it tells where the code lay"
+
+
+def apart(scores: np.ndarray) -> np.ndarray:
+    """The logits of each row, as far as scores tell them."""
+    logs = np.log(scores.astype(np.float64))
+    return logs - logs.mean(1, keepdims=True)
 
 
 def scores(waves: np.ndarray) -> np.ndarray:

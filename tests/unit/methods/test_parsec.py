@@ -22,6 +22,7 @@ from audionas.spaces._base import Space
 from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import NasBench201
+from tests._close import close
 from tests.invariants._cases import batches, started
 
 CHAIN, CELLS, BENCH = KwsTcResnet(width=0.25, se="none"), DartsCell(), NasBench201()
@@ -187,7 +188,7 @@ def test_the_weights_follow_the_weighted_sum_of_gradients(space):
         if gradient is None:
             assert weight.grad is None
         else:
-            torch.testing.assert_close(weight.grad, gradient, rtol=1e-4, atol=1e-6)
+            close(weight.grad, gradient, parts=2e-4)  # of sums over 3 networks and a batch: 2e-5 found
     assert float(told["loss"]) == pytest.approx(float(shares @ torch.stack(losses).detach()), rel=1e-5)
     assert 0.34 < float(shares.max()) < 1
 
@@ -244,7 +245,7 @@ def test_a_cost_is_paid_for_the_prior():
         other.alpha_gradient(valid, train)
         grads.append([a.grad for a in other.parameters()])
     for paid, plain, expected in zip(*grads, own, strict=True):
-        torch.testing.assert_close(paid - plain, expected, rtol=1e-4, atol=1e-6)
+        close(paid - plain, expected, parts=2e-4)  # what is left of two gradients
 
 
 def test_it_begins_uniform():
