@@ -49,6 +49,7 @@ SAMPLED = (
     "proxyless_nas",
     "parsec",
 )  # their alpha gradient is an estimate: laws of their own
+SLOWER = ("drop_nas", "fair_nas", "moga", "scarlet", "snas")  # what is drawn differs from step to step
 LEARNING = dict(epochs=6, dropout=0.1)  # dropout draws from the generator that noise draws from
 SMALL = dict(frames=9, dropout=0.0)  # for laws that need no learning
 SPACES = [pytest.param(s, marks=pytest.mark.slow if s.name in LARGE else (), id=named(s)) for s in SEARCHABLE]
@@ -118,8 +119,9 @@ def test_a_few_steps_lower_the_loss(name):
     space = home(name) if few else dataclasses.replace(CHAIN, se="none")
     rate = Optim(lr=0.1 if few else 0.05, weight_decay=3e-4, clip=5.0)
     started(method, space, epochs=400, dropout=0.0, optim=rate)
-    told = steps(method, 0, 20 if few else 80)
+    told = steps(method, 0, (40 if name in SLOWER else 20) if few else 80)
     losses, part = [row["loss"] for row in told], len(told) // 4
+    # 0.67 at most (spos), with AVX-512 as with SSE4.1; a network that learns nothing stays at 1
     assert sum(losses[-part:]) < 0.85 * sum(losses[:part])
     assert all(0 <= row["accuracy"] <= 1 for row in told)
 

@@ -177,7 +177,7 @@ def test_a_few_steps_lower_the_loss(shadow):
     method = MixPath(shadow=shadow)
     started(method, Short(), epochs=400, optim=Optim(lr=0.05, weight_decay=3e-4, clip=5.0))
     losses = [row["loss"] for row in steps(method, 0, 60)]
-    assert sum(losses[-15:]) < 0.7 * sum(losses[:15])
+    assert sum(losses[-15:]) < 0.7 * sum(losses[:15])  # 0.07 here; a network that learns nothing stays at 1
 
 
 def test_spaces_without_kernels_in_parallel_are_refused():

@@ -263,7 +263,7 @@ def test_a_heavier_cost_makes_the_expected_network_cheaper(form, update):
     for weight in (0.0, 3.0):
         cost = CostPenalty(weight=weight, target=9_000.0)
         method = prepared(cost=cost, cost_form=form, update=update, alpha_lr=0.1)
-        steps(method, 0, 4)
+        steps(method, 0, 8)
         paid.append(float(method.run.costs.expected(method.expected(method.gates("alpha")), "macs").detach()))
     assert paid[1] < paid[0]
 
