@@ -6,6 +6,8 @@ from torch import Tensor
 
 from audionas.engine.distill import distilled, divergence
 
+pytestmark = pytest.mark.numeric
+
 
 def drawn(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)

@@ -13,6 +13,8 @@ from audionas.core.rng import numpy_rng, seed_torch
 from audionas.engine.fake_quant import Range, Weight, attach, hold_norms, settle
 from audionas.nn.blocks import ConvBN
 
+pytestmark = pytest.mark.numeric
+
 
 @pytest.fixture(autouse=True)
 def seeded():

@@ -10,6 +10,8 @@ from audionas.core.errors import UserError
 from audionas.engine.conf import Train
 from audionas.engine.max_pool import chosen, keywords, max_pool
 
+pytestmark = pytest.mark.numeric
+
 # (2 clips, 4 hops, 3 classes) posteriors of two keywords and _other_
 POSTERIORS = torch.tensor(
     [

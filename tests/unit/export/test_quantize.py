@@ -17,6 +17,8 @@ from audionas.features import Features, build
 from audionas.models.bundle import ModelBundle
 from tests.unit.export._bundles import LABELS, SAMPLES, bundle_of
 
+pytestmark = pytest.mark.numeric
+
 for _package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(_package, reason="needs the extra export")
 

@@ -8,6 +8,8 @@ from audionas.core.errors import UserError
 from audionas.core.rng import torch_rng
 from audionas.features import SpecAugment, freq_mix_style
 
+pytestmark = pytest.mark.numeric
+
 B, F, T = 12, 9, 50
 
 

@@ -48,6 +48,7 @@ def tuned(made: Heard, tmp_path_factory: pytest.TempPathFactory) -> Heard:
     return made._replace(exp=exp)
 
 
+@pytest.mark.numeric
 def test_words_are_found_where_they_are(made: Heard, tmp_path: Path) -> None:
     words = [2.0, 5.3, 9.9, 15.2, 21.7]
     wave = _wake.audio(25, words, seed=5, others=[3.6, 7.5, 12.0, 18.4, 23.5])

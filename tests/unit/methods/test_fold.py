@@ -16,6 +16,8 @@ from audionas.spaces._chain import Chain
 from audionas.spaces.nas_bench_201 import NasBench201
 from tests.invariants._cases import shake
 
+pytestmark = pytest.mark.numeric
+
 X = torch.randn(3, 4, 9, 11, generator=torch.Generator().manual_seed(0), dtype=torch.double)
 RESIDUAL = (
     "mbs_k3_e3",

@@ -25,6 +25,8 @@ from audionas.spaces.nas_bench_201 import NasBench201
 from tests._close import close
 from tests.invariants._cases import batches, started
 
+pytestmark = pytest.mark.numeric
+
 CHAIN, CELLS, BENCH = KwsTcResnet(width=0.25, se="none"), DartsCell(), NasBench201()
 ERRORS = 4.0  # standard errors that an estimate may lie off: 1 in 16,000
 

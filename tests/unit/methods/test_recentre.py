@@ -7,6 +7,8 @@ import torch
 
 from audionas.methods._recentre import recentre
 
+pytestmark = pytest.mark.numeric
+
 SUBSETS = [s for n in range(1, 5) for s in itertools.combinations(range(5), n)]
 
 

@@ -7,6 +7,8 @@ import torch
 
 from audionas.methods._sample import anneal, gumbel, straight_through
 
+pytestmark = pytest.mark.numeric
+
 
 def test_gumbel_noise_has_its_mean_and_variance_and_is_finite():
     torch.manual_seed(0)

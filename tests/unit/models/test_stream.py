@@ -30,7 +30,7 @@ CASES: dict[str, tuple[str, dict[str, Any], stream.Input, stream.Pooling]] = {
     "bc": ("bc_resnet", {"tau": 0.5}, "waveform", "window"),
     "asc": ("asc_mobilenet", {"width": 0.25}, "frames", "window"),
 }
-CLOSE = 2e-4  # `liven` scales what single precision leaves open as well
+CLOSE = 4e-4  # of a score; `liven` scales what single precision leaves open as well, to 0.8e-4 (asc, SSE4.1)
 
 
 class Case(NamedTuple):

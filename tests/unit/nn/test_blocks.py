@@ -9,6 +9,8 @@ from torch.nn import functional
 
 from audionas.nn.blocks import SE, Conv, Head, LateHead, MBBlock, SEForm, TCBlock, WideHead, init_weights
 
+pytestmark = pytest.mark.numeric
+
 ACTS = {
     "relu": functional.relu,
     "relu6": functional.relu6,

@@ -8,6 +8,8 @@ from torch.nn import functional
 from audionas.nn._depthwise import Form, depthwise
 from audionas.nn.blocks import Conv
 
+pytestmark = pytest.mark.numeric
+
 # kernel, stride, dilation, size: every way by which a gradient is put together, and those left to torch
 FORMS = [
     *(((5, 5), stride, (1, 1), size) for stride in ((1, 1), (2, 2)) for size in ((8, 8), (7, 9))),

@@ -11,6 +11,8 @@ from audionas.nn.every_hop import Hops
 from audionas.nn.streaming import Stream
 from tests._close import close
 
+pytestmark = pytest.mark.numeric
+
 IO = InputSpec(1, 40, 51, 3)
 
 

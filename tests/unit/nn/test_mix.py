@@ -15,6 +15,8 @@ from audionas.nn.ops import OPS, OpShape
 from audionas.spaces.darts_cell import PRIMITIVES as DARTS
 from audionas.spaces.nas_bench_201 import PRIMITIVES as BENCH
 
+pytestmark = pytest.mark.numeric
+
 OPTIONS = tuple(dict.fromkeys((*DARTS, *BENCH)))
 EXACT = {"rtol": 0, "atol": 1e-12}
 

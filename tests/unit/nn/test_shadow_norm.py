@@ -5,6 +5,8 @@ import torch
 
 from audionas.nn.shadow_norm import ShadowNorm
 
+pytestmark = pytest.mark.numeric
+
 MOST = 4
 
 

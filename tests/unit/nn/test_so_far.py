@@ -7,6 +7,8 @@ from torch import Tensor
 
 from audionas.nn.streaming import _MOST, Tape, _SoFar
 
+pytestmark = pytest.mark.numeric
+
 
 def told(x: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
     """Means (C, T) of frames (C, T) after a state (C + 1,), in chunks, and the state at the end."""
