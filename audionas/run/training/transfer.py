@@ -28,9 +28,10 @@ class Transfer:
 
     def facts(self, before: Mapping[str, Any]) -> dict[str, Any]:
         """A run's facts with digests in place of the paths of models."""
-        train = {k: v for k, v in before["train"].items() if k != "init"}
+        train = dict(before["train"])
         found = {**before, "train": train}
         if self.begun is not None:
+            del train["init"]
             found["init"] = self.begun.source.digest
         if self.teacher is not None:
             found["teacher"] = self.teacher.digest

@@ -280,21 +280,6 @@ def test_a_run_is_not_continued_with_other_settings(run: Run, change: str) -> No
     refused("train", run.conf, change, "--resume", says="holds a run with other settings")
 
 
-def test_a_run_from_before_the_settings_of_cells_can_be_continued(run: Run, tmp_path: Path) -> None:
-    """Its facts do not hold the keys that came later."""
-    exp = tmp_path / "exp"
-    shutil.copytree(run.exp.parent, exp)
-    started = exp / "pictures" / "train" / "run.json"
-    facts = read_json(started)
-    assert not {"layers", "channels", "auxiliary"} & set(facts["train"])
-    assert facts["train"]["drop_path"] == 0.3
-    del facts["train"]["drop_path"]
-    write_json(started, facts)
-    words = ("train", run.conf, f"out={exp}", "--resume")
-    refused(*words, says="train.drop_path")
-    done(*words, "train.drop_path=0")
-
-
 # --- networks of cells: size, auxiliary head, dropped paths ---
 
 
