@@ -1,4 +1,4 @@
-"""What starting costs: CPU seconds of the commands that answer at once, each in a process of its own.
+"""The CPU seconds of commands that answer at once, each in a process of its own.
 
     python benchmarks/starting.py
     python benchmarks/starting.py --rounds 5 --only list

@@ -16,7 +16,7 @@ from audionas.core.reporter import Reporter
 FIXABLE, BUG, INTERRUPTED = 1, 70, 130
 PARALLEL = ("search", "train")  # what torchrun may start in several processes
 SHELL_WORDS = ("_TYPER_COMPLETE_ARGS", "COMP_WORDS")  # where a shell puts the line that it completes
-FIXABLE_SYSTEM = {  # what the file system says that a user can put right
+FIXABLE_SYSTEM = {  # what the file system says that a user can fix
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
     *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
 }

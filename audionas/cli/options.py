@@ -1,4 +1,4 @@
-"""What the arguments of several commands share."""
+"""Arguments and options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 
 class UserError(Exception):
-    """Something the user can put right; the command line prints it and exits with status 1.
+    """Something the user can fix; the command line prints it and exits with status 1.
 
     `message` says what is wrong and where, `hint` what to type or change next. Several problems
     found together are passed as a list and printed together.

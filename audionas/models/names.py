@@ -9,7 +9,10 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, sha256, sha256_text
 
 _FOLDER = Path(__file__).parent
-_BUNDLE = ("weights.safetensors", "bundle.json")  # the second makes a folder a bundle, so it comes last
+_BUNDLE = (
+    "weights.safetensors",
+    "bundle.json",
+)  # the second marks a folder as a bundle, so it is written last
 
 
 def names() -> list[str]:

@@ -1,4 +1,4 @@
-"""What `audionas list` counts of networks, spaces and operations, shipped in counts.json.
+"""Counts of networks, spaces and operations for `audionas list`, shipped in counts.json.
 
 To count all takes half a minute, so the counts are shipped, each under a key of what was counted: a network's
 is a hash of its content, that of a space or of the operations one of its file. What has another key is
@@ -53,7 +53,7 @@ def operations_key() -> str:
 
 
 def count_network(spec: ArchSpec) -> dict[str, Any]:
-    """What `network` gives, counted."""
+    """Count what `network` gives."""
     from audionas.cost.streams import verdict
 
     return {**counted(spec.to_json()), "streams": verdict(spec.to_json())}
@@ -74,7 +74,7 @@ def counted(architecture: str) -> dict[str, int]:
 
 
 def count_space(name: str) -> dict[str, Any]:
-    """What `space` gives, counted at twelve classes of one second, or at CIFAR-10's input for images."""
+    """Count what `space` gives, at twelve classes of one second, or at CIFAR-10's input for images."""
     from audionas.core.arch import InputSpec
     from audionas.core.registry import resolve
     from audionas.core.rng import numpy_rng
@@ -98,7 +98,7 @@ def count_space(name: str) -> dict[str, Any]:
 
 
 def count_operations() -> dict[str, dict[str, Any]]:
-    """What `operations` gives, from the operations themselves."""
+    """Read what `operations` gives from the operations themselves."""
     from audionas.nn.ops import OPS
 
     return {n: {"summary": op.summary, "family": op.kind, "kernel": op.kernel} for n, op in OPS.items()}
