@@ -99,7 +99,7 @@ def pairs(names: Iterable[str]) -> list[Any]:
 
 
 def each(spaces: Iterable[Space], but: str = "") -> Any:
-    """A test of some spaces: fast on small ones as they are by default, `but` one, of the laws on the others."""
+    """A test of some spaces: fast on small ones as they are by default, `but` one; else of the laws."""
     fast = [space for space in DEFAULTS if space.name not in (*LARGE, but)]
     cases = [pytest.param(s, marks=() if s in fast else pytest.mark.laws, id=named(s)) for s in spaces]
     return pytest.mark.parametrize("space", cases)
