@@ -157,6 +157,7 @@ def test_a_resumed_search_takes_the_same_steps(searched):
     assert method.derive() == searched.method.derive()
 
 
+@pytest.mark.laws
 def test_one_seed_is_one_search(searched):
     if searched.space.name in LARGE:
         pytest.skip("small spaces show it")
@@ -341,7 +342,7 @@ def dense_cost(method):
     return float(method.run.costs.expected(Gates(held), "macs"))
 
 
-@pytest.mark.parametrize("name", BILEVEL)
+@pytest.mark.parametrize("name", laws(ON_CHAINS, fast=3))
 def test_without_a_cost_none_is_told_and_none_acts(name):
     space, told, alphas = home(name), [], []
     for cost in (None, CostPenalty(name="params", weight=0.0), CostPenalty(weight=1.0)):
