@@ -76,7 +76,11 @@ def blocks(page: Path) -> dict[str, str]:
 
 # --- code ---------------------------------------------------------------------------------------------
 
-WITH_CODE = [pytest.param(page, id=named(page)) for page in pages() if blocks(page)]
+WITH_CODE = [
+    pytest.param(page, id=named(page), marks=pytest.mark.story if page.stem == "stream" else ())
+    for page in pages()
+    if blocks(page)
+]
 
 
 @pytest.fixture

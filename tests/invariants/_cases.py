@@ -98,9 +98,9 @@ def pairs(names: Iterable[str]) -> list[Any]:
     return [pair(n, s) for n in names for s in dict.fromkeys((*SEARCHABLE, home(n))) if runs(n, s)]
 
 
-def each(spaces: Iterable[Space]) -> Any:
-    """A test of some spaces: fast on small ones as they are by default, of the laws on the others."""
-    fast = [space for space in DEFAULTS if space.name not in LARGE]
+def each(spaces: Iterable[Space], but: str = "") -> Any:
+    """A test of some spaces: fast on small ones as they are by default, `but` one; else of the laws."""
+    fast = [space for space in DEFAULTS if space.name not in (*LARGE, but)]
     cases = [pytest.param(s, marks=() if s in fast else pytest.mark.laws, id=named(s)) for s in spaces]
     return pytest.mark.parametrize("space", cases)
 

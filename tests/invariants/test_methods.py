@@ -45,6 +45,7 @@ from tests.invariants._cases import (
 )
 
 BILEVEL = [name for name in TRAINED if issubclass(resolve("method", name), Bilevel)]
+ON_CHAINS = sorted(BILEVEL, key=lambda name: not runs(name, CHAIN))  # these first
 SAMPLED = (
     "gdas",
     "rome",
@@ -158,6 +159,7 @@ def test_a_resumed_search_takes_the_same_steps(searched):
     assert method.derive() == searched.method.derive()
 
 
+@pytest.mark.laws
 def test_one_seed_is_one_search(searched):
     if searched.space.name in LARGE:
         pytest.skip("small spaces show it")
@@ -342,7 +344,7 @@ def dense_cost(method):
     return float(method.run.costs.expected(Gates(held), "macs"))
 
 
-@pytest.mark.parametrize("name", BILEVEL)
+@pytest.mark.parametrize("name", laws(ON_CHAINS, fast=3))
 def test_without_a_cost_none_is_told_and_none_acts(name):
     space, told, alphas = home(name), [], []
     for cost in (None, CostPenalty(name="params", weight=0.0), CostPenalty(weight=1.0)):
@@ -374,10 +376,10 @@ def test_alpha_rests_while_the_weights_warm_up(name):
     assert not same(before, {k: a.data for k, a in run.alphas.items()})
 
 
-@pytest.mark.parametrize("name", BILEVEL)
+@pytest.mark.parametrize("name", laws(ON_CHAINS, fast=sum(runs(name, CHAIN) for name in BILEVEL)))
 def test_the_strongest_option_is_among_the_derived(name):
     method = made(name)
-    run = started(method, CHAIN if runs(name, CHAIN) else home(name), **SMALL)
+    run = started(method, next(s for s in (CHAIN, *SEARCHABLE) if runs(name, s)), **SMALL)
     for place in (0, 1, -1):
         for choice in run.space.choices():
             run.alphas[choice.name].data.zero_()[choice.options.index(present(choice)[place])] = 0.5

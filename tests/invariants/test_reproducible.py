@@ -18,7 +18,6 @@ from audionas.run.search import Searching, search
 from audionas.run.train import Training, train
 from tests._factory import config
 from tests._factory import tones as write_tones
-from tests._tiers import laws
 
 # A short second half, so that an epoch takes several passes over it and ends in the middle of one; dropout,
 # noise and masks draw from torch's generator, augmentation from its own.
@@ -112,6 +111,7 @@ def test_workers_change_nothing(data, undisturbed, tmp_path, phase, changes):
     check_equal(outcome(tmp_path, phase), undisturbed(phase, changes))
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("phase", PHASES)
 def test_features_computed_anew_are_the_stored_ones(data, undisturbed, tmp_path, phase):
     cache = tmp_path / "cache"
@@ -189,7 +189,8 @@ def crashed(path, phase, crash):
 CRASHES = [crash_in_a_step, crash_before_the_checkpoint, crash_in_the_checkpoint, crash_in_the_tensors]
 
 
-@pytest.mark.parametrize("crash", laws(CRASHES), ids=lambda crash: crash.__name__)
+@pytest.mark.laws
+@pytest.mark.parametrize("crash", CRASHES, ids=lambda crash: crash.__name__)
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_run_that_crashed_goes_on_to_the_same_end(data, undisturbed, tmp_path, phase, crash):
     path = conf_of(data, tmp_path, phase)

@@ -55,7 +55,7 @@ def same_states(a, b):
     return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
-@every_space
+@each(SPACES, but="darts_cell")
 def test_the_supernet_under_one_hot_gates_is_the_network(space):
     """Bit for bit, in evaluation and in training; what was not chosen stays untouched."""
     supernet, x = supernet_of(space), features_of(input_of(space), 3)

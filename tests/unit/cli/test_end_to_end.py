@@ -39,6 +39,7 @@ def exported(trained: Run, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return exp
 
 
+@pytest.mark.story
 def test_check_says_what_a_run_would_find(trained: Run) -> None:
     found = done("check", trained.conf, "--json").json
     assert found["labels"] == ["_silence_", "low", "mid", "high"]

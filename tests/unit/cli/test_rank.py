@@ -96,6 +96,7 @@ def test_an_unfinished_training_is_gone_on_with(whole: Path, trained: Run, tmp_p
     assert mine["agreement"] == theirs["agreement"]
 
 
+@pytest.mark.laws
 def test_networks_are_spread_over_the_cost_and_the_same_for_every_supernet() -> None:
     space, io = KwsMobilenet(preset="sf6", width=0.25), InputSpec(1, 40, 25, 3)
     specs = drawn(space, io, {}, Rank(networks=12))

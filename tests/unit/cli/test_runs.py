@@ -93,6 +93,7 @@ def test_a_search_that_fails_keeps_the_earlier_architecture(own: Run) -> None:
         assert after[name] == kept[name], name
 
 
+@pytest.mark.story
 def test_a_training_that_fails_keeps_the_architecture_and_may_be_repeated(own: Run) -> None:
     kept = contents(own.exp)
     refused("train", own.conf, "--overwrite", "train.optim.lr=1e30", says="the loss became")

@@ -295,6 +295,7 @@ def test_show_names_what_is_broken(own: Run) -> None:
     refused("show", own.exp, "--json", says="eval.json:1: not valid JSON")
 
 
+@pytest.mark.story
 def test_a_model_without_a_search_has_an_architecture_to_show(own: Run) -> None:
     shutil.rmtree(own.exp / "search")
     assert audionas("show", own.exp, "--json").json["probabilities"] is None

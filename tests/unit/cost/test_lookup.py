@@ -50,7 +50,11 @@ def _tabled(space, io, sizes):
     return LatencyTable("a stopwatch", space.name, asdict(space), io, -2.0, entries, sizes, {"threads": 1})
 
 
-@pytest.fixture(scope="module", params=SPACES, ids=lambda param: param[0])
+@pytest.fixture(
+    scope="module",
+    params=[*SPACES[:3], pytest.param(SPACES[3], marks=pytest.mark.laws)],
+    ids=lambda param: param[0],
+)
 def made(request):
     name, conf, io, sizes = request.param
     space = resolve("space", name)(**conf)

@@ -18,13 +18,17 @@ IO = InputSpec(1, 40, 98, 12)
 SPACES = [
     ("kws_tc_resnet", {}),
     ("kws_tc_resnet", {"se": "none", "shortcut": "kernel", "causal": True, "width": 0.75}),
-    *(("kws_mobilenet", {"preset": preset}) for preset in ("sf6", "sf8", "sf16", "depth", "darts", "mix4")),
+    *(("kws_mobilenet", {"preset": preset}) for preset in ("sf6", "depth", "sf8", "sf16", "darts", "mix4")),
     ("mix_mobilenet", {"width": 0.25}),
 ]
+FAST = SPACES[:4]
 WHAT = ("macs", "params")
 
 
-@pytest.fixture(scope="module", params=SPACES, ids=str)
+@pytest.fixture(
+    scope="module",
+    params=[pytest.param(s, marks=() if s in FAST else pytest.mark.laws, id=str(s)) for s in SPACES],
+)
 def made(request):
     name, conf = request.param
     space = resolve("space", name)(**conf)

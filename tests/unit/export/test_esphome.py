@@ -38,11 +38,10 @@ WORDS, OTHERS = [3.0, 6.2, 10.0], [4.5, 8.1]
 QUIET = 2.0  # seconds in which the front-end still adapts; ESPHome hears nothing in the first
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def made(folder: Path, clips: int, steps: int) -> Path:
     """A folder with the made word's model and its three files."""
     ears = Features(name="micro", preset="esphome")
-    folder = trained(tmp_path_factory.mktemp("made"), ears, clips=1024, steps=128)
+    folder = trained(folder, ears, clips=clips, steps=steps)
     bundle = ModelBundle.load(folder / "model")
     sound = torch.from_numpy(
         audio(60, [2.0 + 4 * i for i in range(14)], others=[4.0 + 4 * i for i in range(13)])
@@ -55,8 +54,20 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained until it hears the word."""
+    return made(tmp_path_factory.mktemp("made"), 1024, 128)
+
+
+@pytest.fixture(scope="module")
 def bundle(run: Path) -> ModelBundle:
     return ModelBundle.load(run / "model")
+
+
+@pytest.fixture(scope="module")
+def hasty(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hardly trained: for what does not depend on what is heard."""
+    return made(tmp_path_factory.mktemp("hasty"), 32, 2)
 
 
 def model_of(file: Path) -> Any:
@@ -72,8 +83,8 @@ def operators(file: Path) -> set[str]:
     return {names[code.builtinCode] for code in model_of(file).operatorCodes}
 
 
-def test_the_file_keeps_the_contract(run: Path) -> None:
-    file = run / "made.tflite"
+def test_the_file_keeps_the_contract(hasty: Path) -> None:
+    file = hasty / "made.tflite"
     assert operators(file) <= esphome.OPERATORS
     assert len(esphome.OPERATORS) == 20
     main, start = model_of(file).subgraphs
@@ -90,9 +101,9 @@ def test_the_file_keeps_the_contract(run: Path) -> None:
     assert score.quantization.zeroPoint == 0
 
 
-def test_the_manifest_is_whole(run: Path) -> None:
-    plain = json.loads((run / "made.json").read_text())
-    arena = litert.arena(run / "made.tflite")
+def test_the_manifest_is_whole(hasty: Path) -> None:
+    plain = json.loads((hasty / "made.json").read_text())
+    arena = litert.arena(hasty / "made.tflite")
     assert plain.pop("micro") == {
         "probability_cutoff": 0.5,
         "feature_step_size": 10,
@@ -110,10 +121,11 @@ def test_the_manifest_is_whole(run: Path) -> None:
     }
 
 
-def test_tuning_writes_the_cutoff_and_keeps_the_rest(run: Path, bundle: ModelBundle, tmp_path: Path) -> None:
+def test_tuning_writes_the_cutoff_and_keeps_the_rest(hasty: Path, tmp_path: Path) -> None:
+    bundle = ModelBundle.load(hasty / "model")
     file = tmp_path / "made.tflite"
     for name in ("made.tflite", "made.json"):
-        (tmp_path / name).write_bytes((run / name).read_bytes())
+        (tmp_path / name).write_bytes((hasty / name).read_bytes())
     tuned = {"smooth": 7, "words": {"word": {"threshold": 0.83}}}
     found = esphome.manifest(replace(bundle, note={"detect": {"made.tflite": tuned}}), file)
     assert found["micro"]["probability_cutoff"] == 0.83
@@ -142,6 +154,7 @@ def events(times: Iterator[float]) -> list[float]:
     return found
 
 
+@pytest.mark.story
 def test_a_foreign_client_detects_the_word_from_the_manifest(run: Path) -> None:
     from pymicro_wakeword import MicroWakeWord, MicroWakeWordFeatures
 
@@ -159,6 +172,7 @@ def test_a_foreign_client_detects_the_word_from_the_manifest(run: Path) -> None:
     assert heard(audio(13, [], others=sorted(WORDS + OTHERS), seed=1)) == []
 
 
+@pytest.mark.story
 def test_we_hear_what_the_foreign_client_hears(run: Path, bundle: ModelBundle) -> None:
     """Its kernels are quicker and round otherwise where it is close; both get the device's integers."""
     from pymicro_wakeword import MicroWakeWord
@@ -186,6 +200,7 @@ def detected(listener: Listener, sound: np.ndarray) -> list[float]:
     return events(i * listener.hop / listener.sample_rate for i in np.flatnonzero(smooth > 0.5))
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("name", ["model.tflite", "model.int8.tflite", "made.tflite"])
 def test_every_file_detects_as_torch_does(name: str, run: Path, bundle: ModelBundle) -> None:
     sound = audio(13, WORDS, others=OTHERS)
@@ -203,6 +218,7 @@ def test_every_file_detects_as_torch_does(name: str, run: Path, bundle: ModelBun
         np.testing.assert_allclose(chunks, model.step(sound[:30000]), atol=1e-4)
 
 
+@pytest.mark.story
 def test_the_word_is_detected_in_tflite_micro(run: Path, bundle: ModelBundle) -> None:
     sound = audio(13, WORDS, others=OTHERS)
     assert bundle.features is not None
@@ -237,7 +253,8 @@ def test_tuning_writes_the_cutoff_into_the_manifest(run: Path, tmp_path: Path) -
     assert after == {**before, "micro": {**before["micro"], **changed}}
 
 
-def test_everything_that_keeps_a_bundle_from_esphome_is_said_at_once(bundle: ModelBundle) -> None:
+def test_everything_that_keeps_a_bundle_from_esphome_is_said_at_once(hasty: Path) -> None:
+    bundle = ModelBundle.load(hasty / "model")
     strange = replace(bundle, features=Features(), labels=("yes", "no"))
     with pytest.raises(UserError) as error:
         esphome.keyword_of(strange)

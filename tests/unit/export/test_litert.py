@@ -19,6 +19,7 @@ from audionas.export.lite.share import share
 from audionas.export.lite.trace import build
 from audionas.nn.blocks import Conv, Head
 from audionas.nn.streaming import Step
+from tests._tiers import story
 from tests.unit.export._lite import CAUSAL, SQUEEZED, Lite, micro
 
 for _package in ("ai_edge_litert", "tflite_micro"):
@@ -32,7 +33,7 @@ def lite_of(name: str) -> Lite:
     return Lite(*CAUSAL[name])
 
 
-@pytest.fixture(scope="module", params=list(CAUSAL))
+@pytest.fixture(scope="module", params=story(CAUSAL, fast=3))
 def lite(request: pytest.FixtureRequest) -> Lite:
     return lite_of(request.param)
 

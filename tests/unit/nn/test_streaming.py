@@ -88,6 +88,7 @@ def test_steps_say_what_the_stream_says(net_io: tuple[nn.Module, InputSpec]) -> 
     torch.testing.assert_close(scores[settled:], wanted[settled:at], rtol=0, atol=1e-10)
 
 
+@pytest.mark.story
 def test_a_step_is_exported_with_its_states() -> None:
     net, io = made("tc")
     step = Step(net.float(), io)

@@ -262,6 +262,7 @@ def test_all_leaves_out_what_a_model_cannot_be_and_says_why(
     refused("export", own, "--target", "onnx", says="no ONNX file can hold the front-end micro")
 
 
+@pytest.mark.story
 def test_the_report_page_and_show_list_files_without_one_that_takes_clips(word: Path) -> None:
     said = done("show", word).out
     file = word / "export" / "model.tflite"

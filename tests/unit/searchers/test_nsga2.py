@@ -8,6 +8,7 @@ from audionas.searchers.exhaustive import Exhaustive
 from audionas.searchers.nsga2 import Nsga2
 from audionas.searchers.random import Random
 from audionas.searchers.reinforced import Reinforced
+from tests._tiers import laws
 from tests.unit.searchers._toy import ToyCell, ran
 
 THREE = {"accuracy": "max", "macs": "min", "params": "max"}
@@ -18,7 +19,7 @@ def found(searcher, seed=0):
 
 
 @pytest.mark.parametrize("kind", [Nsga2, Reinforced])
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", laws(range(4)))
 def test_the_true_front_is_found_within_720_of_1296(kind, seed):
     """Random draws of as many find 20 of its 36 networks on average, all with probability (5/9)^36."""
     true = found(Exhaustive())

@@ -137,6 +137,7 @@ def test_a_number_of_what_is_no_front_is_refused(run, tmp_path):
     refused("cost", "tc_resnet8#1", says="no network called 'tc_resnet8#1'")
 
 
+@pytest.mark.story
 def test_any_network_of_a_front_is_costed_and_trained(run, tmp_path):
     folder, front = run
     number = len(front.members)

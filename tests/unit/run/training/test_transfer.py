@@ -26,6 +26,7 @@ from audionas.run.training.start import Begun, find, fitting, take
 from audionas.spaces import space_of
 from audionas.zoo.find import find as find_arch
 from tests._factory import tones
+from tests._tiers import story
 from tests.unit.cli._command import done, refused
 from tests.unit.run.training._transfer_runs import CLASSES, Made, note, weights, words
 
@@ -262,7 +263,7 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize("command", ["train", "check"])
+@pytest.mark.parametrize("command", story(["train", "check"]))
 @pytest.mark.parametrize("overrides", WRONG)
 def test_wrong_input_is_told_before_anything_is_written(
     command: str, overrides: str, made: Made, tmp_path: Path
