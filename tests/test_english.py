@@ -1,7 +1,8 @@
 """Plain English in every text that a person reads: the commonest forms of five rules, with planted breaches.
 
-1. "per" or "each", never the distributive "a". 2. A command resumes; it does not go on. 3. A help text or docstring
-names its thing or starts with a verb. 4. Subject, verb, object; no participle in front. 5. The ordinary verb.
+1. "per" or "each", never the distributive "a". 2. A command resumes; it does not go on.
+3. A help text or a docstring names its thing or starts with a verb.
+4. Subject, verb, object; no participle in front. 5. The ordinary verb.
 """
 
 import ast
@@ -35,15 +36,16 @@ _UNIT = "hour|minute|second|step|hop|item|clip|image|epoch|run|network|generatio
 RULES = {
     "1: per, not a": re.compile(
         rf"\b(?:one|two|three|an?) (?:{_THING})s? an? (?!time\b|day\b)(?:[a-z]+)\b"
-        rf"|\b(?:accepts|multiply-adds|milliseconds|ms|samples|scores|frames|bytes) an? (?:{_UNIT})\b(?! or two)",
+        rf"|\b(?:accepts|multiply-adds|milliseconds|ms|samples|scores|frames|bytes) an? (?:{_UNIT})\b"
+        r"(?! or two)",
     ),
     "2: resumes": re.compile(r"\b(?:goes|go|gone|going) on (?:where|from|with)\b|; going on\b"),
     "4: no participle in front": re.compile(
         r"(?:^|[.\"] )(?:Interrupted|Killed|Stopped|Exported), ", re.MULTILINE
     ),
     "5: the ordinary verb": re.compile(
-        r"\bstands? (?:there )?twice\b|\bcom(?:es?|ing) along with\b|\bthat come along\b|\bmend(?:s|ed|ing)?\b"
-        r"|\bput right\b|\bverbs that have verbs\b|\bothers than\b|\bis said aloud\b",
+        r"\bstands? (?:there )?twice\b|\bcom(?:es?|ing) along with\b|\bthat come along\b"
+        r"|\bmend(?:s|ed|ing)?\b|\bput right\b|\bverbs that have verbs\b|\bothers than\b|\bis said aloud\b",
     ),
 }
 OPENING = re.compile(r"(?:Of|What|A new one)\b")
@@ -76,9 +78,9 @@ def files(*patterns: str) -> Iterator[tuple[str, str]]:
     """(path, text) of the project's own files."""
     for file in sorted({file for pattern in patterns for file in ROOT.glob(pattern)}):
         name = str(file.relative_to(ROOT))
-        if file.is_file() and file.suffix in SUFFIXES and not name.startswith(MEASURED):
-            if not (name.startswith("recipes/") and MADE & set(file.parts)):
-                yield name, file.read_text(encoding="utf-8")
+        made = name.startswith("recipes/") and MADE & set(file.parts)
+        if file.is_file() and file.suffix in SUFFIXES and not made and not name.startswith(MEASURED):
+            yield name, file.read_text(encoding="utf-8")
 
 
 PYTHON = [(name, text) for part in CODE for name, text in files(f"{part}/**/*.py")]
