@@ -56,6 +56,7 @@ def test_bc_resnet_is_the_published_one_turned_to_the_past() -> None:
     assert {n: t.shape for n, t in one.items()} == {n: t.shape for n, t in other.items()}
 
 
+@pytest.mark.story
 def test_what_it_needs_is_said(tmp_path: Path) -> None:
     result = ran(copied("wake_word", tmp_path), "--say", "0", "--stop-stage", "0")
     assert result.returncode == 1

@@ -59,8 +59,8 @@ def test_cost_takes_other_inputs_and_classes() -> None:
     assert few["params"] < many["params"]
 
 
-def test_eval_has_the_promised_keys(trained: Run) -> None:
-    result = done("eval", trained.exp, "--data", trained.data / "dev", "--json")
+def test_eval_has_the_promised_keys(own: Run) -> None:
+    result = done("eval", own.exp, "--data", own.data / "dev", "--json")
     found = result.json
     assert {"accuracy": float, "interval": list, "per_class": dict, "confusion": list, "n": int} == {
         key: type(found[key]) for key in ("accuracy", "interval", "per_class", "confusion", "n")

@@ -105,6 +105,7 @@ def test_the_exported_file_takes_images_and_agrees(run: Run, tmp_path: Path) -> 
     assert by_onnx["confusion"] == by_torch["confusion"]
 
 
+@pytest.mark.story
 def test_check_counts_images(run: Run) -> None:
     result = done("check", run.conf, "--json").json
     assert result["images"] == {"train": 32, "dev": 8}
