@@ -26,6 +26,7 @@ TINY = (
 )
 
 
+@pytest.mark.story
 def test_every_network_has_the_same_data_and_budget() -> None:
     found = {name: load(RECIPE / "conf" / f"{name}.yaml").resolved() for name in NETWORKS}
     for conf in found.values():
@@ -38,6 +39,7 @@ def test_every_network_has_the_same_data_and_budget() -> None:
     assert found["bc_resnet1"]["features"] == found["searched"]["features"]
 
 
+@pytest.mark.story
 def test_the_searched_space_is_what_esphome_computes() -> None:
     conf = load(RECIPE / "conf" / "searched.yaml")
     assert (conf.space.causal, len(conf.changes)) == (True, 2)

@@ -180,6 +180,7 @@ def test_nothing_to_look_up_is_refused(tmp_path):
 # --- agreement ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.story
 def test_a_constant_error_is_bias_and_leaves_ranks_alone():
     measured = np.random.default_rng(0).normal(10, 1, size=30)
     found = agreement(measured + 0.25, measured)
