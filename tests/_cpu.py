@@ -104,6 +104,8 @@ class Meter:
     # --- where they are reported
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if hasattr(self.config, "workerinput"):
+            return
         for name, value in report.user_properties if report.when == "call" else ():
             if name == "cpu":
                 self.tests[report.nodeid] = (value[0], value[1])

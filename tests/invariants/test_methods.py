@@ -58,6 +58,11 @@ SMALL = dict(frames=9, dropout=0.0)  # for laws that need no learning
 
 
 PAIRS = pairs(TRAINED)
+FEW = ("random", "darts", "spos", "scarlet")  # one of each kind
+FRESH = [
+    pytest.param(*case.values, id=case.id, marks=case.marks if case.values[0] in FEW else pytest.mark.laws)
+    for case in pairs(METHODS)
+]
 
 
 def short(name, space):
@@ -182,7 +187,7 @@ def test_a_method_runs_on_a_space_or_says_why_not(name, space):
         started(made(name), space, **short(name, space))
 
 
-@pytest.mark.parametrize(("name", "space"), pairs(METHODS))
+@pytest.mark.parametrize(("name", "space"), FRESH)
 def test_a_fresh_method_saves_restores_and_derives(name, space, tmp_path):
     """Before the first step too; what it derives is a network of the space and a function of the seed."""
     found = []

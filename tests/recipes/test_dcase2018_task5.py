@@ -46,6 +46,7 @@ def finished(recipe: Path, commands: Mapping[str, str], *words: str) -> str:
     return result.stdout
 
 
+@pytest.mark.story
 def test_the_baseline_is_the_organisers() -> None:
     spec = find(str(RECIPE / "conf" / "baseline.json"))
     cost = measure(space_of(spec).build(spec), spec.io)

@@ -70,6 +70,7 @@ def test_the_budget_lets_the_baseline_pass_and_nothing_larger() -> None:
         within_limits(tight, spec, "baseline")
 
 
+@pytest.mark.story
 def test_the_challenges_count_of_the_baseline_is_the_published_one(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -29,6 +29,7 @@ def made(name: str) -> ArchSpec:
     return find(str(RECIPE / "conf" / f"{name}.json"))
 
 
+@pytest.mark.story
 @pytest.mark.parametrize(("name", "macs"), [("alternating", 10_675_520), ("square", 12_415_040)])
 def test_a_hand_made_network_is_of_the_searched_size_and_keeps_the_limits(name: str, macs: int) -> None:
     spec = made(name)

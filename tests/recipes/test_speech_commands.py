@@ -57,6 +57,7 @@ def test_a_config_is_valid_and_its_method_runs_on_its_space(file: Path) -> None:
             assert f"{conf.features.name}/{conf.features.preset}" == spec.note["features"]
 
 
+@pytest.mark.story
 def test_every_method_has_a_config() -> None:
     found = {f.stem: conf_of(f"methods/{f.stem}") for f in (RECIPE / "conf" / "methods").glob("*.yaml")}
     assert set(found) == set(names("method"))

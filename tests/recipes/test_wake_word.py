@@ -26,6 +26,7 @@ TINY = (
 )
 
 
+@pytest.mark.story
 def test_every_network_has_the_same_data_and_budget() -> None:
     found = {name: load(RECIPE / "conf" / f"{name}.yaml").resolved() for name in NETWORKS}
     for conf in found.values():
@@ -38,6 +39,7 @@ def test_every_network_has_the_same_data_and_budget() -> None:
     assert found["bc_resnet1"]["features"] == found["searched"]["features"]
 
 
+@pytest.mark.story
 def test_the_searched_space_is_what_esphome_computes() -> None:
     conf = load(RECIPE / "conf" / "searched.yaml")
     assert (conf.space.causal, len(conf.changes)) == (True, 2)
@@ -56,6 +58,7 @@ def test_bc_resnet_is_the_published_one_turned_to_the_past() -> None:
     assert {n: t.shape for n, t in one.items()} == {n: t.shape for n, t in other.items()}
 
 
+@pytest.mark.story
 def test_what_it_needs_is_said(tmp_path: Path) -> None:
     result = ran(copied("wake_word", tmp_path), "--say", "0", "--stop-stage", "0")
     assert result.returncode == 1

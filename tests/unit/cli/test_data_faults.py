@@ -89,6 +89,7 @@ def slow(tmp_path: Path) -> Run:
     return Run(config(data), data, tmp_path / "exp" / "tones")
 
 
+@pytest.mark.story
 def test_another_sample_rate_is_refused_or_converted(slow: Run) -> None:
     result = refused(
         "train", slow.conf, "arch=tc_resnet8", says="its sample rate is 8000 Hz, expected 16000 Hz"

@@ -75,8 +75,8 @@ def test_tones_are_learnt(trained: Run) -> None:
     assert json.loads((trained.exp / "eval.json").read_text())["accuracy"] > 0.7
 
 
-def test_eval_says_the_same_again_and_agrees_with_its_parts(trained: Run) -> None:
-    found = done("eval", trained.exp, "--data", trained.data / "test", "--json").json
+def test_eval_says_the_same_again_and_agrees_with_its_parts(own: Run, trained: Run) -> None:
+    found = done("eval", own.exp, "--data", own.data / "test", "--json").json
     assert found == json.loads((trained.exp / "eval.json").read_text())
     confusion = np.array(found["confusion"])
     assert confusion.sum() == found["n"] == 32

@@ -51,6 +51,7 @@ def test_cost_is_whole_numbers_and_its_layers_add_up() -> None:
     assert found["input"] == {"channels": 1, "freq": 40, "frames": 98, "classes": 12}
 
 
+@pytest.mark.story
 def test_cost_takes_other_inputs_and_classes() -> None:
     small, wide = (done("cost", "tc_resnet8", "--input", i, "--json").json for i in ("1x40x98", "1x40x196"))
     assert small["params"] == wide["params"]
@@ -59,8 +60,8 @@ def test_cost_takes_other_inputs_and_classes() -> None:
     assert few["params"] < many["params"]
 
 
-def test_eval_has_the_promised_keys(trained: Run) -> None:
-    result = done("eval", trained.exp, "--data", trained.data / "dev", "--json")
+def test_eval_has_the_promised_keys(own: Run) -> None:
+    result = done("eval", own.exp, "--data", own.data / "dev", "--json")
     found = result.json
     assert {"accuracy": float, "interval": list, "per_class": dict, "confusion": list, "n": int} == {
         key: type(found[key]) for key in ("accuracy", "interval", "per_class", "confusion", "n")

@@ -76,6 +76,7 @@ def test_another_architecture_is_another_setting(own: Run) -> None:
     assert contents(own.exp) == before
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("phase", PHASES)
 def test_overwritten_it_starts_afresh_and_ends_the_same(phase: str, own: Run) -> None:
     before = contents(own.exp)
@@ -85,6 +86,7 @@ def test_overwritten_it_starts_afresh_and_ends_the_same(phase: str, own: Run) ->
         assert after[name] == before[name], name
 
 
+@pytest.mark.story
 def test_a_search_that_fails_keeps_the_earlier_architecture(own: Run) -> None:
     kept = contents(own.exp)
     refused("search", own.conf, "--overwrite", "search.optim.lr=1e30", says="the loss became")

@@ -290,6 +290,7 @@ def test_a_damaged_exported_file_is_named(own: Run) -> None:
     refused("eval", own.exp, "--data", own.data / "test", "--engine", "onnx", "--json", says="model.onnx")
 
 
+@pytest.mark.story
 def test_show_names_what_is_broken(own: Run) -> None:
     (own.exp / "eval.json").write_text("{")
     refused("show", own.exp, "--json", says="eval.json:1: not valid JSON")

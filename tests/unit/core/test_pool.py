@@ -44,6 +44,7 @@ def test_one_worker_is_this_process_and_more_are_others():
         assert len(first | second) <= 2  # the second map asks the workers of the first
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("workers", [1, 2])
 def test_workers_compute_with_the_threads_asked_and_see_json(workers):
     before = torch.get_num_threads()

@@ -90,6 +90,7 @@ def test_a_prediction_is_the_base_and_an_entry_for_each_operation_that_the_netwo
         assert table.of(spec) == table.base + sum(ms[place.name] for place in run)
 
 
+@pytest.mark.laws
 def test_places_are_distinct_and_build_what_they_say(made):
     space, table = made
     found = places(space, table.io, table.scale)
@@ -202,6 +203,7 @@ def test_a_damaged_file_says_where(plain, change, says):
     assert says in problems()
 
 
+@pytest.mark.laws
 def test_another_devices_times_take_the_place_of_all():
     space = resolve("space", "kws_mobilenet")(width=0.25, preset="depth")
     table = tabled(space, SPEECH, {})
@@ -270,6 +272,7 @@ def test_taken_into_a_cost_table_it_is_a_price_of_the_relaxed_network(made):
         assert plain.of(spec, "latency_ms") == 0.0
 
 
+@pytest.mark.laws
 def test_a_search_pays_for_expected_latency(tmp_path):
     """The gradient of alpha is that of the price; a table of another input is refused."""
     space, io = KwsTcResnet(width=0.25, se="none"), InputSpec(1, 40, 9, 3)

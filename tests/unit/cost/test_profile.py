@@ -23,6 +23,7 @@ def net(space: Space) -> torch.nn.Module:
         return space.build(space.sample(numpy_rng("profile", "test"), IO))
 
 
+@pytest.mark.laws
 def test_what_is_left_is_buildable_under_its_own_id_and_what_went_is_told() -> None:
     whole = resolve("space", "kws_tc_resnet")(width=0.5)
     found = restrict(whole, "esphome", IO)
@@ -71,6 +72,7 @@ def test_all_that_a_network_breaks_is_said_at_once() -> None:
     require(net(big), IO, "cmsis", "big")
 
 
+@pytest.mark.laws
 def test_more_states_than_there_are_variables() -> None:
     space = resolve("space", "kws_tc_resnet")(shortcut="kernel", causal=True, se="none")
     spec = space.spec({c.name: c.options[:2] for c in space.choices()}, IO)  # two kernels summed everywhere

@@ -21,6 +21,7 @@ NETS: list[tuple[str, dict[str, Any]]] = [
 IO = InputSpec(1, 40, 48, 4)
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize(("name", "params"), NETS)
 def test_hops_add_up_to_a_clip(name: str, params: dict[str, Any]) -> None:
     space = resolve("space", name)(causal=True, **params)

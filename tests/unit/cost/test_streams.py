@@ -37,6 +37,7 @@ def told(stream: TorchStream, wave: np.ndarray, chunk: int) -> np.ndarray:
     return np.concatenate([stream.step(wave[at : at + chunk]) for at in range(0, len(wave), chunk)])
 
 
+@pytest.mark.laws
 def test_chunks_of_any_length_give_the_same_scores(model: Model) -> None:
     stream = model.stream()
     assert (stream.labels, stream.sample_rate, stream.hop) == (LABELS, 16_000, 1280)
@@ -48,6 +49,7 @@ def test_chunks_of_any_length_give_the_same_scores(model: Model) -> None:
         np.testing.assert_allclose(told(stream, NOISE, chunk), whole, atol=1e-5)
 
 
+@pytest.mark.laws
 def test_sixteen_bit_samples_are_the_same_sound(model: Model) -> None:
     pcm = np.round(NOISE * 32768).clip(-32768, 32767).astype(np.int16)
     scores = model.stream().step(pcm)
@@ -55,12 +57,14 @@ def test_sixteen_bit_samples_are_the_same_sound(model: Model) -> None:
     np.testing.assert_allclose(scores, model.stream().step(NOISE), atol=1e-3)
 
 
+@pytest.mark.laws
 def test_a_fading_mean_says_something_else_and_remembers_less(model: Model) -> None:
     window, fading = model.stream(), model.stream("exponential")
     assert not np.allclose(window.step(NOISE), fading.step(NOISE), atol=1e-5)
     assert sum(s.size for s in fading.states) < sum(s.size for s in window.states)
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize(
     ("chunk", "says"),
     [

@@ -106,6 +106,7 @@ def test_audio_is_named_by_its_content_and_checked_once(
     assert drawn[0] != drawn[1]
 
 
+@pytest.mark.story
 def test_published_archives_make_the_same_data(
     src: Path, out: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

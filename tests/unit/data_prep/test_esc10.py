@@ -158,6 +158,7 @@ def test_an_archive_that_reaches_outside_is_refused(tree: Path, tmp_path: Path) 
     assert not (tmp_path / "meta").exists()
 
 
+@pytest.mark.story
 def test_plain_cc_leaves_out_the_two_clips_under_another_licence(own: Path, tmp_path: Path) -> None:
     lines = list(rows())
     for source, fold in (("40730", "1"), ("96460", "2")):
@@ -213,6 +214,7 @@ def test_a_strange_file_among_the_folders_of_classes_is_named(tree: Path, tmp_pa
     assert [p.partition(": ")[0] for p in found] == [str(strange), str(root / "009 - Rooster")]
 
 
+@pytest.mark.story
 def test_bad_files_are_all_named_then_skipped_or_converted(own: Path, tmp_path: Path) -> None:
     names = [row["filename"] for row in rows()][:150:50]
     (own / "audio" / names[0]).unlink()
@@ -235,6 +237,7 @@ def test_a_fold_without_clips_is_refused(own: Path, tmp_path: Path) -> None:
     assert "no clips of fold4" in problems(own, tmp_path / "out")[0]
 
 
+@pytest.mark.story
 def test_as_a_command(tree: Path, tmp_path: Path) -> None:
     app = typer.Typer()
     app.command()(prep.main)

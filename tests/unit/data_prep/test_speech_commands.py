@@ -112,6 +112,7 @@ def test_all_words_and_the_same_split_from_official_lists(tree: Path, tmp_path: 
     }
 
 
+@pytest.mark.story
 def test_draws_depend_on_the_seed_but_not_on_order_or_format(tree: Path, tmp_path: Path) -> None:
     first = run(tree, tmp_path / "a", silence="noise") / "lists" / "SHA256SUMS"
     other = tmp_path / "other"
@@ -180,6 +181,7 @@ def test_an_archive_called_like_the_official_one_must_be_it(tree: Path, tmp_path
         run(archive, tmp_path / "out")
 
 
+@pytest.mark.story
 def test_bad_files_are_all_named_then_skipped_or_converted(tree: Path, tmp_path: Path) -> None:
     (tree / "yes" / "aaaaaaaa_nohash_0.wav").write_bytes(b"")
     (tree / "go" / "dddddddd_nohash_0.wav").write_text("no audio")

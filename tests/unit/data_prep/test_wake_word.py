@@ -120,6 +120,7 @@ def test_voices_alone_fill_every_split_and_read_sentences(tmp_path: Path) -> Non
     assert np.abs(wave).max() > 0.1
 
 
+@pytest.mark.story
 def test_where_recordings_test_voices_only_train(own: Path, tmp_path: Path) -> None:
     pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
     out = made(own, tmp_path / "data", say=4, near_words=2, sentences=0.02)
@@ -149,6 +150,7 @@ def test_too_few_words_for_sentences_are_refused(tmp_path: Path) -> None:
         prep.main(tmp_path / "x", word="hey jarvis", say=3, words=tmp_path / "words.txt")
 
 
+@pytest.mark.story
 def test_another_language_is_spoken(tmp_path: Path) -> None:
     pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
     (tmp_path / "words.txt").write_text(

@@ -34,6 +34,7 @@ def test_what_is_not_masked_stays_bit_by_bit_and_the_input_too() -> None:
     assert (out == 0).any()
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("axis", ["freq", "time"])
 def test_one_mask_is_one_band_of_at_most_its_width_and_every_width_occurs(axis: str) -> None:
     size = F if axis == "freq" else T

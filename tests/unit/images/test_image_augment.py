@@ -126,6 +126,7 @@ def test_cutout_blanks_one_square_and_nothing_else(side: int) -> None:
     assert abs(float(within) - share) < 4.5 * math.sqrt(max(share * (1 - share), 1e-3) / 200)
 
 
+@pytest.mark.laws
 def test_jitter_changes_each_image_by_a_factor_of_its_own() -> None:
     pytest.importorskip("kornia")
     seed_torch("jitter")

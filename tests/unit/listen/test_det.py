@@ -189,6 +189,7 @@ def test_a_target_out_of_reach() -> None:
     assert "no threshold reaches 1 false accept per hour" in tune.advice(row)[0]
 
 
+@pytest.mark.story
 def test_pictures(tmp_path: Path) -> None:
     row = figures(clips(), long())
     tune_chart.draw([row], tmp_path / "det.png")

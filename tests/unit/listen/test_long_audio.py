@@ -258,6 +258,7 @@ def test_wrong_input(command: str, says: str, own: Heard, tuned: Heard, tmp_path
     assert contents(places["bare"]) == before
 
 
+@pytest.mark.story
 def test_keywords_among_the_negatives_are_left_out(own: Heard, tmp_path: Path) -> None:
     items = readers.folder(own.clips)
     kaldi.write(tmp_path / "clips", items)

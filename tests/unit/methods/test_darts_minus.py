@@ -101,6 +101,7 @@ def test_with_beta_zero_it_is_darts_bit_for_bit(space):
     assert all(torch.equal(a, b) for a, b in zip(states[0], states[1], strict=True))
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("space", [CHAIN, DartsCell()], ids=lambda s: s.name)
 def test_every_edge_has_one_and_no_derived_network_keeps_it(space):
     method = DartsMinus()

@@ -35,6 +35,7 @@ def batch_for(method, size=12):
     return pair[0]
 
 
+@pytest.mark.laws
 def test_every_option_has_received_the_same_after_every_update():
     method = prepared()
     for update in range(1, 4):
@@ -127,6 +128,7 @@ def test_fresh_batches_are_shares_of_the_batch():
         method.minibatches(Batch(data.x[:11], data.target[:11]), 6)
 
 
+@pytest.mark.laws
 def test_no_path_depends_on_what_was_computed():
     """Two runs of one seed take the same paths whatever else draws random numbers: processes must."""
     a, b = prepared(), prepared()

@@ -116,6 +116,7 @@ def test_every_option_inherits_a_network_that_computes_the_same(shadow, every):
                 assert torch.equal(net.train(training)(x, gates), alone.train(training)(x))
 
 
+@pytest.mark.laws
 def test_only_the_norm_of_the_chosen_number_is_inherited():
     space, method = SPACES[4], prepared()
     norms = {}

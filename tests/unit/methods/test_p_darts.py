@@ -95,6 +95,7 @@ def test_the_network_deepens_while_the_options_thin_out(space, counts):
     assert torch.isfinite(alone).all()
 
 
+@pytest.mark.laws
 def test_the_options_of_least_softmax_go():
     method = prepared(DARTS)
     strengths = dict(zip(PRIMITIVES, (3.0, 1.0, 2.0, -1.0, 0.0, 7.0, -3.0, -2.0), strict=True))
@@ -246,6 +247,7 @@ def skips_of(spec, kind="normal/"):
     return sum(OPS[option].kind == "skip" for option in kept)
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("limit", [0, 1, 2, 8])
 def test_the_normal_cell_has_few_skips_and_its_nodes_two_inputs(limit):
     method = prepared(DARTS, max_skips=limit)
@@ -284,6 +286,7 @@ def test_a_skip_stays_where_nothing_else_is_left():
     assert skips_of(method.derive()) == 1
 
 
+@pytest.mark.laws
 def test_the_cell_of_nas_bench_201_has_few_skips_too():
     method = prepared(BENCH)
     for number, choice in enumerate(BENCH.choices()):

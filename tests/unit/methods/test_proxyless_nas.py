@@ -171,6 +171,7 @@ def test_the_gradient_of_alpha_is_the_softmax_jacobian_times_that_of_the_gates(s
     assert largest > 1e-4
 
 
+@pytest.mark.laws
 def test_none_is_an_output_of_zeros_whose_gate_learns_from_the_others():
     """Drawn or not it has a gradient: that of the mean, since its own output is zero."""
     method = prepared(NasBench201())
@@ -222,6 +223,7 @@ def test_a_cost_reaches_the_others_too():
     assert shifted == len(CHAIN.choices())
 
 
+@pytest.mark.laws
 def test_pairs_are_drawn_without_replacement_and_the_active_one_by_its_share():
     method = prepared(spread=1.0, update="two")
     p = method.run.alphas["block1"].detach().softmax(0)

@@ -21,6 +21,7 @@ def found(seeds, **conf):
         yield method.derive()
 
 
+@pytest.mark.laws
 def test_every_option_is_equally_likely_and_choices_are_independent():
     drawn = list(found(range(2000)))
     for choice in SPACE.choices():

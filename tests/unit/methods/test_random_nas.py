@@ -29,6 +29,7 @@ def prepared(space=BENCH, *, dropout=0.0, **fields):
     return method
 
 
+@pytest.mark.laws
 def test_options_are_drawn_uniformly_and_choices_independently():
     method = prepared(CHAIN)
     torch.manual_seed(0)
@@ -42,6 +43,7 @@ def test_options_are_drawn_uniformly_and_choices_independently():
     assert stats.chi2_contingency(seen).pvalue > 1e-3
 
 
+@pytest.mark.laws
 def test_in_cells_a_node_has_two_inputs_drawn_uniformly_and_none_is_no_operation():
     method = prepared(CELLS)
     torch.manual_seed(0)
@@ -158,6 +160,7 @@ def test_deriving_leaves_no_trace():
     assert all(p.grad is None or p.grad.isfinite().all() for p in run.net.parameters())
 
 
+@pytest.mark.laws
 def test_an_operation_that_is_noise_does_not_make_the_outcome_random():
     method = prepared(DartsCell(preset="s4"), draws=4)
     torch.manual_seed(1)
@@ -166,6 +169,7 @@ def test_an_operation_that_is_noise_does_not_make_the_outcome_random():
     assert method.derive() == first
 
 
+@pytest.mark.laws
 def test_a_resumed_search_derives_the_same(tmp_path):
     whole, parts = prepared(), prepared()
     steps(whole, 0, 2 * STEPS)

@@ -120,6 +120,7 @@ def test_a_draw_is_the_network_of_its_choices():
         assert torch.equal(net(x), run.net.eval()(x, gates))
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("version", ["v1", "v2"])
 def test_alpha_takes_the_mean_and_the_weights_the_sum_of_the_draws(version):
     method, alone = (prepared(version=version, samples=k) for k in (3, 1))

@@ -53,6 +53,7 @@ def maps_in(net):
     return {edge.choice.name: edge.ops["skip"] for edge in edges if edge.shape.keeps}
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize(
     ("space", "count"), laws([(KWS, 4), (ASC, 10), (IMAGES, 13)]), ids=["kws", "asc", "images"]
 )

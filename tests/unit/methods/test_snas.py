@@ -83,6 +83,7 @@ def test_alpha_follows_the_mean_over_networks():
     assert (expected.abs() > 10 * errors).all()
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("space", [CHAIN, CELLS], ids=lambda space: space.name)
 def test_a_step_draws_once_for_all_cells(space):
     method = prepared(space)

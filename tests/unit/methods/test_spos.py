@@ -81,6 +81,7 @@ def test_only_the_path_moves():
     assert {n.split(".ops.")[0] for n in moved if ".ops." in n} == {p.split(".ops.")[0] for p in active}
 
 
+@pytest.mark.laws
 def test_counters_are_part_of_the_state(tmp_path):
     whole, first, second = prepared(NasBench201()), prepared(NasBench201()), prepared(NasBench201())
     steps(whole, 0, 4)
@@ -96,6 +97,7 @@ def test_counters_are_part_of_the_state(tmp_path):
         assert torch.equal(second.run.net.state_dict()[name], tensor), name
 
 
+@pytest.mark.laws
 def test_the_derived_network_is_the_most_accurate_of_its_draws():
     method = prepared(draws=5)
     steps(method, 0, 2)

@@ -96,6 +96,7 @@ def by_hand(method, valid, train, *, around="w", over=lambda difference, radius:
     return torch.cat([d - RATE * h for d, h in zip(direct, products, strict=True)])
 
 
+@pytest.mark.laws
 def test_the_difference_is_taken_around_the_weights_and_over_twice_the_radius():
     """Around w' (early official code) or over 2 * R by precedence (many ports) it is another gradient."""
     method, valid, train = prepared()

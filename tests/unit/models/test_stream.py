@@ -17,6 +17,7 @@ from audionas.models import stream
 from audionas.models.bundle import ModelBundle
 from audionas.models.listener import Listener
 from audionas.nn.streaming import Stream
+from tests._tiers import story
 from tests.unit.export._bundles import LABELS, bundle_of
 from tests.unit.features.test_frontends import speech_like
 from tests.unit.features.test_stream import inside
@@ -40,7 +41,7 @@ class Case(NamedTuple):
     pool: stream.Pooling
 
 
-@pytest.fixture(scope="module", params=list(CASES))
+@pytest.fixture(scope="module", params=story(CASES))
 def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Case:
     return made(tmp_path_factory.mktemp(request.param), request.param)
 
@@ -213,6 +214,7 @@ def test_a_network_that_looks_ahead_and_images_are_refused(tmp_path: Path) -> No
 NOISE = numpy_rng("stream", "noise").normal(0, 0.1, 24_000).clip(-1, 1).astype(np.float32)
 
 
+@pytest.mark.story
 def test_a_library_s_front_end_is_run_beside_the_file(tmp_path: Path) -> None:
     pytest.importorskip("pymicro_features", reason="the extra device is not installed")
     from dataclasses import replace

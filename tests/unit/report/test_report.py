@@ -261,6 +261,7 @@ def test_the_page_loads_nothing(whole: Path) -> None:
     assert not {"script", "link", "iframe", "object", "embed", "base"} & set(page.tags)
 
 
+@pytest.mark.story
 def test_words_from_files_never_become_markup(tmp_path: Path) -> None:
     evil = '<script>alert("x")</script>'
     folder = run_folder(tmp_path / "demo <b>", [evil, '"><img src=x>', *LABELS[2:]])
@@ -301,6 +302,7 @@ def test_the_drawing_shows_the_frames_that_are_left() -> None:
     assert frames == [f"{n} frames" for n in (98, 49, 49, 25, 25, 13, 13)]
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("rows", [1, 2])
 def test_a_run_of_few_epochs_with_missing_numbers_is_drawn(tmp_path: Path, rows: int) -> None:
     folder = run_folder(tmp_path / "demo")

@@ -40,24 +40,30 @@ def directories(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def word(directories: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def plain(directories: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Trained, and nothing exported."""
+    return run(tmp_path_factory.mktemp("exp") / "word", directories)
+
+
+@pytest.fixture(scope="module")
+def word(plain: Path, directories: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Trained, and exported in int8."""
-    folder = run(tmp_path_factory.mktemp("exp") / "word", directories)
+    folder = shutil.copytree(plain, tmp_path_factory.mktemp("exported") / "word")
     export(folder, targets=("int8", "litert"), data=directories / "dev", fine_tune="never")
     return folder
 
 
 @pytest.fixture
-def own(word: Path, tmp_path: Path) -> Path:
+def own(plain: Path, tmp_path: Path) -> Path:
     """A copy with nothing exported."""
-    shutil.copytree(word, tmp_path / "word", ignore=shutil.ignore_patterns("export"))
-    return tmp_path / "word"
+    return shutil.copytree(plain, tmp_path / "word")
 
 
 def told(folder: Path) -> dict[str, Any]:
     return read_json(folder / "export" / "report.json")
 
 
+@pytest.mark.story
 def test_every_file_is_there_and_the_report_says_what_it_is_worth(word: Path, directories: Path) -> None:
     report = told(word)
     assert set(report["files"]) == {"model.int8.onnx", "model.tflite", "model.int8.tflite"}
@@ -79,6 +85,7 @@ def test_every_file_is_there_and_the_report_says_what_it_is_worth(word: Path, di
     assert report["torch"]["n"] == CLIPS
 
 
+@pytest.mark.story
 def test_nothing_else_is_left(word: Path) -> None:
     left = set(contents(word / "export"))
     files = {"model.int8.onnx", "model.tflite", "model.int8.tflite", "golden.npz", "labels.txt"}
@@ -121,6 +128,7 @@ def test_fine_tuning_leaves_what_only_training_needs() -> None:
     assert (train.loss, train.epochs, train.init, train.optim.lr) == ("cross_entropy", 5, "", 0.001)
 
 
+@pytest.mark.story
 def test_golden_inputs_have_the_models_own_features_and_scores(word: Path) -> None:
     arrays = np.load(word / "export" / "golden.npz", allow_pickle=False)
     assert set(arrays) == {"samples", "features", "scores", "hop_scores"}
@@ -136,6 +144,7 @@ def test_golden_inputs_have_the_models_own_features_and_scores(word: Path) -> No
     assert told(word)["golden"]["hop_scores"] == list(arrays["hop_scores"].shape)
 
 
+@pytest.mark.story
 def test_the_card_has_the_figures_and_says_what_is_not_known(word: Path, directories: Path) -> None:
     text = (word / "export" / "model_card.md").read_text()
     report = told(word)
@@ -148,6 +157,7 @@ def test_the_card_has_the_figures_and_says_what_is_not_known(word: Path, directo
     assert "`samples` 4 x 16000" in text
 
 
+@pytest.mark.story
 def test_the_card_is_rewritten_with_licences_and_what_tuning_found(word: Path, directories: Path) -> None:
     at = [
         {"fa_per_hour": 1.0, "measurable": True, "rejected": 0.125, "rejected_interval": [0.0, 0.25]},
@@ -272,6 +282,7 @@ def test_the_report_page_and_show_list_files_without_one_that_takes_clips(word: 
     assert f"{told(word)['files']['model.int8.tflite']['arena_bytes']:,}" in page
 
 
+@pytest.mark.story
 @pytest.mark.parametrize(("stream", "warned"), [(0.97, False), (0.6, True)])
 def test_listening_worse_than_hearing_clips_is_told(
     stream: float, warned: bool, word: Path, capsys: pytest.CaptureFixture[str]

@@ -101,6 +101,7 @@ def built(tmp_path_factory):
     del sys.modules["small_space_for_latency"]
 
 
+@pytest.mark.story
 def test_a_table_is_built_of_measurements(built):
     conf, file = built
     table = latency.load(file)
@@ -119,6 +120,7 @@ def test_a_table_is_built_of_measurements(built):
     assert conv.ms == pytest.approx(max(alone - call, 0), abs=1e-6)
 
 
+@pytest.mark.story
 def test_the_check_is_of_networks_that_the_base_does_not_know(built):
     conf, file = built
     table = latency.load(file)
@@ -142,6 +144,7 @@ def test_the_check_is_of_networks_that_the_base_does_not_know(built):
     assert table.base == pytest.approx(np.median(rest), abs=1e-6)
 
 
+@pytest.mark.story
 def test_what_is_finished_is_left_alone_and_other_settings_are_refused(built):
     conf, file = built
     before = file.read_bytes()
@@ -151,6 +154,7 @@ def test_what_is_finished_is_left_alone_and_other_settings_are_refused(built):
         latency.build(conf, check=2, rounds=2, shape="1x8x12", classes=3)
 
 
+@pytest.mark.story
 def test_the_page_and_the_text_hold_the_figures(built, capsys):
     conf, file = built
     page = (conf.folder / "latency.html").read_text()
@@ -176,6 +180,7 @@ def test_nothing_to_look_up_is_refused(tmp_path):
 # --- agreement ----------------------------------------------------------------------------------------
 
 
+@pytest.mark.story
 def test_a_constant_error_is_bias_and_leaves_ranks_alone():
     measured = np.random.default_rng(0).normal(10, 1, size=30)
     found = agreement(measured + 0.25, measured)
@@ -192,6 +197,7 @@ def test_a_constant_error_is_bias_and_leaves_ranks_alone():
     assert found["relative_rmse"]["value"] == pytest.approx(0.25 / measured.mean())
 
 
+@pytest.mark.laws
 def test_figures_are_scipys_and_lie_in_their_intervals():
     rng = np.random.default_rng(1)
     measured = rng.integers(0, 12, size=40).astype(float) + 5  # with ties

@@ -105,6 +105,7 @@ def test_the_exported_file_takes_images_and_agrees(run: Run, tmp_path: Path) -> 
     assert by_onnx["confusion"] == by_torch["confusion"]
 
 
+@pytest.mark.story
 def test_check_counts_images(run: Run) -> None:
     result = done("check", run.conf, "--json").json
     assert result["images"] == {"train": 32, "dev": 8}
@@ -210,6 +211,7 @@ def test_a_class_of_one_image_cannot_be_held_out(tmp_path: Path) -> None:
 # --- a folder in ImageNet's layout ---
 
 
+@pytest.mark.story
 def test_a_tree_is_trained_on_and_its_validation_part_is_the_test(tmp_path: Path) -> None:
     data = tree(tmp_path / "data", train=8, val=3)
     images = {"size": 16, "crop": "resized", "area": [0.3, 1.0], "cutout": 0}
@@ -325,6 +327,7 @@ def test_paths_are_dropped_more_from_epoch_to_epoch(run: Run) -> None:
     assert found == pytest.approx([0.0, 0.1, 0.2])
 
 
+@pytest.mark.story
 def test_the_auxiliary_head_helps_training_and_is_no_part_of_the_model(run: Run, tmp_path: Path) -> None:
     data = npz(tmp_path / "larger.npz", side=32)
     cells = {"epochs": 1, "layers": 3, "channels": 4, "auxiliary": 0.4}

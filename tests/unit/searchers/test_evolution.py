@@ -61,6 +61,7 @@ def test_so_many_are_asked_for_at_once(children):
     assert evaluate.batches == ([10] + [1] * 31 if children == 1 else [10] + [3] * 10 + [1])
 
 
+@pytest.mark.laws
 def test_it_finds_the_best_network_sooner_than_chance():
     best = max(ran(Exhaustive()).scored, key=lambda one: one.score.values["accuracy"]).spec.id
     conf = {"population": 20, "sample": 10, "networks": 200}
@@ -81,6 +82,7 @@ def test_the_least_above_a_limit_is_best_until_one_is_within():
     assert above.count(0.0) > drawn.count(0.0) + 3
 
 
+@pytest.mark.laws
 def test_it_ends_when_all_has_been_asked():
     evaluate = ran(Evolution(population=100, sample=5, networks=5000))
     assert len(evaluate.asked) == Toy().size()

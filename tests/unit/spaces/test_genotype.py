@@ -69,6 +69,7 @@ def measured(text, io, sizes):
         return layers(DartsCell().build(spec), io)
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize(
     ("text", "params"),
     [(DARTS_V2, "3.349"), (P_DARTS, "3.434"), (PC_DARTS_CIFAR, "3.635")],
@@ -86,6 +87,7 @@ def test_multiply_adds_of_published_networks_on_imagenet(text, macs):
     assert f"{sum(row.macs for row in measured(text, IMAGENET, MOBILE)) / 1e6:.1f}" == macs
 
 
+@pytest.mark.laws
 def test_costs_of_a_published_network_whose_nodes_have_one_or_two_inputs():
     """FairDARTS prints 536 M multiply-adds, and 3.88 M parameters with the auxiliary head."""
     spec = read(FAIR_DARTS_B, sizes=TRAINED)

@@ -98,6 +98,7 @@ def test_a_skipped_layer_is_gone():
     }
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize(("stem_stride", "size", "left"), [(2, 224, 7), (2, 33, 2), (1, 32, 2), (1, 16, 1)])
 def test_the_network_divides_the_size_by_32_or_by_16(stem_stride, size, left):
     space, io = Mobilenet(width=0.25, stem_stride=stem_stride), InputSpec(3, size, size, 10)

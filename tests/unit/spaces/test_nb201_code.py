@@ -100,6 +100,7 @@ def test_full_forms_tell_so_many_cells_apart():
     assert all(len(forms) == 1 for forms in whole.values())  # the second is a refinement of the first
 
 
+@pytest.mark.laws
 def test_the_official_string_takes_different_networks_for_one():
     official = {}
     for cell in CELLS:

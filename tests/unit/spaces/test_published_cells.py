@@ -73,6 +73,7 @@ def normed(found: list[LayerCost]) -> int:
     return sum(math.prod(layer.output) for layer in found if layer.kind == "norm")
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("name", laws(["p_darts_imagenet", "pc_darts_cifar_imagenet", "pc_darts_imagenet"]))
 def test_printed_multiply_adds_that_count_norms_relus_and_pools(name: str) -> None:
     spec = zoo.load(name)
@@ -104,6 +105,7 @@ def test_printed_multiply_adds_that_count_norms(name: str, operations: int) -> N
     )
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("name", ["a", "f"])
 def test_printed_parameters_with_the_auxiliary_head(name: str) -> None:
     spec = zoo.load(f"fair_darts_{name}")

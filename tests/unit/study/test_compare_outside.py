@@ -17,6 +17,7 @@ from tests._factory import tones
 from tests.unit.cli._command import Result, audionas, done
 from tests.unit.study._comparison import conf_of
 
+pytestmark = pytest.mark.story
 OUTSIDE = '''
 """Methods from outside the package: one that searches, one that fails or is killed, one that refuses."""
 
@@ -26,9 +27,6 @@ from pathlib import Path
 from torch import Tensor
 
 from audionas.methods.darts import Darts
-
-pytestmark = pytest.mark.story
-
 
 @dataclass(kw_only=True)
 class Sharp(Darts):

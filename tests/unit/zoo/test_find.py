@@ -165,6 +165,7 @@ def written(folder, cells):
     return folder / "table.npz"
 
 
+@pytest.mark.story
 def test_cost_looks_a_cell_up(tmp_path, capsys):
     other = CELL.replace("none~1", "nor_conv_1x1~1")
     table = written(tmp_path, [CELL, other])
@@ -180,6 +181,7 @@ def test_cost_looks_a_cell_up(tmp_path, capsys):
     assert ["cifar100", "val", "70.00", "2", "80.00"] in told
 
 
+@pytest.mark.story
 def test_cost_takes_another_size(tmp_path):
     spec = spec_from_code(CELL, IO, {"layers": 1, "channels": 4})
     spec.save(tmp_path / "arch.json")

@@ -26,6 +26,7 @@ def causal(folder: Path) -> str:
     return str(folder / "causal.json")
 
 
+@pytest.mark.story
 def test_a_causal_network_trains_and_one_that_looks_ahead_is_refused(tmp_path: Path) -> None:
     file = config(tones(tmp_path / "data", per_class=4))
     wanted = ["train.loss=max_pool", "train.epochs=1", f"out={tmp_path / 'exp'}"]

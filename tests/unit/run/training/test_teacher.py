@@ -95,6 +95,7 @@ def test_classes_are_matched_by_name(made: Made, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.story
 def test_without_weight_a_teacher_changes_no_bit(made: Made, tmp_path: Path) -> None:
     plain = ["augment={shift_ms: 50}", "spec_augment={freq_masks: 1, freq_width: 4}", "train.dropout=0.3"]
     done(*words(made, tmp_path / "plain", *plain))

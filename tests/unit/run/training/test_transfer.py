@@ -227,6 +227,7 @@ def test_interrupted_and_resumed_it_ends_as_if_never_stopped(
     assert mine == theirs
 
 
+@pytest.mark.story
 def test_other_weights_or_another_teacher_are_other_settings(made: Made, taught: Path) -> None:
     """By their digests: where models lie does not matter."""
     out, same = taught.parent, taught.parent / "moved"
