@@ -112,7 +112,7 @@ def test_errors_are_raised_in_their_place(workers):
         assert list(some.map([0, 1, 2])) == [0, 1, 2]  # the pool is as good as before
 
 
-@pytest.mark.parametrize("workers", [1, 2])
+@pytest.mark.parametrize("workers", [1, pytest.param(2, marks=pytest.mark.story)])
 def test_errors_of_loading(workers):
     with pool("unloadable", workers) as some, pytest.raises(UserError, match=r"supernet\.safetensors"):
         list(some.map([1, 2]))

@@ -85,7 +85,7 @@ def test_what_is_no_sound_is_refused_and_nothing_is_forgotten(
     np.testing.assert_allclose(both, model.stream().step(NOISE), atol=1e-5)
 
 
-@pytest.mark.parametrize(("space", "says"), [("ds_cnn", "looks ahead"), ("mobilenet", "images")])
+@pytest.mark.parametrize(("space", "says"), [("ds_cnn", "looks ahead"), ("mobilenet", "an image model")])
 def test_a_model_that_cannot_stream_says_why(space: str, says: str, tmp_path: Path) -> None:
     bundle_of(space).save(tmp_path / "model")
     with pytest.raises(UserError, match=says):

@@ -4,9 +4,10 @@ import itertools
 from collections.abc import Mapping
 from typing import Literal
 
-from audionas.spaces._nb201_code import _NODES, Cell
 from audionas.spaces.nas_bench_201 import EDGES
 
+Cell = tuple[str, ...]  # the operation of each edge
+_NODES = (1, 2, 3)
 _CONVS = ("nor_conv_1x1", "nor_conv_3x3")  # operations with weights
 _NAMELESS = dict.fromkeys(range(len(EDGES)), "")
 

@@ -100,7 +100,7 @@ def test_printed_multiply_adds_that_count_norms(name: str, operations: int) -> N
     total = sum(layer.macs for layer in found) + operations * normed(found)
     assert _printed.agrees(total, spec.note["published"]["macs_m"])
     assert (
-        f"{operations} operations a value: so counted the network makes {total / 1e6:.1f} M"
+        f"{operations} operations per value: so counted the network makes {total / 1e6:.1f} M"
         in (spec.note["exceptions"]["macs"])
     )
 
