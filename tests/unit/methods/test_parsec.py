@@ -156,6 +156,7 @@ def test_the_priors_gradient_tends_to_that_of_the_marginal_likelihood(tempering)
     assert (exact.abs() > 2 * ERRORS * error).any()
 
 
+@pytest.mark.laws
 def test_the_prior_comes_to_the_best_network():
     method, batch = toy(alpha_lr=0.1, samples=4)
     losses = all_losses(method, batch)
@@ -248,6 +249,7 @@ def test_a_cost_is_paid_for_the_prior():
         torch.testing.assert_close(paid - plain, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.laws
 def test_it_begins_uniform():
     method, _, _ = prepared(CELLS)
     assert {p for options in method.probabilities().values() for p in options.values()} == {1 / 8}
