@@ -115,6 +115,7 @@ def test_the_regret_is_what_is_lost_by_trusting_the_supernet() -> None:
     assert regret(np.array([1.0, 1.0, 0.0]), np.array([0.2, 0.9, 0.9]), 1)["value"] == pytest.approx(0.7)
 
 
+@pytest.mark.story
 def test_correlations_are_scipys_with_ties() -> None:
     a, b = [1.0, 2.0, 2.0, 3.0, 5.0], [2.0, 1.0, 4.0, 4.0, 6.0]
     found = agreement(a, b)

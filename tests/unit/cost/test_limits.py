@@ -32,6 +32,7 @@ def test_costs_are_those_counted_by_hand() -> None:
     assert measured(Net(), IO, ()) == {}
 
 
+@pytest.mark.laws
 def test_costs_are_those_of_a_whole_measurement() -> None:
     spec = zoo.load("tc_resnet8")
     net = space_of(spec).build(spec)

@@ -258,6 +258,7 @@ def test_equal_operations_of_equal_shape_are_one_place_and_count_twice():
         assert table.of(space.spec({"both": (option,)}, SPEECH)) == table.base + 2 * ms
 
 
+@pytest.mark.laws
 def test_taken_into_a_cost_table_it_is_a_price_of_the_relaxed_network(made):
     """Expected milliseconds at one-hot gates are the prediction; parameters and MACs stay what they were."""
     space, table = made

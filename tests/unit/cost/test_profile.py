@@ -42,6 +42,7 @@ def test_what_is_left_is_buildable_under_its_own_id_and_what_went_is_told() -> N
     require(space_of(spec).build(spec), IO, "esphome", "it")
 
 
+@pytest.mark.laws
 def test_options_go_by_what_they_compute_not_by_their_names() -> None:
     found = restrict(resolve("space", "kws_tc_resnet")(width=0.5), "cmsis", IO)
     assert not found.space.causal
@@ -58,6 +59,7 @@ def test_a_space_without_anything_left_is_refused() -> None:
     assert "activation relu6, where relu can be computed" in str(caught.value)
 
 
+@pytest.mark.laws
 def test_all_that_a_network_breaks_is_said_at_once() -> None:
     with pytest.raises(UserError) as caught:
         require(net(resolve("space", "bc_resnet")(tau=8)), IO, "esphome", "bc")

@@ -96,6 +96,7 @@ def test_settings_and_audio_make_the_key(tmp_path: Path) -> None:
     assert len(keys) == 3
 
 
+@pytest.mark.story
 def test_three_processes_write_the_same_bytes(tmp_path: Path) -> None:
     data = corpus(tmp_path, [300] * 130)
     files = []

@@ -97,6 +97,7 @@ def test_every_clip_is_tested_once_and_no_recording_is_in_two_splits(tree: Path,
     assert sorted(Path(file).name for file in tested) == sorted(row["filename"] for row in rows())
 
 
+@pytest.mark.story
 def test_an_utterance_is_named_by_recording_class_and_take(tree: Path, tmp_path: Path) -> None:
     for row, item in zip(
         sorted((r for r in rows() if r["fold"] == "3"), key=lambda r: (r["src_file"], r["take"])),

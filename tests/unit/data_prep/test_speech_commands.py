@@ -232,6 +232,7 @@ def test_a_tree_with_its_own_lists_keeps_them(tmp_path: Path) -> None:
         run(root, tmp_path / "out", classes="35")
 
 
+@pytest.mark.story
 def test_the_test_archive_is_a_second_test_set(tree: Path, tmp_path: Path) -> None:
     second = drawn_tree(tmp_path / "second")
     out = run(tree, tmp_path / "out", test_archive=str(pack(second, tmp_path / "test.tar.gz")))
@@ -281,6 +282,7 @@ def test_wrong_sources(tree: Path, tmp_path: Path) -> None:
         run(tree, tmp_path / "out")
 
 
+@pytest.mark.story
 def test_as_a_command(tree: Path, tmp_path: Path) -> None:
     app = typer.Typer()
     app.command()(prep.main)

@@ -85,6 +85,7 @@ def test_again_it_is_there_and_other_settings_are_refused(own: Path, data: Path)
         made(own, data, seed=1)
 
 
+@pytest.mark.story
 def test_the_same_settings_make_the_same_data(own: Path, data: Path, tmp_path: Path) -> None:
     again = made(own, tmp_path / "again")
     for split in ("train", "dev", "test", "test_long"):

@@ -275,6 +275,7 @@ class _Deep(nn.Module):
         return y
 
 
+@pytest.mark.story
 def test_operators_means_and_states_are_counted() -> None:
     step = Step(_Deep(), InputSpec(1, 4, 8, 2), "exponential")
     graph = build(step, torch.zeros(4), torch.ones(4), keyword=0)

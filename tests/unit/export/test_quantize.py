@@ -56,6 +56,7 @@ def proto(file: Path) -> Any:
     return package.load(file)
 
 
+@pytest.mark.story
 def test_the_network_stays_near_float(bundle: ModelBundle, network: bytes, features: np.ndarray) -> None:
     with torch.inference_mode():
         expected = bundle.network()(torch.from_numpy(WAVES)).numpy()
@@ -65,6 +66,7 @@ def test_the_network_stays_near_float(bundle: ModelBundle, network: bytes, featu
     assert 1e-5 < np.abs(found - expected).max() < 0.1
 
 
+@pytest.mark.story
 def test_the_whole_file_is_front_end_and_network(whole: Path, bundle: ModelBundle, network: bytes) -> None:
     front_end = build(bundle.features)
     own = front_end(torch.from_numpy(WAVES))[:, 0].numpy()
@@ -86,6 +88,7 @@ def test_one_that_takes_frames_says_the_same(
     np.testing.assert_allclose(onnx.clips(file, bundle)(WAVES), expected, atol=0.02)
 
 
+@pytest.mark.story
 def test_the_front_end_and_the_softmax_are_float(whole: Path) -> None:
     graph = proto(whole).graph
     kinds = Counter(node.op_type for node in graph.node)
@@ -99,6 +102,7 @@ def test_the_front_end_and_the_softmax_are_float(whole: Path) -> None:
     assert [node.op_type for node in graph.node if "scores" in node.output] == ["Softmax"]
 
 
+@pytest.mark.story
 def test_weights_have_the_levels_that_fake_quantisation_rounds_to(whole: Path, bundle: ModelBundle) -> None:
     """The first convolution's, with its batch norm folded in."""
     from onnx import numpy_helper
@@ -116,6 +120,7 @@ def test_weights_have_the_levels_that_fake_quantisation_rounds_to(whole: Path, b
     np.testing.assert_allclose(found, expected.numpy(), rtol=1e-4, atol=0.02 * float(scale.min()))
 
 
+@pytest.mark.story
 def test_it_says_what_it_is_and_not_where_it_was_made(whole: Path, bundle: ModelBundle) -> None:
     facts = {each.key: each.value for each in proto(whole).metadata_props}
     assert facts["labels"] == "\n".join(LABELS)
@@ -126,6 +131,7 @@ def test_it_says_what_it_is_and_not_where_it_was_made(whole: Path, bundle: Model
         assert str(place).encode() not in content
 
 
+@pytest.mark.story
 def test_images_and_a_librarys_front_end_are_refused(network: bytes, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="an image model"):
         quantize.quantised(bundle_of("nas_bench_201"), np.zeros((1, 32, 32), np.float32))

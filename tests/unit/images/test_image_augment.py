@@ -77,6 +77,7 @@ def test_half_of_the_images_are_flipped_left_to_right() -> None:
     assert abs(int(mirrored.sum()) - N / 2) < 4.5 * math.sqrt(N / 4)
 
 
+@pytest.mark.laws
 def test_a_resized_crop_has_the_drawn_area_and_aspect() -> None:
     """Read off the coordinates that the corners of the crop show."""
     seed_torch("area")

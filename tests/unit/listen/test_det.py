@@ -157,6 +157,7 @@ def test_a_curve_is_the_best_at_each_rate() -> None:
     assert np.mean(inside) > 0.8
 
 
+@pytest.mark.story
 def test_figures_keep_the_target_and_say_what_hours_cannot_tell() -> None:
     row = figures(clips(), long(), target=3.0)
     assert row["met"]

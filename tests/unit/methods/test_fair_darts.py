@@ -201,6 +201,7 @@ def test_the_rule_of_darts_asks_for_no_threshold():
     assert all(len(options) == 1 for options in found.values())
 
 
+@pytest.mark.laws
 def test_an_isolated_node_is_left_out_and_the_output_is_narrower():
     """What starts from it goes too, though it passes; three nodes of four stay."""
     edges = {**FULL, "normal/5_3": {"sep_conv_3x3": 0.99}, "normal/5_0": {"skip_connect": 0.9},

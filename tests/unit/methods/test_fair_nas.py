@@ -100,6 +100,7 @@ def test_an_update_is_one_step_along_the_sum_of_all_paths_gradients():
         torch.testing.assert_close(moved[name].detach(), before[name] - 0.1 * p.grad)
 
 
+@pytest.mark.laws
 def test_shared_layers_may_take_the_mean_of_the_paths_gradients():
     data = batch_for(prepared())
     grads = {}

@@ -147,6 +147,7 @@ def test_an_update_moves_what_its_network_consists_of_and_nothing_else():
         assert torch.equal(tensor, before[name]) == (inside and tensor.data_ptr() not in own), name
 
 
+@pytest.mark.laws
 def test_a_shadow_norm_sees_as_many_batches_as_networks_of_its_number_were_drawn():
     """It agrees with the counters of the options."""
     method = prepared()

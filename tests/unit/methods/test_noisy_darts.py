@@ -206,6 +206,7 @@ def test_an_edge_never_changes_its_input():
     assert torch.equal(x, X[:8])
 
 
+@pytest.mark.laws
 def test_the_expected_gradient_of_a_skip_is_the_clean_one_unless_the_noise_is_biased():
     """Claim C4.1 where it is exact, under a loss linear in the edge's output: dL/dw = <g, x + eps>."""
     x, g = X[:2], torch.rand(2, 4, 1, 500, generator=torch.Generator().manual_seed(2))

@@ -58,6 +58,7 @@ def cells_of(net):
     return sum(isinstance(m, SkipDropoutEdge) for m in net.modules()) / (6 if hasattr(net, "body") else 14)
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize(
     ("space", "counts"),
     laws(
@@ -153,6 +154,7 @@ def test_a_stage_starts_anew():
     assert not any(torch.equal(a, b) for a, b in zip(method.run.alphas.values(), first, strict=True))
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize(
     ("epochs", "firsts"), [(75, (0, 25, 50)), (6, (0, 2, 4)), (4, (0, 2, 3)), (3, (0, 1, 2))]
 )
@@ -167,6 +169,7 @@ def test_stages_are_equal_parts_of_the_epochs(epochs, firsts):
     assert tuple(dict.fromkeys(seen)) == DEPTHS
 
 
+@pytest.mark.laws
 def test_dropout_falls_jumps_back_and_decays_as_in_official_code():
     method = prepared(SMALL, epochs=75)
     trace = []
@@ -262,6 +265,7 @@ def test_the_normal_cell_has_few_skips_and_its_nodes_two_inputs(limit):
         assert sum(bool(spec.choices[c.name]) for c in edges) == 2
 
 
+@pytest.mark.laws
 def test_the_weakest_skips_are_struck_out_first():
     method = prepared(DARTS, max_skips=1)
     for choice in DARTS.choices():
@@ -296,6 +300,7 @@ def test_the_cell_of_nas_bench_201_has_few_skips_too():
     assert {options for name, options in choices.items() if name[0] != "3"} == {("nor_conv_3x3",)}
 
 
+@pytest.mark.laws
 def test_what_is_gone_costs_nothing_and_prices_are_those_of_the_last_depth():
     method = prepared(BENCH, cost=CostPenalty(weight=0.1))
     run = method.run

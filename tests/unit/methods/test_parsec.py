@@ -159,6 +159,7 @@ def test_the_priors_gradient_tends_to_that_of_the_marginal_likelihood(tempering)
     assert (exact.abs() > 2 * ERRORS * error).any()
 
 
+@pytest.mark.laws
 def test_the_prior_comes_to_the_best_network():
     method, batch = toy(alpha_lr=0.1, samples=4)
     losses = all_losses(method, batch)
@@ -251,6 +252,7 @@ def test_a_cost_is_paid_for_the_prior():
         close(paid - plain, expected, parts=2e-4)  # what is left of two gradients
 
 
+@pytest.mark.laws
 def test_it_begins_uniform():
     method, _, _ = prepared(CELLS)
     assert {p for options in method.probabilities().values() for p in options.values()} == {1 / 8}

@@ -259,6 +259,7 @@ def test_the_expected_cost_of_a_decided_network_is_its_sum_in_the_table(space):
         assert float(found.detach()) == pytest.approx(run.costs.of(spec, what), rel=1e-6)
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("update", ["full", "two"])
 @pytest.mark.parametrize("form", ["added", "linear", "mul_log"])
 def test_a_heavier_cost_makes_the_expected_network_cheaper(form, update):

@@ -184,6 +184,7 @@ def test_a_resumed_search_derives_the_same(tmp_path):
     assert not whole.quick
 
 
+@pytest.mark.laws
 def test_batch_statistics_do_not_touch_the_running_ones():
     method = prepared(CHAIN, dropout=0.9)
     net, x = method.run.net, features_of(method.run.io, 8)

@@ -156,6 +156,7 @@ def hold(method, **wanted):
         alpha[choice.options.index(wanted.get(choice.name.replace("/", "_"), choice.options[0]))] = 5.0
 
 
+@pytest.mark.laws
 def test_a_cells_edges_stay_where_an_operation_beats_none():
     method = prepared(CELLS)
     hold(

@@ -45,6 +45,7 @@ def test_paths_are_uniform_and_layers_independent():
     assert stats.chi2_contingency(table).pvalue > 1e-3
 
 
+@pytest.mark.laws
 def test_no_path_costs_more_than_the_limit_and_those_below_are_drawn():
     free = prepared()
     costs = sorted(cost(free, path) for path in drawn(free, 200))

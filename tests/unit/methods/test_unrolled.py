@@ -155,6 +155,7 @@ def test_it_changes_neither_weights_nor_statistics(eps):
     assert all(torch.equal(m, s["momentum_buffer"]) for m, s in zip(momentum, states, strict=True))
 
 
+@pytest.mark.laws
 def test_a_cost_adds_its_own_gradient():
     plain, valid, train = prepared()
     paid, _, _ = prepared(cost=CostPenalty(weight=0.5))

@@ -285,6 +285,7 @@ def test_equal_runs_give_equal_bytes(whole: Path, tmp_path: Path) -> None:
     assert (again / "report.html").read_bytes() == (whole / "report.html").read_bytes()
 
 
+@pytest.mark.story
 def test_writing_draws_no_random_numbers(tmp_path: Path) -> None:
     spec().save(tmp_path / "arch.json")
     before = torch.get_rng_state()

@@ -56,6 +56,7 @@ def test_s1_offers_two_operations_chosen_for_each_edge():
     assert sum("skip_connect" in own for name, own in options.items() if name.startswith("reduce/")) == 6
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize(
     ("count", "places"), [(5, (1, 3)), (8, (2, 5)), (11, (3, 7)), (17, (5, 11)), (20, (6, 13))]
 )

@@ -79,6 +79,7 @@ def test_parameters_of_published_networks_on_cifar(text, params):
     assert f"{sum(row.params for row in measured(text, CIFAR, TRAINED)) / 1e6:.3f}" == params
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize(
     ("text", "macs"), [(DARTS_V2, "529.9"), (P_DARTS, "542.8"), (PC_DARTS_IMAGENET, "581.6")]
 )

@@ -63,6 +63,7 @@ def test_costs_stand_beside_the_first():
     assert nothing[0].saved_bytes == 0
 
 
+@pytest.mark.story
 @pytest.mark.parametrize(
     ("name", "fields"),
     laws([("darts", {"warmup_epochs": 2}), ("noisy_darts", {"warmup_epochs": 2}), ("p_darts", {})]),

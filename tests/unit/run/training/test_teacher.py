@@ -66,6 +66,7 @@ def test_answers_belong_to_their_clips_whether_stored_or_not(settings: str, made
     torch.testing.assert_close(answers(work, batches), expected(made, batches), rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.story
 def test_with_augmentation_it_answers_for_what_the_student_hears_unless_told_to_store(made: Made) -> None:
     shifted = "augment={shift_ms: 300}"
     work, batches = teaching(made, "", shifted)
@@ -115,6 +116,7 @@ def test_a_teacher_changes_what_is_learned_and_stands_in_the_bundle(made: Made, 
     assert (told["weight"], told["temperature"], len(told["digest"])) == (0.9, 4.0, 64)
 
 
+@pytest.mark.story
 def test_of_several_channels_a_teacher_takes_the_features(made: Made, tmp_path: Path) -> None:
     parts = {}
     for part in ("train", "dev"):
@@ -141,6 +143,7 @@ def test_of_several_channels_a_teacher_takes_the_features(made: Made, tmp_path: 
     refused(*words(made, tmp_path, distill, *more, other), says="for channels only features are stored")
 
 
+@pytest.mark.story
 def test_a_teacher_of_images_sees_what_the_student_sees(tmp_path: Path) -> None:
     plain = {"name": "p", "threads": 1, "device": "cpu", "out": str(tmp_path / "exp")}
     images = {"path": str(npz(tmp_path / "tiny.npz", side=8)), "crop": "none", "flip": False, "dev": 0.2}

@@ -150,6 +150,7 @@ def test_other_classes_get_a_new_classifier_and_nothing_else(made: Made, tmp_pat
     assert {n for n in after if not torch.equal(before[n], after[n])} == set(told["new"])
 
 
+@pytest.mark.story
 def test_longer_clips_take_all_weights(made: Made, tmp_path: Path) -> None:
     words_ = words(made, tmp_path, f"train.init={made.exp / 'big'}", "data.seconds=2", "train.epochs=1")
     said = done(*(w for w in words_ if not w.startswith("arch="))).err  # the architecture is the model's
