@@ -23,6 +23,7 @@ from tests.unit.listen._heard import Heard
 from tests.unit.listen._heard import made as make
 
 NAME = "model.stream.onnx"
+pytestmark = pytest.mark.story  # their model needs a training of seconds
 SPEAKER = r"/(?P<speaker>v\d)_"
 
 
