@@ -16,7 +16,7 @@ PLANTED = '''
 import time
 import pytest
 
-def burn(seconds=0.3):
+def burn(seconds=0.12):
     end = time.process_time() + seconds
     while time.process_time() < end:
         pass
@@ -69,26 +69,26 @@ def failed(text: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def limited(tmp_path_factory):
-    return planted(tmp_path_factory.mktemp("planted"), "0.15")
+    return planted(tmp_path_factory.mktemp("planted"), "0.06")
 
 
 def test_a_fast_test_over_the_limit_fails(limited):
     text, _ = limited
     assert failed(text) == {"test_slow", "test_slow_by_its_fixture", "test_that_fails_anyway"}
-    assert "test_slow takes 0.3 CPU seconds; the limit of the fast tier is 0.15: make it smaller" in text
+    assert "test_slow takes 0.1 CPU seconds; the limit of the fast tier is 0.06: make it smaller" in text
     assert "assert False" in text
 
 
 def test_what_each_takes_is_told_by_tier(limited):
     text, seconds = limited
     assert {"fast:", "laws:", "story:"} <= set(text.split())
-    assert min(seconds[name] for name in ("test_slow", "test_of_laws", "test_of_story")) >= 0.25
-    assert max(seconds[name] for name in ("test_quick", "test_of_a_shared_fixture", "test_slow_once")) < 0.15
+    assert min(seconds[name] for name in ("test_slow", "test_of_laws", "test_of_story")) >= 0.1
+    assert max(seconds[name] for name in ("test_quick", "test_of_a_shared_fixture", "test_slow_once")) < 0.06
 
 
 @pytest.mark.story
 def test_processes_report_to_the_one_that_prints(tmp_path):
-    text, seconds = planted(tmp_path, "0.15", "-n", "2")
+    text, seconds = planted(tmp_path, "0.06", "-n", "2")
     assert {"test_slow", "test_slow_by_its_fixture"} <= failed(text)
     assert len(seconds) == 8
 

@@ -16,7 +16,6 @@ from audionas.core.errors import UserError
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import DataDir
 from audionas.data.labels import read_labels
-from tests._tiers import story
 from tests.unit.data_prep.test_speech_commands import clip, load
 
 prep = load("esc10")
@@ -141,7 +140,8 @@ def test_other_layouts_give_the_same_folds(layout, tree: Path, tmp_path: Path) -
     assert fingerprints(run(other.parent, tmp_path / "b")) == expected
 
 
-@pytest.mark.parametrize("name", story(["esc10.tar", "esc10.tar.gz"]))
+@pytest.mark.story
+@pytest.mark.parametrize("name", ["esc10.tar", "esc10.tar.gz"])
 def test_an_archive_gives_what_its_tree_gives(name: str, tree: Path, tmp_path: Path) -> None:
     archive = tmp_path / name
     with tarfile.open(archive, "w:gz" if name.endswith("gz") else "w") as tar:

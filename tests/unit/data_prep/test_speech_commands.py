@@ -18,7 +18,6 @@ from audionas.core.files import read_json, sha256, shipped
 from audionas.data import audio, kaldi
 from audionas.data.labels import SPLITS, read_labels
 from audionas.prep import speech_commands
-from tests._tiers import story
 
 SPLITS = SPLITS
 LABELS = ["_silence_", "_unknown_", "yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go"]
@@ -157,7 +156,8 @@ def test_every_archive_that_can_be_fetched_has_its_sum_and_size() -> None:
     assert {len(digest) for digest in prep.OFFICIAL.values()} == {64}
 
 
-@pytest.mark.parametrize("name", story(["sc.tar", "sc.tar.gz"]))
+@pytest.mark.story
+@pytest.mark.parametrize("name", ["sc.tar", "sc.tar.gz"])
 def test_an_archive_gives_what_its_tree_gives(tree: Path, tmp_path: Path, name: str) -> None:
     archive = pack(tree, tmp_path / name)
     out = run(archive, tmp_path / "out")

@@ -33,7 +33,7 @@ def lite_of(name: str) -> Lite:
     return Lite(*CAUSAL[name])
 
 
-@pytest.fixture(scope="module", params=story(CAUSAL, fast=3))
+@pytest.fixture(scope="module", params=story(CAUSAL, fast=2))
 def lite(request: pytest.FixtureRequest) -> Lite:
     return lite_of(request.param)
 

@@ -24,6 +24,7 @@ from tests.unit.listen._heard import made as make
 
 NAME = "model.stream.onnx"
 HOP = 0.08  # seconds, of the network that `made` trains
+pytestmark = pytest.mark.story  # their model needs a training of seconds
 SPEAKER = r"/(?P<speaker>v\d)_"
 
 

@@ -166,6 +166,7 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> tuple[ModelBundle, Path]:
     return bundle, file
 
 
+@pytest.mark.story
 def test_a_clip_is_slid_over_the_sound(clip: tuple[ModelBundle, Path]) -> None:
     bundle, file = clip
     listener, wave = open_file(file, bundle), sound(40_000)
@@ -187,6 +188,7 @@ def test_a_clip_is_slid_over_the_sound(clip: tuple[ModelBundle, Path]) -> None:
 # What the user can put right
 
 
+@pytest.mark.story
 def test_other_files_are_named_with_what_to_do(clip: tuple[ModelBundle, Path], tmp_path: Path) -> None:
     bundle, file = clip
     for name, target in (

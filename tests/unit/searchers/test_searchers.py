@@ -7,6 +7,7 @@ from audionas.core.registry import names, resolve
 from audionas.searchers import front
 from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_mobilenet import KwsMobilenet
+from tests._tiers import laws
 from tests.unit.searchers._toy import Evaluator, Toy, ToyCell, problem, ran
 
 SMALL = {
@@ -38,7 +39,7 @@ def test_there_is_a_small_setting_of_every_searcher():
 
 
 @pytest.mark.parametrize("name", SMALL)
-@pytest.mark.parametrize("space", [Toy(), ToyCell()], ids=["chain", "cell"])
+@pytest.mark.parametrize("space", laws([Toy(), ToyCell()]), ids=["chain", "cell"])
 def test_nothing_is_asked_twice_nor_beyond_the_budget(name, space):
     evaluate = ran(searcher(name), space=space, of=by_length)
     asked = ids(evaluate)
