@@ -301,7 +301,7 @@ def unsound(file: str, text: str) -> list[str]:
     found = []
     if (lines := text.count("\n")) > MOST_LINES:
         found.append(f"{file}: {lines} lines, more than {MOST_LINES}")
-    if not ast.get_docstring(ast.parse(text)):
+    if not re.match(r'(?:#.*\n)*"""\S', text):  # to parse every file again takes a second
         found.append(f"{file}: no docstring")
     return found
 
