@@ -67,6 +67,7 @@ def test_completion_imports_nothing_slow(line: str) -> None:
     assert imported(**asked) == (0, [])
 
 
+@pytest.mark.story
 def test_a_page_of_prep_imports_no_torch() -> None:
     status, found = imported("prep", "mini", "--help")
     assert (status, set(found) <= {"numpy", "soundfile"}) == (0, True)

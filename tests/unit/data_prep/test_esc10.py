@@ -249,6 +249,7 @@ def test_as_a_command(tree: Path, tmp_path: Path) -> None:
     assert "Example:" in CliRunner().invoke(app, ["--help"]).output
 
 
+@pytest.mark.story
 @pytest.mark.shared
 def test_the_real_corpus_has_its_known_counts(shared: Path, tmp_path: Path) -> None:
     out = run(shared / "esc10_16k.tar", tmp_path / "out")

@@ -292,6 +292,7 @@ def test_as_a_command(tree: Path, tmp_path: Path) -> None:
     assert "Example:" in CliRunner().invoke(app, ["--help"]).output
 
 
+@pytest.mark.story
 @pytest.mark.shared
 def test_real_clips_give_the_known_counts(shared: Path, tmp_path: Path) -> None:
     archive = shared / "speech_commands_subset.tar"

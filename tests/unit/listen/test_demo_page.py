@@ -141,8 +141,8 @@ def test_what_goes_wrong_is_said_in_words(page: Page, address: str) -> None:
         "given.items.add(new File(['no sound'], 'letter.wav')); choose.files = given.files;"
         "choose.dispatchEvent(new Event('change')); })()"
     )
-    page.until(f"{STATUS}.includes('no recording that this browser can decode')")
+    page.until(f"{STATUS}.includes('cannot decode that file')")
     page.send("Browser.setPermission", permission={"name": "microphone"}, setting="denied", origin=address)
     page.evaluate(f"{MIC}.click()")
-    page.until(f"{STATUS}.includes('was not allowed')")
+    page.until(f"{STATUS}.includes('blocked the microphone')")
     assert page.evaluate("document.getElementById('status').classList.contains('bad')")

@@ -105,6 +105,7 @@ def test_a_wheel_holds_every_file() -> None:
         assert {f"audionas/models/kws12/{part}" for part in PARTS} <= taken
 
 
+@pytest.mark.story
 @pytest.mark.shared
 def test_the_accuracy_on_the_card_is_measured_again(
     shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
