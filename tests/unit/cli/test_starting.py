@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests._tiers import story
+
 SLOW = (  # without pydantic, by which newer versions of typer read arguments
     *(
         "torch",
@@ -47,21 +49,25 @@ def imported(*words: str, before: str = "", **variables: str) -> tuple[int, list
 
 @pytest.mark.parametrize(
     "line",
-    [
-        *("--version", "--help", "prep --help", "search --help", "recipe list"),
-        *(f"list {kind}" for kind in ("methods", "searchers", "spaces", "ops", "zoo", "models")),
-    ],
+    story(
+        [
+            *("--help", "list methods", "list zoo"),
+            *("--version", "prep --help", "search --help", "recipe list"),
+            *(f"list {kind}" for kind in ("searchers", "spaces", "ops", "models")),
+        ],
+        fast=3,
+    ),
 )
 def test_nothing_slow_is_imported(line: str) -> None:
     assert imported(*line.split()) == (0, [])
 
 
-@pytest.mark.parametrize("line", ["no_such_command", "search --no-such-option", "prep no_such_page"])
+@pytest.mark.parametrize("line", story(["no_such_command", "search --no-such-option", "prep no_such_page"]))
 def test_a_wrong_word_is_answered_at_once(line: str) -> None:
     assert imported(*line.split()) == (1, [])
 
 
-@pytest.mark.parametrize("line", ["audionas li", "audionas prep m", "audionas search --re"])
+@pytest.mark.parametrize("line", story(["audionas prep m", "audionas li", "audionas search --re"]))
 def test_completion_imports_nothing_slow(line: str) -> None:
     asked = {"_AUDIONAS_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": line}
     assert imported(**asked) == (0, [])
