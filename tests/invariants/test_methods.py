@@ -323,6 +323,7 @@ def test_alpha_follows_the_gradient_of_the_validation_loss(name):
     assert max(abs(d) for d in differences.values()) > 1e-3
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize("aimed", laws([True, False]))
 @spaced
 def test_a_cost_penalty_alone_makes_the_network_cheaper(name, space, aimed):
@@ -352,7 +353,7 @@ def dense_cost(method):
     return float(method.run.costs.expected(Gates(held), "macs"))
 
 
-@pytest.mark.parametrize("name", laws(ON_CHAINS, fast=3))
+@pytest.mark.parametrize("name", laws(ON_CHAINS))
 def test_without_a_cost_none_is_told_and_none_acts(name):
     space, told, alphas = home(name), [], []
     for cost in (None, CostPenalty(name="params", weight=0.0), CostPenalty(weight=1.0)):

@@ -10,6 +10,7 @@ from audionas.methods.fair_darts import FairDarts, zero_one_loss
 from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import NasBench201
+from tests._tiers import laws
 from tests.invariants._cases import batches, features_of, shake, started
 
 SPACE = KwsTcResnet(width=0.25, se="none")
@@ -128,7 +129,7 @@ def test_all_options_above_the_threshold_are_kept_or_the_strongest():
     assert choices["block5"] == ("tc_k3",)  # the first among equals
 
 
-@pytest.mark.parametrize(("threshold", "kept"), [(0.75, 3), (0.8, 2), (0.95, 1)])
+@pytest.mark.parametrize(("threshold", "kept"), laws([(0.8, 2), (0.75, 3), (0.95, 1)]))
 def test_the_threshold_is_respected(threshold, kept):
     method = prepared(threshold=threshold)
     hold(method, "block2", 0.9, 0.81, 0.76, 0.5, 0.2)

@@ -104,6 +104,7 @@ def test_the_gradient_is_that_of_the_drawn_operation_alone():
         close(run.alphas[choice.name].grad, expected, parts=1e-4)
 
 
+@pytest.mark.laws
 @SPACES
 def test_what_is_not_drawn_does_not_even_decay(space):
     method = prepared(space)

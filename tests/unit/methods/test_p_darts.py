@@ -122,6 +122,7 @@ def test_an_edge_that_may_be_absent_keeps_more_than_none():
     assert left(bench)["1_0"] == ("none",)  # an operation like others there
 
 
+@pytest.mark.laws
 @pytest.mark.parametrize(("keep", "counts"), [((0.6, 0.4), (5, 3, 2)), ((0.01, 0.01), (5, 1, 1))])
 def test_shares_are_rounded_up_and_never_below_one(keep, counts):
     method = prepared(BENCH, keep=keep)

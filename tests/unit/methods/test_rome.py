@@ -14,6 +14,7 @@ from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
 from audionas.spaces.nas_bench_201 import NasBench201
+from tests._tiers import laws
 from tests.invariants._cases import batches, started, steps
 
 CHAIN = KwsTcResnet(width=0.25, se="none")
@@ -204,7 +205,9 @@ def test_none_is_drawn_only_where_an_edge_cannot_be_absent():
         assert all(sum(options.values()) == pytest.approx(1) for options in held.values())
 
 
-@pytest.mark.parametrize("space", [CHAIN, KwsMobilenet(width=0.25), NasBench201()], ids=lambda s: s.name)
+@pytest.mark.parametrize(
+    "space", laws([CHAIN, KwsMobilenet(width=0.25), NasBench201()]), ids=lambda s: s.name
+)
 def test_where_all_edges_stand_only_the_sampling_part_runs(space):
     method = prepared(space)
     assert method.run.alphas.keys() == {c.name for c in space.choices()}

@@ -34,6 +34,7 @@ def drawn(method, count):
     return found
 
 
+@pytest.mark.laws
 def test_paths_are_uniform_and_layers_independent():
     paths = drawn(prepared(), 1200)
     for choice in SPACE.choices():
