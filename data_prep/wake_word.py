@@ -132,7 +132,7 @@ def read_words(path: Path | None) -> Sequence[str]:
     if path is None:
         return WORDS
     try:
-        found = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        found = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--words {path}: cannot be read ({error})") from error
     if not found:

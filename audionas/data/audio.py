@@ -126,6 +126,15 @@ def length(path: Path | str) -> float:
         return float(file.frames) / float(file.samplerate)
 
 
+def silent(path: Path | str) -> bool:
+    """True where every sample of a file is zero. Raises UserError where it cannot be decoded."""
+    with _open(path) as file:
+        while len(block := _decode(file, path, _BLOCK)):
+            if block.any():
+                return False
+    return True
+
+
 def probe(path: Path | str) -> Probe:
     """Decode a file completely and hash its bytes.
 

@@ -47,8 +47,11 @@ class DataDir(Sequence[Item]):
     They are held in columns, at about 200 bytes each; an item is made when it is requested.
     """
 
-    def __init__(self, path: Path | str, items: Iterable[Item] | Columns) -> None:
+    def __init__(
+        self, path: Path | str, items: Iterable[Item] | Columns, sums: "_Sums | None" = None
+    ) -> None:
         self.path = Path(path)
+        self._sums = _Sums() if sums is None else sums
         columns = items if isinstance(items, Columns) else Columns(map(_row, items))
         self._columns = columns.in_order()
 
@@ -69,7 +72,11 @@ class DataDir(Sequence[Item]):
 
     def chosen(self, indices: Iterable[int]) -> "DataDir":
         """The utterances at these places."""
-        return DataDir(self.path, self._columns.chosen(indices))
+        return DataDir(self.path, self._columns.chosen(indices), self._sums)
+
+    def content(self, item: Item) -> str:
+        """The SHA-256 of an utterance's file: that of preparation, or taken now and kept."""
+        return item.sha256 or self._sums[item.audio]
 
     @cached_property
     def labels(self) -> list[str]:
@@ -79,11 +86,9 @@ class DataDir(Sequence[Item]):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over ids, audio, times and labels: equal if and only if the data are equal."""
-        sums = _Sums()
         digest = hashlib.sha256()
         for item in self:
-            content = item.sha256 or sums[item.audio]
-            row = (item.id, content, repr(item.start), repr(item.seconds), item.label)
+            row = (item.id, self.content(item), repr(item.start), repr(item.seconds), item.label)
             digest.update("\x1f".join(row).encode() + b"\n")
         return digest.hexdigest()
 
@@ -205,7 +210,7 @@ def read_licence(folder: Path) -> str:
     """The text of `licence.txt` in the folder or up to two above it; empty if there is none."""
     for place in (folder, *folder.absolute().parents[:2]):
         if (place / LICENCE).is_file():
-            lines = (place / LICENCE).read_text(encoding="utf-8").splitlines()
+            lines = (place / LICENCE).read_text(encoding="utf-8-sig").splitlines()
             return "; ".join(line.strip() for line in lines if line.strip())
     return ""
 

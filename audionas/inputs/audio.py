@@ -11,15 +11,16 @@ from torch import Tensor
 
 from audionas.config import Config
 from audionas.core.arch import ArchSpec, InputSpec
-from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter
+from audionas.core.errors import UserError, grouped
+from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Shards
 from audionas.data import kaldi
 from audionas.data.augment import WaveAugment
 from audionas.data.batches import Batches
 from audionas.data.conf import Data
 from audionas.data.kaldi import DataDir, Item
-from audionas.data.labels import labels_of, require_known
+from audionas.data.labels import doubts, labels_of, require_known, require_several
+from audionas.data.overlap import compare
 from audionas.data.store import Form, Waves, waves
 from audionas.engine.fusion import fused
 from audionas.features import (
@@ -165,8 +166,8 @@ def open_recordings(conf: Config, features: Features, reporter: Reporter) -> Cli
     samples = round(data.seconds * front_end.sample_rate)
     if data.channels > 1:
         return _open_channels(conf, features, front_end, samples, reporter)
-    directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
-    labels = labels_of(data, directories["train"])
+    directories = _directories(data, reporter)
+    labels = _labels(data, directories["train"], reporter)
     train, dev = (open_split(d, data, labels, front_end, samples, reporter) for d in directories.values())
     _require_all_classes(train, labels, data.train)
     mean, std = statistics(_features(front_end, train.waves, data, reporter))
@@ -193,8 +194,8 @@ def _open_channels(
             "augment: recordings of several channels are stored as features, which it cannot change",
             hint="Leave the section out; spec_augment works on features.",
         )
-    directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
-    labels = labels_of(data, directories["train"])
+    directories = _directories(data, reporter)
+    labels = _labels(data, directories["train"], reporter)
     train, dev = (
         open_channels(directory, data, labels, front_end, samples, reporter)
         for directory in directories.values()
@@ -212,6 +213,37 @@ def _open_channels(
         samples=samples,
         channels=data.channels,
     )
+
+
+def _directories(data: Data, reporter: Reporter) -> dict[str, DataDir]:
+    """Training and development data that share no recording, and what else they share as notes.
+
+    Raises UserError where they do, or one recording has two labels; with `on_bad: skip` those are left out,
+    what both hold out of training.
+    """
+    read = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
+    found = compare(read, lambda name, item: read[name].content(item))
+    if found.problems and data.on_bad == "error":
+        raise UserError(
+            found.problems,
+            hint="Prepare the data again, or leave these recordings out (out of training those in both sets) "
+            "with data.on_bad=skip.",
+        )
+    for line in [*grouped(f"left out: {problem}" for problem in found.problems), *found.notes]:
+        reporter.note(line)
+    for name, rows in found.drop.items():
+        reporter.note(f"{read[name].path}: {amount(len(rows), 'clip')} left out, for the reasons above")
+        read[name] = read[name].chosen(row for row in range(len(read[name])) if row not in rows)
+    return read
+
+
+def _labels(data: Data, train: DataDir, reporter: Reporter) -> tuple[str, ...]:
+    """The classes, with a note about names that look wrong. Raises UserError for a single one."""
+    labels = labels_of(data, train)
+    require_several(labels, train.path)
+    for doubt in doubts(labels):
+        reporter.note(f"attention: {doubt}")
+    return labels
 
 
 def open_channels(

@@ -207,7 +207,7 @@ def _read_lists(tree: Path, splits: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     problems = []
     for split in splits:
-        lines = (tree / _LISTS[split]).read_text(encoding="utf-8").splitlines()
+        lines = (tree / _LISTS[split]).read_text(encoding="utf-8-sig").splitlines()
         for number, line in enumerate(lines, 1):
             name = line.strip().rpartition(".")[0] or line.strip()
             if name and found.setdefault(name, split) != split:

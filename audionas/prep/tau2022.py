@@ -184,7 +184,7 @@ def _listed(file: Path, clips: Mapping[str, Clip]) -> list[Clip]:
 def _rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The rows of a tab-separated table. Raises UserError where one of `columns` is missing."""
     try:
-        reader = csv.DictReader(file.read_text(encoding="utf-8").splitlines(), delimiter="\t")
+        reader = csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines(), delimiter="\t")
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: not a text table ({error})") from error
     if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
