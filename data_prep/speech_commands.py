@@ -117,7 +117,10 @@ def main(
         taken[split] += _silence(ids, split, noise, job)
     if silences:
         _write_sums(job)
-    intake.store(out, {**taken, **({"noise": noise} if noise else {})}, labels, job.reporter)
+    splits = {**taken, **({"noise": noise} if noise else {})}
+    intake.store(
+        out, splits, labels, job.reporter, on_bad=on_bad, conf="speech_commands/conf/tc_small.yaml"
+    )
     kaldi.write_licence(out, LICENCE)
     _write_protocol(job, {split: len(part) for split, part in taken.items()})
 

@@ -299,7 +299,7 @@ def _store(
     parts: dict[str, Sequence[Item]] = dict(clips.items())
     if noise:
         parts["noise"] = [Item(f"noise-{n.id}", n.audio, "noise", n.seconds, speaker=NOISE) for n in noise]
-    intake.store(job.out, parts, [OTHER, job.label], job.reporter)
+    intake.store(job.out, parts, [OTHER, job.label], job.reporter, conf="wake_word/conf/searched.yaml")
     used = {r.source for found in splits.values() for r in found}
     used |= {"espeak" for items in clips.values() for item in items if item.speaker.startswith("espeak-")}
     kaldi.write_licence(job.out, "\n".join(LICENCES[source] for source in sorted(used)))

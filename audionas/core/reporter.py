@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
+from audionas.core.errors import grouped
 from audionas.core.files import write_text
 
 # rich is imported where it is used: a command that prints JSON or a version needs none of it
@@ -42,6 +43,15 @@ class Reporter:
     def note(self, text: str) -> None:
         """Print one line."""
         self.console.print(text, markup=False)
+
+    def problems(self, problems: Sequence[str], file: Path | None) -> None:
+        """Print what is left out and why, many problems of a kind as one line; then `file` holds them all."""
+        lines = problems if file is None else grouped(problems)
+        for line in lines:
+            self.note(f"left out: {line}")
+        if file is not None and len(lines) < len(problems):
+            write_text(file, "".join(f"{problem}\n" for problem in problems))
+            self.note(f"left out: {amount(len(problems), 'problem')} in all, see {file}")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
         """Print a table, whose first column is never cut; the caller formats the numbers."""
@@ -144,10 +154,10 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def amount(number: float, noun: str) -> str:
-    """A count such as `1 clip`, `1,200 clips` or `0.5 clips`, for nouns that take an s."""
+def amount(number: float, noun: str, plural: str = "") -> str:
+    """A count such as `1 clip`, `1,200 clips` or `0.5 clips`; `plural` for nouns that take more than an s."""
     digits = f"{number:,}" if isinstance(number, int) else f"{number:g}"
-    return f"{digits} {noun}{'' if number == 1 else 's'}"
+    return f"{digits} {noun if number == 1 else plural or f'{noun}s'}"
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

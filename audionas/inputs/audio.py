@@ -11,7 +11,7 @@ from torch import Tensor
 
 from audionas.config import Config
 from audionas.core.arch import ArchSpec, InputSpec
-from audionas.core.errors import UserError, grouped
+from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Shards
 from audionas.data import kaldi
@@ -229,10 +229,11 @@ def _directories(data: Data, reporter: Reporter) -> dict[str, DataDir]:
             hint="Prepare the data again, or leave these recordings out (out of training those in both sets) "
             "with data.on_bad=skip.",
         )
-    for line in [*grouped(f"left out: {problem}" for problem in found.problems), *found.notes]:
-        reporter.note(line)
+    reporter.problems(found.problems, cache_of(data) / "left_out.txt")
+    for note in found.notes:
+        reporter.note(note)
     for name, rows in found.drop.items():
-        reporter.note(f"{read[name].path}: {amount(len(rows), 'clip')} left out, for the reasons above")
+        reporter.note(f"{read[name].path}: {amount(len(rows), 'clip')} left out")
         read[name] = read[name].chosen(row for row in range(len(read[name])) if row not in rows)
     return read
 

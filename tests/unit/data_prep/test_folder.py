@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import zlib
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +32,7 @@ folder, manifest = load("folder"), load("manifest")
 
 
 def clip(path: Path, rate: int = 16000, channels: int = 1) -> None:
-    seed = sum(str(path.parent.name + path.name).encode())
+    seed = zlib.crc32(f"{path.parent.name}/{path.name}".encode())
     wave = np.random.default_rng(seed).uniform(-0.5, 0.5, (rate // 10, channels))
     encoded = BytesIO()  # soundfile itself would wait for the disk each time
     soundfile.write(encoded, wave, rate, format="WAV")
@@ -91,7 +92,7 @@ def test_too_few_are_refused_with_a_way_out(tmp_path: Path) -> None:
     folder.main(source, tmp_path / "out", speaker_pattern=PATTERN, test=0.0)
     assert sorted(read(tmp_path / "out")) == ["dev", "train"]
     clip(source / "rare" / "s0_0.wav")
-    with pytest.raises(UserError, match="class 'rare': 1 files cannot fill 3 splits"):
+    with pytest.raises(UserError, match="class 'rare': 1 file cannot fill 3 splits"):
         folder.main(source, tmp_path / "out")
 
 
@@ -104,9 +105,9 @@ def test_an_empty_class_is_refused(tmp_path: Path) -> None:
     assert [Path(problem.split(":")[0]).name for problem in caught.value.problems] == ["mute", "silent"]
 
 
-@pytest.mark.parametrize(("dev", "test"), [(-0.1, 0.1), (0.5, 0.5)])
+@pytest.mark.parametrize(("dev", "test"), [(-0.1, 0.1), (0.5, 0.6), (float("nan"), 0.1)])
 def test_shares_are_checked(tmp_path: Path, dev: float, test: float) -> None:
-    with pytest.raises(UserError, match="together below 1"):
+    with pytest.raises(UserError, match="together at most 1"):
         folder.main(tree(tmp_path / "src", 1), tmp_path / "out", dev=dev, test=test)
 
 
