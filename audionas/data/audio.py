@@ -29,6 +29,14 @@ class Probe(NamedTuple):
     sha256: str
 
 
+class Header(NamedTuple):
+    """What a file says of itself."""
+
+    seconds: float
+    rate: int  # Hz
+    channels: int
+
+
 def read(
     path: Path | str,
     *,
@@ -117,13 +125,19 @@ def resampled(wave: Wave, source_rate: int, rate: int) -> Wave:
     return converted
 
 
+def header(path: Path | str) -> Header:
+    """The form of a file according to its header. Raises UserError where it is missing or is not audio."""
+    with _open(path) as file:
+        rate = int(file.samplerate)
+        return Header(float(file.frames) / rate, rate, int(file.channels))
+
+
 def length(path: Path | str) -> float:
     """Seconds of audio according to the file's header.
 
     Raises UserError where the file is missing or is not audio.
     """
-    with _open(path) as file:
-        return float(file.frames) / float(file.samplerate)
+    return header(path).seconds
 
 
 def silent(path: Path | str) -> bool:

@@ -57,7 +57,7 @@ def compare(splits: Mapping[str, Sequence[Item]], content: Content = recorded) -
     twins = 0
     for parts in _files(splits, content):
         clips = _distinct(parts)
-        twins += sum(len(c.rows) > 1 and not _zeros(splits[c.split][c.rows[0]]) for c in clips)
+        twins += sum(len(c.rows) > 1 and not zeros(splits[c.split][c.rows[0]]) for c in clips)
         if len(clips) > 1:
             _judge(splits, clips, found)
     if twins:
@@ -109,7 +109,7 @@ def _judge(splits: Mapping[str, Sequence[Item]], clips: Sequence[_Clip], found: 
                 found.problems.append(Problem(names[0].audio, what, *told))
                 for each in (one, two):
                     found.drop[each.split].update(each.rows)
-            elif clip.split != other.split and not _zeros(names[0]):
+            elif clip.split != other.split and not zeros(names[0]):
                 what = f"one recording in {_plain(one.split)} and in {_plain(two.split)}: {{}} and {{}}"
                 found.problems.append(Problem(names[0].audio, what, names[0].id, names[1].id))
                 found.drop[one.split].update(one.rows)
@@ -121,7 +121,7 @@ def _plain(name: str) -> str:
     return name.replace("{", "{{").replace("}", "}}")
 
 
-def _zeros(item: Item) -> bool:
+def zeros(item: Item) -> bool:
     """True for what a preparation writes for silence: one file of zeros, for all sets."""
     return item.label == SILENCE and audio.silent(item.audio)
 

@@ -14,7 +14,8 @@ from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Shards
-from audionas.data import kaldi
+from audionas.data import heard, kaldi
+from audionas.data.audio import Channel
 from audionas.data.augment import WaveAugment
 from audionas.data.batches import Batches
 from audionas.data.conf import Data
@@ -128,6 +129,11 @@ class ClipInputs(Inputs):
         if masks is None:
             return x
         return freq_mix_style(spec_augment(x, masks), masks.mix_style, masks.mix_alpha)
+
+    def heard(self) -> dict[str, Any]:
+        """The sums of the training clips and their speakers."""
+        items = self.train.items
+        return heard.note(items if isinstance(items, DataDir) else DataDir(Path(), dict.fromkeys(items)))
 
     def facts(self, conf: Config) -> Mapping[str, Any]:
         """The settings of the front-end and of reading clips."""
@@ -268,8 +274,11 @@ def open_split(
     front_end: FrontEnd,
     samples: int,
     reporter: Reporter,
+    channel: Channel = None,
 ) -> ClipSplit:
-    """Decode a data directory. Raises UserError for a label that is not among `labels`."""
+    """Decode a data directory; `channel` as in `audio.read`. Raises UserError for a label that is not among
+    `labels`.
+    """
     require_known(directory, labels)
     decoded = waves(
         directory,
@@ -277,6 +286,7 @@ def open_split(
         samples=samples,
         resample=data.resample,
         on_bad=data.on_bad,
+        channel=channel,
         folder=cache_of(data),
         reporter=reporter,
         workers=data.workers,
