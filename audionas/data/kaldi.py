@@ -8,20 +8,23 @@ preparation). `labels.txt`, the classes in their order, lies beside the director
 import hashlib
 import os
 import re
+import shlex
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count as numbers
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import overload
+from typing import NamedTuple, overload
 
-from audionas.core.errors import UserError
+from audionas.core.errors import Problem, UserError
 from audionas.core.files import atomic, sha256, write_text
 from audionas.data import audio
 from audionas.data.columns import Columns
 from audionas.data.quick import quick
-from audionas.data.tables import Tables, base
+from audionas.data.tables import FILES, Tables, base
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ def read(path: Path | str) -> DataDir:
     return DataDir(path, _items(tables))
 
 
-def validate(path: Path | str) -> list[str]:
+def validate(path: Path | str) -> list[Problem]:
     """Every fault of a directory as `file:line: what is wrong`; an empty list if there is none."""
     return Tables(path).faults()
 
@@ -168,37 +171,68 @@ def write(path: Path | str, items: Iterable[Item], relative: bool = True) -> Dat
     return data
 
 
-def fix(path: Path | str) -> list[str]:
-    """Make a faulty directory valid and return the list of changes; a valid one is left untouched.
+class Repair(NamedTuple):
+    """What a repair of a directory does: the utterances that stay, and each change as a sentence."""
 
-    Lines are sorted, duplicate and incomplete utterances dropped, ids prefixed with their speaker,
-    spk2utt regenerated, and missing durations measured.
+    items: list[Item]
+    changes: list[Problem]
+    dropped: int
+    before: Path = Path()  # once it is done: the folder with the files as they were
 
-    Raises UserError where no utterance is left.
+
+def repair(path: Path | str) -> Repair | None:
+    """What `fix` would do with a directory; None for a valid one. Nothing is written.
+
+    Lines are sorted, duplicate and incomplete utterances dropped, ids prefixed with their speaker, spk2utt
+    regenerated, and missing durations measured.
     """
     tables = Tables(path)
-    if not tables.faults():
-        return []
-    said: list[str] = [f"{fault} [repaired or dropped]" for fault in tables.faults()]
+    if not (changes := tables.faults()):
+        return None
     kept: dict[str, Item] = {}
+    dropped: list[Problem] = []
     by_speaker = tables.speakers()
     named = tables.files["utt2spk"].lines or by_speaker
     for key in sorted(tables.keys.lines):
         speaker = tables.files["utt2spk"].get(key) or by_speaker.get(key, "" if named else key)
-        item = _rescued(tables, key, speaker)
-        if isinstance(item, str):
-            said.append(f"{path}: dropped '{key}': {item}")
+        item = _rescued(tables, key, speaker, path)
+        if isinstance(item, Problem):
+            dropped.append(item)
         elif item.id in kept:
-            said.append(f"{path}: dropped '{key}': with its speaker in front it is '{item.id}', which exists")
+            dropped.append(Problem(path, "dropped '{}': with its speaker it is '{}', which exists", key, item.id))
         else:
             kept[item.id] = item
             if item.id != key:
-                said.append(f"{path}: renamed '{key}' to '{item.id}'")
-    if not kept:
-        raise UserError(said, hint=f"{path}: no utterance is complete; prepare the directory again.")
-    write(path, kept.values())
-    said.append(f"{path}: wrote {len(kept)} utterances, sorted; spk2utt and utt2dur are new")
-    return said
+                changes.append(Problem(path, "renamed '{}' to '{}'", key, item.id))
+    return Repair(list(kept.values()), changes + dropped, len(dropped))
+
+
+def fix(path: Path | str) -> Repair | None:
+    """Make a faulty directory valid and return what was done; a valid one is left as it is.
+
+    The files as they were are kept in `before_fix`, or `before_fix-2` and so on, inside the directory.
+
+    Raises UserError where no utterance would be left.
+    """
+    found = repair(path)
+    if found is None:
+        return None
+    if not found.items:
+        raise UserError(found.changes, hint=f"{path}: no utterance is complete; prepare the directory again.")
+    before = _keep(Path(path))
+    write(path, found.items)
+    return found._replace(before=before)
+
+
+def _keep(folder: Path) -> Path:
+    """Copy the files of a directory into a new folder inside it, and return that."""
+    names = (f"before_fix{f'-{number}' if number > 1 else ''}" for number in numbers(1))
+    place = next(place for name in names if not (place := folder / name).exists())
+    place.mkdir()
+    for name in FILES:
+        if (folder / name).is_file():
+            shutil.copy2(folder / name, place / name)
+    return place
 
 
 def write_licence(folder: Path, text: str) -> None:
@@ -224,9 +258,7 @@ class _Sums(dict[str, str]):
 
 
 def _repair(path: Path | str) -> str:
-    return (
-        f"To repair it: python -c \"from audionas.data import kaldi; print(*kaldi.fix('{path}'), sep='\\n')\""
-    )
+    return f"See what a repair would drop, then repair it: audionas check {shlex.quote(str(path))} [--fix]"
 
 
 def _items(tables: Tables) -> Iterator[Item]:
@@ -319,21 +351,21 @@ def _recordings(paths: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def _rescued(tables: Tables, key: str, speaker: str) -> Item | str:
+def _rescued(tables: Tables, key: str, speaker: str, folder: Path | str) -> Item | Problem:
     """The usable part of an utterance, or the reason why it cannot be used."""
     path, label = tables.audio(key), tables.files["text"].get(key)
     if path is None or (tables.segmented and tables.files["segments"].get(key) is None):
-        return "no usable audio"
+        return Problem(folder, "dropped '{}': no usable audio", key)
     if label is None:
-        return "no label"
+        return Problem(folder, "dropped '{}': no label", key)
     if not speaker:
-        return "no speaker"
+        return Problem(folder, "dropped '{}': no speaker", key)
     span = tables.span(key)
     try:
         start, seconds = span if span is not None else (0.0, audio.length(path))
     except UserError as error:
-        return error.problems[0]
+        return Problem(folder, "dropped '{}': {}", key, error.problems[0])
     if seconds <= 0:
-        return f"{path} holds no audio"
+        return Problem(folder, "dropped '{}': {} holds no audio", key, path)
     name = key if key.startswith(speaker) else f"{speaker}-{key}"
     return Item(name, path, label, seconds, start, speaker, tables.files["utt2sha256"].get(key) or "")
