@@ -83,7 +83,7 @@ def main(
 
 
 def by_speaker(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[str, list[Item]]:
-    """Fill the splits with whole speakers, in an order drawn by the seed, to their share; the last gets the rest.
+    """Fill the splits with whole speakers, in an order drawn by the seed; the last gets what is left.
 
     Raises UserError where there are fewer speakers than splits.
     """
@@ -94,7 +94,8 @@ def by_speaker(items: Sequence[Item], shares: dict[str, float], seed: int) -> di
         groups[item.speaker].append(item)
     if len(groups) < len(shares):
         raise UserError(
-            f"{amount(len(groups), 'speaker')} ({', '.join(sorted(groups))}) cannot fill {len(shares)} splits",
+            f"{amount(len(groups), 'speaker')} ({', '.join(sorted(groups))}) cannot fill "
+            f"{len(shares)} splits",
             hint="Record more speakers, leave a split out with --dev 0 or --test 0, or omit "
             "--speaker-pattern to split by file.",
         )
@@ -157,7 +158,7 @@ def _in_order(splits: dict[str, list[Item]]) -> dict[str, list[Item]]:
 
 def _shares(dev: float, test: float) -> dict[str, float]:
     """The share of each split that has one; the last of them takes the rest."""
-    if not (0 <= dev and 0 <= test and dev + test <= 1):
+    if not (dev >= 0 and test >= 0 and dev + test <= 1):
         raise UserError(f"--dev {dev} --test {test}: shares of the clips, 0 or more, together at most 1")
     every = {"test": test, "dev": dev, "train": 1 - dev - test}
     return {split: share for split, share in every.items() if share > 0}

@@ -67,7 +67,8 @@ def main(
     labels = sorted({item.label for items in splits.values() for item in items})
     if numbers := [label for label in labels if label.isdecimal()]:
         reporter.note(
-            f"attention: the labels {', '.join(numbers)} are numbers; name the words with --words FILE, which has "
+            f"attention: the labels {', '.join(numbers)} are numbers; name the words with "
+            "--words FILE, which has "
             "a word and its number per line"
         )
     intake.store(out, splits, labels, reporter, on_bad=on_bad, changes=intake.at_rate(rate))

@@ -11,7 +11,7 @@ import typer
 from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import audio, kaldi
 from audionas.data.audio import Wave
@@ -208,7 +208,9 @@ def _tell(job: ClipJob, splits: Mapping[SplitName, Sequence[Recording]]) -> None
     for split, found in splits.items():
         mine = [r for r in found if says(r, job.text)]
         rest = [r for r in found if not says(r, job.text)]
-        job.reporter.note(f"{split}: {len(mine)} recordings of '{job.text}' ({named(mine)}); {named(rest)}")
+        job.reporter.note(
+            f"{split}: {amount(len(mine), 'recording')} of '{job.text}' ({named(mine)}); {named(rest)}"
+        )
     if any(r.source == "picovoice" for found in splits.values() for r in found):
         job.reporter.note(
             "Picovoice's recordings name no speakers and are split clip by clip, so a voice may be in "

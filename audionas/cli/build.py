@@ -35,13 +35,16 @@ def check(
 
     Of data directories: every fault, and what train, dev and test share.
 
-    Examples: audionas check conf/search.yaml space.width=0.75; audionas check data; audionas check data/dev --fix
+    Examples: audionas check conf/search.yaml space.width=0.75; audionas check data;
+    audionas check data/dev --fix
     """
     if conf.is_dir():
         from audionas.run import directories
 
         if overrides:
-            raise UserError(f"{conf}: a folder takes no changes to a config", hint=f"Omit {' '.join(overrides)}.")
+            raise UserError(
+                f"{conf}: a folder takes no changes to a config", hint=f"Omit {' '.join(overrides)}."
+            )
         found = directories.check(conf, fix=fix)
         stdout_json(found) if as_json else directories.show(found)
         return

@@ -33,9 +33,9 @@ class Problem(str):
 class UserError(Exception):
     """Something the user can fix; the command line prints it and exits with status 1.
 
-    `message` says what is wrong and where, `hint` what to type or change next. Several problems found together
-    are passed as a list and printed together, many of one kind as one line (`Problem`). `listed` names a file
-    that holds them all; without one the command line writes it where not all are printed.
+    `message` says what is wrong and where, `hint` what to type or change next. Several problems found
+    together are passed as a list and printed together, many of one kind as one line (`Problem`). `listed`
+    names a file that holds them all; without one the command line writes it where not all are printed.
     """
 
     def __init__(self, message: str | Iterable[str], *, hint: str = "", listed: object = "") -> None:

@@ -12,6 +12,7 @@ import soundfile
 
 from audionas.core.errors import UserError
 from audionas.core.files import atomic, sha256
+from audionas.core.reporter import amount
 
 Wave = npt.NDArray[np.float32]
 Channel = int | Literal["mix"] | None
@@ -76,7 +77,7 @@ def read_channels(
             raise UserError(f"{path}: its sample rate is {file.samplerate} Hz, expected {rate} Hz")
         if int(file.channels) != channels:
             raise UserError(
-                f"{path}: has {file.channels} channels, expected {channels}",
+                f"{path}: has {amount(file.channels, 'channel')}, expected {channels}",
                 hint="data.channels is the number of channels of each recording.",
             )
         return np.ascontiguousarray(_frames(file, path, start, seconds).T)
@@ -260,10 +261,12 @@ def _pick(block: npt.NDArray[np.float32], path: Path | str, channel: Channel) ->
         mixed: Wave = block.mean(axis=1, dtype=np.float32)
         return mixed
     if isinstance(channel, int) and not 0 <= channel < channels:
-        raise UserError(f"{path}: has {channels} channels, so no channel {channel} (counted from 0)")
+        raise UserError(
+            f"{path}: has {amount(channels, 'channel')}, so no channel {channel} (counted from 0)"
+        )
     if channel is None and channels > 1:
         raise UserError(
-            f"{path}: has {channels} channels, expected one",
+            f"{path}: has {amount(channels, 'channel')}, expected one",
             hint="Prepare the data with --resample, which mixes the channels down.",
         )
     return block[:, channel if isinstance(channel, int) else 0]

@@ -21,6 +21,7 @@ from typing import NamedTuple, overload
 
 from audionas.core.errors import Problem, UserError
 from audionas.core.files import atomic, sha256, write_text
+from audionas.core.reporter import amount
 from audionas.data import audio
 from audionas.data.columns import Columns
 from audionas.data.quick import quick
@@ -199,7 +200,9 @@ def repair(path: Path | str) -> Repair | None:
         if isinstance(item, Problem):
             dropped.append(item)
         elif item.id in kept:
-            dropped.append(Problem(path, "dropped '{}': with its speaker it is '{}', which exists", key, item.id))
+            dropped.append(
+                Problem(path, "dropped '{}': with its speaker it is '{}', which exists", key, item.id)
+            )
         else:
             kept[item.id] = item
             if item.id != key:
@@ -289,7 +292,7 @@ def _problems(data: DataDir) -> list[str]:
     found = [] if len(data) else [f"{path}: no utterances to write"]
     for key, same in groupby(item.id for item in data):
         if (count := len(list(same))) > 1:
-            found.append(f"{path}: {count} utterances are called '{key}'")
+            found.append(f"{path}: {amount(count, 'utterance')} are called '{key}'")
     for item in data:
         if not re.fullmatch(r"\S+", item.id) or not re.fullmatch(r"\S+", item.speaker):
             found.append(f"{path}: '{item.id}' of speaker '{item.speaker}': blanks are not allowed in either")

@@ -75,7 +75,9 @@ def doubts(labels: Iterable[str]) -> list[str]:
     for same in alike.values():
         if len(same) > 1:
             told = ", ".join(map(ascii, same))
-            found.append(f"the labels {told} are classes of their own, and differ only in case or in encoding")
+            found.append(
+                f"the labels {told} are classes of their own, and differ only in case or in encoding"
+            )
     return found
 
 

@@ -49,9 +49,9 @@ def compare(splits: Mapping[str, Sequence[Item]], content: Content = recorded) -
     """Compare the parts of files that utterances consist of, and their speakers, within and across sets.
 
     `splits` are in the order in which they give way: what the first shares with another is dropped from the
-    first, so training comes before dev and test; a recording under two labels is dropped wherever it is. Files
-    are told apart by `content`, and by their path where it is empty. Digital zeros under `_silence_` may be
-    in every set. A speaker is unknown where it is empty or the utterance itself.
+    first, so training comes before dev and test; a recording under two labels is dropped wherever it is.
+    Files are told apart by `content`, and by their path where it is empty. Digital zeros under `_silence_`
+    may be in every set. A speaker is unknown where it is empty or the utterance itself.
     """
     found = Overlap()
     twins = 0
@@ -128,11 +128,14 @@ def zeros(item: Item) -> bool:
 
 def _speakers(splits: Mapping[str, Sequence[Item]]) -> Iterator[str]:
     """A sentence for every two sets with speakers in both."""
-    known = {split: {i.speaker for i in items if i.speaker not in ("", i.id)} for split, items in splits.items()}
+    known = {
+        split: {i.speaker for i in items if i.speaker not in ("", i.id)} for split, items in splits.items()
+    }
     for one, two in combinations(splits, 2):
         if both := sorted(known[one] & known[two]):
             are = "is" if len(both) == 1 else "are"
             yield (
-                f"attention: {amount(len(both), 'speaker')} {are} both in {one} and in {two}, such as {both[0]}: "
+                f"attention: {amount(len(both), 'speaker')} {are} both in {one} and in {two}, "
+                f"such as {both[0]}: "
                 f"accuracy in {two} says little about voices never heard"
             )

@@ -18,7 +18,15 @@ from audionas.data.labels import UNKNOWN
 Row = Mapping[str, Any]
 # Folders that archivers, file managers and disks leave; no class is called so
 DROPPINGS = frozenset(
-    {"__MACOSX", "__pycache__", "@eaDir", "lost+found", "System Volume Information", "$RECYCLE.BIN", "RECYCLER"}
+    {
+        "__MACOSX",
+        "__pycache__",
+        "@eaDir",
+        "lost+found",
+        "System Volume Information",
+        "$RECYCLE.BIN",
+        "RECYCLER",
+    }
 )
 
 
@@ -256,7 +264,7 @@ def _label(value: Any) -> str:
     """A label that is text. What a program made of a word without quotes is refused, not guessed."""
     if not isinstance(value, str):
         shown = json.dumps(value)
-        raise ValueError(f"its label is {shown}, not text; write it in quotes: \"{shown}\", or the word itself")
+        raise ValueError(f'its label is {shown}, not text; write it in quotes: "{shown}", or the word itself')
     return value
 
 

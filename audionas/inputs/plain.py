@@ -37,5 +37,7 @@ def open_folder(path: Path, labels: Sequence[str], rate: int, pattern: str, repo
         raise UserError(problems, hint="Repair or remove these files.")
     if forms:
         told = "; ".join(f"{count:,} of {form}" for form, count in forms.most_common())
-        reporter.note(f"{path}: resampled to {rate} Hz and mixed down: {amount(forms.total(), 'file')} ({told})")
+        reporter.note(
+            f"{path}: resampled to {rate} Hz and mixed down: {amount(forms.total(), 'file')} ({told})"
+        )
     return DataDir(path, known)

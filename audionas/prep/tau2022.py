@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import amount
 from audionas.core.rng import seed_of
 
 RATE = 44_100  # Hz of the published clips
@@ -127,7 +128,9 @@ def contradictions(lists: Lists) -> list[str]:
         problems += [f"split{percent}: device {d} belongs only in the test list" for d in unseen]
         files = {clip.file for clip in clips}
         if left := inner - files:
-            problems.append(f"split{percent}: lacks {len(left)} clips of a smaller list, such as {min(left)}")
+            problems.append(
+                f"split{percent}: lacks {amount(len(left), 'clip')} of a smaller list, such as {min(left)}"
+            )
         inner = files
     return problems
 

@@ -30,7 +30,8 @@ def check(folder: Path, *, fix: bool = False) -> dict[str, Any]:
     elif faults:
         for place, found in faults.items():
             reporter.note(
-                f"{place}: --fix would keep {amount(len(found.items), 'utterance')} and drop {found.dropped:,}"
+                f"{place}: --fix would keep {amount(len(found.items), 'utterance')} and drop "
+                f"{found.dropped:,}"
             )
         raise UserError(
             [problem for found in faults.values() for problem in found.changes],
@@ -41,7 +42,8 @@ def check(folder: Path, *, fix: bool = False) -> dict[str, Any]:
     if shared.problems:
         raise UserError(
             shared.problems,
-            hint="Prepare the data again with --on-bad skip, or train with data.on_bad=skip: both leave them out.",
+            hint="Prepare the data again with --on-bad skip, or train with data.on_bad=skip: "
+            "both leave them out.",
         )
     return {
         "directories": {name: _size(data) for name, data in read.items()},
@@ -67,7 +69,9 @@ def _places(folder: Path) -> list[Path]:
         return [folder]
     found = {file.parent.name: file.parent for file in sorted(folder.glob("*/wav.scp"))}
     if not found:
-        raise UserError(f"{folder}: holds no wav.scp, nor does a folder in it", hint="See: audionas prep --help")
+        raise UserError(
+            f"{folder}: holds no wav.scp, nor does a folder in it", hint="See: audionas prep --help"
+        )
     return [found.pop(name) for name in SPLITS if name in found] + list(found.values())
 
 

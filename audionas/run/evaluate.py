@@ -59,8 +59,8 @@ def evaluate(
     the data directory gives the device of each clip (`data.groups`). The result is also written to
     `eval/<directory>.json`; `eval.json` and `scores.json` (each clip's answer) are the latest.
 
-    With `plain`, `directory` is a folder per class, of files of any rate; `pattern` finds their speakers. Where
-    it is known what the model was trained on, `trained_on` counts the clips and speakers that it has heard.
+    With `plain`, `directory` is a folder per class, of files of any rate; `pattern` finds their speakers.
+    Where it is known what the model was trained on, `trained_on` counts the clips and speakers it has heard.
 
     For an image model `directory` is an archive, an .npz file or a folder, and its test part is used. `data`
     gives the rules for clips that cannot be read; its directories are not used.
@@ -118,7 +118,8 @@ def warnings(result: Mapping[str, Any]) -> list[str]:
         )
     if known["speakers"]:
         found.append(
-            f"attention: {amount(known['speakers'], 'speaker')} of these spoke in training: its accuracy on voices "
+            f"attention: {amount(known['speakers'], 'speaker')} of these spoke in training: "
+            "its accuracy on voices "
             "never heard may be lower"
         )
     return found

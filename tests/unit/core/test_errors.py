@@ -38,7 +38,8 @@ def test_nothing_is_suggested_from_nothing() -> None:
 
 def rates(count: int, rate: int = 8000) -> list[Problem]:
     return [
-        Problem(f"{n}.wav", f"its sample rate is {rate} Hz, expected 16000 Hz") for n in range(rate, rate + count)
+        Problem(f"{n}.wav", f"its sample rate is {rate} Hz, expected 16000 Hz")
+        for n in range(rate, rate + count)
     ]
 
 
