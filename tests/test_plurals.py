@@ -1,4 +1,4 @@
-"""Counts of things come from `amount`, so that nobody reads "1 files"; the rule finds a breach that is planted."""
+"""Counts of things come from `amount`, so that nobody reads "1 files"; the rule finds a planted breach."""
 
 import ast
 from collections.abc import Iterator

@@ -52,7 +52,7 @@ class UserError(Exception):
     def __str__(self) -> str:
         lines = grouped(self.problems)
         if self.shortened and self.listed:
-            lines.append(f"all {len(self.problems):,} problems: {self.listed}")
+            lines.append(f"all {len(self.problems):,} of them: {self.listed}")
         return "\n".join([*lines, *([self.hint] if self.hint else [])])
 
 

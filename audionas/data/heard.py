@@ -1,18 +1,17 @@
 """The clips and speakers that a model was trained on, as short sums, so that a test on them is noticed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, sha256_text
+from audionas.core.reporter import amount
 from audionas.data.kaldi import DataDir, Item
-from audionas.data.overlap import zeros
-from audionas.data.tables import TOLERANCE
+from audionas.data.overlap import Span, meet, zeros
 
 FILE = "trained_on.json"  # in a model's folder
 _DIGITS = 16  # of a SHA-256: of ten million clips, two have the same with a probability of 3 in a million
-Span = tuple[float, float]  # seconds
 
 
 class Heard(NamedTuple):
@@ -59,11 +58,26 @@ def again(heard: Heard, data: DataDir) -> dict[str, int]:
     return {"clips": clips, "speakers": len(heard.speakers & _speakers(data))}
 
 
+def words(result: Mapping[str, Any]) -> list[str]:
+    """What to know of an evaluation of `n` clips, of which `trained_on` counts those heard in training."""
+    known, found = result.get("trained_on", {"clips": 0, "speakers": 0}), []
+    if known["clips"]:
+        found.append(
+            f"ATTENTION: the model was trained on {known['clips']:,} of these {amount(result['n'], 'clip')}: "
+            "its accuracy on new recordings is lower"
+        )
+    if known["speakers"]:
+        found.append(
+            f"attention: {amount(known['speakers'], 'speaker')} of these spoke in training: "
+            "accuracy on voices never heard may be lower"
+        )
+    return found
+
+
 def _known(spans: list[Span] | None, item: Item) -> bool:
     if not spans:
         return spans is not None
-    end = item.start + item.seconds
-    return any(start < end - TOLERANCE and item.start < stop - TOLERANCE for start, stop in spans)
+    return any(meet(span, (item.start, item.start + item.seconds)) for span in spans)
 
 
 def _clips(data: DataDir) -> Iterator[Item]:

@@ -14,6 +14,7 @@ from audionas.data.labels import SILENCE
 from audionas.data.tables import TOLERANCE
 
 Content = Callable[[str, Item], str]  # of an item of a set, what tells its file from others: the SHA-256
+Span = tuple[float, float]  # seconds, from and to
 
 
 @dataclass(frozen=True)
@@ -98,8 +99,10 @@ def _judge(splits: Mapping[str, Sequence[Item]], clips: Sequence[_Clip], found: 
     order = list(splits)
     active: list[_Clip] = []
     for clip in clips:
-        active = [other for other in active if other.end > clip.start + TOLERANCE]
+        active = [other for other in active if other.end > clip.start]
         for other in active:
+            if not meet((other.start, other.end), (clip.start, clip.end)):
+                continue
             same = abs(other.start - clip.start) <= TOLERANCE and abs(other.end - clip.end) <= TOLERANCE
             one, two = sorted((other, clip), key=lambda each: order.index(each.split))
             names = splits[one.split][one.rows[0]], splits[two.split][two.rows[0]]
@@ -114,6 +117,12 @@ def _judge(splits: Mapping[str, Sequence[Item]], clips: Sequence[_Clip], found: 
                 found.problems.append(Problem(names[0].audio, what, names[0].id, names[1].id))
                 found.drop[one.split].update(one.rows)
         active.append(clip)
+
+
+def meet(one: Span, two: Span) -> bool:
+    """True where two spans share more than the tolerance of times, or half of the shorter one."""
+    shared = min(one[1], two[1]) - max(one[0], two[0])
+    return shared > min(TOLERANCE, (one[1] - one[0]) / 2, (two[1] - two[0]) / 2)
 
 
 def _plain(name: str) -> str:

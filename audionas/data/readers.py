@@ -263,8 +263,9 @@ def _text(path: Path) -> str:
 def _label(value: Any) -> str:
     """A label that is text. What a program made of a word without quotes is refused, not guessed."""
     if not isinstance(value, str):
-        shown = json.dumps(value)
-        raise ValueError(f'its label is {shown}, not text; write it in quotes: "{shown}", or the word itself')
+        raise ValueError(
+            f"its label is {json.dumps(value)}, not text; write the word that is meant in quotes"
+        )
     return value
 
 

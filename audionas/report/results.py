@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from audionas.core.arch import ArchSpec
+from audionas.data import heard
 from audionas.report import charts, matrix
 from audionas.report.html import Html, bar, count, join, percent, section, size, table, tag
 from audionas.report.network import draw as draw_network
@@ -43,7 +44,7 @@ def headline(cost: Any | None, scores: Mapping[str, Any] | None, export: Mapping
         low, high = scores["interval"]
         interval = f"95\u00a0% interval {100 * low:.1f} to {percent(high)}"
         notes = (interval, f"{scores['n']:,} clips{speakers}")
-        tiles.append(_tile("Accuracy", percent(scores["accuracy"]), *notes, wide=True))
+        tiles.append(_tile("Accuracy", percent(scores["accuracy"]), *notes, *heard.words(scores), wide=True))
     if cost:
         tiles.append(_tile("Parameters", count(cost.params), f"{size(cost.weight_bytes)} of weights"))
         tiles.append(_tile("Multiply-adds", count(cost.macs), "per clip"))

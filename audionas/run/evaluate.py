@@ -1,6 +1,6 @@
 """`audionas eval`: a trained model on a data directory or on test images, in torch or as exported file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -9,7 +9,7 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
-from audionas.core.reporter import Reporter, amount
+from audionas.core.reporter import Reporter
 from audionas.data import heard, kaldi
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
@@ -107,24 +107,6 @@ def heard_by(folder: Path) -> Heard | None:
     return heard.of(kaldi.read(conf.data.train))
 
 
-def warnings(result: Mapping[str, Any]) -> list[str]:
-    """What to know of an evaluation on what the model was trained on."""
-    known = result.get("trained_on", {"clips": 0, "speakers": 0})
-    found = []
-    if known["clips"]:
-        found.append(
-            f"ATTENTION: the model was trained on {known['clips']:,} of these {amount(result['n'], 'clip')}: "
-            "its accuracy on new recordings is lower"
-        )
-    if known["speakers"]:
-        found.append(
-            f"attention: {amount(known['speakers'], 'speaker')} of these spoke in training: "
-            "its accuracy on voices "
-            "never heard may be lower"
-        )
-    return found
-
-
 def show(result: dict[str, Any]) -> None:
     """Print the result for people on standard output."""
     low, high = result["interval"]
@@ -146,7 +128,7 @@ def show(result: dict[str, Any]) -> None:
         f"of {result['data']} ({result['engine']})\n"
         f"macro F1 {result['macro_f1']:.2%}, 95 % interval {f1_low:.2%} to {f1_high:.2%}"
     )
-    for warning in warnings(result):
+    for warning in heard.words(result):
         print(f"\n{warning}")
     for name, groups in result.get("by", {}).items():
         print(f"\nby {name}:")

@@ -14,7 +14,7 @@ from audionas.core.reporter import Reporter, read_rows
 from audionas.core.rng import numpy_rng
 from audionas.cost import streams
 from audionas.cost.graph import measure
-from audionas.data import audio, kaldi
+from audionas.data import audio, heard, kaldi
 from audionas.data.kaldi import Item
 from audionas.models.model import load
 from audionas.report.run import Example
@@ -146,6 +146,8 @@ def show(found: dict[str, Any]) -> None:
             else f"{evaluation['n']} images"
         )
         print(f"accuracy      {evaluation['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}, {over})")
+        for warning in heard.words(evaluation):
+            print(warning)
     print(f"parameters    {found['params']:,}")
     print(f"multiply-adds {found['macs']:,}")
     if found["stream"]:

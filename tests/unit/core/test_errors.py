@@ -80,4 +80,4 @@ def test_a_problem_survives_its_way_to_another_process() -> None:
 def test_a_message_is_never_longer_than_thirty_lines_and_says_where_all_is() -> None:
     error = UserError([f"{n}: wrong" for n in range(100)], hint="Mend.", listed="all.txt")
     shown = str(error).splitlines()
-    assert shown[28:] == ["28: wrong", "and 71 lines more", "all 100 problems: all.txt", "Mend."]
+    assert shown[28:] == ["28: wrong", "and 71 lines more", "all 100 of them: all.txt", "Mend."]
