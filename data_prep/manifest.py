@@ -52,8 +52,8 @@ def main(
         split: readers.FORMATS[form](path, root.resolve() if root else "") for split, path in lists.items()
     }
     if words:
-        known = readers.words(words)
-        splits = {split: readers.named(items, known) for split, items in splits.items()}
+        by_number = readers.words(words)
+        splits = {split: readers.named(items, by_number) for split, items in splits.items()}
     converted = out / "resampled" if resample else None
     splits = intake.take(
         splits,
@@ -68,7 +68,6 @@ def main(
     if numbers := [label for label in labels if label.isdecimal()]:
         reporter.note(
             f"attention: the labels {', '.join(numbers)} are numbers; name the words with "
-            "--words FILE, which has "
-            "a word and its number per line"
+            "--words FILE, which has a word and its number per line"
         )
     intake.store(out, splits, labels, reporter, on_bad=on_bad, changes=intake.at_rate(rate))

@@ -9,7 +9,7 @@ _SHOWN = 30  # lines of problems in one message
 
 
 class Problem(str):
-    """What is wrong in one place: the text `where: what`, with the `details` filled into the template `what`.
+    """A fault in one place: the text `where: what`, with the `details` filled into the template `what`.
 
     Problems with the same `what` are of one kind, wherever they are and whatever their details are: where
     there are many, `grouped` makes one line of them. Without details `what` is taken as it stands.
@@ -57,7 +57,7 @@ class UserError(Exception):
 
 
 def located(where: object, text: str) -> Problem:
-    """What was said about one place as a Problem, where it is not one yet."""
+    """The text about one place as a Problem, if it is not one yet."""
     return text if isinstance(text, Problem) else Problem(where, text.removeprefix(f"{where}: "))
 
 

@@ -31,7 +31,7 @@ class Probe(NamedTuple):
 
 
 class Header(NamedTuple):
-    """What a file says of itself."""
+    """The form of a file as its header gives it."""
 
     seconds: float
     rate: int  # Hz

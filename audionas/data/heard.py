@@ -22,7 +22,7 @@ class Heard(NamedTuple):
 
 
 def note(data: DataDir) -> dict[str, Any]:
-    """What to write down of training data: small, sorted, and without names."""
+    """The facts of training data to write down: small, sorted, and without names."""
     partial, clips = data.partial, set()
     for item in _clips(data):
         span = f" {item.start:.3f} {item.start + item.seconds:.3f}" if partial else ""
@@ -31,7 +31,7 @@ def note(data: DataDir) -> dict[str, Any]:
 
 
 def read(file: Path) -> Heard:
-    """What was written down. Raises UserError where the file is damaged."""
+    """The facts that `note` gave, from a file. Raises UserError where the file is damaged."""
     plain, clips = read_json(file), dict[str, list[Span]]()
     try:
         for line in plain["clips"]:
@@ -59,7 +59,7 @@ def again(heard: Heard, data: DataDir) -> dict[str, int]:
 
 
 def words(result: Mapping[str, Any]) -> list[str]:
-    """What to know of an evaluation of `n` clips, of which `trained_on` counts those heard in training."""
+    """The warnings about an evaluation of `n` clips, of which `trained_on` counts those heard in training."""
     known, found = result.get("trained_on", {"clips": 0, "speakers": 0}), []
     if known["clips"]:
         found.append(

@@ -173,7 +173,7 @@ def write(path: Path | str, items: Iterable[Item], relative: bool = True) -> Dat
 
 
 class Repair(NamedTuple):
-    """What a repair of a directory does: the utterances that stay, and each change as a sentence."""
+    """A repair of a directory: the utterances that stay, and each change as a sentence."""
 
     items: list[Item]
     changes: list[Problem]
@@ -182,7 +182,7 @@ class Repair(NamedTuple):
 
 
 def repair(path: Path | str) -> Repair | None:
-    """What `fix` would do with a directory; None for a valid one. Nothing is written.
+    """The repair that `fix` would make of a directory; None for a valid one. Nothing is written.
 
     Lines are sorted, duplicate and incomplete utterances dropped, ids prefixed with their speaker, spk2utt
     regenerated, and missing durations measured.

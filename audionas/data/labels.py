@@ -57,7 +57,7 @@ def _listed(file: Path) -> list[str]:
 
 
 def doubts(labels: Iterable[str]) -> list[str]:
-    """What looks wrong with the names of classes: sentences, empty where nothing does.
+    """Sentences about names of classes that look wrong; none where all look right.
 
     Told are words that a program wrote for another one, names with blanks at an end or control characters,
     and names that differ only by case or by their form in Unicode.
@@ -82,7 +82,7 @@ def doubts(labels: Iterable[str]) -> list[str]:
 
 
 def _unseen(label: str) -> str:
-    """What a reader of a label does not see."""
+    """The part of a label that its reader does not see."""
     if any(unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") for letter in label):
         return "characters that cannot be seen"
     return "blanks at an end" if label != label.strip() else ""

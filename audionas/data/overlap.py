@@ -19,7 +19,7 @@ Span = tuple[float, float]  # seconds, from and to
 
 @dataclass(frozen=True)
 class Overlap:
-    """What sets of utterances share.
+    """Recordings and speakers that sets of utterances share.
 
     `problems` names each recording under two labels or in two sets. Without the rows of `drop`, by set, there
     is none left. `notes` are sentences about what may be meant: twins within a set and a class, and speakers

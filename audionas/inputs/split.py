@@ -87,7 +87,7 @@ class Inputs(ABC):
         """The facts of the data and their settings that must be equal for a run to resume bit for bit."""
 
     def heard(self) -> dict[str, Any] | None:
-        """What to write down of the training data, so that a test on it is noticed; None for images."""
+        """The facts of the training data to write down, so that a test on it is noticed; None for images."""
         return None
 
     @abstractmethod

@@ -97,7 +97,7 @@ def evaluate(
 
 
 def heard_by(folder: Path) -> Heard | None:
-    """What a model was trained on: as written beside it, or its training data where they still exist."""
+    """The clips a model was trained on: as written beside it, or of training data that still exist."""
     for place in (folder / "model", folder):
         if (place / heard.FILE).exists():
             return heard.read(place / heard.FILE)

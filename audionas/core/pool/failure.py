@@ -7,7 +7,7 @@ from audionas.core.errors import UserError
 
 
 class Failure(NamedTuple):
-    """What a UserError holds, or the traceback of any other error; plain values."""
+    """The contents of a UserError, or the traceback of any other error; plain values."""
 
     problems: tuple[str, ...] = ()
     hint: str = ""
