@@ -9,7 +9,7 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data import heard, kaldi
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
@@ -119,9 +119,9 @@ def show(result: dict[str, Any]) -> None:
         ],
     )
     over = (
-        f"{result['speakers']} speakers, {result['n']} clips"
+        f"{amount(result['speakers'], 'speaker')}, {amount(result['n'], 'clip')}"
         if "speakers" in result
-        else f"{result['n']} images"
+        else amount(result["n"], "image")
     )
     print(
         f"\naccuracy {result['accuracy']:.2%}, 95 % interval {low:.2%} to {high:.2%} over {over} "

@@ -50,3 +50,10 @@ def test_a_damaged_note_is_refused(tmp_path: Path, plain: object) -> None:
     write_json(tmp_path / "x.json", plain)
     with pytest.raises(UserError, match="damaged"):
         heard.read(tmp_path / "x.json")
+
+
+def test_words_are_said_only_where_something_was_heard() -> None:
+    assert heard.words({"n": 9}) == heard.words({"n": 9, "trained_on": {"clips": 0, "speakers": 0}}) == []
+    clips, speakers = heard.words({"n": 9, "trained_on": {"clips": 2, "speakers": 1}})
+    assert clips.startswith("ATTENTION: the model was trained on 2 of these 9 clips")
+    assert speakers.startswith("attention: 1 speaker of these spoke in training")
