@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from audionas.core.files import write_json, write_text
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.methods._score import STATISTICS
 from audionas.report import html
 from audionas.report.compare_charts import Spot, spots
@@ -74,7 +74,7 @@ def _figure(told: Mapping[str, Any], unit: float) -> str:
 def show(found: Ranking, reporter: Reporter) -> None:
     """Print the table on standard error, like all progress."""
     head, rows = lines(found)
-    reporter.table(head, rows, title=f"{found.title}: {len(found.rows)} networks")
+    reporter.table(head, rows, title=f"{found.title}: {amount(len(found.rows), 'network')}")
 
 
 def page(found: "Ranking") -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from audionas.core.arch import ArchSpec, InputSpec
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.cost.graph import measure
 from audionas.cost.streams import streamed
 from audionas.export.onnx import network_latency
@@ -113,5 +113,5 @@ def _show_table(known: dict[str, Any]) -> None:
         for name, o in known["outcomes"].items()
         for part in PARTS
     ]
-    print(f"\n{known['cell']}\none of {known['cells']:,} cells in the table, trained for 200 epochs:")
+    print(f"\n{known['cell']}\none of {amount(known['cells'], 'cell')} in the table, trained for 200 epochs:")
     Reporter(stdout=True).table(("data set", "part", "accuracy %", "rank", "best %"), rows)

@@ -12,6 +12,7 @@ import numpy as np
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json, write_text
+from audionas.core.reporter import amount
 from audionas.searchers._base import Direction, Score
 from audionas.searchers._front import Scored, extent, front, hypervolumes, knee, points
 from audionas.zoo.find import told
@@ -92,7 +93,7 @@ def of(scored: Sequence[Scored], objectives: Mapping[str, Direction], limits: Ma
     members = tuple(front(scored, objectives))
     if not members:
         raise UserError(
-            f"none of {len(scored)} networks satisfies {_told(limits)}",
+            f"none of {amount(len(scored), 'network')} satisfies {_told(limits)}",
             hint="Raise the limits, or search a narrower space, for example: space.width=0.5",
         )
     return Front(
@@ -126,7 +127,7 @@ def read(file: Path) -> Front:
         )
         volumes = tuple((int(n), float(v)) for n, v in raw["hypervolume"])
         if not 1 <= raw["knee"] <= len(members):
-            raise ValueError(f"knee {raw['knee']} of {len(members)} networks")
+            raise ValueError(f"knee {raw['knee']} of {amount(len(members), 'network')}")
         objectives, limits = dict(raw["objectives"]), dict(raw["limits"])
         return Front(objectives, limits, raw["scored"], raw["knee"], members, volumes)
     except (AttributeError, KeyError, TypeError, ValueError) as error:

@@ -12,6 +12,7 @@ from audionas.config import Config, changed
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
+from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng
 from audionas.cost.table import table
 from audionas.engine.conf import Compare, Rank
@@ -51,7 +52,7 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
     told = _scored(conf, bench, specs, overwrite=overwrite)
     alone = _trained(conf, bench, specs)
     if left := conf.rank.trainings * len(specs) - sum(map(len, alone.values())):
-        reporter.note(f"another process trains {left} networks: run this again later")
+        reporter.note(f"another process trains {amount(left, 'network')}: run this again later")
         return None
     found = ranking.ranking(conf, specs, told, alone, f"{len(test):,} {inputs.noun}")
     save(found, conf.folder / "rank")
@@ -69,7 +70,8 @@ def drawn(space: Space, io: InputSpec, sizes: dict[str, int], options: Rank) -> 
     pool = {spec.id: spec for spec in (space.sample(rng, io) for _ in range(_POOL))}
     if len(pool) < options.networks:
         raise UserError(
-            f"rank.networks: {options.networks}, but space {space.name} has about {len(pool)} networks"
+            f"rank.networks: {options.networks}, but space {space.name} has about "
+            f"{amount(len(pool), 'network')}"
         )
     left = [(costs.of(spec, options.strata), key) for key, spec in pool.items()]
     values = [cost for cost, _ in left]
