@@ -9,9 +9,10 @@ import typer
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
-from audionas.data import readers
+from audionas.data import listing, readers
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, SILENCE, UNKNOWN
+from audionas.data.readers import slug
 from audionas.prep import intake
 
 
@@ -46,8 +47,9 @@ def main(
     intake.check_on_bad(on_bad)
     _check_shares(dev, test)
     out = out.resolve()
-    items = readers.folder(src.resolve(), pattern=speaker_pattern, skip=(noise_folder,))
-    noise = _noise(src.resolve() / noise_folder)
+    say = reporter.note
+    items = readers.folder(src.resolve(), pattern=speaker_pattern, skip=(noise_folder,), say=say)
+    noise = _noise(src.resolve() / noise_folder, say)
     converted = out / "resampled" if resample else None
     taken = intake.take(
         {"clips": items, "noise": noise},
@@ -139,11 +141,15 @@ def _check_shares(dev: float, test: float) -> None:
         raise UserError(f"--dev {dev} --test {test}: shares of the clips, 0 or more, together below 1")
 
 
-def _noise(folder: Path) -> list[Item]:
+def _noise(folder: Path, say: listing.Say) -> list[Item]:
     if not folder.is_dir():
         return []
-    found = readers.folder(folder.parent, skip=tuple(f.name for f in folder.parent.iterdir() if f != folder))
-    return [Item(f"noise-{item.id}", item.audio, "noise", 0.0) for item in found]
+    files = listing.sounds(folder, say)
+    if not files:
+        raise UserError(f"{folder}: no audio file of noise (known: {listing.known()})")
+    takes = ["-".join(file.relative_to(folder).with_suffix("").parts) for file in files]
+    names = [f"noise-{slug(folder.name)}-{slug(take)}" for take in takes]
+    return [Item(name, str(file), "noise", 0.0) for name, file in zip(names, files, strict=True)]
 
 
 def _class_order(labels: set[str]) -> list[str]:

@@ -19,10 +19,11 @@ from audionas.data.kaldi import Item
 from audionas.data.labels import RATE
 from audionas.data.readers import slug
 from audionas.prep import intake
+from audionas.prep.wake import sources
 from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
 from audionas.prep.wake.near_words import WORDS
 from audionas.prep.wake.sounds import ending, joined, within
-from audionas.prep.wake.sources import NOISE, Recording, SplitName, by_split, named, plain, says, scan
+from audionas.prep.wake.sources import NOISE, Recording, SplitName, by_split, named, plain, says
 from audionas.prep.wake.spoken import SPLITS, Spoken
 
 PIECE = 300.0  # seconds of one long recording
@@ -193,6 +194,7 @@ def _recordings(
     job: ClipJob, src: Sequence[Path], positives: Path | None, negatives: Path | None, pattern: str
 ) -> list[Recording]:
     """All given recordings; those in --positives say the word, those in --negatives do not."""
+    scan = partial(sources.scan, say=job.reporter.note)
     found = [r for place in src for r in scan(download.opened(place.resolve(), job.out, job.reporter))]
     if positives is not None:
         found += [r._replace(word=job.text) for r in scan(positives.resolve(), pattern=pattern)]

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from audionas.core.errors import UserError, did_you_mean
-from audionas.data import audio, kaldi, readers
+from audionas.core.reporter import Reporter, amount
+from audionas.data import audio, kaldi, listing, readers
 from audionas.data.kaldi import Item
 from audionas.listen.exported import Exported
 
@@ -21,15 +22,21 @@ def recordings(path: Path) -> list[Item]:
         return list(kaldi.read(path))
     if not path.exists():
         raise UserError(f"{path}: no such folder or file")
-    files = [path] if path.is_file() else sorted(_audio_files(path))
+    files = [path] if path.is_file() else listing.sounds(path)
     if not files:
         raise UserError(
-            f"{path}: no audio files here (known: {' '.join(sorted(audio.SUFFIXES))})",
+            f"{path}: no audio files here (known: {listing.known()})",
             hint="Give a folder of recordings, or a Kaldi data directory.",
         )
     root = path.parent if path.is_file() else path
     names = unlike([readers.slug("-".join(file.relative_to(root).with_suffix("").parts)) for file in files])
-    return timed([Item(name, str(file), "", 0.0) for name, file in zip(names, files, strict=True)])
+    found = timed([Item(name, str(file), "", 0.0) for name, file in zip(names, files, strict=True)])
+    if unstated := [item for item in found if audio.is_open(item.audio)]:
+        many, first = amount(len(unstated), "recording"), unstated[0]
+        Reporter().note(
+            f"{many} without a stated length, read to the end: {first.audio}, {first.seconds:.3f} s"
+        )
+    return found
 
 
 def clips(path: Path, found: Exported, *, pattern: str = "") -> tuple[list[Item], int]:
@@ -111,10 +118,3 @@ def unlike(names: Sequence[str]) -> list[str]:
             own = f"{name}-{count}"
         found[own] = None
     return list(found)
-
-
-def _audio_files(folder: Path) -> Iterator[Path]:
-    for file in folder.rglob("*"):
-        inside = file.relative_to(folder).parts
-        if file.suffix.lower() in audio.SUFFIXES and not any(part.startswith(".") for part in inside):
-            yield file

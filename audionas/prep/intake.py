@@ -8,9 +8,9 @@ from pathlib import Path
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
+from audionas.data.audio import TOLERANCE
 from audionas.data.kaldi import DataDir, Item
 from audionas.data.labels import write_labels
-from audionas.data.tables import TOLERANCE
 from audionas.prep.examined import Found, Task, examine
 
 ON_BAD = ("error", "skip")

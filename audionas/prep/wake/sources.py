@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple
 
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
-from audionas.data.audio import SUFFIXES
+from audionas.data import listing
 
 SplitName = Literal["train", "dev", "test"]
 GROUP_SHARES: dict[SplitName, float] = {"train": 0.4, "dev": 0.2, "test": 0.4}  # shares of groups
@@ -34,16 +34,17 @@ class Recording(NamedTuple):
     whole: bool = False
 
 
-def scan(folder: Path, *, pattern: str = "") -> list[Recording]:
+def scan(folder: Path, *, pattern: str = "", say: listing.Say | None = None) -> list[Recording]:
     """Every audio file under `folder`, in the order of their paths.
 
     Picovoice's wake words, Mycroft's community wake words and Speech Commands are recognised by their layout;
     elsewhere a file's word is its folder, and its group is the match of `pattern`, a regular expression with
-    a group `speaker`, in its path. Raises UserError where there is no audio, or no such group.
+    a group `speaker`, in its path. `say` is told what looks like sound and is left out. Raises UserError
+    where there is no audio, or no such group.
     """
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.name[0] != ".")
+    files = listing.sounds(folder, say) if folder.is_dir() else []
     if not files:
-        raise UserError(f"{folder}: no audio files here (known: {' '.join(sorted(SUFFIXES))})")
+        raise UserError(f"{folder}: no audio files here (known: {listing.known()})")
     expression = re.compile(pattern) if pattern else None
     if expression is not None and "speaker" not in expression.groupindex:
         raise UserError(f"--speaker-pattern '{pattern}': has no group called speaker")
