@@ -27,9 +27,7 @@ def main(
     test: Annotated[float, typer.Option(help="Share of the clips for test; 0 for none.")] = 0.1,
     seed: Annotated[int, typer.Option(help="Seed that draws the split.")] = 0,
     rate: Annotated[int, typer.Option(help="Sample rate in Hz that every clip must have.")] = 16_000,
-    on_bad: Annotated[
-        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
-    ] = "error",
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     resample: Annotated[
         bool,
         typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),

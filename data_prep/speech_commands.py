@@ -76,9 +76,7 @@ def main(
     seed: Annotated[
         int, typer.Option(help="Seed that draws `_unknown_` and `_silence_`; 59185 is the usual one.")
     ] = 59185,
-    on_bad: Annotated[
-        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
-    ] = "error",
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     resample: Annotated[
         bool,
         typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),

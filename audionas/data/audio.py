@@ -102,6 +102,7 @@ def blocks(
     block: float = 10.0,
     resample: bool = False,
     channel: Channel = None,
+    promised: float = 0.0,
 ) -> Iterator[Wave]:
     """The clip `[start, start + seconds)` of `read` in pieces of about `block` seconds.
 
@@ -112,8 +113,7 @@ def blocks(
         source_rate, length = int(file.samplerate), int(file.frames)
         first = round(start * source_rate)
         _require_rate(path, source_rate, rate, resample)
-        if not 0 <= first < max(1, length):
-            raise UserError(f"{path}: {start} s lies outside its {length / source_rate:.3f} s")
+        _require_span(file, path, start, promised)
         _pick(np.zeros((0, int(file.channels)), np.float32), path, channel)
         if file.subtype in ("FLOAT", "DOUBLE"):  # others cannot be far too loud: said before hours are spent
             _decode(file, path, round(block * source_rate))
@@ -300,6 +300,15 @@ def _decode(file: Any, path: Path | str, frames: int, loud: bool = False) -> npt
     return block
 
 
+def _require_span(file: Any, path: Path | str, start: float, promised: float) -> None:
+    """Refuse a start outside the file, and a file that ends before what was recorded about it."""
+    whole = file.frames / file.samplerate
+    if not 0 <= round(start * file.samplerate) < max(1, file.frames):
+        raise UserError(f"{path}: {start} s lies outside its {whole:.3f} s")
+    if start + promised > whole + TOLERANCE:
+        raise UserError(f"{path}: lasts {whole:.3f} s, but {start + promised:.3f} s are recorded of it")
+
+
 def _seek(file: Any, path: Path | str, first: int) -> None:
     try:
         file.seek(first)
@@ -323,12 +332,8 @@ def _frames(
     file: Any, path: Path | str, start: float, seconds: float | None, promised: float, loud: bool
 ) -> npt.NDArray[np.float32]:
     """The frames of the clip, (N, channels), at the file's own rate."""
-    first, whole = round(start * file.samplerate), file.frames / file.samplerate
-    if not 0 <= first < max(1, file.frames):
-        raise UserError(f"{path}: {start} s lies outside its {whole:.3f} s")
-    if start + promised > whole + TOLERANCE:
-        raise UserError(f"{path}: lasts {whole:.3f} s, but was recorded as {start + promised:.3f} s or more")
-    if first:
+    _require_span(file, path, start, promised)
+    if first := round(start * file.samplerate):
         _seek(file, path, first)
     block = _decode(file, path, -1 if seconds is None else round(seconds * file.samplerate), loud)
     if not len(block):

@@ -14,7 +14,7 @@ from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.core.shards import Shards
-from audionas.data import kaldi
+from audionas.data import kaldi, sums
 from audionas.data.augment import WaveAugment
 from audionas.data.batches import Batches
 from audionas.data.conf import Data
@@ -44,6 +44,11 @@ class ClipSplit(Split):
 
     items: Sequence[Item]
     waves: Waves
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the whole data directory with its files as they are now."""
+        return self.waves.fingerprint
 
 
 @dataclass(frozen=True)
@@ -165,9 +170,9 @@ def open_recordings(conf: Config, features: Features, reporter: Reporter) -> Cli
     samples = round(data.seconds * front_end.sample_rate)
     if data.channels > 1:
         return _open_channels(conf, features, front_end, samples, reporter)
-    directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
-    labels = labels_of(data, directories["train"])
-    train, dev = (open_split(d, data, labels, front_end, samples, reporter) for d in directories.values())
+    directories = [kaldi.read(Path(path)) for path in (data.train, data.dev)]
+    labels = labels_of(data, directories[0])
+    train, dev = (open_split(each, data, labels, front_end, samples, reporter) for each in directories)
     _require_all_classes(train, labels, data.train)
     mean, std = statistics(_features(front_end, train.waves, data, reporter))
     return ClipInputs(
@@ -175,7 +180,7 @@ def open_recordings(conf: Config, features: Features, reporter: Reporter) -> Cli
         io=InputSpec(1, *front_end.shape(samples), len(labels)),
         train=train,
         dev=dev,
-        fingerprint=f"{directories['train'].fingerprint[:12]} {directories['dev'].fingerprint[:12]}",
+        fingerprint=f"{train.fingerprint[:12]} {dev.fingerprint[:12]}",
         features=features,
         front_end=front_end,
         normalize=Normalize(torch.from_numpy(mean), torch.from_numpy(std)),
@@ -193,19 +198,16 @@ def _open_channels(
             "augment: recordings of several channels are stored as features, which it cannot change",
             hint="Leave the section out; spec_augment works on features.",
         )
-    directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
-    labels = labels_of(data, directories["train"])
-    train, dev = (
-        open_channels(directory, data, labels, front_end, samples, reporter)
-        for directory in directories.values()
-    )
+    directories = [kaldi.read(Path(path)) for path in (data.train, data.dev)]
+    labels = labels_of(data, directories[0])
+    train, dev = (open_channels(each, data, labels, front_end, samples, reporter) for each in directories)
     _require_all_classes(train, labels, data.train)
     return ClipInputs(
         labels=labels,
         io=InputSpec(1, *front_end.shape(samples), len(labels)),
         train=train,
         dev=dev,
-        fingerprint=f"{directories['train'].fingerprint[:12]} {directories['dev'].fingerprint[:12]}",
+        fingerprint=f"{train.fingerprint[:12]} {dev.fingerprint[:12]}",
         features=features,
         front_end=front_end,
         normalize=Normalize(torch.from_numpy(train.mean), torch.from_numpy(train.std)),
@@ -222,8 +224,9 @@ def open_channels(
     samples: int,
     reporter: Reporter,
 ) -> SegmentSplit:
-    """The channels of a data directory's recordings. Raises UserError for an unknown label."""
+    """The channels of a data directory's recordings. Raises UserError for an unknown label, or a change."""
     require_known(directory, labels)
+    directory = sums.require_unchanged(directory, cache_of(data), reporter, data.workers)
     form = Form(front_end.sample_rate, data.channels, samples)
     return open_segments(directory, labels, front_end, form, cache_of(data), reporter)
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from audionas.core.reporter import Reporter
-from audionas.data import kaldi, store
+from audionas.data import kaldi, store, sums
 from audionas.data.conf import Data
 from audionas.data.kaldi import DataDir
 from audionas.data.labels import require_known
@@ -21,14 +21,15 @@ Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples; rows of the
 
 def open_clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opened:
     """The clips of a data directory; a batch is (B, samples) in [-1, 1]."""
+    cache = Path(data.cache) if data.cache else directory.parent / "cache"
     if model.bundle.channels > 1:
-        return _channels(model, kaldi.read(directory))
+        return _channels(model, sums.require_unchanged(kaldi.read(directory), cache, reporter))
     rules = Data(
         train=str(directory),
         seconds=model.bundle.samples / model.sample_rate,
         on_bad=data.on_bad,
         resample=data.resample,
-        cache=data.cache or str(directory.parent / "cache"),
+        cache=str(cache),
     )
     items, front_end = kaldi.read(directory), model.network.front_end
     split = open_split(items, rules, model.labels, front_end, model.bundle.samples, reporter)

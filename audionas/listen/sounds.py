@@ -6,8 +6,8 @@ from pathlib import Path
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.reporter import Reporter, amount
-from audionas.data import audio, kaldi, listing, readers
-from audionas.data.kaldi import Item
+from audionas.data import audio, kaldi, listing, readers, sums
+from audionas.data.kaldi import DataDir, Item
 from audionas.listen.exported import Exported
 
 BLOCK = 10.0  # seconds of audio decoded per block
@@ -19,7 +19,7 @@ def recordings(path: Path) -> list[Item]:
     Raises one UserError for all files that are not audio, and one where there are none.
     """
     if (path / "wav.scp").is_file():
-        return list(kaldi.read(path))
+        return list(_prepared(path))
     if not path.exists():
         raise UserError(f"{path}: no such folder or file")
     files = [path] if path.is_file() else listing.sounds(path)
@@ -54,7 +54,7 @@ def clips(path: Path, found: Exported, *, pattern: str = "") -> tuple[list[Item]
         and not any(f.is_dir() for f in path.iterdir())
     ):
         return [replace(item, label=found.keywords[0]) for item in recordings(path)], 0
-    items = list(kaldi.read(path)) if prepared else readers.folder(path, pattern=pattern)
+    items = list(_prepared(path)) if prepared else readers.folder(path, pattern=pattern)
     labels, known = {item.label for item in items}, found.bundle.labels
     if unknown := sorted(label for label in labels - set(known) if not label.startswith("_")):
         raise UserError(
@@ -93,7 +93,14 @@ def blocks(item: Item, rate: int, resample: bool) -> Iterator[audio.Wave]:
         block=BLOCK,
         resample=resample,
         channel="mix" if resample else None,
+        promised=item.seconds,
     )
+
+
+def _prepared(path: Path) -> DataDir:
+    """The utterances of a data directory; a recording that changed since its sum was taken is refused."""
+    data = kaldi.read(path)
+    return sums.require_unchanged(data, path.parent / "cache", Reporter()) if data[0].sha256 else data
 
 
 def require_readable(items: Iterable[Item], rate: int, resample: bool) -> None:

@@ -3,17 +3,24 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import log10
 from pathlib import Path
 
+import numpy as np
+
 from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter
-from audionas.data import kaldi
-from audionas.data.audio import TOLERANCE
+from audionas.core.reporter import Reporter, amount
+from audionas.data import audio, kaldi
+from audionas.data.audio import LOUDEST, QUIETEST, TOLERANCE
 from audionas.data.kaldi import DataDir, Item
-from audionas.data.labels import write_labels
+from audionas.data.labels import NOISE, SILENCE, write_labels
 from audionas.prep.examined import Found, Task, examine
 
-ON_BAD = ("error", "skip")
+ON_BAD = ("error", "skip", "keep")
+ON_BAD_HELP = (
+    "Action for unusable files: error (list them and stop), skip, or keep what is only loud or silent."
+)
+QUIET = (SILENCE, NOISE, "noise", "silence")  # labels, and splits, of which silence is no fault
 LOG = Path("cache", "examined.jsonl")  # inside a folder while it is prepared
 
 
@@ -30,9 +37,13 @@ def take(
     """The items with seconds and SHA-256 filled in, all mono at `rate` Hz.
 
     A file with another rate or several channels becomes a mono copy in the folder `converted`, if given.
-    `on_bad="skip"` leaves bad files out and lists them. Files are decoded by `workers` processes (default:
-    all cores); their number does not change the result. Until the preparation succeeds, results are kept
-    in the file `log`: an interrupted or refused preparation resumes from there.
+    `on_bad="skip"` leaves bad files out and lists them. Bad are also recordings that are far too loud (with
+    samples above audio.LOUDEST) and those in which nothing can be heard (no sample above audio.QUIETEST; silence and
+    noise may be silent); `on_bad="keep"` keeps these two, with a note.
+
+    Files are decoded by `workers` processes (default: all cores); their number does not change the result.
+    Until the preparation succeeds, results are kept in the file `log`: an interrupted or refused preparation
+    resumes from there.
 
     Raises:
         UserError: with `on_bad="error"`, naming every bad file; or where no item is left.
@@ -45,10 +56,13 @@ def take(
     tasks = [Task(*pair) for pair in copies.items()]
     place = {path: number for number, path in enumerate(copies)}
     found = examine(tasks, rate, log=log, workers=workers, reporter=reporter)
-    problems = list(found.problems.values())
+    doubts = _doubts(splits, tasks, place, found)
+    problems = [*found.problems.values(), *([] if on_bad == "keep" else doubts.values())]
     good: dict[str, list[Item]] = {split: [] for split in splits}
     for split, items in splits.items():
         for item in items:
+            if on_bad != "keep" and item.audio in doubts:
+                continue
             whole = _completed(item, tasks[place[item.audio]], place[item.audio], found)
             if isinstance(whole, Item):
                 good[split].append(whole)
@@ -56,6 +70,9 @@ def take(
                 problems.append(whole)
     if found.copied.any():
         reporter.note(f"{found.copied.sum()} files were converted to mono at {rate} Hz, see {converted}")
+    if on_bad == "keep":
+        _keep(doubts, found, reporter)
+    _tell(found, tasks, reporter)
     _report(problems, any(good.values()), on_bad, converted is not None, reporter)
     if log is not None:
         log.unlink()
@@ -92,6 +109,43 @@ def check_on_bad(value: str) -> None:
         raise UserError(f"--on-bad {value}: expected one of {', '.join(ON_BAD)}")
 
 
+def _doubts(
+    splits: Mapping[str, Sequence[Item]], tasks: Sequence[Task], place: Mapping[str, int], found: Found
+) -> dict[str, str]:
+    """By path, what is odd with recordings that can be read."""
+    doubts = {}
+    for split, items in splits.items():
+        for item in items:
+            peak = float(found.peaks[place[item.audio]])
+            if peak > LOUDEST:
+                doubts[item.audio] = audio.too_loud(item.audio, peak)
+            elif peak < QUIETEST and split not in QUIET and item.label not in QUIET:
+                level = f"its peak is {20 * log10(peak):.0f} dBFS" if peak else "all samples are 0"
+                doubts[item.audio] = f"{item.audio}: nothing can be heard, {level}"
+    return doubts
+
+
+def _keep(doubts: Mapping[str, str], found: Found, reporter: Reporter) -> None:
+    """Say what is kept, and what training needs for it."""
+    for doubt in doubts.values():
+        reporter.note(f"kept: {doubt}")
+    if ((found.peaks > LOUDEST) & ~found.copied).any():
+        reporter.note("to train on samples beyond full scale, cut there: data.on_bad=keep")
+
+
+def _tell(found: Found, tasks: Sequence[Task], reporter: Reporter) -> None:
+    """Say what is cut at full scale, and what was read although its header does not state its length."""
+    over = np.flatnonzero((found.peaks > 1) & (found.peaks <= LOUDEST))
+    if len(over):
+        most = 20 * log10(float(found.peaks[over].max()))
+        many, first = amount(len(over), "file"), tasks[over[0]].path
+        reporter.note(f"{many} with samples up to {most:.1f} dB over full scale, cut there: {first}")
+    if len(unstated := np.flatnonzero(found.open)):
+        row = unstated[0]
+        many, first = amount(len(unstated), "file"), f"{tasks[row].path}, {found.seconds[row]:.3f} s"
+        reporter.note(f"{many} without a stated length, read to the end: {first}")
+
+
 def _completed(item: Item, task: Task, place: int, found: Found) -> Item | str:
     """The item with times from its file; the reason where it ends after the file; "" for a bad file."""
     if place in found.problems:
@@ -111,9 +165,10 @@ def _completed(item: Item, task: Task, place: int, found: Found) -> Item | str:
 
 
 def _report(problems: list[str], good: bool, on_bad: str, converting: bool, reporter: Reporter) -> None:
-    if problems and on_bad == "error":
+    if problems and on_bad != "skip":
         advice = "" if converting else ", or convert other rates and channels with --resample"
-        raise UserError(problems, hint=f"Repair these files, or skip them with --on-bad skip{advice}.")
+        keep = "" if on_bad == "keep" else ", or keep loud and silent ones with --on-bad keep"
+        raise UserError(problems, hint=f"Repair these files, or skip them with --on-bad skip{keep}{advice}.")
     for problem in problems:
         reporter.note(f"left out: {problem}")
     if problems and not good:

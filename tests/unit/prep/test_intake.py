@@ -114,7 +114,7 @@ def test_a_file_that_was_changed_is_examined_again(items: list[Item], tmp_path: 
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["place"] for line in lines] == [0, 1, 2, 4]
     Path(own[3].audio).write_bytes(good)
-    audio.write(own[1].audio, np.zeros(123, np.float32), RATE)
+    audio.write(own[1].audio, np.full(123, 0.1, np.float32), RATE)
     found = take(own, tmp_path)["all"]
     assert [i.sha256 for i in found[2:]] == [i.sha256 for i in take(items[2:5], tmp_path / "b")["all"]]
     assert found[1].seconds == 123 / RATE
