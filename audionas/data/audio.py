@@ -28,7 +28,7 @@ QUIETEST = 2.0**-12  # of peaks, -72 dBFS: a converter's own noise; words in eig
 TOLERANCE = 0.02  # seconds; Kaldi rounds times to frames of 10 ms
 _BLOCK = 1 << 20  # frames decoded at a time
 _STEP = 0.05  # seconds decoded at a time to find where decoding fails
-_MPEG = 2 * 1152  # samples by which the length of an MP3 file may be wrong
+_MPEG = 2 * 1152  # samples by which the length of an MP3 file may be wrong that does not state it
 _ENDLESS = 1 << 62  # frames: libsndfile's word for an unknown length
 _DOUBTED = frozenset({".ogg", ".oga", ".opus", ".caf"})  # may hold a coding that libsndfile lacks
 
@@ -210,10 +210,7 @@ def _open(path: Path | str) -> Iterator[Any]:
 def _judged(file: Any, path: Path | str, stack: ExitStack) -> Any:
     """The file, if its length is known and it is complete; else ffmpeg's."""
     if file.format == "OGG" and not headers.ended(path):
-        raise UserError(
-            f"{path}: cut off: its last page is missing; {file.frames / file.samplerate:.3f} s are there. "
-            f"To use them: {ffmpeg.conversion(path)}"
-        )
+        raise _without_end(path, file.frames / file.samplerate)
     if file.frames >= _ENDLESS:
         return _rescued(path, "its header does not state its length", stack)
     samples = headers.mpeg(path) if file.format == "MP3" else None
@@ -227,6 +224,8 @@ def _rescued(path: Path | str, why: str, stack: ExitStack, error: Exception | No
     known = error is None or Path(path).suffix.lower() in _DOUBTED
     if not Path(path).stat().st_size:
         raise UserError(f"{path}: the file is empty (0 bytes)") from error
+    if not headers.ended(path):
+        raise _without_end(path, 0.0) from error
     if known and ffmpeg.found():
         return _by_ffmpeg(path, stack)
     convert = f"; to convert it: {ffmpeg.conversion(path)}" if known else ""
@@ -235,6 +234,11 @@ def _rescued(path: Path | str, why: str, stack: ExitStack, error: Exception | No
 
 def _by_ffmpeg(path: Path | str, stack: ExitStack) -> Any:
     return stack.enter_context(soundfile.SoundFile(stack.enter_context(ffmpeg.decoded(path))))
+
+
+def _without_end(path: Path | str, seconds: float) -> UserError:
+    there = f"{seconds:.3f} s are there; to use them: {ffmpeg.conversion(path)}"
+    return UserError(f"{path}: cut off: its last page is missing, {there}")
 
 
 def _cut(path: Path | str, promised: float, found: float) -> UserError:
@@ -291,7 +295,8 @@ def _decode(file: Any, path: Path | str, frames: int, loud: bool = False) -> npt
         block: npt.NDArray[np.float32] = file.read(wanted, dtype="float32", always_2d=True)
     except soundfile.SoundFileError as error:
         raise _cut(path, file.frames / file.samplerate, _decodable(path)) from error
-    if len(block) < wanted - (_MPEG if file.format == "MP3" else 0):
+    guessed = len(block) < wanted and file.format == "MP3" and headers.mpeg(path) is not None
+    if len(block) < wanted - (_MPEG if guessed else 0):
         raise _cut(path, file.frames / file.samplerate, (begin + len(block)) / file.samplerate)
     if not np.isfinite(block).all():
         raise UserError(f"{path}: holds samples that are not finite numbers")

@@ -41,7 +41,7 @@ def current(
 
     A missing file keeps its recorded sum: reading it is an error of its own. `workers` processes hash.
     """
-    paths = list(dict.fromkeys(item.audio for item in data))
+    paths = list(dict.fromkeys(path for path, _ in data.files))
     file = folder / f"sums-{sha256_text(base(data.path))[:12]}.safetensors"
     names = np.array([_digest(path) for path in paths], np.uint64)
     states = np.array([_state(path) for path in paths], np.int64)
@@ -76,11 +76,11 @@ def remedy(path: Path) -> str:
 
 def _compared(data: DataDir, sums: Mapping[str, str]) -> tuple[DataDir, dict[int, str]]:
     changed, same = {}, True
-    for row, item in enumerate(data):
-        now = sums.get(item.audio, item.sha256)
-        same = same and now == item.sha256
-        if now != item.sha256 and item.sha256:
-            changed[row] = f"{item.audio}: changed since it was prepared"
+    for row, (path, recorded) in enumerate(data.files):
+        now = sums.get(path, recorded)
+        same = same and now == recorded
+        if now != recorded and recorded:
+            changed[row] = f"{path}: changed since it was prepared"
     if same:
         return data, changed
     filled = (replace(item, sha256=sums.get(item.audio, item.sha256)) for item in data)

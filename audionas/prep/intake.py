@@ -38,8 +38,8 @@ def take(
 
     A file with another rate or several channels becomes a mono copy in the folder `converted`, if given.
     `on_bad="skip"` leaves bad files out and lists them. Bad are also recordings that are far too loud (with
-    samples above audio.LOUDEST) and those in which nothing can be heard (no sample above audio.QUIETEST; silence and
-    noise may be silent); `on_bad="keep"` keeps these two, with a note.
+    samples above audio.LOUDEST) and those in which nothing can be heard (no sample above audio.QUIETEST;
+    silence and noise may be silent); `on_bad="keep"` keeps these two, with a note.
 
     Files are decoded by `workers` processes (default: all cores); their number does not change the result.
     Until the preparation succeeds, results are kept in the file `log`: an interrupted or refused preparation
