@@ -69,7 +69,7 @@ def require_unchanged(data: DataDir, folder: Path, reporter: Reporter, workers: 
 
 
 def remedy(path: Path) -> str:
-    """What to do about changed files."""
+    """Advice about changed files."""
     accept = f"rm {shlex.quote(str(path / 'utt2sha256'))}"
     return f"Restore changed files, or prepare the data again, or, if all labels still hold, {accept}"
 

@@ -73,7 +73,7 @@ def take(
     if on_bad == "keep":
         _keep(doubts, found, reporter)
     _tell(found, tasks, reporter)
-    _report(problems, any(good.values()), on_bad, converted is not None, reporter)
+    report(problems, any(good.values()), on_bad, converted is not None, reporter)
     if log is not None:
         log.unlink()
     return good
@@ -103,10 +103,32 @@ def store(
     return written
 
 
+def doubt(path: str, peak: float, *, silent: bool) -> str:
+    """The doubt about a recording whose largest sample is `peak`, or ""; `silent` ones may be silent."""
+    if peak > LOUDEST:
+        return audio.too_loud(path, peak)
+    if silent or peak >= QUIETEST:
+        return ""
+    level = f"its peak is {20 * log10(peak):.0f} dBFS" if peak else "all samples are 0"
+    return f"{path}: nothing can be heard, {level}"
+
+
 def check_on_bad(value: str) -> None:
     """Raise UserError unless `value` is a way to treat bad files."""
     if value not in ON_BAD:
         raise UserError(f"--on-bad {value}: expected one of {', '.join(ON_BAD)}")
+
+
+def report(problems: list[str], good: bool, on_bad: str, converting: bool, reporter: Reporter) -> None:
+    """Raise a UserError for problems; with `on_bad="skip"`, name what is left out, if something is left."""
+    if problems and on_bad != "skip":
+        advice = "" if converting else ", or convert other rates and channels with --resample"
+        keep = "" if on_bad == "keep" else ", or keep loud and silent ones with --on-bad keep"
+        raise UserError(problems, hint=f"Repair these files, or skip them with --on-bad skip{keep}{advice}.")
+    for problem in problems:
+        reporter.note(f"left out: {problem}")
+    if problems and not good:
+        raise UserError(problems, hint="No recordings are left.")
 
 
 def _doubts(
@@ -116,12 +138,9 @@ def _doubts(
     doubts = {}
     for split, items in splits.items():
         for item in items:
-            peak = float(found.peaks[place[item.audio]])
-            if peak > LOUDEST:
-                doubts[item.audio] = audio.too_loud(item.audio, peak)
-            elif peak < QUIETEST and split not in QUIET and item.label not in QUIET:
-                level = f"its peak is {20 * log10(peak):.0f} dBFS" if peak else "all samples are 0"
-                doubts[item.audio] = f"{item.audio}: nothing can be heard, {level}"
+            silent = split in QUIET or item.label in QUIET
+            if odd := doubt(item.audio, float(found.peaks[place[item.audio]]), silent=silent):
+                doubts[item.audio] = odd
     return doubts
 
 
@@ -162,14 +181,3 @@ def _completed(item: Item, task: Task, place: int, found: Found) -> Item | str:
         seconds=rest if to_the_end else item.seconds,
         sha256=found.sha256(place),
     )
-
-
-def _report(problems: list[str], good: bool, on_bad: str, converting: bool, reporter: Reporter) -> None:
-    if problems and on_bad != "skip":
-        advice = "" if converting else ", or convert other rates and channels with --resample"
-        keep = "" if on_bad == "keep" else ", or keep loud and silent ones with --on-bad keep"
-        raise UserError(problems, hint=f"Repair these files, or skip them with --on-bad skip{keep}{advice}.")
-    for problem in problems:
-        reporter.note(f"left out: {problem}")
-    if problems and not good:
-        raise UserError(problems, hint="No recordings are left.")
