@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.files import write_text
+from audionas.core.intervals import Interval
 from audionas.cost.lookup import LatencyTable
 from audionas.report.compare_charts import Scale
 from audionas.report.html import Html, join, page, section, tag
@@ -47,8 +48,7 @@ def figures(check: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows = []
     for name, words in _NAMES.items():
         unit, table = _UNITS.get(name, 1.0), check["table"][name]
-        low, high = table["interval"] or (None, None)
-        interval = "-" if low is None else f"{_short(low, unit)} to {_short(high, unit)}"
+        interval = Interval.read(table).words(lambda end, unit=unit: _short(end, unit))
         others = (
             check.get(column, {}).get(name, {}).get("value") for column in ("multiply-adds", "repeated")
         )

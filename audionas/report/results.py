@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from audionas.core.arch import ArchSpec
+from audionas.core.intervals import Interval
 from audionas.report import charts, matrix
 from audionas.report.html import Html, bar, count, join, percent, section, size, table, tag
 from audionas.report.network import draw as draw_network
@@ -40,8 +41,7 @@ def headline(cost: Any | None, scores: Mapping[str, Any] | None, export: Mapping
     tiles = []
     if scores:
         speakers = f", {scores['speakers']:,} speakers" if scores.get("speakers") else ""
-        low, high = scores["interval"]
-        interval = f"95\u00a0% interval {100 * low:.1f} to {percent(high)}"
+        interval = f"95\u00a0% interval {Interval.read(scores).words(percent)}"
         notes = (interval, f"{scores['n']:,} clips{speakers}")
         tiles.append(_tile("Accuracy", percent(scores["accuracy"]), *notes, wide=True))
     if cost:

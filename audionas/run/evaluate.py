@@ -8,7 +8,8 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
-from audionas.core.reporter import Reporter
+from audionas.core.intervals import Interval
+from audionas.core.reporter import Reporter, amount
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
 from audionas.engine.fusion import fused
@@ -77,8 +78,9 @@ def evaluate(
 
 def show(result: dict[str, Any]) -> None:
     """Print the result for people on standard output."""
-    low, high = result["interval"]
-    f1_low, f1_high = result["macro_f1_interval"]
+    share = "{:.2%}".format
+    accuracy = Interval.read(result).words(share)
+    macro_f1 = Interval.read(result, "macro_f1_interval").words(share)
     Reporter(stdout=True).table(
         ("label", "recall", "precision", "clips"),
         [
@@ -87,14 +89,14 @@ def show(result: dict[str, Any]) -> None:
         ],
     )
     over = (
-        f"{result['speakers']} speakers, {result['n']} clips"
+        f"{amount(result['speakers'], 'speaker')}, {amount(result['n'], 'clip')}"
         if "speakers" in result
-        else f"{result['n']} images"
+        else amount(result["n"], "image")
     )
     print(
-        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {low:.2%} to {high:.2%} over {over} "
+        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {accuracy} over {over} "
         f"of {result['data']} ({result['engine']})\n"
-        f"macro F1 {result['macro_f1']:.2%}, 95 % interval {f1_low:.2%} to {f1_high:.2%}"
+        f"macro F1 {result['macro_f1']:.2%}, 95 % interval {macro_f1}"
     )
     for name, groups in result.get("by", {}).items():
         print(f"\nby {name}:")

@@ -79,7 +79,7 @@ class _Dev:
     def accuracy(self, scores: np.ndarray) -> dict[str, Any]:
         """Accuracy with its 95 % interval over speakers."""
         right = scores.argmax(1) == self.targets
-        return {"accuracy": float(right.mean()), "interval": list(interval(right, self.speakers))}
+        return {"accuracy": float(right.mean()), **interval(right, self.speakers).plain()}
 
 
 def _choose(int8: Int8) -> Chosen:

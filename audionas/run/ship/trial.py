@@ -96,7 +96,7 @@ def prepare(
 
 def _figures(answers: np.ndarray, targets: np.ndarray, speakers: list[str]) -> dict[str, Any]:
     right = answers == targets
-    return {"accuracy": float(right.mean()), "interval": list(interval(right, speakers)), "n": len(right)}
+    return {"accuracy": float(right.mean()), **interval(right, speakers).plain(), "n": len(right)}
 
 
 def _step(count: int, most: int) -> int:
