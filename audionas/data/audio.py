@@ -19,6 +19,14 @@ SUFFIXES = frozenset({".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", 
 _BLOCK = 1 << 20  # frames decoded at a time
 
 
+class Header(NamedTuple):
+    """The form of a file according to its header."""
+
+    seconds: float
+    rate: int  # Hz
+    channels: int
+
+
 class Probe(NamedTuple):
     """The facts that a full decode of a file finds."""
 
@@ -117,13 +125,19 @@ def resampled(wave: Wave, source_rate: int, rate: int) -> Wave:
     return converted
 
 
+def header(path: Path | str) -> Header:
+    """The form of a file according to its header. Raises UserError where it is missing or is not audio."""
+    with _open(path) as file:
+        rate = int(file.samplerate)
+        return Header(float(file.frames) / rate, rate, int(file.channels))
+
+
 def length(path: Path | str) -> float:
     """Seconds of audio according to the file's header.
 
     Raises UserError where the file is missing or is not audio.
     """
-    with _open(path) as file:
-        return float(file.frames) / float(file.samplerate)
+    return header(path).seconds
 
 
 def probe(path: Path | str) -> Probe:

@@ -17,6 +17,7 @@ from audionas.cost import streams
 from audionas.cost.graph import measure
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
+from audionas.data.sound import clip
 from audionas.models.model import load
 from audionas.report.run import Example, evaluation
 from audionas.report.run import write as write_report
@@ -177,9 +178,9 @@ def _examples(folder: Path) -> list[Example]:
 
 
 def _example(item: Item, row: dict[str, Any], model: Any) -> Example:
-    rate, seconds = model.sample_rate, model.bundle.samples / model.sample_rate
-    first = model.bundle.first_channel
-    wave = audio.read(item.audio, rate=rate, seconds=seconds, start=item.start, resample=True, channel=first)
+    rate, samples, first = model.sample_rate, model.bundle.samples, model.bundle.first_channel
+    seconds, channel = min(item.seconds, samples / rate), "mix" if first is None else first
+    wave = audio.fitted(clip(item.audio, rate, start=item.start, seconds=seconds, channel=channel), samples)
     with torch.inference_mode():
         seen = model.network.normalize(model.network.front_end(torch.from_numpy(wave)[None]))
     features: np.ndarray = seen[0, 0].numpy()  # as the network sees it
