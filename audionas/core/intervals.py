@@ -53,7 +53,8 @@ def drawn(values: np.ndarray, many: int, noun: str) -> Interval:
     if why := too_few(many, noun):
         return Interval(None, why)
     ends = percentiles(values)
-    return Interval(None, f"all {noun}s give the same") if ends[0] == ends[1] else Interval(ends)
+    same = np.isclose(*ends, rtol=1e-9, atol=1e-12)
+    return Interval(None, f"all {noun}s give the same") if same else Interval(ends)
 
 
 def exact(right: int, many: int) -> Interval:

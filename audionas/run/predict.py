@@ -65,8 +65,8 @@ def _told(model: Model, folder: Path, rows: Sequence[Mapping[str, Any]], rule: R
     if longer and rule != "first":
         others = " or ".join(sorted({*_RULES} - {rule}))
         said.append(
-            f"{len(longer):,} of {amount(len(rows), 'recording')} longer than {clip:g} s: heard in windows of "
-            f"{clip:g} s, one every {clip / PARTS:g} s; {_RULES[rule]} (else --windows {others})"
+            f"{len(longer):,} of {amount(len(rows), 'recording')} longer than {clip:g} s: heard in windows "
+            f"of {clip:g} s, one every {clip / PARTS:g} s; {_RULES[rule]} (else --windows {others})"
         )
     said.append(cuts(heard, clip, noun="recording", remedy="heard without --windows first"))
     if longer and any(map(is_background, model.labels)):

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import tarfile
 import tomllib
 from importlib.resources import files
@@ -126,3 +127,13 @@ def test_the_accuracy_on_the_card_is_measured_again(
         found["n"],
         pytest.approx(found["accuracy"], abs=0.5 / found["n"]),
     )
+
+
+def test_a_copy_with_the_figures_of_an_earlier_version_can_be_shown(tmp_path: Path) -> None:
+    """Included models had `eval.json` with a few figures, no evaluation of a run: KeyError 'labels'."""
+    copy = tmp_path / "copy"
+    shutil.copytree(models.find("kws12"), copy)
+    (copy / "measured.json").rename(copy / "eval.json")
+    found = done("show", copy, "--json").json
+    assert found["evaluation"] is None
+    assert "Answers" not in (copy / "report.html").read_text(encoding="utf-8")
