@@ -52,7 +52,7 @@ class Conversion(NamedTuple):
     mixed: Counter[int]
 
     def words(self, rate: int) -> str:
-        """What was done, in a line; empty where nothing is to be done."""
+        """A line that says what is converted; empty where nothing is."""
         done = [f"{source:,} Hz to {rate:,} Hz{_of(many)}" for source, many in self.rates.most_common()]
         done += [f"{number} channels mixed down{_of(many)}" for number, many in self.mixed.most_common()]
         changed = max(self.rates.total(), self.mixed.total())
@@ -60,7 +60,7 @@ class Conversion(NamedTuple):
 
 
 def conversion(paths: Iterable[str], rate: int, number: int = 1) -> Conversion:
-    """What has to be converted, by the headers; files that cannot be read are left to their readers."""
+    """Count what has to be converted, by the headers; files that cannot be read are left to their readers."""
     files, rates, mixed = 0, Counter[int](), Counter[int]()
     for path in dict.fromkeys(paths):
         files += 1
@@ -78,7 +78,7 @@ def _of(many: int) -> str:
 
 
 def cuts(seconds: Sequence[float], clip: float, *, noun: str = "clip", remedy: str = "") -> str:
-    """What clips of `clip` seconds leave unheard of recordings, counted in words, with the remedy.
+    """Count in words what clips of `clip` seconds leave unheard of recordings; `remedy` is added to it.
 
     Empty where nothing is cut or padded; differences below FRAME do not count.
     """

@@ -1,6 +1,7 @@
 """Writes `latency.html`: a table's sums against whole networks as points, and every entry."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,7 @@ def figures(check: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows = []
     for name, words in _NAMES.items():
         unit, table = _UNITS.get(name, 1.0), check["table"][name]
-        interval = Interval.read(table).words(lambda end, unit=unit: _short(end, unit))
+        interval = Interval.read(table).words(partial(_short, unit=unit))
         others = (
             check.get(column, {}).get(name, {}).get("value") for column in ("multiply-adds", "repeated")
         )

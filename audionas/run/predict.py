@@ -57,7 +57,7 @@ def line(row: Mapping[str, Any]) -> str:
 
 
 def _told(model: Model, folder: Path, rows: Sequence[Mapping[str, Any]], rule: Rule) -> list[str]:
-    """What was done to hear the recordings, in sentences."""
+    """Sentences about what was done to hear the recordings."""
     rate, clip = model.sample_rate, model.bundle.samples / model.sample_rate
     said = [conversion((row["file"] for row in rows), rate, model.bundle.channels).words(rate)]
     longer = [row["file"] for row in rows if row["seconds"] > clip + FRAME]

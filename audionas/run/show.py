@@ -179,8 +179,8 @@ def _examples(folder: Path) -> list[Example]:
 
 def _example(item: Item, row: dict[str, Any], model: Any) -> Example:
     rate, samples, first = model.sample_rate, model.bundle.samples, model.bundle.first_channel
-    seconds, channel = min(item.seconds, samples / rate), "mix" if first is None else first
-    wave = audio.fitted(clip(item.audio, rate, start=item.start, seconds=seconds, channel=channel), samples)
+    seconds, form = min(item.seconds, samples / rate), {} if first is None else {"channel": first}
+    wave = audio.fitted(clip(item.audio, rate, start=item.start, seconds=seconds, **form), samples)
     with torch.inference_mode():
         seen = model.network.normalize(model.network.front_end(torch.from_numpy(wave)[None]))
     features: np.ndarray = seen[0, 0].numpy()  # as the network sees it

@@ -56,8 +56,8 @@ def read(model: Model, items: kaldi.DataDir) -> np.ndarray:
     """The clips (n, samples) as the model takes them; the first channel where there are several."""
     rate = model.sample_rate
     samples, channel = model.bundle.samples, model.bundle.first_channel
-    most, mixed = samples / rate, "mix" if channel is None else channel
-    parts = (clip(i.audio, rate, start=i.start, seconds=min(i.seconds, most), channel=mixed) for i in items)
+    most, form = samples / rate, {} if channel is None else {"channel": channel}
+    parts = (clip(i.audio, rate, start=i.start, seconds=min(i.seconds, most), **form) for i in items)
     return np.stack([audio.fitted(part, samples) for part in parts])
 
 
