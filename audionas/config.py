@@ -6,7 +6,7 @@ A section whose `name` changes replaces the base's section instead of being merg
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args, get_type_hints
@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
+from audionas.core.faults import placed, refused
 from audionas.core.registry import allow, names, resolve
 from audionas.core.reporter import amount
 from audionas.core.strict import Strict
@@ -362,9 +363,9 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
     try:
         return TypeAdapter(kind).validate_python(rest)
     except ValidationError as error:
-        problems += [_problem(kind, path, e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors()]
+        problems += [refused(kind, path, e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors()]
     except UserError as error:
-        problems += [_placed(path, p) for p in error.problems]
+        problems += [placed(path, p) for p in error.problems]
         problems += [f"  {error.hint}"] if error.hint else []
     return None
 
@@ -374,7 +375,7 @@ def _contradictions(features: Features) -> list[str]:
     try:
         features.resolved()
     except UserError as error:
-        return [_placed("features", p) for p in error.problems]
+        return [placed("features", p) for p in error.problems]
     return []
 
 
@@ -386,23 +387,6 @@ def _inner(kind: type) -> dict[str, type]:
         if sections:
             found[name] = sections[0]
     return found
-
-
-def _placed(path: str, problem: str) -> str:
-    """A problem that a class found in its own values, with the whole path in front."""
-    section = path.rpartition(".")[2]
-    if problem.startswith(f"{section}."):
-        return path + problem.removeprefix(section)
-    return f"{path}: {problem}" if path else problem
-
-
-def _problem(kind: type, path: str, loc: Iterable[Any], code: str, message: str, given: Any) -> str:
-    """One line for one problem that pydantic found."""
-    parts = [str(part) for part in loc]
-    where = ".".join([*([path] if path else []), *parts])
-    if code in ("unexpected_keyword_argument", "extra_forbidden"):
-        return f"{where}: unknown key.{did_you_mean(parts[-1], [f.name for f in fields(kind)])}"
-    return f"{where}: {message[0].lower()}{message[1:]}, got {given!r}"
 
 
 def _plain(value: Any) -> Any:

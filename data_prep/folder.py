@@ -9,7 +9,8 @@ import typer
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, amount
-from audionas.data import listing, readers
+from audionas.data import readers
+from audionas.data.files import listing
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, SILENCE, UNKNOWN
 from audionas.data.readers import slug

@@ -12,7 +12,8 @@ from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.files import sha256, write_json, write_text
 from audionas.core.reporter import Reporter, amount
-from audionas.data import audio, kaldi, listing
+from audionas.data import audio, kaldi
+from audionas.data.files import listing
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 from audionas.prep import intake, speech_commands

@@ -51,7 +51,6 @@ def evaluate(
     Examples: audionas eval exp/mini --data data/test --engine onnx;
     audionas eval exp/scenes --data data/test --by device; audionas eval kws12 --folder my_words
     """
-    from audionas.data.conf import Data
     from audionas.run import evaluate as page
 
     if engine not in ("torch", "onnx"):
@@ -65,7 +64,6 @@ def evaluate(
         exp,
         source,
         engine=engine,  # type: ignore[arg-type]
-        data=Data(resample=resample),
         by=by or (),
         plain=folder is not None,
         pattern=speaker_pattern,
@@ -77,23 +75,36 @@ def evaluate(
 def predict(
     exp: Exp,
     files: Annotated[list[Path], typer.Argument(help="Recordings, or images.", show_default=False)],
+    windows: Annotated[
+        str,
+        typer.Option(
+            "--windows",
+            help="Answer to a long recording from its windows: highest, mean, or first, which hears one "
+            "clip; default: highest for keywords, mean for scenes.",
+        ),
+    ] = "",
     resample: Resample = False,
     as_json: AsJson = False,
 ) -> None:
     """Name the word in each recording, or what is in each image.
 
+    A recording of any rate, number of channels and length is heard whole. Windows as long as the model's
+    clips slide over a longer one: its word is that of the highest window that is not background, and the
+    scores of scenes are averaged. Background is any label that begins with _; models without are for scenes.
+
     EXP may also be an included model (audionas list models); a folder of that name comes first.
 
-    Examples: audionas predict exp/mini my.wav other.flac --json; audionas predict kws12 my.wav
+    Examples: audionas predict exp/mini my.wav other.flac --json; audionas predict kws12 my.mp3
     """
-    from audionas.run.predict import predict as go
+    from audionas.run import predict as page
 
-    rows = go(exp, files, resample=resample)
+    if windows not in ("", "highest", "mean", "first"):
+        raise UserError(f"--windows {windows}: expected highest, mean or first")
+    rows = page.predict(exp, files, windows=windows or None)  # type: ignore[arg-type]
     if as_json:
         stdout_json(rows)
     else:
-        for row in rows:
-            print(f"{row['file']}  {row['label']}  {row['scores'][row['label']]:.3f}")
+        print("\n".join(map(page.line, rows)))
 
 
 @commands.command(rich_help_panel=PANEL)

@@ -14,7 +14,7 @@ import soundfile
 from audionas.core.errors import Problem, UserError
 from audionas.core.files import atomic, sha256
 from audionas.core.reporter import amount
-from audionas.data import ffmpeg, headers
+from audionas.data.files import ffmpeg, headers
 
 Wave = npt.NDArray[np.float32]
 Channel = int | Literal["mix"] | None
@@ -34,6 +34,14 @@ _ENDLESS = 1 << 62  # frames: libsndfile's word for an unknown length
 _DOUBTED = frozenset({".ogg", ".oga", ".opus", ".caf"})  # may hold a coding that libsndfile lacks
 
 
+class Header(NamedTuple):
+    """The form of a file according to its header."""
+
+    seconds: float
+    rate: int  # Hz
+    channels: int
+
+
 class Probe(NamedTuple):
     """The facts that a full decode of a file finds."""
 
@@ -44,14 +52,6 @@ class Probe(NamedTuple):
     sha256: str
     peak: float  # the largest absolute sample; full scale is 1
     open: bool  # the header leaves the length open, so the file was read to its end
-
-
-class Header(NamedTuple):
-    """The form of a file as its header gives it."""
-
-    seconds: float
-    rate: int  # Hz
-    channels: int
 
 
 def read(

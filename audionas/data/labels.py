@@ -18,6 +18,11 @@ SILENCE, UNKNOWN, NOISE = "_silence_", "_unknown_", "_background_noise_"
 UNQUOTED = frozenset({"true", "false", "none", "null", "nan", "~"})
 
 
+def is_background(label: str) -> bool:
+    """True for what is no keyword: labels that begin with `_`, such as SILENCE and UNKNOWN."""
+    return label.startswith("_")
+
+
 def read_labels(path: Path | str) -> list[str]:
     """The classes, in order, from the `labels.txt` beside a data directory.
 

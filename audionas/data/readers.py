@@ -13,7 +13,7 @@ from typing import Any
 
 from audionas.core.errors import Problem, UserError
 from audionas.core.reporter import Reporter
-from audionas.data import listing
+from audionas.data.files import listing
 from audionas.data.kaldi import Item
 from audionas.data.labels import UNKNOWN
 

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from audionas.core.errors import UserError
-from audionas.data import audio, listing
+from audionas.data import audio
 from audionas.data.audio import Wave
+from audionas.data.files import listing
 
 
 class Response(NamedTuple):

@@ -15,8 +15,9 @@ from audionas.core.errors import UserError, located
 from audionas.core.files import sha256_text
 from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Shards
-from audionas.data import audio, sums
+from audionas.data import audio
 from audionas.data.audio import Channel
+from audionas.data.files import sums
 from audionas.data.kaldi import DataDir, Item
 
 _BLOCK, _BYTES = 64, 4 << 20  # limits of a block: clips, bytes

@@ -6,14 +6,17 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from audionas.core.bootstrap import percentiles, rows
+from audionas.core.bootstrap import rows
+from audionas.core.intervals import Interval
+from audionas.core.intervals import drawn as interval_of
+from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng
 
 _FEWEST = 3  # fewest networks for a correlation
 
 
 def agreement(predicted: Sequence[float], measured: Sequence[float]) -> dict[str, Any]:
-    """Figures by name, each with its value and 95 % interval by bootstrap over networks.
+    """Figures by name, each with its value and 95 % interval by bootstrap over networks, of ten or more.
 
     `rmse` and `bias` (predicted minus measured, on average) are in the unit of the times, `relative_rmse` is
     a share of the mean measured time, `r2` the share of the variance that the prediction explains: 1 minus
@@ -67,6 +70,8 @@ def _with_interval(
     rng = numpy_rng("agreement", len(a))
     value = figure(a, b) if len(a) >= _FEWEST else float("nan")
     if not np.isfinite(value):
-        return {"value": None, "interval": None}
+        few = len(a) < _FEWEST
+        why = f"{amount(len(a), 'network')}, fewer than {_FEWEST}" if few else "all networks are equal"
+        return {"value": None, **Interval(None, why).plain()}
     drawn = np.array([figure(a[taken], b[taken]) for taken in rows(len(a), rng)])
-    return {"value": value, "interval": list(percentiles(drawn[np.isfinite(drawn)]))}
+    return {"value": value, **interval_of(drawn[np.isfinite(drawn)], len(a), "network").plain()}

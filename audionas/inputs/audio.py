@@ -1,5 +1,6 @@
 """Recordings as inputs of a fit: data directories, decoded clips, a front-end and its statistics."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,14 +15,16 @@ from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Shards
-from audionas.data import heard, kaldi, sums
+from audionas.data import heard, kaldi
 from audionas.data.audio import Channel
 from audionas.data.augment import WaveAugment
 from audionas.data.batches import Batches
 from audionas.data.conf import Data
+from audionas.data.files import sums
 from audionas.data.kaldi import DataDir, Item
 from audionas.data.labels import doubts, labels_of, require_known, require_several
 from audionas.data.overlap import compare
+from audionas.data.sound import cuts
 from audionas.data.store import Form, Waves, waves
 from audionas.engine.fusion import fused
 from audionas.features import (
@@ -175,10 +178,15 @@ def open_recordings(conf: Config, features: Features, reporter: Reporter) -> Cli
     data = conf.data
     front_end = build(features)
     samples = round(data.seconds * front_end.sample_rate)
+    too_much = conf.augment.too_far(data.seconds) + conf.spec_augment.too_wide(*front_end.shape(samples))
+    if too_much:
+        raise UserError(too_much)  # before anything is decoded
     if data.channels > 1:
         return _open_channels(conf, features, front_end, samples, reporter)
     directories = _directories(data, reporter)
     labels = _labels(data, directories["train"], reporter)
+    for directory in directories.values():
+        tell_cuts(directory, data.seconds, reporter)
     train, dev = (open_split(d, data, labels, front_end, samples, reporter) for d in directories.values())
     _require_all_classes(train, labels, data.train)
     mean, std = statistics(_features(front_end, train.waves, data, reporter))
@@ -207,6 +215,8 @@ def _open_channels(
         )
     directories = _directories(data, reporter)
     labels = _labels(data, directories["train"], reporter)
+    for directory in directories.values():
+        tell_cuts(directory, data.seconds, reporter)
     train, dev = (
         open_channels(directory, data, labels, front_end, samples, reporter)
         for directory in directories.values()
@@ -256,6 +266,14 @@ def _labels(data: Data, train: DataDir, reporter: Reporter) -> tuple[str, ...]:
     for doubt in doubts(labels):
         reporter.note(f"attention: {doubt}")
     return labels
+
+
+def tell_cuts(directory: DataDir, seconds: float, reporter: Reporter) -> None:
+    """Say how much of the recordings clips of `seconds` leave unheard, and how much is padded."""
+    times = [item.seconds for item in directory]
+    remedy = f"data.seconds={math.ceil(10 * max(times, default=0)) / 10:g} hears all"
+    if words := cuts(times, seconds, remedy=remedy):
+        reporter.note(f"{directory.path}: {words}")
 
 
 def open_channels(

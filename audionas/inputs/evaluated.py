@@ -7,11 +7,13 @@ from typing import Any
 import numpy as np
 
 from audionas.core.reporter import Reporter
-from audionas.data import kaldi, store, sums
+from audionas.data import kaldi, store
 from audionas.data.audio import Channel
 from audionas.data.conf import Data
+from audionas.data.files import sums
 from audionas.data.kaldi import DataDir
 from audionas.data.labels import require_known
+from audionas.data.sound import conversion, cuts
 from audionas.data.store import Form
 from audionas.inputs.audio import open_split
 from audionas.inputs.images import open_test
@@ -23,24 +25,31 @@ Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples; rows of the
 def open_clips(
     model: Any, directory: Path, data: Data, reporter: Reporter, items: DataDir | None = None
 ) -> Opened:
-    """The clips of a data directory; a batch is (B, samples) in [-1, 1].
+    """The clips of a data directory, or `items` in it; a batch is (B, samples) in [-1, 1].
 
-    `items` are clips of files of any form in `directory`: they are resampled and mixed down.
+    Files of any rate and number of channels are converted; notes say what was, and what of them is cut off or
+    padded.
     """
+    items = kaldi.read(directory) if items is None else items
+    clip = model.bundle.samples / model.sample_rate
+    remedy = "audionas predict EXP FILE hears all of a file"
+    if words := cuts([item.seconds for item in items], clip, remedy=remedy):
+        reporter.note(f"{directory}: {words}")
     cache = Path(data.cache) if data.cache else directory.parent / "cache"
     if model.bundle.channels > 1:
-        found = kaldi.read(directory) if items is None else items
-        return _channels(model, sums.require_unchanged(found, cache, reporter))
+        return _channels(model, sums.require_unchanged(items, cache, reporter))
+    found = conversion((item.audio for item in items), model.sample_rate)
+    if words := found.words(model.sample_rate):
+        reporter.note(f"{directory}: {words}")
     rules = Data(
         train=str(directory),
-        seconds=model.bundle.samples / model.sample_rate,
+        seconds=clip,
         on_bad=data.on_bad,
-        resample=data.resample,
+        resample=bool(found.rates),
         cache=str(cache),
     )
+    channel: Channel = "mix" if found.mixed else None
     front_end = model.network.front_end
-    channel: Channel = None if items is None else "mix"
-    items = kaldi.read(directory) if items is None else items
     split = open_split(items, rules, model.labels, front_end, model.bundle.samples, reporter, channel)
     array = split.waves.array
     return split, lambda start, end: array[start:end].astype(np.float32) / np.float32(32768)

@@ -45,7 +45,6 @@ def detect(
     smooth: int | None = None,
     refractory: float | None = None,
     patience: str | None = None,
-    resample: bool = False,
     audacity: Path | None = None,
 ) -> Iterator[Found]:
     """Events in the order of the files and of time, each yielded as soon as it is heard.
@@ -64,7 +63,7 @@ def detect(
     listener, reporter = found.listen(), Reporter()
     rate = listener.sample_rate
     items = timed([Item(path, path, "", 0.0) for path in paths])
-    require_readable(items, rate, resample)
+    require_readable(items, rate, reporter)
     if stale:
         reporter.note(f"{found.file.name} has changed since it was tuned: tune again")
     words = ", ".join(f"{word} {value:.4g}" for word, value in thresholds.items())
@@ -75,7 +74,7 @@ def detect(
     def work() -> Iterator[list[Found]]:
         for item in items:
             heard: list[Found] = []
-            for events in spotted(listener, spotter, blocks(item, rate, resample)):
+            for events in spotted(listener, spotter, blocks(item, rate)):
                 new = [Found(item.audio, event, clip) for event in events]
                 heard += new
                 yield new

@@ -1,16 +1,16 @@
 """The recordings for an exported file: found, checked, and read in pieces."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.reporter import Reporter, amount
-from audionas.data import audio, kaldi, listing, readers, sums
+from audionas.data import audio, kaldi, readers, sound
+from audionas.data.files import listing, sums
 from audionas.data.kaldi import DataDir, Item
+from audionas.data.labels import is_background
 from audionas.listen.exported import Exported
-
-BLOCK = 10.0  # seconds of audio decoded per block
 
 
 def recordings(path: Path) -> list[Item]:
@@ -56,7 +56,7 @@ def clips(path: Path, found: Exported, *, pattern: str = "") -> tuple[list[Item]
         return [replace(item, label=found.keywords[0]) for item in recordings(path)], 0
     items = list(_prepared(path)) if prepared else readers.folder(path, pattern=pattern)
     labels, known = {item.label for item in items}, found.bundle.labels
-    if unknown := sorted(label for label in labels - set(known) if not label.startswith("_")):
+    if unknown := sorted(label for label in labels - set(known) if not is_background(label)):
         raise UserError(
             [f"{path}: '{label}' is not a model label.{did_you_mean(label, known)}" for label in unknown],
             hint=f"Its keywords: {' '.join(found.keywords)}",
@@ -83,18 +83,9 @@ def timed(items: Sequence[Item]) -> list[Item]:
     return done
 
 
-def blocks(item: Item, rate: int, resample: bool) -> Iterator[audio.Wave]:
-    """A recording in pieces of BLOCK seconds; `resample` accepts any rate and mixes channels down."""
-    return audio.blocks(
-        item.audio,
-        rate=rate,
-        start=item.start,
-        seconds=item.seconds,
-        block=BLOCK,
-        resample=resample,
-        channel="mix" if resample else None,
-        promised=item.seconds,
-    )
+def blocks(item: Item, rate: int) -> Iterator[audio.Wave]:
+    """A recording of any form in pieces (n,) at `rate` Hz."""
+    return sound.blocks(item.audio, rate, start=item.start, seconds=item.seconds, promised=item.seconds)
 
 
 def _prepared(path: Path) -> DataDir:
@@ -103,16 +94,21 @@ def _prepared(path: Path) -> DataDir:
     return sums.require_unchanged(data, path.parent / "cache", Reporter()) if data[0].sha256 else data
 
 
-def require_readable(items: Iterable[Item], rate: int, resample: bool) -> None:
-    """Raise one UserError for all recordings that `blocks` would refuse, before hours are spent."""
+def require_readable(items: Sequence[Item], rate: int, reporter: Reporter) -> None:
+    """Raise one UserError for all recordings that `blocks` would refuse, before hours are spent.
+
+    A note says what will be converted.
+    """
     problems: dict[str, None] = {}
     for item in items:
         try:
-            blocks(item, rate, resample)
+            blocks(item, rate)
         except UserError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
-        raise UserError(problems, hint="Use --resample to convert other sample rates and several channels.")
+        raise UserError(problems)
+    if words := sound.conversion((item.audio for item in items), rate).words(rate):
+        reporter.note(words)
 
 
 def unlike(names: Sequence[str]) -> list[str]:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, amount
-from audionas.data import listing
+from audionas.data.files import listing
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 
 WANTED = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from audionas.core.files import read_json, sha256, write_text
+from audionas.core.intervals import Interval
 from audionas.core.reporter import amount
 from audionas.cost.graph import measure
 from audionas.cost.streams import streamed
@@ -200,8 +201,8 @@ def _check(report: Mapping[str, Any]) -> str:
 
 
 def _right(found: Mapping[str, Any]) -> tuple[str, str, str]:
-    low, high = found["interval"]
-    return f"{found['accuracy']:.2%}", f"{low:.2%} to {high:.2%}", f"{found['n']:,}"
+    interval = Interval.read(found).words("{:.2%}".format)
+    return f"{found['accuracy']:.2%}", interval, f"{found['n']:,}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

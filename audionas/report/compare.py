@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audionas.core.files import write_text
+from audionas.core.intervals import Interval
 from audionas.core.reporter import amount, clock, read_rows
 from audionas.report import compare_charts as charts
 from audionas.report import compare_table as table
@@ -106,7 +107,7 @@ def _forest(c: Comparison, key: str, name: str, **look: Any) -> Html:
 def _table(c: Comparison) -> Html:
     """All figures with their spread, in two tables."""
     outcome, cost = c.columns(table.OUTCOME), c.columns(table.COST)
-    lead = "Mean ± standard deviation over seeds, with the 95 % t-interval below."
+    lead = f"Mean ± standard deviation over seeds, with the 95 % t-interval below.{table.alone(c)}"
     first = _block(c, outcome, {"collapsed": table.collapses})
     ratios = {
         "step time": lambda c, label: table.ratio(c, label, "time_ratio"),
@@ -139,8 +140,7 @@ def _cell(spread: Mapping[str, Any] | None, form: Format) -> Html:
         return Html("–")
     if not spread["sd"]:
         return join((form(spread["mean"]),))
-    low, high = spread["interval"]
-    below = tag("small", f"{form(low)} to {form(high)}", class_="quiet")
+    below = tag("small", Interval.read(spread).words(form), class_="quiet")
     return join((f"{form(spread['mean'])} ± {form(spread['sd'])}", tag("br"), below))
 
 

@@ -3,10 +3,12 @@
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from audionas.core.files import write_text
+from audionas.core.intervals import Interval
 from audionas.core.reporter import Reporter
 from audionas.engine.metrics import over_seeds
 from audionas.report.html import count
@@ -52,7 +54,7 @@ class Comparison(NamedTuple):
     def spread(self, label: str, key: str) -> Mapping[str, Any] | None:
         """Mean, deviation and interval over seeds."""
         values = self.values(label, key)
-        return over_seeds(values) if values else None
+        return over_seeds(values, (0.0, 1.0) if key in _SHARES else (-inf, inf)) if values else None
 
     def columns(self, known: Sequence[Column]) -> list[Column]:
         """The columns of `known` that some run has."""
@@ -96,6 +98,7 @@ COST = (
 )
 COLLAPSED = "runs in which at least 5 of 8 kept operations are free; in chains, all layers that may skip"
 RATIOS = "seconds per step and bytes kept for backward, against DARTS with its defaults in the same minutes"
+_SHARES = ("accuracy", "relaxed", "trained", "cifar10_val", "cifar10_test", "free_share")  # from 0 to 1
 _SHOWN = ("accuracy", "trained", "cifar10_test", "free_share")  # on the terminal
 NAMES = ("method", "seed", "status", "reason", "arch", "network", "free", "kept", "collapsed")
 
@@ -116,6 +119,8 @@ def show(comparison: Comparison) -> None:
             rows.append((label, len(own), *cells, *_ratios(comparison, label).values()))
     head = ("method", "seeds", *(column.title for column in columns), "step time", "memory")
     Reporter(stdout=True).table(head, rows)
+    if words := alone(comparison):
+        print(words.strip())
     print("\n".join(str(comparison.folder / f"compare.{kind}") for kind in ("md", "csv", "html")))
 
 
@@ -132,7 +137,8 @@ def table(rows: Sequence[Row]) -> str:
 def markdown(comparison: Comparison) -> str:
     """The Markdown text: outcome and cost, failures, and the conditions of the measurement."""
     lines = [f"# {comparison.title}", ""]
-    lines += [f"Mean ± deviation (95 % t-interval) over seeds, scored on {comparison.tested}.", ""]
+    scored = f"Mean ± deviation (95 % t-interval) over seeds, scored on {comparison.tested}."
+    lines += [f"{scored}{alone(comparison)}", ""]
     lines += _block(comparison, comparison.columns(OUTCOME), _collapses)
     lines += _block(comparison, comparison.columns(COST), _ratios)
     shown = [*comparison.columns(OUTCOME), *comparison.columns(COST)]
@@ -158,8 +164,13 @@ def spread(value: Mapping[str, Any] | None, form: Form) -> str:
         return "-"
     if not value["sd"]:
         return form(value["mean"])
-    low, high = value["interval"]
-    return f"{form(value['mean'])} ± {form(value['sd'])} ({form(low)} to {form(high)})"
+    return f"{form(value['mean'])} ± {form(value['sd'])} ({Interval.read(value).words(form)})"
+
+
+def alone(comparison: Comparison) -> str:
+    """A sentence on methods with one seed, whose spread cannot be measured; empty without any."""
+    single = [label for label in comparison.labels if len(comparison.of(label)) == 1]
+    return f" Spread and interval not measurable: 1 seed ({', '.join(single)})." if single else ""
 
 
 def _brief(value: Mapping[str, Any] | None, column: Column) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from audionas.core.files import write_json, write_text
+from audionas.core.intervals import Interval
 from audionas.core.reporter import Reporter, amount
 from audionas.methods._score import STATISTICS
 from audionas.report import html
@@ -22,9 +23,9 @@ class Ranking(NamedTuple):
     """A study: one row per network, and the agreement of the orders by kind of batch-norm statistics.
 
     `agreement[kind]` has Kendall's tau-b, Spearman's rho and for each k the regret: the best accuracy of
-    all minus the best among the supernet's first k. Each has an interval by bootstrap over networks. The
-    supernet is compared with the mean of a network's trainings, and so is, under `COST`, the cost over which
-    networks are spread; `AGAIN` compares the second training with the first.
+    all minus the best among the supernet's first k. Each has an interval by bootstrap over ten
+    networks or more. The supernet is compared with the mean of a network's trainings, and so is, under
+    `COST`, the cost over which networks are spread; `AGAIN` compares the second training with the first.
     """
 
     title: str
@@ -49,12 +50,12 @@ def markdown(found: Ranking) -> str:
     """The Markdown text: one row per kind of statistics, then the conditions of the measurement."""
     head, rows = lines(found)
     table_ = [f"| {' | '.join(row)} |" for row in (head, ["---"] + ["---:"] * (len(head) - 1), *rows)]
-    facts = [f"- {name}: {value}" for name, value in found.facts.items()]
+    facts = [f"- {name}: {value}" for name, value in (*reasons(found), *found.facts.items())]
     return "\n".join([f"# {found.title}", "", *table_, "", *facts, ""])
 
 
 def lines(found: Ranking) -> tuple[list[str], list[list[str]]]:
-    """Head and rows; accuracies and regrets in points, 95 % intervals in brackets."""
+    """Head and rows; accuracies and regrets in points, 95 % intervals in brackets where there are any."""
     names = [name for name in next(iter(found.agreement.values())) if name not in ("mean", "sd")]
     rows = []
     for kind, told in found.agreement.items():
@@ -67,14 +68,26 @@ def lines(found: Ranking) -> tuple[list[str], list[list[str]]]:
 def _figure(told: Mapping[str, Any], unit: float) -> str:
     if told["value"] is None:
         return "-"
-    low, high = (unit * end for end in told["interval"])
-    return f"{unit * told['value']:.2f} [{low:.2f}, {high:.2f}]"
+    value, interval = f"{unit * told['value']:.2f}", Interval.read(told)
+    return f"{value} [{interval.words(lambda end: f'{unit * end:.2f}', ', ')}]" if interval.ends else value
+
+
+def reasons(found: Ranking) -> list[tuple[str, str]]:
+    """The figures without an interval, by the reason: (name, words)."""
+    why: dict[str, dict[str, None]] = {}
+    for told in found.agreement.values():
+        for name, figure in told.items():
+            if isinstance(figure, Mapping) and figure["interval"] is None:
+                why.setdefault(Interval.read(figure).words(str), {})[name] = None
+    return [("intervals", f"{words} ({', '.join(names)})") for words, names in why.items()]
 
 
 def show(found: Ranking, reporter: Reporter) -> None:
     """Print the table on standard error, like all progress."""
     head, rows = lines(found)
     reporter.table(head, rows, title=f"{found.title}: {amount(len(found.rows), 'network')}")
+    for _, words in reasons(found):
+        reporter.note(f"95 % interval {words}")
 
 
 def page(found: "Ranking") -> str:
@@ -86,7 +99,7 @@ def page(found: "Ranking") -> str:
         words = f"accuracy in the supernet ({kind} statistics) and alone"
         axes = "The horizontal axis is the accuracy in the supernet, the vertical axis the accuracy alone."
         parts.append(section(kind, _plot(found.rows, kind, words), lead=axes))
-    facts = table(["", ""], [[name, str(value)] for name, value in found.facts.items()])
+    facts = table(["", ""], [[name, str(value)] for name, value in (*reasons(found), *found.facts.items())])
     return html.page(found.title, join((*parts, section("How it was measured", facts))))
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from audionas.core.arch import ArchSpec
+from audionas.core.intervals import Interval
 from audionas.core.reporter import amount
 from audionas.data import heard
 from audionas.report import charts, matrix
@@ -42,8 +43,7 @@ def headline(cost: Any | None, scores: Mapping[str, Any] | None, export: Mapping
     tiles = []
     if scores:
         speakers = f", {amount(scores['speakers'], 'speaker')}" if scores.get("speakers") else ""
-        low, high = scores["interval"]
-        interval = f"95\u00a0% interval {100 * low:.1f} to {percent(high)}"
+        interval = f"95\u00a0% interval {Interval.read(scores).words(percent)}"
         notes = (interval, f"{amount(scores['n'], 'clip')}{speakers}")
         tiles.append(_tile("Accuracy", percent(scores["accuracy"]), *notes, *heard.words(scores), wide=True))
     if cost:

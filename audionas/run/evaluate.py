@@ -9,6 +9,7 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
+from audionas.core.intervals import Interval
 from audionas.core.reporter import Reporter, amount
 from audionas.data import heard, kaldi
 from audionas.data.conf import Data
@@ -74,7 +75,7 @@ def evaluate(
         model = load(folder)
         if isinstance(model, ImageModel):
             raise UserError(f"{folder}: sees images; their folder is given with --data")
-        items = open_folder(directory, model.labels, model.sample_rate, pattern, reporter)
+        items = open_folder(directory, model.labels, pattern, reporter)
         rules = replace(rules, resample=True, cache=str(folder / "cache"))
     scored = score(folder, directory, engine=engine, data=rules, items=items)
     bundle = scored.bundle
@@ -109,8 +110,9 @@ def heard_by(folder: Path) -> Heard | None:
 
 def show(result: dict[str, Any]) -> None:
     """Print the result for people on standard output."""
-    low, high = result["interval"]
-    f1_low, f1_high = result["macro_f1_interval"]
+    share = "{:.2%}".format
+    accuracy = Interval.read(result).words(share)
+    macro_f1 = Interval.read(result, "macro_f1_interval").words(share)
     Reporter(stdout=True).table(
         ("label", "recall", "precision", "clips"),
         [
@@ -124,9 +126,9 @@ def show(result: dict[str, Any]) -> None:
         else amount(result["n"], "image")
     )
     print(
-        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {low:.2%} to {high:.2%} over {over} "
+        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {accuracy} over {over} "
         f"of {result['data']} ({result['engine']})\n"
-        f"macro F1 {result['macro_f1']:.2%}, 95 % interval {f1_low:.2%} to {f1_high:.2%}"
+        f"macro F1 {result['macro_f1']:.2%}, 95 % interval {macro_f1}"
     )
     for warning in heard.words(result):
         print(f"\n{warning}")

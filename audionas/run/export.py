@@ -24,6 +24,7 @@ from audionas.models.model import Model, load
 from audionas.models.names import own
 from audionas.nn.streaming import Pooling
 from audionas.report import card
+from audionas.report.run import evaluation
 from audionas.run.folder import environment
 from audionas.run.ship import golden, streaming
 from audionas.run.ship.int8 import FineTune, Int8
@@ -240,9 +241,8 @@ def _short(times: dict[str, float | int]) -> dict[str, Any]:
 
 def _evaluated(folder: Path) -> Path | None:
     """The data that the model was last evaluated on, if they still exist."""
-    file = folder / "eval.json"
-    known = Path(read_json(file)["data"]) if file.exists() else None
-    return known if known is not None and known.exists() else None
+    last = evaluation(folder)
+    return Path(last["data"]) if last is not None and Path(last["data"]).exists() else None
 
 
 def _line(name: str, row: dict[str, Any]) -> tuple[str, ...]:

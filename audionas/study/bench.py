@@ -12,7 +12,7 @@ from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data import kaldi
 from audionas.engine.conf import Compare
-from audionas.inputs.audio import ClipInputs, ClipSplit, open_channels, open_split
+from audionas.inputs.audio import ClipInputs, ClipSplit, open_channels, open_split, tell_cuts
 from audionas.inputs.feed import Inputs, facts_of, open_inputs
 from audionas.inputs.images import ImageSplit, open_test
 from audionas.inputs.shards import SegmentSplit
@@ -86,6 +86,7 @@ def scored_split(conf: Config, inputs: Inputs, test: str, reporter: Reporter) ->
         return inputs.dev
     if isinstance(inputs, ClipInputs):
         folder, samples = kaldi.read(Path(test)), inputs.samples
+        tell_cuts(folder, conf.data.seconds, reporter)
         if inputs.channels > 1:
             return open_channels(folder, conf.data, inputs.labels, inputs.front_end, samples, reporter)
         return open_split(folder, conf.data, inputs.labels, inputs.front_end, samples, reporter)

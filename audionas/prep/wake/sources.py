@@ -11,7 +11,8 @@ from audionas.core.errors import UserError
 from audionas.core.pool.ordered import ordered
 from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
-from audionas.data import audio, listing
+from audionas.data import audio
+from audionas.data.files import listing
 from audionas.prep import intake
 
 SplitName = Literal["train", "dev", "test"]

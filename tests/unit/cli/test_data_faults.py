@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from audionas.data import kaldi
+from audionas.data.kaldi import Item
 from audionas.data.labels import write_labels
 from tests._factory import config, tones
 from tests._run import Run
@@ -121,8 +122,9 @@ def test_another_sample_rate_is_refused_or_converted(slow: Run) -> None:
     )
     assert "resample" in result.err
     done("train", slow.conf, "arch=tc_resnet8", "data.resample=true", "train.epochs=1")
-    refused("eval", slow.exp, "--data", slow.data / "test", "--json", says="8000 Hz")
-    assert done("eval", slow.exp, "--data", slow.data / "test", "--resample", "--json").json["n"] == 16
+    found = done("eval", slow.exp, "--data", slow.data / "test", "--json")
+    assert found.json["n"] == 16
+    assert "converted: 8,000 Hz to 16,000 Hz (16), of 16 recordings" in found.err
 
 
 def test_evaluation_of_some_classes_only(own: Run, tmp_path: Path) -> None:
@@ -211,3 +213,39 @@ def test_prepared_words_can_be_trained_on(tmp_path: Path) -> None:
         "no",
         "yes",
     ]
+
+
+def test_augmentation_beyond_the_clips_is_refused_before_anything_is_decoded(own_data: Run) -> None:
+    settings = ("augment.shift_ms=5000", "spec_augment.time_masks=1", "spec_augment.time_width=5000")
+    result = refused("train", own_data.conf, "arch=tc_resnet8", *settings)
+    assert (
+        "augment.shift_ms: 5000 ms is too far for clips of 1 s (data.seconds): give at most 500" in result.err
+    )
+    assert "spec_augment.time_width: 5000 is wider than the features (" in result.err
+    assert not (own_data.data / "cache").exists()
+
+
+def test_what_is_cut_off_is_said_by_check_eval_and_predict(own: Run, tmp_path: Path) -> None:
+    file = next(iter(kaldi.read(own.data / "test"))).audio
+    wave, rate = soundfile.read(file)
+    soundfile.write(tmp_path / "long.wav", np.concatenate([np.zeros(30000), wave, np.zeros(30000)]), rate)
+    label = next(iter(kaldi.read(own.data / "test"))).label
+    kaldi.write(tmp_path / "some", [Item("a", str(tmp_path / "long.wav"), label, 0.0)])
+    said = done("eval", own.exp, "--data", tmp_path / "some").err
+    assert "1 of 1 clip is longer than 1 s: 79 % of their sound is not heard (audionas predict EXP" in said
+    heard = done("predict", own.exp, tmp_path / "long.wav")
+    assert "highest of 16 windows" in heard.out
+    assert "1 of 1 recording longer than 1 s: heard in windows of 1 s, one every 0.25 s" in heard.err
+    first = done("predict", own.exp, tmp_path / "long.wav", "--windows", "first").err
+    assert "79 % of their sound is not heard (heard without --windows first)" in first
+    refused(
+        "predict", own.exp, tmp_path / "long.wav", "--windows", "last", says="expected highest, mean or first"
+    )
+    for part in ("train", "dev"):
+        items = [*kaldi.read(own.data / part), Item(f"long-{part}", str(tmp_path / "long.wav"), label, 0.0)]
+        kaldi.write(tmp_path / "data" / part, items, relative=False)
+    write_labels(tmp_path / "data", ["_silence_", "low", "mid", "high"])
+    conf = (f"data.train={tmp_path}/data/train", f"data.dev={tmp_path}/data/dev")
+    said = done("check", own.conf, *conf).err
+    assert f"{tmp_path}/data/train: 1 of " in said
+    assert "clips is longer than 1 s: 79 % of their sound is not heard (data.seconds=4.8 hears all)" in said

@@ -121,7 +121,8 @@ def test_correlations_are_scipys_with_ties() -> None:
     found = agreement(a, b)
     assert found["kendall"]["value"] == pytest.approx(stats.kendalltau(a, b).statistic)
     assert found["spearman"]["value"] == pytest.approx(stats.spearmanr(a, b).statistic)
-    low, high = found["kendall"]["interval"]
+    assert found["kendall"]["interval_why"] == "5 networks, fewer than 10"
+    low, high = agreement(a * 2, b * 2)["kendall"]["interval"]
     assert low <= found["kendall"]["value"] <= high
 
 

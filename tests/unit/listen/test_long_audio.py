@@ -63,19 +63,14 @@ def test_words_are_found_where_they_are(made: Heard, tmp_path: Path) -> None:
     found = list(detect(made.exp, [tmp_path / "a.wav"], threshold=["0.5"]))
     # a word lasts 0.5 s, and is heard 0.62 to 0.80 s after its start: 4 hops or more within these limits
     assert all(word + 0.3 < each.event.seconds < word + 1.2 for word, each in zip(words, found, strict=True))
-    again = list(detect(made.exp, [tmp_path / "b.wav"], threshold=["word=0.5"], resample=True))
+    again = list(detect(made.exp, [tmp_path / "b.wav"], threshold=["word=0.5"]))
     # one hop apart at most: a score that another rounding takes over the threshold is there a hop sooner
     assert [each.event.seconds for each in again] == pytest.approx(
         [e.event.seconds for e in found], abs=1.1 * HOP
     )
-    with pytest.raises(UserError) as error:
-        detect(made.exp, [tmp_path], threshold=["0.7"])
-    said = [problem.removeprefix(f"{tmp_path}/") for problem in error.value.problems]
-    assert said == [
-        "b.wav: its sample rate is 44100 Hz, expected 16000 Hz",
-        "c.wav: has 2 channels, expected one",
-    ]
-    assert "--resample" in error.value.hint
+    said = done("detect", made.exp, tmp_path, "--threshold", "0.7", "--resample").err
+    assert "converted: 44,100 Hz to 16,000 Hz (1), 2 channels mixed down (2), of 3 recordings" in said
+    assert "--resample: not needed any more" in said
 
 
 def test_tuning_counts_what_detecting_finds(tuned: Heard) -> None:

@@ -227,8 +227,8 @@ def levels(folder: Path) -> dict[str, list[Item]]:
         soundfile.write(folder / f"{name}.wav", wave * peak, RATE, subtype="FLOAT")
         found.append(Item(name, str(folder / f"{name}.wav"), "word", 0.0))
     silent = Item("silence", str(folder / "zeros.wav"), "_silence_", 0.0)
-    shutil.copy(folder / "zeros.wav", folder / "quiet.wav")
-    shutil.copy(folder / "zeros.wav", folder / "room.wav")
+    for number, name in enumerate(("quiet", "room"), 1):  # of other lengths: no copies
+        soundfile.write(folder / f"{name}.wav", np.zeros(800 + number), RATE, subtype="FLOAT")
     return {
         "all": [*found, replace(silent, audio=str(folder / "quiet.wav"))],
         "noise": [Item("room", str(folder / "room.wav"), "noise", 0.0)],

@@ -222,7 +222,7 @@ def test_a_finished_run_has_every_section_and_says_its_numbers(whole: Path) -> N
     measured = json.loads((whole / "eval.json").read_text())
     for fact in (
         f"{100 * measured['accuracy']:.1f} %",
-        "90.5 to 94.1 %",
+        "90.5 % to 94.1 %",
         "214 speakers",
         "497.3 kB",
         "183 µs",

@@ -13,7 +13,7 @@ from torch import Tensor
 from audionas.config import Config, load
 from audionas.core.files import write_json
 from audionas.core.reporter import Reporter, read_rows
-from audionas.data import kaldi
+from audionas.data import audio, kaldi
 from audionas.inputs.feed import open_inputs, train_batches
 from audionas.models.bundle import KeywordModel
 from audionas.models.model import load as model
@@ -52,7 +52,8 @@ def expected(made: Made, batches: Any, epoch: int = 1) -> Tensor:
     clips = kaldi.read(made.data / "train")
     order = [int(row) for rows in batches.rows(epoch) for row in rows]
     heard = model(made.exp / "big")
-    waves = np.stack([heard.read(Path(clips[i].audio), resample=False) for i in order])
+    seconds = heard.bundle.samples / 16000
+    waves = np.stack([audio.read(clips[i].audio, rate=16000, seconds=seconds) for i in order])
     assert isinstance(network, KeywordModel)
     with torch.no_grad():
         logits: Tensor = network.net(network.normalize(network.front_end(torch.from_numpy(waves))))

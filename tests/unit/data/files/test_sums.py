@@ -11,7 +11,8 @@ from safetensors.numpy import load_file, save_file
 from audionas.core.errors import UserError
 from audionas.core.files import sha256, state
 from audionas.core.reporter import Reporter
-from audionas.data import audio, kaldi, sums
+from audionas.data import audio, kaldi
+from audionas.data.files import sums
 from audionas.data.store import Waves, waves
 
 RATE = 8000

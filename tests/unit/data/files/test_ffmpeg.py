@@ -11,7 +11,8 @@ import pytest
 import soundfile
 
 from audionas.core.errors import UserError
-from audionas.data import audio, ffmpeg, listing
+from audionas.data import audio
+from audionas.data.files import ffmpeg, listing
 from tests.unit.cli._command import done
 
 WAVE = (np.sin(np.arange(16000) / 9) / 2).astype(np.float32)

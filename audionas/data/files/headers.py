@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from audionas.core.errors import UserError
-from audionas.data import ffmpeg
+from audionas.data.files import ffmpeg
 
 _SLACK = 64  # bytes: known writers count the header as sound, or leave out a byte of padding
 _ENDLESS = 0x7FFFF000  # from here on, 32-bit lengths are what SoX, ALSA and ffmpeg write into a pipe

@@ -9,8 +9,9 @@ import pytest
 import soundfile
 
 from audionas.core.errors import UserError
-from audionas.data import audio, headers
-from audionas.data.headers import Sound
+from audionas.data import audio
+from audionas.data.files import headers
+from audionas.data.files.headers import Sound
 
 RATE = 16000
 CHUNKED = ["WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF"]

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, amount
-from audionas.data import ffmpeg
 from audionas.data.audio import SUFFIXES
+from audionas.data.files import ffmpeg
 
 Say = Callable[[str], object]
 _RAW = frozenset({".pcm", ".raw"})  # samples without a header: nothing tells their rate
