@@ -2,20 +2,24 @@
 
 Keys are strict, scalars lenient (`1e-3` is a number), and every problem is reported at once with
 its path. `base:` names one config that this one changes; `a.b=c` on the command line comes last.
-A section whose `name` changes replaces the base's section instead of being merged into it.
+Sections merge, values do not: `searcher.objectives={loss: min}` leaves no other objective, but
+`searcher.objectives.loss=min` adds one and `searcher.objectives.macs=null` removes one. A section whose
+`name` changes replaces the base's section.
 """
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
+from audionas.core.merge import merge, prefixes, sections_of, values_of
 from audionas.core.registry import names, resolve
 from audionas.core.strict import Strict
 from audionas.cost.limits import Limits
@@ -154,7 +158,8 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
         raw = _merge(base, raw)
     written = _compared(raw)
     for override in overrides:
-        raw = _merge(raw, _override(override))
+        keys, nested = _override(override)
+        raw = _merge(raw, nested, keys)
     raw.setdefault("name", path.stem)
     if methods := _compared(raw):  # a name on the command line means the file's section of that name
         sections = {label_of(m): m for m in written if isinstance(m, Mapping)}
@@ -215,8 +220,8 @@ def _read(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in raw.items()}
 
 
-def _override(text: str) -> dict[str, Any]:
-    """`a.b=c` as nested mappings, c read as YAML."""
+def _override(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """`a.b=c` as its path and nested mappings, c read as YAML."""
     keys, equals, value = text.partition("=")
     if not equals or not all(keys.split(".")):
         raise UserError(
@@ -227,22 +232,24 @@ def _override(text: str) -> dict[str, Any]:
         nested: Any = value if value.startswith("|") else yaml.load(value, Loader=_Loader)  # a SafeLoader
     except yaml.YAMLError as error:
         raise UserError(f"'{text}': the value is not valid YAML: {error}") from error
-    for key in reversed(keys.split(".")):
+    for key in reversed(path := tuple(keys.split("."))):
         nested = {key: nested}
-    return nested
+    return path, nested
 
 
-def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """`top` over `base`, mappings merged; a mapping that brings another `name` replaces the base's."""
-    merged = dict(base)
-    for key, value in top.items():
-        old = merged.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            renamed = "name" in value and value["name"] != old.get("name") and key in NAMED
-            merged[key] = dict(value) if renamed else _merge(old, value)
-        else:
-            merged[key] = value
-    return merged
+def _merge(base: Mapping[str, Any], top: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
+    """`top` over `base`; `path` is that of an override."""
+    whole = {(s, f): usual for s in SECTIONS for f, usual in values_of(_kind(s, base, top)).items()}
+    return merge(base, top, whole, named=NAMED, through=prefixes(path))
+
+
+def _kind(section: str, *raws: Mapping[str, Any]) -> type:
+    """The class of a section; one chosen by `name` has the last name, or only its base if none is known."""
+    given = [raw[section] for raw in raws if isinstance(raw.get(section), Mapping)]
+    known = [g["name"] for g in given if section in NAMED and isinstance(g.get("name"), str)]
+    with suppress(UserError):  # told when the section is built
+        return resolve(section, known[-1]) if known else SECTIONS[section]
+    return SECTIONS[section]
 
 
 def _build(raw: dict[str, Any], source: str) -> Config:
@@ -338,7 +345,7 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
     Sections within are filled first: a value that one of them refuses must not hide the others' faults.
     """
     rest = dict(value)
-    for name, inner in _inner(kind).items():
+    for name, inner in sections_of(kind).items():
         if isinstance(rest.get(name), Mapping):
             before = len(problems)
             _section(inner, rest[name], f"{path}.{name}", problems)
@@ -361,16 +368,6 @@ def _contradictions(features: Features) -> list[str]:
     except UserError as error:
         return [_placed("features", p) for p in error.problems]
     return []
-
-
-def _inner(kind: type) -> dict[str, type]:
-    """The fields of `kind` that are sections themselves, optional ones included."""
-    found = {}
-    for name, hint in get_type_hints(kind).items():
-        sections = [t for t in (hint, *get_args(hint)) if isinstance(t, type) and is_dataclass(t)]
-        if sections:
-            found[name] = sections[0]
-    return found
 
 
 def _placed(path: str, problem: str) -> str:
