@@ -1,4 +1,4 @@
-"""Sections of a config laid over each other: the fields of a dataclass merge, but a mapping in one is a value."""
+"""Sections of a config laid over each other: sections merge, but a mapping in one is a value."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, fields, is_dataclass

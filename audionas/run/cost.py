@@ -13,7 +13,7 @@ from audionas.cost.graph import measure
 from audionas.cost.streams import streamed
 from audionas.export.onnx import network_latency
 from audionas.spaces._base import space_of
-from audionas.spaces._nb201_table import PARTS, Nb201Table
+from audionas.spaces.tables.nas_bench_201 import PARTS, Nb201Table
 from audionas.zoo.find import find
 
 

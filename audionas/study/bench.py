@@ -19,8 +19,8 @@ from audionas.inputs.split import Split
 from audionas.run.folder import device_of
 from audionas.run.supernet import default_features, wanted
 from audionas.spaces._base import Space
-from audionas.spaces._nb201_table import Nb201Table
 from audionas.spaces.nas_bench_201 import NasBench201
+from audionas.spaces.tables.nas_bench_201 import Nb201Table
 
 CALIBRATION = 32  # batches of training data from which batch-norm statistics are taken
 

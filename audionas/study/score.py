@@ -31,7 +31,7 @@ from audionas.run.search import search
 from audionas.run.supernet import budget, search_run, sizes_of
 from audionas.run.train import sized, train
 from audionas.spaces._base import Space, space_of
-from audionas.spaces._nb201_table import Nb201Table
+from audionas.spaces.tables.nas_bench_201 import Nb201Table
 from audionas.study.bench import CALIBRATION, Bench
 from audionas.zoo.find import told
 

@@ -6,8 +6,6 @@ The file is `.npz` without object arrays. `arch_str` (n,): the cells' strings. F
 `device_names` (d,) and `device_latency_ms` (n, d). Other arrays are not read.
 """
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.spaces._nb201_code import code, code_of, parse
+from audionas.spaces.tables.arrays import problems_of, read
 
 SETS = ("cifar10", "cifar100", "ImageNet16-120")
 Part = Literal["val", "test"]
@@ -60,7 +59,8 @@ class Nb201Table:
     @staticmethod
     def load(path: Path | str) -> "Nb201Table":
         """Read a table file; raises UserError, with all problems, for a file with another layout."""
-        arrays = _arrays(Path(path))
+        wanted = [f"{name}/{column}" for name in SETS for column in _COLUMNS]
+        arrays = read(Path(path), ("arch_str", "device_names", "device_latency_ms", *wanted), _HINT)
         sets = [name for name in SETS if f"{name}/test_acc" in arrays]
         problems: list[str] = []
         rows = _rows(arrays.get("arch_str", np.array([])), problems)
@@ -118,21 +118,6 @@ def _outcomes(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     return np.stack([columns[field] for field in Outcome._fields], axis=1)
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a table file; nothing in it is unpickled."""
-    wanted = {"arch_str", "device_names", "device_latency_ms", *(f"{s}/{c}" for s in SETS for c in _COLUMNS)}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-            found = {}
-            for key in sorted(wanted & set(members)):
-                with archive.open(members[key]) as stream:
-                    found[key] = np.lib.format.read_array(stream, allow_pickle=False)
-            return found
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise UserError(f"{path}: cannot be read as a table ({error})", hint=_HINT) from error
-
-
 def _rows(strings: np.ndarray, problems: list[str]) -> dict[str, int]:
     """The row of each cell by its string; faults are added to `problems`, at most five of a kind."""
     if strings.dtype.kind != "U" or strings.ndim != 1 or not strings.size:
@@ -158,32 +143,11 @@ def _problems(arrays: Mapping[str, np.ndarray], sets: list[str], count: int) -> 
     for name in sets:
         for column in _COLUMNS:
             shape = (count, None) if column == "val_acc_seeds" else (count,)
-            problems += _array_problems(arrays, f"{name}/{column}", shape)
+            problems += problems_of(arrays, f"{name}/{column}", shape)
     if {"device_names", "device_latency_ms"} & set(arrays):
         names = arrays.get("device_names", np.array([]))
         if names.dtype.kind != "U" or names.ndim != 1 or len(set(names.tolist())) < max(names.size, 1):
             problems.append(f"device_names: {names.dtype} {names.shape}, expected distinct names (devices,)")
         else:
-            problems += _array_problems(arrays, "device_latency_ms", (count, names.size))
+            problems += problems_of(arrays, "device_latency_ms", (count, names.size))
     return problems
-
-
-def _array_problems(arrays: Mapping[str, np.ndarray], key: str, shape: tuple[int | None, ...]) -> list[str]:
-    """The faults of an array: missing, of another shape, not numbers, or impossible numbers."""
-    if key not in arrays:
-        return [f"{key}: missing"]
-    found = arrays[key]
-    told = ", ".join("any" if size is None else str(size) for size in shape)
-    fits = len(found.shape) == len(shape) and all(
-        want in (None, have) for want, have in zip(shape, found.shape, strict=True)
-    )
-    if found.dtype.kind not in "fiu" or not fits or not found.size:
-        return [f"{key}: {found.dtype} {found.shape}, expected numbers ({told})"]
-    limit = 100.0 if "_acc" in key else np.finfo(np.float64).max
-    possible = (found >= 0) & (found <= limit)
-    if key.endswith("_seeds"):
-        absent = np.isnan(found)
-        possible = (possible | absent) & ~absent.all(1, keepdims=True)
-    bad = ~possible.reshape(len(found), -1).all(1)
-    count, first = int(bad.sum()), int(bad.argmax())
-    return [f"{key}: impossible values in {count} rows, the first is row {first}"] if count else []
