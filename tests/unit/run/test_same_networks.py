@@ -21,10 +21,14 @@ SPECS = [SPACE.sample(rng, IO) for rng in [numpy_rng("same networks")] for _ in 
 FORMS = [SPACE.canonical(spec) for spec in SPECS]
 
 
+@pytest.fixture(scope="module")
+def costs() -> Costs:
+    return Costs(PROBLEM, table(SPACE, IO, PROBLEM.sizes), None, ["accuracy", "macs"])
+
+
 @pytest.fixture
-def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def ask(tmp_path: Path, costs: Costs, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(Path(__file__).resolve().parents[3])  # workers are told where modules are
-    costs = Costs(PROBLEM, table(SPACE, IO, PROBLEM.sizes), None, ["accuracy", "macs"])
 
     def ask(*batches):
         with Pool(_score_workers.scorer, {"asked": str(tmp_path / "asked.jsonl")}, workers=1) as pool:
@@ -43,19 +47,15 @@ def test_one_network_is_scored_once_also_after_an_interruption(ask, tmp_path: Pa
     assert len(asked) == different
     dear = [tuple(score.values.get(name) for name in DEAR) for score in scores]
     assert len(set(zip(FORMS, dear, strict=True))) == different
-    assert (
-        len(archive.rows) == len({row.score.values["macs"] for row in archive.rows})
-        or len(archive.rows) == 80
-    )
+    assert len(archive.rows) == 80
     file = tmp_path / "archive.jsonl"
     whole = file.read_bytes()
     file.write_bytes(b"".join(whole.splitlines(keepends=True)[:40]))
     assert ask(SPECS)[1] == scores
     assert file.read_bytes() == whole
     assert (tmp_path / "asked.jsonl").read_text().splitlines()[:different] == asked
-    assert len((tmp_path / "asked.jsonl").read_text().splitlines()) == different + len(
-        set(FORMS) - set(FORMS[:40])
-    )
+    again = (tmp_path / "asked.jsonl").read_text().splitlines()[different:]
+    assert len(again) == len(set(FORMS) - set(FORMS[:40]))
 
 
 def test_a_front_shows_one_of_them_and_how_many_there_are(ask, tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_a_front_shows_one_of_them_and_how_many_there_are(ask, tmp_path: Path) -
     front.save(tmp_path)
     assert fronts.read(tmp_path / "front.json") == front
     assert fronts.table(front)[0][-2:] == ["alike", "architecture"]
-    assert "alike counts them" in str(draw(front, tmp_path / "archive.jsonl"))
+    assert "alike is their number" in str(draw(front, tmp_path / "archive.jsonl"))
     raw = json.loads((tmp_path / "front.json").read_text())
     for member in raw["members"]:
         del member["alike"]  # a file of an earlier version
