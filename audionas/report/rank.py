@@ -13,18 +13,16 @@ from audionas.report import html
 from audionas.report.compare_charts import Spot, spots
 from audionas.report.html import join, percent, section, table
 
-SHOWN = ("kendall", "spearman")
-AGAIN = "trained again"  # a second training in place of the supernet
-COST = "by cost"  # a higher cost ranks as better: the baseline that any supernet has to surpass
+AGAIN = "trained again"  # one training in place of the supernet, against the others: the ceiling
+COST = "by "  # begins the name of a cost that orders, the more the better: any supernet has to surpass it
 
 
 class Ranking(NamedTuple):
-    """A study: one row per network, and the agreement of the orders by kind of batch-norm statistics.
+    """A study: one row per network, and the agreement of orders with the truth, by what orders.
 
-    `agreement[kind]` has Kendall's tau-b, Spearman's rho and for each k the regret: the best accuracy of
-    all minus the best among the supernet's first k. Each has an interval by bootstrap over networks. The
-    supernet is compared with the mean of a network's trainings, and so is, under `COST`, the cost over which
-    networks are spread; `AGAIN` compares the second training with the first.
+    That is the supernet's accuracy, by kind of batch-norm statistics, its loss, and under names that begin
+    with `COST` each cost; `AGAIN` compares one training with the mean of the others. `agreement[kind]` has
+    the figures of `engine.agreement.order`, each with an interval by bootstrap over networks and supernets.
     """
 
     title: str
@@ -58,17 +56,21 @@ def lines(found: Ranking) -> tuple[list[str], list[list[str]]]:
     names = [name for name in next(iter(found.agreement.values())) if name not in ("mean", "sd")]
     rows = []
     for kind, told in found.agreement.items():
-        cells = [_figure(told[name], 100 if name.startswith("regret") else 1) for name in names]
-        accuracy = "-" if kind == COST else f"{100 * told['mean']:.1f} ± {100 * told['sd']:.1f}"
+        cells = [_figure(told.get(name), 100 if name.startswith("regret") else 1) for name in names]
+        unlike = kind.startswith(COST) or kind.endswith(" loss")  # no accuracies
+        accuracy = "-" if unlike else f"{100 * told['mean']:.1f} ± {100 * told['sd']:.1f}"
         rows.append([kind, *cells, accuracy])
     return ["ordered by", *names, "accuracy %"], rows
 
 
-def _figure(told: Mapping[str, Any], unit: float) -> str:
-    if told["value"] is None:
+def _figure(told: Mapping[str, Any] | None, unit: float) -> str:
+    if told is None or told["value"] is None:
         return "-"
+    value = unit * told["value"]
+    if told["interval"] is None:
+        return f"{value:.3f}"
     low, high = (unit * end for end in told["interval"])
-    return f"{unit * told['value']:.2f} [{low:.2f}, {high:.2f}]"
+    return f"{value:.2f} [{low:.2f}, {high:.2f}]"
 
 
 def show(found: Ranking, reporter: Reporter) -> None:
@@ -80,7 +82,7 @@ def show(found: Ranking, reporter: Reporter) -> None:
 def page(found: "Ranking") -> str:
     """The file's text."""
     head, rows = lines(found)
-    lead = "Agreement of the supernet's accuracies with those of the same networks trained alone."
+    lead = f"Agreement of the supernet's order with the {found.facts.get('truth', 'accuracies alone')}."
     parts = [section(found.title, table(head, rows), lead=lead)]
     for kind in map(str, STATISTICS):
         words = f"accuracy in the supernet ({kind} statistics) and alone"

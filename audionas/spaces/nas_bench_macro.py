@@ -59,3 +59,10 @@ class NasBenchMacro(Space):
 def code_of(spec: ArchSpec) -> str:
     """The benchmark's code of an architecture: one digit per layer."""
     return "".join(str(OPTIONS.index(spec.choices[c.name][0])) for c in NasBenchMacro().choices())
+
+
+def spec_of(code: str, io: InputSpec) -> ArchSpec:
+    """The architecture of a code."""
+    space = NasBenchMacro()
+    pairs = zip(space.choices(), code, strict=True)
+    return space.spec({choice.name: (OPTIONS[int(digit)],) for choice, digit in pairs}, io)

@@ -53,6 +53,7 @@ class Nb201Table:
 
     rows: Mapping[str, int]
     outcomes: Mapping[str, np.ndarray]  # by data set, (n, len(Outcome._fields))
+    seeds: Mapping[str, np.ndarray]  # by data set, the validation accuracies (n, seeds)
     devices: tuple[str, ...]
     latencies: np.ndarray  # (n, devices) milliseconds
 
@@ -70,6 +71,7 @@ class Nb201Table:
         return Nb201Table(
             rows=rows,
             outcomes={name: _outcomes(arrays, name) for name in sets},
+            seeds={name: arrays[f"{name}/val_acc_seeds"].astype(np.float64) for name in sets},
             devices=tuple(arrays.get("device_names", np.array([])).tolist()),
             latencies=arrays.get("device_latency_ms", np.zeros((len(rows), 0))),
         )
@@ -87,16 +89,17 @@ class Nb201Table:
 
     def best(self, data_set: str, part: Part = "val") -> Row:
         """The cell with the highest accuracy, the first if several tie."""
-        column = self._accuracies(data_set, part)
+        column = self.accuracies(data_set, part)
         place = int(column.argmax())
         return self._row(list(self.rows)[place], place)
 
     def rank(self, row: Row, data_set: str, part: Part = "test") -> int:
         """The rank of a cell, 1 for the best: one more than the number of cells that are more accurate."""
-        column = self._accuracies(data_set, part)
+        column = self.accuracies(data_set, part)
         return 1 + int((column > column[self.rows[row.code]]).sum())
 
-    def _accuracies(self, data_set: str, part: Part) -> np.ndarray:
+    def accuracies(self, data_set: str, part: Part) -> np.ndarray:
+        """The accuracies (n,) of all cells in percent; UserError where the table lacks the data set."""
         if data_set not in self.outcomes:
             known = ", ".join(self.outcomes)
             raise UserError(
