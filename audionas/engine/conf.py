@@ -201,9 +201,9 @@ class Rank(Strict):
     `networks` of the space are drawn with `seed`, spread evenly over the range of a cost, `strata`, or with
     `none` uniformly; each is scored by the supernet and trained alone by the section `train`. Trained
     networks are kept in `alone`, a folder that several supernets of one space may share; by default in the
-    run's folder. `test` is the data on which they are scored, as for comparisons. With `trainings` above 1 each is
-    trained that many times, with consecutive seeds; the supernet is compared with the mean, and the agreement
-    of one training with the mean of the others is a ceiling that no supernet can exceed by much.
+    run's folder. `test` is the data on which they are scored, as for comparisons. With `trainings` above 1
+    each is trained that many times, with consecutive seeds; the supernet is compared with the mean, and the
+    agreement of one training with the mean of the others is a ceiling that no supernet can exceed by much.
 
     `table` is a file with the results of NAS-Bench-201 (on the data set `on`) or of NAS-Bench-Macro, which
     stand for the trainings: none is made. `seeds` are those of several supernets; by default there is one,

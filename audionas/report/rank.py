@@ -74,8 +74,9 @@ def _figure(told: Mapping[str, Any] | None, unit: float) -> str:
 
 
 def show(found: Ranking, reporter: Reporter) -> None:
-    """Print the table on standard error, like all progress."""
+    """Print the table on standard error, like all progress; of intervals only that of tau-b."""
     head, rows = lines(found)
+    rows = [[*row[:2], *(cell.partition(" [")[0] for cell in row[2:])] for row in rows]
     reporter.table(head, rows, title=f"{found.title}: {len(found.rows)} networks")
 
 

@@ -141,7 +141,7 @@ def _scores(method: Method, spec: ArchSpec, options: Rank) -> dict[str, dict[str
 
 
 def _swept(batches: int) -> str:
-    return f"recalibrated, {batches} batches"
+    return f"recalibrated on {batches}"
 
 
 def _trained(conf: Config, bench: Bench, specs: Sequence[ArchSpec]) -> dict[str, list[float]]:
