@@ -1,4 +1,4 @@
-"""What a ranking study holds for true: the accuracies of networks, from a table of trained networks."""
+"""The truth of a ranking study: the accuracies of networks that were trained alone, here or for a table."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
