@@ -239,7 +239,9 @@ def _override(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
 
 def _merge(base: Mapping[str, Any], top: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
     """`top` over `base`; `path` is that of an override."""
-    whole = {(s, f): usual for s in SECTIONS for f, usual in values_of(_kind(s, base, top)).items()}
+    whole: dict[tuple[str, ...], Mapping[str, Any]] = {
+        (s, f): usual for s in SECTIONS for f, usual in values_of(_kind(s, base, top)).items()
+    }
     return merge(base, top, whole, named=NAMED, through=prefixes(path))
 
 

@@ -18,11 +18,11 @@ def sections_of(kind: type) -> dict[str, type]:
 
 def values_of(kind: type) -> dict[str, Mapping[str, Any]]:
     """The fields of `kind` that are mappings, with their defaults."""
-    hints, found = get_type_hints(kind), {}
+    hints, found = get_type_hints(kind), dict[str, Mapping[str, Any]]()
     for field in fields(kind):
         if any(get_origin(t) is dict for t in (hints[field.name], *get_args(hints[field.name]))):
-            default = field.default if field.default_factory is MISSING else field.default_factory()
-            found[field.name] = default or {}
+            made = {} if field.default_factory is MISSING else field.default_factory()
+            found[field.name] = made if isinstance(made, Mapping) else {}
     return found
 
 

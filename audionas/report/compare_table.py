@@ -106,8 +106,8 @@ COST = (
     Column("seconds", "search s", seconds, "seconds per search, including derivation"),
 )
 COLLAPSED = (
-    "runs whose share of skips, of pools, of none, or of free operations together is reached by at most 5 % of "
-    "the networks of the space"
+    "runs whose share of skips, of pools, of none, or of free operations together is reached by at most 5 % "
+    "of the networks of the space"
 )
 RATIOS = "seconds per step and bytes kept for backward, against DARTS with its defaults in the same minutes"
 _SHOWN = ("accuracy", "trained", "cifar10_test", "free_share")  # on the terminal

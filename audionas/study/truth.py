@@ -7,6 +7,7 @@ import numpy as np
 
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
+from audionas.cost.table import What
 from audionas.cost.table import table as costs_of
 from audionas.engine.agreement import kendall
 from audionas.engine.conf import Rank
@@ -18,7 +19,7 @@ from audionas.spaces.tables.nas_bench_201 import Nb201Table
 from audionas.spaces.tables.nas_bench_macro import MacroTable
 
 _ONE = "both chosen by the accuracy that judges them"
-COSTS = {"by parameters": "params", "by multiply-adds": "macs"}  # more of it ranks as better
+COSTS: dict[str, What] = {"by parameters": "params", "by multiply-adds": "macs"}  # more of it ranks as better
 
 
 class Truth(NamedTuple):
