@@ -9,7 +9,6 @@ Sections merge, values do not: `searcher.objectives={loss: min}` leaves no other
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
@@ -19,8 +18,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.merge import merge, prefixes, sections_of, values_of
-from audionas.core.registry import names, resolve
+from audionas.core.merge import merge, sections_of
+from audionas.core.registry import allow, names, resolve
 from audionas.core.strict import Strict
 from audionas.cost.limits import Limits
 from audionas.cost.profile import PROFILES, restrict
@@ -147,25 +146,39 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
-    """Read, merge and check a config; raises one UserError with every problem."""
+def load(path: Path | str, overrides: Sequence[str] = (), *, trusted: bool = True) -> Config:
+    """Read, merge and check a config; raises one UserError with every problem.
+
+    A config may name classes of the user's own modules, unless it is not `trusted`: read from a folder that
+    someone else may have made.
+    """
     path = Path(path)
-    raw = _read(path)
+    raw, base = _read(path), {}
     if "base" in raw:
         base = _read(path.parent / str(raw.pop("base")))
         if "base" in base:
             raise UserError(f"{path}: its base names another base", hint="Configs inherit one level only.")
-        raw = _merge(base, raw)
+    changes = [_override(override) for override in overrides]
+    for given in (base, raw, *(nested for _, nested in changes)) if trusted else ():
+        for name in _names(given):
+            allow(name.partition(":")[0])
+    raw = merge(base, raw, SECTIONS, NAMED)
     written = _compared(raw)
-    for override in overrides:
-        keys, nested = _override(override)
-        raw = _merge(raw, nested, keys)
+    for keys, nested in changes:
+        raw = merge(raw, nested, SECTIONS, NAMED, keys)
     raw.setdefault("name", path.stem)
     if methods := _compared(raw):  # a name on the command line means the file's section of that name
         sections = {label_of(m): m for m in written if isinstance(m, Mapping)}
         chosen = [sections.get(m, m) if isinstance(m, str) else m for m in methods]
         raw = {**raw, "compare": {**raw["compare"], "methods": chosen}}
     return _build(raw, str(path))
+
+
+def _names(raw: Mapping[str, Any]) -> list[str]:
+    """The classes from outside the package that a config names."""
+    sections = [*(raw.get(section) for section in SECTIONS), *_compared(raw)]
+    named = [s.get("name") if isinstance(s, Mapping) else s for s in sections]
+    return [name for name in named if isinstance(name, str) and ":" in name]
 
 
 def changed(conf: Config, **sections: Any) -> Config:
@@ -235,23 +248,6 @@ def _override(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
     for key in reversed(path := tuple(keys.split("."))):
         nested = {key: nested}
     return path, nested
-
-
-def _merge(base: Mapping[str, Any], top: Mapping[str, Any], path: tuple[str, ...] = ()) -> dict[str, Any]:
-    """`top` over `base`; `path` is that of an override."""
-    whole: dict[tuple[str, ...], Mapping[str, Any]] = {
-        (s, f): usual for s in SECTIONS for f, usual in values_of(_kind(s, base, top)).items()
-    }
-    return merge(base, top, whole, named=NAMED, through=prefixes(path))
-
-
-def _kind(section: str, *raws: Mapping[str, Any]) -> type:
-    """The class of a section; one chosen by `name` has the last name, or only its base if none is known."""
-    given = [raw[section] for raw in raws if isinstance(raw.get(section), Mapping)]
-    known = [g["name"] for g in given if section in NAMED and isinstance(g.get("name"), str)]
-    with suppress(UserError):  # told when the section is built
-        return resolve(section, known[-1]) if known else SECTIONS[section]
-    return SECTIONS[section]
 
 
 def _build(raw: dict[str, Any], source: str) -> Config:
