@@ -44,7 +44,7 @@ def merge(
     replaces the base's. `path` is that of an override, which leads to one key: through a mapping it changes
     one entry of it, or of its default. None removes a mapping, or an entry of one.
     """
-    usual = {
+    usual: dict[Path, Mapping[str, Any]] = {
         (s, field): default
         for s in kinds
         for field, default in values_of(_kind(s, kinds, named, base, top)).items()
