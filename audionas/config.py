@@ -20,6 +20,7 @@ from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.merge import merge, sections_of
 from audionas.core.registry import allow, names, resolve
+from audionas.core.reporter import amount
 from audionas.core.strict import Strict
 from audionas.cost.limits import Limits
 from audionas.cost.profile import PROFILES, restrict
@@ -280,7 +281,7 @@ def _build(raw: dict[str, Any], source: str) -> Config:
         problems += _contradictions(built["features"])
     changes = () if problems else _profiled(built, problems)
     if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        count = amount(len(problems), "problem")
         raise UserError([f"{source}: {count}", *(f"  {p}" for p in problems)])
     return Config(**built, raw=raw, changes=changes)
 

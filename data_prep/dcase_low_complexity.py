@@ -9,7 +9,7 @@ import typer
 
 from audionas.core.errors import UserError
 from audionas.core.pool.ordered import cores
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data import kaldi
 from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
@@ -161,7 +161,7 @@ def _show(out: Path, parts: Mapping[str, Sequence[Clip]], reporter: Reporter) ->
     reporter.table(["clips", *parts], rows)
     for part, published in tau2022.COUNTS.items():
         if part in parts and len(parts[part]) != published:
-            reporter.note(f"{part}: {len(parts[part]):,} clips; the published list has {published:,}")
+            reporter.note(f"{part}: {amount(len(parts[part]), 'clip')}; the published list has {published:,}")
     reporter.note(LICENCE)
     first = next(part for part in parts if part.startswith("train"))
     reporter.note(

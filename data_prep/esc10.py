@@ -127,7 +127,7 @@ def scan(folder: Path) -> list[Clip]:
 def _from_table(table: Path) -> tuple[list[Clip], list[str]]:
     """The clips of a table, in ESC-50 those marked as ESC-10's, and the problems in it."""
     try:
-        reader = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+        reader = csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines())
     except UnicodeDecodeError as error:
         return [], [f"{table}: not a text table ({error})"]
     needed = (*COLUMNS, *(["esc10"] if table.name == "esc50.csv" else []))

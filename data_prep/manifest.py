@@ -19,6 +19,10 @@ def main(
     form: Annotated[
         str, typer.Option("--format", help="Format of the lists: wekws, nemo or speechbrain.")
     ] = "wekws",
+    words: Annotated[
+        Path | None,
+        typer.Option(help="List of a word and its number per line, where labels are numbers (wekws)."),
+    ] = None,
     root: Annotated[
         Path | None,
         typer.Option(help="Folder that relative audio paths start from; default: the list's own folder."),
@@ -47,6 +51,9 @@ def main(
     splits = {
         split: readers.FORMATS[form](path, root.resolve() if root else "") for split, path in lists.items()
     }
+    if words:
+        by_number = readers.words(words)
+        splits = {split: readers.named(items, by_number) for split, items in splits.items()}
     converted = out / "resampled" if resample else None
     splits = intake.take(
         splits,
@@ -58,4 +65,9 @@ def main(
         workers=workers,
     )
     labels = sorted({item.label for items in splits.values() for item in items})
-    intake.store(out, splits, labels, reporter)
+    if numbers := [label for label in labels if label.isdecimal()]:
+        reporter.note(
+            f"attention: the labels {', '.join(numbers)} are numbers; name the words with "
+            "--words FILE, which has a word and its number per line"
+        )
+    intake.store(out, splits, labels, reporter, on_bad=on_bad, changes=intake.at_rate(rate))

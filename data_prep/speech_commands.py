@@ -11,7 +11,7 @@ import typer
 from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.files import sha256, write_json, write_text
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
@@ -117,7 +117,8 @@ def main(
         taken[split] += _silence(ids, split, noise, job)
     if silences:
         _write_sums(job)
-    intake.store(out, {**taken, **({"noise": noise} if noise else {})}, labels, job.reporter)
+    splits = {**taken, **({"noise": noise} if noise else {})}
+    intake.store(out, splits, labels, job.reporter, on_bad=on_bad, conf="speech_commands/conf/tc_small.yaml")
     kaldi.write_licence(out, LICENCE)
     _write_protocol(job, {split: len(part) for split, part in taken.items()})
 
@@ -184,7 +185,7 @@ def _plan(tree: Path, job: Job) -> tuple[dict[str, list[Clip]], dict[str, list[s
     """The clips of every split, the ids of silence clips to make, and the labels in class order."""
     clips = speech_commands.scan(tree)
     groups, rule = speech_commands.assign(tree, clips)
-    job.reporter.note(f"{tree}: {len(clips)} clips, {rule}")
+    job.reporter.note(f"{tree}: {amount(len(clips), 'clip')}, {rule}")
     if {clip.label for clip in clips} & {SILENCE, UNKNOWN}:
         _check_drawn(tree, clips, job)
         job.reporter.note("the tree includes its own _silence_ and _unknown_: nothing is drawn")
@@ -229,11 +230,12 @@ def _draw(
         unknown = speech_commands.draw(others, count, job.seed, split)
         if not unknown:
             raise UserError(
-                f"{tree}: '{split}' has {len(wanted)} clips of the ten commands, {len(others)} of others",
+                f"{tree}: '{split}' has {amount(len(wanted), 'clip')} of the ten commands, "
+                f"{len(others)} of others",
                 hint="The 12 classes need both. To train on the existing words: --protocol 30 or 35.",
             )
         if len(unknown) < count:
-            job.reporter.note(f"{split}: only {len(unknown)} of {count} clips for {UNKNOWN} exist")
+            job.reporter.note(f"{split}: only {len(unknown)} of {amount(count, 'clip')} for {UNKNOWN} exist")
         chosen[split] = [*wanted, *(replace(clip, label=UNKNOWN) for clip in unknown)]
         silences[split] = [f"silence-{number:06d}" for number in range(first, first + count)]
         first += count

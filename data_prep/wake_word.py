@@ -11,7 +11,7 @@ import typer
 from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import audio, kaldi
 from audionas.data.audio import Wave
@@ -132,7 +132,7 @@ def read_words(path: Path | None) -> Sequence[str]:
     if path is None:
         return WORDS
     try:
-        found = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        found = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--words {path}: cannot be read ({error})") from error
     if not found:
@@ -208,7 +208,9 @@ def _tell(job: ClipJob, splits: Mapping[SplitName, Sequence[Recording]]) -> None
     for split, found in splits.items():
         mine = [r for r in found if says(r, job.text)]
         rest = [r for r in found if not says(r, job.text)]
-        job.reporter.note(f"{split}: {len(mine)} recordings of '{job.text}' ({named(mine)}); {named(rest)}")
+        job.reporter.note(
+            f"{split}: {amount(len(mine), 'recording')} of '{job.text}' ({named(mine)}); {named(rest)}"
+        )
     if any(r.source == "picovoice" for found in splits.values() for r in found):
         job.reporter.note(
             "Picovoice's recordings name no speakers and are split clip by clip, so a voice may be in "
@@ -299,7 +301,7 @@ def _store(
     parts: dict[str, Sequence[Item]] = dict(clips.items())
     if noise:
         parts["noise"] = [Item(f"noise-{n.id}", n.audio, "noise", n.seconds, speaker=NOISE) for n in noise]
-    intake.store(job.out, parts, [OTHER, job.label], job.reporter)
+    intake.store(job.out, parts, [OTHER, job.label], job.reporter, conf="wake_word/conf/searched.yaml")
     used = {r.source for found in splits.values() for r in found}
     used |= {"espeak" for items in clips.values() for item in items if item.speaker.startswith("espeak-")}
     kaldi.write_licence(job.out, "\n".join(LICENCES[source] for source in sorted(used)))

@@ -17,13 +17,25 @@ commands = typer.Typer()
 def evaluate(
     exp: Exp,
     data: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--data",
             help="Kaldi data directory such as data/test; for images their archive, file or folder.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder",
+            help="Instead of DATA: a folder per class with recordings of any rate, as they are.",
+            show_default=False,
+        ),
+    ] = None,
+    speaker_pattern: Annotated[
+        str,
+        typer.Option(help="With --folder: regular expression with a group `(?P<speaker>...)`, as in prep."),
+    ] = "",
     engine: Annotated[str, typer.Option(help="Runtime: torch, or onnx to run the exported file.")] = "torch",
     resample: Resample = False,
     by: Annotated[
@@ -34,15 +46,30 @@ def evaluate(
 ) -> None:
     """Measure accuracy with its 95 % interval over speakers or images, figures per class, confusion matrix.
 
+    Clips and speakers that the model was trained on are counted.
+
     Examples: audionas eval exp/mini --data data/test --engine onnx;
-    audionas eval exp/scenes --data data/test --by device
+    audionas eval exp/scenes --data data/test --by device; audionas eval kws12 --folder my_words
     """
     from audionas.data.conf import Data
     from audionas.run import evaluate as page
 
     if engine not in ("torch", "onnx"):
         raise UserError(f"--engine {engine}: expected torch or onnx")
-    result = page.evaluate(exp, data, engine=engine, data=Data(resample=resample), by=by or ())  # type: ignore[arg-type]
+    source = data or folder
+    if source is None or (data and folder):
+        raise UserError("expected either --data or --folder", hint="--folder takes one folder per class.")
+    if folder and by:
+        raise UserError("--by needs a data directory, with its files utt2NAME: give it with --data")
+    result = page.evaluate(
+        exp,
+        source,
+        engine=engine,  # type: ignore[arg-type]
+        data=Data(resample=resample),
+        by=by or (),
+        plain=folder is not None,
+        pattern=speaker_pattern,
+    )
     stdout_json(result) if as_json else page.show(result)
 
 

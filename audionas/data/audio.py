@@ -12,6 +12,7 @@ import soundfile
 
 from audionas.core.errors import UserError
 from audionas.core.files import atomic, sha256
+from audionas.core.reporter import amount
 
 Wave = npt.NDArray[np.float32]
 Channel = int | Literal["mix"] | None
@@ -27,6 +28,14 @@ class Probe(NamedTuple):
     channels: int
     frames: int
     sha256: str
+
+
+class Header(NamedTuple):
+    """The form of a file as its header gives it."""
+
+    seconds: float
+    rate: int  # Hz
+    channels: int
 
 
 def read(
@@ -68,7 +77,7 @@ def read_channels(
             raise UserError(f"{path}: its sample rate is {file.samplerate} Hz, expected {rate} Hz")
         if int(file.channels) != channels:
             raise UserError(
-                f"{path}: has {file.channels} channels, expected {channels}",
+                f"{path}: has {amount(file.channels, 'channel')}, expected {channels}",
                 hint="data.channels is the number of channels of each recording.",
             )
         return np.ascontiguousarray(_frames(file, path, start, seconds).T)
@@ -117,13 +126,28 @@ def resampled(wave: Wave, source_rate: int, rate: int) -> Wave:
     return converted
 
 
+def header(path: Path | str) -> Header:
+    """The form of a file according to its header. Raises UserError where it is missing or is not audio."""
+    with _open(path) as file:
+        rate = int(file.samplerate)
+        return Header(float(file.frames) / rate, rate, int(file.channels))
+
+
 def length(path: Path | str) -> float:
     """Seconds of audio according to the file's header.
 
     Raises UserError where the file is missing or is not audio.
     """
+    return header(path).seconds
+
+
+def silent(path: Path | str) -> bool:
+    """True where every sample of a file is zero. Raises UserError where it cannot be decoded."""
     with _open(path) as file:
-        return float(file.frames) / float(file.samplerate)
+        while len(block := _decode(file, path, _BLOCK)):
+            if block.any():
+                return False
+    return True
 
 
 def probe(path: Path | str) -> Probe:
@@ -237,10 +261,12 @@ def _pick(block: npt.NDArray[np.float32], path: Path | str, channel: Channel) ->
         mixed: Wave = block.mean(axis=1, dtype=np.float32)
         return mixed
     if isinstance(channel, int) and not 0 <= channel < channels:
-        raise UserError(f"{path}: has {channels} channels, so no channel {channel} (counted from 0)")
+        raise UserError(
+            f"{path}: has {amount(channels, 'channel')}, so no channel {channel} (counted from 0)"
+        )
     if channel is None and channels > 1:
         raise UserError(
-            f"{path}: has {channels} channels, expected one",
+            f"{path}: has {amount(channels, 'channel')}, expected one",
             hint="Prepare the data with --resample, which mixes the channels down.",
         )
     return block[:, channel if isinstance(channel, int) else 0]

@@ -10,10 +10,10 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from audionas.core.cache import Block, Plan, built
-from audionas.core.errors import UserError
+from audionas.core.cache import Block, Fault, Plan, built
+from audionas.core.errors import UserError, located
 from audionas.core.files import sha256_text
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Shards
 from audionas.data import audio
 from audionas.data.audio import Channel
@@ -75,12 +75,13 @@ def waves(
         workers=workers,
     )
     array, bad = found.array, found.faults
-    reasons = [why for _, why in bad]
+    reasons = [located(data[row].audio, why) for row, why in bad]
     if len(bad) == len(data):
         raise UserError([*reasons, "no recording can be read"])
     if not bad:
         return Waves(array, np.arange(len(data)), key)
-    reporter.note(f"{data.path}: {len(bad)} of {len(data)} recordings left out:\n  " + "\n  ".join(reasons))
+    reporter.note(f"{data.path}: {len(bad)} of {amount(len(data), 'recording')} left out:")
+    reporter.problems(reasons, folder / f"left_out_{data.path.name}.txt")
     kept = np.delete(np.arange(len(data)), [row for row, _ in bad])
     return Waves(array.choose(kept), kept, key)
 
@@ -88,12 +89,12 @@ def waves(
 def _decoded(data: DataDir, form: _Reading, start: int, stop: int) -> Block:
     """Decode these utterances; one that cannot be read becomes silence and a fault."""
     rows = np.zeros((stop - start, form.samples), np.int16)
-    faults = []
+    faults: list[Fault] = []
     for place in range(start, stop):
         try:
             rows[place - start] = _decode(data[place], form)
         except UserError as error:
-            faults.append((place, " ".join(error.problems)))
+            faults.append((place, located(data[place].audio, error.problems[0])))
     return Block(rows, faults)
 
 

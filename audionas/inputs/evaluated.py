@@ -8,6 +8,7 @@ import numpy as np
 
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi, store
+from audionas.data.audio import Channel
 from audionas.data.conf import Data
 from audionas.data.kaldi import DataDir
 from audionas.data.labels import require_known
@@ -19,10 +20,15 @@ from audionas.inputs.split import Split
 Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples; rows of them as a float32 batch
 
 
-def open_clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opened:
-    """The clips of a data directory; a batch is (B, samples) in [-1, 1]."""
+def open_clips(
+    model: Any, directory: Path, data: Data, reporter: Reporter, items: DataDir | None = None
+) -> Opened:
+    """The clips of a data directory; a batch is (B, samples) in [-1, 1].
+
+    `items` are clips of files of any form in `directory`: they are resampled and mixed down.
+    """
     if model.bundle.channels > 1:
-        return _channels(model, kaldi.read(directory))
+        return _channels(model, kaldi.read(directory) if items is None else items)
     rules = Data(
         train=str(directory),
         seconds=model.bundle.samples / model.sample_rate,
@@ -30,8 +36,10 @@ def open_clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> O
         resample=data.resample,
         cache=data.cache or str(directory.parent / "cache"),
     )
-    items, front_end = kaldi.read(directory), model.network.front_end
-    split = open_split(items, rules, model.labels, front_end, model.bundle.samples, reporter)
+    front_end = model.network.front_end
+    channel: Channel = None if items is None else "mix"
+    items = kaldi.read(directory) if items is None else items
+    split = open_split(items, rules, model.labels, front_end, model.bundle.samples, reporter, channel)
     array = split.waves.array
     return split, lambda start, end: array[start:end].astype(np.float32) / np.float32(32768)
 

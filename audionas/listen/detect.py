@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_text
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data.kaldi import Item
 from audionas.listen.events import Event, Spotter
 from audionas.listen.exported import find, resolve
@@ -93,7 +93,7 @@ def _label_files(paths: Sequence[str], audacity: Path | None) -> dict[str, Path]
     if len(paths) == 1 and not audacity.is_dir():
         return {paths[0]: audacity}
     if audacity.is_file():
-        raise UserError(f"{audacity}: one file cannot hold the labels of {len(paths)} recordings",
+        raise UserError(f"{audacity}: one file cannot hold the labels of {amount(len(paths), 'recording')}",
                         hint="Give a folder: --audacity labels")  # fmt: skip
     names = unlike([Path(path).stem for path in paths])
     return {path: audacity / f"{name}.txt" for path, name in zip(paths, names, strict=True)}

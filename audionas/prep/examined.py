@@ -12,7 +12,7 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.pool.ordered import ordered
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
 
 _CHUNK = 64  # files per task of a worker: fewer files than this start no process
@@ -61,7 +61,9 @@ def examine(
         known[place] = True
         found.put(place, told)
     if known.any():
-        reporter.note(f"{known.sum()} of {len(tasks)} files were decoded earlier; resuming, see {log}")
+        reporter.note(
+            f"{known.sum()} of {amount(len(tasks), 'file')} were decoded earlier; resuming, see {log}"
+        )
     todo = np.flatnonzero(~known).tolist()
     answers = ordered(partial(_examine, rate), _Chosen(tasks, todo), workers=workers, chunk=_CHUNK)
     with closing(_Log(log)) as lines:

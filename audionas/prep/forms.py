@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
 from audionas.data.store import Form
 
@@ -29,7 +29,7 @@ def examined(
     found = {path: before[key] for path in paths if (key := _state(path)) in before}
     left = [path for path in paths if path not in found]
     if found:
-        reporter.note(f"{len(found):,} of {len(paths):,} files were checked earlier, see {log}")
+        reporter.note(f"{len(found):,} of {amount(len(paths), 'file')} were checked earlier, see {log}")
     problems: list[str] = []
     log.parent.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(jobs) as pool, log.open("a", encoding="utf-8") as lines:
@@ -64,7 +64,7 @@ def _check(path: Path, form: Form) -> str:
 
 
 def _told(form: Form) -> str:
-    return f"{form.channels} channels of {form.samples:,} samples at {form.rate} Hz"
+    return f"{amount(form.channels, 'channel')} of {form.samples:,} samples at {form.rate} Hz"
 
 
 def _state(path: Path) -> str:

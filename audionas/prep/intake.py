@@ -1,15 +1,18 @@
 """Intake of recordings: decode and hash every file once, report all faults, write data directories."""
 
+import shlex
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter
+from audionas.core.errors import Problem, UserError, grouped, located
+from audionas.core.files import write_text
+from audionas.core.reporter import Reporter, amount
 from audionas.data import kaldi
 from audionas.data.kaldi import DataDir, Item
-from audionas.data.labels import write_labels
+from audionas.data.labels import RATE, doubts, require_several, write_labels
+from audionas.data.overlap import compare
 from audionas.data.tables import TOLERANCE
 from audionas.prep.examined import Found, Task, examine
 
@@ -35,7 +38,8 @@ def take(
     in the file `log`: an interrupted or refused preparation resumes from there.
 
     Raises:
-        UserError: with `on_bad="error"`, naming every bad file; or where no item is left.
+        UserError: with `on_bad="error"`, naming every bad file, and every recording that has two labels or is
+            in two splits; or where no item is left.
     """
     copies = {
         item.audio: str(converted / split / f"{item.id}.wav") if converted else ""
@@ -45,7 +49,7 @@ def take(
     tasks = [Task(*pair) for pair in copies.items()]
     place = {path: number for number, path in enumerate(copies)}
     found = examine(tasks, rate, log=log, workers=workers, reporter=reporter)
-    problems = list(found.problems.values())
+    problems: list[str] = [located(tasks[at].path, why) for at, why in found.problems.items()]
     good: dict[str, list[Item]] = {split: [] for split in splits}
     for split, items in splits.items():
         for item in items:
@@ -55,20 +59,37 @@ def take(
             elif whole:
                 problems.append(whole)
     if found.copied.any():
-        reporter.note(f"{found.copied.sum()} files were converted to mono at {rate} Hz, see {converted}")
-    _report(problems, any(good.values()), on_bad, converted is not None, reporter)
+        copies_made = amount(int(found.copied.sum()), "mono copy", "mono copies")
+        reporter.note(f"made {copies_made} at {rate} Hz, see {converted}")
+    _report(problems, any(good.values()), on_bad, converted is not None, reporter, log)
+    good = _apart(good, on_bad, reporter, log)
     if log is not None:
         log.unlink()
     return good
 
 
 def store(
-    out: Path, splits: Mapping[str, Sequence[Item]], labels: Sequence[str], reporter: Reporter
+    out: Path,
+    splits: Mapping[str, Sequence[Item]],
+    labels: Sequence[str],
+    reporter: Reporter,
+    *,
+    on_bad: str = "error",
+    conf: str = "mini/conf/mini.yaml",
+    changes: Sequence[str] = (),
 ) -> dict[str, DataDir]:
     """Write one data directory per split and `labels.txt` into `out`, and show the counts.
 
-    The splits may include `noise`, whose clips have no class. Raises UserError where a split is empty.
+    The splits may include `noise`, whose clips have no class. A recording with two labels or in two splits is
+    dropped with `on_bad="skip"`: what training shares with another split is dropped from training. The next
+    command is told with `conf`, a config among the recipes, and `changes` to it. Raises UserError for such a
+    recording otherwise, where a split is empty, and for a single class to train on.
     """
+    if "train" in splits:
+        require_several(labels, out)
+    for doubt in doubts(labels):
+        reporter.note(f"attention: {doubt}")
+    splits = _apart(splits, on_bad, reporter, out / LOG, notes=True)
     if empty := [split for split, items in splits.items() if not items]:
         raise UserError([f"{out}: no clips in '{split}'" for split in empty])
     written = {split: kaldi.write(out / split, items) for split, items in splits.items()}
@@ -81,9 +102,26 @@ def store(
     reporter.table(["label", *counts], rows)
     for data in written.values():
         hours = sum(item.seconds for item in data) / 3600
-        reporter.note(f"wrote {data.path}: {len(data)} clips, {hours:.2f} hours")
-    reporter.note(f"next: audionas search CONF data.train={out / 'train'} data.dev={out / 'dev'}")
+        reporter.note(f"wrote {data.path}: {amount(len(data), 'clip')}, {hours:.2f} hours")
+    for step in following(out, written, conf, changes):
+        reporter.note(f"next: {step}")
     return written
+
+
+def following(out: Path, splits: Collection[str], conf: str, changes: Sequence[str] = ()) -> list[str]:
+    """The commands that work with the splits that were written, ready to be pasted."""
+    if {"train", "dev"} <= {*splits}:
+        recipe, _, file = conf.partition("/")
+        words = [f"my_recipe/{file}", f"data.train={out / 'train'}", f"data.dev={out / 'dev'}", *changes]
+        return [f"audionas recipe copy {recipe} my_recipe", f"audionas search {shlex.join(words)}"]
+    if "test" in splits:
+        return [f"audionas eval exp/NAME --data {shlex.quote(str(out / 'test'))}"]
+    return ["prepare a dev set as well (--dev): a search and a training need it"]
+
+
+def at_rate(rate: int) -> list[str]:
+    """The changes that a shipped config needs for recordings of this sample rate."""
+    return [] if rate == RATE else ["data.resample=true"]
 
 
 def check_on_bad(value: str) -> None:
@@ -100,7 +138,7 @@ def _completed(item: Item, task: Task, place: int, found: Found) -> Item | str:
     rest = seconds - item.start
     if item.start + item.seconds > seconds + TOLERANCE or rest <= 0:
         end = item.start + item.seconds
-        return f"{item.audio}: utterance '{item.id}' ends at {end} s, the file at {seconds:.3f} s"
+        return Problem(item.audio, "utterance '{}' ends at {} s, the file at {:.3f} s", item.id, end, seconds)
     to_the_end = item.seconds <= 0 or abs(item.seconds - rest) <= TOLERANCE
     return replace(
         item,
@@ -110,11 +148,53 @@ def _completed(item: Item, task: Task, place: int, found: Found) -> Item | str:
     )
 
 
-def _report(problems: list[str], good: bool, on_bad: str, converting: bool, reporter: Reporter) -> None:
+def _report(
+    problems: list[str], good: bool, on_bad: str, converting: bool, reporter: Reporter, log: Path | None
+) -> None:
     if problems and on_bad == "error":
         advice = "" if converting else ", or convert other rates and channels with --resample"
-        raise UserError(problems, hint=f"Repair these files, or skip them with --on-bad skip{advice}.")
-    for problem in problems:
-        reporter.note(f"left out: {problem}")
+        hint = f"Repair these files, or skip them with --on-bad skip{advice}."
+        raise UserError(problems, hint=hint, listed=_listed(problems, log))
+    reporter.problems(problems, _beside(log, "left_out.txt"))
     if problems and not good:
-        raise UserError(problems, hint="No recordings are left.")
+        raise UserError(problems, hint="No recordings are left.", listed=_listed(problems, log))
+
+
+def _apart(
+    splits: Mapping[str, Sequence[Item]],
+    on_bad: str,
+    reporter: Reporter,
+    log: Path | None,
+    notes: bool = False,
+) -> dict[str, list[Item]]:
+    """The splits without recordings under two labels or in two splits; `noise` is not looked at."""
+    found = compare({name: items for name, items in splits.items() if name != "noise"})
+    if found.problems and on_bad == "error":
+        raise UserError(
+            found.problems,
+            hint="Keep one of each, or skip them with --on-bad skip: all of those under two labels; those in "
+            "two sets stay in the last of train, dev and test.",
+            listed=_listed(found.problems, log),
+        )
+    reporter.problems(found.problems, _beside(log, "overlap.txt"))
+    for name, rows in found.drop.items():
+        reporter.note(f"{name}: {amount(len(rows), 'clip')} left out")
+    for note in found.notes if notes else ():
+        reporter.note(note)
+    return {
+        name: [item for row, item in enumerate(items) if row not in found.drop.get(name, ())]
+        for name, items in splits.items()
+    }
+
+
+def _listed(problems: Sequence[str], log: Path | None) -> Path | str:
+    """A file with all problems, where a message shortens them."""
+    if log is None or len(grouped(problems)) == len(problems):
+        return ""
+    file = log.with_name("bad.txt")
+    write_text(file, "".join(f"{problem}\n" for problem in problems))
+    return file
+
+
+def _beside(log: Path | None, name: str) -> Path | None:
+    return None if log is None else log.with_name(name)

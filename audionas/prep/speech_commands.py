@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import amount
 from audionas.data.audio import SUFFIXES
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 
@@ -124,7 +125,7 @@ def assign(tree: Path, clips: Sequence[Clip]) -> tuple[dict[str, list[Clip]], st
         raise UserError([f"{tree}: {name} is on a list, but the clip does not exist" for name in absent])
     rest = len(clips) - len(listed)
     return _grouped(clips, listed), "split by the tree's own three lists" + (
-        f"; {rest} clips are on none and left out" if rest else ""
+        f"; {amount(rest, 'clip')} are on none and left out" if rest else ""
     )
 
 
@@ -164,22 +165,24 @@ def check_counts(version: str, protocol: str, clips: int, counts: Mapping[str, i
     got = tuple(counts[split] for split in SPLITS)
     told = f"{name_of(version, protocol)}: train, dev, test hold {_told(got)} clips"
     if clips != CLIPS[version]:
-        return f"{told}. {clips:,} of the {CLIPS[version]:,} clips of {version}: a part, not comparable"
+        return (
+            f"{told}. {clips:,} of the {amount(CLIPS[version], 'clip')} of {version}: a part, not comparable"
+        )
     expected = COUNTS[version, protocol]
     if got != expected:
         raise UserError(
             f"{told}, but the published counts are {_told(expected)}",
             hint="The lists in the tree were changed: unpack the archive again.",
         )
-    return f"{told}, as published; all {clips:,} clips of {version}"
+    return f"{told}, as published; all {amount(clips, 'clip')} of {version}"
 
 
 def check_test_archive(version: str, clips: int) -> str:
     """One sentence on the number of clips in a separate test set."""
     whole = TEST_ARCHIVE_CLIPS[version]
     if clips == whole:
-        return f"test_archive: {clips:,} clips, as published"
-    return f"test_archive: {clips:,} of the {whole:,} clips of the published archive"
+        return f"test_archive: {amount(clips, 'clip')}, as published"
+    return f"test_archive: {clips:,} of the {amount(whole, 'clip')} of the published archive"
 
 
 def _told(counts: Iterable[int]) -> str:
@@ -207,7 +210,7 @@ def _read_lists(tree: Path, splits: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     problems = []
     for split in splits:
-        lines = (tree / _LISTS[split]).read_text(encoding="utf-8").splitlines()
+        lines = (tree / _LISTS[split]).read_text(encoding="utf-8-sig").splitlines()
         for number, line in enumerate(lines, 1):
             name = line.strip().rpartition(".")[0] or line.strip()
             if name and found.setdefault(name, split) != split:

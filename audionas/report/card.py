@@ -45,7 +45,7 @@ def _title(folder: Path, bundle: ModelBundle) -> str:
     return (
         f"# {folder.resolve().name}\n\n"
         f"A network of the space `{spec.space}` (architecture {spec.id}) that distinguishes "
-        f"{len(bundle.labels)} classes from {heard}: {labels}."
+        f"{amount(len(bundle.labels), 'class')} from {heard}: {labels}."
     )
 
 
@@ -116,7 +116,7 @@ def _accuracy(report: Mapping[str, Any]) -> str:
         parts = [f"{word} {told[key]['accuracy']:.2%}" for key, word in words if key in told]
         on = f", on {told['development_clips']} development clips: {', '.join(parts)}" if parts else ""
         text += (
-            f"\n\nint8 is calibrated on {told['clips']} clips of {told['calibrated_on']}; "
+            f"\n\nint8 is calibrated on {amount(told['clips'], 'clip')} of {told['calibrated_on']}; "
             f"weights: {told['weights']}{on}."
         )
     return text

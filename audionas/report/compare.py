@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audionas.core.files import write_text
-from audionas.core.reporter import clock, read_rows
+from audionas.core.reporter import amount, clock, read_rows
 from audionas.report import compare_charts as charts
 from audionas.report import compare_table as table
 from audionas.report.compare_charts import Format, MethodDots, Seeds
@@ -279,7 +279,9 @@ def _runs(c: Comparison) -> Html:
             )
     head = ("run", "inherited", "free", "search", "architecture", "network")
     every = html_table(head, rows)
-    return section("Runs", tag("details", tag("summary", f"All {len(rows)} runs and their networks"), every))
+    return section(
+        "Runs", tag("details", tag("summary", f"All {amount(len(rows), 'run')} and their networks"), every)
+    )
 
 
 def _facts(c: Comparison) -> Html:

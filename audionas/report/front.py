@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audionas.core.arch import ArchSpec
-from audionas.core.reporter import read_rows
+from audionas.core.reporter import amount, read_rows
 from audionas.report import charts, front_chart
 from audionas.report.compare_charts import Format
 from audionas.report.front_chart import NARROW, WIDE, Axis, Dot, FrontDots
@@ -148,7 +148,9 @@ def _sentences(front: Front, seen: _Seen) -> Iterator[str]:
     """Sentences on how to read the section, and on networks that are not drawn."""
     count = len(front.members)
     dots = "the strong dot is" if count == 1 else f"the {count} strong dots are"
-    yield f"{front.scored:,} networks were scored; {dots} the front: no other network is better in one"
+    yield (
+        f"{amount(front.scored, 'network')} were scored; {dots} the front: no other network is better in one"
+    )
     yield f"objective and at least as good in the rest. Number {front.knee}, ringed, is the knee, the best"
     yield "compromise. Point at a dot to see its network; click it to go to its row."
     if set(DEAR) & set(names(front)):

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.files import write_text
+from audionas.core.reporter import amount
 from audionas.cost.lookup import LatencyTable
 from audionas.report.compare_charts import Scale
 from audionas.report.html import Html, join, page, section, tag
@@ -39,7 +40,7 @@ def facts(table: LatencyTable) -> Iterator[tuple[str, str]]:
     yield "device", table.device
     yield "measured", ", ".join(f"{name} {value}" for name, value in about.items())
     yield "space", f"{table.space}: {params}" if params else table.space
-    yield "input", f"{'x'.join(map(str, table.io[:3]))}, {table.io.classes} classes"
+    yield "input", f"{'x'.join(map(str, table.io[:3]))}, {amount(table.io.classes, 'class')}"
 
 
 def figures(check: Mapping[str, Any]) -> list[tuple[str, ...]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from audionas.core.files import write_json, write_text
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.methods._score import STATISTICS
 from audionas.report import html
 from audionas.report.compare_charts import Spot, spots
@@ -77,7 +77,7 @@ def show(found: Ranking, reporter: Reporter) -> None:
     """Print the table on standard error, like all progress; of intervals only that of tau-b."""
     head, rows = lines(found)
     rows = [[*row[:2], *(cell.partition(" [")[0] for cell in row[2:])] for row in rows]
-    reporter.table(head, rows, title=f"{found.title}: {len(found.rows)} networks")
+    reporter.table(head, rows, title=f"{found.title}: {amount(len(found.rows), 'network')}")
 
 
 def page(found: "Ranking") -> str:

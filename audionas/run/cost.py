@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from audionas.core.arch import ArchSpec, InputSpec
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.cost.graph import measure
 from audionas.cost.streams import streamed
 from audionas.export.onnx import network_latency
@@ -113,7 +113,7 @@ def _show_table(known: dict[str, Any]) -> None:
         for name, o in known["outcomes"].items()
         for part in PARTS
     ]
-    many = f"{known['cells']:,}"
-    print(f"\n{known['cell']}\none of {many} cells in the table, trained for 200 epochs:")
+    many = amount(known["cells"], "cell")
+    print(f"\n{known['cell']}\none of {many} in the table, trained for 200 epochs:")
     Reporter(stdout=True).table(("data set", "part", "accuracy %", "rank", "best cell's %"), rows)
     print(f"the best cell is the best of {many} by validation accuracy")

@@ -8,7 +8,7 @@ from typing import Any
 from audionas.config import Config
 from audionas.core.errors import UserError
 from audionas.core.pool.pool import Pool
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.cost.lookup import LatencyTable
 from audionas.cost.table import table
 from audionas.engine import processes
@@ -44,7 +44,7 @@ def select(
             finish(folder, {"scored": front.scored, "members": len(front.members)})
             different = len({problem.space.canonical(one.spec) for one in archive.rows})
             same = f" ({different} different ones)" if different < front.scored else ""
-            told = f"front of {len(front.members)} among {front.scored} networks{same}, written to {file}"
+            told = f"front of {len(front.members)} among {amount(front.scored, 'network')}{same}, written to {file}"
             reporter.note(told)
             reporter.table(*_fronts.table(front))
     return _fronts.read(file)
@@ -90,7 +90,7 @@ def _run(conf: Config, searcher: Searcher, problem: Problem, folder: Path, repor
     costs = _costs(problem, searcher, limits)
     budget = searcher.budget(problem.space)
     if archive.rows:
-        reporter.note(f"{len(archive.rows)} networks were scored before the interruption")
+        reporter.note(f"{amount(len(archive.rows), 'network')} were scored before the interruption")
     ticks = reporter.progress(range(budget), "networks scored", budget)
     with ExitStack() as stack:
         pool = None

@@ -10,11 +10,11 @@ import torch
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_json
-from audionas.core.reporter import Reporter, read_rows
+from audionas.core.reporter import Reporter, amount, read_rows
 from audionas.core.rng import numpy_rng
 from audionas.cost import streams
 from audionas.cost.graph import measure
-from audionas.data import audio, kaldi
+from audionas.data import audio, heard, kaldi
 from audionas.data.kaldi import Item
 from audionas.models.model import load
 from audionas.report.run import Example
@@ -125,7 +125,7 @@ def _show_front(front: Mapping[str, Any]) -> None:
     file = front["file"]
     Reporter(stdout=True).table(*_fronts.table(_fronts.read(Path(file))))
     share = "" if front["hypervolume"] is None else f", hypervolume {front['hypervolume']:.1%}"
-    print(f"front         {len(front['members'])} of {front['scored']:,} networks scored{share}")
+    print(f"front         {len(front['members'])} of {amount(front['scored'], 'network')} scored{share}")
     print(f"knee          number {front['knee']}: audionas train CONF arch={file}#{front['knee']}")
     if picked := front["picked"]:
         limits = ", ".join(f"{name} <= {_fronts.shown(most)}" for name, most in picked["limits"].items())
@@ -147,11 +147,13 @@ def show(found: dict[str, Any]) -> None:
     if evaluation:
         low, high = evaluation["interval"]
         over = (
-            f"{evaluation['speakers']} unseen speakers, {evaluation['n']} clips"
+            f"{amount(evaluation['speakers'], 'unseen speaker')}, {amount(evaluation['n'], 'clip')}"
             if "speakers" in evaluation
-            else f"{evaluation['n']} images"
+            else amount(evaluation["n"], "image")
         )
         print(f"accuracy      {evaluation['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}, {over})")
+        for warning in heard.words(evaluation):
+            print(warning)
     print(f"parameters    {found['params']:,}")
     print(f"multiply-adds {found['macs']:,}")
     if found["stream"]:

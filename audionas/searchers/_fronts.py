@@ -13,6 +13,7 @@ import numpy as np
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json, write_text
+from audionas.core.reporter import amount
 from audionas.searchers._base import Direction, Score
 from audionas.searchers._front import Scored, extent, front, hypervolumes, knee, points
 from audionas.spaces._base import space_of
@@ -102,7 +103,7 @@ def of(scored: Sequence[Scored], objectives: Mapping[str, Direction], limits: Ma
     members, alike = _different(front(scored, objectives), scored)
     if not members:
         raise UserError(
-            f"none of {len(scored)} networks satisfies {_told(limits)}",
+            f"none of {amount(len(scored), 'network')} satisfies {_told(limits)}",
             hint="Raise the limits, or search a narrower space, for example: space.width=0.5",
         )
     return Front(
@@ -151,7 +152,7 @@ def read(file: Path) -> Front:
         )
         volumes = tuple((int(n), float(v)) for n, v in raw["hypervolume"])
         if not 1 <= raw["knee"] <= len(members):
-            raise ValueError(f"knee {raw['knee']} of {len(members)} networks")
+            raise ValueError(f"knee {raw['knee']} of {amount(len(members), 'network')}")
         objectives, limits = dict(raw["objectives"]), dict(raw["limits"])
         alike = tuple(int(m.get("alike", 1)) for m in raw["members"])  # earlier files have none
         return Front(objectives, limits, raw["scored"], raw["knee"], members, volumes, alike)

@@ -12,6 +12,7 @@ from audionas.config import Config, changed
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
+from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng
 from audionas.cost.table import table
 from audionas.engine.conf import Compare, Rank
@@ -63,7 +64,7 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
     else:
         alone = _trained(conf, bench, specs)
         if left := conf.rank.trainings * len(specs) - sum(map(len, alone.values())):
-            reporter.note(f"another process trains {left} networks: run this again later")
+            reporter.note(f"another process trains {amount(left, 'network')}: run this again later")
             return None
         truth = trained_alone([alone[spec.id] for spec in specs], f"{len(test):,} {inputs.noun}")
     found = ranking.ranking(conf, specs, told, truth, runs)
@@ -89,7 +90,8 @@ def drawn(space: Space, io: InputSpec, sizes: dict[str, int], options: Rank) -> 
     pool = _pool(space, io, options.networks, rng)
     if len(pool) < options.networks:
         raise UserError(
-            f"rank.networks: {options.networks}, but space {space.name} has about {len(pool)} networks"
+            f"rank.networks: {options.networks}, but space {space.name} has about "
+            f"{amount(len(pool), 'network')}"
         )
     if options.strata == "none":
         return [replace(spec, scale=sizes) for spec in list(pool.values())[: options.networks]]

@@ -9,7 +9,7 @@ import numpy as np
 
 from audionas.config import Config
 from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data.conf import Data
 from audionas.engine.metrics import interval
 from audionas.export import quantize
@@ -86,7 +86,7 @@ def _choose(int8: Int8) -> Chosen:
     """Quantise, measure on the development data, and fine-tune where requested or needed."""
     model, conf = int8.model, feed.config_of(int8.folder)
     features = int8.calibration.features
-    int8.reporter.note(f"quantising with {len(features)} clips of {int8.calibration.source}")
+    int8.reporter.note(f"quantising with {amount(len(features), 'clip')} of {int8.calibration.source}")
     told: dict[str, Any] = {"calibrated_on": int8.calibration.source, "clips": len(features)}
     told["weights"] = "post-training"
     if int8.fine_tune == "never":

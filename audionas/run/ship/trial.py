@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng
 from audionas.data.conf import Data
 from audionas.engine.fusion import fused
@@ -67,7 +67,7 @@ class Trial:
     @cached_property
     def torch_heard(self) -> np.ndarray:
         """Scores of the model itself, hop by hop: (n, hops, classes)."""
-        self.reporter.note(f"torch listens to {len(self.heard)} clips")
+        self.reporter.note(f"torch listens to {amount(len(self.heard), 'clip')}")
         return verify.heard(TorchStream(self.model.bundle, self.pool), self.heard)
 
 

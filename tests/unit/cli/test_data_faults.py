@@ -79,7 +79,7 @@ def test_a_faulty_directory_is_told_with_file_and_line(own_data: Run) -> None:
     lines = text.read_text().splitlines()
     text.write_text("\n".join([lines[1], lines[0], *lines[2:-1]]) + "\n")
     result = refused("train", own_data.conf, "arch=tc_resnet8", says=f"{text}:2:")
-    assert "kaldi.fix" in result.err
+    assert f"audionas check {text.parent}" in result.err
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ WRONG = [
     ("recipe copy mini {conf}", "already exists"),
     ("prep folder {tmp}/nowhere {tmp}/out", "nowhere"),
     ("prep folder {tmp} {tmp}/out", "{tmp}"),
-    ("prep folder {data} {tmp}/out --dev 0.8 --test 0.3", "together below 1"),
+    ("prep folder {data} {tmp}/out --dev 0.8 --test 0.3", "together at most 1"),
     ("prep folder {data} {tmp}/out --on-bad ignore", "ignore"),
     ("prep folder {data} {tmp}/out --speaker-pattern (", "pattern"),
     ("prep manifest {tmp}/out --train {tmp}/nowhere.list", "nowhere.list"),

@@ -83,7 +83,8 @@ def test_answers_are_stored_once_a_teacher_and_data(made: Made) -> None:
     files = {file: file.stat().st_mtime_ns for file in (made.data / "cache").glob("teacher-*/*.f4")}
     teaching(made, ", cache: true, temperature: 2")
     assert files == {file: file.stat().st_mtime_ns for file in files}
-    teaching(made, ", cache: true", f"data.train={made.data / 'dev'}")
+    swapped = (f"data.train={made.data / 'dev'}", f"data.dev={made.data / 'train'}")
+    teaching(made, ", cache: true", *swapped)
     assert len(list((made.data / "cache").glob("teacher-*/*.f4"))) == len(files) + 1
 
 
