@@ -44,8 +44,8 @@ def select(
             finish(folder, {"scored": front.scored, "members": len(front.members)})
             different = len({problem.space.canonical(one.spec) for one in archive.rows})
             same = f" ({different} different ones)" if different < front.scored else ""
-            told = f"front of {len(front.members)} among {amount(front.scored, 'network')}{same}, written to {file}"
-            reporter.note(told)
+            many = f"{amount(front.scored, 'network')}{same}"
+            reporter.note(f"front of {len(front.members)} among {many}, written to {file}")
             reporter.table(*_fronts.table(front))
     return _fronts.read(file)
 

@@ -60,7 +60,7 @@ def test_networks_of_a_study_are_different_ones() -> None:
     found = drawn(space, IO, {}, Rank(networks=200, strata="none"))
     assert len({space.canonical(spec) for spec in found}) == 200
     assert drawn(space, IO, {}, Rank(networks=150, strata="none")) == found[:150]
-    with pytest.raises(UserError, match="has about 3,?969 networks"):
+    with pytest.raises(UserError, match=r"has about 3,?969 networks"):
         drawn(space, IO, {}, Rank(networks=3970, strata="none"))
 
 
