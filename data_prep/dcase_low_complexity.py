@@ -65,9 +65,7 @@ def main(
     sums: Annotated[
         list[str] | None, typer.Option("--md5", help="Accept an archive with this checksum; may be repeated.")
     ] = None,
-    on_bad: Annotated[
-        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
-    ] = "error",
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     workers: Annotated[int | None, typer.Option(help="Processes that decode; default: one per core.")] = None,
 ) -> None:
     """Prepare TAU Urban Acoustic Scenes 2022 Mobile: OUT/test, and OUT/splitN, trainN, devN for N %.

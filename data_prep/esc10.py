@@ -63,9 +63,7 @@ def main(
         list[str] | None,
         typer.Option("--sha256", help="Accept an archive with this checksum; may be repeated."),
     ] = None,
-    on_bad: Annotated[
-        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
-    ] = "error",
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     resample: Annotated[
         bool,
         typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),

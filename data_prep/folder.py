@@ -9,9 +9,10 @@ import typer
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, amount
-from audionas.data import readers
+from audionas.data import listing, readers
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, SILENCE, UNKNOWN
+from audionas.data.readers import slug
 from audionas.prep import intake
 
 
@@ -31,9 +32,7 @@ def main(
     ] = 0,
     seed: Annotated[int, typer.Option(help="Seed that draws the split.")] = 0,
     rate: Annotated[int, typer.Option(help="Sample rate in Hz that every clip must have.")] = 16_000,
-    on_bad: Annotated[
-        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
-    ] = "error",
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     resample: Annotated[
         bool,
         typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),
@@ -51,10 +50,11 @@ def main(
     intake.check_on_bad(on_bad)
     shares = _shares(dev, test)
     out = out.resolve()
+    say = reporter.note
     for name in readers.droppings(src) if src.is_dir() else ():
-        reporter.note(f"left out: {src / name}, which an archiver or a file manager left there")
-    items = readers.folder(src.resolve(), pattern=speaker_pattern, skip=(noise_folder,))
-    noise = _noise(src.resolve() / noise_folder)
+        say(f"left out: {src / name}, which an archiver or a file manager left there")
+    items = readers.folder(src.resolve(), pattern=speaker_pattern, skip=(noise_folder,), say=say)
+    noise = _noise(src.resolve() / noise_folder, say)
     converted = out / "resampled" if resample else None
     taken = intake.take(
         {"clips": items, "noise": noise},
@@ -164,11 +164,15 @@ def _shares(dev: float, test: float) -> dict[str, float]:
     return {split: share for split, share in every.items() if share > 0}
 
 
-def _noise(folder: Path) -> list[Item]:
+def _noise(folder: Path, say: listing.Say) -> list[Item]:
     if not folder.is_dir():
         return []
-    found = readers.folder(folder.parent, skip=tuple(f.name for f in folder.parent.iterdir() if f != folder))
-    return [Item(f"noise-{item.id}", item.audio, "noise", 0.0) for item in found]
+    files = listing.sounds(folder, say)
+    if not files:
+        raise UserError(f"{folder}: no audio file of noise (known: {listing.known()})")
+    takes = ["-".join(file.relative_to(folder).with_suffix("").parts) for file in files]
+    names = [f"noise-{slug(folder.name)}-{slug(take)}" for take in takes]
+    return [Item(name, str(file), "noise", 0.0) for name, file in zip(names, files, strict=True)]
 
 
 def _class_order(labels: set[str]) -> list[str]:

@@ -28,9 +28,7 @@ def main(
         typer.Option(help="Folder that relative audio paths start from; default: the list's own folder."),
     ] = None,
     rate: Annotated[int, typer.Option(help="Sample rate in Hz that every clip must have.")] = 16_000,
-    on_bad: Annotated[
-        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
-    ] = "error",
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     resample: Annotated[
         bool,
         typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),

@@ -12,7 +12,7 @@ from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.files import sha256, write_json, write_text
 from audionas.core.reporter import Reporter, amount
-from audionas.data import audio, kaldi
+from audionas.data import audio, kaldi, listing
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 from audionas.prep import intake, speech_commands
@@ -76,9 +76,7 @@ def main(
     seed: Annotated[
         int, typer.Option(help="Seed that draws `_unknown_` and `_silence_`; 59185 is the usual one.")
     ] = 59185,
-    on_bad: Annotated[
-        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
-    ] = "error",
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     resample: Annotated[
         bool,
         typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),
@@ -94,13 +92,14 @@ def main(
     intake.check_on_bad(on_bad)
     accept = tuple(text.lower() for text in sums or ())
     job = Job(out, version, classes, silence, seed, accept, Reporter())
-    tree = _tree(_folder(source, _WHOLE.format(version), job), part)
+    tree = _tree(_folder(source, _WHOLE.format(version), job), part, job)
     groups, silences, labels = _plan(tree, job)
     if test_archive:
         groups["test_archive"] = _test_archive(test_archive, job)
     items = {split: [_item(clip) for clip in group] for split, group in groups.items()}
     items["noise"] = [
-        Item(f"noise-{f.stem}", str(f), "noise", 0.0) for f in speech_commands.noise_files(tree)
+        Item(f"noise-{f.stem}", str(f), "noise", 0.0)
+        for f in speech_commands.noise_files(tree, job.reporter.note)
     ]
     converted = out / "resampled" if resample else None
     taken = intake.take(
@@ -162,7 +161,7 @@ def _folder(source: Path | None, name: str, job: Job) -> Path:
     return download.unpacked(archive, job.out, digest, job.reporter)
 
 
-def _tree(folder: Path, part: str) -> Path:
+def _tree(folder: Path, part: str, job: Job) -> Path:
     """The folder whose subfolders are words: `folder`, the only such folder in it, or the part by name."""
     inner = [
         f for f in sorted(folder.glob("*/")) + sorted(folder.glob("*/*/")) if speech_commands.word_folders(f)
@@ -173,6 +172,8 @@ def _tree(folder: Path, part: str) -> Path:
         found = [folder] if speech_commands.word_folders(folder) else inner
     if len(found) == 1:
         return found[0]
+    if not inner:
+        listing.sounds(folder, job.reporter.note)  # says what looks like sound and cannot be read
     parts = ", ".join(f.name for f in inner) or "none"
     if found or not part:
         raise UserError(
@@ -183,7 +184,7 @@ def _tree(folder: Path, part: str) -> Path:
 
 def _plan(tree: Path, job: Job) -> tuple[dict[str, list[Clip]], dict[str, list[str]], list[str]]:
     """The clips of every split, the ids of silence clips to make, and the labels in class order."""
-    clips = speech_commands.scan(tree)
+    clips = speech_commands.scan(tree, job.reporter.note)
     groups, rule = speech_commands.assign(tree, clips)
     job.reporter.note(f"{tree}: {amount(len(clips), 'clip')}, {rule}")
     if {clip.label for clip in clips} & {SILENCE, UNKNOWN}:
@@ -283,8 +284,8 @@ def _write_sums(job: Job) -> None:
 def _test_archive(given: str, job: Job) -> list[Clip]:
     """The separate 12-folder test set."""
     name = _TEST.format(job.version)
-    tree = _tree(_folder(None if given == "download" else Path(given).resolve(), name, job), "")
-    clips = speech_commands.scan(tree)
+    tree = _tree(_folder(None if given == "download" else Path(given).resolve(), name, job), "", job)
+    clips = speech_commands.scan(tree, job.reporter.note)
     if strange := sorted({clip.label for clip in clips} ^ set(LABELS_12)):
         raise UserError(f"{tree}: a test archive has exactly the 12 classes; not so: {', '.join(strange)}")
     job.reporter.note(speech_commands.check_test_archive(job.version, len(clips)))

@@ -7,14 +7,16 @@ resumed run and a run on another machine hear the same clips.
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.core.strict import Strict
-from audionas.data import audio, kaldi, responses
+from audionas.data import audio, kaldi, responses, sums
 from audionas.data.audio import Wave
 from audionas.data.kaldi import Item
 
@@ -202,7 +204,10 @@ def _read_all(directory: str, read: Callable[[Item], T]) -> list[T]:
     """Read every utterance of a data directory; the faults of all go into one UserError."""
     found: list[T] = []
     problems: list[str] = []
-    for item in kaldi.read(directory):
+    cache = Path(directory).parent / "cache"
+    data, changed = sums.current(kaldi.read(directory), cache, Reporter())
+    problems += dict.fromkeys(changed.values())
+    for item in data:
         try:
             found.append(read(item))
         except UserError as error:
@@ -214,7 +219,14 @@ def _read_all(directory: str, read: Callable[[Item], T]) -> list[T]:
 
 def _noise(item: Item, rate: int, resample: bool) -> Wave:
     """A background recording (n,)."""
-    return audio.read(item.audio, rate=rate, seconds=item.seconds, start=item.start, resample=resample)
+    return audio.read(
+        item.audio,
+        rate=rate,
+        seconds=item.seconds,
+        start=item.start,
+        resample=resample,
+        promised=item.seconds,
+    )
 
 
 def _response(item: Item, rate: int) -> list[Wave]:

@@ -11,7 +11,7 @@ from audionas.core.reporter import amount
 from audionas.data import audio
 from audionas.data.kaldi import Item
 from audionas.data.labels import SILENCE
-from audionas.data.tables import TOLERANCE
+from audionas.data.audio import TOLERANCE
 
 Content = Callable[[str, Item], str]  # of an item of a set, what tells its file from others: the SHA-256
 Span = tuple[float, float]  # seconds, from and to

@@ -5,13 +5,15 @@ import json
 import os
 import re
 from codecs import BOM_UTF8
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import Problem, UserError
-from audionas.data.audio import SUFFIXES
+from audionas.core.reporter import Reporter
+from audionas.data import listing
 from audionas.data.kaldi import Item
 from audionas.data.labels import UNKNOWN
 
@@ -30,9 +32,13 @@ DROPPINGS = frozenset(
 )
 
 
-def folder(path: Path | str, *, pattern: str = "", skip: tuple[str, ...] = ()) -> list[Item]:
+def folder(
+    path: Path | str, *, pattern: str = "", skip: tuple[str, ...] = (), say: listing.Say | None = None
+) -> list[Item]:
     """Read one folder per class, named after the label, with its subfolders. `skip` names folders to skip,
     besides those that archivers leave (`droppings`).
+
+    `say` is told what looks like sound and is left out, see `listing.sounds`.
 
     `pattern` is a regular expression with a group `speaker`, searched in `class/.../file.wav`.
     Without one each clip is its own speaker. Seconds and sums are not filled in.
@@ -52,12 +58,11 @@ def folder(path: Path | str, *, pattern: str = "", skip: tuple[str, ...] = ()) -
         )
     items: list[Item] = []
     problems: list[str] = []
+    found = _by_class(root, skip, say)
     for label in classes:
-        files = _audio_files(label)
-        if not files:
-            known = " ".join(sorted(SUFFIXES))
-            problems.append(Problem(label, f"no audio file in this class (known: {known})"))
-        for file in files:
+        if label.name not in found:
+            problems.append(Problem(label, f"no audio file in this class (known: {listing.known()})"))
+        for file in found.get(label.name, ()):
             item = _from_folder(root, label.name, file, expression)
             if item is None:
                 problems.append(Problem(file, f"the speaker pattern '{pattern}' does not match its path"))
@@ -171,13 +176,14 @@ def _expression(pattern: str) -> re.Pattern[str] | None:
     return expression
 
 
-def _audio_files(folder: Path) -> list[Path]:
-    return sorted(
-        Path(base, name)
-        for base, _, names in os.walk(folder)
-        for name in names
-        if Path(name).suffix.lower() in SUFFIXES and name[0] != "."
-    )
+def _by_class(root: Path, skip: tuple[str, ...], say: listing.Say | None) -> dict[str, list[Path]]:
+    """The sound files below each folder in the root; those beside the folders are left out, which is said."""
+    tell, found = say or Reporter().note, defaultdict(list)
+    for file in listing.sounds(root, tell, skip=skip):
+        found[file.relative_to(root).parts[0] if file.parent != root else ""].append(file)
+    if beside := found.pop("", []):
+        tell(f"{root}: left out: {listing.told(beside, root)}: in no folder of a class")
+    return found
 
 
 def _from_folder(root: Path, label: str, file: Path, expression: re.Pattern[str] | None) -> Item | None:

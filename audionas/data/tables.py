@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 from audionas.core.errors import Problem, UserError
 from audionas.data import audio
+from audionas.data.audio import TOLERANCE
 
 FILES = ("wav.scp", "segments", "text", "utt2spk", "spk2utt", "utt2dur", "utt2sha256")
 OPTIONAL = ("segments", "utt2sha256")
-TOLERANCE = 0.02  # seconds; Kaldi rounds times to frames of 10 ms
 _SPACE = re.compile(r"[ \t]+")
 
 

@@ -14,7 +14,7 @@ from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Shards
-from audionas.data import heard, kaldi
+from audionas.data import heard, kaldi, sums
 from audionas.data.audio import Channel
 from audionas.data.augment import WaveAugment
 from audionas.data.batches import Batches
@@ -46,6 +46,11 @@ class ClipSplit(Split):
 
     items: Sequence[Item]
     waves: Waves
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the whole data directory with its files as they are now."""
+        return self.waves.fingerprint
 
 
 @dataclass(frozen=True)
@@ -182,7 +187,7 @@ def open_recordings(conf: Config, features: Features, reporter: Reporter) -> Cli
         io=InputSpec(1, *front_end.shape(samples), len(labels)),
         train=train,
         dev=dev,
-        fingerprint=f"{directories['train'].fingerprint[:12]} {directories['dev'].fingerprint[:12]}",
+        fingerprint=f"{train.fingerprint[:12]} {dev.fingerprint[:12]}",
         features=features,
         front_end=front_end,
         normalize=Normalize(torch.from_numpy(mean), torch.from_numpy(std)),
@@ -212,7 +217,7 @@ def _open_channels(
         io=InputSpec(1, *front_end.shape(samples), len(labels)),
         train=train,
         dev=dev,
-        fingerprint=f"{directories['train'].fingerprint[:12]} {directories['dev'].fingerprint[:12]}",
+        fingerprint=f"{train.fingerprint[:12]} {dev.fingerprint[:12]}",
         features=features,
         front_end=front_end,
         normalize=Normalize(torch.from_numpy(train.mean), torch.from_numpy(train.std)),
@@ -261,8 +266,9 @@ def open_channels(
     samples: int,
     reporter: Reporter,
 ) -> SegmentSplit:
-    """The channels of a data directory's recordings. Raises UserError for an unknown label."""
+    """The channels of a data directory's recordings. Raises UserError for an unknown label, or a change."""
     require_known(directory, labels)
+    directory = sums.require_unchanged(directory, cache_of(data), reporter, data.workers)
     form = Form(front_end.sample_rate, data.channels, samples)
     return open_segments(directory, labels, front_end, form, cache_of(data), reporter)
 

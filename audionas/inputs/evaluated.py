@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from audionas.core.reporter import Reporter
-from audionas.data import kaldi, store
+from audionas.data import kaldi, store, sums
 from audionas.data.audio import Channel
 from audionas.data.conf import Data
 from audionas.data.kaldi import DataDir
@@ -27,14 +27,16 @@ def open_clips(
 
     `items` are clips of files of any form in `directory`: they are resampled and mixed down.
     """
+    cache = Path(data.cache) if data.cache else directory.parent / "cache"
     if model.bundle.channels > 1:
-        return _channels(model, kaldi.read(directory) if items is None else items)
+        found = kaldi.read(directory) if items is None else items
+        return _channels(model, sums.require_unchanged(found, cache, reporter))
     rules = Data(
         train=str(directory),
         seconds=model.bundle.samples / model.sample_rate,
         on_bad=data.on_bad,
         resample=data.resample,
-        cache=data.cache or str(directory.parent / "cache"),
+        cache=str(cache),
     )
     front_end = model.network.front_end
     channel: Channel = None if items is None else "mix"

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from audionas.core.files import atomic, sha256, sha256_text
+from audionas.core.files import atomic, sha256, sha256_text, state
 from audionas.core.reporter import Reporter
 from audionas.data.kaldi import Item
 from audionas.listen.events import Event, Spotter
@@ -123,10 +123,7 @@ def _key(content: str, part: Sequence[Item], resample: bool) -> str:
     """The key of the exported file, the audio as the file system knows it, and the way it is read."""
     rows = []
     for item in part:
-        state = Path(item.audio).stat()
-        rows.append(
-            [str(Path(item.audio).absolute()), state.st_size, state.st_mtime_ns, item.start, item.seconds]
-        )
+        rows.append([str(Path(item.audio).absolute()), *state(item.audio), item.start, item.seconds])
     return sha256_text(json.dumps([content, TAIL, resample, rows]))[:20]
 
 

@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from audionas.core.errors import UserError, did_you_mean
-from audionas.data import audio, kaldi, readers
-from audionas.data.kaldi import Item
+from audionas.core.reporter import Reporter, amount
+from audionas.data import audio, kaldi, listing, readers, sums
+from audionas.data.kaldi import DataDir, Item
 from audionas.listen.exported import Exported
 
 BLOCK = 10.0  # seconds of audio decoded per block
@@ -18,18 +19,24 @@ def recordings(path: Path) -> list[Item]:
     Raises one UserError for all files that are not audio, and one where there are none.
     """
     if (path / "wav.scp").is_file():
-        return list(kaldi.read(path))
+        return list(_prepared(path))
     if not path.exists():
         raise UserError(f"{path}: no such folder or file")
-    files = [path] if path.is_file() else sorted(_audio_files(path))
+    files = [path] if path.is_file() else listing.sounds(path)
     if not files:
         raise UserError(
-            f"{path}: no audio files here (known: {' '.join(sorted(audio.SUFFIXES))})",
+            f"{path}: no audio files here (known: {listing.known()})",
             hint="Give a folder of recordings, or a Kaldi data directory.",
         )
     root = path.parent if path.is_file() else path
     names = unlike([readers.slug("-".join(file.relative_to(root).with_suffix("").parts)) for file in files])
-    return timed([Item(name, str(file), "", 0.0) for name, file in zip(names, files, strict=True)])
+    found = timed([Item(name, str(file), "", 0.0) for name, file in zip(names, files, strict=True)])
+    if unstated := [item for item in found if audio.is_open(item.audio)]:
+        many, first = amount(len(unstated), "recording"), unstated[0]
+        Reporter().note(
+            f"{many} without a stated length, read to the end: {first.audio}, {first.seconds:.3f} s"
+        )
+    return found
 
 
 def clips(path: Path, found: Exported, *, pattern: str = "") -> tuple[list[Item], int]:
@@ -47,7 +54,7 @@ def clips(path: Path, found: Exported, *, pattern: str = "") -> tuple[list[Item]
         and not any(f.is_dir() for f in path.iterdir())
     ):
         return [replace(item, label=found.keywords[0]) for item in recordings(path)], 0
-    items = list(kaldi.read(path)) if prepared else readers.folder(path, pattern=pattern)
+    items = list(_prepared(path)) if prepared else readers.folder(path, pattern=pattern)
     labels, known = {item.label for item in items}, found.bundle.labels
     if unknown := sorted(label for label in labels - set(known) if not label.startswith("_")):
         raise UserError(
@@ -86,7 +93,14 @@ def blocks(item: Item, rate: int, resample: bool) -> Iterator[audio.Wave]:
         block=BLOCK,
         resample=resample,
         channel="mix" if resample else None,
+        promised=item.seconds,
     )
+
+
+def _prepared(path: Path) -> DataDir:
+    """The utterances of a data directory; a recording that changed since its sum was taken is refused."""
+    data = kaldi.read(path)
+    return sums.require_unchanged(data, path.parent / "cache", Reporter()) if data[0].sha256 else data
 
 
 def require_readable(items: Iterable[Item], rate: int, resample: bool) -> None:
@@ -111,10 +125,3 @@ def unlike(names: Sequence[str]) -> list[str]:
             own = f"{name}-{count}"
         found[own] = None
     return list(found)
-
-
-def _audio_files(folder: Path) -> Iterator[Path]:
-    for file in folder.rglob("*"):
-        inside = file.relative_to(folder).parts
-        if file.suffix.lower() in audio.SUFFIXES and not any(part.startswith(".") for part in inside):
-            yield file

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
+from audionas.core.files import state
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
 from audionas.data.store import Form
@@ -60,6 +61,8 @@ def _check(path: Path, form: Form) -> str:
     found = Form(probe.rate, probe.channels, probe.frames)
     if found != form:
         return f"!{path}: {_told(found)}, expected {_told(form)}"
+    if probe.peak > audio.LOUDEST:
+        return f"!{audio.too_loud(path, probe.peak)}"
     return probe.sha256
 
 
@@ -70,10 +73,9 @@ def _told(form: Form) -> str:
 def _state(path: Path) -> str:
     """The state of the file: a string that changes when the file is written."""
     try:
-        stat = path.stat()
+        return " ".join(map(str, (path, *state(path))))
     except OSError:
         return f"{path} missing"
-    return f"{path} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def _logged(log: Path, form: Form) -> Mapping[str, str]:

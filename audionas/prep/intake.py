@@ -4,19 +4,26 @@ import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from math import log10
 from pathlib import Path
+
+import numpy as np
 
 from audionas.core.errors import Problem, UserError, grouped, located
 from audionas.core.files import write_text
 from audionas.core.reporter import Reporter, amount
-from audionas.data import kaldi
+from audionas.data import audio, kaldi
+from audionas.data.audio import LOUDEST, QUIETEST, TOLERANCE
 from audionas.data.kaldi import DataDir, Item
-from audionas.data.labels import RATE, doubts, require_several, write_labels
+from audionas.data.labels import NOISE, RATE, SILENCE, doubts, require_several, write_labels
 from audionas.data.overlap import compare
-from audionas.data.tables import TOLERANCE
 from audionas.prep.examined import Found, Task, examine
 
-ON_BAD = ("error", "skip")
+ON_BAD = ("error", "skip", "keep")
+ON_BAD_HELP = (
+    "Action for unusable files: error (list them and stop), skip, or keep what is only loud or silent."
+)
+QUIET = (SILENCE, NOISE, "noise", "silence")  # labels, and splits, of which silence is no fault
 LOG = Path("cache", "examined.jsonl")  # inside a folder while it is prepared
 
 
@@ -33,9 +40,13 @@ def take(
     """The items with seconds and SHA-256 filled in, all mono at `rate` Hz.
 
     A file with another rate or several channels becomes a mono copy in the folder `converted`, if given.
-    `on_bad="skip"` leaves bad files out and lists them. Files are decoded by `workers` processes (default:
-    all cores); their number does not change the result. Until the preparation succeeds, results are kept
-    in the file `log`: an interrupted or refused preparation resumes from there.
+    `on_bad="skip"` leaves bad files out and lists them. Bad are also recordings that are far too loud (with
+    samples above audio.LOUDEST) and those in which nothing can be heard (no sample above audio.QUIETEST;
+    silence and noise may be silent); `on_bad="keep"` keeps these two, with a note.
+
+    Files are decoded by `workers` processes (default: all cores); their number does not change the result.
+    Until the preparation succeeds, results are kept in the file `log`: an interrupted or refused preparation
+    resumes from there.
 
     Raises:
         UserError: with `on_bad="error"`, naming every bad file, and every recording that has two labels or is
@@ -49,10 +60,14 @@ def take(
     tasks = [Task(*pair) for pair in copies.items()]
     place = {path: number for number, path in enumerate(copies)}
     found = examine(tasks, rate, log=log, workers=workers, reporter=reporter)
+    unfit = _unfit(splits, tasks, place, found)
     problems: list[str] = [located(tasks[at].path, why) for at, why in found.problems.items()]
+    problems += [] if on_bad == "keep" else unfit.values()
     good: dict[str, list[Item]] = {split: [] for split in splits}
     for split, items in splits.items():
         for item in items:
+            if on_bad != "keep" and item.audio in unfit:
+                continue
             whole = _completed(item, tasks[place[item.audio]], place[item.audio], found)
             if isinstance(whole, Item):
                 good[split].append(whole)
@@ -61,7 +76,10 @@ def take(
     if found.copied.any():
         copies_made = amount(int(found.copied.sum()), "mono copy", "mono copies")
         reporter.note(f"made {copies_made} at {rate} Hz, see {converted}")
-    _report(problems, any(good.values()), on_bad, converted is not None, reporter, log)
+    if on_bad == "keep":
+        _keep(unfit, found, reporter)
+    _tell(found, tasks, reporter)
+    report(problems, any(good.values()), on_bad, converted is not None, reporter, log)
     good = _apart(good, on_bad, reporter, log)
     if log is not None:
         log.unlink()
@@ -87,8 +105,8 @@ def store(
     """
     if "train" in splits:
         require_several(labels, out)
-    for doubt in doubts(labels):
-        reporter.note(f"attention: {doubt}")
+    for odd in doubts(labels):
+        reporter.note(f"attention: {odd}")
     splits = _apart(splits, on_bad, reporter, out / LOG, notes=True)
     if empty := [split for split, items in splits.items() if not items]:
         raise UserError([f"{out}: no clips in '{split}'" for split in empty])
@@ -124,10 +142,73 @@ def at_rate(rate: int) -> list[str]:
     return [] if rate == RATE else ["data.resample=true"]
 
 
+def doubt(path: str, peak: float, *, silent: bool) -> Problem | None:
+    """The doubt about a recording whose largest sample is `peak`, if any; `silent` ones may be silent."""
+    if peak > LOUDEST:
+        return audio.too_loud(path, peak)
+    if silent or peak >= QUIETEST:
+        return None
+    level = f"its peak is {20 * log10(peak):.0f} dBFS" if peak else "all samples are 0"
+    return Problem(path, "nothing can be heard, {}", level)
+
+
 def check_on_bad(value: str) -> None:
     """Raise UserError unless `value` is a way to treat bad files."""
     if value not in ON_BAD:
         raise UserError(f"--on-bad {value}: expected one of {', '.join(ON_BAD)}")
+
+
+def report(
+    problems: Sequence[str],
+    good: bool,
+    on_bad: str,
+    converting: bool,
+    reporter: Reporter,
+    log: Path | None = None,
+) -> None:
+    """Raise a UserError for problems; with `on_bad="skip"`, name what is left out, if something is left."""
+    if problems and on_bad != "skip":
+        advice = "" if converting else ", or convert other rates and channels with --resample"
+        keep = "" if on_bad == "keep" else ", or keep loud and silent ones with --on-bad keep"
+        hint = f"Repair these files, or skip them with --on-bad skip{keep}{advice}."
+        raise UserError(problems, hint=hint, listed=_listed(problems, log))
+    reporter.problems(problems, _beside(log, "left_out.txt"))
+    if problems and not good:
+        raise UserError(problems, hint="No recordings are left.", listed=_listed(problems, log))
+
+
+def _unfit(
+    splits: Mapping[str, Sequence[Item]], tasks: Sequence[Task], place: Mapping[str, int], found: Found
+) -> dict[str, Problem]:
+    """By path, what is odd with recordings that can be read."""
+    unfit = {}
+    for split, items in splits.items():
+        for item in items:
+            silent = split in QUIET or item.label in QUIET
+            if odd := doubt(item.audio, float(found.peaks[place[item.audio]]), silent=silent):
+                unfit[item.audio] = odd
+    return unfit
+
+
+def _keep(unfit: Mapping[str, Problem], found: Found, reporter: Reporter) -> None:
+    """Say what is kept, and what training needs for it."""
+    for line in grouped([*unfit.values()]):
+        reporter.note(f"kept: {line}")
+    if ((found.peaks > LOUDEST) & ~found.copied).any():
+        reporter.note("to train on samples beyond full scale, cut there: data.on_bad=keep")
+
+
+def _tell(found: Found, tasks: Sequence[Task], reporter: Reporter) -> None:
+    """Say what is cut at full scale, and what was read although its header does not state its length."""
+    over = np.flatnonzero((found.peaks > 1) & (found.peaks <= LOUDEST))
+    if len(over):
+        most = 20 * log10(float(found.peaks[over].max()))
+        many, first = amount(len(over), "file"), tasks[over[0]].path
+        reporter.note(f"{many} with samples up to {most:.1f} dB over full scale, cut there: {first}")
+    if len(unstated := np.flatnonzero(found.open)):
+        row = unstated[0]
+        many, first = amount(len(unstated), "file"), f"{tasks[row].path}, {found.seconds[row]:.3f} s"
+        reporter.note(f"{many} without a stated length, read to the end: {first}")
 
 
 def _completed(item: Item, task: Task, place: int, found: Found) -> Item | str:
@@ -148,18 +229,6 @@ def _completed(item: Item, task: Task, place: int, found: Found) -> Item | str:
     )
 
 
-def _report(
-    problems: list[str], good: bool, on_bad: str, converting: bool, reporter: Reporter, log: Path | None
-) -> None:
-    if problems and on_bad == "error":
-        advice = "" if converting else ", or convert other rates and channels with --resample"
-        hint = f"Repair these files, or skip them with --on-bad skip{advice}."
-        raise UserError(problems, hint=hint, listed=_listed(problems, log))
-    reporter.problems(problems, _beside(log, "left_out.txt"))
-    if problems and not good:
-        raise UserError(problems, hint="No recordings are left.", listed=_listed(problems, log))
-
-
 def _apart(
     splits: Mapping[str, Sequence[Item]],
     on_bad: str,
@@ -169,7 +238,7 @@ def _apart(
 ) -> dict[str, list[Item]]:
     """The splits without recordings under two labels or in two splits; `noise` is not looked at."""
     found = compare({name: items for name, items in splits.items() if name != "noise"})
-    if found.problems and on_bad == "error":
+    if found.problems and on_bad != "skip":
         raise UserError(
             found.problems,
             hint="Keep one of each, or skip them with --on-bad skip: all of those under two labels; those in "

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError
-from audionas.core.reporter import amount
-from audionas.data.audio import SUFFIXES
+from audionas.core.reporter import Reporter, amount
+from audionas.data import listing
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 
 WANTED = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
@@ -72,19 +72,23 @@ def which_set(name: str, dev: float = 10.0, test: float = 10.0) -> str:
     return "test" if percent < dev + test else "train"
 
 
-def scan(tree: Path) -> list[Clip]:
-    """Every clip of a folder-per-word tree, sorted by name.
+def scan(tree: Path, say: listing.Say | None = None) -> list[Clip]:
+    """Every clip of a folder-per-word tree, sorted by name. `say` is told what else looks like sound.
 
     Raises UserError naming each file whose name does not follow Speech Commands.
     """
-    clips, problems = [], []
-    for folder in sorted(word_folders(tree)):
-        for file in sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES):
-            clip = _clip(folder.name, file)
-            if clip is None:
-                problems.append(f"{file}: not named <speaker>_nohash_<take>")
-            else:
-                clips.append(clip)
+    clips, problems, beside = [], [], []
+    tell = say or Reporter().note
+    for file in listing.sounds(tree, tell, skip=(NOISE,)):
+        clip = _clip(file.parent.name, file)
+        if file.parent.parent != tree:
+            beside.append(file)
+        elif clip is None:
+            problems.append(f"{file}: not named <speaker>_nohash_<take>")
+        else:
+            clips.append(clip)
+    if beside:
+        tell(f"{tree}: left out: {listing.told(beside, tree)}: not directly in a folder of a word")
     if problems:
         raise UserError(problems, hint="For your own tree: audionas prep folder SRC OUT")
     return clips
@@ -92,14 +96,14 @@ def scan(tree: Path) -> list[Clip]:
 
 def word_folders(tree: Path) -> list[Path]:
     """The folders of a tree that hold clips, without `_background_noise_`."""
-    return [f for f in tree.iterdir() if f.is_dir() and f.name != NOISE and _has_audio(f)]
+    return [f for f in tree.iterdir() if f.is_dir() and f.name != NOISE and listing.holds(f)]
 
 
-def noise_files(tree: Path) -> list[Path]:
-    """The long noise recordings of a tree, or of its parent folder, sorted."""
+def noise_files(tree: Path, say: listing.Say | None = None) -> list[Path]:
+    """The long noise recordings of a tree, or of its parent folder, sorted; `say` as in `scan`."""
     for folder in (tree / NOISE, tree.parent / NOISE):
         if folder.is_dir():
-            return sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
+            return listing.sounds(folder, say, deep=False)
     return []
 
 
@@ -187,10 +191,6 @@ def check_test_archive(version: str, clips: int) -> str:
 
 def _told(counts: Iterable[int]) -> str:
     return ", ".join(f"{count:,}" for count in counts)
-
-
-def _has_audio(folder: Path) -> bool:
-    return any(f.suffix.lower() in SUFFIXES for f in folder.iterdir())
 
 
 def _clip(folder: str, file: Path) -> Clip | None:

@@ -185,7 +185,9 @@ def _examples(folder: Path) -> list[Example]:
 def _example(item: Item, row: dict[str, Any], model: Any) -> Example:
     rate, seconds = model.sample_rate, model.bundle.samples / model.sample_rate
     first = model.bundle.first_channel
-    wave = audio.read(item.audio, rate=rate, seconds=seconds, start=item.start, resample=True, channel=first)
+    wave = audio.read(
+        item.audio, rate=rate, seconds=seconds, start=item.start, resample=True, channel=first, loud=True
+    )
     with torch.inference_mode():
         seen = model.network.normalize(model.network.front_end(torch.from_numpy(wave)[None]))
     features: np.ndarray = seen[0, 0].numpy()  # as the network sees it

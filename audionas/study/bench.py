@@ -12,9 +12,10 @@ from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data import kaldi
 from audionas.engine.conf import Compare
-from audionas.inputs.audio import ClipInputs, open_channels, open_split
+from audionas.inputs.audio import ClipInputs, ClipSplit, open_channels, open_split
 from audionas.inputs.feed import Inputs, facts_of, open_inputs
 from audionas.inputs.images import ImageSplit, open_test
+from audionas.inputs.shards import SegmentSplit
 from audionas.inputs.split import Split
 from audionas.run.folder import device_of
 from audionas.run.supernet import default_features, wanted
@@ -100,4 +101,7 @@ def _fingerprint(inputs: Inputs, test: str, split: Split) -> str:
     """The fingerprint of the examples that networks are scored on."""
     if isinstance(split, ImageSplit) and test:
         return split.pool.fingerprint
-    return kaldi.read(Path(test)).fingerprint[:12] if test else inputs.fingerprint
+    if not test:
+        return inputs.fingerprint
+    assert isinstance(split, ClipSplit | SegmentSplit)
+    return split.fingerprint[:12]

@@ -7,8 +7,9 @@ import numpy as np
 import torch
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
-from audionas.data import audio, kaldi
+from audionas.data import audio, kaldi, sums
 from audionas.inputs.feed import config_of
 from audionas.models.model import Model
 
@@ -44,6 +45,8 @@ def find(folder: Path, model: Model, asked: Path | None) -> Calibration:
         raise UserError(f"{source}: no clips to calibrate on")
     rng = numpy_rng("calibration", items.fingerprint)
     chosen = items.chosen(sorted(rng.permutation(len(items))[:MOST].tolist()))
+    cache = Path(conf.data.cache) if conf and conf.data.cache else source.parent / "cache"
+    chosen = sums.require_unchanged(chosen, cache, Reporter())
     return Calibration(features_of(model, read(model, chosen)), str(source))
 
 
@@ -52,7 +55,16 @@ def read(model: Model, items: kaldi.DataDir) -> np.ndarray:
     rate = model.sample_rate
     seconds, channel = model.bundle.samples / rate, model.bundle.first_channel
     clips = [
-        audio.read(i.audio, rate=rate, seconds=seconds, start=i.start, resample=True, channel=channel)
+        audio.read(
+            i.audio,
+            rate=rate,
+            seconds=seconds,
+            start=i.start,
+            resample=True,
+            channel=channel,
+            promised=i.seconds,
+            loud=True,  # training has judged it
+        )
         for i in items
     ]
     return np.stack(clips)

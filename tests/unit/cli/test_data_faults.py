@@ -60,6 +60,31 @@ def test_nothing_readable_is_refused_even_when_skipping(own_data: Run) -> None:
     refused("train", own_data.conf, "arch=tc_resnet8", "data.on_bad=skip", says="no recording can be read")
 
 
+def test_a_recording_replaced_after_training_is_not_trained_on_from_the_old_cache(own_data: Run) -> None:
+    done("check", own_data.conf, "space=null")  # decodes, and keeps
+    file = own_data.data / "wav" / "train0-low-0.wav"
+    wave, rate = soundfile.read(file)
+    soundfile.write(file, wave[::-1], rate)
+    result = refused("train", own_data.conf, "arch=tc_resnet8", says=f"{file}: changed since it was prepared")
+    assert f"rm {own_data.data}/train/utt2sha256" in result.err
+    left = done("check", own_data.conf, "data.on_bad=skip", "space=null", "--json")
+    assert left.json["clips"] == {"train": 31, "dev": 32}
+    assert str(file) in left.err
+
+
+def test_a_recording_replaced_before_an_evaluation_is_named(own: Run, tmp_path: Path) -> None:
+    file = tmp_path / "mine.wav"
+    item = kaldi.read(own.data / "test")[0]
+    shutil.copy(item.audio, file)
+    kaldi.write(
+        tmp_path / "part", [kaldi.Item("x-1", str(file), item.label, 1.0, speaker="x")], relative=False
+    )
+    done("eval", own.exp, "--data", tmp_path / "part", "--json")
+    wave, rate = soundfile.read(file)
+    soundfile.write(file, wave[::-1], rate)
+    refused("eval", own.exp, "--data", tmp_path / "part", "--json", says=f"{file}: changed since")
+
+
 @pytest.mark.parametrize("command", ["check", "search", "train"])
 def test_a_class_without_clips_is_named(command: str, own_data: Run) -> None:
     keep_only(own_data.data / "train", ("_silence_", "low", "high"))
@@ -133,6 +158,29 @@ def test_prep_folder_names_an_empty_class(tmp_path: Path) -> None:
     (src / "maybe").mkdir()
     refused("prep", "folder", src, tmp_path / "out", says="maybe")
     assert not (tmp_path / "out" / "train").exists()
+
+
+def test_prep_folder_names_cut_and_loud_files(tmp_path: Path) -> None:
+    src = words(tmp_path / "src", "yes", "no", each=5)
+    cut, loud = src / "yes" / "v0_yes.wav", src / "no" / "v1_no.wav"
+    cut.write_bytes(cut.read_bytes()[:-16000])
+    wave, rate = soundfile.read(loud)
+    soundfile.write(loud, wave * 32768, rate, subtype="FLOAT")
+    result = refused(
+        "prep", "folder", src, tmp_path / "out", says=f"{cut}: cut off: its header promises 1.000 s"
+    )
+    assert f"{loud}: its samples reach 3" in result.err
+    assert "0.500 s can be decoded" in result.err
+    refused("prep", "folder", src, tmp_path / "out", "--on-bad", "keep", says=f"{cut}: cut off")
+    cut.unlink()
+    assert f"kept: {loud}" in done("prep", "folder", src, tmp_path / "out", "--on-bad", "keep").err
+
+
+def test_a_loud_recording_is_no_other_answer_but_an_error(own: Run, tmp_path: Path) -> None:
+    wave, rate = soundfile.read(kaldi.read(own.data / "test")[0].audio)
+    soundfile.write(tmp_path / "loud.wav", wave * 32768, rate, subtype="FLOAT")
+    result = refused("predict", own.exp, tmp_path / "loud.wav", says="but full scale is 1")
+    assert "to scale it: ffmpeg -i" in result.err
 
 
 def test_prep_folder_names_a_class_that_cannot_fill_the_splits(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_file_that_was_changed_is_examined_again(items: list[Item], tmp_path: 
     lines = (tmp_path / "log.jsonl").read_text().splitlines()
     assert [json.loads(line)["place"] for line in lines] == [0, 1, 2, 4]
     Path(own[3].audio).write_bytes(good)
-    audio.write(own[1].audio, np.zeros(123, np.float32), RATE)
+    audio.write(own[1].audio, np.full(123, 0.1, np.float32), RATE)
     found = take(own, tmp_path)["all"]
     assert [i.sha256 for i in found[2:]] == [i.sha256 for i in take(items[2:5], tmp_path / "b")["all"]]
     assert found[1].seconds == 123 / RATE
@@ -217,3 +217,77 @@ def test_the_next_command_names_only_what_there_is() -> None:
     assert intake.following(Path("/out"), ["test"], "x/y") == ["audionas eval exp/NAME --data /out/test"]
     (only,) = intake.following(Path("/out"), ["train"], "x/y")
     assert "data.dev" not in only
+
+
+def levels(folder: Path) -> dict[str, list[Item]]:
+    """Clips of five levels: usual, 6 dB over full scale, integers in a float file, a last bit, nothing."""
+    wave = np.random.default_rng(0).uniform(-1, 1, 800)
+    found = []
+    for name, peak in {"usual": 0.5, "over": 2.0, "loud": 32767.0, "still": 2.0**-15, "zeros": 0.0}.items():
+        soundfile.write(folder / f"{name}.wav", wave * peak, RATE, subtype="FLOAT")
+        found.append(Item(name, str(folder / f"{name}.wav"), "word", 0.0))
+    silent = Item("silence", str(folder / "zeros.wav"), "_silence_", 0.0)
+    shutil.copy(folder / "zeros.wav", folder / "quiet.wav")
+    shutil.copy(folder / "zeros.wav", folder / "room.wav")
+    return {
+        "all": [*found, replace(silent, audio=str(folder / "quiet.wav"))],
+        "noise": [Item("room", str(folder / "room.wav"), "noise", 0.0)],
+    }
+
+
+def judge(folder: Path, on_bad: str, converted: Path | None = None) -> list[str]:
+    splits = levels(folder)
+    taken = intake.take(
+        splits,
+        rate=RATE,
+        on_bad=on_bad,
+        converted=converted,
+        workers=1,
+        reporter=Reporter(),
+        log=folder / "log",
+    )
+    return [item.id for items in taken.values() for item in items]
+
+
+def test_what_is_too_loud_or_silent_is_named_and_refused(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as caught:
+        judge(tmp_path, "error")
+    said = [problem.removeprefix(f"{tmp_path}/") for problem in caught.value.problems]
+    assert said[0].startswith("loud.wav: its samples reach 327")
+    assert "; to scale it: ffmpeg -i " in said[0]
+    assert said[1].startswith("still.wav: nothing can be heard, its peak is -90 dBFS")
+    assert said[2:] == ["zeros.wav: nothing can be heard, all samples are 0"]
+    assert "--on-bad keep" in caught.value.hint
+    with pytest.raises(UserError) as again:  # from the log
+        judge(tmp_path, "error")
+    assert again.value.problems == caught.value.problems
+
+
+def test_it_is_left_out_or_kept_when_told_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert judge(tmp_path, "skip") == ["usual", "over", "silence", "room"]
+    said = capsys.readouterr().err
+    assert "left out: " in said
+    assert "1 file with samples up to 6.0 dB over full scale, cut there" in said
+    assert judge(tmp_path, "keep") == ["usual", "over", "loud", "still", "zeros", "silence", "room"]
+    said = capsys.readouterr().err
+    assert said.count("kept: ") == 3
+    assert "data.on_bad=keep" in said
+
+
+def test_keeping_does_not_keep_what_cannot_be_read(tmp_path: Path) -> None:
+    items = levels(tmp_path)["all"]
+    Path(items[0].audio).write_bytes(b"no audio")
+    with pytest.raises(UserError) as caught:
+        intake.take({"all": items}, rate=RATE, on_bad="keep", converted=None, workers=1, reporter=Reporter())
+    assert len(caught.value.problems) == 1
+
+
+def test_a_length_that_was_left_open_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    audio.write(tmp_path / "a.wav", np.full(800, 0.1, np.float32), RATE)
+    raw = bytearray((tmp_path / "a.wav").read_bytes())
+    raw[4:8] = raw[40:44] = bytes(4)
+    (tmp_path / "a.wav").write_bytes(raw)
+    item = Item("a", str(tmp_path / "a.wav"), "word", 0.0)
+    taken = intake.take({"all": [item]}, rate=RATE, on_bad="error", converted=None, reporter=Reporter())
+    assert taken["all"][0].seconds == 0.1
+    assert "1 file without a stated length, read to the end" in capsys.readouterr().err
