@@ -1,4 +1,4 @@
-"""What is wrong with a value of a config, as a line with its path."""
+"""Lines about values of a config that are refused, with their path."""
 
 from collections.abc import Iterable
 from dataclasses import fields

@@ -15,6 +15,10 @@ from audionas.report.html import count as short
 from audionas.report.html import table as html_table
 
 _BASE = "darts"  # the dashed lines show its mean, where it takes part
+_KINDS = {"skips": "skips", "pools": "pools", "nones": "none"}
+_ORDER = {
+    "cifar10_test": "cifar10_val"
+}  # figures whose order another one gives: the test set chooses nothing
 _PERCENT = (table.percent, lambda share: f"{100 * share:.6g}")  # formats of values and of a scale's figures
 
 
@@ -69,7 +73,10 @@ def _others(rows: Sequence[Mapping[str, Any]]) -> str:
 def _accuracies(c: Comparison) -> list[Html]:
     """One chart per measured accuracy, the most informative first."""
     wanted = {
-        "cifar10_test": ("Accuracy by the table", "CIFAR-10 test accuracy of the network found, looked up."),
+        "cifar10_test": (
+            "Accuracy by the table",
+            f"CIFAR-10 test accuracy of the network found, looked up. {table.chosen(c)}".strip(),
+        ),
         "trained": ("Accuracy, trained from scratch", "The network found, trained alone from fresh weights."),
         "accuracy": (
             "Accuracy, inherited weights",
@@ -89,13 +96,14 @@ def _accuracies(c: Comparison) -> list[Html]:
 
 
 def _groups(c: Comparison, key: str) -> list[Seeds]:
-    """The methods that have this figure, the largest mean first."""
+    """The methods that have this figure, the largest mean first; by validation where that is known, too."""
     groups = []
     for label in c.labels:
         if spread := c.spread(label, key):
             interval = tuple(spread["interval"]) if spread["interval"] else None
             groups.append(Seeds(label, c.values(label, key), spread["mean"], interval))
-    return sorted(groups, key=lambda group: -group.mean)
+    by = {group.name: c.spread(group.name, _ORDER.get(key, key)) for group in groups}
+    return sorted(groups, key=lambda group: -(by[group.name] or {"mean": group.mean})["mean"])
 
 
 def _forest(c: Comparison, key: str, name: str, **look: Any) -> Html:
@@ -153,7 +161,8 @@ def _signs(c: Comparison) -> Html:
         gap = _forest(c, "gap", "Discretisation gap", against=0.0, plot=half)
         parts.append(tag("div", tag("h3", "Discretisation gap, in points"), gap))
     lead = (
-        "A search collapses when it keeps skips and pools, which help the supernet, not the network found. "
+        "A search collapses when it keeps skips and pools, which help the supernet, not the network found: "
+        "more of them than random networks of the space. "
         "The gap is the accuracy that the supernet loses when it is cut down to that network; for methods "
         "that sample networks, the supernet's accuracy is the mean over samples, and the gap may be negative."
     )
@@ -262,7 +271,7 @@ def _runs(c: Comparison) -> Html:
                 (
                     f"{label}, seed {row['seed']}",
                     "-" if accuracy is None else percent(accuracy),
-                    f"{row['free']} of {row['kept']}",
+                    _kept(row),
                     clock(row["seconds"]),
                     row["arch"],
                     tag("code", row["network"], class_="wrap"),
@@ -282,3 +291,9 @@ def _facts(c: Comparison) -> Html:
 
 def _tile(name: str, value: str, note: str) -> Html:
     return tag("div", tag("dt", name), tag("dd", value, class_="value"), tag("dd", note))
+
+
+def _kept(row: Mapping[str, Any]) -> str:
+    """`5 of 6: 3 skips, 2 pools`."""
+    kinds = ", ".join(f"{row[name]} {word}" for name, word in _KINDS.items() if row.get(name))
+    return f"{row['free']} of {row['kept']}{': ' * bool(kinds)}{kinds}"

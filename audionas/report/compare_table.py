@@ -76,6 +76,11 @@ def seconds(value: float) -> str:
     return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 
+def few(value: float) -> str:
+    """A mean of small counts."""
+    return f"{value:.3g}"
+
+
 OUTCOME = (
     Column("accuracy", "inherited %", percent, "accuracy of the derived network with the supernet's weights"),
     Column("relaxed", "relaxed %", percent, "accuracy of the supernet with its weights as trained"),
@@ -83,10 +88,16 @@ OUTCOME = (
     Column("trained", "trained %", percent, "accuracy of the derived network trained from scratch"),
     Column("cifar10_val", "CIFAR-10 val %", percent, "validation accuracy of the cell found, from the table"),
     Column("cifar10_test", "CIFAR-10 %", percent, "test accuracy of the cell found, from the table"),
-    Column("cifar10_rank", "CIFAR-10 rank", whole, "rank of the cell found, by test accuracy"),
+    Column("cifar10_rank", "CIFAR-10 rank", whole, "rank of the cell found in the table, by test accuracy"),
     Column("cifar100_test", "CIFAR-100 %", percent, "test accuracy of the cell found, from the table"),
     Column("imagenet16_120_test", "ImageNet16-120 %", percent, "the same for ImageNet16-120"),
     Column("free_share", "free %", percent, "kept operations without weights: skip, pool, none, noise"),
+    Column("skips", "skips", few, "kept skips"),
+    Column("pools", "pools", few, "kept pools"),
+    Column("nones", "none", few, "kept operations `none`"),
+    Column(
+        "chance", "chance %", percent, "networks of the space that keep as large a share of free operations"
+    ),
 )
 COST = (
     Column("params", "parameters", count, "parameters of the derived network"),
@@ -96,7 +107,10 @@ COST = (
     Column("steps", "steps", whole, "steps per search"),
     Column("seconds", "search s", seconds, "seconds per search, including derivation"),
 )
-COLLAPSED = "runs in which at least 5 of 8 kept operations are free; in chains, all layers that may skip"
+COLLAPSED = (
+    "runs whose share of skips, of pools, of none, or of free operations together is reached by at most 5 % "
+    "of the networks of the space"
+)
 RATIOS = "seconds per step and bytes kept for backward, against DARTS with its defaults in the same minutes"
 _SHARES = ("accuracy", "relaxed", "trained", "cifar10_val", "cifar10_test", "free_share")  # from 0 to 1
 _SHOWN = ("accuracy", "trained", "cifar10_test", "free_share")  # on the terminal
@@ -141,6 +155,7 @@ def markdown(comparison: Comparison) -> str:
     lines += [f"{scored}{alone(comparison)}", ""]
     lines += _block(comparison, comparison.columns(OUTCOME), _collapses)
     lines += _block(comparison, comparison.columns(COST), _ratios)
+    lines += [line for line in (chosen(comparison), "") if chosen(comparison)]
     shown = [*comparison.columns(OUTCOME), *comparison.columns(COST)]
     lines += [f"- {column.title}: {column.what}" for column in shown]
     lines += [
@@ -182,6 +197,22 @@ def collapses(comparison: Comparison, label: str) -> str:
     """`1 of 3`."""
     flags = [row["collapsed"] for row in comparison.of(label)]
     return f"{sum(flags)} of {len(flags)}" if flags else "-"
+
+
+def chosen(comparison: Comparison) -> str:
+    """A sentence on the method that validation chooses, with its test accuracy; empty without a table."""
+    found = {label: comparison.spread(label, "cifar10_val") for label in comparison.labels}
+    means = {label: value["mean"] for label, value in found.items() if value}
+    if not means:
+        return ""
+    best = max(means, key=means.__getitem__)
+    test = comparison.spread(best, "cifar10_test")
+    assert test is not None
+    runs = sum(len(comparison.of(label)) for label in means)
+    return (
+        f"By validation accuracy on CIFAR-10, `{best}` is the best of {len(means)} methods ({runs} runs): "
+        f"{percent(means[best])} %, on the test set {percent(test['mean'])} %. The test set chooses nothing."
+    )
 
 
 def ratio(comparison: Comparison, label: str, key: str) -> str:

@@ -42,9 +42,10 @@ def select(
             front = _fronts.of(archive.rows, searcher.objectives, limits_of(conf, searcher))
             front.save(conf.folder)
             finish(folder, {"scored": front.scored, "members": len(front.members)})
-            reporter.note(
-                f"front of {len(front.members)} among {amount(front.scored, 'network')}, written to {file}"
-            )
+            different = len({problem.space.canonical(one.spec) for one in archive.rows})
+            same = f" ({different} different ones)" if different < front.scored else ""
+            many = f"{amount(front.scored, 'network')}{same}"
+            reporter.note(f"front of {len(front.members)} among {many}, written to {file}")
             reporter.table(*_fronts.table(front))
     return _fronts.read(file)
 

@@ -74,8 +74,14 @@ def _front(file: Path, words: Sequence[str]) -> dict[str, Any]:
     front = _fronts.read(file)
     limits = _limits(words, front)
     members = [
-        {"number": n, "arch": m.spec.id, "values": dict(m.score.values), "network": told(m.spec)}
-        for n, m in enumerate(front.members, 1)
+        {
+            "number": n,
+            "arch": m.spec.id,
+            "alike": same,
+            "values": dict(m.score.values),
+            "network": told(m.spec),
+        }
+        for n, (m, same) in enumerate(zip(front.members, front.alike, strict=True), 1)
     ]
     return {
         "file": str(file),

@@ -20,8 +20,9 @@ from audionas.inputs.split import Split
 from audionas.run.folder import device_of
 from audionas.run.supernet import default_features, wanted
 from audionas.spaces._base import Space
-from audionas.spaces._nb201_table import Nb201Table
 from audionas.spaces.nas_bench_201 import NasBench201
+from audionas.spaces.tables.nas_bench_201 import Nb201Table
+from audionas.study.chance import RARE
 
 CALIBRATION = 32  # batches of training data from which batch-norm statistics are taken
 
@@ -57,6 +58,7 @@ def open_bench(one: Config, conf: Config, reporter: Reporter) -> Bench:
     measured = {
         "test": _fingerprint(inputs, compare.test, test),
         "calibration": CALIBRATION,
+        "collapsed": RARE,
         "train": facts_of(one, inputs, device, ("train",))["train"] if compare.retrain else None,
         "table": sha256(compare.table)[:12] if found is not None else None,
     }

@@ -1,1 +1,1 @@
-"""What lies in sound files: their headers, their states, what a folder holds, what ffmpeg decodes."""
+"""Sound files on disk: their headers and states, the list of those in a folder, decoding by ffmpeg."""
