@@ -21,6 +21,7 @@ from audionas.engine.optim import pack, set_rate, unpack
 from audionas.methods._base import Method, Phase, SearchRun, accuracy, require_reachable
 from audionas.methods._derive import strongest
 from audionas.nn.edge import Gate, Gates
+from audionas.spaces._base import Bare
 
 
 @dataclass(kw_only=True)
@@ -35,6 +36,7 @@ class Bilevel(Method):
     """
 
     family: ClassVar[str] = "differentiable"
+    bare: ClassVar[Bare | None] = "ends"  # None where one option runs at a time: GDAS, ProxylessNAS, ...
     weights_first: ClassVar[bool] = False  # GDAS moves the weights before alpha
 
     alpha_lr: float = 3e-4

@@ -17,7 +17,7 @@ from audionas.core.errors import UserError
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._derive import filled, strongest
 from audionas.nn.edge import Gates
-from audionas.spaces._base import present
+from audionas.spaces._base import Bare, present
 
 
 def zero_one_loss(weights: Tensor, form: Literal["squared", "absolute"] = "squared") -> Tensor:
@@ -44,6 +44,7 @@ class FairDarts(Bilevel):
 
     paper: ClassVar[str] = "Fair DARTS: Eliminating Unfair Advantages in Differentiable Architecture Search"
     arxiv: ClassVar[str] = "1911.12126"
+    bare: ClassVar[Bare | None] = "sums"  # sigmoids of a layer have a common factor
 
     alpha_lr: float = 3e-3
     alpha_betas: tuple[float, float] = (0.9, 0.999)

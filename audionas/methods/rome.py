@@ -24,7 +24,7 @@ from audionas.methods._bilevel import Bilevel
 from audionas.methods._derive import strongest
 from audionas.methods._sample import anneal, concrete, gates_of, gumbel, rows, straight_through
 from audionas.nn.edge import Gates
-from audionas.spaces._base import Space, present
+from audionas.spaces._base import Bare, Space, present
 
 Metrics = dict[str, Tensor | float]
 
@@ -72,6 +72,7 @@ class Rome(Bilevel):
         "ROME: Robustifying Memory-Efficient NAS via Topology Disentanglement and Gradient Accumulation"
     )
     arxiv: ClassVar[str] = "2011.11233"
+    bare: ClassVar[Bare | None] = None  # one option runs at a time
 
     version: Literal["v1", "v2"] = "v2"
     samples: int = 7

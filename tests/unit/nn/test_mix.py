@@ -150,7 +150,7 @@ def test_an_offered_tensors_functions_are_computed_once_until_the_block_ends():
 
 
 def test_all_operations_on_a_node_share_its_relu_and_pools():
-    quick, plain = edges(DARTS, OpShape(4, 4, search=True))
+    quick, plain = edges(DARTS, OpShape(4, 4, bare=True, pool_norm=True))
     x = drawn(2, 4, 6, 6).requires_grad_()
     weight = torch.full((len(DARTS),), 0.1, dtype=torch.float64)
 
@@ -173,7 +173,7 @@ def test_an_edge_that_changes_outputs_says_which_it_leaves_alone():
         def output(self, option, y, extra):
             return y / 2
 
-    quick, _ = edges(BENCH, OpShape(4, 4, search=True))
+    quick, _ = edges(BENCH, OpShape(4, 4, bare=True, pool_norm=True))
     halved = Halved(quick.choice, quick.shape).double()
     halved.load_state_dict(quick.state_dict())
     gates, x = Gates({"here": Gate(drawn(len(BENCH), seed=2))}), drawn(2, 4, 6, 6)
@@ -186,5 +186,5 @@ def test_every_operation_that_ends_in_a_norm_says_so():
     """Those of cells with weights: none of them is multiplied in a pass of its own."""
     for option in (*DARTS, *BENCH):
         if OPS[option].kind in ("conv", "pool"):
-            assert isinstance(OPS[option].make(OpShape(4, 4, search=True)), EndsInNorm)
+            assert isinstance(OPS[option].make(OpShape(4, 4, bare=True, pool_norm=True)), EndsInNorm)
     assert not isinstance(nn.Identity(), EndsInNorm)
