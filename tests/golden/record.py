@@ -103,9 +103,7 @@ def _unrolled(net: nn.Module, valid: Any, train: Any) -> None:
         momentum=g.MOMENTUM, weight_decay=g.DECAY, arch_learning_rate=3e-4, arch_weight_decay=0.0
     )
     sgd = torch.optim.SGD(net.parameters(), g.RATE, g.MOMENTUM, weight_decay=g.DECAY)
-    Architect(net, conf)._backward_step_unrolled(
-        train.x, train.target, valid.x, valid.target, g.RATE, sgd
-    )
+    Architect(net, conf)._backward_step_unrolled(train.x, train.target, valid.x, valid.target, g.RATE, sgd)
 
 
 def nas_bench_201(case: str) -> dict[str, Any]:
