@@ -42,6 +42,33 @@ A method is one file in `audionas/methods/`; the file name is the name that goes
 are its hyper-parameters, and an unknown one is refused. `audionas list methods` prints the same in short.
 How to add one: [howto/add_a_method.md](howto/add_a_method.md).
 """
+PARITY = """
+## Official code and papers
+
+`tests/golden` holds logits and alpha gradients of official code, and `tests/invariants/test_golden.py` holds ours to
+them within 1e-9. Where code and paper differ:
+
+| method | official code | paper | here |
+|---|---|---|---|
+| `darts` | augments alpha's half too | does not say | as the code on images, not on recordings (`search.augment_alpha`) |
+| `darts` | torch's own initialisation of convolutions | does not say | He's, fan out, as for final networks |
+| `darts`, order 2 | a step of plain momentum without clipping, R = 0.01 / norm | the same | both; `eps: null` is exact |
+| `darts` on NAS-Bench-201 | convolutions before norms have a bias, which the norm takes off | | no bias: the same function |
+| `gdas` | adds the unselected gates, zeros, to the feature map | only the selected runs | the paper (recorded: `forward_gdas_v1`) |
+| `pc_darts` | searches the first channels, always | at random | the code |
+| `fair_darts` | zero-one weight 10 by default | w0-1 = 10 | both |
+| `darts_minus` | no longer public; a 1x1 convolution as auxiliary skip | a skip | the paper; `auxiliary: conv1` |
+| `darts_minus` golden | DARTS' code with the paper's equation | | |
+| `proxyless_nas` | alpha rests where Zero was drawn; norms with epsilon 0.001 | does not say | alpha moves; 0.00001 |
+| `mix_path` | the number of kernels is drawn first | each path by chance | the code; `sampling: subset` |
+| `drop_nas` | decay is a step of its own | partial decay | within the step |
+| `snas` | anneals over 150 epochs, with a flag | anneals | over the search's epochs |
+| `noisy_darts`, `p_darts` | no file recorded | | as their pages say |
+| `merge_nas`, `parsec`, `rome` | none public | | the paper |
+
+MergeNAS weighs masks of one kernel: kernel and gate are one there by design, so that its alpha is not identifiable.
+For all other methods that mix options it is ([0023](decisions/0023-alpha-identifiable.md)).
+"""
 CLI_HEAD = """<!-- Written by docs/_generate.py. Change a docstring or an option, then run it again. -->
 # Commands
 
@@ -66,7 +93,7 @@ def methods() -> str:
     found = {name: resolve("method", name) for name in names("method")}
     parts = [HEAD, _families(found), *(_method(name, method) for name, method in found.items())]
     nested = {f.name: kind for m in found.values() for f in fields(m) for kind in _nested(f.type)}
-    return "\n".join([*parts, *(_settings(name, kind) for name, kind in nested.items())])
+    return "\n".join([*parts, *(_settings(name, kind) for name, kind in nested.items()), PARITY])
 
 
 def _families(found: dict[str, type[Method]]) -> str:
