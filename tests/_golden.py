@@ -1,7 +1,7 @@
 """Supernets with stated weights, for comparison with what official code computes (`tests/golden`).
 
-Element i of the n-th parameter is sin(37 n + 11 i + 1) times sqrt(2 / fan in); in vectors it is 1 + that / 5 for
-scales and that / 5 for shifts. Alphas are sin(5 i + 1) / 2, pixels sin(13 i + 5), targets 0, 1, 2, 0.
+Element i of the n-th parameter is s = sin(37 n + 11 i + 1) times sqrt(2 / fan in); in vectors 1 + s / 5 for
+scales and s / 5 for shifts. Alphas are sin(5 i + 1) / 2, pixels sin(13 i + 5), targets 0, 1, 2, 0.
 """
 
 import json

@@ -63,8 +63,8 @@ def history(rows: Rows, spec: ArchSpec | None) -> Html:
     )
     if any(_apart(shares) for shares in last.values()):
         lead += (
-            " They do not sum to one, and where the next layer normalises, all those of a choice have a common "
-            "factor that changes nothing: in brackets is the ratio to the strongest, which does."
+            " They do not sum to one, and where the next layer normalises, all those of a choice have a "
+            "common factor that changes nothing: in brackets is the ratio to the strongest, which does."
         )
     key = legend((option, colours[option]) for option in options)
     return section("Course of the search", key, tag("div", *figures, class_="grid"), lead=lead)

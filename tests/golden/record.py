@@ -1,4 +1,4 @@
-"""Record what official code computes: `python -m tests.golden.record CASE CHECKOUT`, from the repository's root.
+"""Record what official code computes: `python -m tests.golden.record CASE CHECKOUT`, from the root.
 
 CHECKOUT is a copy of the repository that `SOURCES` names, at its commit. None of its code is kept here. Old
 code is helped along: `.cuda()` stays on the CPU, and everything is in float64.
@@ -30,15 +30,15 @@ SOURCES = {
     "mix_path": ("xiaomi-automl/MixPath", "38e601d0282cf0c82982cce0484f19f6afc684ff", "S1"),
 }
 NOTES = {
-    "nas_bench_201_darts": "TinyNetworkDarts(affine=False); biases of convolutions before norms are 0: no effect",
-    "nas_bench_201_gdas": "TinyNetworkGDAS, forward_gdas_v1 (a list of operations is indexed, not called) at the "
-    "given noise and temperature 10; `all` is forward_gdas, which adds the unselected scalars",
-    "darts_minus": "the official code of DARTS- is no longer public: DARTS' Network, whose every MixedOp adds "
-    "0.7 times a skip of its own (identity, or FactorizedReduce), as in section 3.2 of the paper",
+    "nas_bench_201_darts": "TinyNetworkDarts(affine=False); biases of convolutions before norms are 0",
+    "nas_bench_201_gdas": "TinyNetworkGDAS with forward_gdas_v1 (a list of operations is indexed, not called), at "
+    "the given noise and temperature 10; `all` is forward_gdas, which adds the unselected scalars",
+    "darts_minus": "the official code of DARTS- could not be had: DARTS' Network, whose every MixedOp adds 0.7 "
+    "times a skip of its own (identity, or FactorizedReduce), as in section 3.2 of the paper",
     "darts_second": "Architect._backward_step_unrolled, eta 0.025, decay 3e-4, no momentum yet, r 0.01",
     "fair_darts": "ConvSeparateLoss, weight 10",
-    "proxyless_nas": "SuperProxylessNASNets, mode full, operations drawn as given; null where alpha rests, as Zero was drawn; norms with eps 1e-5 "
-    "instead of 1e-3, and 640 channels in the last convolution",
+    "proxyless_nas": "SuperProxylessNASNets, mode full, operations drawn as given; null where alpha rests, as "
+    "Zero was drawn; norms with eps 1e-5, not 1e-3; 640 channels in the last convolution",
     "mix_path": "SuperNetwork(shadow_bn=True), a quarter of the channels; the gradient is the stem's",
 }
 

@@ -74,7 +74,10 @@ def test_the_quick_sum_equals_the_plain_one(stride, training, search, gate):
 @pytest.mark.parametrize("search", [True, False])
 def test_a_weight_of_one_changes_no_bit(option, search):
     torch.manual_seed(0)
-    op, x = OPS[option].make(OpShape(4, 4, bare=search, pool_norm=search)), drawn(2, 4, 6, 6, dtype=torch.float32)
+    op, x = (
+        OPS[option].make(OpShape(4, 4, bare=search, pool_norm=search)),
+        drawn(2, 4, 6, 6, dtype=torch.float32),
+    )
     for module in (op.train(), op.eval()):
         assert torch.equal(weighted(module, x, torch.tensor(1.0)), module(x))
 
