@@ -45,8 +45,8 @@ How to add one: [howto/add_a_method.md](howto/add_a_method.md).
 PARITY_HEAD = """
 ## Official code and papers
 
-`tests/golden` holds logits and alpha gradients of official code, and `tests/invariants/test_golden.py` holds ours to
-them within 1e-9. Where code and paper differ:
+`tests/golden` holds logits and alpha gradients of official code, and `tests/invariants/test_golden.py` holds
+ours to them within 1e-9. Where code and paper differ:
 
 | method | official code | paper | here |
 |---|---|---|---|
@@ -79,8 +79,8 @@ PARITY = (
     *((name, "none public", "", "paper") for name in ("merge_nas", "parsec", "rome")),
 )
 PARITY_END = """
-MergeNAS weighs masks of one kernel: kernel and gate are one there by design, so that its alpha is not identifiable.
-For all other methods that mix options it is ([0023](decisions/0023-alpha-identifiable.md)).
+MergeNAS weighs masks of one kernel: kernel and gate are one there by design, so that its alpha is not
+identifiable. For all other methods that mix options it is ([0023](decisions/0023-alpha-identifiable.md)).
 """
 CLI_HEAD = """<!-- Written by docs/_generate.py. Change a docstring or an option, then run it again. -->
 # Commands

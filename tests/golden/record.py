@@ -31,14 +31,17 @@ SOURCES = {
 }
 NOTES = {
     "nas_bench_201_darts": "TinyNetworkDarts(affine=False); biases of convolutions before norms are 0",
-    "nas_bench_201_gdas": "TinyNetworkGDAS with forward_gdas_v1 (a list of operations is indexed, not called), at "
-    "the given noise and temperature 10; `all` is forward_gdas, which adds the unselected scalars",
-    "darts_minus": "the official code of DARTS- could not be had: DARTS' Network, whose every MixedOp adds 0.7 "
-    "times a skip of its own (identity, or FactorizedReduce), as in section 3.2 of the paper",
+    "nas_bench_201_gdas": "TinyNetworkGDAS with forward_gdas_v1 (a list of operations is indexed, not called), "
+    "at the given noise and temperature 10; `all` is forward_gdas, which adds the "
+    "unselected scalars",
+    "darts_minus": "the official code of DARTS- could not be had: DARTS' Network, whose every MixedOp "
+    "adds 0.7 times a skip of its own (identity, or FactorizedReduce), as in section 3.2 "
+    "of the paper",
     "darts_second": "Architect._backward_step_unrolled, eta 0.025, decay 3e-4, no momentum yet, r 0.01",
     "fair_darts": "ConvSeparateLoss, weight 10",
-    "proxyless_nas": "SuperProxylessNASNets, mode full, operations drawn as given; null where alpha rests, as "
-    "Zero was drawn; norms with eps 1e-5, not 1e-3; 640 channels in the last convolution",
+    "proxyless_nas": "SuperProxylessNASNets, mode full, operations drawn as given; null where alpha rests, "
+    "as Zero was drawn; norms with eps 1e-5, not 1e-3; 640 channels in the last "
+    "convolution",
     "mix_path": "SuperNetwork(shadow_bn=True), a quarter of the channels; the gradient is the stem's",
 }
 
