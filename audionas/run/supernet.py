@@ -83,7 +83,7 @@ def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
 
 
 def bare_of(conf: Config, method: Method) -> Bare | None:
-    """What the supernet leaves without affine parameters: what `search.affine` says, or the method."""
+    """The norms without affine parameters in the supernet: as `search.affine` says, or the method."""
     if conf.search.affine:
         return "none"
     return method.bare if conf.search.affine is None else method.bare or "ends"

@@ -31,7 +31,7 @@ SOURCES = {
 }
 NOTES = {
     "nas_bench_201_darts": "TinyNetworkDarts(affine=False); biases of convolutions before norms are 0",
-    "nas_bench_201_gdas": "TinyNetworkGDAS with forward_gdas_v1 (a list of operations is indexed, not called), "
+    "nas_bench_201_gdas": "TinyNetworkGDAS with forward_gdas_v1 (a list is indexed, not called), "
     "at the given noise and temperature 10; `all` is forward_gdas, which adds the "
     "unselected scalars",
     "darts_minus": "the official code of DARTS- could not be had: DARTS' Network, whose every MixedOp "
