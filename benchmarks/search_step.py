@@ -85,7 +85,7 @@ def measure(setting: Setting, methods: list[str], rounds: int) -> dict[str, Step
 
 def _set_up(method: Method, space: Space, setting: Setting, costs: CostTable) -> None:
     seed_torch(0, "benchmark")
-    net = space.supernet(method.fill, setting.io, sizes=setting.sizes)
+    net = space.supernet(method.fill, setting.io, sizes=setting.sizes, bare=method.bare)
     fixed = {"epochs": EPOCHS, "seed": 0, "device": torch.device("cpu"), "optim": OPTIM}
     method.setup(SearchRun(space=space, io=setting.io, net=net, costs=costs, sizes=setting.sizes, **fixed))
 

@@ -42,6 +42,46 @@ A method is one file in `audionas/methods/`; the file name is the name that goes
 are its hyper-parameters, and an unknown one is refused. `audionas list methods` prints the same in short.
 How to add one: [howto/add_a_method.md](howto/add_a_method.md).
 """
+PARITY_HEAD = """
+## Official code and papers
+
+`tests/golden` holds logits and alpha gradients of official code, and `tests/invariants/test_golden.py` holds
+ours to them within 1e-9. Where code and paper differ:
+
+| method | official code | paper | here |
+|---|---|---|---|
+"""
+PARITY = (
+    (
+        "darts",
+        "augments alpha's half",
+        "does not say",
+        "code on images, not recordings (`search.augment_alpha`)",
+    ),
+    ("darts", "torch's initialisation", "does not say", "He's, fan out, as in final networks"),
+    ("darts", "NAS-Bench-201: biases before norms", "", "none: the norm takes them off"),
+    (
+        "gdas",
+        "adds unselected gates, zeros, to the map",
+        "selected alone",
+        "paper (recorded: `forward_gdas_v1`)",
+    ),
+    ("pc_darts", "the first channels, always", "at random", "code"),
+    ("fair_darts", "zero-one loss about 0.5, mean over options", "the same", "both"),
+    ("darts_minus", "not public now; a 1x1 convolution", "a skip", "paper; `auxiliary: conv1`"),
+    ("proxyless_nas", "alpha rests where Zero was drawn", "does not say", "alpha moves"),
+    ("proxyless_nas", "norms with epsilon 0.001", "does not say", "0.00001"),
+    ("mix_path", "draws the number of kernels first", "paths by chance", "code; `sampling: subset`"),
+    ("drop_nas", "decay is a step of its own", "partial decay", "within the step"),
+    ("snas", "anneals over 150 epochs, with a flag", "anneals", "over the search's epochs"),
+    ("noisy_darts", "not recorded", "", "see its page"),
+    ("p_darts", "not recorded", "", "see its page"),
+    *((name, "none public", "", "paper") for name in ("merge_nas", "parsec", "rome")),
+)
+PARITY_END = """
+MergeNAS weighs masks of one kernel: kernel and gate are one there by design, so that its alpha is not
+identifiable. For all other methods that mix options it is ([0023](decisions/0023-alpha-identifiable.md)).
+"""
 CLI_HEAD = """<!-- Written by docs/_generate.py. Change a docstring or an option, then run it again. -->
 # Commands
 
@@ -66,7 +106,12 @@ def methods() -> str:
     found = {name: resolve("method", name) for name in names("method")}
     parts = [HEAD, _families(found), *(_method(name, method) for name, method in found.items())]
     nested = {f.name: kind for m in found.values() for f in fields(m) for kind in _nested(f.type)}
-    return "\n".join([*parts, *(_settings(name, kind) for name, kind in nested.items())])
+    return "\n".join([*parts, *(_settings(name, kind) for name, kind in nested.items()), _parity()])
+
+
+def _parity() -> str:
+    rows = (f"| `{name}` | {code} | {paper} | {here} |\n" for name, code, paper, here in PARITY)
+    return PARITY_HEAD + "".join(rows) + PARITY_END
 
 
 def _families(found: dict[str, type[Method]]) -> str:

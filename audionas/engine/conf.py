@@ -19,6 +19,11 @@ class Search(Strict):
     class's images) update weights; the others update architecture parameters. `layers` and `channels` size
     the supernet of a space of cells (0: the space's usual size).
 
+    `affine` gives the norms that end an option affine parameters, with which its weights can do the work of
+    its alpha, or takes them away. By default (null) they have none in spaces of cells, and none in chains
+    while a method mixes options; where one option runs at a time they have them. `augment_alpha` augments
+    alpha's half too: by default (null) images, as in the experiments of DARTS' paper, and not recordings.
+
     Under torchrun a batch of `batch_size` is divided evenly among the processes. `bn` is the source of batch
     norm statistics: each process's share (`local`), or the whole batch (`sync`), with which the
     search equals that of one process.
@@ -30,6 +35,8 @@ class Search(Strict):
     split: float = 0.5
     label_smoothing: float = 0.0
     dropout: float | None = None
+    affine: bool | None = None
+    augment_alpha: bool | None = None
     layers: int = 0
     channels: int = 0
     amp: bool = True

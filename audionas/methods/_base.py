@@ -25,7 +25,7 @@ from audionas.engine.optim import Optim, pack, unpack
 from audionas.engine.sync_norm import synced
 from audionas.nn.edge import Edge, EdgeFactory, Gate, Gates, MixedEdge
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import Space
+from audionas.spaces._base import Bare, Space
 
 Phase = Literal["alpha", "weights"]
 
@@ -34,7 +34,8 @@ Phase = Literal["alpha", "weights"]
 class SearchRun:
     """The state and the inputs of a search. `alphas` stay on the CPU.
 
-    `sizes` is the supernet's size in a space of cells. `valid` returns the batches of the alpha half, in
+    `sizes` is the supernet's size in a space of cells, `bare` what it leaves without affine parameters (None:
+    what the space says). `valid` returns the batches of the alpha half, in
     a fixed order, for methods that score networks when they derive; `train` returns those of the other half,
     not augmented, for recalibrating batch norms. One-shot methods count their updates of the weights
     (`steps`) and those that each option has received, (options,) by choice.
@@ -53,6 +54,7 @@ class SearchRun:
     sync_norms: bool = False
     sizes: Mapping[str, int] = field(default_factory=dict)
     dropout: float | None = None
+    bare: Bare | None = None
     valid: Callable[[], Iterable[Batch]] = tuple
     train: Callable[[], Iterable[Batch]] = tuple
     epoch: int = 0
@@ -67,7 +69,7 @@ class SearchRun:
     def renew(self, fill: EdgeFactory, sizes: Mapping[str, int]) -> None:
         """Make a fresh supernet of another size, drawn from torch's generator, with a fresh optimiser."""
         self.sizes = sizes
-        net = self.space.supernet(fill, self.io, dropout=self.dropout, sizes=sizes)
+        net = self.space.supernet(fill, self.io, dropout=self.dropout, sizes=sizes, bare=self.bare)
         self.net = net.to(self.device).train(self.net.training)
         self.weight_optimizer = self.optim.build(self.net.parameters())
 
@@ -93,6 +95,8 @@ class SearchRun:
 class Method(Strict, ABC):
     """A search method.
 
+    `bare` is what its supernets leave without affine parameters; None: what the space says. A method whose
+    weights mix options needs `ends` at least, or the norm that ends an option could undo alpha.
     `trains` is False for methods that need no supernet (the random baseline), `quick` for those whose
     `derive` scores networks and is therefore called once, at the end.
     """
@@ -102,6 +106,7 @@ class Method(Strict, ABC):
     arxiv: ClassVar[str] = ""
     trains: ClassVar[bool] = True
     quick: ClassVar[bool] = True
+    bare: ClassVar[Bare | None] = None
 
     @property
     def halves(self) -> bool:

@@ -23,6 +23,7 @@ from audionas.methods._base import Method, Phase, SearchRun, accuracy, require_r
 from audionas.methods._derive import strongest
 from audionas.methods._price import chances, exchanged, slope_of, value
 from audionas.nn.edge import Gate, Gates
+from audionas.spaces._base import Bare
 
 
 @dataclass(kw_only=True)
@@ -37,6 +38,7 @@ class Bilevel(Method):
     """
 
     family: ClassVar[str] = "differentiable"
+    bare: ClassVar[Bare | None] = "ends"  # None where one option runs at a time: GDAS, ProxylessNAS, ...
     weights_first: ClassVar[bool] = False  # GDAS moves the weights before alpha
 
     alpha_lr: float = 3e-4

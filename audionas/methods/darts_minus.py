@@ -43,7 +43,7 @@ class AuxiliaryEdge(MixedEdge):
     def __init__(self, choice: Choice, shape: OpShape, *, auxiliary: Literal["skip", "conv1"]) -> None:
         super().__init__(choice, shape)
         conv = auxiliary == "conv1" and shape.keeps
-        self.auxiliary = IdentityConv(shape.c_in) if conv else OPS[skip_of(choice, shape)].make(shape)
+        self.auxiliary = IdentityConv(shape.c_in) if conv else OPS[skip_of(choice)].make(shape)
 
     def mix(self, x: Tensor, gate: Gate, extra: Mapping[str, float]) -> Tensor:
         """Compute beta x + the weighted sum (section 3.2)."""
@@ -51,10 +51,10 @@ class AuxiliaryEdge(MixedEdge):
         return mixed + beta * self.auxiliary(x) if beta else mixed
 
 
-def skip_of(choice: Choice, shape: OpShape) -> str:
+def skip_of(choice: Choice) -> str:
     """The choice's own skip; a choice without one gets that of its kind of space."""
     own = (option for option in choice.options if OPS[option].kind == "skip")
-    return next(own, "skip_connect" if shape.search else "skip")
+    return next(own, "skip_connect" if choice.node else "skip")
 
 
 @dataclass(kw_only=True)

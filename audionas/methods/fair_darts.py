@@ -16,11 +16,12 @@ from torch import Tensor
 from audionas.core.arch import ArchSpec, Choice
 from audionas.core.errors import UserError
 from audionas.cost.table import What
+from audionas.data.batches import Batch
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._derive import cells, filled, strongest
 from audionas.methods._price import price_of
 from audionas.nn.edge import Gates
-from audionas.spaces._base import present
+from audionas.spaces._base import Bare, present
 
 
 def zero_one_loss(weights: Tensor, form: Literal["squared", "absolute"] = "squared") -> Tensor:
@@ -43,10 +44,16 @@ class FairDarts(Bilevel):
 
     Where an edge cannot be absent (chains, NAS-Bench-201), both thresholds keep all operations that pass, as
     many as the choice allows, or else the strongest: a chain cannot lose a link. Runs on every space.
+
+    Where the next layer normalises, all sigmoids of a layer may be divided by ten and the network computes
+    the same: only their ratios mean something, but for the zero-one loss, which drives them to 0 and 1. The
+    report shows the ratios to a layer's strongest, and the parts of alpha's gradient that the data and that
+    loss have. No affine norm follows the sums.
     """
 
     paper: ClassVar[str] = "Fair DARTS: Eliminating Unfair Advantages in Differentiable Architecture Search"
     arxiv: ClassVar[str] = "1911.12126"
+    bare: ClassVar[Bare | None] = "sums"  # sigmoids of a layer have a common factor
 
     alpha_lr: float = 3e-3
     alpha_betas: tuple[float, float] = (0.9, 0.999)
@@ -108,6 +115,18 @@ class FairDarts(Bilevel):
         comes = costs[waiting[0]] if waiting else 0.0
         change = [costs[o] - (comes if o in kept else leaves) if o in ranked else 0.0 for o in choice.options]
         return torch.tensor(change, dtype=torch.float64)
+
+    def alpha_gradient(self, valid: Batch, train: Batch) -> dict[str, Tensor | float]:
+        """Leave the gradient; tell the norms of its two parts, that of the data (and of a cost) and that of
+        the zero-one loss: where the second is much larger, sigmoids go where they began to go.
+        """
+        told = super().alpha_gradient(valid, train)
+        alphas = self.parameters()
+        pulls = torch.autograd.grad(self.penalty(self.gates("alpha")), alphas)
+        rest = [a.grad - p for a, p in zip(alphas, pulls, strict=True) if a.grad is not None]
+        parts = {"gradient_data": rest, "gradient_zero_one": pulls}
+        norms = {name: torch.cat([g.flatten() for g in part]).norm() for name, part in parts.items()}
+        return {**told, **norms}
 
     def derive(self) -> ArchSpec:
         """The options above the threshold that `rule` keeps."""

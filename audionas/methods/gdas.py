@@ -16,6 +16,7 @@ from audionas.methods._base import Phase
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._sample import anneal, concrete, gates_of, rows, straight_through
 from audionas.nn.edge import Gates
+from audionas.spaces._base import Bare
 
 
 @dataclass(kw_only=True)
@@ -34,6 +35,7 @@ class Gdas(Bilevel):
 
     paper: ClassVar[str] = "Searching for a Robust Neural Architecture in Four GPU Hours"
     arxiv: ClassVar[str] = "1910.04465"
+    bare: ClassVar[Bare | None] = None  # one option runs at a time
     weights_first: ClassVar[bool] = True
 
     temperature: tuple[float, float] = (10.0, 0.1)

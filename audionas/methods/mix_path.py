@@ -42,7 +42,7 @@ class MixEdge(Edge):
                 stride=shape.stride,
                 causal=shape.causal,
                 act=shape.act,
-                norm=ShadowNorm(shape.c_out, max(counts), single=not shadow),
+                norm=ShadowNorm(shape.c_out, max(counts), single=not shadow, bare=shape.bare),
             )
 
     def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:

@@ -23,6 +23,7 @@ from audionas.methods._base import Phase, accuracy
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._sample import gates_of, gumbel, rows
 from audionas.nn.edge import Gates
+from audionas.spaces._base import Bare
 
 
 @dataclass(kw_only=True)
@@ -41,6 +42,7 @@ class Parsec(Bilevel):
 
     paper: ClassVar[str] = "Probabilistic Neural Architecture Search"
     arxiv: ClassVar[str] = "1902.05116"
+    bare: ClassVar[Bare | None] = None  # one option runs at a time
 
     alpha_lr: float = 0.01
     alpha_weight_decay: float = 0.0

@@ -24,6 +24,7 @@ from audionas.methods._bilevel import Bilevel
 from audionas.methods._recentre import recentre
 from audionas.methods._sample import gates_of, gumbel, rows, straight_through
 from audionas.nn.edge import Gates
+from audionas.spaces._base import Bare
 
 
 @dataclass(kw_only=True)
@@ -48,6 +49,7 @@ class ProxylessNas(Bilevel):
 
     paper: ClassVar[str] = "ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware"
     arxiv: ClassVar[str] = "1812.00332"
+    bare: ClassVar[Bare | None] = None  # one option runs at a time
 
     alpha_lr: float = 1e-3
     alpha_betas: tuple[float, float] = (0.0, 0.999)

@@ -26,7 +26,7 @@ from audionas.methods._derive import strongest
 from audionas.methods._price import displaced, exchanged, inclusion, price_of, slope_of
 from audionas.methods._sample import anneal, concrete, gates_of, gumbel, rows, straight_through
 from audionas.nn.edge import Gates
-from audionas.spaces._base import Space, present
+from audionas.spaces._base import Bare, Space, present
 
 Metrics = dict[str, Tensor | float]
 
@@ -67,6 +67,7 @@ class Rome(Bilevel):
         "ROME: Robustifying Memory-Efficient NAS via Topology Disentanglement and Gradient Accumulation"
     )
     arxiv: ClassVar[str] = "2011.11233"
+    bare: ClassVar[Bare | None] = None  # one option runs at a time
 
     version: Literal["v1", "v2"] = "v2"
     samples: int = 7

@@ -70,14 +70,25 @@ class Conv(nn.Conv2d):
 
 
 class ConvBN(nn.Sequential):
-    """Convolution, batch norm, and the activation `act`, or none if it is None."""
+    """Convolution, batch norm with the given `eps`, and the activation `act`, or none if it is None.
+
+    Where `bare`, the norm has no affine parameters.
+    """
 
     def __init__(
-        self, c_in: int, c_out: int, kernel: Pair, *, act: Act | None = "relu", **options: object
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: Pair,
+        *,
+        act: Act | None = "relu",
+        bare: bool = False,
+        eps: float = 1e-5,
+        **options: object,
     ) -> None:
         super().__init__()
         self.conv = Conv(c_in, c_out, kernel, **options)  # type: ignore[arg-type]
-        self.bn = nn.BatchNorm2d(c_out)
+        self.bn = nn.BatchNorm2d(c_out, eps, affine=not bare)
         if act is not None:
             self.act = ACTS[act]()
 
@@ -155,7 +166,8 @@ class TCBlock(nn.Module):
 
     conv k stride s, BN, ReLU, conv k, BN, [SE]; shortcut; add, ReLU. Where the shape changes, the
     shortcut is a convolution with BN and ReLU: 1x1 as in TC-ResNet's code, or k wide
-    (`wide_shortcut`) as drawn in AutoKWS, Fig. 2.
+    (`wide_shortcut`) as drawn in AutoKWS, Fig. 2. Where `bare`, both branches end in norms without
+    affine parameters; SE could rescale what comes before it, so that another such norm follows it.
     """
 
     def __init__(
@@ -168,19 +180,24 @@ class TCBlock(nn.Module):
         se: bool = False,
         causal: bool = False,
         wide_shortcut: bool = False,
+        bare: bool = False,
     ) -> None:
         super().__init__()
         step = (1, stride)
         self.first = ConvBN(c_in, c_out, (1, kernel), stride=step, causal=causal)
-        self.second = ConvBN(c_out, c_out, (1, kernel), act=None, causal=causal)
+        self.second = ConvBN(c_out, c_out, (1, kernel), act=None, causal=causal, bare=bare and not se)
         self.se = SE(c_out, causal=causal) if se else nn.Identity()
+        self.again = nn.BatchNorm2d(c_out, affine=False) if se and bare else nn.Identity()
         same = stride == 1 and c_in == c_out
         reach = (1, kernel if wide_shortcut else 1)
-        self.shortcut = nn.Identity() if same else ConvBN(c_in, c_out, reach, stride=step, causal=causal)
+        self.shortcut = (
+            nn.Identity() if same else ConvBN(c_in, c_out, reach, stride=step, causal=causal, bare=bare)
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c_in, 1, T) to (B, c_out, 1, ceil(T / stride))."""
-        return functional.relu(self.se(self.second(self.first(x))) + self.shortcut(x))
+        y: Tensor = self.again(self.se(self.second(self.first(x))))
+        return functional.relu(y + self.shortcut(x))
 
 
 class MBBlock(nn.Module):
@@ -188,7 +205,8 @@ class MBBlock(nn.Module):
 
     1x1 conv to expansion * c_in, BN, activation (none of these with expansion 1); depthwise kernel with the
     stride, BN, activation; [SE of `form`]; 1x1 conv, BN; identity shortcut where the shape stays. A kernel
-    of size 1 along an axis of stride 2 takes every second position.
+    of size 1 along an axis of stride 2 takes every second position. The norms have the given `eps`; where
+    `bare`, the last has no affine parameters.
     """
 
     def __init__(
@@ -203,13 +221,17 @@ class MBBlock(nn.Module):
         causal: bool = False,
         act: Act = "relu",
         form: SEForm = SEForm(),
+        bare: bool = False,
+        eps: float = 1e-5,
     ) -> None:
         super().__init__()
         wide = round(expansion * c_in)
-        self.expand = nn.Identity() if expansion == 1 else ConvBN(c_in, wide, (1, 1), act=act)
-        self.depthwise = ConvBN(wide, wide, kernel, stride=stride, groups=wide, causal=causal, act=act)
+        self.expand = nn.Identity() if expansion == 1 else ConvBN(c_in, wide, (1, 1), act=act, eps=eps)
+        self.depthwise = ConvBN(
+            wide, wide, kernel, stride=stride, groups=wide, causal=causal, act=act, eps=eps
+        )
         self.se = SE(wide, causal=causal, entering=c_in, form=form) if se else nn.Identity()
-        self.project = ConvBN(wide, c_out, (1, 1), act=None)
+        self.project = ConvBN(wide, c_out, (1, 1), act=None, bare=bare, eps=eps)
         self.residual = stride == (1, 1) and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:
@@ -255,7 +277,7 @@ class LateHead(Head):
     """The head of MobileNetV3 (Howard et al., arXiv:1905.02244): both activations are hswish.
 
     A 1x1 convolution to `wide` channels with BN, global average, a 1x1 convolution to `late` channels
-    without BN, with or without `bias`, then `Head`.
+    without BN, with or without `bias`, then `Head`. The norm has the given `eps`.
     """
 
     def __init__(
@@ -267,9 +289,10 @@ class LateHead(Head):
         dropout: float = 0.0,
         *,
         bias: bool = False,
+        eps: float = 1e-5,
     ) -> None:
         super().__init__(late, classes, dropout)
-        self.conv = ConvBN(channels, wide, (1, 1), act="hswish")
+        self.conv = ConvBN(channels, wide, (1, 1), act="hswish", eps=eps)
         self.late = Conv(wide, late, (1, 1), bias=bias)
 
     def forward(self, x: Tensor) -> Tensor:

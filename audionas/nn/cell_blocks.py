@@ -79,17 +79,20 @@ class FactorizedReduce(EndsInNorm):
 
 
 class PoolNorm(EndsInNorm):
-    """3 x 3 pooling with padding 1, not averaged in; followed by a batch norm in searches.
+    """3 x 3 pooling with padding 1, not averaged in; with `norm` followed by a batch norm without affine
+    parameters.
 
-    Where channels change, a 1x1 convolution comes first, as in NAS-Bench-201.
+    Where channels change, a 1x1 convolution comes first, as in NAS-Bench-201. `fast` averages are those of
+    `average_pool`, which exports do not know.
     """
 
-    def __init__(self, kind: str, c_in: int, c_out: int, *, stride: Pair, search: bool) -> None:
+    def __init__(
+        self, kind: str, c_in: int, c_out: int, *, stride: Pair, affine: bool, norm: bool, fast: bool
+    ) -> None:
         super().__init__()
-        self.kind, self.stride = kind, stride
-        same = c_in == c_out
-        self.adapt = nn.Identity() if same else ReluConvBN(c_in, c_out, 1, affine=not search)
-        self.bn = Norm(c_out, affine=False) if search else None
+        self.kind, self.stride, self.fast = kind, stride, fast
+        self.adapt = nn.Identity() if c_in == c_out else ReluConvBN(c_in, c_out, 1, affine=affine)
+        self.bn = Norm(c_out, affine=False) if norm else None
 
     def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
         """(B, c_in, H, W) to (B, c_out, ceil(H / s), ceil(W / s))."""
@@ -103,7 +106,7 @@ class PoolNorm(EndsInNorm):
     def _pool(self, x: Tensor) -> Tensor:
         if self.kind == "max":
             return functional.max_pool2d(x, 3, self.stride, 1)
-        if self.bn is not None:
+        if self.fast:
             return average_pool(x, self.stride)
         return functional.avg_pool2d(x, 3, self.stride, 1, count_include_pad=False)
 

@@ -11,17 +11,26 @@ class CPBlock(nn.Module):
 
     The block of CP-Mobile (Schmid et al., DCASE Workshop 2023) without its response normalisation, as in the
     baseline of DCASE 2024 task 1. Hidden channels are `expansion` * c_in as a multiple of 8. There is a
-    shortcut only where the channels stay; it is a 3 x 3 average where the positions change.
+    shortcut only where the channels stay; it is a 3 x 3 average where the positions change. Where `bare`, the
+    last norm has no affine parameters.
     """
 
     def __init__(
-        self, c_in: int, c_out: int, kernel: Pair, *, expansion: float, stride: Pair, causal: bool = False
+        self,
+        c_in: int,
+        c_out: int,
+        kernel: Pair,
+        *,
+        expansion: float,
+        stride: Pair,
+        causal: bool = False,
+        bare: bool = False,
     ) -> None:
         super().__init__()
         wide = multiple_of_eight(expansion * c_in)
         self.expand = ConvBN(c_in, wide, (1, 1))
         self.depthwise = ConvBN(wide, wide, kernel, stride=stride, groups=wide, causal=causal)
-        self.project = ConvBN(wide, c_out, (1, 1), act=None)
+        self.project = ConvBN(wide, c_out, (1, 1), act=None, bare=bare)
         self.residual = c_in == c_out
         same = not self.residual or stride == (1, 1)
         self.shortcut = nn.Identity() if same else Average(stride, causal=causal)

@@ -77,7 +77,7 @@ class MergedConv(nn.Module):
         rows, columns = (shape.c_in, 1) if separable else (shape.c_out, shape.c_in)
         self.kernel = nn.Parameter(nn.init.kaiming_normal_(torch.empty(rows, columns, size, size)))
         self.point = nn.Conv2d(shape.c_in, shape.c_out, 1, bias=False) if separable else None
-        self.bn = nn.BatchNorm2d(shape.c_out, affine=not shape.search)
+        self.bn = nn.BatchNorm2d(shape.c_out, affine=not shape.bare)
 
     def forward(self, x: Tensor, gate: Gate) -> Tensor:
         """(B, c_in, H, W) to (B, c_out, ceil(H / s), ceil(W / s)); the gate is over all options."""

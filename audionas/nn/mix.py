@@ -40,7 +40,8 @@ class MixBlock(nn.Module):
     """1x1 conv to expansion * c_in, BN, activation; depthwise kernels with the stride, each with its own BN
     and activation, summed; 1x1 conv, BN; identity shortcut where the shape stays.
 
-    The kernels lie along the `axes` of (B, C, F, T): 2 frequency, 3 time.
+    The kernels lie along the `axes` of (B, C, F, T): 2 frequency, 3 time. Where `bare`, the last norm has no
+    affine parameters; `norm` replaces it.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class MixBlock(nn.Module):
         stride: tuple[int, int],
         causal: bool = False,
         act: Act = "relu",
+        bare: bool = False,
         norm: nn.Module | None = None,
     ) -> None:
         super().__init__()
@@ -65,7 +67,7 @@ class MixBlock(nn.Module):
             branch = ConvBN(wide, wide, kernel, stride=stride, groups=wide, causal=causal, act=act)
             self.branches[f"k{k}"] = branch
         self.project = Conv(wide, c_out, (1, 1))
-        self.norm = nn.BatchNorm2d(c_out) if norm is None else norm
+        self.norm = nn.BatchNorm2d(c_out, affine=not bare) if norm is None else norm
         self.residual = stride == (1, 1) and c_in == c_out
 
     def forward(self, x: Tensor) -> Tensor:

@@ -21,18 +21,22 @@ from audionas.nn.mix import Mix, MixBlock, mixes
 class OpShape(NamedTuple):
     """The place of an operation: channels in and out, (frequency, time) stride, causal or not.
 
-    With `search`, the operations of cell spaces have batch norms without affine parameters, and pools
-    have one too, as in DARTS' search; the others are the same in searches and final networks.
-    Bottlenecks have the activation `act`, and squeeze-and-excitation of the form `se`.
+    Where `bare`, nothing inside an operation can rescale its output: the batch norms that end its branches
+    have no affine parameters, and in operations of cell spaces no norm has them, as in DARTS' search. With
+    `pool_norm` pools end in such a norm too, as DARTS' do and NAS-Bench-201's do not. A space says what its
+    pools have; `Space` says what is bare. Bottlenecks have the activation `act`, squeeze-and-excitation of
+    the form `se`, and norms with `eps`.
     """
 
     c_in: int
     c_out: int
     stride: tuple[int, int] = (1, 1)
     causal: bool = False
-    search: bool = False
+    bare: bool = False
     act: Act = "relu"
     se: SEForm = SEForm()
+    pool_norm: bool = False
+    eps: float = 1e-5
 
     @property
     def keeps(self) -> bool:
@@ -66,6 +70,7 @@ def _tc(shape: OpShape, *, kernel: int, se: bool, wide: bool) -> nn.Module:
         se=se,
         causal=shape.causal,
         wide_shortcut=wide,
+        bare=shape.bare,
     )
 
 
@@ -80,6 +85,8 @@ def _mb(shape: OpShape, *, kernel: int, axes: tuple[int, ...], expansion: float,
         causal=shape.causal,
         act=shape.act,
         form=shape.se,
+        bare=shape.bare,
+        eps=shape.eps,
     )
 
 
@@ -91,6 +98,7 @@ def _cp(shape: OpShape, *, kernel: int, expansion: float) -> nn.Module:
         expansion=expansion,
         stride=shape.stride,
         causal=shape.causal,
+        bare=shape.bare,
     )
 
 
@@ -103,6 +111,7 @@ def _mix(shape: OpShape, *, mix: Mix, axes: tuple[int, ...]) -> nn.Module:
         stride=shape.stride,
         causal=shape.causal,
         act=shape.act,
+        bare=shape.bare,
     )
 
 
@@ -110,23 +119,39 @@ def _skip(shape: OpShape) -> nn.Module:
     """Identity, or where the shape changes a 1x1 convolution with the stride and batch norm."""
     if shape.keeps:
         return nn.Identity()
-    return ConvBN(shape.c_in, shape.c_out, (1, 1), stride=shape.stride, act=None, causal=shape.causal)
+    return ConvBN(
+        shape.c_in,
+        shape.c_out,
+        (1, 1),
+        stride=shape.stride,
+        act=None,
+        causal=shape.causal,
+        bare=shape.bare,
+    )
 
 
 def _sep(shape: OpShape, *, kernel: int) -> nn.Module:
-    return SepConv(shape.c_in, shape.c_out, kernel, stride=shape.stride, affine=not shape.search)
+    return SepConv(shape.c_in, shape.c_out, kernel, stride=shape.stride, affine=not shape.bare)
 
 
 def _dil(shape: OpShape, *, kernel: int) -> nn.Module:
-    return DilConv(shape.c_in, shape.c_out, kernel, stride=shape.stride, affine=not shape.search)
+    return DilConv(shape.c_in, shape.c_out, kernel, stride=shape.stride, affine=not shape.bare)
 
 
 def _nor(shape: OpShape, *, kernel: int) -> nn.Module:
-    return ReluConvBN(shape.c_in, shape.c_out, kernel, stride=shape.stride, affine=not shape.search)
+    return ReluConvBN(shape.c_in, shape.c_out, kernel, stride=shape.stride, affine=not shape.bare)
 
 
 def _pool(shape: OpShape, *, kind: str) -> nn.Module:
-    return PoolNorm(kind, shape.c_in, shape.c_out, stride=shape.stride, search=shape.search)
+    return PoolNorm(
+        kind,
+        shape.c_in,
+        shape.c_out,
+        stride=shape.stride,
+        affine=not shape.bare,
+        norm=shape.pool_norm,
+        fast=shape.pool_norm or shape.bare,
+    )
 
 
 def _skip_connect(shape: OpShape) -> nn.Module:
@@ -135,7 +160,7 @@ def _skip_connect(shape: OpShape) -> nn.Module:
     assert shape.stride == (2, 2), (
         f"no skip_connect of stride {shape.stride}: identity or factorized reduction"
     )
-    return FactorizedReduce(shape.c_in, shape.c_out, affine=not shape.search)
+    return FactorizedReduce(shape.c_in, shape.c_out, affine=not shape.bare)
 
 
 def _none(shape: OpShape) -> nn.Module:

@@ -8,13 +8,16 @@ class ShadowNorm(nn.Module):
 
     Paths of one layer compute nearly the same, so that a sum of m has about m times the mean and m^2 times
     the variance of one: one norm cannot serve them all, but a norm per subset of paths is not needed.
-    With `single`, one norm does serve them all: the baseline for shadow batch norm.
+    With `single`, one norm does serve them all: the baseline for shadow batch norm. Where `bare`, none has
+    affine parameters.
     """
 
-    def __init__(self, channels: int, most: int, *, single: bool = False) -> None:
+    def __init__(self, channels: int, most: int, *, single: bool = False, bare: bool = False) -> None:
         super().__init__()
         self.most, self.single = most, single
-        self.norms = nn.ModuleList(nn.BatchNorm2d(channels) for _ in range(1 if single else most))
+        self.norms = nn.ModuleList(
+            nn.BatchNorm2d(channels, affine=not bare) for _ in range(1 if single else most)
+        )
 
     def of(self, active: int) -> nn.Module:
         """The norm of a sum of `active` paths."""

@@ -210,8 +210,8 @@ def chosen(comparison: Comparison) -> str:
     assert test is not None
     runs = sum(len(comparison.of(label)) for label in means)
     return (
-        f"By validation accuracy on CIFAR-10, `{best}` is the best of {len(means)} methods ({amount(runs, 'run')}): "
-        f"{percent(means[best])} %, on the test set {percent(test['mean'])} %. The test set chooses nothing."
+        f"By validation accuracy on CIFAR-10, `{best}` is the best of {len(means)} methods "
+        f"({amount(runs, 'run')}): {percent(means[best])} %, on the test set {percent(test['mean'])} %. The test set chooses nothing."
     )
 
 

@@ -25,6 +25,8 @@ PANELS = (
     Panel("Accuracy", {"accuracy": "training", "valid_accuracy": "validation"}, best=True),
     Panel("Entropy of the options", {"alpha_entropy": ""}),
     Panel("Share of operations without weights", {"parameter_free": ""}),
+    Panel("Alpha's gradient from the data", {"gradient_data": ""}),
+    Panel("Alpha's gradient from the zero-one loss", {"gradient_zero_one": ""}),
     Panel("Expected cost", {"cost": ""}),
     Panel("Learning rate", {"lr": ""}),
 )
@@ -59,6 +61,11 @@ def history(rows: Rows, spec: ArchSpec | None) -> Html:
         "The probability of each choice's options over the epochs of the search. The caption names the "
         "options that were taken, with their last probabilities."
     )
+    if any(_apart(shares) for shares in last.values()):
+        lead += (
+            " They do not sum to one, and where the next layer normalises, all those of a choice have a "
+            "common factor that changes nothing: in brackets is the ratio to the strongest, which does."
+        )
     key = legend((option, colours[option]) for option in options)
     return section("Course of the search", key, tag("div", *figures, class_="grid"), lead=lead)
 
@@ -100,13 +107,20 @@ def _panel(step: str, panel: Panel, epochs: list[int], rows: Rows) -> Html:
 
 def _taken(taken: Sequence[str], shares: Mapping[str, float], colours: Mapping[str, Paint]) -> Html:
     words: list[object] = []
+    most = max(shares.values())
     for option in taken:
         if option in shares:
+            ratio = f"({shares[option] / most:.2f}) " if _apart(shares) and most else ""
             words += [
                 tag("i", class_="swatch", style=colours[option].style),
-                f"{option} {shares[option]:.2f} ",
+                f"{option} {shares[option]:.2f} {ratio}",
             ]
     return join(words)
+
+
+def _apart(shares: Mapping[str, float]) -> bool:
+    """True for sigmoids, whose sum is not one."""
+    return abs(sum(shares.values()) - 1) > 0.02
 
 
 def _words(value: object) -> str:

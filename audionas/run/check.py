@@ -20,7 +20,16 @@ from audionas.methods._one_shot import OneShot
 from audionas.methods._score import Scoring, score
 from audionas.run.folder import device_of
 from audionas.run.select import require_possible
-from audionas.run.supernet import budget, default_features, give_examples, halves, pairs, search_run, sizes_of
+from audionas.run.supernet import (
+    budget,
+    default_features,
+    give_examples,
+    halves,
+    pairs,
+    preparers,
+    search_run,
+    sizes_of,
+)
 from audionas.run.train import built, features_of, loss_of, sized, within_limits
 from audionas.run.training import max_pool
 from audionas.run.training.start import find as find_start
@@ -127,11 +136,11 @@ def _search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: R
     conf.method.run.net.train()
     conf.method.on_epoch(0)
     train, valid = halves(conf, inputs, reporter)
-    masked, clean = preparer(inputs, device, conf.spec_augment), preparer(inputs, device)
+    first, second = preparers(conf, inputs, device)
     times = []
     steps = budget(conf, inputs).steps
     for start, (a, b) in _clocked(pairs(conf.method, train, valid, 0, steps)):
-        float(torch.as_tensor(conf.method.step(masked(a), clean(b), 0.0)["loss"]).detach())
+        float(torch.as_tensor(conf.method.step(first(a), second(b), 0.0)["loss"]).detach())
         times.append(time.monotonic() - start)
     train.close()
     valid.close()

@@ -21,7 +21,7 @@ from audionas.engine import checkpoint, processes
 from audionas.engine.checkpoint import State
 from audionas.engine.distributed import level, own_draws
 from audionas.engine.loop import Metrics, fit
-from audionas.inputs.feed import Inputs, facts_of, open_inputs, preparer
+from audionas.inputs.feed import Inputs, facts_of, open_inputs
 from audionas.methods._base import Method, SearchRun
 from audionas.methods._derive import parameter_free
 from audionas.run.folder import device_of, finish, phase
@@ -32,6 +32,7 @@ from audionas.run.supernet import (
     give_examples,
     halves,
     pairs,
+    preparers,
     search_run,
     sizes_of,
     wanted,
@@ -147,8 +148,7 @@ class Searching:
 
     def __init__(self, method: Method, run: SearchRun, folder: Path, inputs: Inputs, conf: Config) -> None:
         self.method, self.run, self.folder = method, run, folder
-        self.prepare_train = preparer(inputs, run.device, conf.spec_augment)
-        self.prepare_valid = preparer(inputs, run.device)
+        self.prepare_train, self.prepare_valid = preparers(conf, inputs, run.device)
 
     def begin(self, epoch: int) -> None:
         """Set schedules and training mode."""
@@ -160,7 +160,7 @@ class Searching:
         train, valid = batch
         with own_draws():
             first = self.prepare_train(train)
-        second = self.prepare_valid(valid) if self.method.halves else first
+            second = self.prepare_valid(valid) if self.method.halves else first
         return self.method.step(first, second, progress)
 
     def end(self, epoch: int) -> Mapping[str, float]:

@@ -23,7 +23,7 @@ from audionas.methods._base import Method, SearchRun
 from audionas.methods._one_shot import OneShot
 from audionas.methods._score import Scoring, score
 from audionas.run.folder import device_of
-from audionas.spaces._base import Space
+from audionas.spaces._base import Bare, Space
 
 
 def scorer(config: Mapping[str, Any], where: str) -> Callable[[Any], dict[str, float]]:
@@ -61,11 +61,13 @@ def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
     options, seed = conf.search, conf.general.seed
     method.require(space)
     sizes = sizes_of(conf, space)
+    bare = bare_of(conf, method)
     seed_torch(seed, "supernet")
+    net = space.supernet(method.fill, inputs.io, dropout=options.dropout, sizes=sizes, bare=bare)
     return SearchRun(
         space=space,
         io=inputs.io,
-        net=space.supernet(method.fill, inputs.io, dropout=options.dropout, sizes=sizes).to(device),
+        net=net.to(device),
         costs=table(space, inputs.io, sizes),
         optim=options.optim,
         epochs=options.epochs,
@@ -76,7 +78,15 @@ def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
         sync_norms=options.bn == "sync",
         sizes=sizes,
         dropout=options.dropout,
+        bare=bare,
     )
+
+
+def bare_of(conf: Config, method: Method) -> Bare | None:
+    """The norms without affine parameters in the supernet: as `search.affine` says, or the method."""
+    if conf.search.affine:
+        return "none"
+    return method.bare if conf.search.affine is None else method.bare or "ends"
 
 
 def sizes_of(conf: Config, space: Space) -> dict[str, int]:
@@ -108,7 +118,8 @@ def _prepared(batches: Batches, prepare: Callable[[Batch], Batch]) -> Iterator[B
 
 
 def halves(conf: Config, inputs: Inputs, reporter: Reporter) -> tuple[Batches, Batches]:
-    """Batches for the weights and for alpha, of different examples; only the first are augmented.
+    """Batches for the weights and for alpha, of different examples; the first are augmented, the others where
+    `augments_alpha`.
 
     A method with one level takes all training data for the first.
     """
@@ -123,8 +134,22 @@ def halves(conf: Config, inputs: Inputs, reporter: Reporter) -> tuple[Batches, B
     )
     assert conf.method is not None
     train = batches(first if conf.method.halves else np.arange(len(inputs.train)), augmented=True)
-    valid = batches(second, augmented=False)
+    valid = batches(second, augmented=augments_alpha(conf))
     return train, valid
+
+
+def augments_alpha(conf: Config) -> bool:
+    """Whether alpha's half is augmented: as `search.augment_alpha` says, or images and no recordings."""
+    asked = conf.search.augment_alpha
+    return conf.images is not None if asked is None else asked
+
+
+def preparers(
+    conf: Config, inputs: Inputs, device: torch.device
+) -> tuple[Callable[[Batch], Batch], Callable[[Batch], Batch]]:
+    """Functions that prepare batches of the weights' half and of alpha's."""
+    masks = conf.spec_augment if augments_alpha(conf) else None
+    return preparer(inputs, device, conf.spec_augment), preparer(inputs, device, masks)
 
 
 class Budget(NamedTuple):

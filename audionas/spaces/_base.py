@@ -23,14 +23,18 @@ from audionas.nn.blocks import init_weights
 from audionas.nn.edge import Edge, EdgeFactory, FixedEdge, Gate, Gates
 from audionas.nn.ops import FREE, OPS, OpShape
 
+# What a supernet leaves without affine parameters: nothing; the norms that end its options, so that no
+# option's weights can do the work of its alpha; or those that directly follow a sum of options, too.
+Bare = Literal["none", "ends", "sums"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class BuildSize:
     """Settings for building a network that are not part of its architecture's identity.
 
     `layers` and `channels` size a network of cells. `dropout` is applied before the last layer (None: the
-    space's default). `search` builds candidate operations as in searches (`OpShape`) and keeps
-    the places of nodes without inputs. `auxiliary` adds the second head that helps training, if the
+    space's default). `search` builds as in searches, apart from what is `bare`: it keeps the places of nodes
+    without inputs, and DARTS' norms after pools. `auxiliary` adds the second head that helps training, if the
     space has one.
     """
 
@@ -38,6 +42,7 @@ class BuildSize:
     channels: int = 0
     dropout: float | None = None
     search: bool = False
+    bare: Bare = "none"
     auxiliary: bool = False
 
     def dropout_or(self, usual: float) -> float:
@@ -52,12 +57,14 @@ class Space(Strict, ABC):
     A space has two abstract methods; everything else is derived from them. `features` names the front-end
     that the space was made for, as `name/preset` (empty for images). A space of cells has `sizes`, the
     usual size of its networks (keys `layers`, `channels`), and may keep only `inputs` incoming edges per
-    node; with 0 it keeps every choice.
+    node; with 0 it keeps every choice. `bare` is what its supernets leave without affine parameters, unless
+    a method needs more.
     """
 
     features: ClassVar[str] = "mfcc/tc_resnet"
     sizes: ClassVar[Mapping[str, int]] = {}
     inputs: ClassVar[int] = 0
+    bare: ClassVar[Bare] = "none"
     paper: ClassVar[str] = ""
     arxiv: ClassVar[str] = ""
 
@@ -104,11 +111,12 @@ class Space(Strict, ABC):
         io: InputSpec | None = None,
         dropout: float | None = None,
         search: bool = False,
+        bare: Bare | None = None,
         auxiliary: bool = False,
     ) -> nn.Module:
         """The final network of a spec, freshly initialised from torch's global generator.
 
-        With `search` it is built like the supernet, so that it can inherit the supernet's weights.
+        With `search` it is built like a supernet with this `bare`, so that it can inherit its weights.
         """
         self.check(spec)
 
@@ -116,7 +124,9 @@ class Space(Strict, ABC):
             chosen = spec.choices[choice.name]
             return FixedEdge(choice, shape, chosen=chosen) if chosen else None
 
-        scale = self._scale(spec.scale, dropout=dropout, search=search, auxiliary=auxiliary)
+        scale = self._scale(
+            spec.scale, dropout=dropout, search=search, bare=self._bare(search, bare), auxiliary=auxiliary
+        )
         return self._initialised(fill, io or spec.io, scale)
 
     def supernet(
@@ -127,18 +137,22 @@ class Space(Strict, ABC):
         dropout: float | None = None,
         sizes: Mapping[str, int] | None = None,
         final: bool = False,
+        bare: Bare | None = None,
     ) -> nn.Module:
         """The network that holds every option, freshly initialised; `sizes` replace the usual ones.
 
-        With `final` its operations are built as in final networks, for which costs are counted.
+        With `final` its operations are built as in final networks, for which costs are counted. `bare`, for
+        example a method's, replaces the space's own.
         """
-        scale = self._scale(sizes or {}, dropout=dropout, search=not final)
+        scale = self._scale(sizes or {}, dropout=dropout, search=not final, bare=self._bare(not final, bare))
         return self._initialised(fill, io, scale)
 
     def inherit(self, supernet: nn.Module, spec: ArchSpec) -> dict[str, Tensor]:
         """The supernet's weights that belong to `spec`, named as `build(spec, search=True)` names them.
 
-        Raises UserError where the supernet's edges hold weights of other shapes (PC-DARTS, MergeNAS).
+        Norms that have no affine parameters in the supernet, but have them there, begin with ones and zeros:
+        the same function. A TC block with squeeze-and-excitation loses its second norm. Raises UserError
+        where the supernet's edges hold weights of other shapes (PC-DARTS, MergeNAS).
         """
         with torch.device("meta"):
             wanted = self.build(spec, search=True).state_dict()
@@ -146,6 +160,7 @@ class Space(Strict, ABC):
         for path, edge in supernet.named_modules():
             for option in spec.choices[edge.choice.name] if isinstance(edge, Edge) else ():
                 have |= {f"{path}.ops.{option}.{n}": t for n, t in edge.weights_of(option).items()}
+        have = unscaled(wanted, have)
         if any(name not in have or have[name].shape != t.shape for name, t in wanted.items()):
             raise UserError("this supernet's weights cannot be inherited: its edges are built differently")
         return {name: have[name].clone() for name in wanted}
@@ -253,12 +268,18 @@ class Space(Strict, ABC):
         if problems:
             raise UserError([f"architecture does not fit space {self.name}:", *(f"  {p}" for p in problems)])
 
+    def _bare(self, search: bool, asked: Bare | None) -> Bare:
+        return (self.bare if search else "none") if asked is None else asked
+
     def _scale(self, sizes: Mapping[str, int], **rest: Any) -> BuildSize:
         wanted = {**self.sizes, **sizes}
         return BuildSize(layers=wanted.get("layers", 0), channels=wanted.get("channels", 0), **rest)
 
     def _initialised(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
-        net = self.network(fill, io, scale)
+        def told(choice: Choice, shape: OpShape) -> Edge | None:
+            return fill(choice, shape._replace(bare=scale.bare != "none"))
+
+        net = self.network(told, io, scale)
         init_weights(net)
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -266,6 +287,18 @@ class Space(Strict, ABC):
 def present(choice: Choice) -> tuple[str, ...]:
     """The options that an edge can have, without `none` if the edge may be absent instead."""
     return tuple(o for o in choice.options if choice.least or OPS[o].kind != "none")
+
+
+def unscaled(wanted: Mapping[str, Tensor], have: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """`have`, with ones and zeros for the affine parameters of its norms that have none, if `wanted`."""
+    found = dict(have)
+    for name, tensor in wanted.items():
+        norm, _, last = name.rpartition(".")
+        mean = have.get(f"{norm}.running_mean")
+        if name not in have and last in ("weight", "bias") and mean is not None:
+            value = 1.0 if last == "weight" else 0.0
+            found[name] = mean.new_full(tensor.shape, value, dtype=tensor.dtype)
+    return found
 
 
 def space_of(spec: ArchSpec) -> Space:

@@ -11,6 +11,7 @@ from audionas.nn._sharing import sharing
 from audionas.nn.blocks import Head
 from audionas.nn.cell_blocks import FactorizedReduce, ReluConvBN
 from audionas.nn.edge import Edge, Gates
+from audionas.spaces._base import BuildSize
 
 Edges = Mapping[tuple[int, int], Edge | None]  # by (node, input)
 States = Mapping[int, Tensor | None]  # by node
@@ -58,20 +59,26 @@ class Cell(nn.Module):
     """
 
     def __init__(
-        self, edges: Edges, c_before: tuple[int, int], c: int, *, nodes: int, halved: bool, search: bool
+        self,
+        edges: Edges,
+        c_before: tuple[int, int],
+        c: int,
+        *,
+        nodes: int,
+        halved: bool,
+        scale: BuildSize,
     ) -> None:
         """`c_before`: channels of both inputs; `halved`: the second input has half the size of the first."""
         super().__init__()
         first, second = c_before
+        affine = scale.bare == "none"
         self.first = (
-            FactorizedReduce(first, c, affine=not search)
-            if halved
-            else ReluConvBN(first, c, 1, affine=not search)
+            FactorizedReduce(first, c, affine=affine) if halved else ReluConvBN(first, c, 1, affine=affine)
         )
-        self.second = ReluConvBN(second, c, 1, affine=not search)
+        self.second = ReluConvBN(second, c, 1, affine=affine)
         self.graph = CellEdges(edges)
         numbers = range(2, 2 + nodes)
-        self.concat = [n for n in numbers if search or n in self.graph.entering]
+        self.concat = [n for n in numbers if scale.search or n in self.graph.entering]
         self.channels = c * len(self.concat)
 
     def forward(self, before: Tensor, last: Tensor, gates: Gates | None) -> Tensor:

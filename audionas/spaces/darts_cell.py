@@ -17,7 +17,7 @@ from audionas.nn.blocks import Head
 from audionas.nn.cell_blocks import AuxiliaryHead
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import BuildSize, Space
+from audionas.spaces._base import Bare, BuildSize, Space
 from audionas.spaces._cells import Cell, CellNetwork, require_even
 
 NODES = (2, 3, 4, 5)
@@ -57,6 +57,7 @@ class DartsCell(Space):
     arxiv: ClassVar[str] = "1806.09055"
     sizes: ClassVar[Mapping[str, int]] = {"layers": 8, "channels": 16}
     inputs: ClassVar[int] = 2
+    bare: ClassVar[Bare] = "ends"
 
     def choices(self) -> tuple[Choice, ...]:
         """14 edges per kind of cell: `normal/2_0` leads from input 0 to node 2."""
@@ -98,12 +99,12 @@ class DartsCell(Space):
             edges = {
                 (node, source): fill(
                     known[f"{kind}/{node}_{source}"],
-                    OpShape(c, c, (2, 2) if reduces and source < 2 else (1, 1), search=scale.search),
+                    OpShape(c, c, (2, 2) if reduces and source < 2 else (1, 1), pool_norm=scale.search),
                 )
                 for node in NODES
                 for source in range(node)
             }
-            cell = Cell(edges, (before, last), c, nodes=len(NODES), halved=halved, search=scale.search)
+            cell = Cell(edges, (before, last), c, nodes=len(NODES), halved=halved, scale=scale)
             before, last, halved = last, cell.channels, reduces
             cells.append(cell)
             if scale.auxiliary and number == middle:

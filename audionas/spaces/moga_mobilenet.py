@@ -34,7 +34,8 @@ _OWN = {1: "mbs_k3_e4", 7: "mbs_k3_e2_5", 8: "mbs_k3_e2_3", 9: "mbs_k3_e2_3"}  #
 class MogaMobilenet(Space):
     """`form`: `moga` is MoGA's space; `mobilenet_v3` has the details of MobileNetV3: layers 1, 7, 8 and 9
     also offer that network's own expansions, 4, 2.5 and 2.3; the separable convolution after the stem has a
-    shortcut; hidden units of squeeze-and-excitation are multiples of 8 and have ReLU.
+    shortcut; hidden units of squeeze-and-excitation are multiples of 8 and have ReLU; norms have an epsilon
+    of 0.001, with which published weights give the published function.
 
     `width` multiplies every channel count, to multiples of 8. The network divides the size by 32, with
     `stem_stride` 1 by 16: for images of 32 pixels.
@@ -61,20 +62,21 @@ class MogaMobilenet(Space):
         """Stem, a separable convolution, the layers, MobileNetV3's head; dropout 0.2 unless given."""
         c_in, wide, late = eights((_STEM, _WIDE, _LATE), self.width)
         moga = self.form == "moga"
+        eps = 1e-5 if moga else 1e-3
         body, step = nn.Sequential(), (self.stem_stride, self.stem_stride)
-        body.add_module("conv", ConvBN(io.channels, c_in, (3, 3), stride=step, act="hswish"))
+        body.add_module("conv", ConvBN(io.channels, c_in, (3, 3), stride=step, act="hswish", eps=eps))
         if moga:
             body.add_module("depthwise", ConvBN(c_in, c_in, (3, 3), groups=c_in))
             body.add_module("point", ConvBN(c_in, c_in, (1, 1), act=None))
         else:
-            body.add_module("first", MBBlock(c_in, c_in, (3, 3), expansion=1, stride=(1, 1)))
+            body.add_module("first", MBBlock(c_in, c_in, (3, 3), expansion=1, stride=(1, 1), eps=eps))
         edges = []
         for choice, (channels, stride, act) in zip(self.choices(), _layers(), strict=True):
             (c_out,) = eights((channels,), self.width)
             se = SEForm(act, hard=True) if moga else SEForm(hard=True, eights=True)
-            edges.append(fill(choice, OpShape(c_in, c_out, (stride, stride), act=act, se=se)))
+            edges.append(fill(choice, OpShape(c_in, c_out, (stride, stride), act=act, se=se, eps=eps)))
             c_in = c_out
-        head = LateHead(c_in, wide, late, io.classes, scale.dropout_or(0.2), bias=not moga)
+        head = LateHead(c_in, wide, late, io.classes, scale.dropout_or(0.2), bias=not moga, eps=eps)
         return Chain(body, edges, head, fold=False)
 
 

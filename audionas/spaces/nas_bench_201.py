@@ -17,7 +17,7 @@ from audionas.nn.blocks import Head
 from audionas.nn.cell_blocks import ReluConvBN
 from audionas.nn.edge import Edge, EdgeFactory, Gates
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import BuildSize, Space
+from audionas.spaces._base import Bare, BuildSize, Space
 from audionas.spaces._cells import CellEdges, require_even
 
 PRIMITIVES = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
@@ -54,13 +54,17 @@ class ResidualReduction(nn.Module):
 
 
 class StagedCells(nn.Module):
-    """Stem, stages of cells with reductions between, batch norm, ReLU, head."""
+    """Stem, stages of cells with reductions between, batch norm (with or without affine parameters), ReLU,
+    head.
+    """
 
-    def __init__(self, stem: nn.Module, body: list[nn.Module], channels: int, head: Head) -> None:
+    def __init__(
+        self, stem: nn.Module, body: list[nn.Module], channels: int, head: Head, *, affine: bool
+    ) -> None:
         super().__init__()
         self.stem = stem
         self.body = nn.ModuleList(body)
-        self.last = nn.Sequential(nn.BatchNorm2d(channels), nn.ReLU())
+        self.last = nn.Sequential(nn.BatchNorm2d(channels, affine=affine), nn.ReLU())
         self.head = head
 
     def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
@@ -74,12 +78,15 @@ class StagedCells(nn.Module):
 
 @dataclass(frozen=True, kw_only=True)
 class NasBench201(Space):
-    """No parameters: 5^6 = 15,625 cells. `layers` is the number of cells per stage."""
+    """No parameters: 5^6 = 15,625 cells. `layers` is the number of cells per stage. As in the benchmark's
+    code, pools have no norm in searches either.
+    """
 
     features: ClassVar[str] = ""
     paper: ClassVar[str] = "NAS-Bench-201: Extending the Scope of Reproducible Neural Architecture Search"
     arxiv: ClassVar[str] = "2001.00326"
     sizes: ClassVar[Mapping[str, int]] = {"layers": 5, "channels": 16}
+    bare: ClassVar[Bare] = "ends"
 
     def choices(self) -> tuple[Choice, ...]:
         """Six edges: `1_0` leads from node 0 to node 1."""
@@ -95,11 +102,12 @@ class NasBench201(Space):
             if stage:
                 body.append(ResidualReduction(c, 2 * c))
                 c *= 2
-            shape = OpShape(c, c, search=scale.search)
+            shape = OpShape(c, c)
             for _ in range(scale.layers):
                 pairs = zip(EDGES, self.choices(), strict=True)
                 body.append(SumCell({place: fill(choice, shape) for place, choice in pairs}))
-        return StagedCells(stem, body, c, Head(c, io.classes, scale.dropout_or(0.0)))
+        head = Head(c, io.classes, scale.dropout_or(0.0))
+        return StagedCells(stem, body, c, head, affine=scale.bare != "sums")
 
     def canonical(self, spec: ArchSpec) -> str:
         """The cell's `form`, of which there are 5,260."""

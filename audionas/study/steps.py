@@ -8,9 +8,8 @@ from audionas.config import Config
 from audionas.core.files import read_json, write_json, write_text
 from audionas.core.registry import resolve
 from audionas.data.batches import Batch
-from audionas.inputs.feed import preparer
 from audionas.methods._base import Method
-from audionas.run.supernet import halves, search_run
+from audionas.run.supernet import halves, preparers, search_run
 from audionas.study.bench import Bench
 from audionas.study.rows import run_conf, waiting
 from audionas.study.step_cost import StepCost, method_step, step_costs
@@ -92,9 +91,8 @@ def _batches(conf: Config, bench: Bench) -> tuple[Batch, Batch]:
     assert conf.compare is not None
     own = run_conf(conf, "steps", conf.compare.seeds[0], DARTS)
     train, valid = halves(own, bench.inputs, bench.reporter)
-    masked = preparer(bench.inputs, bench.device, conf.spec_augment)
-    clean = preparer(bench.inputs, bench.device)
-    pair = masked(next(iter(train.epoch(0)))), clean(next(iter(valid.epoch(0))))
+    first, second = preparers(own, bench.inputs, bench.device)
+    pair = first(next(iter(train.epoch(0)))), second(next(iter(valid.epoch(0))))
     train.close()
     valid.close()
     return pair

@@ -25,7 +25,7 @@ def every(names):
 def made(name, c_in=4, c_out=6, stride=1, causal=False, search=False):
     torch.manual_seed(0)
     both = (stride, stride) if 2 in OPS[name].axes or name in CELL else (1, stride)
-    return shake(OPS[name].make(OpShape(c_in, c_out, both, causal, search))).eval()
+    return shake(OPS[name].make(OpShape(c_in, c_out, both, causal, bare=search, pool_norm=search))).eval()
 
 
 def channels_of(name, stride=1):

@@ -76,6 +76,38 @@ def test_the_supernet_under_one_hot_gates_is_the_network(space):
         assert same_states({k: before[k] for k in rest}, {k: after[k] for k in rest})
 
 
+@pytest.mark.parametrize(
+    "space", laws((s for s in DEFAULTS if s.choices() and s.name not in CELLS), 0), ids=lambda s: s.name
+)
+def test_a_supernet_whose_options_end_in_bare_norms_is_the_network_with_ones_and_zeros(space):
+    """Squeeze-and-excitation in TC blocks excepted: its output is normalised again in a supernet only."""
+    bare_is_inherited(space)
+
+
+def test_in_the_smallest_chain_too():
+    bare_is_inherited(resolve("space", "kws_mobilenet")(width=0.25, preset="sf6"))
+
+
+def bare_is_inherited(space):
+    """Compare the supernet with its own form, and with the form of final networks."""
+    torch.manual_seed(0)
+    supernet = shake(space.supernet(MixedEdge, input_of(space), bare="ends")).eval()
+    x, whole = features_of(input_of(space)), supernet.state_dict()
+    for spec in some_specs(space, 1):
+        own = space.build(spec, search=True, bare="ends").eval()
+        own.load_state_dict({name: whole[name] for name in own.state_dict()})
+        derived, state = space.build(spec).eval(), space.inherit(supernet, spec)
+        derived.load_state_dict(state)
+        added = [name for name in state if name not in whole]
+        assert added
+        assert all(bool((state[name] == (1 if name.endswith("weight") else 0)).all()) for name in added)
+        again = any("tc_" in o and "_se" in o for options in spec.choices.values() for o in options)
+        with torch.no_grad():
+            scores = supernet(x, space.one_hot(spec))
+            assert torch.equal(scores, own(x))
+            assert torch.equal(scores, derived(x)) != again
+
+
 OWN_WEIGHTS = ("pc_darts", "merge_nas")  # their edges hold weights of other shapes: nothing is inherited
 MAPPED = ("scarlet",)  # what its skips do in a supernet is left out, or folded into other weights
 

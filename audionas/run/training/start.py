@@ -22,7 +22,7 @@ from audionas.inputs.split import Inputs
 from audionas.models.bundle import ModelBundle
 from audionas.models.names import digest, folder_of
 from audionas.nn.edge import Edge
-from audionas.run.supernet import default_features, sizes_of
+from audionas.run.supernet import bare_of, default_features, sizes_of
 
 _SHOWN = 8  # names of new tensors in a note; init.json lists all of them
 
@@ -172,7 +172,13 @@ def _inherited(source: Source, conf: Config, spec: ArchSpec) -> Mapping[str, Ten
         )
     space.check(spec)
     with torch.device("meta"):
-        net = space.supernet(method.fill, spec.io, dropout=conf.search.dropout, sizes=sizes_of(conf, space))
+        net = space.supernet(
+            method.fill,
+            spec.io,
+            dropout=conf.search.dropout,
+            sizes=sizes_of(conf, space),
+            bare=bare_of(conf, method),
+        )
     own = net.state_dict()
     same = {n: t for n, t in source.weights.items() if n in own and own[n].shape == t.shape}
     net.load_state_dict(same, strict=False, assign=True)

@@ -58,7 +58,7 @@ def test_the_schedules_at_the_first_middle_and_last_of_fifty_epochs(decay, wante
 
 
 def test_an_edge_adds_beta_times_its_input():
-    edge, x = edge_of(OpShape(4, 4, search=True)), torch.randn(2, 4, 6, 6)
+    edge, x = edge_of(OpShape(4, 4, bare=True, pool_norm=True)), torch.randn(2, 4, 6, 6)
     plain = edge(x, gates())
     for beta in (1.0, 0.25):
         torch.testing.assert_close(edge(x, gates(beta)), plain + beta * x)
@@ -67,11 +67,12 @@ def test_an_edge_adds_beta_times_its_input():
 
 
 def test_where_the_shape_changes_it_is_the_skip_of_the_space():
-    cell = edge_of(OpShape(4, 4, (2, 2), search=True))
+    cell = edge_of(OpShape(4, 4, (2, 2), bare=True, pool_norm=True))
     assert isinstance(cell.auxiliary, FactorizedReduce)
     x = torch.randn(2, 4, 6, 6)
     torch.testing.assert_close(cell(x, gates(0.5)), cell(x, gates()) + 0.5 * cell.auxiliary(x))
-    noisy = edge_of(OpShape(4, 4, (2, 2), search=True), Choice("here", ("noise", "sep_conv_3x3")))
+    s4 = Choice("here", ("noise", "sep_conv_3x3"), node="normal/2")
+    noisy = edge_of(OpShape(4, 4, (2, 2), bare=True), s4)
     assert isinstance(noisy.auxiliary, FactorizedReduce)  # no skip of its own
     chain = edge_of(OpShape(4, 6, (1, 2)), Choice("here", ("tc_k3", "tc_k5")))
     assert chain(torch.randn(2, 4, 1, 8), gates(1.0)).shape == (2, 6, 1, 4)
@@ -120,7 +121,7 @@ def test_every_edge_has_one_and_no_derived_network_keeps_it(space):
 
 def test_the_auxiliary_branch_carries_gradient_past_a_cut_edge():
     """With every weight at zero DARTS passes no gradient to what comes before; DARTS- does."""
-    edge = edge_of(OpShape(4, 4, search=True))
+    edge = edge_of(OpShape(4, 4, bare=True, pool_norm=True))
     nothing = Gate(torch.zeros(2))
     for beta, reaches in ((0.0, False), (1.0, True)):
         x = torch.randn(2, 4, 6, 6, requires_grad=True)

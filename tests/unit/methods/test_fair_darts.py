@@ -97,6 +97,29 @@ def test_the_penalty_is_the_weighted_loss_over_all_options_of_all_choices():
     assert float(absolute.penalty(absolute.gates("alpha")).detach()) == pytest.approx(-0.5)
 
 
+def test_the_gradient_is_told_in_two_parts_that_add_up():
+    """At a half the zero-one loss pulls nothing; elsewhere its part is its own gradient."""
+    method = prepared()
+    (pair,) = batches(method.run.io, 1, seed=0)
+    told = method.alpha_gradient(*pair)
+    whole = torch.cat([a.grad for a in method.parameters()])
+    assert float(told["gradient_zero_one"]) == 0
+    torch.testing.assert_close(told["gradient_data"], whole.norm())
+    with torch.no_grad():
+        method.parameters()[0].add_(1)
+    told = method.alpha_gradient(*pair)
+    s = torch.sigmoid(torch.ones(len(method.parameters()[0])))
+    pull = (-2 * 10 / SPACE_OPTIONS * (s - 0.5) * s * (1 - s)).norm()
+    torch.testing.assert_close(told["gradient_zero_one"], pull)
+
+
+def test_no_shared_affine_norm_follows_a_sum_of_sigmoids():
+    """In NAS-Bench-201 the last norm stands directly behind a cell; DARTS keeps its affine parameters."""
+    method = FairDarts()
+    started(method, NasBench201())
+    assert method.run.net.last[0].affine is False
+
+
 SPACE_OPTIONS = sum(len(c.options) for c in SPACE.choices())
 
 

@@ -24,7 +24,7 @@ from tests.invariants._cases import STEPS, features_of, named, shake, started, s
 
 SPACES = [DartsCell(preset="s3"), DartsCell(preset="s4"), NasBench201()]
 EXACT = dict(rtol=0, atol=1e-12)
-KEEPS, HALVES = OpShape(6, 6, search=True), OpShape(6, 6, (2, 2), search=True)
+KEEPS, HALVES = OpShape(6, 6, bare=True, pool_norm=True), OpShape(6, 6, (2, 2), bare=True, pool_norm=True)
 every_space = pytest.mark.parametrize("space", SPACES, ids=named)
 
 
@@ -194,7 +194,7 @@ def test_one_option_alone_is_a_plain_convolution_with_the_middle_of_the_kernel()
 @pytest.mark.parametrize("c", [4, 16, 64])
 def test_an_edge_has_81_c_plus_c_squared_weights(c):
     def count(options, **conf):
-        edge = MergedEdge(Choice("here", options), OpShape(c, c, search=True), **conf)
+        edge = MergedEdge(Choice("here", options), OpShape(c, c, bare=True, pool_norm=True), **conf)
         return sum(p.numel() for p in edge.parameters())
 
     assert count(PRIMITIVES) == 81 * c + c * c
@@ -229,7 +229,7 @@ def test_an_edge_convolves_once(options, merge_free):
 
 def test_far_less_is_kept_for_the_backward_pass():
     """A cell of NAS-Bench-201's shape with seven operations: about 0.33 of DARTS' bytes."""
-    options, shape, kept = PRIMITIVES[1:], OpShape(16, 16, search=True), []
+    options, shape, kept = PRIMITIVES[1:], OpShape(16, 16, bare=True, pool_norm=True), []
     x = torch.randn(4, 16, 16, 16).contiguous(memory_format=torch.channels_last)
     for kind in (MixedEdge, MergedEdge):
         edges = {place: kind(Choice("{}_{}".format(*place), options), shape) for place in EDGES}

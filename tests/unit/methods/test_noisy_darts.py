@@ -117,7 +117,7 @@ def test_only_skips_are_noisy(shape):
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
 def test_in_cells_too_only_skips_are_noisy(option, stride):
     """Identity or factorised reduction; no pool and no other operation without weights."""
-    choice, shape = Choice("here", (option,), least=0), OpShape(4, 4, stride, search=True)
+    choice, shape = Choice("here", (option,), least=0), OpShape(4, 4, stride, bare=True, pool_norm=True)
     edge, plain = edge_of(choice, shape, std=0.2), MixedEdge(choice, shape).train()
     plain.load_state_dict(edge.state_dict())
     x, outs = torch.randn(8, 4, 16, 16, generator=torch.Generator().manual_seed(2)), []

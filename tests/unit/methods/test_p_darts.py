@@ -23,7 +23,7 @@ from tests.invariants._cases import STEPS, features_of, named, started, steps
 
 DARTS, SMALL, BENCH = DartsCell(), DartsCell(preset="s3"), NasBench201()
 DEPTHS = (2, 3, 4)
-ONE = OpShape(4, 4, search=True)
+ONE = OpShape(4, 4, bare=True, pool_norm=True)
 
 
 def prepared(space, epochs=6, **conf):
@@ -226,7 +226,7 @@ def test_the_learning_rate_begins_anew_in_each_stage():
 @pytest.mark.parametrize("training", [False, True])
 def test_only_skips_that_change_no_shape_drop_out(training):
     options = ("skip_connect", "sep_conv_3x3")
-    for shape, affected in ((ONE, {0}), (OpShape(4, 4, (2, 2), search=True), set())):
+    for shape, affected in ((ONE, {0}), (OpShape(4, 4, (2, 2), bare=True, pool_norm=True), set())):
         edge = SkipDropoutEdge(Choice("here", options), shape).train(training)
         x = torch.randn(8, 4, 8, 8)
         before = x.clone()

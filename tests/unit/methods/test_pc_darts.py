@@ -67,7 +67,7 @@ def test_the_shuffle_stays_in_channels_last_memory():
 
 
 def test_a_quarter_of_the_channels_meets_the_options_and_the_rest_goes_by():
-    edge = edge_of(["skip_connect", "sep_conv_3x3"], OpShape(8, 8, search=True), 4)
+    edge = edge_of(["skip_connect", "sep_conv_3x3"], OpShape(8, 8, bare=True, pool_norm=True), 4)
     x = torch.randn(2, 8, 6, 6)
     y = edge(x, Gates({"here": Gate(torch.tensor([0.3, 0.7]))}))
     own = 0.3 * x[:, :2] + 0.7 * edge.ops["sep_conv_3x3"](x[:, :2])
@@ -77,7 +77,7 @@ def test_a_quarter_of_the_channels_meets_the_options_and_the_rest_goes_by():
 
 
 def test_with_a_stride_what_goes_by_is_pooled():
-    edge = edge_of(["skip_connect", "sep_conv_3x3"], OpShape(8, 8, (2, 2), search=True), 2)
+    edge = edge_of(["skip_connect", "sep_conv_3x3"], OpShape(8, 8, (2, 2), bare=True, pool_norm=True), 2)
     x = torch.randn(2, 8, 6, 6)
     y = edge(x, Gates({"here": Gate(torch.tensor([0.3, 0.7]))}))
     assert y.shape == (2, 8, 3, 3)
@@ -118,14 +118,14 @@ def test_where_channels_cannot_be_cut_all_are_searched(shape, k, found):
 
 
 def test_the_edge_weight_scales_the_whole_output_bypass_included():
-    edge = edge_of(["skip_connect", "sep_conv_3x3"], OpShape(8, 8, search=True), 4)
+    edge = edge_of(["skip_connect", "sep_conv_3x3"], OpShape(8, 8, bare=True, pool_norm=True), 4)
     x, weight = torch.randn(2, 8, 6, 6), torch.tensor([0.3, 0.7])
     whole = edge(x, Gates({"here": Gate(weight)}))
     assert torch.equal(edge(x, Gates({"here": Gate(weight, scale=torch.tensor(0.25))})), 0.25 * whole)
 
 
 def test_an_edge_of_sixteen_channels_has_504_weights_for_3168():
-    shape = OpShape(16, 16, search=True)
+    shape = OpShape(16, 16, bare=True, pool_norm=True)
     assert weights_of(edge_of(PRIMITIVES, shape, 1)) == 3168
     assert weights_of(edge_of(PRIMITIVES, shape, 4)) == 504
     for channels in (16, 32):
@@ -135,7 +135,7 @@ def test_an_edge_of_sixteen_channels_has_504_weights_for_3168():
 
 def test_far_less_is_kept_for_the_backward_pass():
     """A cell of NAS-Bench-201's shape with seven operations; k = 4 leaves about 0.32 of DARTS' bytes."""
-    options, shape, kept = PRIMITIVES[1:], OpShape(16, 16, search=True), {}
+    options, shape, kept = PRIMITIVES[1:], OpShape(16, 16, bare=True, pool_norm=True), {}
     x = torch.randn(4, 16, 16, 16).contiguous(memory_format=torch.channels_last)
     for k in (1, 2, 4):
         edges = {place: PartialEdge(Choice("{}_{}".format(*place), options), shape, k=k) for place in EDGES}

@@ -14,7 +14,7 @@ from audionas.spaces.nas_bench_201 import NasBench201
 from tests.invariants._cases import batches, started
 
 CHAIN, BENCH = KwsTcResnet(width=0.25, se="none"), NasBench201()
-SMALL = 1e-5  # a finite difference so short that few rectifiers switch within it
+SMALL = 1e-6  # a finite difference so short that few rectifiers switch within it
 RATE = 0.025
 
 

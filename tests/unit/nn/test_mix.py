@@ -61,7 +61,7 @@ def outcome(edge, weight, **gate):
 @pytest.mark.parametrize("search", [True, False])
 @pytest.mark.parametrize("gate", [{}, {"active": (4, 3)}, {"frozen": (3, 5)}], ids=str)
 def test_the_quick_sum_equals_the_plain_one(stride, training, search, gate):
-    quick, plain = edges(OPTIONS, OpShape(4, 4, stride, search=search))
+    quick, plain = edges(OPTIONS, OpShape(4, 4, stride, bare=search, pool_norm=search))
     weight = drawn(len(OPTIONS), seed=2)
     found, statistics = outcome(quick.train(training), weight, **gate)
     wanted, same = outcome(plain.train(training), weight, **gate)
@@ -74,7 +74,10 @@ def test_the_quick_sum_equals_the_plain_one(stride, training, search, gate):
 @pytest.mark.parametrize("search", [True, False])
 def test_a_weight_of_one_changes_no_bit(option, search):
     torch.manual_seed(0)
-    op, x = OPS[option].make(OpShape(4, 4, search=search)), drawn(2, 4, 6, 6, dtype=torch.float32)
+    op, x = (
+        OPS[option].make(OpShape(4, 4, bare=search, pool_norm=search)),
+        drawn(2, 4, 6, 6, dtype=torch.float32),
+    )
     for module in (op.train(), op.eval()):
         assert torch.equal(weighted(module, x, torch.tensor(1.0)), module(x))
 
@@ -150,7 +153,7 @@ def test_an_offered_tensors_functions_are_computed_once_until_the_block_ends():
 
 
 def test_all_operations_on_a_node_share_its_relu_and_pools():
-    quick, plain = edges(DARTS, OpShape(4, 4, search=True))
+    quick, plain = edges(DARTS, OpShape(4, 4, bare=True, pool_norm=True))
     x = drawn(2, 4, 6, 6).requires_grad_()
     weight = torch.full((len(DARTS),), 0.1, dtype=torch.float64)
 
@@ -173,7 +176,7 @@ def test_an_edge_that_changes_outputs_says_which_it_leaves_alone():
         def output(self, option, y, extra):
             return y / 2
 
-    quick, _ = edges(BENCH, OpShape(4, 4, search=True))
+    quick, _ = edges(BENCH, OpShape(4, 4, bare=True, pool_norm=True))
     halved = Halved(quick.choice, quick.shape).double()
     halved.load_state_dict(quick.state_dict())
     gates, x = Gates({"here": Gate(drawn(len(BENCH), seed=2))}), drawn(2, 4, 6, 6)
@@ -186,5 +189,5 @@ def test_every_operation_that_ends_in_a_norm_says_so():
     """Those of cells with weights: none of them is multiplied in a pass of its own."""
     for option in (*DARTS, *BENCH):
         if OPS[option].kind in ("conv", "pool"):
-            assert isinstance(OPS[option].make(OpShape(4, 4, search=True)), EndsInNorm)
+            assert isinstance(OPS[option].make(OpShape(4, 4, bare=True, pool_norm=True)), EndsInNorm)
     assert not isinstance(nn.Identity(), EndsInNorm)

@@ -1,0 +1,1 @@
+"""What official code computes, and how it was recorded."""
