@@ -211,7 +211,8 @@ def chosen(comparison: Comparison) -> str:
     runs = sum(len(comparison.of(label)) for label in means)
     return (
         f"By validation accuracy on CIFAR-10, `{best}` is the best of {len(means)} methods "
-        f"({amount(runs, 'run')}): {percent(means[best])} %, on the test set {percent(test['mean'])} %. The test set chooses nothing."
+        f"({amount(runs, 'run')}): {percent(means[best])} %, on the test set {percent(test['mean'])} %. "
+        "The test set chooses nothing."
     )
 
 
