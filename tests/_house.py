@@ -50,6 +50,7 @@ FENCES = {
     "pydantic": ("config.py", "core/records.py"),
     "pydantic_core": ("config.py", "core/records.py"),
     "yaml": ("config.py",),
+    "safetensors": ("core/tensors.py",),
     "onnx": ("export/", "cost/latency.py"),
     "onnxscript": ("export/", "cost/latency.py"),
     "onnxruntime": ("export/", "cost/latency.py"),

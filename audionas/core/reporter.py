@@ -12,7 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from audionas.core.files import write_text
+from audionas.core.errors import UserError
+from audionas.core.files import read_text, write_text
 
 # rich is imported where it is used: a command that prints JSON or a version needs none of it
 T = TypeVar("T")
@@ -41,7 +42,7 @@ class Reporter:
 
     def note(self, text: str) -> None:
         """Print one line."""
-        self.console.print(text, markup=False)
+        self.console.print(text.encode(errors="backslashreplace").decode(), markup=False)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
         """Print a table, whose first column is never cut; the caller formats the numbers."""
@@ -151,15 +152,23 @@ def amount(number: float, noun: str) -> str:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSON-lines file; a last line cut off by an interruption is left out."""
+    """The rows of a JSON-lines file; a last line cut off by an interruption is left out.
+
+    Raises UserError for a file or another line that cannot be read.
+    """
     if not path.exists():
         return []
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    lines = read_text(path).split("\n")
+    for number, line in enumerate(lines, 1):
         try:
             rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+        except (ValueError, RecursionError) as error:
+            if number == len(lines):  # no newline follows: it was cut off
+                break
+            raise UserError(f"{path}:{number}: not valid JSON ({error})") from error
+        if not isinstance(rows[-1], dict):
+            raise UserError(f"{path}:{number}: not a JSON object: {line[:60]!r}")
     return rows
 
 
@@ -175,4 +184,9 @@ def _short(value: float) -> str:
 
 def stdout_json(value: Any) -> None:
     """Print one JSON document on standard output: what `--json` promises."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # a file name that is not UTF-8, or a terminal that is not
+        text = json.dumps(value, indent=2)
+    sys.stdout.write(text + "\n")

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import overload
 
 from audionas.core.errors import UserError
-from audionas.core.files import atomic, sha256, write_text
+from audionas.core.files import atomic, read_text, sha256, write_text
 from audionas.data import audio
 from audionas.data.columns import Columns
 from audionas.data.quick import quick
@@ -205,7 +205,7 @@ def read_licence(folder: Path) -> str:
     """The text of `licence.txt` in the folder or up to two above it; empty if there is none."""
     for place in (folder, *folder.absolute().parents[:2]):
         if (place / LICENCE).is_file():
-            lines = (place / LICENCE).read_text(encoding="utf-8").splitlines()
+            lines = read_text(place / LICENCE).splitlines()
             return "; ".join(line.strip() for line in lines if line.strip())
     return ""
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
+from audionas.core.files import read_text
 from audionas.data.audio import SUFFIXES
 from audionas.data.kaldi import Item
 from audionas.data.labels import UNKNOWN
@@ -196,10 +197,7 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
 
 
 def _csv_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 ({error})") from error
+    text = read_text(path, encoding="utf-8-sig")
     reader = csv.DictReader(text.splitlines(), skipinitialspace=True)
     for row in reader:
         yield reader.line_num, row

@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from audionas.core import tensors as stored
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.files import atomic, read_json, write_json
+from audionas.core.files import read_json, write_json
 from audionas.features import Features, FrontEnd, Normalize, build
 from audionas.images.augment import Standardize
 from audionas.spaces._base import space_of
@@ -94,10 +93,9 @@ class ModelBundle:
 
     def save(self, folder: Path) -> None:
         """Write the weights, then the JSON that makes the folder a bundle."""
-        tensors = {f"net.{name}": t.detach().cpu().contiguous().clone() for name, t in self.weights.items()}
-        tensors |= {"normalize.mean": self.mean.clone(), "normalize.std": self.std.clone()}
-        with atomic(folder / "weights.safetensors") as draft:
-            save_file(tensors, draft, metadata={"spec": self.spec.to_json()})
+        tensors = {f"net.{name}": tensor for name, tensor in self.weights.items()}
+        tensors |= {"normalize.mean": self.mean, "normalize.std": self.std}
+        stored.save(tensors, folder / "weights.safetensors", {"spec": self.spec.to_json()})
         write_json(
             folder / "bundle.json",
             {
@@ -120,11 +118,10 @@ class ModelBundle:
             )
         plain = read_json(folder / "bundle.json")
         file = folder / "weights.safetensors"
-        try:
-            tensors = load_file(file)
-            spec_text = _metadata(file)["spec"]
-        except (OSError, SafetensorError, KeyError) as error:
-            raise UserError(f"{file}: damaged ({error})", hint=_AGAIN) from error
+        tensors = stored.load(file, _AGAIN)
+        spec_text = stored.metadata(file, _AGAIN).get("spec")
+        if spec_text is None:
+            raise UserError(f"{file}: damaged (it holds no architecture)", hint=_AGAIN)
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
             raise UserError(
                 f"{folder}/bundle.json: not in format {FORMAT}, which this version reads", hint=_AGAIN
@@ -167,10 +164,3 @@ class ModelBundle:
         if self.features is None:
             return PictureModel(Standardize(self.mean, self.std), net).eval()
         return KeywordModel(build(self.features), Normalize(self.mean, self.std), net).eval()
-
-
-def _metadata(file: Path) -> dict[str, str]:
-    from safetensors import safe_open
-
-    with safe_open(file, "pt") as opened:
-        return opened.metadata() or {}

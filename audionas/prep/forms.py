@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
+from audionas.core.files import read_text
 from audionas.core.reporter import Reporter
 from audionas.data import audio
 from audionas.data.store import Form
@@ -81,7 +82,7 @@ def _logged(log: Path, form: Form) -> Mapping[str, str]:
     if not log.is_file():
         return {}
     rows: list[dict[str, Any]] = []
-    for line in log.read_text(encoding="utf-8").splitlines():
+    for line in read_text(log).splitlines():
         try:
             rows.append(json.loads(line))
         except ValueError:

@@ -86,7 +86,7 @@ def page(title: str, body: Html) -> str:
             tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
             tag("meta", name="color-scheme", content="light dark"),
             tag("title", f"{title} · audionas"),
-            tag("style", Html(_THEME.read_text(encoding="utf-8"))),
+            tag("style", Html(read_text(_THEME))),
         )
     )
     whole = join((tag("head", head), tag("body", tag("main", body))))
