@@ -81,9 +81,8 @@ def read_text(path: Path | str, *, hint: str = "", encoding: str = "utf-8") -> s
     try:
         return Path(path).read_text(encoding=encoding)
     except UnicodeDecodeError as error:
-        raise UserError(
-            f"{path}: not UTF-8 text ({error.reason} at byte {error.start})", hint=hint
-        ) from error
+        where = f"{error.reason} at byte {error.start}"
+        raise UserError(f"{path}: cannot be read (not UTF-8: {where})", hint=hint) from error
     except (OSError, ValueError) as error:  # ValueError: a null character in the path
         raise UserError(f"{path}: cannot be read ({error})", hint=hint) from error
 

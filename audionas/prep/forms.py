@@ -84,7 +84,9 @@ def _logged(log: Path, form: Form) -> Mapping[str, str]:
     rows: list[dict[str, Any]] = []
     for line in read_text(log).splitlines():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
             continue
-    return {row["file"]: row["sha256"] for row in rows if row["form"] == list(form)}
+        if isinstance(row, dict) and {"file", "sha256"} <= row.keys():
+            rows.append(row)
+    return {row["file"]: row["sha256"] for row in rows if row.get("form") == list(form)}

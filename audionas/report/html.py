@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
+from audionas.core.files import read_text
+
 _VOID = frozenset({"br", "img", "meta"})
 _THEME = Path(__file__).with_name("theme.css")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
