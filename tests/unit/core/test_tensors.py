@@ -53,7 +53,7 @@ def test_a_full_disk_is_named_and_leaves_what_was_there(tmp_path: Path, kind: st
     }[kind]
     with (
         small_disk(4096),
-        pytest.raises(UserError, match=r"w\.safetensors: cannot be written .File") as caught,
+        pytest.raises(UserError, match=r"w\.safetensors: cannot be written") as caught,
     ):
         write()
     assert "Free some space" in caught.value.hint
@@ -75,7 +75,7 @@ def test_a_checkpoint_on_a_full_disk_leaves_the_one_before(tmp_path: Path) -> No
     large = checkpoint.State({"w": {"a": torch.zeros(10_000)}})
     with (
         small_disk(4096),
-        pytest.raises(UserError, match=r"w\.safetensors: cannot be written .File too large"),
+        pytest.raises(UserError, match=r"w\.safetensors: cannot be written .File"),
     ):
         checkpoint.save(tmp_path, 2, large)
     assert sorted(f.name for f in tmp_path.iterdir()) == ["000001", "latest"]
