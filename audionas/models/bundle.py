@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from audionas.core import records
 from audionas.core import tensors as stored
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
@@ -126,18 +127,20 @@ class ModelBundle:
             raise UserError(
                 f"{folder}/bundle.json: not in format {FORMAT}, which this version reads", hint=_AGAIN
             )
+        record = records.check(records.BundleRecord, plain, f"{folder}/bundle.json", _AGAIN)
+        _require_finite(tensors, file)
         try:
             features = plain["features"]
             bundle = ModelBundle(
                 spec=ArchSpec.from_json(spec_text, str(file)),
                 features=None if features is None else Features(**features),
-                labels=tuple(plain["labels"]),
-                samples=int(plain["samples"]),
+                labels=tuple(record.labels),
+                samples=record.samples,
                 mean=tensors.pop("normalize.mean"),
                 std=tensors.pop("normalize.std"),
                 weights={name.removeprefix("net."): tensor for name, tensor in tensors.items()},
                 note=plain["note"],
-                resize=int(plain["resize"]) if features is None else 0,
+                resize=record.resize if features is None else 0,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{folder}: damaged ({type(error).__name__}: {error})", hint=_AGAIN) from error
@@ -164,3 +167,12 @@ class ModelBundle:
         if self.features is None:
             return PictureModel(Standardize(self.mean, self.std), net).eval()
         return KeywordModel(build(self.features), Normalize(self.mean, self.std), net).eval()
+
+
+def _require_finite(tensors: dict[str, Tensor], file: Path) -> None:
+    """Raise UserError where a weight or a statistic is NaN or infinite: every score would be one, too."""
+    if wrong := [name for name, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]:
+        raise UserError(
+            f"{file}: {wrong[0][:100]!r} holds NaN or infinity, as do {len(wrong) - 1} other tensors",
+            hint=_AGAIN,
+        )
