@@ -15,7 +15,7 @@ from audionas.core.files import read_json
 
 
 class Record(BaseModel):
-    """The base of every model: strict, without NaN and infinity; keys that it does not name are left alone."""
+    """The base of every model: strict, without NaN and infinity; unnamed keys are left alone."""
 
     model_config = ConfigDict(strict=True, allow_inf_nan=False, frozen=True)
 

@@ -16,6 +16,7 @@ from audionas.core import tensors as stored
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
+from audionas.core.reporter import amount
 from audionas.features import Features, FrontEnd, Normalize, build
 from audionas.images.augment import Standardize
 from audionas.spaces._base import space_of
@@ -173,6 +174,6 @@ def _require_finite(tensors: dict[str, Tensor], file: Path) -> None:
     """Raise UserError where a weight or a statistic is NaN or infinite: every score would be one, too."""
     if wrong := [name for name, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]:
         raise UserError(
-            f"{file}: {wrong[0][:100]!r} holds NaN or infinity, as do {len(wrong) - 1} other tensors",
+            f"{file}: NaN or infinity in {amount(len(wrong), 'tensor')}, first in {wrong[0][:100]!r}",
             hint=_AGAIN,
         )
