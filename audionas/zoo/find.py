@@ -57,7 +57,7 @@ def _member(path: Path, number: str) -> ArchSpec:
 
 def read(path: Path) -> ArchSpec:
     """The spec in an architecture file, or in a text file; UserError for a file of another kind."""
-    text = read_text(path)
+    text = read_text(path, hint="It is not an architecture file; a search writes one: exp/NAME/arch.json")
     if not _is_text(text):
         return ArchSpec.from_json(text, str(path))
     try:
