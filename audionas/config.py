@@ -19,6 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.faults import placed, refused
+from audionas.core.files import read_text
 from audionas.core.merge import merge, sections_of
 from audionas.core.registry import allow, names, resolve
 from audionas.core.reporter import amount
@@ -220,12 +221,9 @@ def _method(method: str | Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _read(path: Path) -> dict[str, Any]:
+    text = read_text(path, hint="Give the path of a YAML config.")
     try:
-        raw = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # a SafeLoader
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{path}: cannot be read ({error})", hint="Give the path of a YAML config."
-        ) from error
+        raw = yaml.load(text, Loader=_Loader)  # a SafeLoader
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {error}") from error
     if raw is None:

@@ -11,6 +11,7 @@ import typer
 
 from audionas.core import download
 from audionas.core.errors import UserError
+from audionas.core.files import read_text
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
 from audionas.data.kaldi import Item
@@ -125,9 +126,9 @@ def scan(folder: Path) -> list[Clip]:
 def _from_table(table: Path) -> tuple[list[Clip], list[str]]:
     """The clips of a table, in ESC-50 those marked as ESC-10's, and the problems in it."""
     try:
-        reader = csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines())
-    except UnicodeDecodeError as error:
-        return [], [f"{table}: not a text table ({error})"]
+        reader = csv.DictReader(read_text(table).splitlines())
+    except UserError as error:
+        return [], error.problems
     needed = (*COLUMNS, *(["esc10"] if table.name == "esc50.csv" else []))
     if missing := [name for name in needed if name not in (reader.fieldnames or ())]:
         return [], [f"{table}:1: no column {', '.join(missing)}"]

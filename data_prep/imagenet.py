@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from audionas.core.errors import UserError
-from audionas.core.files import write_text
+from audionas.core.files import read_text, write_text
 from audionas.core.pool.ordered import cores
 from audionas.core.reporter import Reporter, amount
 from audionas.prep import ilsvrc, zips
@@ -61,7 +61,7 @@ def _check(archives: list[Path], out: Path, accept: list[str], workers: int, rep
     """Check the MD5 of unchecked archives: 150 GB take a while."""
     marks = {archive: out / ".checked" / archive.name for archive in archives}
     seen = {archive: f"{(s := archive.stat()).st_size} {s.st_mtime_ns}\n" for archive in archives}
-    left = [a for a in archives if not marks[a].is_file() or marks[a].read_text("utf-8") != seen[a]]
+    left = [a for a in archives if not marks[a].is_file() or read_text(marks[a]) != seen[a]]
     zips.verify(left, ilsvrc.MD5, reporter, accept=accept, jobs=max(1, min(workers, len(left))))
     for archive in left:
         write_text(marks[archive], seen[archive])

@@ -10,7 +10,7 @@ import typer
 
 from audionas.core import download
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_json
+from audionas.core.files import read_json, read_text, write_json
 from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import audio, kaldi
@@ -136,10 +136,7 @@ def read_words(path: Path | None) -> Sequence[str]:
     """The words of a file, one per line, or the built-in ones. Raises UserError where it has none."""
     if path is None:
         return WORDS
-    try:
-        found = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"--words {path}: cannot be read ({error})") from error
+    found = [line.strip() for line in read_text(path).splitlines() if line.strip()]
     if not found:
         raise UserError(f"--words {path}: holds no words")
     return found

@@ -50,6 +50,7 @@ FENCES = {
     "pydantic": ("config.py", "core/records.py"),
     "pydantic_core": ("config.py", "core/records.py"),
     "yaml": ("config.py",),
+    "safetensors": ("core/tensors.py",),
     "onnx": ("export/", "cost/latency.py"),
     "onnxscript": ("export/", "cost/latency.py"),
     "onnxruntime": ("export/", "cost/latency.py"),
@@ -85,6 +86,8 @@ FORBIDDEN_CALLS = {
     "exec": "import instead",
 }
 IMPORTERS = ("import_module", "importlib.import_module", "__import__")
+
+READERS = ("core/files.py", "core/registry.py")  # who read text themselves: the door, and Python's own files
 
 NAMED = re.compile(r"audionas(?:\.\w+)+(?::\w+)?")
 
@@ -293,6 +296,18 @@ def unsafe_words(file: str, tree: ast.Module) -> list[str]:
             if keyword.arg == "allow_pickle" and not is_false(keyword.value):
                 found.append(f"{file}:{node.lineno}: allow_pickle")
     return found
+
+
+def bare_readings(file: str, tree: ast.Module) -> list[str]:
+    """Text files that are read around the door that names them in its errors."""
+    return [
+        f"{file}:{node.lineno}: {called(node) or 'read_text'}: use read_text of audionas/core/files.py"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "read_text"
+        if file not in READERS
+    ]
 
 
 def safe_loaders(tree: ast.Module) -> set[str]:

@@ -15,6 +15,7 @@ from tests._house import (
     SCRIPTS,
     TESTS,
     TREES,
+    bare_readings,
     by_string,
     circles,
     corpora,
@@ -73,6 +74,16 @@ def test_third_party_packages_stay_behind_their_fences() -> None:
 
 def test_no_pickle_and_no_unsafe_yaml() -> None:
     assert [b for f, tree in TREES.items() for b in unsafe_words(f, tree)] == []
+
+
+def test_texts_are_read_at_one_door() -> None:
+    assert [b for f, tree in TREES.items() for b in bare_readings(f, tree)] == []
+
+
+def test_a_planted_reading_around_the_door_is_found() -> None:
+    code = ast.parse("(place / 'labels.txt').read_text(encoding='utf-8')")
+    assert len(bare_readings("data/labels.py", code)) == 1
+    assert bare_readings("core/files.py", code) == []
 
 
 def test_files_are_short_and_open_with_a_sentence() -> None:

@@ -1,6 +1,5 @@
 """The command `audionas`. Exit status: 0 done, 1 the user can repair it, 70 a bug of ours."""
 
-import errno
 import os
 import sys
 import tempfile
@@ -11,7 +10,7 @@ from typing import Annotated
 import typer
 
 from audionas import __version__
-from audionas.cli import build, data, listen, model, study
+from audionas.cli import build, data, faults, listen, model, study
 from audionas.core.errors import UserError
 from audionas.core.registry import allow
 from audionas.core.reporter import Reporter
@@ -19,10 +18,6 @@ from audionas.core.reporter import Reporter
 FIXABLE, BUG, INTERRUPTED = 1, 70, 130
 PARALLEL = ("search", "train")  # what torchrun may start in several processes
 SHELL_WORDS = ("_TYPER_COMPLETE_ARGS", "COMP_WORDS")  # where a shell puts the line that it completes
-FIXABLE_SYSTEM = {  # what the file system says that a user can fix
-    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT),
-    *(errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG),
-}
 
 app = typer.Typer(
     name="audionas",
@@ -41,12 +36,16 @@ def run() -> None:
     """The entry point of `audionas` and `python -m audionas`."""
     # torch's threads soon sleep while they wait: long spinning slows a run down many times on a busy machine
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
+    faults.escape()
     try:
         completed = " ".join(os.environ.get(name, "") for name in SHELL_WORDS)
         words = [*sys.argv[1:], *completed.split()]
         if "prep" in words:  # else nothing asks for its pages
             data.register_preps(words)
-        app()
+        try:
+            app()
+        finally:
+            faults.flush()
     except UserError as error:
         if error.shortened and not error.listed:
             error.listed = _listed(error.problems)
@@ -59,8 +58,8 @@ def run() -> None:
             )
         sys.exit(FIXABLE if stop.code == 2 else stop.code)  # 2: a wrong option, which the user can fix
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in FIXABLE_SYSTEM:
-            Reporter().note(f"error: {error.filename or 'writing'}: {error.strerror}")
+        if line := faults.told(error):
+            Reporter().note(f"error: {line}")
             sys.exit(FIXABLE)
         traceback.print_exc()
         Reporter().note(f"This is a bug in audionas {__version__}. Please report it with the lines above.")

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.files import shipped
+from audionas.core.files import read_text, shipped
 
 PANEL = "Data"
 commands = typer.Typer()
@@ -101,7 +101,7 @@ def _stand_in(page: Path) -> Callable[..., Any]:
     def main() -> None:
         raise AssertionError("a page that is named is imported")
 
-    body = ast.parse(page.read_text(encoding="utf-8")).body
+    body = ast.parse(read_text(page)).body
     main.__doc__ = next(
         ast.get_docstring(node) for node in body if isinstance(node, ast.FunctionDef) and node.name == "main"
     )

@@ -15,6 +15,8 @@ from audionas.core.errors import UserError
 from audionas.core.files import sha256_text, write_text
 
 SCHEMA = 1
+_MOST = (65_536, 65_536, 1_000_000, 1_000_000)  # of a file's io: more is refused before it is allocated
+_MOST_SCALE = 100_000
 
 
 class InputSpec(NamedTuple):
@@ -127,7 +129,10 @@ class ArchSpec:
         if not all(isinstance(part, dict) for part in (self.params, self.note, self.scale)):
             return "params, note and scale must be objects"
         strange = [o for options in self.choices.values() for o in options if not isinstance(o, str)]
-        sizes = [n for n in (*self.io, *self.scale.values()) if type(n) is not int or n < 1]
+        sizes = [n for n in self.scale.values() if type(n) is not int or not 1 <= n <= _MOST_SCALE]
+        sizes += [
+            n for n, most in zip(self.io, _MOST, strict=True) if type(n) is not int or not 1 <= n <= most
+        ]
         if strange or sizes:
             return f"unexpected {(strange + sizes)[0]!r}"
         return ""

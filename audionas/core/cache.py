@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audionas.core.errors import UserError
-from audionas.core.files import locked, write_json
+from audionas.core.files import locked, read_json, write_json
 from audionas.core.pool.ordered import ordered
 from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Mapped, Shards
@@ -260,9 +260,10 @@ def _states(plan: Plan) -> dict[str, list[int]]:
 def _touched(plan: Plan) -> list[int]:
     """Files that were written since their contents were last verified."""
     try:
-        sealed = json.loads((plan.folder / _SEAL).read_text())
-    except (OSError, ValueError):
+        sealed = read_json(plan.folder / _SEAL)
+    except UserError:
         sealed = {}
+    sealed = sealed if isinstance(sealed, dict) else {}
     states = _states(plan)
     names = [plan.path(file).name for file in range(plan.files)]
     return [file for file, name in enumerate(names) if name in states and sealed.get(name) != states[name]]

@@ -13,7 +13,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from audionas.core.errors import UserError
-from audionas.core.files import sha256, write_text
+from audionas.core.files import read_text, sha256, write_text
 from audionas.core.reporter import Reporter
 
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
@@ -59,7 +59,7 @@ def verify(file: Path, name: Path, *, official: str | None = None, accept: Seque
     """
     digest = sha256(file)
     record = name.with_name(f"{name.name}.sha256")
-    recorded = record.read_text(encoding="utf-8")[:64] if record.exists() and not official else None
+    recorded = read_text(record)[:64] if record.exists() and not official else None
     expected = official or recorded
     if accept and digest != official and digest not in accept:
         raise UserError(f"{name}: its SHA-256 is {digest}, --sha256 says {' or '.join(accept)}")
@@ -114,7 +114,7 @@ def unpack(archive: Path, folder: Path, digest: str, reporter: Reporter) -> None
             is damaged; nothing is left behind then.
     """
     done = folder / _DONE
-    if done.is_file() and done.read_text(encoding="utf-8").strip() == digest:
+    if done.is_file() and read_text(done).strip() == digest:
         return
     if folder.exists() and not done.is_file():
         raise UserError(f"{folder}: exists, but was not unpacked from {archive.name}", hint="Move it away.")

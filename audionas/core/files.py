@@ -1,5 +1,6 @@
 """Files written whole or not at all, lock files, checksums, and the places of shipped folders."""
 
+import errno
 import fcntl
 import hashlib
 import json
@@ -51,9 +52,40 @@ def locked(path: Path, *, wait: Callable[[], object] | None) -> Iterator[None]:
 
 
 def write_text(path: Path | str, text: str) -> None:
-    """Write `text` as UTF-8, atomically; parent folders are made."""
-    with atomic(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    """Write `text` as UTF-8, atomically; parent folders are made.
+
+    A file name that is not UTF-8 is written with escapes, which in JSON read back as the same name.
+
+    Raises UserError where the disk refuses.
+    """
+    try:
+        with atomic(path) as temporary:
+            temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise unwritten(path, error.errno) from error
+
+
+def unwritten(path: Path | str, number: int | None) -> UserError:
+    """The error for a file that the system refused to write, by the system's error number."""
+    full = number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    return UserError(
+        f"{path}: cannot be written ({os.strerror(number) if number else 'the system refused'})",
+        hint="Free some space there, then run the same command again, with --resume where it has that option."
+        if full
+        else "",
+    )
+
+
+def read_text(path: Path | str, *, hint: str = "", encoding: str = "utf-8-sig") -> str:
+    """The text of a file, without a byte-order mark; a UserError if it is missing, a folder, or not UTF-8."""
+    try:
+        return Path(path).read_text(encoding=encoding)
+    except UnicodeDecodeError as error:
+        where = f"{error.reason} at byte {error.start}"
+        raise UserError(f"{path}: cannot be read (not UTF-8: {where})", hint=hint) from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        why = getattr(error, "strerror", None) or error
+        raise UserError(f"{path}: cannot be read ({why})", hint=hint) from error
 
 
 def write_json(path: Path | str, value: Any) -> None:
@@ -63,13 +95,13 @@ def write_json(path: Path | str, value: Any) -> None:
 
 def read_json(path: Path | str) -> Any:
     """Parse a JSON file; a missing or broken one is a UserError that names it."""
-    path = Path(path)
+    text = read_text(path)
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read ({error})") from error
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise UserError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
+    except (RecursionError, ValueError) as error:  # ValueError: a number with thousands of digits
+        raise UserError(f"{path}: not valid JSON: nested too deeply, or a number too long") from error
 
 
 def sha256(path: Path | str) -> str:

@@ -13,9 +13,9 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeVar
 
-from audionas.core.errors import grouped
+from audionas.core.errors import UserError, grouped
 from audionas.core.estimate import Estimate
-from audionas.core.files import write_text
+from audionas.core.files import read_text, write_text
 
 # rich is imported where it is used: a command that prints JSON or a version needs none of it
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Reporter:
 
     def note(self, text: str) -> None:
         """Print one line."""
-        self.console.print(text, markup=False)
+        self.console.print(text.encode(errors="backslashreplace").decode(), markup=False)
 
     def problems(self, problems: Sequence[str], file: Path | None) -> None:
         """Print what is left out and why, many problems of a kind as one line; then `file` holds them all."""
@@ -168,15 +168,23 @@ def amount(number: float, noun: str, plural: str = "") -> str:
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-    """The rows of a JSON-lines file; a last line cut off by an interruption is left out."""
+    """The rows of a JSON-lines file; a last line cut off by an interruption is left out.
+
+    Raises UserError for a file or another line that cannot be read.
+    """
     if not path.exists():
         return []
     rows = []
-    for line in path.read_text(encoding="utf-8").splitlines():
+    lines = read_text(path).split("\n")
+    for number, line in enumerate(lines, 1):
         try:
             rows.append(json.loads(line))
-        except json.JSONDecodeError:
-            break
+        except (ValueError, RecursionError) as error:
+            if number == len(lines):  # no newline follows: it was cut off
+                break
+            raise UserError(f"{path}:{number}: not valid JSON ({error})") from error
+        if not isinstance(rows[-1], dict):
+            raise UserError(f"{path}:{number}: not a JSON object: {line[:60]!r}")
     return rows
 
 
@@ -192,4 +200,9 @@ def _short(value: float) -> str:
 
 def stdout_json(value: Any) -> None:
     """Print one JSON document on standard output: what `--json` promises."""
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # a file name that is not UTF-8, or a terminal that is not
+        text = json.dumps(value, indent=2)
+    sys.stdout.write(text + "\n")

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.files import write_text
+from audionas.core.files import read_text, write_text
 
 _SHOWN = 5  # utterances named in a message
 
@@ -48,9 +48,9 @@ def _parsed(file: Path) -> tuple[dict[str, str], list[str]]:
     found: dict[str, str] = {}
     problems = []
     try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except UnicodeDecodeError:
-        return {}, [f"{file}: not UTF-8"]
+        lines = read_text(file).splitlines()
+    except UserError as error:
+        return {}, error.problems
     for number, line in enumerate(lines, 1):
         words = line.split()
         if len(words) != 2:

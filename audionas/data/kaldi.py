@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import NamedTuple, overload
 
 from audionas.core.errors import Problem, UserError
-from audionas.core.files import atomic, sha256, write_text
+from audionas.core.files import atomic, read_text, sha256, write_text
 from audionas.core.reporter import amount
 from audionas.data import audio
 from audionas.data.columns import Columns
@@ -252,7 +252,7 @@ def read_licence(folder: Path) -> str:
     """The text of `licence.txt` in the folder or up to two above it; empty if there is none."""
     for place in (folder, *folder.absolute().parents[:2]):
         if (place / LICENCE).is_file():
-            lines = (place / LICENCE).read_text(encoding="utf-8-sig").splitlines()
+            lines = read_text(place / LICENCE).splitlines()
             return "; ".join(line.strip() for line in lines if line.strip())
     return ""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.files import write_text
+from audionas.core.files import read_text, write_text
 from audionas.data.conf import Data
 from audionas.data.kaldi import DataDir
 from audionas.data.tables import base
@@ -44,14 +44,7 @@ def labels_of(data: Data, train: DataDir) -> tuple[str, ...]:
 
 def _listed(file: Path) -> list[str]:
     """The lines of a file that lists classes."""
-    try:
-        text = file.read_text(encoding="utf-8-sig")
-    except FileNotFoundError as error:
-        raise UserError(
-            f"{file}: no such file", hint="It lists the classes, one per line; audionas prep writes it."
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{file}: cannot be read ({error})") from error
+    text = read_text(file, hint="It lists the classes, one per line; audionas prep writes it.")
     labels = [line for raw in text.split("\n") if (line := raw.strip(" \t\r"))]
     twice = [label for label, count in Counter(labels).items() if count > 1]
     if twice or not labels:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import Problem, UserError
+from audionas.core.files import read_text
 from audionas.core.reporter import Reporter
 from audionas.data.files import listing
 from audionas.data.kaldi import Item
@@ -139,7 +140,7 @@ def words(path: Path | str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     problems = []
-    for number, line in enumerate(_text(Path(path)).splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         word, _, place = line.strip().rpartition(" ")
         if not word.strip() or not re.fullmatch(r"-?\d+", place) or place in found:
             problems.append(Problem(f"{path}:{number}", "expected a word and its own number, not {!r}", line))
@@ -252,18 +253,9 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
 
 
 def _csv_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
-    reader = csv.DictReader(_text(path).splitlines(), skipinitialspace=True)
+    reader = csv.DictReader(read_text(path).splitlines(), skipinitialspace=True)
     for row in reader:
         yield reader.line_num, row
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: not UTF-8 ({error})") from error
 
 
 def _label(value: Any) -> str:

@@ -5,19 +5,17 @@ the old one or the new one, never half of one.
 """
 
 import json
-import os
+import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from audionas.core import tensors
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_text
+from audionas.core.files import read_json, read_text, write_text
 
 _AGAIN = "Start again with --overwrite."
 
@@ -31,20 +29,22 @@ class State:
 
 
 def save(folder: Path, epoch: int, state: State) -> None:
-    """Write the state after `epoch` epochs as `folder/000012/` and delete older ones."""
+    """Write the state after `epoch` epochs as `folder/000012/` and delete older ones.
+
+    Raises UserError where the disk refuses; the checkpoint before stays then.
+    """
     target = folder / f"{epoch:06d}"
     draft = folder / f".{target.name}.draft"
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
-    for group, tensors in state.tensors.items():
-        # clones: safetensors needs each tensor contiguous and in its own memory
-        flat = {k: t.detach().cpu().clone(memory_format=torch.contiguous_format) for k, t in tensors.items()}
-        save_file(flat, draft / f"{group}.safetensors")
-    plain = {"epoch": epoch, "groups": sorted(state.tensors), **state.plain}
-    (draft / "state.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
-    for file in draft.iterdir():
-        with file.open("rb") as written:
-            os.fsync(written.fileno())
+    try:
+        for group, named in state.tensors.items():
+            tensors.save(named, draft / f"{group}.safetensors")
+        plain = {"epoch": epoch, "groups": sorted(state.tensors), **state.plain}
+        write_text(draft / "state.json", json.dumps(plain, indent=2) + "\n")
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
     write_text(folder / "latest", target.name + "\n")
@@ -56,8 +56,8 @@ def save(folder: Path, epoch: int, state: State) -> None:
 def latest(folder: Path) -> int:
     """The number of epochs before the newest checkpoint; 0 if there is none."""
     pointer = folder / "latest"
-    text = pointer.read_text(encoding="utf-8").strip() if pointer.exists() else "0"
-    if not text.isdecimal():
+    text = read_text(pointer, hint=_AGAIN).strip() if pointer.exists() else "0"
+    if not re.fullmatch("[0-9]{1,9}", text):
         raise UserError(f"{pointer}: damaged, it names no checkpoint", hint=_AGAIN)
     return int(text)
 
@@ -66,8 +66,7 @@ def load(folder: Path) -> State:
     """The newest checkpoint; raises UserError when it is damaged."""
     where = folder / f"{latest(folder):06d}"
     plain = read_json(where / "state.json")
-    try:
-        tensors = {group: load_file(where / f"{group}.safetensors") for group in plain["groups"]}
-    except (OSError, SafetensorError, KeyError, TypeError) as error:
-        raise UserError(f"{where}: damaged checkpoint ({error})", hint=_AGAIN) from error
-    return State(tensors, plain)
+    groups = plain.get("groups") if isinstance(plain, dict) else None
+    if not isinstance(groups, list) or not all(isinstance(g, str) and g.isidentifier() for g in groups):
+        raise UserError(f"{where}: damaged checkpoint (its groups are {groups!r:.100})", hint=_AGAIN)
+    return State({g: tensors.load(where / f"{g}.safetensors", _AGAIN) for g in groups}, plain)

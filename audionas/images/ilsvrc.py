@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from audionas.core.errors import UserError
+from audionas.core.files import read_text
 from audionas.core.reporter import amount
 
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
@@ -31,7 +32,7 @@ def by_class(tree: Path, files: Sequence[Path]) -> dict[str, list[Path]]:
             f"{files[0].parent}: images without a folder per class, and no {GROUND_TRUTH} in {tree}",
             hint=f"Put {GROUND_TRUTH} and {META} of {DEVKIT} into {tree}, or: audionas prep imagenet",
         )
-    classes = classes_of(file.read_text(encoding="utf-8"), str(file), lambda: _synsets_in(places, file))
+    classes = classes_of(read_text(file), str(file), lambda: _synsets_in(places, file))
     found: dict[str, list[Path]] = {}
     for image in sorted(files):
         found.setdefault(class_of(image.name, classes, str(image)), []).append(image)
@@ -75,7 +76,7 @@ def _synsets_in(places: Sequence[Path], truth: Path) -> dict[str, str]:
         if (place / META).is_file():
             return synsets_of(place / META, str(place / META))
         if (place / SYNSETS).is_file():
-            names = (place / SYNSETS).read_text(encoding="utf-8").split()
+            names = read_text(place / SYNSETS).split()
             return {str(number): name for number, name in enumerate(names, 1)}
     raise UserError(
         f"{truth}: lists numbers, and neither {META} nor {SYNSETS} beside it names their classes",

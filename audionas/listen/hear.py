@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
-from audionas.core.files import atomic, sha256, sha256_text, state
+from audionas.core import tensors
+from audionas.core.errors import UserError
+from audionas.core.files import sha256, sha256_text, state
 from audionas.core.reporter import Reporter
 from audionas.data.kaldi import Item
 from audionas.data.sound import BLOCK, conversion
@@ -129,8 +129,7 @@ def _key(content: str, part: Sequence[Item], rate: int) -> str:
 
 def _store(file: Path, rows: Sequence[np.ndarray]) -> None:
     lengths = np.array([len(each) for each in rows], np.int64)
-    with atomic(file) as draft:
-        save_file({"scores": np.concatenate(rows), "lengths": lengths}, draft)
+    tensors.save_arrays({"scores": np.concatenate(rows), "lengths": lengths}, file)
 
 
 def _loaded(file: Path) -> list[np.ndarray] | None:
@@ -138,7 +137,7 @@ def _loaded(file: Path) -> list[np.ndarray] | None:
     if not file.is_file():
         return None
     try:
-        found = load_file(file)
+        found = tensors.load_arrays(file)
         return np.split(found["scores"], np.cumsum(found["lengths"])[:-1])
-    except (OSError, SafetensorError, KeyError):
+    except (UserError, KeyError):
         return None

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from audionas.core import records
+from audionas.core import tensors as stored
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.files import atomic, read_json, write_json
+from audionas.core.files import read_json, write_json
+from audionas.core.reporter import amount
 from audionas.features import Features, FrontEnd, Normalize, build
 from audionas.images.augment import Standardize
 from audionas.spaces._base import space_of
@@ -94,10 +95,9 @@ class ModelBundle:
 
     def save(self, folder: Path) -> None:
         """Write the weights, then the JSON that makes the folder a bundle."""
-        tensors = {f"net.{name}": t.detach().cpu().contiguous().clone() for name, t in self.weights.items()}
-        tensors |= {"normalize.mean": self.mean.clone(), "normalize.std": self.std.clone()}
-        with atomic(folder / "weights.safetensors") as draft:
-            save_file(tensors, draft, metadata={"spec": self.spec.to_json()})
+        tensors = {f"net.{name}": tensor for name, tensor in self.weights.items()}
+        tensors |= {"normalize.mean": self.mean, "normalize.std": self.std}
+        stored.save(tensors, folder / "weights.safetensors", {"spec": self.spec.to_json()})
         write_json(
             folder / "bundle.json",
             {
@@ -120,27 +120,28 @@ class ModelBundle:
             )
         plain = read_json(folder / "bundle.json")
         file = folder / "weights.safetensors"
-        try:
-            tensors = load_file(file)
-            spec_text = _metadata(file)["spec"]
-        except (OSError, SafetensorError, KeyError) as error:
-            raise UserError(f"{file}: damaged ({error})", hint=_AGAIN) from error
+        tensors = stored.load(file, _AGAIN)
+        spec_text = stored.metadata(file, _AGAIN).get("spec")
+        if spec_text is None:
+            raise UserError(f"{file}: damaged (it holds no architecture)", hint=_AGAIN)
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
             raise UserError(
                 f"{folder}/bundle.json: not in format {FORMAT}, which this version reads", hint=_AGAIN
             )
+        record = records.check(records.BundleRecord, plain, f"{folder}/bundle.json", _AGAIN)
+        _require_finite(tensors, file)
         try:
             features = plain["features"]
             bundle = ModelBundle(
                 spec=ArchSpec.from_json(spec_text, str(file)),
                 features=None if features is None else Features(**features),
-                labels=tuple(plain["labels"]),
-                samples=int(plain["samples"]),
+                labels=tuple(record.labels),
+                samples=record.samples,
                 mean=tensors.pop("normalize.mean"),
                 std=tensors.pop("normalize.std"),
                 weights={name.removeprefix("net."): tensor for name, tensor in tensors.items()},
                 note=plain["note"],
-                resize=int(plain["resize"]) if features is None else 0,
+                resize=record.resize if features is None else 0,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{folder}: damaged ({type(error).__name__}: {error})", hint=_AGAIN) from error
@@ -169,8 +170,10 @@ class ModelBundle:
         return KeywordModel(build(self.features), Normalize(self.mean, self.std), net).eval()
 
 
-def _metadata(file: Path) -> dict[str, str]:
-    from safetensors import safe_open
-
-    with safe_open(file, "pt") as opened:
-        return opened.metadata() or {}
+def _require_finite(tensors: dict[str, Tensor], file: Path) -> None:
+    """Raise UserError where a weight or a statistic is NaN or infinite: every score would be one, too."""
+    if wrong := [name for name, t in tensors.items() if t.is_floating_point() and not t.isfinite().all()]:
+        raise UserError(
+            f"{file}: NaN or infinity in {amount(len(wrong), 'tensor')}, first in {wrong[0][:100]!r}",
+            hint=_AGAIN,
+        )

@@ -6,7 +6,7 @@ from typing import Any
 
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.files import read_json, sha256, sha256_text
+from audionas.core.files import read_json, read_text, sha256, sha256_text
 
 _FOLDER = Path(__file__).parent
 _BUNDLE = (
@@ -61,12 +61,12 @@ def own(name: str | Path, out: str | Path = "exp") -> Path:
 def arch(name: str) -> ArchSpec:
     """The architecture of an included model."""
     file = _FOLDER / name / "arch.json"
-    return ArchSpec.from_json(file.read_text(encoding="utf-8"), str(file))
+    return ArchSpec.from_json(read_text(file), str(file))
 
 
 def summary(name: str) -> str:
     """The first sentence of its card."""
-    text = (_FOLDER / name / "model_card.md").read_text(encoding="utf-8")
+    text = read_text(_FOLDER / name / "model_card.md")
     return " ".join(text.split("\n\n")[1].split(". ")[0].split()).rstrip(".") + "."
 
 

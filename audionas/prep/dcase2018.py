@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError
+from audionas.core.files import read_text
 from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng
 
@@ -261,12 +262,8 @@ def _nodes(file: Path, segments: Mapping[str, Segment]) -> tuple[dict[str, str],
 
 def _rows(file: Path) -> list[tuple[str, list[str]]]:
     """The position of each line and its columns, with names without the prefix `audio/`."""
-    try:
-        lines = file.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(
-            f"{file}: cannot be read ({error})", hint="Unpack the archive *.meta.zip beside those of audio."
-        ) from error
+    hint = "Unpack the archive *.meta.zip beside those of audio."
+    lines = read_text(file, hint=hint, encoding="utf-8-sig").splitlines()
     table = [(f"{file}:{number}", line.split()) for number, line in enumerate(lines, 1) if line.strip()]
     return [(where, [Path(cell).name if "." in cell else cell for cell in row]) for where, row in table]
 

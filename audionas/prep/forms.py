@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
-from audionas.core.files import state
+from audionas.core.files import read_text, state
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
 from audionas.data.store import Form
@@ -83,9 +83,11 @@ def _logged(log: Path, form: Form) -> Mapping[str, str]:
     if not log.is_file():
         return {}
     rows: list[dict[str, Any]] = []
-    for line in log.read_text(encoding="utf-8").splitlines():
+    for line in read_text(log).splitlines():
         try:
-            rows.append(json.loads(line))
+            row = json.loads(line)
         except ValueError:
             continue
-    return {row["file"]: row["sha256"] for row in rows if row["form"] == list(form)}
+        if isinstance(row, dict) and {"file", "sha256"} <= row.keys():
+            rows.append(row)
+    return {row["file"]: row["sha256"] for row in rows if row.get("form") == list(form)}

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError
+from audionas.core.files import read_text
 from audionas.core.reporter import Reporter, amount
 from audionas.data.files import listing
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
@@ -210,7 +211,7 @@ def _read_lists(tree: Path, splits: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     problems = []
     for split in splits:
-        lines = (tree / _LISTS[split]).read_text(encoding="utf-8-sig").splitlines()
+        lines = read_text(tree / _LISTS[split]).splitlines()
         for number, line in enumerate(lines, 1):
             name = line.strip().rpartition(".")[0] or line.strip()
             if name and found.setdefault(name, split) != split:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError
+from audionas.core.files import read_text
 from audionas.core.reporter import amount
 from audionas.core.rng import seed_of
 
@@ -186,10 +187,7 @@ def _listed(file: Path, clips: Mapping[str, Clip]) -> list[Clip]:
 
 def _rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The rows of a tab-separated table. Raises UserError where one of `columns` is missing."""
-    try:
-        reader = csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines(), delimiter="\t")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{file}: not a text table ({error})") from error
+    reader = csv.DictReader(read_text(file).splitlines(), delimiter="\t")
     if missing := [name for name in columns if name not in (reader.fieldnames or ())]:
         raise UserError(f"{file}:1: no column {', '.join(missing)} (columns are separated by tabs)")
     return list(reader)

@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 
 from audionas.core import download
 from audionas.core.errors import UserError
-from audionas.core.files import write_text
+from audionas.core.files import read_text, write_text
 from audionas.core.reporter import Reporter
 
 _CHUNK = 1 << 20  # bytes hashed or copied per read
@@ -80,7 +80,7 @@ def merge(sums: Mapping[Path, str], folder: Path, reporter: Reporter, *, jobs: i
     left = [
         archive
         for archive, digest in sums.items()
-        if not marks[archive].is_file() or marks[archive].read_text(encoding="utf-8").strip() != digest
+        if not marks[archive].is_file() or read_text(marks[archive]).strip() != digest
     ]
     if not left:
         return

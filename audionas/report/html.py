@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 
+from audionas.core.files import read_text
+
 _VOID = frozenset({"br", "img", "meta"})
 _THEME = Path(__file__).with_name("theme.css")
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
@@ -86,7 +88,7 @@ def page(title: str, body: Html) -> str:
             tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
             tag("meta", name="color-scheme", content="light dark"),
             tag("title", f"{title} · audionas"),
-            tag("style", Html(_THEME.read_text(encoding="utf-8"))),
+            tag("style", Html(read_text(_THEME))),
         )
     )
     whole = join((tag("head", head), tag("body", tag("main", body))))

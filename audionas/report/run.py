@@ -6,7 +6,7 @@ from typing import Any
 
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_text
+from audionas.core.files import read_json, read_text, write_text
 from audionas.core.reporter import read_rows
 from audionas.report import progress, results, tune
 from audionas.report.front import draw as draw_front
@@ -46,7 +46,7 @@ def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
             hint="Start one first: audionas search CONF, or audionas train CONF arch=NAME",
         )
     arch = folder / "arch.json"
-    spec = ArchSpec.from_json(arch.read_text(encoding="utf-8"), str(arch)) if arch.is_file() else None
+    spec = ArchSpec.from_json(read_text(arch), str(arch)) if arch.is_file() else None
     body = join((_title(folder, spec), *_sections(folder, spec, examples)))
     write_text(folder / "report.html", page(folder.resolve().name, body))
     return folder / "report.html"
@@ -86,7 +86,7 @@ def _provenance(folder: Path) -> Html:
     for title, step in (("Search", "search"), ("Training", "train")):
         env = _optional(folder / step / "env.json") or {}
         config = folder / step / "config.yaml"
-        text = config.read_text(encoding="utf-8") if config.is_file() else ""
+        text = read_text(config) if config.is_file() else ""
         if env or text:
             parts.append(progress.provenance(title, env, text))
     return section("How it was run", tag("div", *parts, class_="pair top")) if parts else Html()

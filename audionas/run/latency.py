@@ -15,7 +15,7 @@ from torch import nn
 from audionas.config import Config
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
-from audionas.core.files import read_json
+from audionas.core.files import read_json, read_text
 from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_torch
 from audionas.cost.latency import runtime
@@ -112,7 +112,7 @@ def load(file: Path) -> LatencyTable:
 def processor() -> str:
     """This machine's processor in words, with its number of threads."""
     info = Path("/proc/cpuinfo")
-    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    lines = read_text(info).splitlines() if info.exists() else []
     named = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     words = named[0] if named else platform.processor() or "processor"
     return f"{words}, {platform.machine()}, {os.cpu_count()} threads"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError, did_you_mean
+from audionas.core.files import read_text
 
 _FOLDER = Path(__file__).parent
 
@@ -28,4 +29,4 @@ def load(name: str) -> ArchSpec:
             hint="See: audionas list zoo",
         )
     file = _FOLDER / f"{name}.json"
-    return ArchSpec.from_json(file.read_text(encoding="utf-8"), source=str(file))
+    return ArchSpec.from_json(read_text(file), source=str(file))

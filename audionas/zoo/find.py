@@ -6,7 +6,7 @@ from pathlib import Path
 from audionas import zoo
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.files import read_json
+from audionas.core.files import read_json, read_text
 from audionas.spaces._genotype import genotype_of, spec_from_genotype
 from audionas.spaces._nb201_code import code_of, spec_from_code
 from audionas.spaces.darts_cell import DartsCell
@@ -57,10 +57,7 @@ def _member(path: Path, number: str) -> ArchSpec:
 
 def read(path: Path) -> ArchSpec:
     """The spec in an architecture file, or in a text file; UserError for a file of another kind."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not an architecture file ({error})") from error
+    text = read_text(path, hint="It is not an architecture file; a search writes one: exp/NAME/arch.json")
     if not _is_text(text):
         return ArchSpec.from_json(text, str(path))
     try:

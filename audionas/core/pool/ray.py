@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
+from audionas.core.files import read_text
 from audionas.core.pool.worker import Answerer
 
 try:
@@ -102,7 +103,7 @@ def _first_line(error: Exception) -> str:
 def _recorded() -> str:
     """The address that Ray has recorded for the cluster of this machine; empty if there is none."""
     note = Path(os.environ.get("RAY_TMPDIR") or tempfile.gettempdir()) / "ray" / "ray_current_cluster"
-    return os.environ.get("RAY_ADDRESS") or (note.read_text(encoding="utf-8") if note.is_file() else "")
+    return os.environ.get("RAY_ADDRESS") or (read_text(note) if note.is_file() else "")
 
 
 def _require_listener(address: str) -> None:

@@ -12,11 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
+from audionas.core import tensors
 from audionas.core.errors import UserError
-from audionas.core.files import atomic, sha256, sha256_text, state
+from audionas.core.files import sha256, sha256_text, state
 from audionas.core.pool.ordered import ordered
 from audionas.core.reporter import Reporter
 from audionas.data.kaldi import DataDir
@@ -121,8 +120,8 @@ def _loaded(file: Path) -> _Record:
     if not file.is_file():
         return empty
     try:
-        found = _Record(**load_file(file))
-    except (OSError, SafetensorError, TypeError):
+        found = _Record(**tensors.load_arrays(file))
+    except (UserError, TypeError):
         return empty
     count = len(found.names)
     alike = all(
@@ -140,5 +139,4 @@ def _store(file: Path, names: np.ndarray, states: np.ndarray, sums: np.ndarray) 
         np.concatenate(pair) for pair in zip((names, states, sums), (p[rest] for p in before), strict=True)
     ]
     _, order = np.unique(parts[0], return_index=True)
-    with atomic(file) as draft:
-        save_file(dict(zip(_Record._fields, (part[order] for part in parts), strict=True)), draft)
+    tensors.save_arrays(dict(zip(_Record._fields, (part[order] for part in parts), strict=True)), file)

@@ -117,3 +117,44 @@ def test_a_lock_is_held_by_one_and_waited_for_only_when_asked(tmp_path: Path) ->
     other.join()
     assert entered.is_set()
     assert said == ["waiting"]
+
+
+@pytest.mark.parametrize(("kind", "says"), [("missing", "No such file"), ("folder", "Is a directory")])
+def test_a_text_that_is_no_file_is_named(tmp_path: Path, kind: str, says: str) -> None:
+    path = tmp_path if kind == "folder" else tmp_path / "a.txt"
+    with pytest.raises(UserError, match=f"{path}: cannot be read .*{says}.*\nDo this") as caught:
+        files.read_text(path, hint="Do this")
+    assert caught.value.hint == "Do this"
+
+
+def test_a_text_in_another_encoding_is_named_with_its_byte(tmp_path: Path) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_bytes("ja\nnein\nschön\n".encode("latin-1"))
+    with pytest.raises(UserError, match=r"labels.txt: cannot be read \(not UTF-8: .* at byte 11\)"):
+        files.read_text(path)
+
+
+def test_a_path_with_a_null_character_is_named() -> None:
+    with pytest.raises(UserError, match="cannot be read"):
+        files.read_text("a\0b")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "1" * 5000])
+def test_json_that_python_cannot_parse_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.json").write_text(text)
+    with pytest.raises(UserError, match=r"a\.json: not valid JSON"):
+        files.read_json(tmp_path / "a.json")
+
+
+def test_a_file_name_that_is_not_utf_8_comes_back_from_json(tmp_path: Path) -> None:
+    name = b"schl\xfcssel.wav".decode(errors="surrogateescape")
+    files.write_json(tmp_path / "a.json", {"audio": name, "label": "schön"})
+    assert files.read_json(tmp_path / "a.json") == {"audio": name, "label": "schön"}
+    assert "schön" in (tmp_path / "a.json").read_text(encoding="utf-8")
+
+
+def test_what_the_disk_refuses_is_named_and_the_old_file_stays(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(UserError, match=r"a\.txt: cannot be written"):
+        files.write_text(tmp_path / "a.txt", "x")
+    assert [f.name for f in tmp_path.iterdir()] == ["a.txt"]

@@ -1,6 +1,8 @@
 """A bundle comes back exactly as it was saved, runs as a whole model, and says when it is damaged."""
 
 import json
+import re
+import shutil
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -13,6 +15,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 import audionas
+from audionas.core import tensors
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.models.bundle import ModelBundle
@@ -210,3 +213,17 @@ def test_samples_that_are_no_numbers_are_refused(model: Model, bad: float) -> No
 def test_whole_numbers_of_unknown_scale_are_refused(model: Model, dtype: type) -> None:
     with pytest.raises(UserError, match="int16"):
         model(np.ones(16000, dtype=dtype))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+@pytest.mark.parametrize("name", ["normalize.mean", "net."])
+def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, name: str, value: float) -> None:
+    included = Path(audionas.__file__).parent / "models" / "kws12"
+    shutil.copyfile(included / "bundle.json", tmp_path / "bundle.json")
+    file = included / "weights.safetensors"
+    held = {key: tensor.clone() for key, tensor in tensors.load(file).items()}
+    chosen = next(key for key in held if key.startswith(name) and held[key].is_floating_point())
+    held[chosen].view(-1)[0] = value
+    tensors.save(held, tmp_path / "weights.safetensors", tensors.metadata(file))
+    with pytest.raises(UserError, match=f"NaN or infinity in 1 tensor, first in '{re.escape(chosen)}'"):
+        ModelBundle.load(tmp_path)
