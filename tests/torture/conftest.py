@@ -39,17 +39,17 @@ def prepared(recordings: Path, trained: Run, tmp_path_factory: pytest.TempPathFa
 
 
 @pytest.fixture(scope="session")
-def whole(forks: Forks, prepared: Callable[..., Path]) -> Callable[[str], Whole]:
-    """The uninterrupted run of each command."""
-    known: dict[str, Whole] = {}
+def whole(forks: Forks, prepared: Callable[..., Path]) -> Callable[..., Whole]:
+    """`whole(name, *more)`: the uninterrupted run of a command, with more words where given."""
+    known: dict[tuple[str, ...], Whole] = {}
 
-    def run(name: str) -> Whole:
-        if name not in known:
+    def run(name: str, *more: str) -> Whole:
+        if (name, *more) not in known:
             folder, command = prepared(COMMANDS[name]), COMMANDS[name]
-            done = forks.run(*command.first, cwd=folder, hooks={"kill": {"watch": command.watch}})
+            done = forks.run(*command.first, *more, cwd=folder, hooks={"kill": {"watch": command.watch}})
             assert done.status == 0, done.told
             assert done.answer
-            known[name] = Whole(left(folder), done.answer)
-        return known[name]
+            known[name, *more] = Whole(left(folder), done.answer)
+        return known[name, *more]
 
     return run

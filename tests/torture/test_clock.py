@@ -15,7 +15,7 @@ from tests.torture._left import Whole, require_same
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", [name for name in COMMANDS if name != "front"])
 def test_a_clock_that_is_set_back(
-    forks: Forks, prepared: Callable[..., Path], whole: Callable[[str], Whole], name: str
+    forks: Forks, prepared: Callable[..., Path], whole: Callable[..., Whole], name: str
 ) -> None:
     command, expected = COMMANDS[name], whole(name)
     folder = prepared(command)
@@ -26,7 +26,7 @@ def test_a_clock_that_is_set_back(
 @pytest.mark.nightly
 @pytest.mark.parametrize("name", ["search", "train", "compare", "prep", "store"])
 def test_files_whose_times_are_shuffled(
-    forks: Forks, prepared: Callable[..., Path], whole: Callable[[str], Whole], name: str
+    forks: Forks, prepared: Callable[..., Path], whole: Callable[..., Whole], name: str
 ) -> None:
     command, expected = COMMANDS[name], whole(name)
     folder, rng = prepared(command), numpy_rng("torture", "times", name)

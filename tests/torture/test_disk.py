@@ -45,7 +45,7 @@ def test_a_full_disk(
     disk: Callable[[int], Path],
     forks: Forks,
     prepared: Callable[..., Path],
-    whole: Callable[[str], Whole],
+    whole: Callable[..., Whole],
     name: str,
     tries: int,
 ) -> None:

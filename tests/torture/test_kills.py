@@ -24,7 +24,7 @@ CASES = [
 
 @pytest.mark.parametrize(("name", "tries"), CASES)
 def test_it_goes_on_to_the_same_end(
-    forks: Forks, prepared: Callable[..., Path], whole: Callable[[str], Whole], name: str, tries: int
+    forks: Forks, prepared: Callable[..., Path], whole: Callable[..., Whole], name: str, tries: int
 ) -> None:
     command, expected = COMMANDS[name], whole(name)
 

@@ -36,33 +36,37 @@ class Frozen(NoisyDarts):
 '''
 
 
-@pytest.mark.nightly
-@pytest.mark.parametrize("frozen", [0, 1])
-def test_a_rank_that_hangs(recordings: Path, tmp_path: Path, frozen: int) -> None:
-    (tmp_path / "frozen.py").write_text(METHOD)
-    config(
-        recordings,
-        file=tmp_path / "conf.yaml",
-        method={"name": "frozen:Frozen"},
-        search={"epochs": 3, "batch_size": 4},
-    )
+def begun(folder: Path, recordings: Path, frozen: int) -> "subprocess.Popen[str]":
+    """A search by two processes, of which one will hang."""
+    folder.mkdir()
+    (folder / "frozen.py").write_text(METHOD)
+    search = {"epochs": 3, "batch_size": 4}
+    config(recordings, file=folder / "conf.yaml", method={"name": "frozen:Frozen"}, search=search)
     torchrun = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "FROZEN": str(frozen)}
-    begun = time.monotonic()
-    process = subprocess.Popen(
+    return subprocess.Popen(
         [sys.executable, *torchrun, "-m", "audionas", "search", "conf.yaml"],
-        **{"cwd": tmp_path, "env": environment, "stderr": subprocess.PIPE, "text": True},
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "FROZEN": str(frozen)},
+        stderr=subprocess.PIPE,
+        text=True,
         start_new_session=True,
     )
+
+
+@pytest.mark.nightly
+def test_a_rank_that_hangs(recordings: Path, tmp_path: Path) -> None:
+    """Both ranks, each in a run of its own; the runs wait side by side."""
+    runs = {frozen: begun(tmp_path / str(frozen), recordings, frozen) for frozen in (0, 1)}
+    until = time.monotonic() + PATIENCE + SLACK
     try:
-        _, told = process.communicate(timeout=PATIENCE + SLACK)
+        told = {n: run.communicate(timeout=max(1, until - time.monotonic()))[1] for n, run in runs.items()}
     finally:
-        for pid in _session(process.pid):
+        for pid in [pid for run in runs.values() for pid in _session(run.pid)]:
             os.kill(pid, signal.SIGKILL)
-    assert process.returncode not in (0, None)
-    assert f"rank {frozen} has died or does not answer" in told, told
-    assert "bug" not in told
-    assert time.monotonic() - begun < PATIENCE + SLACK
+    for frozen, run in runs.items():
+        assert run.returncode != 0
+        assert f"rank {frozen} has died or does not answer" in told[frozen], told[frozen]
+        assert "bug" not in told[frozen]
 
 
 def _session(leader: int) -> list[int]:

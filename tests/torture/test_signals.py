@@ -21,7 +21,7 @@ TWICE = [(name, (signal,) * count) for name in ("train", "search", "prep") for s
 def test_a_signal(
     forks: Forks,
     prepared: Callable[..., Path],
-    whole: Callable[[str], Whole],
+    whole: Callable[..., Whole],
     name: str,
     signals: tuple[str, ...],
 ) -> None:
@@ -31,7 +31,7 @@ def test_a_signal(
 @pytest.mark.story
 @pytest.mark.parametrize("signal", ENDS)
 def test_a_signal_to_a_training(
-    forks: Forks, prepared: Callable[..., Path], whole: Callable[[str], Whole], signal: str
+    forks: Forks, prepared: Callable[..., Path], whole: Callable[..., Whole], signal: str
 ) -> None:
     stopped(forks, prepared, whole, "train", (signal,))
 
@@ -39,7 +39,7 @@ def test_a_signal_to_a_training(
 def stopped(
     forks: Forks,
     prepared: Callable[..., Path],
-    whole: Callable[[str], Whole],
+    whole: Callable[..., Whole],
     name: str,
     signals: tuple[str, ...],
 ) -> None:

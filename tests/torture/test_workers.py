@@ -27,12 +27,12 @@ CASES = [
 
 @pytest.mark.parametrize(("kind", "tries"), CASES)
 def test_a_killed_worker(
-    forks: Forks, prepared: Callable[..., Path], whole: Callable[[str], Whole], kind: str, tries: int
+    forks: Forks, prepared: Callable[..., Path], whole: Callable[..., Whole], kind: str, tries: int
 ) -> None:
     if kind == "ray":
         pytest.importorskip("ray", reason="Ray is not installed: pip install 'audionas[cluster]'")
     name, more = WORDS[kind]
-    command, expected = COMMANDS[name], whole(name)
+    command, expected = COMMANDS[name], whole(name, *more)
 
     def attempt(rng: np.random.Generator) -> None:
         folder = prepared(command)
