@@ -208,6 +208,8 @@ def _read(path: Path) -> dict[str, Any]:
         ) from error
     except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"{path}: nested too deeply") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):
@@ -227,6 +229,8 @@ def _override(text: str) -> dict[str, Any]:
         nested: Any = value if value.startswith("|") else yaml.load(value, Loader=_Loader)  # a SafeLoader
     except yaml.YAMLError as error:
         raise UserError(f"'{text}': the value is not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"'{text[:60]} ...': nested too deeply") from error
     for key in reversed(keys.split(".")):
         nested = {key: nested}
     return nested

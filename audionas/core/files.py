@@ -94,6 +94,8 @@ def read_json(path: Path | str) -> Any:
         raise UserError(f"{path}: cannot be read ({error})") from error
     except json.JSONDecodeError as error:
         raise UserError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
+    except RecursionError as error:
+        raise UserError(f"{path}: nested too deeply") from error
 
 
 def sha256(path: Path | str) -> str:

@@ -41,7 +41,7 @@ class Reporter:
 
     def note(self, text: str) -> None:
         """Print one line."""
-        self.console.print(text, markup=False)
+        self.console.print(text.encode(errors="backslashreplace").decode(), markup=False)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
         """Print a table, whose first column is never cut; the caller formats the numbers."""

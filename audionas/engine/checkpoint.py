@@ -18,6 +18,7 @@ from torch import Tensor
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_text
+from audionas.core.tensors import writing
 
 _AGAIN = "Start again with --overwrite."
 
@@ -39,7 +40,8 @@ def save(folder: Path, epoch: int, state: State) -> None:
     for group, tensors in state.tensors.items():
         # clones: safetensors needs each tensor contiguous and in its own memory
         flat = {k: t.detach().cpu().clone(memory_format=torch.contiguous_format) for k, t in tensors.items()}
-        save_file(flat, draft / f"{group}.safetensors")
+        with writing(target):
+            save_file(flat, draft / f"{group}.safetensors")
     plain = {"epoch": epoch, "groups": sorted(state.tensors), **state.plain}
     (draft / "state.json").write_text(json.dumps(plain, indent=2) + "\n", encoding="utf-8")
     for file in draft.iterdir():
@@ -62,7 +64,7 @@ def sweep(folder: Path) -> None:
 def latest(folder: Path) -> int:
     """The number of epochs before the newest checkpoint; 0 if there is none."""
     pointer = folder / "latest"
-    text = pointer.read_text(encoding="utf-8").strip() if pointer.exists() else "0"
+    text = pointer.read_text(encoding="utf-8", errors="replace").strip() if pointer.exists() else "0"
     if not text.isdecimal():
         raise UserError(f"{pointer}: damaged, it names no checkpoint", hint=_AGAIN)
     return int(text)

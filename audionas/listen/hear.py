@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from audionas.core.files import atomic, sha256, sha256_text
 from audionas.core.reporter import Reporter
+from audionas.core.tensors import writing
 from audionas.data.kaldi import Item
 from audionas.listen.events import Event, Spotter
 from audionas.listen.exported import Exported
@@ -132,7 +133,7 @@ def _key(content: str, part: Sequence[Item], resample: bool) -> str:
 
 def _store(file: Path, rows: Sequence[np.ndarray]) -> None:
     lengths = np.array([len(each) for each in rows], np.int64)
-    with atomic(file) as draft:
+    with atomic(file) as draft, writing(file):
         save_file({"scores": np.concatenate(rows), "lengths": lengths}, draft)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import atomic, read_json, write_json
+from audionas.core.tensors import writing
 from audionas.features import Features, FrontEnd, Normalize, build
 from audionas.images.augment import Standardize
 from audionas.spaces._base import space_of
@@ -96,7 +97,8 @@ class ModelBundle:
         """Write the weights, then the JSON that makes the folder a bundle."""
         tensors = {f"net.{name}": t.detach().cpu().contiguous().clone() for name, t in self.weights.items()}
         tensors |= {"normalize.mean": self.mean.clone(), "normalize.std": self.std.clone()}
-        with atomic(folder / "weights.safetensors") as draft:
+        file = folder / "weights.safetensors"
+        with atomic(file) as draft, writing(file):
             save_file(tensors, draft, metadata={"spec": self.spec.to_json()})
         write_json(
             folder / "bundle.json",

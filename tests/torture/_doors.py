@@ -21,7 +21,7 @@ def status(name: str, words: Sequence[str]) -> int:
     try:
         globals()[name](*words)
     except UserError as error:
-        print(f"error: {error}")
+        Reporter().note(f"error: {error}")
         return 1
     except Exception:
         traceback.print_exc()
