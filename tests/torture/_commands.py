@@ -67,7 +67,7 @@ _TRAIN = _conf(
 _PREP = ("prep", "folder", "words", "data", "--dev", "0.25", "--test", "0.25", "--workers", "2")
 COMMANDS = {
     "search": Command(_conf(augment={"shift_ms": 50.0}), *_resumed("search", "conf.yaml"), 1, 60),
-    "front": Command(_FRONT, *_resumed("search", "conf.yaml"), 1, 25),
+    "front": Command(_FRONT, *_resumed("search", "conf.yaml"), 0, 25),
     "train": Command(_TRAIN, *_resumed("train", "conf.yaml"), 2, 80),
     "compare": Command(
         _conf(method=None, search={"epochs": 1}, train={"epochs": 1}),

@@ -51,7 +51,7 @@ def _manifest(form: str) -> tuple[str, ...]:
 _ENDED = ("exp/tones/search/done.json", "exp/tones/arch.json")
 _ANY: tuple[str, ...] = ()  # the path of the whole file: its reader looks at a part of it only
 KINDS = {
-    "config": Kind("configs", "conf.yaml", _yaml, ("conf.yaml",), 60, 1500, call="load"),
+    "config": Kind("configs", "conf.yaml", _yaml, ("conf.yaml",), 40, 1500, call="load"),
     "config base": Kind("configs", "base.yaml", _yaml, ("child.yaml",), 10, 300, call="load"),
     "architecture": Kind("run", "run/arch.json", _json(("note",)), ("run/arch.json",), 40, 1500, call="network"),
     "architecture in cost": Kind("run", "run/arch.json", _json(("note",)), ("cost", "run/arch.json"), 0, 60),
@@ -63,15 +63,15 @@ KINDS = {
     "end": Kind("run", "run/search/done.json", _json(_ANY), ("show", "run"), 0, 20),
     "rows": Kind("run", "run/train/metrics.jsonl", _mutate.in_lines, ("show", "run"), 0, 60),
     "checkpoint": Kind(
-        "searched", "exp/tones/search/ckpt/000002/state.json", _json(_ANY), _SEARCH, 4, 150, fresh=_ENDED
+        "searched", "exp/tones/search/ckpt/000002/state.json", _json(_ANY), _SEARCH, 2, 150, fresh=_ENDED
     ),
-    "pointer": Kind("searched", "exp/tones/search/ckpt/latest", _mutate.in_text, _SEARCH, 2, 60, fresh=_ENDED),
+    "pointer": Kind("searched", "exp/tones/search/ckpt/latest", _mutate.in_text, _SEARCH, 1, 60, fresh=_ENDED),
     "tensors": Kind(
-        *("searched", "exp/tones/search/ckpt/000002/alphas.safetensors", _mutate.in_bytes, _SEARCH, 2, 90),
+        *("searched", "exp/tones/search/ckpt/000002/alphas.safetensors", _mutate.in_bytes, _SEARCH, 1, 90),
         fresh=_ENDED,
     ),
     "front": Kind("front", "front.json", _json(_ANY), ("front.json",), 20, 600, call="network"),
-    "shown front": Kind("front", "tones/front.json", _json(("members", "*", "arch", "note")), ("show", "tones"), 2, 60),
+    "shown front": Kind("front", "tones/front.json", _json(("members", "*", "arch", "note")), ("show", "tones"), 0, 60),
     "archive of a front": Kind("front", "tones/select/archive.jsonl", _mutate.in_lines, ("show", "tones"), 0, 40),
     **{
         f"kaldi {name}": Kind("kaldi", f"part/{name}", _mutate.in_text, ("part",), 6, 220, call="folder")
