@@ -4,6 +4,9 @@ from typing import Any, ClassVar
 
 
 class Strict:
-    """Makes a stdlib dataclass refuse unknown keys, NaN and infinity when config.py validates it (no pydantic here)."""
+    """Makes a stdlib dataclass refuse unknown keys, NaN and infinity when config.py validates it.
+
+    There is no pydantic here.
+    """
 
     __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}

@@ -1,4 +1,4 @@
-"""A full disk while safetensors writes is the OSError that it is: the library has an error of its own for it."""
+"""A full disk while safetensors writes is an OSError, though the library has an error of its own for it."""
 
 import os
 import re

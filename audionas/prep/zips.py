@@ -110,7 +110,9 @@ def _extract(archive: Path, folder: Path) -> None:
                     shutil.copyfileobj(source, out, _CHUNK)
                 draft.replace(target)
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # EINVAL: its table points outside of it
+        if (
+            isinstance(error, OSError) and error.errno != errno.EINVAL
+        ):  # EINVAL: its table points outside of it
             raise
         raise UserError(f"{archive}: damaged ({error})", hint="Fetch it again.") from error
 

@@ -97,7 +97,7 @@ def read_only(folder: str) -> None:
 
 
 def kill_child(word: str, after: float) -> Callable[[], int]:
-    """SIGKILL to the first process below this one whose command line has the word; tells how many were killed."""
+    """SIGKILL to the first process below this one that was called with the word; tells how many it were."""
     killed: list[int] = []
 
     def watch() -> None:
@@ -116,7 +116,9 @@ def kill_child(word: str, after: float) -> Callable[[], int]:
 
 def _below_me(pid: int) -> Iterator[int]:
     try:
-        children = [c for task in Path(f"/proc/{pid}/task").iterdir() for c in (task / "children").read_text().split()]
+        children = [
+            c for task in Path(f"/proc/{pid}/task").iterdir() for c in (task / "children").read_text().split()
+        ]
     except OSError:
         return
     for child in map(int, children):

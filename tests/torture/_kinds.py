@@ -53,11 +53,15 @@ _ANY: tuple[str, ...] = ()  # the path of the whole file: its reader looks at a 
 KINDS = {
     "config": Kind("configs", "conf.yaml", _yaml, ("conf.yaml",), 40, 1500, call="load"),
     "config base": Kind("configs", "base.yaml", _yaml, ("child.yaml",), 10, 300, call="load"),
-    "architecture": Kind("run", "run/arch.json", _json(("note",)), ("run/arch.json",), 40, 1500, call="network"),
+    "architecture": Kind(
+        "run", "run/arch.json", _json(("note",)), ("run/arch.json",), 40, 1500, call="network"
+    ),
     "architecture in cost": Kind("run", "run/arch.json", _json(("note",)), ("cost", "run/arch.json"), 0, 60),
     "bundle": Kind("run", "run/model/bundle.json", _json(("note",)), _PREDICT, 40, 1200),
     "weights": Kind("run", "run/model/weights.safetensors", _mutate.in_bytes, _PREDICT, 20, 900),
-    "labels": Kind("data", "data/labels.txt", _mutate.in_text, ("eval", "run", "--data", "data/test"), 6, 150),
+    "labels": Kind(
+        "data", "data/labels.txt", _mutate.in_text, ("eval", "run", "--data", "data/test"), 6, 150
+    ),
     "record": Kind("run", "run/train/run.json", _json(_ANY), ("show", "run"), 0, 30),
     "evaluation": Kind("run", "run/eval.json", _json(_ANY), ("show", "run"), 0, 60),
     "end": Kind("run", "run/search/done.json", _json(_ANY), ("show", "run"), 0, 20),
@@ -65,14 +69,20 @@ KINDS = {
     "checkpoint": Kind(
         "searched", "exp/tones/search/ckpt/000002/state.json", _json(_ANY), _SEARCH, 2, 150, fresh=_ENDED
     ),
-    "pointer": Kind("searched", "exp/tones/search/ckpt/latest", _mutate.in_text, _SEARCH, 1, 60, fresh=_ENDED),
+    "pointer": Kind(
+        "searched", "exp/tones/search/ckpt/latest", _mutate.in_text, _SEARCH, 1, 60, fresh=_ENDED
+    ),
     "tensors": Kind(
         *("searched", "exp/tones/search/ckpt/000002/alphas.safetensors", _mutate.in_bytes, _SEARCH, 1, 90),
         fresh=_ENDED,
     ),
     "front": Kind("front", "front.json", _json(_ANY), ("front.json",), 20, 600, call="network"),
-    "shown front": Kind("front", "tones/front.json", _json(("members", "*", "arch", "note")), ("show", "tones"), 0, 60),
-    "archive of a front": Kind("front", "tones/select/archive.jsonl", _mutate.in_lines, ("show", "tones"), 0, 40),
+    "shown front": Kind(
+        "front", "tones/front.json", _json(("members", "*", "arch", "note")), ("show", "tones"), 0, 60
+    ),
+    "archive of a front": Kind(
+        "front", "tones/select/archive.jsonl", _mutate.in_lines, ("show", "tones"), 0, 40
+    ),
     **{
         f"kaldi {name}": Kind("kaldi", f"part/{name}", _mutate.in_text, ("part",), 6, 220, call="folder")
         for name in _KALDI
@@ -90,7 +100,16 @@ KINDS = {
         for form in ("wav", "flac", "ogg", "mp3")
     },
     **{
-        form: Kind("archives", f"a.{form}", _mutate.in_bytes, (f"a.{form}", "out"), 15, 500, call=door, fresh=("out",))
+        form: Kind(
+            "archives",
+            f"a.{form}",
+            _mutate.in_bytes,
+            (f"a.{form}", "out"),
+            15,
+            500,
+            call=door,
+            fresh=("out",),
+        )
         for form, door in (("tar", "tar"), ("tar.gz", "tar"), ("zip", "unzip"))
     },
     **{
@@ -104,7 +123,16 @@ KINDS = {
     "esphome": Kind("device", "wake/export/made.json", _json(_ANY), (*_DETECT, "made.tflite"), 0, 150),
 }
 OVERRIDES = (
-    *("name=a", "out=exp", "seed=1", "threads=1", "device=cpu", "workers=2", "profile=none", "arch=tc_resnet8"),
+    *(
+        "name=a",
+        "out=exp",
+        "seed=1",
+        "threads=1",
+        "device=cpu",
+        "workers=2",
+        "profile=none",
+        "arch=tc_resnet8",
+    ),
     *("data.train=x", "data.seconds=1.0", "features.n_mels=40", "features={name: mfcc, preset: tc_resnet}"),
     *("space.width=0.5", "space={name: kws_tc_resnet}", "method={name: darts}", "searcher.population=4"),
     *("search.epochs=2", "search.optim.lr=0.1", "train.batch_size=8", "train.optim.lr=0.1", "train.ema=0.9"),

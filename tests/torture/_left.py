@@ -20,7 +20,9 @@ MEASURED = re.compile(
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+\d\d:\d\d"
     r"|[\d.]+ \| [\d.]+ × \| [\d.]+ × \|"  # the last columns of the tables of compare
 )
-COMMAND = re.compile(r"^- (command|commit): .*|\b[0-9a-f]{12}(-dirty)?(?= \|)", re.MULTILINE)  # --resume or not
+COMMAND = re.compile(
+    r"^- (command|commit): .*|\b[0-9a-f]{12}(-dirty)?(?= \|)", re.MULTILINE
+)  # --resume or not
 DRAFT = re.compile(r"^\.(?!.*\.lock$)|\.(part|draft|unpacking)$")
 
 

@@ -41,7 +41,12 @@ def _configs(folder: Path, data: Path, run: Run, forks: Forks) -> None:
         augment={"shift_ms": 50.0, "gain_db": [-6, 6]},
         spec_augment={"freq_masks": 1, "freq_width": 6, "time_masks": 1, "time_width": 10},
         method={"name": "fair_nas", "scoring": {"calibration": 2}},
-        searcher={"name": "nsga2", "population": 4, "generations": 2, "objectives": {"accuracy": "max", "macs": "min"}},
+        searcher={
+            "name": "nsga2",
+            "population": 4,
+            "generations": 2,
+            "objectives": {"accuracy": "max", "macs": "min"},
+        },
         compare={"methods": ["darts", "random"], "seeds": [0, 1]},
         limits={"params": 100000},
         seed=1,
@@ -103,7 +108,9 @@ def _kaldi(folder: Path, data: Path, run: Run, forks: Forks) -> None:
 def _lists(folder: Path, data: Path, run: Run, forks: Forks) -> None:
     items = list(kaldi.read(data / "train"))[::2]
     wekws = [{"key": i.id, "wav": i.audio, "txt": i.label, "duration": i.seconds} for i in items]
-    nemo = [{"audio_filepath": i.audio, "duration": i.seconds, "offset": 0.0, "command": i.label} for i in items]
+    nemo = [
+        {"audio_filepath": i.audio, "duration": i.seconds, "offset": 0.0, "command": i.label} for i in items
+    ]
     for name, rows in (("wekws", wekws), ("nemo", nemo)):
         (folder / f"{name}.txt").write_text("".join(json.dumps(row) + "\n" for row in rows))
     lines = [f"{i.id},{i.seconds},0,16000,{i.audio},{i.speaker},{i.label}" for i in items]

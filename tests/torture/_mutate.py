@@ -35,10 +35,28 @@ STRANGE: dict[str, Any] = {
     **{"minus one": -1, "half": 0.5, "huge": 10**30, "huge float": 1e300, "tiny": 5e-324, "2^63": 2**63},
     **{"nan": float("nan"), "inf": float("inf"), "minus inf": float("-inf"), "list": [], "null list": [None]},
     **{"object": {}, "objects": {"a": {"b": [1]}}, "deep": _deep(), "escape": "\x1b[2J\x07", "nul": "a\x00b"},
-    **{"bidi": "\u202egnp.exe", "surrogate": "\ud800", "long": "x" * 100_000, "up": "../../x", "abs": "/dev/zero"},
+    **{
+        "bidi": "\u202egnp.exe",
+        "surrogate": "\ud800",
+        "long": "x" * 100_000,
+        "up": "../../x",
+        "abs": "/dev/zero",
+    },
     **{"code": "os:system", "quote": "\"; touch x; '", "newline": "a\nb", "combining": "e\u0301\u200b\ufeff"},
 }
-_NUMBERLESS = ("empty", "blank", "word", "list", "null list", "object", "objects", "deep", "nan", "up", "bidi")
+_NUMBERLESS = (
+    "empty",
+    "blank",
+    "word",
+    "list",
+    "null list",
+    "object",
+    "objects",
+    "deep",
+    "nan",
+    "up",
+    "bidi",
+)
 _WORDLESS = ("list", "null list", "object", "objects", "deep", "nan", "inf")
 _NEVER: dict[type, Sequence[str]] = {
     bool: (*_NUMBERLESS, "half", "huge", "inf"),
@@ -160,7 +178,9 @@ def _byte(rng: np.random.Generator, raw: bytes) -> bytes:
 def _number(rng: np.random.Generator, raw: bytes) -> bytes:
     """Four bytes as a count may be: none, the most, or negative."""
     at = int(rng.integers(len(raw) + 1))
-    return raw[:at] + _drawn(rng, [b"\0\0\0\0", b"\xff" * 4, b"\xff\xff\xff\x7f", b"\0\0\0\x80"]) + raw[at + 4 :]
+    return (
+        raw[:at] + _drawn(rng, [b"\0\0\0\0", b"\xff" * 4, b"\xff\xff\xff\x7f", b"\0\0\0\x80"]) + raw[at + 4 :]
+    )
 
 
 def _without(rng: np.random.Generator, raw: bytes) -> bytes:
@@ -208,7 +228,9 @@ TEXT: dict[str, Callable[[np.random.Generator, bytes], bytes]] = {
     "aliases": lambda rng, raw: b"a: &a [x, x]\nb: &b [*a, *a]\nc: &c [*b, *b]\n" + raw,
     "line twice": _line(lambda rng, lines, at: lines.insert(at, lines[at])),
     "line lost": _line(lambda rng, lines, at: lines.__delitem__(at)),
-    "lines joined": _line(lambda rng, lines, at: lines.__setitem__(slice(at, at + 2), [b"".join(lines[at : at + 2])])),
+    "lines joined": _line(
+        lambda rng, lines, at: lines.__setitem__(slice(at, at + 2), [b"".join(lines[at : at + 2])])
+    ),
     "word": _line(_word),
     "tabs": lambda rng, raw: raw.replace(b" ", b"\t"),
     "nul": _byte,

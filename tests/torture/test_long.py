@@ -42,7 +42,9 @@ def test_an_hour_of_sound(recordings: Path, trained: Run, forks: Forks, tmp_path
 @pytest.mark.nightly
 @pytest.mark.parametrize(("command", "workers"), [("train", 0), ("train", 1), ("search", 0)])
 def test_many_epochs(recordings: Path, forks: Forks, tmp_path: Path, command: str, workers: int) -> None:
-    conf = config(recordings, file=tmp_path / "conf.yaml", **{command: {"epochs": EPOCHS, "workers": workers}})
+    conf = config(
+        recordings, file=tmp_path / "conf.yaml", **{command: {"epochs": EPOCHS, "workers": workers}}
+    )
     more = ("arch=tc_resnet8", "space=null", "method=null") if command == "train" else ()
     done = forks.run(command, conf, *more, cwd=tmp_path, hooks={"growth": {}}, limit=1800)
     assert done.status == 0, done.told

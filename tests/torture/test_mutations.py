@@ -67,9 +67,7 @@ def test_a_file_is_refused_or_read(
 
 
 @pytest.mark.parametrize("tries", [pytest.param(n, id=i, marks=m) for i, n, m in sizes(20, 600)])
-def test_an_override_is_refused_or_read(
-    materials: Callable[[str], Path], forks: Forks, tries: int
-) -> None:
+def test_an_override_is_refused_or_read(materials: Callable[[str], Path], forks: Forks, tries: int) -> None:
     folder = materials("configs")
 
     def attempt(rng: np.random.Generator) -> None:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests._tiers import story
 from tests.torture._commands import COMMANDS
 from tests.torture._forks import Forks
 from tests.torture._left import Whole, require_same
 
 ENDS = {"SIGINT": (130,), "SIGTERM": (-15, 143), "SIGHUP": (-1, 129)}  # by the signal, or as a shell tells it
-TWICE = [(name, (signal,) * count) for name in ("train", "search", "prep") for signal in ENDS for count in (1, 2)]
+TWICE = [
+    (name, (signal,) * count) for name in ("train", "search", "prep") for signal in ENDS for count in (1, 2)
+]
 
 
 @pytest.mark.nightly
