@@ -206,10 +206,8 @@ def _read(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path}: cannot be read ({error})", hint="Give the path of a YAML config."
         ) from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{path}: not valid YAML: {error}") from error
-    except RecursionError as error:
-        raise UserError(f"{path}: nested too deeply") from error
     if raw is None:
         return {}
     if not isinstance(raw, dict):
@@ -227,10 +225,8 @@ def _override(text: str) -> dict[str, Any]:
     try:
         # a string of NAS-Bench-201 begins with what YAML takes for a block
         nested: Any = value if value.startswith("|") else yaml.load(value, Loader=_Loader)  # a SafeLoader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"'{text}': the value is not valid YAML: {error}") from error
-    except RecursionError as error:
-        raise UserError(f"'{text[:60]} ...': nested too deeply") from error
     for key in reversed(keys.split(".")):
         nested = {key: nested}
     return nested
