@@ -11,7 +11,7 @@ from tests.torture._forks import Forks
 from tests.torture._left import Whole, require_same
 from tests.torture._seeds import sizes, survived
 
-CALLED = {"loader": "tests.torture._server", "pool": "audionas.core.pool.worker", "ray": "ray::"}
+CALLED = {"loader": "tests.torture._server", "pool": "audionas.core.pool.worker", "ray": "ray::Answerer"}
 LONGEST = {"loader": 1.0, "pool": 3.0, "ray": 3.0}  # seconds of a worker before it is killed
 WORDS = {
     "loader": ("train", ("train.workers=2",)),
