@@ -142,7 +142,8 @@ def _archives(folder: Path, data: Path, run: Run, forks: Forks) -> None:
 def _wake(folder: Path, data: Path, run: Run, forks: Forks) -> None:
     """A hardly trained wake word for ONNX Runtime."""
     _wake_word(folder, Features(name="logmel", preset="bc_resnet"))
-    _done(forks, folder, "export", "wake", "--target", "onnx", "--target", "onnx-stream")
+    for target in ("onnx", "onnx-stream"):
+        _done(forks, folder, "export", "wake", "--target", target)
 
 
 def _device(folder: Path, data: Path, run: Run, forks: Forks) -> None:
