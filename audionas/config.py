@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.registry import names, resolve
+from audionas.core.registry import allow, names, resolve
 from audionas.core.strict import Strict
 from audionas.cost.limits import Limits
 from audionas.cost.profile import PROFILES, restrict
@@ -143,8 +143,12 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
-    """Read, merge and check a config; raises one UserError with every problem."""
+def load(path: Path | str, overrides: Sequence[str] = (), *, trusted: bool = True) -> Config:
+    """Read, merge and check a config; raises one UserError with every problem.
+
+    A config may name classes of the user's own modules, unless it is not `trusted`: read from a folder that
+    someone else may have made.
+    """
     path = Path(path)
     raw = _read(path)
     if "base" in raw:
@@ -160,7 +164,17 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
         sections = {label_of(m): m for m in written if isinstance(m, Mapping)}
         chosen = [sections.get(m, m) if isinstance(m, str) else m for m in methods]
         raw = {**raw, "compare": {**raw["compare"], "methods": chosen}}
+    if trusted:
+        for name in _names(raw):
+            allow(name.partition(":")[0])
     return _build(raw, str(path))
+
+
+def _names(raw: Mapping[str, Any]) -> list[str]:
+    """The classes from outside the package that a config names."""
+    sections = [*(raw.get(section) for section in SECTIONS), *_compared(raw)]
+    named = [s.get("name") if isinstance(s, Mapping) else s for s in sections]
+    return [name for name in named if isinstance(name, str) and ":" in name]
 
 
 def changed(conf: Config, **sections: Any) -> Config:

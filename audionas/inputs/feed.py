@@ -138,4 +138,4 @@ def scores_of(
 def config_of(folder: Path) -> Config | None:
     """The config that the model was trained with; None where the run folder has none."""
     file = folder / "train" / "config.yaml"
-    return load_config(file) if file.exists() else None
+    return load_config(file, trusted=False) if file.exists() else None

@@ -267,6 +267,8 @@ def present(choice: Choice) -> tuple[str, ...]:
 def space_of(spec: ArchSpec) -> Space:
     """The space of an architecture file; unknown names and parameters are UserErrors."""
     space = resolve("space", spec.space)
+    if not issubclass(space, Space):
+        raise UserError(f"space '{spec.space}': not a search space")
     known = [f.name for f in fields(space)]
     unknown = [
         f"{spec.space} has no parameter '{k}'.{did_you_mean(k, known)}" for k in spec.params if k not in known

@@ -148,7 +148,7 @@ def _supernet(place: Path) -> Source:
             f"train.init: the search in {place} is not finished",
             hint="Finish it first: audionas search CONF --resume",
         )
-    conf = load(place / "config.yaml")
+    conf = load(place / "config.yaml", trusted=False)
     assert conf.space is not None
     if not checkpoint.latest(place / "ckpt"):
         raise UserError(f"train.init: the search in {place} trained no supernet")
