@@ -3,7 +3,9 @@
 import errno
 import os
 import sys
+import tempfile
 import traceback
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -46,6 +48,8 @@ def run() -> None:
             data.register_preps(words)
         app()
     except UserError as error:
+        if error.shortened and not error.listed:
+            error.listed = _listed(error.problems)
         Reporter().note(f"error: {error}")
         sys.exit(FIXABLE)
     except SystemExit as stop:
@@ -61,6 +65,14 @@ def run() -> None:
         traceback.print_exc()
         Reporter().note(f"This is a bug in audionas {__version__}. Please report it with the lines above.")
         sys.exit(BUG)
+
+
+def _listed(problems: Sequence[str]) -> str:
+    """A new file for temporary things that holds all problems, since not all of them are printed."""
+    handle, name = tempfile.mkstemp(prefix="audionas-problems-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.writelines(f"{problem}\n" for problem in problems)
+    return name
 
 
 @app.callback(invoke_without_command=True)

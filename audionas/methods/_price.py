@@ -96,7 +96,7 @@ def displaced(costs: Tensor, strength: Tensor, keep: int) -> Tensor:
 
 
 def price_of(costs: CostTable, choice: str, option: str, what: What) -> float:
-    """What an option costs at its choice; nothing if the edge is absent ("")."""
+    """The cost of an option at its choice; nothing if the edge is absent ("")."""
     return float(getattr(costs.options[choice][option], what)) if option else 0.0
 
 

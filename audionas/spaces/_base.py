@@ -194,6 +194,10 @@ class Space(Strict, ABC):
         """The nearest choices that `check` accepts; spaces with dependent choices override it."""
         return {name: tuple(options) for name, options in choices.items()}
 
+    def canonical(self, spec: ArchSpec) -> str:
+        """A text that two architectures share exactly where they are the same network: by default the id."""
+        return spec.id
+
     def watched(self) -> tuple[Choice, ...]:
         """The choices in which collapsed searches are recognised: those that offer a free operation."""
         return tuple(c for c in self.choices() if any(OPS[o].kind in FREE for o in c.options))
