@@ -224,7 +224,7 @@ def _read(path: Path) -> dict[str, Any]:
     text = read_text(path, hint="Give the path of a YAML config.")
     try:
         raw = yaml.load(text, Loader=_Loader)  # a SafeLoader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"{path}: not valid YAML: {error}") from error
     if raw is None:
         return {}
@@ -243,7 +243,7 @@ def _override(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
     try:
         # a string of NAS-Bench-201 begins with what YAML takes for a block
         nested: Any = value if value.startswith("|") else yaml.load(value, Loader=_Loader)  # a SafeLoader
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, RecursionError) as error:
         raise UserError(f"'{text}': the value is not valid YAML: {error}") from error
     for key in reversed(path := tuple(keys.split("."))):
         nested = {key: nested}

@@ -19,6 +19,9 @@ The last lines list the CPU seconds of each tier and its most expensive tests. A
 AUDIONAS_CPU_LIMIT is another limit for a slower machine, 0 for none; AUDIONAS_CPU_LOG a file for all the numbers.
 AUDIONAS_TEST_JOBS is the number of processes, 2 if not set.
 
+tests/torture draws its tries by AUDIONAS_TORTURE_SEED, 0 if not set; AUDIONAS_TORTURE_TRIES is their number for each
+test, AUDIONAS_TORTURE_LOG a file that gets a line for each. A try that is lost says the command that repeats it.
+
 Tests that need what this machine lacks (recordings, a GPU, an optional package) are skipped, with the reason.
 AUDIONAS_SHARED_DATA names the folder with the real recordings, if there is one.'
 

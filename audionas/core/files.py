@@ -5,9 +5,8 @@ import fcntl
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +17,45 @@ _CHUNK = 1 << 20  # bytes read at a time when hashing
 
 @contextmanager
 def atomic(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; it replaces `path` if the block succeeds, else it is removed."""
+    """Yield a temporary path beside `path`; it replaces `path` if the block succeeds, else it is removed.
+
+    Its name follows from that of `path`, so what a killed process has left is taken over by the next writer.
+    One process writes it at a time.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = path.with_name(f".{path.name}.draft{path.suffix}")
+    with _own(temporary):
+        try:
+            yield temporary
+            with temporary.open("rb") as written:
+                os.fsync(written.fileno())
+            temporary.chmod(0o644)
+            temporary.replace(path)  # from here on, the name belongs to the next writer
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def _own(draft: Path) -> Iterator[None]:
+    """An empty file of this name, which no other process writes inside the block."""
+    while True:
+        with draft.open("ab") as opened:
+            with suppress(OSError):  # a file system without locks
+                fcntl.flock(opened, fcntl.LOCK_EX)
+            if _names(draft, opened.fileno()):  # else the process before has just renamed or removed it
+                opened.truncate(0)
+                yield
+                return
+
+
+def _names(path: Path, descriptor: int) -> bool:
+    """True where this is the path of the open file."""
     try:
-        yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        return os.path.samestat(path.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager

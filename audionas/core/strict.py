@@ -1,9 +1,12 @@
-"""The mixin of every class that a config file fills: unknown keys are refused."""
+"""The mixin of every class that a config file fills: unknown keys and numbers that are none are refused."""
 
 from typing import Any, ClassVar
 
 
 class Strict:
-    """Makes a stdlib dataclass refuse unknown keys when config.py validates it (no pydantic here)."""
+    """Makes a stdlib dataclass refuse unknown keys, NaN and infinity when config.py validates it.
 
-    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid"}
+    There is no pydantic here.
+    """
+
+    __pydantic_config__: ClassVar[dict[str, Any]] = {"extra": "forbid", "allow_inf_nan": False}

@@ -4,6 +4,7 @@ import copy
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,6 +125,20 @@ class Batches:
         for batch in batches:
             assert self._order.epoch == epoch, "the workers were given another epoch before this one ended"
             yield batch
+
+
+@contextmanager
+def mourned() -> Iterator[None]:
+    """Raise UserError where a worker of `Batches` dies inside the block: torch says so at any moment."""
+    try:
+        yield
+    except RuntimeError as error:
+        if not str(error).startswith("DataLoader worker"):
+            raise
+        raise UserError(
+            f"a loader's worker died ({error})",
+            hint="Often memory ran out: use fewer workers. Resume with --resume from the last checkpoint.",
+        ) from error
 
 
 class _Order(Sampler[tuple[int, np.ndarray]]):

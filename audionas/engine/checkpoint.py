@@ -48,8 +48,14 @@ def save(folder: Path, epoch: int, state: State) -> None:
     shutil.rmtree(target, ignore_errors=True)
     draft.rename(target)
     write_text(folder / "latest", target.name + "\n")
-    for old in folder.iterdir():
-        if old.is_dir() and old != target:
+    sweep(folder)
+
+
+def sweep(folder: Path) -> None:
+    """Delete what is not the newest checkpoint: older ones, and what a killed process has left."""
+    newest = f"{latest(folder):06d}"
+    for old in folder.iterdir() if folder.exists() else ():
+        if old.is_dir() and old.name != newest:
             shutil.rmtree(old, ignore_errors=True)
 
 

@@ -66,6 +66,8 @@ def fit(
     done = processes.tell(checkpoint.latest(folder / "ckpt"))
     if done:
         work.restore(checkpoint.load(folder / "ckpt"))
+    if processes.first():
+        checkpoint.sweep(folder / "ckpt")
     clocked: list[float] = []
     for epoch in range(done, epochs):
         if work.stop():

@@ -1,5 +1,6 @@
 """Zip archives of a corpus published in parts: checking their MD5, unpacking them into one tree."""
 
+import errno
 import hashlib
 import shutil
 import zipfile
@@ -108,7 +109,11 @@ def _extract(archive: Path, folder: Path) -> None:
                 with opened.open(member) as source, draft.open("wb") as out:
                     shutil.copyfileobj(source, out, _CHUNK)
                 draft.replace(target)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
+        if (
+            isinstance(error, OSError) and error.errno != errno.EINVAL
+        ):  # EINVAL: its table points outside of it
+            raise
         raise UserError(f"{archive}: damaged ({error})", hint="Fetch it again.") from error
 
 

@@ -1,10 +1,10 @@
 """`audionas export`: a trained model as files for other runtimes, each verified before it is kept."""
 
 import math
+import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -25,7 +25,7 @@ from audionas.models.names import own
 from audionas.nn.streaming import Pooling
 from audionas.report import card
 from audionas.report.run import evaluation
-from audionas.run.folder import environment
+from audionas.run.folder import alone, environment
 from audionas.run.ship import golden, streaming
 from audionas.run.ship.int8 import FineTune, Int8
 from audionas.run.ship.targets import ExportJob, File, files_of
@@ -102,13 +102,17 @@ def show(report: dict[str, Any]) -> None:
 
 def _made(file: File, job: ExportJob, trial: Trial, home: Path) -> dict[str, Any]:
     """Write and try a file; it and its companions move into place only when it has passed."""
-    home.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".draft-", dir=home) as draft:
-        path = Path(draft) / file.name
-        file.write(job, path)
-        row = _tried(file, path, job, trial)
-        for made in sorted(Path(draft).iterdir()):
-            made.replace(home / made.name)
+    draft = home / ".draft"
+    with alone(home.parent / ".export.lock", home):
+        try:
+            shutil.rmtree(draft, ignore_errors=True)  # left by a killed process
+            draft.mkdir(parents=True)
+            file.write(job, draft / file.name)
+            row = _tried(file, draft / file.name, job, trial)
+            for made in sorted(draft.iterdir()):
+                made.replace(home / made.name)
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     return row
 
 

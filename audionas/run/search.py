@@ -16,7 +16,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json, write_text
 from audionas.core.reporter import Reporter, read_rows
 from audionas.cost.table import table
-from audionas.data.batches import Batch
+from audionas.data.batches import Batch, mourned
 from audionas.engine import checkpoint, processes
 from audionas.engine.checkpoint import State
 from audionas.engine.distributed import level, own_draws
@@ -45,6 +45,7 @@ _SECTIONS = ("augment", "spec_augment", "space", "method", "search")
 
 
 @processes.joined()
+@mourned()
 def search(
     conf: Config, *, resume: bool = False, overwrite: bool = False, keep_supernet: bool = False
 ) -> ArchSpec:
@@ -80,6 +81,7 @@ def search(
 
 
 @processes.joined()
+@mourned()
 def supernet(conf: Config, *, resume: bool = False, overwrite: bool = False) -> None:
     """Only train the supernet of `conf.space` as `conf.method` does, for later scoring of its networks."""
     inputs, device, reporter = opened(conf)

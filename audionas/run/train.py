@@ -17,7 +17,7 @@ from audionas.core.reporter import Reporter
 from audionas.core.rng import seed_torch
 from audionas.cost.profile import require
 from audionas.data import heard
-from audionas.data.batches import Batch
+from audionas.data.batches import Batch, mourned
 from audionas.engine import checkpoint, processes
 from audionas.engine.averaging import Average
 from audionas.engine.best import Best
@@ -56,6 +56,7 @@ _SECTIONS = ("augment", "spec_augment", "train")
 
 
 @processes.joined()
+@mourned()
 def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> ModelBundle:
     """Train `conf.general.arch` (default: the run's own arch.json, or that of the model in `train.init`).
     Writes `exp/<name>/model/`.

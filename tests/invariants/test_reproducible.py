@@ -1,9 +1,6 @@
 """A search and a training are functions of config, data and seed: workers, caches and crashes matter not."""
 
 import json
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,7 +9,6 @@ from safetensors.torch import load_file
 from audionas.config import load
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, read_rows
-from audionas.core.rng import numpy_rng
 from audionas.engine import checkpoint
 from audionas.run.search import Searching, search
 from audionas.run.train import Training, train
@@ -214,35 +210,6 @@ def test_averages_and_patience_resume_too(data, tmp_path):
         check_equal(outcome(parts, "train"), outcome(whole, "train"))
 
 
-KILLED = """
-import os, signal, sys
-from audionas.config import load
-from audionas.core.reporter import Reporter
-from audionas.run.search import search
-
-original = Reporter.epoch
-
-def epoch(self, number, *rest, **more):
-    original(self, number, *rest, **more)
-    if number == 1:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-Reporter.epoch = epoch
-search(load(sys.argv[1]))
-"""
-
-
-@pytest.mark.story
-def test_a_killed_search_goes_on_to_the_same_end(data, undisturbed, tmp_path):
-    """In a process of its own, which ends without a chance to tidy up."""
-    path = conf_of(data, tmp_path, "search")
-    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], capture_output=True, check=False)
-    assert done.returncode == -signal.SIGKILL, done.stderr.decode()
-    assert checkpoint.latest(tmp_path / "exp" / "tones" / "search" / "ckpt") == 1
-    search(load(path), resume=True)
-    check_equal(outcome(tmp_path, "search"), undisturbed("search", RANDOM))
-
-
 @pytest.mark.parametrize("phase", PHASES)
 def test_a_finished_run_is_left_as_it_is(data, tmp_path, phase):
     path = conf_of(data, tmp_path, phase, **{phase: {"epochs": 1}})
@@ -255,34 +222,3 @@ def test_a_finished_run_is_left_as_it_is(data, tmp_path, phase):
     after = {f: (f.stat().st_mtime_ns, f.read_bytes()) for f in exp.rglob("*") if f.is_file()}
     changed = [f.name for f in after if after[f] != before.get(f) and f.suffix != ".lock"]
     assert not changed
-
-
-GOES_ON = """
-import sys
-from audionas.config import load
-from audionas.run.search import search
-from audionas.run.train import train
-
-{"search": search, "train": train}[sys.argv[1]](load(sys.argv[2]), resume=True)
-"""
-
-
-@pytest.mark.nightly
-@pytest.mark.parametrize("seed", range(8))
-@pytest.mark.parametrize("phase", PHASES)
-def test_killed_at_moments_drawn_by_chance_it_goes_on_to_the_same_end(
-    data, undisturbed, tmp_path, phase, seed
-):
-    """Again and again, later each time, until a process lives to its end."""
-    path, rng = conf_of(data, tmp_path, phase), numpy_rng("torture", phase, seed)
-    command, patience, status = [sys.executable, "-c", GOES_ON, phase, str(path)], 1.0, None
-    while status != 0:
-        with subprocess.Popen(command, stderr=subprocess.PIPE) as process:
-            try:
-                _, told = process.communicate(timeout=patience * rng.random())
-            except subprocess.TimeoutExpired:
-                process.kill()
-                _, told = process.communicate()
-        status, patience = process.returncode, 1.2 * patience
-        assert status in (0, -signal.SIGKILL), told.decode()
-    check_equal(outcome(tmp_path, phase), undisturbed(phase, RANDOM))

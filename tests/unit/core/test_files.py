@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import signal
 import stat
 import threading
 import time
@@ -34,6 +36,31 @@ def test_a_block_that_fails_leaves_the_old_file_and_nothing_else(
         draft.write_text("half of the ne")
         raise error
     assert path.read_text() == "old"
+    assert [f.name for f in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_what_a_killed_process_has_left_is_taken_over(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    child = os.fork()
+    if child == 0:
+        with files.atomic(path) as draft:
+            draft.write_text("half of a much longer text")
+            os.kill(os.getpid(), signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert len(list(tmp_path.iterdir())) == 1
+    files.write_text(path, "whole")
+    assert path.read_text() == "whole"
+    assert [f.name for f in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_many_writers_of_one_file_each_write_it_whole(tmp_path: Path) -> None:
+    path, texts = tmp_path / "a.txt", [str(n) * 10_000 for n in range(8)]
+    writers = [threading.Thread(target=files.write_text, args=(path, text)) for text in texts * 5]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert path.read_text() in texts
     assert [f.name for f in tmp_path.iterdir()] == ["a.txt"]
 
 
