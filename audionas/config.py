@@ -2,21 +2,26 @@
 
 Keys are strict, scalars lenient (`1e-3` is a number), and every problem is reported at once with
 its path. `base:` names one config that this one changes; `a.b=c` on the command line comes last.
-A section whose `name` changes replaces the base's section instead of being merged into it.
+Sections merge, values do not: `searcher.objectives={loss: min}` leaves no other objective, but
+`searcher.objectives.loss=min` adds one and `searcher.objectives.macs=null` removes one. A section whose
+`name` changes replaces the base's section.
 """
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, get_args, get_type_hints
+from typing import Any, Literal
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.registry import names, resolve
+from audionas.core.faults import placed, refused
+from audionas.core.merge import merge, sections_of
+from audionas.core.registry import allow, names, resolve
+from audionas.core.reporter import amount
 from audionas.core.strict import Strict
 from audionas.cost.limits import Limits
 from audionas.cost.profile import PROFILES, restrict
@@ -143,24 +148,39 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
-    """Read, merge and check a config; raises one UserError with every problem."""
+def load(path: Path | str, overrides: Sequence[str] = (), *, trusted: bool = True) -> Config:
+    """Read, merge and check a config; raises one UserError with every problem.
+
+    A config may name classes of the user's own modules, unless it is not `trusted`: read from a folder that
+    someone else may have made.
+    """
     path = Path(path)
-    raw = _read(path)
+    raw, base = _read(path), {}
     if "base" in raw:
         base = _read(path.parent / str(raw.pop("base")))
         if "base" in base:
             raise UserError(f"{path}: its base names another base", hint="Configs inherit one level only.")
-        raw = _merge(base, raw)
+    changes = [_override(override) for override in overrides]
+    for given in (base, raw, *(nested for _, nested in changes)) if trusted else ():
+        for name in _names(given):
+            allow(name.partition(":")[0])
+    raw = merge(base, raw, SECTIONS, NAMED)
     written = _compared(raw)
-    for override in overrides:
-        raw = _merge(raw, _override(override))
+    for keys, nested in changes:
+        raw = merge(raw, nested, SECTIONS, NAMED, keys)
     raw.setdefault("name", path.stem)
     if methods := _compared(raw):  # a name on the command line means the file's section of that name
         sections = {label_of(m): m for m in written if isinstance(m, Mapping)}
         chosen = [sections.get(m, m) if isinstance(m, str) else m for m in methods]
         raw = {**raw, "compare": {**raw["compare"], "methods": chosen}}
     return _build(raw, str(path))
+
+
+def _names(raw: Mapping[str, Any]) -> list[str]:
+    """The classes from outside the package that a config names."""
+    sections = [*(raw.get(section) for section in SECTIONS), *_compared(raw)]
+    named = [s.get("name") if isinstance(s, Mapping) else s for s in sections]
+    return [name for name in named if isinstance(name, str) and ":" in name]
 
 
 def changed(conf: Config, **sections: Any) -> Config:
@@ -215,8 +235,8 @@ def _read(path: Path) -> dict[str, Any]:
     return {str(key): value for key, value in raw.items()}
 
 
-def _override(text: str) -> dict[str, Any]:
-    """`a.b=c` as nested mappings, c read as YAML."""
+def _override(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
+    """`a.b=c` as its path and nested mappings, c read as YAML."""
     keys, equals, value = text.partition("=")
     if not equals or not all(keys.split(".")):
         raise UserError(
@@ -227,22 +247,9 @@ def _override(text: str) -> dict[str, Any]:
         nested: Any = value if value.startswith("|") else yaml.load(value, Loader=_Loader)  # a SafeLoader
     except yaml.YAMLError as error:
         raise UserError(f"'{text}': the value is not valid YAML: {error}") from error
-    for key in reversed(keys.split(".")):
+    for key in reversed(path := tuple(keys.split("."))):
         nested = {key: nested}
-    return nested
-
-
-def _merge(base: Mapping[str, Any], top: Mapping[str, Any]) -> dict[str, Any]:
-    """`top` over `base`, mappings merged; a mapping that brings another `name` replaces the base's."""
-    merged = dict(base)
-    for key, value in top.items():
-        old = merged.get(key)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            renamed = "name" in value and value["name"] != old.get("name") and key in NAMED
-            merged[key] = dict(value) if renamed else _merge(old, value)
-        else:
-            merged[key] = value
-    return merged
+    return path, nested
 
 
 def _build(raw: dict[str, Any], source: str) -> Config:
@@ -275,7 +282,7 @@ def _build(raw: dict[str, Any], source: str) -> Config:
         problems += _contradictions(built["features"])
     changes = () if problems else _profiled(built, problems)
     if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        count = amount(len(problems), "problem")
         raise UserError([f"{source}: {count}", *(f"  {p}" for p in problems)])
     return Config(**built, raw=raw, changes=changes)
 
@@ -338,7 +345,7 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
     Sections within are filled first: a value that one of them refuses must not hide the others' faults.
     """
     rest = dict(value)
-    for name, inner in _inner(kind).items():
+    for name, inner in sections_of(kind).items():
         if isinstance(rest.get(name), Mapping):
             before = len(problems)
             _section(inner, rest[name], f"{path}.{name}", problems)
@@ -347,9 +354,9 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
     try:
         return TypeAdapter(kind).validate_python(rest)
     except ValidationError as error:
-        problems += [_problem(kind, path, e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors()]
+        problems += [refused(kind, path, e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors()]
     except UserError as error:
-        problems += [_placed(path, p) for p in error.problems]
+        problems += [placed(path, p) for p in error.problems]
         problems += [f"  {error.hint}"] if error.hint else []
     return None
 
@@ -359,35 +366,8 @@ def _contradictions(features: Features) -> list[str]:
     try:
         features.resolved()
     except UserError as error:
-        return [_placed("features", p) for p in error.problems]
+        return [placed("features", p) for p in error.problems]
     return []
-
-
-def _inner(kind: type) -> dict[str, type]:
-    """The fields of `kind` that are sections themselves, optional ones included."""
-    found = {}
-    for name, hint in get_type_hints(kind).items():
-        sections = [t for t in (hint, *get_args(hint)) if isinstance(t, type) and is_dataclass(t)]
-        if sections:
-            found[name] = sections[0]
-    return found
-
-
-def _placed(path: str, problem: str) -> str:
-    """A problem that a class found in its own values, with the whole path in front."""
-    section = path.rpartition(".")[2]
-    if problem.startswith(f"{section}."):
-        return path + problem.removeprefix(section)
-    return f"{path}: {problem}" if path else problem
-
-
-def _problem(kind: type, path: str, loc: Iterable[Any], code: str, message: str, given: Any) -> str:
-    """One line for one problem that pydantic found."""
-    parts = [str(part) for part in loc]
-    where = ".".join([*([path] if path else []), *parts])
-    if code in ("unexpected_keyword_argument", "extra_forbidden"):
-        return f"{where}: unknown key.{did_you_mean(parts[-1], [f.name for f in fields(kind)])}"
-    return f"{where}: {message[0].lower()}{message[1:]}, got {given!r}"
 
 
 def _plain(value: Any) -> Any:

@@ -25,9 +25,9 @@ from audionas.searchers._base import Direction, Problem, Score
 from audionas.searchers._front import extent, hypervolume, hypervolumes, minimal, points
 from audionas.spaces._base import Space
 from audionas.spaces._nb201_code import code_of
-from audionas.spaces._nb201_table import Nb201Table, Outcome
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from audionas.spaces.nas_bench_201 import NasBench201
+from audionas.spaces.tables.nas_bench_201 import Nb201Table, Outcome
 
 SEARCHERS = ("nsga2", "reinforced", "evolution", "random")
 POPULATION = 50

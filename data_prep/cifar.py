@@ -7,7 +7,7 @@ import typer
 
 from audionas.core import download
 from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.images import sets
 from audionas.images.arrays import Part
 from audionas.images.conf import Images
@@ -56,5 +56,7 @@ def main(
     for part, expected in COUNTS.items():
         found = sets.read(Images(path=str(archive)), part, reporter)
         told = "" if len(found.targets) == expected else f"; the published archive has {expected:,}"
-        reporter.note(f"{part}: {len(found.targets):,} images in {len(found.labels)} classes{told}")
+        reporter.note(
+            f"{part}: {amount(len(found.targets), 'image')} in {amount(len(found.labels), 'class')}{told}"
+        )
     reporter.note(f"next: recipes/cifar/run.sh --src {archive}")

@@ -9,7 +9,7 @@ import typer
 
 from audionas.core.errors import UserError
 from audionas.core.pool.ordered import cores
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data import kaldi
 from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
@@ -65,9 +65,7 @@ def main(
     sums: Annotated[
         list[str] | None, typer.Option("--md5", help="Accept an archive with this checksum; may be repeated.")
     ] = None,
-    on_bad: Annotated[
-        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
-    ] = "error",
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     workers: Annotated[int | None, typer.Option(help="Processes that decode; default: one per core.")] = None,
 ) -> None:
     """Prepare TAU Urban Acoustic Scenes 2022 Mobile: OUT/test, and OUT/splitN, trainN, devN for N %.
@@ -161,7 +159,7 @@ def _show(out: Path, parts: Mapping[str, Sequence[Clip]], reporter: Reporter) ->
     reporter.table(["clips", *parts], rows)
     for part, published in tau2022.COUNTS.items():
         if part in parts and len(parts[part]) != published:
-            reporter.note(f"{part}: {len(parts[part]):,} clips; the published list has {published:,}")
+            reporter.note(f"{part}: {amount(len(parts[part]), 'clip')}; the published list has {published:,}")
     reporter.note(LICENCE)
     first = next(part for part in parts if part.startswith("train"))
     reporter.note(

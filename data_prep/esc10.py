@@ -63,9 +63,7 @@ def main(
         list[str] | None,
         typer.Option("--sha256", help="Accept an archive with this checksum; may be repeated."),
     ] = None,
-    on_bad: Annotated[
-        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
-    ] = "error",
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     resample: Annotated[
         bool,
         typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),
@@ -127,7 +125,7 @@ def scan(folder: Path) -> list[Clip]:
 def _from_table(table: Path) -> tuple[list[Clip], list[str]]:
     """The clips of a table, in ESC-50 those marked as ESC-10's, and the problems in it."""
     try:
-        reader = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+        reader = csv.DictReader(table.read_text(encoding="utf-8-sig").splitlines())
     except UnicodeDecodeError as error:
         return [], [f"{table}: not a text table ({error})"]
     needed = (*COLUMNS, *(["esc10"] if table.name == "esc50.csv" else []))

@@ -1,6 +1,6 @@
 """Prepare any folder-per-class tree: split it into train, dev and test, by speaker where known."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 
 from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data import readers
+from audionas.data.files import listing
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, SILENCE, UNKNOWN
+from audionas.data.readers import slug
 from audionas.prep import intake
 
 
@@ -23,12 +25,15 @@ def main(
         typer.Option(help="Regular expression with a group `(?P<speaker>...)`, searched in class/file.wav."),
     ] = "",
     dev: Annotated[float, typer.Option(help="Share of the clips for dev; 0 for none.")] = 0.1,
-    test: Annotated[float, typer.Option(help="Share of the clips for test; 0 for none.")] = 0.1,
+    test: Annotated[
+        float, typer.Option(help="Share of the clips for test; 0 for none, 1 with --dev 0 for nothing else.")
+    ] = 0.1,
+    min_clips: Annotated[
+        int, typer.Option(min=0, help="Leave out classes with fewer clips than this, with a note.")
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Seed that draws the split.")] = 0,
     rate: Annotated[int, typer.Option(help="Sample rate in Hz that every clip must have.")] = 16_000,
-    on_bad: Annotated[
-        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
-    ] = "error",
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     resample: Annotated[
         bool,
         typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),
@@ -44,10 +49,13 @@ def main(
     """
     reporter = Reporter()
     intake.check_on_bad(on_bad)
-    _check_shares(dev, test)
+    shares = _shares(dev, test)
     out = out.resolve()
-    items = readers.folder(src.resolve(), pattern=speaker_pattern, skip=(noise_folder,))
-    noise = _noise(src.resolve() / noise_folder)
+    say = reporter.note
+    for name in readers.droppings(src) if src.is_dir() else ():
+        say(f"left out: {src / name}, which an archiver or a file manager left there")
+    items = readers.folder(src.resolve(), pattern=speaker_pattern, skip=(noise_folder,), say=say)
+    noise = _noise(src.resolve() / noise_folder, say)
     converted = out / "resampled" if resample else None
     taken = intake.take(
         {"clips": items, "noise": noise},
@@ -58,8 +66,7 @@ def main(
         log=out / intake.LOG,
         workers=workers,
     )
-    items, noise = taken["clips"], taken["noise"]
-    shares = {split: share for split, share in (("test", test), ("dev", dev)) if share > 0}
+    items, noise = _frequent(taken["clips"], min_clips, reporter), taken["noise"]
     if speaker_pattern:
         splits = by_speaker(items, shares, seed)
         speakers = {split: len({item.speaker for item in part}) for split, part in splits.items()}
@@ -72,11 +79,12 @@ def main(
         )
     labels = _class_order({item.label for item in items})
     _note_gaps(splits, labels, reporter)
-    intake.store(out, {**splits, **({"noise": noise} if noise else {})}, labels, reporter)
+    splits = {**splits, **({"noise": noise} if noise else {})}
+    intake.store(out, splits, labels, reporter, on_bad=on_bad, changes=intake.at_rate(rate))
 
 
 def by_speaker(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[str, list[Item]]:
-    """Fill test and dev with whole speakers, in an order drawn by the seed, to their share; the rest trains.
+    """Fill the splits with whole speakers, in an order drawn by the seed; the last gets what is left.
 
     Raises UserError where there are fewer speakers than splits.
     """
@@ -85,65 +93,87 @@ def by_speaker(items: Sequence[Item], shares: dict[str, float], seed: int) -> di
     groups: dict[str, list[Item]] = defaultdict(list)
     for item in items:
         groups[item.speaker].append(item)
-    if len(groups) <= len(shares):
+    if len(groups) < len(shares):
         raise UserError(
-            f"{len(groups)} speakers ({', '.join(sorted(groups))}) cannot fill {len(shares) + 1} splits",
+            f"{amount(len(groups), 'speaker')} ({', '.join(sorted(groups))}) cannot fill "
+            f"{len(shares)} splits",
             hint="Record more speakers, leave a split out with --dev 0 or --test 0, or omit "
             "--speaker-pattern to split by file.",
         )
     waiting = sorted(groups, key=lambda speaker: (seed_of("split", seed, speaker), speaker), reverse=True)
+    *filled, last = shares
     splits: dict[str, list[Item]] = {}
-    for done, (split, share) in enumerate(shares.items(), 1):
+    for done, split in enumerate(filled, 1):
         part = splits[split] = []
-        others = len(shares) - done + 1  # remaining splits, including training: one speaker each
-        while len(waiting) > others and len(part) < share * len(items):
+        others = len(shares) - done  # remaining splits: one speaker each
+        while len(waiting) > others and len(part) < shares[split] * len(items):
             part += groups[waiting.pop()]
-    return _in_order({**splits, "train": [item for speaker in waiting for item in groups[speaker]]})
+    return _in_order({**splits, last: [item for speaker in waiting for item in groups[speaker]]})
 
 
 def by_file(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[str, list[Item]]:
-    """Give a share of each class's files, at least one, to test and dev; the rest trains.
+    """Give each split a share of each class's files, at least one; the last gets the rest.
 
-    Raises UserError naming the classes with fewer files than splits.
+    Files with the same bytes stay together. Raises UserError naming the classes with fewer files than splits.
     """
     from audionas.core.rng import seed_of
 
-    classes: dict[str, list[Item]] = defaultdict(list)
+    classes: dict[str, dict[str, list[Item]]] = defaultdict(lambda: defaultdict(list))
     for item in items:
-        classes[item.label].append(item)
-    if few := sorted(label for label, part in classes.items() if len(part) <= len(shares)):
+        classes[item.label][item.sha256].append(item)
+    if few := sorted(label for label, parts in classes.items() if len(parts) < len(shares)):
         raise UserError(
             [
-                f"class '{label}': {len(classes[label])} files cannot fill {len(shares) + 1} splits"
+                f"class '{label}': {amount(len(classes[label]), 'file')} cannot fill {len(shares)} splits"
                 for label in few
             ],
-            hint="Record more files, or leave a split out with --dev 0 or --test 0.",
+            hint="Record more files, leave a split out with --dev 0 or --test 0, or leave these classes out "
+            f"with --min-clips {len(shares)}.",
         )
-    splits: dict[str, list[Item]] = {split: [] for split in (*shares, "train")}
-    for part in classes.values():
-        waiting = sorted(part, key=lambda item: (seed_of("split", seed, item.id), item.id))
-        for split, share in shares.items():
-            take = max(1, min(round(share * len(part)), len(waiting) - len(shares)))
-            splits[split] += waiting[:take]
-            waiting = waiting[take:]
-        splits["train"] += waiting
+    *filled, last = shares
+    splits: dict[str, list[Item]] = {split: [] for split in shares}
+    for parts in classes.values():
+        count = sum(map(len, parts.values()))
+        waiting = sorted(parts.values(), key=lambda part: (seed_of("split", seed, part[0].id), part[0].id))
+        for split in filled:
+            part: list[Item] = []
+            least = len(waiting) - max(1, len(waiting) - len(filled))
+            while len(part) < max(1, round(shares[split] * count)) and len(waiting) > least:
+                part += waiting.pop(0)
+            splits[split] += part
+        splits[last] += [item for part in waiting for item in part]
     return _in_order(splits)
+
+
+def _frequent(items: Sequence[Item], least: int, reporter: Reporter) -> list[Item]:
+    """The clips of classes with at least this many different recordings."""
+    counts = Counter(label for label, _ in {(item.label, item.sha256) for item in items})
+    for label in sorted(label for label, count in counts.items() if count < least):
+        reporter.note(f"left out: class '{label}', {amount(counts[label], 'clip')} (--min-clips {least})")
+    return [item for item in items if counts[item.label] >= least]
 
 
 def _in_order(splits: dict[str, list[Item]]) -> dict[str, list[Item]]:
     return {split: splits[split] for split in ("train", "dev", "test") if split in splits}
 
 
-def _check_shares(dev: float, test: float) -> None:
-    if dev < 0 or test < 0 or dev + test >= 1:
-        raise UserError(f"--dev {dev} --test {test}: shares of the clips, 0 or more, together below 1")
+def _shares(dev: float, test: float) -> dict[str, float]:
+    """The share of each split that has one; the last of them takes the rest."""
+    if not (dev >= 0 and test >= 0 and dev + test <= 1):
+        raise UserError(f"--dev {dev} --test {test}: shares of the clips, 0 or more, together at most 1")
+    every = {"test": test, "dev": dev, "train": 1 - dev - test}
+    return {split: share for split, share in every.items() if share > 0}
 
 
-def _noise(folder: Path) -> list[Item]:
+def _noise(folder: Path, say: listing.Say) -> list[Item]:
     if not folder.is_dir():
         return []
-    found = readers.folder(folder.parent, skip=tuple(f.name for f in folder.parent.iterdir() if f != folder))
-    return [Item(f"noise-{item.id}", item.audio, "noise", 0.0) for item in found]
+    files = listing.sounds(folder, say)
+    if not files:
+        raise UserError(f"{folder}: no audio file of noise (known: {listing.known()})")
+    takes = ["-".join(file.relative_to(folder).with_suffix("").parts) for file in files]
+    names = [f"noise-{slug(folder.name)}-{slug(take)}" for take in takes]
+    return [Item(name, str(file), "noise", 0.0) for name, file in zip(names, files, strict=True)]
 
 
 def _class_order(labels: set[str]) -> list[str]:

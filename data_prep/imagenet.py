@@ -8,7 +8,7 @@ import typer
 from audionas.core.errors import UserError
 from audionas.core.files import write_text
 from audionas.core.pool.ordered import cores
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.prep import ilsvrc, zips
 
 LICENCE = (
@@ -48,7 +48,10 @@ def main(
     ilsvrc.unpack_train(train, out / "train", reporter, workers=workers)
     ilsvrc.unpack_val(val, out / "val", ilsvrc.classes_in_devkit(devkit), reporter, workers=workers)
     found = ilsvrc.counts(out)
-    told = f"{found['classes']:,} classes, {found['train']:,} training and {found['val']:,} validation images"
+    told = (
+        f"{amount(found['classes'], 'class')}, {found['train']:,} training and "
+        f"{found['val']:,} validation images"
+    )
     whole = found == ilsvrc.COUNTS
     reporter.note(f"{out}: {told}{'' if whole else '; not all of ILSVRC 2012'}")
     reporter.note(f"next: recipes/imagenet/run.sh --src {out}")

@@ -19,14 +19,16 @@ def main(
     form: Annotated[
         str, typer.Option("--format", help="Format of the lists: wekws, nemo or speechbrain.")
     ] = "wekws",
+    words: Annotated[
+        Path | None,
+        typer.Option(help="List of a word and its number per line, where labels are numbers (wekws)."),
+    ] = None,
     root: Annotated[
         Path | None,
         typer.Option(help="Folder that relative audio paths start from; default: the list's own folder."),
     ] = None,
     rate: Annotated[int, typer.Option(help="Sample rate in Hz that every clip must have.")] = 16_000,
-    on_bad: Annotated[
-        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
-    ] = "error",
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     resample: Annotated[
         bool,
         typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),
@@ -47,6 +49,9 @@ def main(
     splits = {
         split: readers.FORMATS[form](path, root.resolve() if root else "") for split, path in lists.items()
     }
+    if words:
+        by_number = readers.words(words)
+        splits = {split: readers.named(items, by_number) for split, items in splits.items()}
     converted = out / "resampled" if resample else None
     splits = intake.take(
         splits,
@@ -58,4 +63,9 @@ def main(
         workers=workers,
     )
     labels = sorted({item.label for items in splits.values() for item in items})
-    intake.store(out, splits, labels, reporter)
+    if numbers := [label for label in labels if label.isdecimal()]:
+        reporter.note(
+            f"attention: the labels {', '.join(numbers)} are numbers; name the words with "
+            "--words FILE, which has a word and its number per line"
+        )
+    intake.store(out, splits, labels, reporter, on_bad=on_bad, changes=intake.at_rate(rate))

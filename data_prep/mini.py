@@ -15,7 +15,7 @@ import typer
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, sha256_text, write_json
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import kaldi
 from audionas.data.kaldi import Item
@@ -183,7 +183,7 @@ def speak(out: Path, planned: Sequence[Clip], settings: Settings, engine: Engine
         voices.setdefault(clip.voice, []).append(clip)
     missing = [voice for voice, clips in voices.items() if not all(_path(out, c).exists() for c in clips)]
     if done := len(voices) - len(missing):
-        reporter.note(f"{out}: {done} of {len(voices)} voices exist; making the rest")
+        reporter.note(f"{out}: {done} of {amount(len(voices), 'voice')} exist; making the rest")
     pool = ThreadPoolExecutor(os.cpu_count())
     with short_path(engine) as engine:
         try:

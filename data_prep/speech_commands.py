@@ -11,8 +11,9 @@ import typer
 from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.files import sha256, write_json, write_text
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data import audio, kaldi
+from audionas.data.files import listing
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 from audionas.prep import intake, speech_commands
@@ -76,9 +77,7 @@ def main(
     seed: Annotated[
         int, typer.Option(help="Seed that draws `_unknown_` and `_silence_`; 59185 is the usual one.")
     ] = 59185,
-    on_bad: Annotated[
-        str, typer.Option(help="Action for unusable files: error (list them and stop) or skip.")
-    ] = "error",
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     resample: Annotated[
         bool,
         typer.Option("--resample", help="Convert other rates and channels: writes copies to OUT/resampled."),
@@ -94,13 +93,14 @@ def main(
     intake.check_on_bad(on_bad)
     accept = tuple(text.lower() for text in sums or ())
     job = Job(out, version, classes, silence, seed, accept, Reporter())
-    tree = _tree(_folder(source, _WHOLE.format(version), job), part)
+    tree = _tree(_folder(source, _WHOLE.format(version), job), part, job)
     groups, silences, labels = _plan(tree, job)
     if test_archive:
         groups["test_archive"] = _test_archive(test_archive, job)
     items = {split: [_item(clip) for clip in group] for split, group in groups.items()}
     items["noise"] = [
-        Item(f"noise-{f.stem}", str(f), "noise", 0.0) for f in speech_commands.noise_files(tree)
+        Item(f"noise-{f.stem}", str(f), "noise", 0.0)
+        for f in speech_commands.noise_files(tree, job.reporter.note)
     ]
     converted = out / "resampled" if resample else None
     taken = intake.take(
@@ -117,7 +117,8 @@ def main(
         taken[split] += _silence(ids, split, noise, job)
     if silences:
         _write_sums(job)
-    intake.store(out, {**taken, **({"noise": noise} if noise else {})}, labels, job.reporter)
+    splits = {**taken, **({"noise": noise} if noise else {})}
+    intake.store(out, splits, labels, job.reporter, on_bad=on_bad, conf="speech_commands/conf/tc_small.yaml")
     kaldi.write_licence(out, LICENCE)
     _write_protocol(job, {split: len(part) for split, part in taken.items()})
 
@@ -161,7 +162,7 @@ def _folder(source: Path | None, name: str, job: Job) -> Path:
     return download.unpacked(archive, job.out, digest, job.reporter)
 
 
-def _tree(folder: Path, part: str) -> Path:
+def _tree(folder: Path, part: str, job: Job) -> Path:
     """The folder whose subfolders are words: `folder`, the only such folder in it, or the part by name."""
     inner = [
         f for f in sorted(folder.glob("*/")) + sorted(folder.glob("*/*/")) if speech_commands.word_folders(f)
@@ -172,6 +173,8 @@ def _tree(folder: Path, part: str) -> Path:
         found = [folder] if speech_commands.word_folders(folder) else inner
     if len(found) == 1:
         return found[0]
+    if not inner:
+        listing.sounds(folder, job.reporter.note)  # says what looks like sound and cannot be read
     parts = ", ".join(f.name for f in inner) or "none"
     if found or not part:
         raise UserError(
@@ -182,9 +185,9 @@ def _tree(folder: Path, part: str) -> Path:
 
 def _plan(tree: Path, job: Job) -> tuple[dict[str, list[Clip]], dict[str, list[str]], list[str]]:
     """The clips of every split, the ids of silence clips to make, and the labels in class order."""
-    clips = speech_commands.scan(tree)
+    clips = speech_commands.scan(tree, job.reporter.note)
     groups, rule = speech_commands.assign(tree, clips)
-    job.reporter.note(f"{tree}: {len(clips)} clips, {rule}")
+    job.reporter.note(f"{tree}: {amount(len(clips), 'clip')}, {rule}")
     if {clip.label for clip in clips} & {SILENCE, UNKNOWN}:
         _check_drawn(tree, clips, job)
         job.reporter.note("the tree includes its own _silence_ and _unknown_: nothing is drawn")
@@ -229,11 +232,12 @@ def _draw(
         unknown = speech_commands.draw(others, count, job.seed, split)
         if not unknown:
             raise UserError(
-                f"{tree}: '{split}' has {len(wanted)} clips of the ten commands, {len(others)} of others",
+                f"{tree}: '{split}' has {amount(len(wanted), 'clip')} of the ten commands, "
+                f"{len(others)} of others",
                 hint="The 12 classes need both. To train on the existing words: --protocol 30 or 35.",
             )
         if len(unknown) < count:
-            job.reporter.note(f"{split}: only {len(unknown)} of {count} clips for {UNKNOWN} exist")
+            job.reporter.note(f"{split}: only {len(unknown)} of {amount(count, 'clip')} for {UNKNOWN} exist")
         chosen[split] = [*wanted, *(replace(clip, label=UNKNOWN) for clip in unknown)]
         silences[split] = [f"silence-{number:06d}" for number in range(first, first + count)]
         first += count
@@ -281,8 +285,8 @@ def _write_sums(job: Job) -> None:
 def _test_archive(given: str, job: Job) -> list[Clip]:
     """The separate 12-folder test set."""
     name = _TEST.format(job.version)
-    tree = _tree(_folder(None if given == "download" else Path(given).resolve(), name, job), "")
-    clips = speech_commands.scan(tree)
+    tree = _tree(_folder(None if given == "download" else Path(given).resolve(), name, job), "", job)
+    clips = speech_commands.scan(tree, job.reporter.note)
     if strange := sorted({clip.label for clip in clips} ^ set(LABELS_12)):
         raise UserError(f"{tree}: a test archive has exactly the 12 classes; not so: {', '.join(strange)}")
     job.reporter.note(speech_commands.check_test_archive(job.version, len(clips)))

@@ -11,7 +11,7 @@ import typer
 from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import audio, kaldi
 from audionas.data.audio import Wave
@@ -19,10 +19,11 @@ from audionas.data.kaldi import Item
 from audionas.data.labels import RATE
 from audionas.data.readers import slug
 from audionas.prep import intake
+from audionas.prep.wake import sources
 from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
 from audionas.prep.wake.near_words import WORDS
 from audionas.prep.wake.sounds import ending, joined, within
-from audionas.prep.wake.sources import NOISE, Recording, SplitName, by_split, named, plain, says, scan
+from audionas.prep.wake.sources import NOISE, Recording, SplitName, by_split, named, plain, says
 from audionas.prep.wake.spoken import SPLITS, Spoken
 
 PIECE = 300.0  # seconds of one long recording
@@ -77,6 +78,7 @@ def main(
         typer.Option(help="Language of the voices, as eSpeak NG names it: de, fr-fr; en: any English."),
     ] = "en",
     seconds: Annotated[float, typer.Option(help="Length of a clip in seconds.")] = 1.5,
+    on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     seed: Annotated[int, typer.Option(help="Seed that draws the split and the voices.")] = 0,
 ) -> None:
     """Prepare a wake word from your own recordings, from corpora of wake words, or from synthetic voices.
@@ -90,6 +92,7 @@ def main(
     reporter = Reporter()
     job = ClipJob(out.resolve(), slug(word.lower()), word.lower(), seconds, seed, reporter)
     _check(job, src, positives, negatives, say, (sentences, espeak_hours))
+    intake.check_on_bad(on_bad)
     _check_words(words, language, near_words if say else 0, sentences if say else 0.0, espeak_hours)
     settings = {
         **{"word": word, "src": [str(s) for s in src or ()], "say": say, "near": near_words, "seed": seed},
@@ -97,11 +100,13 @@ def main(
         **{"positives": str(positives or ""), "negatives": str(negatives or ""), "words": str(words or "")},
         **{"espeak_hours": espeak_hours, "seconds": seconds, "speaker_pattern": speaker_pattern},
     }
+    settings |= {"on_bad": on_bad} if on_bad != "error" else {}
     if _finished(job.out, settings):
         reporter.note(f"{job.out}: already complete")
         return
     spelt = read_words(words)
     found = _recordings(job, src or (), positives, negatives, speaker_pattern)
+    found = sources.usable(found, on_bad, reporter)
     splits = by_split(found, job.text, seed)
     if found:
         _tell(job, splits)
@@ -132,7 +137,7 @@ def read_words(path: Path | None) -> Sequence[str]:
     if path is None:
         return WORDS
     try:
-        found = [line.strip() for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+        found = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines() if line.strip()]
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"--words {path}: cannot be read ({error})") from error
     if not found:
@@ -193,6 +198,7 @@ def _recordings(
     job: ClipJob, src: Sequence[Path], positives: Path | None, negatives: Path | None, pattern: str
 ) -> list[Recording]:
     """All given recordings; those in --positives say the word, those in --negatives do not."""
+    scan = partial(sources.scan, say=job.reporter.note)
     found = [r for place in src for r in scan(download.opened(place.resolve(), job.out, job.reporter))]
     if positives is not None:
         found += [r._replace(word=job.text) for r in scan(positives.resolve(), pattern=pattern)]
@@ -208,7 +214,9 @@ def _tell(job: ClipJob, splits: Mapping[SplitName, Sequence[Recording]]) -> None
     for split, found in splits.items():
         mine = [r for r in found if says(r, job.text)]
         rest = [r for r in found if not says(r, job.text)]
-        job.reporter.note(f"{split}: {len(mine)} recordings of '{job.text}' ({named(mine)}); {named(rest)}")
+        job.reporter.note(
+            f"{split}: {amount(len(mine), 'recording')} of '{job.text}' ({named(mine)}); {named(rest)}"
+        )
     if any(r.source == "picovoice" for found in splits.values() for r in found):
         job.reporter.note(
             "Picovoice's recordings name no speakers and are split clip by clip, so a voice may be in "
@@ -263,7 +271,7 @@ def _free_splits(clips: Mapping[SplitName, Sequence[Item]], label: str) -> tuple
 
 
 def _read(path: Path) -> Wave:
-    return audio.read(path, rate=RATE, seconds=None, resample=True, channel="mix")
+    return audio.read(path, rate=RATE, seconds=None, resample=True, channel="mix", loud=True)
 
 
 def _kept(job: ClipJob, name: str, items: Sequence[Item]) -> dict[str, float]:
@@ -299,7 +307,7 @@ def _store(
     parts: dict[str, Sequence[Item]] = dict(clips.items())
     if noise:
         parts["noise"] = [Item(f"noise-{n.id}", n.audio, "noise", n.seconds, speaker=NOISE) for n in noise]
-    intake.store(job.out, parts, [OTHER, job.label], job.reporter)
+    intake.store(job.out, parts, [OTHER, job.label], job.reporter, conf="wake_word/conf/searched.yaml")
     used = {r.source for found in splits.values() for r in found}
     used |= {"espeak" for items in clips.values() for item in items if item.speaker.startswith("espeak-")}
     kaldi.write_licence(job.out, "\n".join(LICENCES[source] for source in sorted(used)))

@@ -107,7 +107,8 @@ def _clip(
     speaker = f"{split}{voice}"
     key = f"{speaker}-{label}-{number}"
     path = folder / "wav" / f"{key}.wav"
-    wave = tone(label, voice, seed * 1000 + number, classes=classes, seconds=seconds, rate=rate)
+    draw = seed * 1000 + number + 1_000_000 * SPLITS.index(split)  # no two splits share a recording
+    wave = tone(label, voice, draw, classes=classes, seconds=seconds, rate=rate)
     _store(path, wave, rate)
     return Item(key, str(path), label, seconds, speaker=speaker)
 

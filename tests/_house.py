@@ -59,6 +59,7 @@ FENCES = {
     "kornia": ("images/augment.py",),
     "matplotlib": ("report/",),
     "pymoo": ("searchers/nsga2.py",),
+    "moocore": ("searchers/_front.py",),
     "ray": ("core/pool/ray.py",),
     "rich": ("core/reporter.py",),
     "typer": ("cli/",),

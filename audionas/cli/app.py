@@ -3,7 +3,9 @@
 import errno
 import os
 import sys
+import tempfile
 import traceback
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
@@ -11,6 +13,7 @@ import typer
 from audionas import __version__
 from audionas.cli import build, data, listen, model, study
 from audionas.core.errors import UserError
+from audionas.core.registry import allow
 from audionas.core.reporter import Reporter
 
 FIXABLE, BUG, INTERRUPTED = 1, 70, 130
@@ -38,7 +41,6 @@ def run() -> None:
     """The entry point of `audionas` and `python -m audionas`."""
     # torch's threads soon sleep while they wait: long spinning slows a run down many times on a busy machine
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
-    sys.path.append(os.getcwd())  # so that a config can name a class of a file beside it
     try:
         completed = " ".join(os.environ.get(name, "") for name in SHELL_WORDS)
         words = [*sys.argv[1:], *completed.split()]
@@ -46,6 +48,8 @@ def run() -> None:
             data.register_preps(words)
         app()
     except UserError as error:
+        if error.shortened and not error.listed:
+            error.listed = _listed(error.problems)
         Reporter().note(f"error: {error}")
         sys.exit(FIXABLE)
     except SystemExit as stop:
@@ -63,15 +67,33 @@ def run() -> None:
         sys.exit(BUG)
 
 
+def _listed(problems: Sequence[str]) -> str:
+    """A new file for temporary things that holds all problems, since not all of them are printed."""
+    handle, name = tempfile.mkstemp(prefix="audionas-problems-", suffix=".txt")
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+        file.writelines(f"{problem}\n" for problem in problems)
+    return name
+
+
 @app.callback(invoke_without_command=True)
 def main(
     context: typer.Context,
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    plugins: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--plugins",
+            metavar="MODULE",
+            help="Module of your own whose spaces and methods files may name; may be given several times.",
+        ),
+    ] = None,
 ) -> None:
     """Neural architecture search for audio: from recordings to a small, fast keyword model."""
     if version:
         print(__version__)
         raise typer.Exit
+    for module in plugins or []:
+        allow(module)
     if "TORCHELASTIC_RUN_ID" in os.environ and context.invoked_subcommand not in PARALLEL:
         raise UserError(
             f"torchrun starts {' and '.join(PARALLEL)}; {context.invoked_subcommand} runs in one process"

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from audionas.cli.options import AsJson, Conf, Overrides, Overwrite, Resume
+from audionas.core.errors import UserError
 from audionas.core.reporter import stdout_json
 
 PANEL = "Search"
@@ -17,11 +18,38 @@ commands.add_typer(latency_app, name="latency", rich_help_panel=PANEL)
 
 
 @commands.command(rich_help_panel=PANEL)
-def check(conf: Conf, overrides: Overrides = None, as_json: AsJson = False) -> None:
+def check(
+    conf: Annotated[
+        Path,
+        typer.Argument(
+            help="A YAML config; or a data directory, or a folder with train, dev, test.", show_default=False
+        ),
+    ],
+    overrides: Overrides = None,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="Repair a data directory; its old files stay in before_fix.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Validate a config against its data: sizes, costs, and how long a search or training will take.
 
-    Example: audionas check conf/search.yaml space.width=0.75
+    Of data directories: every fault, and what train, dev and test share.
+
+    Examples: audionas check conf/search.yaml space.width=0.75; audionas check data;
+    audionas check data/dev --fix
     """
+    if conf.is_dir():
+        from audionas.run import directories
+
+        if overrides:
+            raise UserError(
+                f"{conf}: a folder takes no changes to a config", hint=f"Omit {' '.join(overrides)}."
+            )
+        found = directories.check(conf, fix=fix)
+        stdout_json(found) if as_json else directories.show(found)
+        return
+    if fix:
+        raise UserError(f"{conf}: --fix repairs data directories, and this is no folder")
     from audionas.config import load
     from audionas.run import check as page
 

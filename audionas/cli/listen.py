@@ -67,7 +67,6 @@ def tune(
         refractory=refractory,
         patience=patience,
         speaker_pattern=speaker_pattern,
-        resample=resample,
     )
     stdout_json(result) if as_json else page.show(result)
 
@@ -112,7 +111,6 @@ def detect(
         smooth=smooth,
         refractory=refractory,
         patience=patience,
-        resample=resample,
         audacity=audacity,
     ):
         print(json.dumps(found.plain(), ensure_ascii=False) if as_json else found.words(), flush=True)
@@ -166,7 +164,6 @@ def mine(
         smooth=smooth,
         refractory=refractory,
         patience=patience,
-        resample=resample,
     )
     Reporter(stdout=True).note(said)
 

@@ -17,13 +17,25 @@ commands = typer.Typer()
 def evaluate(
     exp: Exp,
     data: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--data",
             help="Kaldi data directory such as data/test; for images their archive, file or folder.",
             show_default=False,
         ),
-    ],
+    ] = None,
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--folder",
+            help="Instead of DATA: a folder per class with recordings of any rate, as they are.",
+            show_default=False,
+        ),
+    ] = None,
+    speaker_pattern: Annotated[
+        str,
+        typer.Option(help="With --folder: regular expression with a group `(?P<speaker>...)`, as in prep."),
+    ] = "",
     engine: Annotated[str, typer.Option(help="Runtime: torch, or onnx to run the exported file.")] = "torch",
     resample: Resample = False,
     by: Annotated[
@@ -34,15 +46,28 @@ def evaluate(
 ) -> None:
     """Measure accuracy with its 95 % interval over speakers or images, figures per class, confusion matrix.
 
+    Clips and speakers that the model was trained on are counted.
+
     Examples: audionas eval exp/mini --data data/test --engine onnx;
-    audionas eval exp/scenes --data data/test --by device
+    audionas eval exp/scenes --data data/test --by device; audionas eval kws12 --folder my_words
     """
-    from audionas.data.conf import Data
     from audionas.run import evaluate as page
 
     if engine not in ("torch", "onnx"):
         raise UserError(f"--engine {engine}: expected torch or onnx")
-    result = page.evaluate(exp, data, engine=engine, data=Data(resample=resample), by=by or ())  # type: ignore[arg-type]
+    source = data or folder
+    if source is None or (data and folder):
+        raise UserError("expected either --data or --folder", hint="--folder takes one folder per class.")
+    if folder and by:
+        raise UserError("--by needs a data directory, with its files utt2NAME: give it with --data")
+    result = page.evaluate(
+        exp,
+        source,
+        engine=engine,  # type: ignore[arg-type]
+        by=by or (),
+        plain=folder is not None,
+        pattern=speaker_pattern,
+    )
     stdout_json(result) if as_json else page.show(result)
 
 
@@ -50,23 +75,36 @@ def evaluate(
 def predict(
     exp: Exp,
     files: Annotated[list[Path], typer.Argument(help="Recordings, or images.", show_default=False)],
+    windows: Annotated[
+        str,
+        typer.Option(
+            "--windows",
+            help="Answer to a long recording from its windows: highest, mean, or first, which hears one "
+            "clip; default: highest for keywords, mean for scenes.",
+        ),
+    ] = "",
     resample: Resample = False,
     as_json: AsJson = False,
 ) -> None:
     """Name the word in each recording, or what is in each image.
 
+    A recording of any rate, number of channels and length is heard whole. Windows as long as the model's
+    clips slide over a longer one: its word is that of the highest window that is not background, and the
+    scores of scenes are averaged. Background is any label that begins with _; models without are for scenes.
+
     EXP may also be an included model (audionas list models); a folder of that name comes first.
 
-    Examples: audionas predict exp/mini my.wav other.flac --json; audionas predict kws12 my.wav
+    Examples: audionas predict exp/mini my.wav other.flac --json; audionas predict kws12 my.mp3
     """
-    from audionas.run.predict import predict as go
+    from audionas.run import predict as page
 
-    rows = go(exp, files, resample=resample)
+    if windows not in ("", "highest", "mean", "first"):
+        raise UserError(f"--windows {windows}: expected highest, mean or first")
+    rows = page.predict(exp, files, windows=windows or None)  # type: ignore[arg-type]
     if as_json:
         stdout_json(rows)
     else:
-        for row in rows:
-            print(f"{row['file']}  {row['label']}  {row['scores'][row['label']]:.3f}")
+        print("\n".join(map(page.line, rows)))
 
 
 @commands.command(rich_help_panel=PANEL)

@@ -5,6 +5,8 @@ from typing import Annotated
 
 import typer
 
+from audionas.core.reporter import Reporter
+
 Conf = Annotated[Path, typer.Argument(help="A YAML config.", show_default=False)]
 Overrides = Annotated[
     list[str] | None,
@@ -16,7 +18,18 @@ Overwrite = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Resume an unfinished run, or start one.")]
 Exp = Annotated[Path, typer.Argument(help="A run folder, such as exp/mini.", show_default=False)]
-Resample = Annotated[bool, typer.Option("--resample", help="Convert recordings of another sample rate.")]
+
+
+def _needless(given: bool) -> bool:
+    """Say that an option of earlier versions has no effect."""
+    if given:
+        Reporter().note("--resample: not needed any more, since recordings of any form are converted")
+    return given
+
+
+Resample = Annotated[
+    bool, typer.Option("--resample", hidden=True, callback=_needless, help="Without effect.")
+]
 File = Annotated[
     Path | None,
     typer.Option("--file", help="Exported file; default: export/model.stream.onnx, or another in export/."),

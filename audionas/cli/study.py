@@ -30,7 +30,8 @@ def rank(
     """Measure how well a supernet ranks networks: trains some of them alone, writes exp/NAME/rank/.
 
     Prints Kendall's tau-b, Spearman's rho and the regret of the supernet's best k, with 95 % intervals by
-    bootstrap over networks. Finished trainings are kept, also for other supernets (rank.alone=FOLDER).
+    bootstrap over networks and supernets. Finished trainings are kept, also for other supernets
+    (rank.alone=FOLDER); a table of trained networks takes their place (rank.table=FILE).
 
     Example: audionas rank conf/fair.yaml rank.networks=30 rank.alone=exp/alone name=fair_0 --resume
     """

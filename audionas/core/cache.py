@@ -21,7 +21,7 @@ import numpy as np
 from audionas.core.errors import UserError
 from audionas.core.files import locked, write_json
 from audionas.core.pool.ordered import ordered
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Mapped, Shards
 
 SHARD = 256 << 20  # most bytes per file
@@ -139,7 +139,7 @@ def _complete(
     _drop_damaged(plan, reporter, workers)
     missing = [file for file in range(plan.files) if _tail(plan, file) is None]
     if missing and len(missing) < plan.files:
-        there = f"{plan.files - len(missing)} of {plan.files} files exist"
+        there = f"{plan.files - len(missing)} of {amount(plan.files, 'file')} exist"
         reporter.note(f"{plan.folder}: {there}; computing the rest")
     _require_room(plan.folder, sum(end - start for start, end in map(plan.span, missing)) * plan.row_bytes)
     faults: list[Fault] = []

@@ -1,23 +1,84 @@
 """The error that a user can fix: what is wrong, where, and what to do next."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterable
+
+_ALIKE = 3  # problems of one kind that are shown one by one
+_SHOWN = 30  # lines of problems in one message
+
+
+class Problem(str):
+    """A fault in one place: the text `where: what`, with the `details` filled into the template `what`.
+
+    Problems with the same `what` are of one kind, wherever they are and whatever their details are: where
+    there are many, `grouped` makes one line of them. Without details `what` is taken as it stands.
+    """
+
+    where: str
+    kind: str
+    details: tuple[object, ...]
+
+    def __new__(cls, where: object, what: str, *details: object) -> "Problem":
+        """Make the text."""
+        self = super().__new__(cls, f"{where}: {what.format(*details) if details else what}")
+        self.where, self.kind, self.details = str(where), what, details
+        return self
+
+    def __getnewargs__(self) -> tuple[object, ...]:  # type: ignore[override]
+        """The arguments again, for a way to another process."""
+        return self.where, self.kind, *self.details
 
 
 class UserError(Exception):
     """Something the user can fix; the command line prints it and exits with status 1.
 
-    `message` says what is wrong and where, `hint` what to type or change next. Several problems
-    found together are passed as a list and printed together.
+    `message` says what is wrong and where, `hint` what to type or change next. Several problems found
+    together are passed as a list and printed together, many of one kind as one line (`Problem`). `listed`
+    names a file that holds them all; without one the command line writes it where not all are printed.
     """
 
-    def __init__(self, message: str | Iterable[str], *, hint: str = "") -> None:
+    def __init__(self, message: str | Iterable[str], *, hint: str = "", listed: object = "") -> None:
         self.problems = [message] if isinstance(message, str) else list(message)
         self.hint = hint
+        self.listed = str(listed)
         super().__init__(str(self))
 
+    @property
+    def shortened(self) -> bool:
+        """True where the text does not show every problem."""
+        return len(grouped(self.problems)) < len(self.problems)
+
     def __str__(self) -> str:
-        return "\n".join([*self.problems, *([self.hint] if self.hint else [])])
+        lines = grouped(self.problems)
+        if self.shortened and self.listed:
+            lines.append(f"all {len(self.problems):,} of them: {self.listed}")
+        return "\n".join([*lines, *([self.hint] if self.hint else [])])
+
+
+def located(where: object, text: str) -> Problem:
+    """The text about one place as a Problem, if it is not one yet."""
+    return text if isinstance(text, Problem) else Problem(where, text.removeprefix(f"{where}: "))
+
+
+def grouped(problems: Iterable[str]) -> list[str]:
+    """Lines that tell of problems: those of one kind as an example and a count where they are many.
+
+    At most 30 lines, the last of which counts what is not shown.
+    """
+    every = list(problems)
+    kinds = Counter(problem.kind for problem in every if isinstance(problem, Problem))
+    lines, told = [], set()
+    for problem in every:
+        kind = problem.kind if isinstance(problem, Problem) else None
+        if kind is None or kinds[kind] <= _ALIKE:
+            lines.append(str(problem))
+        elif kind not in told:
+            told.add(kind)
+            lines.append(f"{problem} (and {kinds[kind] - 1:,} more of this kind)")
+    if len(lines) > _SHOWN:
+        lines[_SHOWN - 1 :] = [f"and {len(lines) - _SHOWN + 1:,} lines more"]
+    return lines
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

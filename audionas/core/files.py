@@ -81,6 +81,16 @@ def sha256(path: Path | str) -> str:
     return digest.hexdigest()
 
 
+def state(path: Path | str) -> list[int]:
+    """Size and times of a file: they differ once its bytes differ.
+
+    The time of change of its entry is among them: unpacking an archive, or copying with the times kept, can
+    leave size and modification time as they were.
+    """
+    found = os.stat(path)
+    return [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
+
+
 def sha256_text(text: str) -> str:
     """Hex SHA-256 of a string's UTF-8 bytes."""
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,12 +1,17 @@
 """Names of classes: the file name is the registered name, nothing registers by side effect.
 
 `resolve("method", "darts")` imports `audionas.methods.darts` and takes its one public class of that
-kind. A third-party class is named in full: `"mypackage.mymethod:MyMethod"`.
+kind. A third-party class is named in full, `"mypackage.mymethod:MyMethod"`, and is imported only if `allow`
+was told its module: a config and the command line may name code, a file that a stranger made may not.
 """
 
 import ast
 import functools
 import importlib
+import os
+import re
+import shlex
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +19,24 @@ from typing import Any
 from audionas.core.errors import UserError, did_you_mean
 
 FOLDERS = {"method": "methods", "searcher": "searchers", "space": "spaces", "features": "features"}
+_ALLOWED: set[str] = set()  # modules outside the package whose classes may be resolved in this process
+
+
+def allow(module: str) -> None:
+    """Let classes of a module outside the package be resolved, also from the present folder.
+
+    Raises UserError for what is no module's name. Worker processes are told `allowed`.
+    """
+    if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*", module):
+        raise UserError(f"plug-in {module!r}: not the name of a module", hint="For example: my_space")
+    _ALLOWED.add(module)
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())
+
+
+def allowed() -> list[str]:
+    """The modules outside the package whose classes may be resolved, sorted."""
+    return sorted(_ALLOWED)
 
 
 def names(kind: str) -> list[str]:
@@ -88,6 +111,12 @@ def _parsed(module: str) -> ast.Module:
 
 def _third_party(kind: str, name: str) -> type[Any]:
     module_name, _, class_name = name.partition(":")
+    if module_name not in _ALLOWED:
+        raise UserError(
+            f"{kind} {name!r}: a file names code from outside audionas, which is not imported unasked",
+            hint="If you know and trust that code, put --plugins MODULE before the command: "
+            f"audionas --plugins {shlex.quote(module_name)} ...",
+        )
     try:
         found = getattr(importlib.import_module(module_name), class_name)
     except (ImportError, AttributeError, ValueError) as error:

@@ -9,15 +9,19 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import Any, TypeVar
 
+from audionas.core.errors import grouped
+from audionas.core.estimate import Estimate
 from audionas.core.files import write_text
 
 # rich is imported where it is used: a command that prints JSON or a version needs none of it
 T = TypeVar("T")
 Line = Sequence[tuple[str, str]]  # parts of a line, each with rich's words for its style: "bold red"
 _QUIET_SECONDS = 10.0  # between two plain progress lines
+_BAR_SECONDS = 0.1  # between two states of a bar
 
 
 class Reporter:
@@ -42,6 +46,15 @@ class Reporter:
     def note(self, text: str) -> None:
         """Print one line."""
         self.console.print(text, markup=False)
+
+    def problems(self, problems: Sequence[str], file: Path | None) -> None:
+        """Print what is left out and why, many problems of a kind as one line; then `file` holds them all."""
+        lines = problems if file is None else grouped(problems)
+        for line in lines:
+            self.note(f"left out: {line}")
+        if file is not None and len(lines) < len(problems):
+            write_text(file, "".join(f"{problem}\n" for problem in problems))
+            self.note(f"left out: {amount(len(problems), 'problem')} in all, see {file}")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
         """Print a table, whose first column is never cut; the caller formats the numbers."""
@@ -98,33 +111,35 @@ class Reporter:
             self._board.close()
 
     def _bar(self, items: Iterable[T], label: str, total: int) -> Iterator[T]:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TimeRemainingColumn(),
+            TextColumn("{task.fields[left]}"),
         )
+        estimate, last = Estimate(total), 0.0
         with Progress(*columns, console=self.console, transient=True) as bar:
-            yield from bar.track(items, total=total, description=label)
+            task = bar.add_task(label, total=total, left="")
+            for done, item in enumerate(items, 1):
+                yield item
+                now = time.monotonic()
+                left = estimate.left(done, now)
+                if now - last >= _BAR_SECONDS or done == total:
+                    last = now
+                    bar.update(task, completed=done, left="" if left is None else f"{clock(left)} left")
 
     def _lines(self, items: Iterable[T], label: str, total: int) -> Iterator[T]:
-        start = last = time.monotonic()
+        estimate, last = Estimate(total), time.monotonic()
         for done, item in enumerate(items, 1):
             yield item
             now = time.monotonic()
+            left = estimate.left(done, now)
             if now - last >= _QUIET_SECONDS:
                 last = now
-                self.note(f"{label}: {done}/{total}, {clock((now - start) / done * (total - done))} left")
+                self.note(f"{label}: {done}/{total}" + ("" if left is None else f", {clock(left)} left"))
 
     def _tensorboard(self) -> Any:
         if self._board is None:
@@ -144,10 +159,11 @@ def clock(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def amount(number: float, noun: str) -> str:
-    """A count such as `1 clip`, `1,200 clips` or `0.5 clips`, for nouns that take an s."""
-    digits = f"{number:,}" if isinstance(number, int) else f"{number:g}"
-    return f"{digits} {noun}{'' if number == 1 else 's'}"
+def amount(number: float, noun: str, plural: str = "") -> str:
+    """A count such as `1 clip`, `1,200 clips` or `2 classes`; `plural` for nouns that change more."""
+    plural = plural or noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+    digits = f"{number:,}" if isinstance(number, Integral) else f"{number:g}"
+    return f"{digits} {noun if number == 1 else plural}"
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ class CostPenalty(Strict):
     Without: weight * log(cost), FBNet's logarithm (arXiv:1812.03443) as a sum, not a product,
     so that the gradient of the task's loss is not rescaled. Neither depends on the unit of cost.
 
-    `latency_ms` is ProxylessNAS' expected latency, from a look-up table of a device: the file `table`, which
+    `latency_ms` comes, as in ProxylessNAS, from a look-up table of a device: the file `table`, which
     `audionas latency build` writes.
     """
 
@@ -44,8 +44,8 @@ class CostPenalty(Strict):
         if problems:
             raise UserError(problems, hint="For example: cost: {name: macs, weight: 0.1, target: 1.5e6}")
 
-    def penalty(self, expected: Tensor) -> Tensor:
-        """The term of the loss for an expected cost (a positive scalar, `CostTable.expected`)."""
+    def penalty(self, cost: Tensor) -> Tensor:
+        """The term of the loss for a cost, a positive scalar: that of the network that would be derived."""
         if self.target is None:
-            return self.weight * torch.log(expected)
-        return self.weight * torch.relu(expected / self.target - 1.0)
+            return self.weight * torch.log(cost)
+        return self.weight * torch.relu(cost / self.target - 1.0)

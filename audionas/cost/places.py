@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from audionas.core.arch import InputSpec
+from audionas.core.reporter import amount
 from audionas.core.rng import seed_torch
 from audionas.nn.blocks import init_weights
 from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
@@ -40,7 +41,7 @@ class Place(NamedTuple):
     def told(self) -> str:
         """Its input, channels out and stride in words."""
         shape = self.shape
-        words = f"{'x'.join(map(str, self.input))} to {shape.c_out} channels"
+        words = f"{'x'.join(map(str, self.input))} to {amount(shape.c_out, 'channel')}"
         return words if shape.stride == (1, 1) else f"{words}, stride {shape.stride[0]}x{shape.stride[1]}"
 
     def build(self) -> nn.Module:

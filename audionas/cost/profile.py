@@ -13,6 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
+from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng
 from audionas.cost.graph import LayerCost, layers
 from audionas.nn.blocks import SE
@@ -130,7 +131,7 @@ def require(net: nn.Module, io: InputSpec, name: str, what: str, *, costs: bool 
         else:
             if profile.states is not None and states > profile.states:
                 problems.append(
-                    f"{states} tensors remembered between frames, at most {profile.states} can be"
+                    f"{amount(states, 'tensor')} remembered between frames, at most {profile.states} can be"
                 )
     if costs:
         problems += _over(layers(shadow, io), profile)

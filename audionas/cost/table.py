@@ -10,7 +10,6 @@ from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import torch
-from torch import Tensor
 
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.cost.graph import LayerCost, layers
@@ -42,19 +41,6 @@ class CostTable:
 
     base: Tally
     options: Mapping[str, Mapping[str, Tally]]
-
-    def expected(self, gates: Gates, what: What) -> Tensor:
-        """The base plus the sum over choices and options of gate weight * cost: a scalar, differentiable.
-
-        If the weights are probabilities, this is the expected cost of ProxylessNAS (Cai et al.,
-        arXiv:1812.00332). It is computed in the precision of the weights.
-        """
-        total: Tensor | float = float(getattr(self.base, what))
-        for name, options in self.options.items():
-            weight = gates[name].weight
-            costs = [float(getattr(tally, what)) for tally in options.values()]
-            total = total + (weight * torch.tensor(costs, dtype=weight.dtype, device=weight.device)).sum()
-        return torch.as_tensor(total)
 
     def of(self, spec: ArchSpec, what: What) -> Any:
         """The cost of the final network of `spec`: a whole number, or milliseconds."""

@@ -4,18 +4,22 @@ Everything drawn for a clip is a pure function of (seed, epoch, utterance), so a
 resumed run and a run on another machine hear the same clips.
 """
 
+import math
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.core.strict import Strict
 from audionas.data import audio, kaldi, responses
 from audionas.data.audio import Wave
+from audionas.data.files import sums
 from audionas.data.kaldi import Item
 
 SILENCE = "_silence_"
@@ -67,11 +71,20 @@ class Augment(Strict):
         """Every setting that is out of range or has no effect."""
         ranges = {"noise_snr_db": self.noise_snr_db, "speed": self.speed, "gain_db": self.gain_db}
         low = {f.name: getattr(self, f.name) for f in fields(self) if f.name in _NOT_NEGATIVE}
+        ends = [(k, v) for k, pair in ranges.items() for v in pair or ()]
+        bounds = [(k, v, *_BOUNDS[k]) for k, v in ends if math.isfinite(v)]
         broken = {
+            **{
+                f"{k}: {v} is not a finite number": v is not None and not math.isfinite(v)
+                for k, v in (*low.items(), *ends)
+            },
             **{f"{k}: {v} is below 0": v is not None and v < 0 for k, v in low.items()},
             **{f"{k}: {v} is above 1": v > 1 for k, v in low.items() if k.endswith("probability")},
             **{f"{k}: {v[0]:g} is above {v[1]:g}": v[0] > v[1] for k, v in ranges.items() if v},
-            f"speed: {self.speed} is not above 0": bool(self.speed and self.speed[0] <= 0),
+            **{
+                f"{k}: {v:g} is not from {least:g} to {most:g}": not least <= v <= most
+                for k, v, least, most in bounds
+            },
             "noise_snr_db: has no effect without noise": bool(self.noise_snr_db and not self.noise),
             "silence_volume: has no effect without noise": self.silence_volume is not None and not self.noise,
             "rir: has no effect at rir_probability 0": bool(self.rir) and self.rir_probability == 0,
@@ -87,7 +100,21 @@ class Augment(Strict):
         }
         return [f"augment.{text}" for text, is_broken in broken.items() if is_broken]
 
+    def too_far(self, seconds: float) -> list[str]:
+        """The problems with clips of this length: a shift by over half of one loses most of its sound.
 
+        A roll by half a clip reaches every rotation.
+        """
+        most = 500 * seconds
+        return [
+            f"augment.{key}: {value:g} ms is too far for clips of {seconds:g} s (data.seconds): "
+            f"give at most {most:g}, half a clip"
+            for key, value in (("shift_ms", self.shift_ms), ("roll_ms", self.roll_ms))
+            if value > most
+        ]
+
+
+_BOUNDS = {"speed": (0.1, 10.0), "gain_db": (-120.0, 120.0), "noise_snr_db": (-120.0, 120.0)}
 _NOT_NEGATIVE = (
     *("shift_ms", "noise_probability", "noise_volume", "silence_volume", "rir_probability"),
     *("roll_ms", "device_ir_probability"),
@@ -202,7 +229,10 @@ def _read_all(directory: str, read: Callable[[Item], T]) -> list[T]:
     """Read every utterance of a data directory; the faults of all go into one UserError."""
     found: list[T] = []
     problems: list[str] = []
-    for item in kaldi.read(directory):
+    cache = Path(directory).parent / "cache"
+    data, changed = sums.current(kaldi.read(directory), cache, Reporter())
+    problems += dict.fromkeys(changed.values())
+    for item in data:
         try:
             found.append(read(item))
         except UserError as error:
@@ -214,7 +244,14 @@ def _read_all(directory: str, read: Callable[[Item], T]) -> list[T]:
 
 def _noise(item: Item, rate: int, resample: bool) -> Wave:
     """A background recording (n,)."""
-    return audio.read(item.audio, rate=rate, seconds=item.seconds, start=item.start, resample=resample)
+    return audio.read(
+        item.audio,
+        rate=rate,
+        seconds=item.seconds,
+        start=item.start,
+        resample=resample,
+        promised=item.seconds,
+    )
 
 
 def _response(item: Item, rate: int) -> list[Wave]:

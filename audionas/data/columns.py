@@ -37,8 +37,8 @@ class Columns:
     """Rows of utterances, returned as they were added; those with the same label share its text."""
 
     def __init__(self, rows: Iterable[Row] = ()) -> None:
-        self.ids, self.speakers = Strings(), Strings()
-        self._audio, self._labels, self._sums = Strings(), Strings(), Strings()
+        self.ids, self.speakers, self.audio, self.sums = Strings(), Strings(), Strings(), Strings()
+        self._labels = Strings()
         self._seconds, self._starts = array("d"), array("d")
         for row in rows:
             self.append(row)
@@ -48,10 +48,10 @@ class Columns:
         key, audio, label, seconds, start, speaker, content = row
         for column, text in (
             (self.ids, key),
-            (self._audio, audio),
+            (self.audio, audio),
             (self._labels, label),
             (self.speakers, speaker),
-            (self._sums, content),
+            (self.sums, content),
         ):
             column.append(text)
         self._seconds.append(seconds)
@@ -67,12 +67,12 @@ class Columns:
         """The fields of one utterance."""
         return (
             self.ids[index],
-            self._audio[index],
+            self.audio[index],
             intern(self._labels[index]),
             self._seconds[index],
             self._starts[index],
             intern(self.speakers[index]),
-            self._sums[index],
+            self.sums[index],
         )
 
     def chosen(self, indices: Iterable[int]) -> "Columns":
@@ -92,7 +92,7 @@ class Columns:
         """True where an utterance is only a part of its file."""
         if any(self._starts):
             return True
-        hashes = np.fromiter((hash(path) for path in self._audio), dtype=np.int64, count=len(self))
+        hashes = np.fromiter((hash(path) for path in self.audio), dtype=np.int64, count=len(self))
         if len(np.unique(hashes)) == len(self):  # every file has one utterance
             return False
         spans: dict[str, float] = {}

@@ -12,9 +12,10 @@ from audionas.core.strict import Strict
 class Data(Strict):
     """Kaldi data directories, relative to the current folder or absolute.
 
-    Clips are padded with zeros or cut to `seconds`. A clip that cannot be read, or whose sample rate
-    differs from that of the features, stops the run (`on_bad: error`) or is left out with a note
-    (`skip`); `resample` converts other rates. `labels` is a file with one label per line, by default
+    Clips are padded with zeros or cut to `seconds`. A clip that cannot be read, is far too loud, has changed
+    since it was prepared, or whose sample rate differs from that of the features, stops the run
+    (`on_bad: error`) or is left out with a note (`skip`); `keep` reads loud ones, cut at full scale, and
+    changed ones. `resample` converts other rates. `labels` is a file with one label per line, by default
     `labels.txt` beside the training directory. `cache` holds decoded clips and features, by default
     `cache/` beside the training directory; `workers` processes compute them (default: one per
     core; the result does not depend on their number).
@@ -27,7 +28,7 @@ class Data(Strict):
     train: str = "data/train"
     dev: str = "data/dev"
     seconds: float = 1.0
-    on_bad: Literal["error", "skip"] = "error"
+    on_bad: Literal["error", "skip", "keep"] = "error"
     resample: bool = False
     labels: str = ""
     cache: str = ""
@@ -44,6 +45,6 @@ class Data(Strict):
         if self.channels < 1:
             problems.append(f"data.channels is {self.channels}, expected at least 1")
         if self.channels > 1 and (self.resample or self.on_bad != "error"):
-            problems.append("data.channels above 1 excludes data.resample and data.on_bad: skip")
+            problems.append(f"data.channels above 1 excludes data.resample and data.on_bad: {self.on_bad}")
         if problems:
             raise UserError(problems)

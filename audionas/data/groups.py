@@ -48,7 +48,7 @@ def _parsed(file: Path) -> tuple[dict[str, str], list[str]]:
     found: dict[str, str] = {}
     problems = []
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8-sig").splitlines()
     except UnicodeDecodeError:
         return {}, [f"{file}: not UTF-8"]
     for number, line in enumerate(lines, 1):

@@ -8,20 +8,24 @@ preparation). `labels.txt`, the classes in their order, lies beside the director
 import hashlib
 import os
 import re
+import shlex
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import count as numbers
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
-from typing import overload
+from typing import NamedTuple, overload
 
-from audionas.core.errors import UserError
+from audionas.core.errors import Problem, UserError
 from audionas.core.files import atomic, sha256, write_text
+from audionas.core.reporter import amount
 from audionas.data import audio
 from audionas.data.columns import Columns
 from audionas.data.quick import quick
-from audionas.data.tables import Tables, base
+from audionas.data.tables import FILES, Tables, base
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +51,11 @@ class DataDir(Sequence[Item]):
     They are held in columns, at about 200 bytes each; an item is made when it is requested.
     """
 
-    def __init__(self, path: Path | str, items: Iterable[Item] | Columns) -> None:
+    def __init__(
+        self, path: Path | str, items: Iterable[Item] | Columns, sums: "_Sums | None" = None
+    ) -> None:
         self.path = Path(path)
+        self._sums = _Sums() if sums is None else sums
         columns = items if isinstance(items, Columns) else Columns(map(_row, items))
         self._columns = columns.in_order()
 
@@ -69,7 +76,16 @@ class DataDir(Sequence[Item]):
 
     def chosen(self, indices: Iterable[int]) -> "DataDir":
         """The utterances at these places."""
-        return DataDir(self.path, self._columns.chosen(indices))
+        return DataDir(self.path, self._columns.chosen(indices), self._sums)
+
+    def content(self, item: Item) -> str:
+        """The SHA-256 of an utterance's file: that of preparation, or taken now and kept."""
+        return item.sha256 or self._sums[item.audio]
+
+    @property
+    def files(self) -> Iterator[tuple[str, str]]:
+        """Path and recorded SHA-256 of the audio of each utterance, quicker than from its items."""
+        return zip(self._columns.audio, self._columns.sums, strict=True)
 
     @cached_property
     def labels(self) -> list[str]:
@@ -79,11 +95,9 @@ class DataDir(Sequence[Item]):
     @cached_property
     def fingerprint(self) -> str:
         """SHA-256 over ids, audio, times and labels: equal if and only if the data are equal."""
-        sums = _Sums()
         digest = hashlib.sha256()
         for item in self:
-            content = item.sha256 or sums[item.audio]
-            row = (item.id, content, repr(item.start), repr(item.seconds), item.label)
+            row = (item.id, self.content(item), repr(item.start), repr(item.seconds), item.label)
             digest.update("\x1f".join(row).encode() + b"\n")
         return digest.hexdigest()
 
@@ -131,7 +145,7 @@ def read(path: Path | str) -> DataDir:
     return DataDir(path, _items(tables))
 
 
-def validate(path: Path | str) -> list[str]:
+def validate(path: Path | str) -> list[Problem]:
     """Every fault of a directory as `file:line: what is wrong`; an empty list if there is none."""
     return Tables(path).faults()
 
@@ -163,37 +177,70 @@ def write(path: Path | str, items: Iterable[Item], relative: bool = True) -> Dat
     return data
 
 
-def fix(path: Path | str) -> list[str]:
-    """Make a faulty directory valid and return the list of changes; a valid one is left untouched.
+class Repair(NamedTuple):
+    """A repair of a directory: the utterances that stay, and each change as a sentence."""
 
-    Lines are sorted, duplicate and incomplete utterances dropped, ids prefixed with their speaker,
-    spk2utt regenerated, and missing durations measured.
+    items: list[Item]
+    changes: list[Problem]
+    dropped: int
+    before: Path = Path()  # once it is done: the folder with the files as they were
 
-    Raises UserError where no utterance is left.
+
+def repair(path: Path | str) -> Repair | None:
+    """The repair that `fix` would make of a directory; None for a valid one. Nothing is written.
+
+    Lines are sorted, duplicate and incomplete utterances dropped, ids prefixed with their speaker, spk2utt
+    regenerated, and missing durations measured.
     """
     tables = Tables(path)
-    if not tables.faults():
-        return []
-    said: list[str] = [f"{fault} [repaired or dropped]" for fault in tables.faults()]
+    if not (changes := tables.faults()):
+        return None
     kept: dict[str, Item] = {}
+    dropped: list[Problem] = []
     by_speaker = tables.speakers()
     named = tables.files["utt2spk"].lines or by_speaker
     for key in sorted(tables.keys.lines):
         speaker = tables.files["utt2spk"].get(key) or by_speaker.get(key, "" if named else key)
-        item = _rescued(tables, key, speaker)
-        if isinstance(item, str):
-            said.append(f"{path}: dropped '{key}': {item}")
+        item = _rescued(tables, key, speaker, path)
+        if isinstance(item, Problem):
+            dropped.append(item)
         elif item.id in kept:
-            said.append(f"{path}: dropped '{key}': with its speaker in front it is '{item.id}', which exists")
+            dropped.append(
+                Problem(path, "dropped '{}': with its speaker it is '{}', which exists", key, item.id)
+            )
         else:
             kept[item.id] = item
             if item.id != key:
-                said.append(f"{path}: renamed '{key}' to '{item.id}'")
-    if not kept:
-        raise UserError(said, hint=f"{path}: no utterance is complete; prepare the directory again.")
-    write(path, kept.values())
-    said.append(f"{path}: wrote {len(kept)} utterances, sorted; spk2utt and utt2dur are new")
-    return said
+                changes.append(Problem(path, "renamed '{}' to '{}'", key, item.id))
+    return Repair(list(kept.values()), changes + dropped, len(dropped))
+
+
+def fix(path: Path | str) -> Repair | None:
+    """Make a faulty directory valid and return what was done; a valid one is left as it is.
+
+    The files as they were are kept in `before_fix`, or `before_fix-2` and so on, inside the directory.
+
+    Raises UserError where no utterance would be left.
+    """
+    found = repair(path)
+    if found is None:
+        return None
+    if not found.items:
+        raise UserError(found.changes, hint=f"{path}: no utterance is complete; prepare the directory again.")
+    before = _keep(Path(path))
+    write(path, found.items)
+    return found._replace(before=before)
+
+
+def _keep(folder: Path) -> Path:
+    """Copy the files of a directory into a new folder inside it, and return that."""
+    names = (f"before_fix{f'-{number}' if number > 1 else ''}" for number in numbers(1))
+    place = next(place for name in names if not (place := folder / name).exists())
+    place.mkdir()
+    for name in FILES:
+        if (folder / name).is_file():
+            shutil.copy2(folder / name, place / name)
+    return place
 
 
 def write_licence(folder: Path, text: str) -> None:
@@ -205,7 +252,7 @@ def read_licence(folder: Path) -> str:
     """The text of `licence.txt` in the folder or up to two above it; empty if there is none."""
     for place in (folder, *folder.absolute().parents[:2]):
         if (place / LICENCE).is_file():
-            lines = (place / LICENCE).read_text(encoding="utf-8").splitlines()
+            lines = (place / LICENCE).read_text(encoding="utf-8-sig").splitlines()
             return "; ".join(line.strip() for line in lines if line.strip())
     return ""
 
@@ -219,9 +266,7 @@ class _Sums(dict[str, str]):
 
 
 def _repair(path: Path | str) -> str:
-    return (
-        f"To repair it: python -c \"from audionas.data import kaldi; print(*kaldi.fix('{path}'), sep='\\n')\""
-    )
+    return f"See what a repair would drop, then repair it: audionas check {shlex.quote(str(path))} [--fix]"
 
 
 def _items(tables: Tables) -> Iterator[Item]:
@@ -252,7 +297,7 @@ def _problems(data: DataDir) -> list[str]:
     found = [] if len(data) else [f"{path}: no utterances to write"]
     for key, same in groupby(item.id for item in data):
         if (count := len(list(same))) > 1:
-            found.append(f"{path}: {count} utterances are called '{key}'")
+            found.append(f"{path}: {amount(count, 'utterance')} are called '{key}'")
     for item in data:
         if not re.fullmatch(r"\S+", item.id) or not re.fullmatch(r"\S+", item.speaker):
             found.append(f"{path}: '{item.id}' of speaker '{item.speaker}': blanks are not allowed in either")
@@ -314,21 +359,21 @@ def _recordings(paths: Iterable[str]) -> dict[str, str]:
     return names
 
 
-def _rescued(tables: Tables, key: str, speaker: str) -> Item | str:
+def _rescued(tables: Tables, key: str, speaker: str, folder: Path | str) -> Item | Problem:
     """The usable part of an utterance, or the reason why it cannot be used."""
     path, label = tables.audio(key), tables.files["text"].get(key)
     if path is None or (tables.segmented and tables.files["segments"].get(key) is None):
-        return "no usable audio"
+        return Problem(folder, "dropped '{}': no usable audio", key)
     if label is None:
-        return "no label"
+        return Problem(folder, "dropped '{}': no label", key)
     if not speaker:
-        return "no speaker"
+        return Problem(folder, "dropped '{}': no speaker", key)
     span = tables.span(key)
     try:
         start, seconds = span if span is not None else (0.0, audio.length(path))
     except UserError as error:
-        return error.problems[0]
+        return Problem(folder, "dropped '{}': {}", key, error.problems[0])
     if seconds <= 0:
-        return f"{path} holds no audio"
+        return Problem(folder, "dropped '{}': {} holds no audio", key, path)
     name = key if key.startswith(speaker) else f"{speaker}-{key}"
     return Item(name, path, label, seconds, start, speaker, tables.files["utt2sha256"].get(key) or "")

@@ -1,7 +1,8 @@
 """Names of labels and splits, and the ordered labels of a model."""
 
-from collections import Counter
-from collections.abc import Sequence
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from audionas.core.errors import UserError, did_you_mean
@@ -13,6 +14,13 @@ from audionas.data.tables import base
 RATE = 16_000  # Hz
 SPLITS = ("train", "dev", "test")
 SILENCE, UNKNOWN, NOISE = "_silence_", "_unknown_", "_background_noise_"
+# What YAML, Python, JSON and tables make of words such as no, off and null where they are not quoted
+UNQUOTED = frozenset({"true", "false", "none", "null", "nan", "~"})
+
+
+def is_background(label: str) -> bool:
+    """True for what is no keyword: labels that begin with `_`, such as SILENCE and UNKNOWN."""
+    return label.startswith("_")
 
 
 def read_labels(path: Path | str) -> list[str]:
@@ -37,7 +45,7 @@ def labels_of(data: Data, train: DataDir) -> tuple[str, ...]:
 def _listed(file: Path) -> list[str]:
     """The lines of a file that lists classes."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")
     except FileNotFoundError as error:
         raise UserError(
             f"{file}: no such file", hint="It lists the classes, one per line; audionas prep writes it."
@@ -51,6 +59,48 @@ def _listed(file: Path) -> list[str]:
             f"{file}: {'classes named twice: ' + ', '.join(twice) if twice else 'names no class'}"
         )
     return labels
+
+
+def doubts(labels: Iterable[str]) -> list[str]:
+    """Sentences about names of classes that look wrong; none where all look right.
+
+    Told are words that a program wrote for another one, names with blanks at an end or control characters,
+    and names that differ only by case or by their form in Unicode.
+    """
+    every = sorted(set(labels))
+    found = [
+        f"the label {label!r} is what a program makes of a word without quotes, such as no or off"
+        for label in every
+        if label.strip().lower() in UNQUOTED
+    ]
+    found += [f"the label {label!r} holds {what}" for label in every if (what := _unseen(label))]
+    alike = defaultdict(list)
+    for label in every:
+        alike[unicodedata.normalize("NFKC", label).casefold().strip()].append(label)
+    for same in alike.values():
+        if len(same) > 1:
+            told = ", ".join(map(ascii, same))
+            found.append(
+                f"the labels {told} are classes of their own, and differ only in case or in encoding"
+            )
+    return found
+
+
+def _unseen(label: str) -> str:
+    """The part of a label that its reader does not see."""
+    if any(unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") for letter in label):
+        return "characters that cannot be seen"
+    return "blanks at an end" if label != label.strip() else ""
+
+
+def require_several(labels: Sequence[str], where: object) -> None:
+    """Raise UserError where there is nothing to tell apart."""
+    if len(set(labels)) < 2:
+        only = f"only the class '{labels[0]}'" if labels else "no class"
+        raise UserError(
+            f"{where}: has {only}, and a model tells two or more apart",
+            hint=f"Add recordings of something else, for example in a folder {UNKNOWN} or {SILENCE}.",
+        )
 
 
 def require_known(directory: DataDir, labels: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import re
+from codecs import BOM_UTF8
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from itertools import groupby, zip_longest
@@ -64,7 +65,8 @@ def _rows(files: Sequence[BinaryIO], folder: str) -> Iterator[tuple[str, str, st
 
 def _lines(file: Iterable[bytes]) -> Iterator[tuple[str, str]]:
     """Key and value of every line; neither is empty."""
-    for line in file:
+    for place, content in enumerate(file):
+        line = content if place else content.removeprefix(BOM_UTF8)
         try:
             key, value = _SPACE.split(line.decode().strip(" \t\r\n"), maxsplit=1)
         except ValueError as error:  # not UTF-8, or no value

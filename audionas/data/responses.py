@@ -9,6 +9,7 @@ import numpy as np
 from audionas.core.errors import UserError
 from audionas.data import audio
 from audionas.data.audio import Wave
+from audionas.data.files import listing
 
 
 class Response(NamedTuple):
@@ -39,7 +40,7 @@ def read_folder(folder: Path | str, rate: int, setting: str) -> list[list[Respon
     Raises one UserError, which names the config's `setting`, if there is no file, or for all files that
     cannot be read or are silent.
     """
-    files = sorted(f for f in Path(folder).glob("*") if f.suffix.lower() in audio.SUFFIXES)
+    files = listing.sounds(folder, deep=False) if Path(folder).is_dir() else []
     found, problems = [], []
     for file in files:
         try:

@@ -2,17 +2,18 @@
 
 import os
 import re
+from codecs import BOM_UTF8
 from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import NamedTuple
 
-from audionas.core.errors import UserError
+from audionas.core.errors import Problem, UserError
 from audionas.data import audio
+from audionas.data.audio import TOLERANCE
 
 FILES = ("wav.scp", "segments", "text", "utt2spk", "spk2utt", "utt2dur", "utt2sha256")
 OPTIONAL = ("segments", "utt2sha256")
-TOLERANCE = 0.02  # seconds; Kaldi rounds times to frames of 10 ms
 _SPACE = re.compile(r"[ \t]+")
 
 
@@ -30,16 +31,17 @@ class TextFile:
     path: str
     lines: dict[str, Line] = field(default_factory=dict)
     useless: set[str] = field(default_factory=set)
-    faults: list[tuple[int, str]] = field(default_factory=list)  # (line, what is wrong)
+    faults: list[tuple[int, Problem]] = field(default_factory=list)  # (line, what is wrong)
 
-    def fault(self, line: int, what: str) -> None:
-        """Record a fault; line 0 means the file as a whole."""
-        self.faults.append((line, what))
+    def fault(self, line: int, what: str, *details: object) -> None:
+        """Record a fault as a template and its details; line 0 means the file as a whole."""
+        where = f"{self.path}:{line}" if line else self.path
+        self.faults.append((line, Problem(where, what, *details)))
 
-    def spoil(self, key: str, what: str) -> None:
+    def spoil(self, key: str, what: str, *details: object) -> None:
         """Record a fault that makes the value of `key` unusable."""
         self.useless.add(key)
-        self.fault(self.lines[key].number, what)
+        self.fault(self.lines[key].number, f"'{{}}'{what}", key, *details)
 
     def get(self, key: str) -> str | None:
         """The usable value of a key."""
@@ -66,13 +68,9 @@ class Tables:
         self.keys = self.files["segments" if self.segmented else "wav.scp"]  # one line per utterance
         self._check()
 
-    def faults(self) -> list[str]:
+    def faults(self) -> list[Problem]:
         """Every fault as `path:line: what`, in the order of files and lines."""
-        return [
-            f"{table.path}:{line}: {what}" if line else f"{table.path}: {what}"
-            for table in self.files.values()
-            for line, what in sorted(table.faults)
-        ]
+        return [problem for table in self.files.values() for _, problem in sorted(table.faults)]
 
     def recording(self, utterance: str) -> str:
         """The key in wav.scp of an utterance."""
@@ -142,7 +140,7 @@ def _load(path: str) -> TextFile:
     table = TextFile(path)
     if not os.path.exists(path):
         return table
-    raw = Path(path).read_bytes().split(b"\n")
+    raw = Path(path).read_bytes().removeprefix(BOM_UTF8).split(b"\n")
     last = ""
     for line, content in enumerate(raw if raw[-1] else raw[:-1], 1):
         try:
@@ -154,14 +152,14 @@ def _load(path: str) -> TextFile:
         if not key:
             table.fault(line, "an empty line")
         elif key in table.lines:
-            table.fault(line, f"'{key}' is already on line {table.lines[key].number}")
+            table.fault(line, "'{}' is already on line {}", key, table.lines[key].number)
         else:
             if key < last:  # code points sort like UTF-8 bytes, which is the C locale's order
-                table.fault(line, f"not sorted: '{key}' comes after '{last}' (C locale order)")
+                table.fault(line, "not sorted: '{}' comes after '{}' (C locale order)", key, last)
             table.lines[key] = Line(line, value)
             if not value:
                 what = "its label" if path.endswith(f"{os.sep}text") else "the value"
-                table.spoil(key, f"'{key}': {what} is empty")
+                table.spoil(key, f": {what} is empty")
         last = max(last, key)
     return table
 
@@ -173,9 +171,9 @@ def _usable(table: TextFile) -> list[tuple[str, str]]:
 def _check_audio(table: TextFile, folder: str) -> None:
     for key, value in _usable(table):
         if value.startswith("|") or value.endswith("|"):
-            table.spoil(key, f"'{key}' is a command, and commands are not run; name an audio file")
+            table.spoil(key, " is a command, and commands are not run; name an audio file")
         elif not os.path.isfile(path := resolve(folder, value)):
-            table.spoil(key, f"'{key}': no such audio file: {path}")
+            table.spoil(key, ": no such audio file: {}", path)
 
 
 def _check_segments(segments: TextFile, recordings: TextFile, folder: str) -> None:
@@ -184,19 +182,19 @@ def _check_segments(segments: TextFile, recordings: TextFile, folder: str) -> No
         parts = value.split()
         times = [number(part) for part in parts[1:]]
         if len(parts) != 3 or times[0] is None or times[1] is None:
-            segments.spoil(key, f"'{key}': expected a recording, its start and its end in seconds")
+            segments.spoil(key, ": expected a recording, its start and its end in seconds")
             continue
         start, end = times[0], times[1]
         recording = parts[0]
         if recording not in recordings.lines:
-            segments.spoil(key, f"'{key}': recording '{recording}' is not in wav.scp")
+            segments.spoil(key, ": recording '{}' is not in wav.scp", recording)
         elif not 0 <= start < end:
-            segments.spoil(key, f"'{key}': starts at {start} s and ends at {end} s")
+            segments.spoil(key, ": starts at {} s and ends at {} s", start, end)
         elif (path := recordings.get(recording)) is not None:
             if recording not in lengths:
                 lengths[recording] = _length(recordings, recording, resolve(folder, path))
             if end > lengths[recording] + TOLERANCE:
-                segments.spoil(key, f"'{key}': ends at {end} s, its recording at {lengths[recording]:.3f} s")
+                segments.spoil(key, ": ends at {} s, its recording at {:.3f} s", end, lengths[recording])
 
 
 def _length(recordings: TextFile, key: str, path: str) -> float:
@@ -204,18 +202,17 @@ def _length(recordings: TextFile, key: str, path: str) -> float:
     try:
         return audio.length(path)
     except UserError as error:
-        recordings.spoil(key, f"'{key}': {error.problems[0]}")
+        recordings.spoil(key, ": {}", error.problems[0])
         return float("inf")
 
 
 def _check_speakers(utt2spk: TextFile, spk2utt: TextFile, present: set[str]) -> None:
     for utterance, speaker in _usable(utt2spk):
         if len(speaker.split()) > 1:
-            utt2spk.spoil(utterance, f"'{utterance}': a speaker is one word, not '{speaker}'")
+            utt2spk.spoil(utterance, ": a speaker is one word, not '{}'", speaker)
         elif not utterance.startswith(speaker):
-            utt2spk.fault(
-                utt2spk.lines[utterance].number, f"'{utterance}' does not begin with its speaker '{speaker}'"
-            )
+            line_number = utt2spk.lines[utterance].number
+            utt2spk.fault(line_number, "'{}' does not begin with its speaker '{}'", utterance, speaker)
     if not {"utt2spk", "spk2utt"} <= present:
         return
     listed: set[tuple[str, str]] = set()
@@ -223,37 +220,34 @@ def _check_speakers(utt2spk: TextFile, spk2utt: TextFile, present: set[str]) -> 
         for utterance in line.value.split():
             known = utt2spk.lines.get(utterance)
             if (speaker, utterance) in listed:
-                spk2utt.fault(line.number, f"lists '{utterance}' twice")
+                spk2utt.fault(line.number, "lists '{}' twice", utterance)
             elif known is None:
-                spk2utt.fault(line.number, f"lists '{utterance}', which is not in utt2spk")
+                spk2utt.fault(line.number, "lists '{}', which is not in utt2spk", utterance)
             elif known.value != speaker:
-                spk2utt.fault(
-                    line.number,
-                    f"gives '{utterance}' to '{speaker}', utt2spk:{known.number} to '{known.value}'",
-                )
+                told = (utterance, speaker, known.number, known.value)
+                spk2utt.fault(line.number, "gives '{}' to '{}', utt2spk:{} to '{}'", *told)
             listed.add((speaker, utterance))
     for utterance, speaker in _usable(utt2spk):
         if (speaker, utterance) not in listed:
-            utt2spk.fault(
-                utt2spk.lines[utterance].number, f"spk2utt does not list '{utterance}' under '{speaker}'"
-            )
+            line_number = utt2spk.lines[utterance].number
+            utt2spk.fault(line_number, "spk2utt does not list '{}' under '{}'", utterance, speaker)
 
 
 def _check_seconds(utt2dur: TextFile, segments: TextFile) -> None:
     for key, value in _usable(utt2dur):
         seconds = number(value)
         if seconds is None or seconds <= 0:
-            utt2dur.spoil(key, f"'{key}': expected a number of seconds above 0, not '{value}'")
+            utt2dur.spoil(key, ": expected a number of seconds above 0, not '{}'", value)
         elif (segment := segments.get(key)) is not None:
             start, end = (float(part) for part in segment.split()[1:])
             if abs(end - start - seconds) > TOLERANCE:
-                utt2dur.spoil(key, f"'{key}': {seconds} s, but its segment has {end - start:.3f} s")
+                utt2dur.spoil(key, ": {} s, but its segment has {:.3f} s", seconds, end - start)
 
 
 def _check_sums(sums: TextFile) -> None:
     for key, value in _usable(sums):
         if not re.fullmatch(r"[0-9a-f]{64}", value):
-            sums.spoil(key, f"'{key}': not a SHA-256 in hexadecimal digits")
+            sums.spoil(key, ": not a SHA-256 in hexadecimal digits")
 
 
 def _compare(keys: TextFile, table: TextFile) -> None:
@@ -261,7 +255,7 @@ def _compare(keys: TextFile, table: TextFile) -> None:
     source = os.path.basename(keys.path)
     for key, line in table.lines.items():
         if key not in keys.lines:
-            table.fault(line.number, f"utterance '{key}' is not in {source}")
+            table.fault(line.number, f"utterance '{{}}' is not in {source}", key)
     for key, line in keys.lines.items():
         if key not in table.lines:
-            table.fault(0, f"no line for utterance '{key}' ({source}:{line.number})")
+            table.fault(0, f"no line for utterance '{{}}' ({source}:{{}})", key, line.number)

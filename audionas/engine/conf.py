@@ -205,22 +205,30 @@ class Compare(Strict):
 class Rank(Strict):
     """A comparison of a supernet's ranking with that of networks trained alone.
 
-    `networks` of the space are drawn with `seed`, spread evenly over the range of a cost, `strata`; each is
-    scored by the supernet and trained alone by the section `train`. Trained networks are kept in `alone`, a
-    folder that several supernets of one space may share; by default in the run's folder. `test` is the data
-    on which they are scored, as for comparisons. The regret is reported for the supernet's best `top`. With
-    `trainings` above 1 each is trained that many times, with consecutive seeds; the supernet is compared with
-    the mean, and the agreement of the second training with the first is a ceiling that no supernet can exceed
-    by much.
+    `networks` of the space are drawn with `seed`, spread evenly over the range of a cost, `strata`, or with
+    `none` uniformly; each is scored by the supernet and trained alone by the section `train`. Trained
+    networks are kept in `alone`, a folder that several supernets of one space may share; by default in the
+    run's folder. `test` is the data on which they are scored, as for comparisons. With `trainings` above 1
+    each is trained that many times, with consecutive seeds; the supernet is compared with the mean, and the
+    agreement of one training with the mean of the others is a ceiling that no supernet can exceed by much.
+
+    `table` is a file with the results of NAS-Bench-201 (on the data set `on`) or of NAS-Bench-Macro, which
+    stand for the trainings: none is made. `seeds` are those of several supernets; by default there is one,
+    with the config's seed. The regret is reported for the supernet's best `top`, by default 1 and 10. `sweep`
+    are further numbers of batches on which statistics are recalibrated, to choose `scoring.calibration` by.
     """
 
     networks: int = 30
     trainings: int = 1
-    strata: Literal["macs", "params"] = "macs"
+    strata: Literal["macs", "params", "none"] = "macs"
     seed: int = 0
+    seeds: tuple[int, ...] = ()
     alone: str = ""
     test: str = ""
-    top: tuple[int, ...] = (1, 3, 5)
+    table: str = ""
+    on: Literal["cifar10", "cifar100", "ImageNet16-120"] = "cifar10"
+    top: tuple[int, ...] | None = None
+    sweep: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
         problems = []
@@ -230,11 +238,23 @@ class Rank(Strict):
             problems.append(f"rank.trainings is {self.trainings}, expected at least 1")
         problems += [
             f"rank.top: {k} is not between 1 and rank.networks, {self.networks}"
-            for k in self.top
+            for k in self.top or ()
             if not 1 <= k <= self.networks
+        ]
+        problems += [f"rank.seeds: {seed} appears twice" for seed in _repeated(self.seeds)]
+        problems += [f"rank.sweep: {n}, expected at least 1 batch" for n in self.sweep if n < 1]
+        problems += [
+            f"rank.{name}: the table stands for the trainings. Remove rank.{name}, or rank.table."
+            for name in ("trainings", "alone", "test")
+            if self.table and getattr(self, name) != getattr(Rank, name)
         ]
         if problems:
             raise UserError(problems)
+
+    @property
+    def firsts(self) -> tuple[int, ...]:
+        """The numbers of the supernet's best for which the regret is reported."""
+        return self.top or tuple(k for k in (1, 10) if k <= self.networks)
 
 
 def label_of(method: str | Mapping[str, Any]) -> str:

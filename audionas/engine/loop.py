@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+from statistics import median
 from typing import Any, Protocol
 
 import torch
@@ -23,6 +24,7 @@ from audionas.engine import checkpoint, distributed, processes
 from audionas.engine.checkpoint import State
 
 Metrics = Mapping[str, Tensor | float]
+_PACE = 5  # epochs whose median time tells how long the rest takes: the first one starts everything up
 
 
 class Driven(Protocol):
@@ -77,7 +79,7 @@ def fit(
         )
         values.update(work.end(epoch))
         clocked.append(time.monotonic() - start)
-        left = sum(clocked) / len(clocked) * (epochs - epoch - 1)
+        left = median(clocked[-_PACE:]) * (epochs - epoch - 1)
         reporter.epoch(epoch, epochs, values, seconds=clocked[-1], left=left)
         if processes.first():
             checkpoint.save(folder / "ckpt", epoch + 1, work.state())

@@ -1,7 +1,8 @@
 """The quality of scores: accuracy and macro F1 with intervals, per-class figures, comparisons.
 
 Intervals are 95 %, by bootstrap over speakers with 2,000 seeded draws: clips of one voice are not
-independent, so whole voices are drawn. If speakers are unknown, each clip is its own.
+independent, so whole voices are drawn. If speakers are unknown, each clip is its own. Where the bootstrap
+cannot say anything, they are exact or carry the reason (`core/intervals.py`).
 
 Macro F1 is the mean of the classes' F1 over the classes that have clips: in the data, or
 in a bootstrap's draw.
@@ -15,7 +16,8 @@ import numpy as np
 from scipy import stats
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support, roc_auc_score
 
-from audionas.core.bootstrap import counts, percentiles
+from audionas.core.bootstrap import counts
+from audionas.core.intervals import FEWEST, Interval, drawn, exact
 from audionas.core.rng import numpy_rng
 
 
@@ -31,10 +33,10 @@ def summary(
     present = support > 0
     return {
         "accuracy": float((predicted == targets).mean()),
-        "interval": list(interval(predicted == targets, speakers)),
+        **interval(predicted == targets, speakers).plain(),
         "balanced_accuracy": float(recall[present].mean()),
         "macro_f1": float(f1[present].mean()),
-        "macro_f1_interval": list(macro_f1_interval(predicted, targets, speakers)),
+        **macro_f1_interval(predicted, targets, speakers).plain("macro_f1_interval"),
         "log_loss": float(log_loss(targets, scores, labels=index)),
         "n": len(targets),
         "speakers": len(set(speakers)),
@@ -87,9 +89,21 @@ def by_group(
     return found
 
 
-def interval(values: np.ndarray, groups: Sequence[str]) -> tuple[float, float]:
-    """95 % interval of the mean of `values` (n,), by bootstrap over groups."""
-    return percentiles(_means(values, groups))
+def interval(values: np.ndarray, groups: Sequence[str]) -> Interval:
+    """95 % interval of the mean of `values` (n,), by bootstrap over groups.
+
+    For answers that are right (1) or wrong (0) it is exact where the bootstrap sees too little: of clips
+    without known speakers, fewer than `FEWEST` are right or wrong, or all groups are right or all wrong.
+    """
+    many = len(set(groups))
+    right = int(np.count_nonzero(values))
+    least = min(right, len(values) - right)
+    if np.isin(values, (0, 1)).all():
+        if many == len(values) and least < FEWEST:
+            return exact(right, many)
+        if many >= FEWEST and not least:
+            return exact(many if right else 0, many)
+    return drawn(_means(values, groups), many, _noun(groups))
 
 
 def paired(a: np.ndarray, b: np.ndarray, groups: Sequence[str]) -> dict[str, Any]:
@@ -98,8 +112,8 @@ def paired(a: np.ndarray, b: np.ndarray, groups: Sequence[str]) -> dict[str, Any
     `a` and `b` are 1 for each clip that a network got right, else 0 (or any other figure per clip).
     """
     difference = np.asarray(a, dtype=float) - np.asarray(b, dtype=float)
-    low, high = interval(difference, groups)
-    return {"difference": float(difference.mean()), "interval": [low, high], "n": len(difference)}
+    found = drawn(_means(difference, groups), len(set(groups)), _noun(groups))
+    return {"difference": float(difference.mean()), **found.plain(), "n": len(difference)}
 
 
 def macro_f1(predicted: np.ndarray, targets: np.ndarray) -> float:
@@ -108,11 +122,9 @@ def macro_f1(predicted: np.ndarray, targets: np.ndarray) -> float:
     return float(_f1(*_counts(predicted, targets, one_group))[0])
 
 
-def macro_f1_interval(
-    predicted: np.ndarray, targets: np.ndarray, groups: Sequence[str]
-) -> tuple[float, float]:
+def macro_f1_interval(predicted: np.ndarray, targets: np.ndarray, groups: Sequence[str]) -> Interval:
     """95 % interval of the macro F1 of (n,) class indices, by bootstrap over groups."""
-    return percentiles(_drawn_f1(predicted, targets, groups))
+    return drawn(_drawn_f1(predicted, targets, groups), len(set(groups)), _noun(groups))
 
 
 def paired_macro_f1(
@@ -122,19 +134,26 @@ def paired_macro_f1(
 
     Both are computed on the same draws, so the difficulty of a draw cancels.
     """
-    low, high = percentiles(_drawn_f1(a, targets, groups) - _drawn_f1(b, targets, groups))
+    less = _drawn_f1(a, targets, groups) - _drawn_f1(b, targets, groups)
     difference = macro_f1(a, targets) - macro_f1(b, targets)
-    return {"difference": difference, "interval": [low, high], "n": len(targets)}
+    found = drawn(less, len(set(groups)), _noun(groups))
+    return {"difference": difference, **found.plain(), "n": len(targets)}
 
 
-def over_seeds(values: Sequence[float]) -> Mapping[str, Any]:
-    """Mean, standard deviation and 95 % t-interval over seeds; with one seed only the mean."""
+def over_seeds(
+    values: Sequence[float], within: tuple[float, float] = (-math.inf, math.inf)
+) -> Mapping[str, Any]:
+    """Mean, standard deviation and 95 % t-interval over seeds; `within` holds the values that can be.
+
+    There is no interval for one seed, nor where all seeds agree.
+    """
     n, mean = len(values), float(np.mean(values))
     if n < 2:
-        return {"mean": mean, "sd": None, "interval": None, "n": n}
+        return {"mean": mean, "sd": None, **Interval(None, "1 seed").plain(), "n": n}
     sd = float(np.std(values, ddof=1))
     half = float(stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
-    return {"mean": mean, "sd": sd, "interval": [mean - half, mean + half], "n": n}
+    found = Interval((mean - half, mean + half)) if half else Interval(None, "all seeds give the same")
+    return {"mean": mean, "sd": sd, **found.within(*within).plain(), "n": n}
 
 
 def _means(values: np.ndarray, groups: Sequence[str]) -> np.ndarray:
@@ -142,16 +161,16 @@ def _means(values: np.ndarray, groups: Sequence[str]) -> np.ndarray:
     member = _members(groups)
     total = np.bincount(member, weights=np.asarray(values, dtype=float))
     size = np.bincount(member)
-    drawn = counts(len(size), numpy_rng("bootstrap", len(size)))
-    return (drawn @ total) / (drawn @ size)
+    taken = counts(len(size), numpy_rng("bootstrap", len(size)))
+    return (taken @ total) / (taken @ size)
 
 
 def _drawn_f1(predicted: np.ndarray, targets: np.ndarray, groups: Sequence[str]) -> np.ndarray:
     """The bootstrap's macro F1 (DRAWS,)."""
     named = _counts(predicted, targets, _members(groups))
     many = len(named[0])
-    drawn = counts(many, numpy_rng("bootstrap", many))
-    return _f1(*(drawn @ each for each in named))
+    taken = counts(many, numpy_rng("bootstrap", many))
+    return _f1(*(taken @ each for each in named))
 
 
 def _counts(predicted: np.ndarray, targets: np.ndarray, member: np.ndarray) -> list[np.ndarray]:
@@ -177,3 +196,8 @@ def _f1(right: np.ndarray, named: np.ndarray, true: np.ndarray) -> np.ndarray:
 def _members(groups: Sequence[str]) -> np.ndarray:
     """The number of each clip's group (n,)."""
     return np.unique(np.asarray(groups), return_inverse=True)[1]
+
+
+def _noun(groups: Sequence[str]) -> str:
+    """The word for a group: speakers are unknown where every example is its own."""
+    return "speaker" if len(set(groups)) < len(groups) else "example"

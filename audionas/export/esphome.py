@@ -9,6 +9,7 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
+from audionas.core.reporter import amount
 from audionas.export.lite.file import pack
 from audionas.export.lite.graph import Graph, Node, Value
 from audionas.export.lite.int8 import Quant, endless, quantized
@@ -108,7 +109,8 @@ def manifest(
     window = _first(window, tuned.get("smooth"), micro.get("sliding_window_size"), WINDOW)
     if not 0 < cutoff < 1 or not 0 < window < 256:
         raise UserError(
-            f"a cutoff of {cutoff} over {window} scores", hint="Give 0 < cutoff < 1 and 1 to 255 scores."
+            f"a cutoff of {cutoff} over {amount(window, 'score')}",
+            hint="Give 0 < cutoff < 1 and 1 to 255 scores.",
         )
     found = {
         "type": "micro",

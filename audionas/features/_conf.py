@@ -1,5 +1,6 @@
 """The sections of a config about features, checked, and the front-end that they describe."""
 
+import math
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -122,7 +123,9 @@ class SpecAugment(Strict):
 
     def __post_init__(self) -> None:
         problems = [
-            f"spec_augment.{name}: {value} is below 0" for name, value in asdict(self).items() if value < 0
+            f"spec_augment.{name}: {value} is {'below 0' if value < 0 else 'not a finite number'}"
+            for name, value in asdict(self).items()
+            if not 0 <= value < math.inf
         ]
         if self.mix_style > 1:
             problems.append(f"spec_augment.mix_style: {self.mix_style} is above 1, it is a probability")
@@ -130,3 +133,12 @@ class SpecAugment(Strict):
             problems.append("spec_augment.mix_alpha: 0, expected a number above 0 such as 0.3")
         if problems:
             raise UserError(problems)
+
+    def too_wide(self, freq: int, frames: int) -> list[str]:
+        """The problems with features (B, 1, freq, frames): a mask is at most as wide as they are."""
+        pairs = (("freq_width", self.freq_width, freq), ("time_width", self.time_width, frames))
+        return [
+            f"spec_augment.{name}: {width} is wider than the features ({size})"
+            for name, width, size in pairs
+            if width > size
+        ]

@@ -15,7 +15,8 @@ def spec_augment(x: Tensor, conf: SpecAugment, generator: torch.Generator | None
     UserError for a mask wider than the features.
     """
     _, _, freq, frames = x.shape
-    _require_fit(conf, freq, frames)
+    if problems := conf.too_wide(freq, frames):
+        raise UserError(problems, hint="The widths are in coefficients and in frames.")
     masked = torch.zeros(x.shape, dtype=torch.bool)
     if conf.freq_masks and conf.freq_width:
         masked |= _bands(x.shape[0], freq, conf.freq_masks, conf.freq_width, generator)[:, None, :, None]
@@ -32,14 +33,3 @@ def _bands(batch: int, size: int, count: int, width: int, generator: torch.Gener
     at = torch.arange(size)
     inside = (at >= starts[..., None]) & (at < (starts + widths)[..., None])  # (B, masks, size)
     return inside.any(dim=1)
-
-
-def _require_fit(conf: SpecAugment, freq: int, frames: int) -> None:
-    pairs = (("freq_width", conf.freq_width, freq), ("time_width", conf.time_width, frames))
-    problems = [
-        f"spec_augment.{name}: {width} is wider than the features ({size})"
-        for name, width, size in pairs
-        if width > size
-    ]
-    if problems:
-        raise UserError(problems, hint="The widths are in coefficients and in frames.")

@@ -10,6 +10,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import amount
 
 Part = Literal["train", "test"]
 
@@ -133,7 +134,8 @@ def _misshapen(path: Path, part: Part, x: np.ndarray, y: np.ndarray, classes: np
     if not problems and (bad := (y < 0) | (y >= len(classes))).any():
         first = int(bad.argmax())
         problems.append(
-            f"{path}: y_{part}: {int(bad.sum())} of {len(y)} labels are not among 0 to {len(classes) - 1}; "
+            f"{path}: y_{part}: {int(bad.sum())} of {amount(len(y), 'label')} are not among 0 "
+            f"to {len(classes) - 1}; "
             f"the first is {int(y[first])}, in row {first}"
         )
     return problems

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import amount
 
 DEVKIT = "ILSVRC2012_devkit_t12.tar.gz"
 GROUND_TRUTH = "ILSVRC2012_validation_ground_truth.txt"
@@ -46,7 +47,7 @@ def classes_of(text: str, source: str, synsets: Any) -> list[str]:
     strange = [f"{source}: line {n}: '{word}'" for n, word in enumerate(words, 1) if word not in known]
     if strange:
         raise UserError(
-            [*strange[:5], f"{source}: {len(strange)} lines name no class"],
+            [*strange[:5], f"{source}: {amount(len(strange), 'line')} name no class"],
             hint="Expected an ILSVRC2012_ID, or a name such as n01440764, on each line.",
         )
     return [known[word] for word in words]
@@ -62,7 +63,9 @@ def class_of(name: str, classes: Sequence[str], what: str) -> str:
         )
     number = int(match[1])
     if not 1 <= number <= len(classes):
-        raise UserError(f"{what}: its class is not known; the ground truth has {len(classes)} lines")
+        raise UserError(
+            f"{what}: its class is not known; the ground truth has {amount(len(classes), 'line')}"
+        )
     return classes[number - 1]
 
 

@@ -1,5 +1,6 @@
 """Recordings as inputs of a fit: data directories, decoded clips, a front-end and its statistics."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,14 +13,18 @@ from torch import Tensor
 from audionas.config import Config
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Shards
-from audionas.data import kaldi
+from audionas.data import heard, kaldi
+from audionas.data.audio import Channel
 from audionas.data.augment import WaveAugment
 from audionas.data.batches import Batches
 from audionas.data.conf import Data
+from audionas.data.files import sums
 from audionas.data.kaldi import DataDir, Item
-from audionas.data.labels import labels_of, require_known
+from audionas.data.labels import doubts, labels_of, require_known, require_several
+from audionas.data.overlap import compare
+from audionas.data.sound import cuts
 from audionas.data.store import Form, Waves, waves
 from audionas.engine.fusion import fused
 from audionas.features import (
@@ -44,6 +49,11 @@ class ClipSplit(Split):
 
     items: Sequence[Item]
     waves: Waves
+
+    @property
+    def fingerprint(self) -> str:
+        """That of the whole data directory with its files as they are now."""
+        return self.waves.fingerprint
 
 
 @dataclass(frozen=True)
@@ -128,6 +138,11 @@ class ClipInputs(Inputs):
             return x
         return freq_mix_style(spec_augment(x, masks), masks.mix_style, masks.mix_alpha)
 
+    def heard(self) -> dict[str, Any]:
+        """The sums of the training clips and their speakers."""
+        items = self.train.items
+        return heard.note(items if isinstance(items, DataDir) else DataDir(Path(), dict.fromkeys(items)))
+
     def facts(self, conf: Config) -> Mapping[str, Any]:
         """The settings of the front-end and of reading clips."""
         data = {k: v for k, v in asdict(conf.data).items() if k in ("seconds", "on_bad", "resample")}
@@ -163,10 +178,15 @@ def open_recordings(conf: Config, features: Features, reporter: Reporter) -> Cli
     data = conf.data
     front_end = build(features)
     samples = round(data.seconds * front_end.sample_rate)
+    too_much = conf.augment.too_far(data.seconds) + conf.spec_augment.too_wide(*front_end.shape(samples))
+    if too_much:
+        raise UserError(too_much)  # before anything is decoded
     if data.channels > 1:
         return _open_channels(conf, features, front_end, samples, reporter)
-    directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
-    labels = labels_of(data, directories["train"])
+    directories = _directories(data, reporter)
+    labels = _labels(data, directories["train"], reporter)
+    for directory in directories.values():
+        tell_cuts(directory, data.seconds, reporter)
     train, dev = (open_split(d, data, labels, front_end, samples, reporter) for d in directories.values())
     _require_all_classes(train, labels, data.train)
     mean, std = statistics(_features(front_end, train.waves, data, reporter))
@@ -175,7 +195,7 @@ def open_recordings(conf: Config, features: Features, reporter: Reporter) -> Cli
         io=InputSpec(1, *front_end.shape(samples), len(labels)),
         train=train,
         dev=dev,
-        fingerprint=f"{directories['train'].fingerprint[:12]} {directories['dev'].fingerprint[:12]}",
+        fingerprint=f"{train.fingerprint[:12]} {dev.fingerprint[:12]}",
         features=features,
         front_end=front_end,
         normalize=Normalize(torch.from_numpy(mean), torch.from_numpy(std)),
@@ -193,8 +213,10 @@ def _open_channels(
             "augment: recordings of several channels are stored as features, which it cannot change",
             hint="Leave the section out; spec_augment works on features.",
         )
-    directories = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
-    labels = labels_of(data, directories["train"])
+    directories = _directories(data, reporter)
+    labels = _labels(data, directories["train"], reporter)
+    for directory in directories.values():
+        tell_cuts(directory, data.seconds, reporter)
     train, dev = (
         open_channels(directory, data, labels, front_end, samples, reporter)
         for directory in directories.values()
@@ -205,13 +227,53 @@ def _open_channels(
         io=InputSpec(1, *front_end.shape(samples), len(labels)),
         train=train,
         dev=dev,
-        fingerprint=f"{directories['train'].fingerprint[:12]} {directories['dev'].fingerprint[:12]}",
+        fingerprint=f"{train.fingerprint[:12]} {dev.fingerprint[:12]}",
         features=features,
         front_end=front_end,
         normalize=Normalize(torch.from_numpy(train.mean), torch.from_numpy(train.std)),
         samples=samples,
         channels=data.channels,
     )
+
+
+def _directories(data: Data, reporter: Reporter) -> dict[str, DataDir]:
+    """Training and development data that share no recording, and what else they share as notes.
+
+    Raises UserError where they do, or one recording has two labels; with `on_bad: skip` those are left out,
+    what both hold out of training.
+    """
+    read = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
+    found = compare(read, lambda name, item: read[name].content(item))
+    if found.problems and data.on_bad == "error":
+        raise UserError(
+            found.problems,
+            hint="Prepare the data again, or leave these recordings out (out of training those in both sets) "
+            "with data.on_bad=skip.",
+        )
+    reporter.problems(found.problems, cache_of(data) / "left_out.txt")
+    for note in found.notes:
+        reporter.note(note)
+    for name, rows in found.drop.items():
+        reporter.note(f"{read[name].path}: {amount(len(rows), 'clip')} left out")
+        read[name] = read[name].chosen(row for row in range(len(read[name])) if row not in rows)
+    return read
+
+
+def _labels(data: Data, train: DataDir, reporter: Reporter) -> tuple[str, ...]:
+    """The classes, with a note about names that look wrong. Raises UserError for a single one."""
+    labels = labels_of(data, train)
+    require_several(labels, train.path)
+    for doubt in doubts(labels):
+        reporter.note(f"attention: {doubt}")
+    return labels
+
+
+def tell_cuts(directory: DataDir, seconds: float, reporter: Reporter) -> None:
+    """Say how much of the recordings clips of `seconds` leave unheard, and how much is padded."""
+    times = [item.seconds for item in directory]
+    remedy = f"data.seconds={math.ceil(10 * max(times, default=0)) / 10:g} hears all"
+    if words := cuts(times, seconds, remedy=remedy):
+        reporter.note(f"{directory.path}: {words}")
 
 
 def open_channels(
@@ -222,8 +284,9 @@ def open_channels(
     samples: int,
     reporter: Reporter,
 ) -> SegmentSplit:
-    """The channels of a data directory's recordings. Raises UserError for an unknown label."""
+    """The channels of a data directory's recordings. Raises UserError for an unknown label, or a change."""
     require_known(directory, labels)
+    directory = sums.require_unchanged(directory, cache_of(data), reporter, data.workers)
     form = Form(front_end.sample_rate, data.channels, samples)
     return open_segments(directory, labels, front_end, form, cache_of(data), reporter)
 
@@ -235,8 +298,11 @@ def open_split(
     front_end: FrontEnd,
     samples: int,
     reporter: Reporter,
+    channel: Channel = None,
 ) -> ClipSplit:
-    """Decode a data directory. Raises UserError for a label that is not among `labels`."""
+    """Decode a data directory; `channel` as in `audio.read`. Raises UserError for a label that is not among
+    `labels`.
+    """
     require_known(directory, labels)
     decoded = waves(
         directory,
@@ -244,6 +310,7 @@ def open_split(
         samples=samples,
         resample=data.resample,
         on_bad=data.on_bad,
+        channel=channel,
         folder=cache_of(data),
         reporter=reporter,
         workers=data.workers,

@@ -8,9 +8,12 @@ import numpy as np
 
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi, store
+from audionas.data.audio import Channel
 from audionas.data.conf import Data
+from audionas.data.files import sums
 from audionas.data.kaldi import DataDir
 from audionas.data.labels import require_known
+from audionas.data.sound import conversion, cuts
 from audionas.data.store import Form
 from audionas.inputs.audio import open_split
 from audionas.inputs.images import open_test
@@ -19,19 +22,35 @@ from audionas.inputs.split import Split
 Opened = tuple[Split, Callable[[int, int], np.ndarray]]  # examples; rows of them as a float32 batch
 
 
-def open_clips(model: Any, directory: Path, data: Data, reporter: Reporter) -> Opened:
-    """The clips of a data directory; a batch is (B, samples) in [-1, 1]."""
+def open_clips(
+    model: Any, directory: Path, data: Data, reporter: Reporter, items: DataDir | None = None
+) -> Opened:
+    """The clips of a data directory, or `items` in it; a batch is (B, samples) in [-1, 1].
+
+    Files of any rate and number of channels are converted; notes say what was, and what of them is cut off or
+    padded.
+    """
+    items = kaldi.read(directory) if items is None else items
+    clip = model.bundle.samples / model.sample_rate
+    remedy = "audionas predict EXP FILE hears all of a file"
+    if words := cuts([item.seconds for item in items], clip, remedy=remedy):
+        reporter.note(f"{directory}: {words}")
+    cache = Path(data.cache) if data.cache else directory.parent / "cache"
     if model.bundle.channels > 1:
-        return _channels(model, kaldi.read(directory))
+        return _channels(model, sums.require_unchanged(items, cache, reporter))
+    found = conversion((item.audio for item in items), model.sample_rate)
+    if words := found.words(model.sample_rate):
+        reporter.note(f"{directory}: {words}")
     rules = Data(
         train=str(directory),
-        seconds=model.bundle.samples / model.sample_rate,
+        seconds=clip,
         on_bad=data.on_bad,
-        resample=data.resample,
-        cache=data.cache or str(directory.parent / "cache"),
+        resample=bool(found.rates),
+        cache=str(cache),
     )
-    items, front_end = kaldi.read(directory), model.network.front_end
-    split = open_split(items, rules, model.labels, front_end, model.bundle.samples, reporter)
+    channel: Channel = "mix" if found.mixed else None
+    front_end = model.network.front_end
+    split = open_split(items, rules, model.labels, front_end, model.bundle.samples, reporter, channel)
     array = split.waves.array
     return split, lambda start, end: array[start:end].astype(np.float32) / np.float32(32768)
 

@@ -14,6 +14,7 @@ from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.data.balance import count
 from audionas.data.batches import Batch, Batches
+from audionas.data.labels import require_several
 from audionas.engine import processes
 from audionas.features import Features, SpecAugment
 from audionas.inputs.audio import open_recordings
@@ -25,7 +26,9 @@ from audionas.inputs.split import Split
 def open_inputs(conf: Config, features: Features | None, reporter: Reporter) -> Inputs:
     """The images that the config names, or its recordings with a front-end for them."""
     if conf.images is not None:
-        return open_images(conf, reporter)
+        images = open_images(conf, reporter)
+        require_several(images.labels, conf.images.path)
+        return images
     if features is None:
         raise UserError(
             f"{conf.general.name}: the space is for images and names no front-end for recordings",
@@ -138,4 +141,4 @@ def scores_of(
 def config_of(folder: Path) -> Config | None:
     """The config that the model was trained with; None where the run folder has none."""
     file = folder / "train" / "config.yaml"
-    return load_config(file) if file.exists() else None
+    return load_config(file, trusted=False) if file.exists() else None

@@ -37,6 +37,7 @@ class SegmentSplit(Split):
     features: Shards
     mean: np.ndarray
     std: np.ndarray
+    fingerprint: str  # of the data directory
 
 
 class _Session(NamedTuple):
@@ -75,6 +76,7 @@ def open_segments(
         features=Shards.joined([one.features for one in stored]),
         mean=mean,
         std=std,
+        fingerprint=directory.fingerprint,
     )
 
 

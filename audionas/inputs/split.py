@@ -86,6 +86,10 @@ class Inputs(ABC):
     def facts(self, conf: Config) -> Mapping[str, Any]:
         """The facts of the data and their settings that must be equal for a run to resume bit for bit."""
 
+    def heard(self) -> dict[str, Any] | None:
+        """The facts of the training data to write down, so that a test on it is noticed; None for images."""
+        return None
+
     @abstractmethod
     def bundle(self, spec: ArchSpec, weights: dict[str, Tensor], note: dict[str, Any]) -> ModelBundle:
         """A trained network with everything that its answers depend on."""

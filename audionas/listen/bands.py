@@ -1,7 +1,8 @@
 """The uncertainty of a threshold's figures: curves with bands, and intervals, by bootstrap over whole groups.
 
-Bands and intervals are 95 %, from 2,000 seeded draws. Where H hours of negatives hold no false accepts, up
-to 3 / H per hour are still possible (95 %): no rate below 3 / H can be shown.
+Bands and intervals are 95 %, from 2,000 seeded draws of ten groups or more; with fewer there is a reason in
+their place. Where H hours of negatives hold no false accepts, up to 3 / H per hour are still possible (95 %):
+no rate below 3 / H can be shown.
 """
 
 from collections.abc import Iterator, Sequence
@@ -10,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audionas.core.bootstrap import DRAWS, TAILS, counts, percentiles
+from audionas.core.intervals import FEWEST, Interval, drawn, exact, too_few
 from audionas.core.rng import numpy_rng
 from audionas.listen.det import MOST, Groups, Negatives, Thresholds
 
@@ -18,12 +20,12 @@ _POINTS = 120  # of a curve
 
 
 class Point(NamedTuple):
-    """A point of a curve, with the band of `rejected` at it."""
+    """A point of a curve, with the band of `rejected` at it, where there is one."""
 
     per_hour: float
     rejected: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     threshold: float
 
 
@@ -31,18 +33,25 @@ def curve(table: Thresholds, groups: Groups, negatives: Negatives) -> list[Point
     """The least share of clips rejected at each rate of false accepts per hour or less: from 1 / H to MOST.
 
     For the band, clips are drawn by `groups` and false accepts by the units of the negatives; each draw has
-    its own curve.
+    its own curve. There is none where `band_why` has a reason.
     """
     hours = negatives.hours.sum()
     most = min(int(MOST * hours), int(table.total[0]))
     budgets = np.unique(np.geomspace(1, max(most, 1), _POINTS).round().astype(int))
     places = np.minimum(np.searchsorted(-table.total, -budgets), len(table.total) - 1)
-    band = _band(table, groups, negatives, budgets / hours)
+    why = band_why(groups, negatives)
+    band = [[None, None]] * len(budgets) if why else _band(table, groups, negatives, budgets / hours).tolist()
     return [
         Point(float(budget / hours), float(table.rejected[place]), low, high, float(table.thresholds[place]))
-        for budget, place, (low, high) in zip(budgets, places, band.tolist(), strict=True)
+        for budget, place, (low, high) in zip(budgets, places, band, strict=True)
         if table.total[place] <= budget
     ]
+
+
+def band_why(groups: Groups, negatives: Negatives) -> str:
+    """The reason why a curve has no band; empty where it has one."""
+    few = (too_few(groups.many, groups.noun), too_few(len(negatives.hours), negatives.noun))
+    return ", ".join(filter(None, few))
 
 
 def _band(table: Thresholds, groups: Groups, negatives: Negatives, rates: np.ndarray) -> np.ndarray:
@@ -50,8 +59,7 @@ def _band(table: Thresholds, groups: Groups, negatives: Negatives, rates: np.nda
     clips = np.column_stack((_summed(table.missed, groups), np.bincount(groups.of)))
     units = np.column_stack((table.accepts, negatives.hours))
     found = []
-    drawn = zip(draws(clips, "positives"), draws(units, "negatives"), strict=True)
-    for clip, unit in drawn:
+    for clip, unit in zip(draws(clips, "positives"), draws(units, "negatives"), strict=True):
         rejected, rate = clip[:, :-1] / clip[:, -1:], unit[:, :-1] / unit[:, -1:]
         below = [rate <= each for each in rates]
         first = np.stack([each.argmax(1) for each in below], 1)  # (draws, rates)
@@ -63,23 +71,33 @@ def _band(table: Thresholds, groups: Groups, negatives: Negatives, rates: np.nda
 
 def rejected_interval(
     tables: Sequence[Thresholds], groups: Sequence[Groups], at: Sequence[float]
-) -> list[float]:
+) -> Interval:
     """Interval of the keywords' mean share of clips rejected at thresholds `at`; each is drawn by itself.
 
-    Where no clip was rejected: 0 to 3 / n, for n groups.
+    Where no clip was rejected: 0 to 3 / n, for n groups; where all were: 1 - 3 / n to 1. Where one keyword's
+    speakers are unknown and fewer than `FEWEST` clips were rejected, or not, it is exact.
     """
+    missed = [
+        each.missed[:, [int(np.searchsorted(each.thresholds, threshold, side="right")) - 1]]
+        for each, threshold in zip(tables, at, strict=True)
+    ]
+    lost, many = int(missed[0].sum()), len(missed[0])
+    if len(groups) == 1 and groups[0].what == "clips" and min(lost, many - lost) < FEWEST:
+        return exact(lost, many)
+    if why := next(filter(None, (too_few(own.many, own.noun) for own in groups)), ""):
+        return Interval(None, why)
+    share, room = float(np.mean([own.mean() for own in missed])), 3 / sum(own.many for own in groups)
+    if share in (0.0, 1.0):
+        return Interval((share - room, share + room)).within(0.0, 1.0)
     total = np.zeros(DRAWS)
-    for place, (each, own, threshold) in enumerate(zip(tables, groups, at, strict=True)):
-        column = int(np.searchsorted(each.thresholds, threshold, side="right")) - 1
-        sums = np.column_stack((_summed(each.missed[:, [column]], own), np.bincount(own.of)))
-        drawn = np.concatenate(list(draws(sums, f"positives {place}")))
-        total += drawn[:, 0] / drawn[:, 1]
-    if not total.any():
-        return [0.0, min(1.0, 3 / sum(own.many for own in groups))]
-    return list(percentiles(total / len(tables)))
+    for place, (rows, own) in enumerate(zip(missed, groups, strict=True)):
+        sums = np.column_stack((_summed(rows, own), np.bincount(own.of)))
+        taken = np.concatenate(list(draws(sums, f"positives {place}")))
+        total += taken[:, 0] / taken[:, 1]
+    return drawn(total / len(tables), groups[0].many, groups[0].noun)
 
 
-def rate_interval(fired: np.ndarray, hours: np.ndarray) -> list[float]:
+def rate_interval(fired: np.ndarray, hours: np.ndarray) -> Interval:
     """Interval of false accepts per hour, `fired` (units,) in `hours` (units,); without any, 0 to 3 / H.
 
     Else the wider of two: the bootstrap's, which accounts for clusters, and Poisson's exact one, which
@@ -87,13 +105,13 @@ def rate_interval(fired: np.ndarray, hours: np.ndarray) -> list[float]:
     """
     number, total = int(fired.sum()), float(hours.sum())
     if not number:
-        return [0.0, 3 / total]
+        return Interval((0.0, 3 / total))
     from scipy.stats import chi2
 
-    drawn = np.concatenate(list(draws(np.column_stack((fired, hours)), "negatives")))
-    low, high = percentiles(drawn[:, 0] / drawn[:, 1])
+    taken = np.concatenate(list(draws(np.column_stack((fired, hours)), "negatives")))
+    low, high = percentiles(taken[:, 0] / taken[:, 1])
     fewest, most = chi2.ppf(0.025, 2 * number) / 2, chi2.ppf(0.975, 2 * number + 2) / 2
-    return [min(low, float(fewest / total)), max(high, float(most / total))]
+    return Interval((min(low, float(fewest / total)), max(high, float(most / total))))
 
 
 def draws(values: np.ndarray, purpose: str) -> Iterator[np.ndarray]:

@@ -32,6 +32,11 @@ class Groups(NamedTuple):
         """The number of groups."""
         return int(self.of.max()) + 1
 
+    @property
+    def noun(self) -> str:
+        """The word for one group."""
+        return self.what.removesuffix("s")
+
 
 @dataclass(frozen=True)
 class Thresholds:
@@ -67,6 +72,11 @@ class Negatives(NamedTuple):
     gap: int
     hours: np.ndarray  # (units,)
     what: str
+
+    @property
+    def noun(self) -> str:
+        """The word for one unit."""
+        return self.what.removesuffix("s")
 
 
 def groups_of(items: Sequence[Item], speakers: bool) -> Groups:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_text
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data.kaldi import Item
 from audionas.listen.events import Event, Spotter
 from audionas.listen.exported import find, resolve
@@ -45,7 +45,6 @@ def detect(
     smooth: int | None = None,
     refractory: float | None = None,
     patience: str | None = None,
-    resample: bool = False,
     audacity: Path | None = None,
 ) -> Iterator[Found]:
     """Events in the order of the files and of time, each yielded as soon as it is heard.
@@ -64,7 +63,7 @@ def detect(
     listener, reporter = found.listen(), Reporter()
     rate = listener.sample_rate
     items = timed([Item(path, path, "", 0.0) for path in paths])
-    require_readable(items, rate, resample)
+    require_readable(items, rate, reporter)
     if stale:
         reporter.note(f"{found.file.name} has changed since it was tuned: tune again")
     words = ", ".join(f"{word} {value:.4g}" for word, value in thresholds.items())
@@ -75,7 +74,7 @@ def detect(
     def work() -> Iterator[list[Found]]:
         for item in items:
             heard: list[Found] = []
-            for events in spotted(listener, spotter, blocks(item, rate, resample)):
+            for events in spotted(listener, spotter, blocks(item, rate)):
                 new = [Found(item.audio, event, clip) for event in events]
                 heard += new
                 yield new
@@ -93,7 +92,7 @@ def _label_files(paths: Sequence[str], audacity: Path | None) -> dict[str, Path]
     if len(paths) == 1 and not audacity.is_dir():
         return {paths[0]: audacity}
     if audacity.is_file():
-        raise UserError(f"{audacity}: one file cannot hold the labels of {len(paths)} recordings",
+        raise UserError(f"{audacity}: one file cannot hold the labels of {amount(len(paths), 'recording')}",
                         hint="Give a folder: --audacity labels")  # fmt: skip
     names = unlike([Path(path).stem for path in paths])
     return {path: audacity / f"{name}.txt" for path, name in zip(paths, names, strict=True)}

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_json, sha256, write_json
+from audionas.data.labels import is_background
 from audionas.export.listeners import open_file
 from audionas.models.bundle import ModelBundle
 from audionas.models.listener import Listener, Rule
@@ -25,12 +26,12 @@ class Exported(NamedTuple):
     @property
     def keywords(self) -> tuple[str, ...]:
         """The labels that do not begin with `_`."""
-        return tuple(label for label in self.bundle.labels if not label.startswith("_"))
+        return tuple(label for label in self.bundle.labels if not is_background(label))
 
     @property
     def others(self) -> tuple[str, ...]:
         """The labels that begin with `_`: sounds other than keywords."""
-        return tuple(label for label in self.bundle.labels if label.startswith("_"))
+        return tuple(filter(is_background, self.bundle.labels))
 
     def listen(self) -> Listener:
         """The file in its own runtime, from silence."""
@@ -63,7 +64,7 @@ def trained(folder: Path) -> ModelBundle:
     bundle = ModelBundle.load(_model(folder))
     if bundle.features is None:
         raise UserError(f"{folder}: an image model cannot listen")
-    if all(label.startswith("_") for label in bundle.labels):
+    if all(map(is_background, bundle.labels)):
         raise UserError(
             f"{folder}: none of its labels is a keyword: {' '.join(bundle.labels)}",
             hint="Labels that begin with _ are not keywords; rename the keywords in the data.",

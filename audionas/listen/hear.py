@@ -10,12 +10,13 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from audionas.core.files import atomic, sha256, sha256_text
+from audionas.core.files import atomic, sha256, sha256_text, state
 from audionas.core.reporter import Reporter
 from audionas.data.kaldi import Item
+from audionas.data.sound import BLOCK, conversion
 from audionas.listen.events import Event, Spotter
 from audionas.listen.exported import Exported
-from audionas.listen.sounds import BLOCK, blocks, require_readable
+from audionas.listen.sounds import blocks, require_readable
 from audionas.models.listener import Listener
 
 TAIL = 0.5  # seconds of silence after a recording: a word at its end is heard a little later
@@ -56,7 +57,6 @@ def hear(
     found: Exported,
     items: Sequence[Item],
     *,
-    resample: bool = False,
     store: Path,
     reporter: Reporter,
     name: str,
@@ -66,12 +66,12 @@ def hear(
     Each is heard after a silence as long as the warm-up, whose scores are left out; so there is one score per
     hop. Raises UserError as reading and opening do.
     """
-    content, parts = sha256(found.file), list(_parts(items))
-    files = [store / f"{_key(content, part, resample)}.safetensors" for part in parts]
+    content, parts, ear = sha256(found.file), list(_parts(items)), _Ear(found)
+    rate = ear.listener.sample_rate
+    files = [store / f"{_key(content, part, rate)}.safetensors" for part in parts]
     known = {file: loaded for file in files if (loaded := _loaded(file)) is not None}
     left = [(file, part) for file, part in zip(files, parts, strict=True) if file not in known]
-    ear = _Ear(found, resample)
-    require_readable([item for _, part in left for item in part], ear.listener.sample_rate, resample)
+    require_readable([item for _, part in left for item in part], rate, reporter)
 
     def work() -> Iterator[None]:
         for file, part in left:
@@ -90,16 +90,15 @@ def hear(
 class _Ear:
     """An exported file that hears recordings with silence around them."""
 
-    def __init__(self, found: Exported, resample: bool) -> None:
+    def __init__(self, found: Exported) -> None:
         self.listener = found.listen()
-        self.resample = resample
         self.columns = [found.bundle.labels.index(word) for word in found.keywords]
         self.hop = self.listener.hop / self.listener.sample_rate
 
     def scores(self, item: Item) -> Generator[None, None, np.ndarray]:
         """Return the scores of a recording, (hops, keywords); yield after every piece."""
         self.listener.reset()
-        sound = blocks(item, self.listener.sample_rate, self.resample)
+        sound = blocks(item, self.listener.sample_rate)
         rows = []
         for piece in around(self.listener, sound):
             rows.append(self.listener.step(piece)[:, self.columns])
@@ -119,15 +118,13 @@ def _parts(items: Sequence[Item]) -> Iterator[list[Item]]:
         yield part
 
 
-def _key(content: str, part: Sequence[Item], resample: bool) -> str:
-    """The key of the exported file, the audio as the file system knows it, and the way it is read."""
+def _key(content: str, part: Sequence[Item], rate: int) -> str:
+    """The key of the exported file, the audio as the file system knows it, and whether it is converted."""
     rows = []
     for item in part:
-        state = Path(item.audio).stat()
-        rows.append(
-            [str(Path(item.audio).absolute()), state.st_size, state.st_mtime_ns, item.start, item.seconds]
-        )
-    return sha256_text(json.dumps([content, TAIL, resample, rows]))[:20]
+        rows.append([str(Path(item.audio).absolute()), *state(item.audio), item.start, item.seconds])
+    converted = bool(conversion((item.audio for item in part), rate).words(rate))
+    return sha256_text(json.dumps([content, TAIL, converted, rows]))[:20]
 
 
 def _store(file: Path, rows: Sequence[np.ndarray]) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Line, Reporter, amount
-from audionas.data import audio
+from audionas.data import sound
 from audionas.listen.events import Event, Spotter
 from audionas.listen.exported import Exported, Tuned, find, tuned
 from audionas.listen.hear import TAIL
@@ -53,6 +53,8 @@ def go(
     how = tuned(found, threshold, smooth=smooth, refractory=refractory, patience=patience)
     rate, samples = listener.sample_rate, max(1, round(_BLOCK * listener.sample_rate))
     heard = recording(wav, rate, samples, fast=fast) if wav else microphone(rate, samples, reporter)
+    if wav and (words := sound.conversion([str(wav)], rate).words(rate)):
+        reporter.note(words)
     thresholds = ", ".join(f"{word} {value:.4g}" for word, value in how.thresholds.items())
     reporter.note(f"{how.rule.words()}; thresholds: {thresholds} ({how.origin})")
     reporter.note(f"{found.file.name} listens to {wav or 'the microphone'}; Ctrl-C stops it")
@@ -120,8 +122,7 @@ def recording(file: Path, rate: int, samples: int, *, fast: bool) -> Sound:
 
     Raises UserError for a file that cannot be read, before the first block.
     """
-    blocks = audio.blocks(file, rate=rate, resample=True, channel="mix")
-    return _paced(blocks, rate, samples, fast=fast)
+    return _paced(sound.blocks(str(file), rate), rate, samples, fast=fast)
 
 
 def _paced(blocks: Iterator[np.ndarray], rate: int, samples: int, *, fast: bool) -> Sound:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from audionas.listen.bands import curve, rate_interval, rejected_interval
+from audionas.listen.bands import band_why, curve, rate_interval, rejected_interval
 from audionas.listen.det import (
     Groups,
     Negatives,
@@ -114,10 +114,11 @@ def _word(
         "clips": len(table.missed),
         "speakers": groups.many if groups.what == "speakers" else None,
         "rejected": choice.rejected,
-        "rejected_interval": rejected_interval([table], [groups], [choice.threshold]),
+        **rejected_interval([table], [groups], [choice.threshold]).plain("rejected_interval"),
         "accepts": int(fired.sum()),
         "fa_per_hour": float(fired.sum() / hours.sum()),
-        "fa_interval": rate_interval(fired, hours),
+        **rate_interval(fired, hours).plain("fa_interval"),
+        "band_why": band_why(groups, negatives),
         "curve": [list(point) for point in curve(table, groups, negatives)],
     }
 
@@ -129,10 +130,10 @@ def _sum(facts: _Facts, choices: Sequence[OperatingPoint]) -> dict[str, Any]:
     assert isinstance(fired, np.ndarray)  # there is a keyword
     return {
         "rejected": float(np.mean([choice.rejected for choice in choices])),
-        "rejected_interval": rejected_interval(facts.tables, facts.groups, at),
+        **rejected_interval(facts.tables, facts.groups, at).plain("rejected_interval"),
         "accepts": int(fired.sum()),
         "fa_per_hour": float(fired.sum() / facts.hours),
-        "fa_interval": rate_interval(fired, facts.negatives.hours),
+        **rate_interval(fired, facts.negatives.hours).plain("fa_interval"),
     }
 
 
@@ -143,11 +144,10 @@ def _at_rate(rate: float, facts: _Facts, splits: Sequence[Sequence[OperatingPoin
     if not row["measurable"] or choices is None:
         return {**row, "rejected": None}
     at = [choice.threshold for choice in choices]
-    interval = rejected_interval(facts.tables, facts.groups, at)
     mean = float(np.mean([choice.rejected for choice in choices]))
     return {
         **row,
         "rejected": mean,
-        "rejected_interval": interval,
+        **rejected_interval(facts.tables, facts.groups, at).plain("rejected_interval"),
         "thresholds": dict(zip(facts.keywords, at, strict=True)),
     }

@@ -6,8 +6,9 @@ from pathlib import Path
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import sha256
 from audionas.core.reporter import Reporter
-from audionas.data import audio, kaldi
+from audionas.data import kaldi
 from audionas.data.kaldi import Item
+from audionas.data.sound import clip
 from audionas.listen.events import Spotter, merged
 from audionas.listen.exported import Exported, find, resolve
 from audionas.listen.hear import pieces, spotted
@@ -28,7 +29,6 @@ def mine(
     smooth: int | None = None,
     refractory: float | None = None,
     patience: str | None = None,
-    resample: bool = False,
 ) -> str:
     """Write the data directory `out`: all of `data`, and, for each false accept, the clip that ends with it.
 
@@ -48,12 +48,12 @@ def mine(
         raise UserError(f"{sounds}: all recordings are labelled as keywords, so none can hold a false accept")
     facts = {"file": found.file.name, "sha256": sha256(found.file), "data": str(data.resolve())}
     mined = Mined(out, {**facts, "thresholds": thresholds, "rule": rule.plain(), "label": label})
-    listener = found.listen()
-    ear = _Ear(listener, Spotter(listener, thresholds, rule), found.bundle.samples, resample)
+    listener, reporter = found.listen(), Reporter()
+    ear = _Ear(listener, Spotter(listener, thresholds, rule), found.bundle.samples)
     left = [item for item in items if item.id not in mined.done]
-    require_readable(left, ear.rate, resample)
+    require_readable(left, ear.rate, reporter)
     total = sum(pieces(item.seconds) for item in left)
-    for _ in Reporter().progress(ear.work(left, mined), "mining", total):
+    for _ in reporter.progress(ear.work(left, mined), "mining", total):
         pass
     return mined.write(known, label)
 
@@ -61,15 +61,15 @@ def mine(
 class _Ear:
     """An exported file that collects the clips that fire it."""
 
-    def __init__(self, listener: Listener, spotter: Spotter, samples: int, resample: bool) -> None:
-        self.listener, self.spotter, self.resample = listener, spotter, resample
+    def __init__(self, listener: Listener, spotter: Spotter, samples: int) -> None:
+        self.listener, self.spotter = listener, spotter
         self.rate = listener.sample_rate
         self.seconds = samples / self.rate
 
     def work(self, items: Sequence[Item], mined: Mined) -> Iterator[None]:
         """Hear the recordings and keep the clip before each event; yield after every piece."""
         for item in items:
-            sound = blocks(item, self.rate, self.resample)
+            sound = blocks(item, self.rate)
             events = []
             for new in spotted(self.listener, self.spotter, sound):
                 events += new
@@ -78,14 +78,7 @@ class _Ear:
             for event in merged(events, self.seconds / 2):
                 end = min(event.seconds, item.seconds)
                 start = max(0.0, end - self.seconds)
-                wave = audio.read(
-                    item.audio,
-                    rate=self.rate,
-                    start=item.start + start,
-                    seconds=end - start,
-                    resample=self.resample,
-                    channel="mix" if self.resample else None,
-                )
+                wave = clip(item.audio, self.rate, start=item.start + start, seconds=end - start)
                 mined.add(item, event, wave, self.rate)
             mined.finish(item)
 

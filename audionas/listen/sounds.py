@@ -1,15 +1,16 @@
 """The recordings for an exported file: found, checked, and read in pieces."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from audionas.core.errors import UserError, did_you_mean
-from audionas.data import audio, kaldi, readers
-from audionas.data.kaldi import Item
+from audionas.core.reporter import Reporter, amount
+from audionas.data import audio, kaldi, readers, sound
+from audionas.data.files import listing, sums
+from audionas.data.kaldi import DataDir, Item
+from audionas.data.labels import is_background
 from audionas.listen.exported import Exported
-
-BLOCK = 10.0  # seconds of audio decoded per block
 
 
 def recordings(path: Path) -> list[Item]:
@@ -18,18 +19,24 @@ def recordings(path: Path) -> list[Item]:
     Raises one UserError for all files that are not audio, and one where there are none.
     """
     if (path / "wav.scp").is_file():
-        return list(kaldi.read(path))
+        return list(_prepared(path))
     if not path.exists():
         raise UserError(f"{path}: no such folder or file")
-    files = [path] if path.is_file() else sorted(_audio_files(path))
+    files = [path] if path.is_file() else listing.sounds(path)
     if not files:
         raise UserError(
-            f"{path}: no audio files here (known: {' '.join(sorted(audio.SUFFIXES))})",
+            f"{path}: no audio files here (known: {listing.known()})",
             hint="Give a folder of recordings, or a Kaldi data directory.",
         )
     root = path.parent if path.is_file() else path
     names = unlike([readers.slug("-".join(file.relative_to(root).with_suffix("").parts)) for file in files])
-    return timed([Item(name, str(file), "", 0.0) for name, file in zip(names, files, strict=True)])
+    found = timed([Item(name, str(file), "", 0.0) for name, file in zip(names, files, strict=True)])
+    if unstated := [item for item in found if audio.is_open(item.audio)]:
+        many, first = amount(len(unstated), "recording"), unstated[0]
+        Reporter().note(
+            f"{many} without a stated length, read to the end: {first.audio}, {first.seconds:.3f} s"
+        )
+    return found
 
 
 def clips(path: Path, found: Exported, *, pattern: str = "") -> tuple[list[Item], int]:
@@ -47,9 +54,9 @@ def clips(path: Path, found: Exported, *, pattern: str = "") -> tuple[list[Item]
         and not any(f.is_dir() for f in path.iterdir())
     ):
         return [replace(item, label=found.keywords[0]) for item in recordings(path)], 0
-    items = list(kaldi.read(path)) if prepared else readers.folder(path, pattern=pattern)
+    items = list(_prepared(path)) if prepared else readers.folder(path, pattern=pattern)
     labels, known = {item.label for item in items}, found.bundle.labels
-    if unknown := sorted(label for label in labels - set(known) if not label.startswith("_")):
+    if unknown := sorted(label for label in labels - set(known) if not is_background(label)):
         raise UserError(
             [f"{path}: '{label}' is not a model label.{did_you_mean(label, known)}" for label in unknown],
             hint=f"Its keywords: {' '.join(found.keywords)}",
@@ -76,29 +83,32 @@ def timed(items: Sequence[Item]) -> list[Item]:
     return done
 
 
-def blocks(item: Item, rate: int, resample: bool) -> Iterator[audio.Wave]:
-    """A recording in pieces of BLOCK seconds; `resample` accepts any rate and mixes channels down."""
-    return audio.blocks(
-        item.audio,
-        rate=rate,
-        start=item.start,
-        seconds=item.seconds,
-        block=BLOCK,
-        resample=resample,
-        channel="mix" if resample else None,
-    )
+def blocks(item: Item, rate: int) -> Iterator[audio.Wave]:
+    """A recording of any form in pieces (n,) at `rate` Hz."""
+    return sound.blocks(item.audio, rate, start=item.start, seconds=item.seconds, promised=item.seconds)
 
 
-def require_readable(items: Iterable[Item], rate: int, resample: bool) -> None:
-    """Raise one UserError for all recordings that `blocks` would refuse, before hours are spent."""
+def _prepared(path: Path) -> DataDir:
+    """The utterances of a data directory; a recording that changed since its sum was taken is refused."""
+    data = kaldi.read(path)
+    return sums.require_unchanged(data, path.parent / "cache", Reporter()) if data[0].sha256 else data
+
+
+def require_readable(items: Sequence[Item], rate: int, reporter: Reporter) -> None:
+    """Raise one UserError for all recordings that `blocks` would refuse, before hours are spent.
+
+    A note says what will be converted.
+    """
     problems: dict[str, None] = {}
     for item in items:
         try:
-            blocks(item, rate, resample)
+            blocks(item, rate)
         except UserError as error:
             problems |= dict.fromkeys(error.problems)
     if problems:
-        raise UserError(problems, hint="Use --resample to convert other sample rates and several channels.")
+        raise UserError(problems)
+    if words := sound.conversion((item.audio for item in items), rate).words(rate):
+        reporter.note(words)
 
 
 def unlike(names: Sequence[str]) -> list[str]:
@@ -111,10 +121,3 @@ def unlike(names: Sequence[str]) -> list[str]:
             own = f"{name}-{count}"
         found[own] = None
     return list(found)
-
-
-def _audio_files(folder: Path) -> Iterator[Path]:
-    for file in folder.rglob("*"):
-        inside = file.relative_to(folder).parts
-        if file.suffix.lower() in audio.SUFFIXES and not any(part.startswith(".") for part in inside):
-            yield file

@@ -32,7 +32,6 @@ def tune(
     refractory: float | None = None,
     patience: str | None = None,
     speaker_pattern: str = "",
-    resample: bool = False,
 ) -> dict[str, Any]:
     """Choose a threshold for each keyword of each exported file. Returns the content of `tune/tune.json`.
 
@@ -54,7 +53,7 @@ def tune(
         reporter.note(f"{positives}: {amount(others, 'clip')} with other labels left out")
     rows = []
     for each in found:
-        listen = partial(hear, each, resample=resample, store=store, reporter=reporter)
+        listen = partial(hear, each, store=store, reporter=reporter)
         heard = listen(words, name=f"clips, {each.file.name}")
         quiet = listen(long, name=f"negatives, {each.file.name}")
         rows.append(measured(each, heard, quiet, rule, target))

@@ -10,6 +10,7 @@ __getattr__ = door(
         "_derive": "parameter_free strongest",
         "_fold": "fold",
         "_one_shot": "shared",
+        "_price": "inclusion value",
         "_recentre": "recentre",
         "_sample": "anneal concrete gumbel rows straight_through",
         "_score": "Scoring gates_of score",

@@ -14,12 +14,14 @@ from audionas.core.errors import UserError
 from audionas.core.rng import torch_rng
 from audionas.cost.lookup import LatencyTable
 from audionas.cost.objective import CostPenalty
+from audionas.cost.table import What
 from audionas.data.batches import Batch
 from audionas.engine.checkpoint import State
 from audionas.engine.distributed import average_gradients
 from audionas.engine.optim import pack, set_rate, unpack
 from audionas.methods._base import Method, Phase, SearchRun, accuracy, require_reachable
 from audionas.methods._derive import strongest
+from audionas.methods._price import chances, exchanged, slope_of, value
 from audionas.nn.edge import Gate, Gates
 from audionas.spaces._base import Bare
 
@@ -31,8 +33,8 @@ class Bilevel(Method):
     DARTS, eq. 3-4 with xi = 0. The alpha step requests alpha's gradient alone from autograd, so the
     weights' gradients are neither computed nor left behind. With `level: one` both follow the same
     loss on one batch of all training data, in one backward pass. Alpha does not move in the first
-    `warmup_epochs`; `alpha_clip` bounds the norm of its gradient. `cost` adds a penalty on the expected
-    cost of the relaxed network.
+    `warmup_epochs`; `alpha_clip` bounds the norm of its gradient. `cost` adds a penalty on the cost of the
+    network that would be derived (`price`).
     """
 
     family: ClassVar[str] = "differentiable"
@@ -110,10 +112,6 @@ class Bilevel(Method):
         """Schedule scalars for the method's edges."""
         return {}
 
-    def expected(self, gates: Gates) -> Gates:
-        """The gates for the cost penalty: the dense weights, even if a step samples."""
-        return gates
-
     def penalty(self, gates: Gates) -> Tensor:
         """A term of the alpha step's loss besides the cost penalty; zero by default."""
         return torch.zeros((), device=self.run.device)
@@ -171,8 +169,37 @@ class Bilevel(Method):
         extra = self.penalty(gates)
         if self.cost is None:
             return extra, {}
-        expected = self.run.costs.expected(self.expected(gates), self.cost.name)
-        return extra + self.cost.penalty(expected), {self.cost.name: expected}
+        price = self.price(self.cost.name)
+        return extra + self.cost.penalty(price), {self.cost.name: price}
+
+    def price(self, what: What) -> Tensor:
+        """The cost of the network that would be derived now, a scalar with the gradient of `slopes`."""
+        spec = self.derive()
+        total = torch.tensor(value(self.run.costs, self.run.space, spec, what))
+        for name, slope in self.slopes(spec, what).items():
+            alpha = self.run.alphas[name]
+            total = total + (slope.to(alpha.dtype) * (alpha - alpha.detach())).sum()
+        return total.to(self.run.device)
+
+    def slopes(self, spec: ArchSpec, what: What) -> dict[str, Tensor]:
+        """The price's gradient along each architecture parameter, by name, given the derived network.
+
+        Along an option that is not kept it has the sign of the change of the price when that option enters.
+        """
+        stay, shares = self.stays(), self.probabilities()
+        return {
+            name: stay[name] * slope_of(shares[name].values()) * change
+            for name, change in self.exchanges(spec, what).items()
+        }
+
+    def stays(self) -> dict[str, float]:
+        """The probability that an edge stays, by choice."""
+        return chances(self.run.space, self.scores())
+
+    def exchanges(self, spec: ArchSpec, what: What) -> dict[str, Tensor]:
+        """The change of the cost when an option enters in place of another, (options,) by choice."""
+        space = self.run.space
+        return exchanged(self.run.costs, space, spec.choices, self.scores(), what, inputs=space.inputs)
 
     def parameters(self) -> list[nn.Parameter]:
         """All architecture parameters, in a fixed order."""

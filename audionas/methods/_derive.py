@@ -59,6 +59,14 @@ def _with_one(
     raise AssertionError("an edge from an input of a cell can be the only one")
 
 
+def different(space: Space, specs: Iterable[ArchSpec]) -> list[ArchSpec]:
+    """The first architecture of each network, in order: what is the same network is scored once."""
+    first: dict[str, ArchSpec] = {}
+    for spec in specs:
+        first.setdefault(space.canonical(spec), spec)
+    return list(first.values())
+
+
 def parameter_free(spec: ArchSpec, space: Space) -> tuple[int, int]:
     """The number of kept operations without weights, and of all kept ones: the sign of a collapse.
 

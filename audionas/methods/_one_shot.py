@@ -15,6 +15,7 @@ from audionas.data.batches import Batch
 from audionas.engine.checkpoint import State
 from audionas.engine.optim import set_rate
 from audionas.methods._base import Method, Phase, SearchRun, accuracy
+from audionas.methods._derive import different
 from audionas.methods._score import Scoring, gates_of, score
 from audionas.nn.edge import Edge, Gates
 
@@ -114,8 +115,8 @@ class OneShot(Method):
 
     def derive(self) -> ArchSpec:
         """The most accurate of `draws` random networks; among equals the one with the least loss."""
-        rng = numpy_rng(self.run.seed, "one-shot", "draws")
-        specs = [self.run.space.sample(rng, self.run.io) for _ in range(self.draws)]
+        rng, space = numpy_rng(self.run.seed, "one-shot", "draws"), self.run.space
+        specs = different(space, (space.sample(rng, self.run.io) for _ in range(self.draws)))
         told = {spec.id: self.score(spec) for spec in specs}
         best = max(specs, key=lambda spec: (told[spec.id]["accuracy"], -told[spec.id]["loss"]))
         return self.spec_of(best.choices)

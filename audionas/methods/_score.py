@@ -29,7 +29,8 @@ class Scoring(Strict):
 
     `recalibrated` measures them anew on `calibration` batches of training data, for this network alone
     (SPOS, Guo et al., arXiv:1904.00420); `running` uses the supernet's, a mixture over all networks, as
-    FairNAS does. The first `batches` of the held-out half are scored, or with 0 all of it.
+    FairNAS does. Eight batches are enough: 4 to 128 give one order within its interval (docs/results.md).
+    The first `batches` of the held-out half are scored, or with 0 all of it.
     """
 
     statistics: Statistics = "recalibrated"

@@ -103,10 +103,6 @@ class DropNas(Bilevel):
         weight = alpha.masked_fill(dropped, -torch.inf).softmax(0)
         return Gate(weight.to(self.run.device), active)
 
-    def expected(self, gates: Gates) -> Gates:
-        """The dense softmax: options dropped for a step cost as much as before."""
-        return super().gates("alpha")
-
     def penalty(self, gates: Gates) -> Tensor:
         """L2 decay of the kept alphas only."""
         kept = [self.run.alphas[name][list(active)] for name, active in self._kept.items()]

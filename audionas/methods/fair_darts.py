@@ -6,6 +6,7 @@ discretisation changes little. Operations above a threshold are kept: in a cell 
 several operations are summed.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
@@ -14,9 +15,11 @@ from torch import Tensor
 
 from audionas.core.arch import ArchSpec, Choice
 from audionas.core.errors import UserError
+from audionas.cost.table import What
 from audionas.data.batches import Batch
 from audionas.methods._bilevel import Bilevel
-from audionas.methods._derive import filled, strongest
+from audionas.methods._derive import cells, filled, strongest
+from audionas.methods._price import price_of
 from audionas.nn.edge import Gates
 from audionas.spaces._base import Bare, present
 
@@ -88,6 +91,42 @@ class FairDarts(Bilevel):
         parts = {"gradient_data": rest, "gradient_zero_one": pulls}
         norms = {name: torch.cat([g.flatten() for g in part]).norm() for name, part in parts.items()}
         return {**told, **norms}
+
+    def exchanges(self, spec: ArchSpec, what: What) -> dict[str, Tensor]:
+        """Sigmoids do not compete: an option may enter beside others, and a kept one may leave."""
+        found = super().exchanges(spec, what)
+        if self.rule == "darts":
+            return found
+        held = self.probabilities()
+        stay = strongest(self.run.space, held)
+        for choice in self.run.space.choices():
+            room = choice.max_active if choice.least else {"threshold_edge": 2}.get(self.rule, 1)
+            if choice.least or self.rule == "threshold_edge" or stay[choice.name]:
+                found[choice.name] = self._exchanged(choice, held[choice.name], room, what)
+        for kind, members in cells(self.run.space).items():
+            if f"{kind} cell" in spec.note:  # its only edge leaves as soon as another one passes
+                (lone,) = (c.name for c in members if spec.choices[c.name])
+                leaving = self._paid(lone, what)[spec.choices[lone][0]]
+                found |= {
+                    c.name: torch.tensor([*self._paid(c.name, what).values()]) - leaving for c in members
+                }
+        return found
+
+    def _paid(self, choice: str, what: What) -> dict[str, float]:
+        return {o: price_of(self.run.costs, choice, o, what) for o in self.run.costs.options[choice]}
+
+    def _exchanged(self, choice: Choice, p: Mapping[str, float], room: int, what: What) -> Tensor:
+        """The change of the cost along each option of an edge, in which at most `room` stay."""
+        costs = self._paid(choice.name, what)
+        ranked = sorted(present(choice), key=lambda option: -p[option])
+        passing = [option for option in ranked if p[option] >= self.threshold]
+        kept = passing[:room] or ranked[: choice.least]
+        full = len(kept) == room or not passing
+        leaves = costs[kept[-1]] if kept and full else 0.0
+        waiting = [*passing[room:], *(ranked[1:] if choice.least and len(kept) == 1 else ())]
+        comes = costs[waiting[0]] if waiting else 0.0
+        change = [costs[o] - (comes if o in kept else leaves) if o in ranked else 0.0 for o in choice.options]
+        return torch.tensor(change, dtype=torch.float64)
 
     def derive(self) -> ArchSpec:
         """The options above the threshold that `rule` keeps."""

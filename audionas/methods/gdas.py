@@ -51,7 +51,3 @@ class Gdas(Bilevel):
         drawn = soft.argmax(-1)
         hard = one_hot(drawn, soft.shape[-1]).to(soft.dtype)
         return gates_of(self.run, straight_through(hard, soft), drawn.tolist())
-
-    def expected(self, gates: Gates) -> Gates:
-        """The probabilities: the `cost` of a draw itself would only be a noisier penalty."""
-        return super().gates("alpha")

@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from audionas.core.arch import ArchSpec, Choice
 from audionas.core.errors import UserError
+from audionas.core.reporter import amount
 from audionas.core.rng import torch_rng
 from audionas.cost.table import table
 from audionas.data.batches import Batch
@@ -110,7 +111,8 @@ class PDarts(Bilevel):
         self.require(run.space)
         if run.epochs < len(self.depths):
             raise UserError(
-                f"method p_darts has {len(self.depths)} stages, but the search has {run.epochs} epochs",
+                f"method p_darts has {len(self.depths)} stages, but the search has "
+                f"{amount(run.epochs, 'epoch')}",
                 hint="Raise search.epochs, or use fewer stages: method.depths, keep and skip_dropout.",
             )
         self.run = run

@@ -35,8 +35,8 @@ class Parsec(Bilevel):
     rate and treatment of this could not be confirmed: `samples`, `tempering`, `alpha_lr`, no weight
     decay and the uniform initial prior are our choices.
 
-    With a `cost`, the penalty is on the expected cost under the prior. Every edge draws an operation, which
-    may be `none` if that is one of the options; a cell's inputs are derived as in DARTS. Runs on
+    With a `cost`, the penalty is on the cost of the most probable network. Every edge draws an operation,
+    which may be `none` if that is one of the options; a cell's inputs are derived as in DARTS. Runs on
     every space.
     """
 

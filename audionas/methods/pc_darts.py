@@ -13,13 +13,16 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from audionas.core.arch import Choice
+from audionas.core.arch import ArchSpec, Choice
 from audionas.core.errors import UserError
 from audionas.core.rng import torch_rng
+from audionas.cost.table import What
 from audionas.methods._base import Phase
 from audionas.methods._bilevel import Bilevel
+from audionas.methods._price import displaced, price_of, slope_of
 from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
 from audionas.nn.ops import OpShape
+from audionas.spaces._base import present
 
 
 def shuffle(x: Tensor, groups: int) -> Tensor:
@@ -126,6 +129,18 @@ class PcDarts(Bilevel):
             name: {option: p * shares.get(name, 1.0) for option, p in options.items()}
             for name, options in self.probabilities().items()
         }
+
+    def slopes(self, spec: ArchSpec, what: What) -> dict[str, Tensor]:
+        """The slopes along alpha, and along beta as edges enter and leave."""
+        found, scores = super().slopes(spec, what), self.scores()
+        for node, edges in self._nodes().items() if self.run.space.inputs else ():
+            best = {c.name: max(present(c), key=scores[c.name].__getitem__) for c in edges}
+            paid = [price_of(self.run.costs, *pair, what) for pair in best.items()]
+            strength = torch.tensor([scores[name][option] for name, option in best.items()])
+            beta = self.run.alphas[f"beta/{node}"].detach()
+            change = displaced(torch.tensor(paid, dtype=torch.float64), strength, self.run.space.inputs)
+            found[f"beta/{node}"] = slope_of(beta.softmax(0).tolist()) * change
+        return found
 
     def _nodes(self) -> dict[str, list[Choice]]:
         """The nodes whose edges are weighted, by name."""

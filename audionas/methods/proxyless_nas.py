@@ -38,12 +38,13 @@ class ProxylessNas(Bilevel):
     per edge, runs both, and shifts both alphas so that the probabilities of the others stay. With a `cost`,
     whose gradient reaches all of them, those move too.
 
-    `cost_form` joins loss and `cost`: `added` as all methods do, `linear` as loss + weight (E / target -
-    1), which also rewards costs below the target, `mul_log` as loss (log E / log target) ** weight, which the
-    official code uses for phones with weight 0.3 (its constant factor does not affect Adam). The weights'
-    label smoothing acts on alpha's loss too. With `level: one` both steps use the same batch. Here `none` is
-    an operation that returns zeros; in the official code alpha rests where it was drawn. The paper's
-    REINFORCE variant is not implemented. Runs on every space.
+    `cost_form` joins loss and `cost`: `added` as all methods do, `linear` as loss + weight (cost / target
+    - 1), which also rewards costs below the target, `mul_log` as loss (log cost / log target) ** weight, as
+    the official code for phones with weight 0.3 (its constant factor does not affect Adam). The paper's
+    cost is the mean over the networks drawn; here it is the derived network's, as for all methods. The
+    weights' label smoothing acts on alpha's loss too. With `level: one` both steps use the same batch. Here
+    `none` is an operation that returns zeros; in the official code alpha rests where it was drawn. The
+    paper's REINFORCE variant is not implemented. Runs on every space.
     """
 
     paper: ClassVar[str] = "ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware"
@@ -126,15 +127,11 @@ class ProxylessNas(Bilevel):
         for name, touched in self._touched.items():
             recentre(before[name], self.run.alphas[name], touched, restore=self.cost is None)
 
-    def expected(self, gates: Gates) -> Gates:
-        """The probabilities, not the binary gates."""
-        return super().gates("alpha")
-
     def objective(self, loss: Tensor, gates: Gates) -> tuple[Tensor, dict[str, Tensor | float]]:
-        """The loss and the expected cost, joined by `cost_form`."""
+        """The loss and the price, joined by `cost_form`."""
         if self.cost_form == "added" or self.cost is None or self.cost.target is None:
             return super().objective(loss, gates)
-        cost, target = self.run.costs.expected(self.expected(gates), self.cost.name), self.cost.target
+        cost, target = self.price(self.cost.name), self.cost.target
         if self.cost_form == "linear":
             total = loss + self.cost.weight * (cost / target - 1)
         else:

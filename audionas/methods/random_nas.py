@@ -21,6 +21,7 @@ from audionas.core.rng import numpy_rng, seed_torch
 from audionas.data.batches import Batch
 from audionas.engine.optim import set_rate
 from audionas.methods._base import Method, Phase, SearchRun
+from audionas.methods._derive import different
 from audionas.methods._score import devices, gates_of
 from audionas.nn.edge import Gates
 
@@ -66,7 +67,7 @@ class RandomNas(Method):
     def derive(self) -> ArchSpec:
         """The best of `draws` networks with the shared weights: a function of weights, data and seed."""
         run, rng = self.run, numpy_rng(self.run.seed, "random_nas", "draws")
-        specs = [run.space.sample(rng, run.io) for _ in range(self.draws)]
+        specs = different(run.space, (run.space.sample(rng, run.io) for _ in range(self.draws)))
         few = list(itertools.islice(run.valid(), self.batches))
         finalists = _ranked(specs, _scores(run, specs, few))[: self.finalists]
         best = _ranked(finalists, _scores(run, finalists, run.valid()))[0]

@@ -18,10 +18,12 @@ from torch.nn.functional import one_hot
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.rng import torch_rng
+from audionas.cost.table import What
 from audionas.data.batches import Batch
 from audionas.methods._base import Phase, SearchRun
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._derive import strongest
+from audionas.methods._price import displaced, exchanged, inclusion, price_of, slope_of
 from audionas.methods._sample import anneal, concrete, gates_of, gumbel, rows, straight_through
 from audionas.nn.edge import Gates
 from audionas.spaces._base import Bare, Space, present
@@ -47,13 +49,6 @@ def one_pair(beta: Tensor, temperature: float, edges: int) -> Tensor:
     soft = concrete(beta, temperature)
     hard = one_hot(soft.argmax(-1), beta.shape[-1]).to(soft.dtype)
     return straight_through(hard, soft) @ pairs(edges).to(soft.dtype)
-
-
-def inclusion(p: Tensor) -> Tensor:
-    """P(edge i is one of the two) = p_i + sum over j != i of p_j p_i / (1 - p_j), for all edges, (edges,)."""
-    apart = 1 - torch.eye(len(p), dtype=p.dtype)
-    first = p / (apart @ p).clamp_min(torch.finfo(p.dtype).tiny)  # p_j / (1 - p_j), without cancellation
-    return p * (1 + apart @ first)
 
 
 @dataclass(kw_only=True)
@@ -136,18 +131,38 @@ class Rome(Bilevel):
         found = {}
         for name, edges in self.nodes().items():
             p = self.run.alphas[name].softmax(0)
-            found[name] = inclusion(p) if self.version == "v2" else p @ pairs(len(edges)).to(p.dtype)
+            found[name] = inclusion(p, 2) if self.version == "v2" else p @ pairs(len(edges)).to(p.dtype)
         return found
 
-    def expected(self, gates: Gates) -> Gates:
-        """The probability of each option times that of its edge: the mean cost of the networks drawn."""
-        dense = dict(gates_of(self.run, self.logits().softmax(-1)))
-        for name, share in self.inclusions().items():
-            for number, edge in enumerate(self.nodes()[name]):
-                dense[edge] = dense[edge]._replace(
-                    weight=dense[edge].weight * share[number].to(self.run.device)
-                )
-        return Gates(dense)
+    def stays(self) -> dict[str, float]:
+        """The probability that an edge is drawn, by beta."""
+        drawn = {
+            edge: float(p)
+            for name, share in self.inclusions().items()
+            for edge, p in zip(self.nodes()[name], share, strict=True)
+        }
+        return {choice.name: drawn.get(choice.name, 1.0) for choice in self.run.space.choices()}
+
+    def exchanges(self, spec: ArchSpec, what: What) -> dict[str, Tensor]:
+        """An option enters in place of its edge's strongest one, whichever edges stay."""
+        kept, costs = self._kept(), self.run.costs
+        return exchanged(costs, self.run.space, kept, self.probabilities(), what, inputs=0)
+
+    def slopes(self, spec: ArchSpec, what: What) -> dict[str, Tensor]:
+        """The slopes along alpha, and along beta as edges, or pairs of them, enter and leave."""
+        found, kept = super().slopes(spec, what), self._kept()
+        for name, edges in self.nodes().items():
+            beta = self.run.alphas[name].detach()
+            paid = [price_of(self.run.costs, edge, kept[edge][0], what) for edge in edges]
+            costs, keep = torch.tensor(paid, dtype=torch.float64), 2
+            if self.version == "v1":
+                costs, keep = pairs(len(edges)).double() @ costs, 1
+            found[name] = slope_of(beta.softmax(0).tolist()) * displaced(costs, beta, keep)
+        return found
+
+    def _kept(self) -> dict[str, tuple[str, ...]]:
+        """The strongest option of every edge."""
+        return strongest(self.run.space, self.probabilities(), inputs=0)
 
     def alpha_gradient(self, valid: Batch, train: Batch) -> Metrics:
         """Leave the mean over `samples` draws."""
@@ -181,7 +196,7 @@ class Rome(Bilevel):
 
     def derive(self) -> ArchSpec:
         """The most probable edges of each node by beta alone, then the most probable option on each."""
-        kept = strongest(self.run.space, self.probabilities(), inputs=0)
+        kept = self._kept()
         for name, edges in self.nodes().items():
             ranked = self.run.alphas[name].argsort(descending=True, stable=True)
             stay = ranked[:2] if self.version == "v2" else pairs(len(edges))[ranked[0]].nonzero().flatten()

@@ -17,9 +17,11 @@ from torch import Tensor
 from audionas.core.arch import ArchSpec, Choice
 from audionas.core.errors import UserError
 from audionas.core.rng import torch_rng
+from audionas.cost.table import What
 from audionas.methods._base import Phase
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._derive import filled
+from audionas.methods._price import exchanged
 from audionas.methods._sample import anneal, concrete, gates_of, rows
 from audionas.nn.edge import Gates
 from audionas.spaces._base import present
@@ -27,7 +29,8 @@ from audionas.spaces._base import present
 
 @dataclass(kw_only=True)
 class Snas(Bilevel):
-    """`cost` applies to the drawn weights, as in the paper. `alpha_clip` is the official code's.
+    """`cost` applies to the network that would be derived; in the paper to the drawn weights. `alpha_clip` is
+    the official code's.
 
     `temperature` falls linearly from the first value, in the first epoch, to the second, in the last;
     the official code does so over 150 epochs whatever the search's length, and only with a flag:
@@ -71,6 +74,12 @@ class Snas(Bilevel):
         space, scores = self.run.space, self.scores()
         kept = {c.name: _decided(c, scores[c.name]) for c in space.choices()}
         return self.spec_of(filled(space, kept, scores)[0])
+
+    def exchanges(self, spec: ArchSpec, what: What) -> dict[str, Tensor]:
+        """An edge that is absent displaces none when it enters, and one whose `none` wins leaves."""
+        if self.inputs == "two":
+            return super().exchanges(spec, what)
+        return exchanged(self.run.costs, self.run.space, spec.choices, self.scores(), what, inputs=0)
 
 
 def _decided(choice: Choice, scores: Mapping[str, float]) -> tuple[str, ...]:

@@ -48,11 +48,13 @@ class Rule:
         need, of = self.patience
         problems = []
         if self.smooth < 1:
-            problems.append(f"smooth: {self.smooth} hops cannot be averaged; 1 turns averaging off")
+            problems.append(f"smooth: {amount(self.smooth, 'hop')} cannot be averaged; 1 turns averaging off")
         if not 0 <= self.refractory < float("inf"):
             problems.append(f"refractory: {self.refractory} s is not a valid time")
         if not 1 <= need <= of:
-            problems.append(f"patience: {need} of {of} hops is not possible; 1/1 turns patience off")
+            problems.append(
+                f"patience: {need} of {amount(of, 'hop')} is not possible; 1/1 turns patience off"
+            )
         if problems:
             raise UserError(problems)
 
@@ -67,5 +69,5 @@ class Rule:
     def words(self) -> str:
         """The rule in the words that are printed."""
         need, of = self.patience
-        patience = "" if of == 1 else f", {need} of {of} hops over the threshold"
+        patience = "" if of == 1 else f", {need} of {amount(of, 'hop')} over the threshold"
         return f"mean of {amount(self.smooth, 'hop')}{patience}, refractory time {self.refractory:g} s"

@@ -1,20 +1,23 @@
 """`audionas predict` and its Python interface: `m = audionas.load("exp/x")`, `m(waveform)`, `m.labels`."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from audionas.core.errors import UserError
-from audionas.data import audio
+from audionas.data import audio, sound
 from audionas.images import augment, sets
 from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.models.names import find
 from audionas.models.samples import checked
 from audionas.models.stream import TorchStream
+from audionas.models.windows import Answer, Rule, answered, rule_for, slid
 from audionas.nn.streaming import Pooling
 
 
@@ -39,11 +42,6 @@ class Classifier(ABC):
             scores: np.ndarray = self.network(torch.from_numpy(batch)).numpy()
         return scores
 
-    def answer(self, example: np.ndarray) -> dict[str, float]:
-        """Score per label of one prepared example; for several channels, the mean of their scores."""
-        channels = example.reshape(-1, *self.bundle.input_shape)
-        return dict(zip(self.labels, self.scores(channels).mean(0).tolist(), strict=True))
-
     def stream(self, pool: Pooling = "window") -> TorchStream:
         """The model fed in chunks: `s.step(samples)` gives scores (m, classes), one row per completed hop;
         `s.reset()` clears the state. Samples (n,) are in [-1, 1] or int16, at `s.sample_rate`, any n.
@@ -56,8 +54,8 @@ class Classifier(ABC):
         return TorchStream(self.bundle, pool)
 
     @abstractmethod
-    def read(self, file: Path, *, resample: bool) -> np.ndarray:
-        """Read a file as a prepared example; a UserError names a file that cannot be read."""
+    def predict(self, file: Path) -> dict[str, Any]:
+        """The answer to a file, at least `label` and `scores`; a UserError names one that cannot be read."""
 
 
 class Model(Classifier):
@@ -70,29 +68,40 @@ class Model(Classifier):
         self.sample_rate = network.front_end.sample_rate
 
     def __call__(self, wave: np.ndarray | Tensor) -> dict[str, float]:
-        """Score per label for one clip: (N,) samples in [-1, 1] at `sample_rate`, or int16.
+        """Score per label: (N,) samples in [-1, 1] at `sample_rate`, or int16.
 
-        Shorter clips are padded with zeros, longer ones are cut to the trained length. Raises UserError
-        for anything that is not a one-dimensional waveform of such samples.
+        Shorter clips are padded with zeros; over longer ones windows slide, as `answer` describes. Raises
+        UserError for anything that is not a one-dimensional waveform of such samples.
+        """
+        return self.answer(wave).scores
+
+    def answer(self, wave: np.ndarray | Tensor, windows: Rule | None = None) -> Answer:
+        """The label of (N,) samples as above, its scores, and the windows that decided.
+
+        In a longer waveform, `windows` is `highest` (the highest score that is not background; the rule for
+        models with a background), `mean` (of the scores; the rule for others) or `first` (one clip is heard).
         """
         if np.size(wave) == 0:
             raise UserError("expected a waveform (N,), got no samples", hint="Give one mono clip.")
-        return self.answer(self._fitted(checked(wave)))
+        samples = checked(wave)
+        return self._answered([samples[None]], len(samples) / self.sample_rate, windows)
 
-    def read(self, file: Path, *, resample: bool) -> np.ndarray:
-        """A recording at the model's rate, or at any rate with `resample`; all channels where the model has
-        several."""
-        seconds = self.bundle.samples / self.sample_rate
-        if self.bundle.channels > 1:
-            wave = audio.read_channels(file, rate=self.sample_rate, channels=self.bundle.channels)
-            return np.stack([self._fitted(channel) for channel in wave])
-        return self._fitted(audio.read(file, rate=self.sample_rate, seconds=seconds, resample=resample))
+    def predict(self, file: Path, windows: Rule | None = None) -> dict[str, Any]:
+        """The same for a recording of any rate and length; all channels where the model has several."""
+        number, rate, seconds = self.bundle.channels, self.sample_rate, audio.length(file)
+        if number > 1:
+            return self._answered(sound.channels(str(file), rate, number), seconds, windows).plain()
+        pieces = (piece[None] for piece in sound.blocks(str(file), rate))
+        return self._answered(pieces, seconds, windows).plain()
 
-    def _fitted(self, wave: np.ndarray) -> np.ndarray:
-        clip = np.zeros(self.bundle.samples, dtype=np.float32)
-        part = wave[: self.bundle.samples]
-        clip[: len(part)] = part
-        return clip
+    def _answered(self, pieces: Iterable[np.ndarray], seconds: float, windows: Rule | None) -> Answer:
+        if windows not in (None, *get_args(Rule)):
+            raise UserError(f"windows is {windows!r}, expected one of {', '.join(get_args(Rule))}")
+        # an end of less than a hop gives the front-end no frame
+        slides = slid(pieces, self.bundle.samples, least=self.network.front_end.hop)
+        rule = windows or rule_for(self.labels)
+        slides = islice(slides, 1) if rule == "first" else slides
+        return answered(slides, self.scores, self.labels, self.sample_rate, rule, seconds)
 
 
 class ImageModel(Classifier):
@@ -112,7 +121,7 @@ class ImageModel(Classifier):
         if array.ndim != 3 or array.shape[2] != 3 or array.size == 0:
             raise UserError(f"expected an RGB image (H, W, 3), got shape {array.shape}")
         if array.dtype == np.uint8:
-            return self.answer(self.ready(sets.fitted(array, self.bundle.resize)[None])[0])
+            return self._said(self.ready(sets.fitted(array, self.bundle.resize)[None]))
         if not np.issubdtype(array.dtype, np.floating):
             raise UserError(f"expected uint8, or floats in [0, 1], got {array.dtype}")
         if array.shape[:2] != (self.size, self.size):
@@ -122,12 +131,16 @@ class ImageModel(Classifier):
             )
         if not ((array >= 0) & (array <= 1)).all():
             raise UserError("the image holds values outside [0, 1]")
-        return self.answer(np.ascontiguousarray(array.transpose(2, 0, 1), dtype=np.float32))
+        return self._said(np.ascontiguousarray(array.transpose(2, 0, 1), dtype=np.float32)[None])
 
-    def read(self, file: Path, *, resample: bool) -> np.ndarray:
-        """An image file of any size."""
-        pixels = sets.read_file(file, self.bundle.resize)
-        return self.ready(pixels[None]).squeeze(0)
+    def predict(self, file: Path) -> dict[str, Any]:
+        """The answer to an image file of any size."""
+        scores = self._said(self.ready(sets.read_file(file, self.bundle.resize)[None]))
+        return {"label": max(scores, key=lambda label: scores[label]), "scores": scores}
+
+    def _said(self, batch: np.ndarray) -> dict[str, float]:
+        """Score per label of the one image in a batch."""
+        return dict(zip(self.labels, self.scores(batch)[0].tolist(), strict=True))
 
     def ready(self, pixels: np.ndarray) -> np.ndarray:
         """Map (B, H, W, 3) uint8 pixels, already resized, to the network's (B, 3, size, size) in [0, 1]."""

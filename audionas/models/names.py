@@ -42,7 +42,7 @@ def own(name: str | Path, out: str | Path = "exp") -> Path:
     Raises UserError where that folder holds something else.
     """
     folder = find(name)
-    if folder.parent != _FOLDER:
+    if folder.resolve().parent != _FOLDER.resolve():
         return folder
     home = Path(out) / folder.name
     for file in _BUNDLE:
@@ -72,7 +72,7 @@ def summary(name: str) -> str:
 
 def measured(name: str) -> dict[str, Any]:
     """Test accuracy in percent and its source, in the form of a zoo note's `measured`."""
-    found = read_json(_FOLDER / name / "eval.json")
+    found = read_json(_FOLDER / name / "measured.json")
     return {
         "accuracy": {f"{found['n']} test clips": round(100 * found["accuracy"], 1)},
         "source": f"audionas/models/{name}/model_card.md",

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng
 
 LABELS = (
@@ -142,14 +143,16 @@ def check_counts(name: str, corpus: Corpus) -> None:
     segments = Counter(segment.label for segment in corpus.segments.values())
     sessions = Counter(label for label, _ in {(s.label, s.session) for s in corpus.segments.values()})
     problems = [
-        f"{corpus.folder}: {label}: {segments[label]:,} segments from {sessions[label]} sessions, "
+        f"{corpus.folder}: {label}: {amount(segments[label], 'segment')} from "
+        f"{amount(sessions[label], 'session')}, "
         f"expected {want.segments:,} from {want.sessions}"
         for label, want in PUBLISHED[name].items()
         if (segments[label], sessions[label]) != want
     ]
     if corpus.tests and (found := (len(corpus.training(1)), len(corpus.test(1)))) != FOLD_1:
         problems.append(
-            f"{corpus.folder}: fold 1 has {found[0]:,} segments for training and {found[1]:,} for testing, "
+            f"{corpus.folder}: fold 1 has {amount(found[0], 'segment')} for training and "
+            f"{found[1]:,} for testing, "
             f"expected {FOLD_1[0]:,} and {FOLD_1[1]:,}"
         )
     if problems:
@@ -194,7 +197,7 @@ def _meta(file: Path) -> tuple[dict[str, Segment], list[str]]:
     problems = []
     for where, row in _rows(file):
         if len(row) < 3:
-            problems.append(f"{where}: expected file, label and session, found {len(row)} columns")
+            problems.append(f"{where}: expected file, label and session, found {amount(len(row), 'column')}")
         elif row[1] not in LABELS:
             problems.append(f"{where}: '{row[1]}' is not a class of this task ({', '.join(LABELS)})")
         elif row[0] in segments:

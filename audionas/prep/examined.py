@@ -1,7 +1,6 @@
 """The facts found in audio files, in columns, and the log from which an interrupted preparation resumes."""
 
 import json
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
@@ -11,8 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audionas.core.errors import UserError
+from audionas.core.files import state
 from audionas.core.pool.ordered import ordered
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
 
 _CHUNK = 64  # files per task of a worker: fewer files than this start no process
@@ -26,11 +26,16 @@ class Task(NamedTuple):
 
 
 class Found:
-    """For each file: seconds (0 if unusable), SHA-256, and whether its copy is used."""
+    """For each file: seconds (0 if unusable), SHA-256, whether its copy is used, and its largest sample.
+
+    `peaks` are those of the files; where a file keeps within full scale, that of the copy in its place.
+    """
 
     def __init__(self, count: int) -> None:
         self.seconds = np.zeros(count)
+        self.peaks = np.ones(count)
         self.copied = np.zeros(count, dtype=bool)
+        self.open = np.zeros(count, dtype=bool)  # read to the end, since the header leaves the length open
         self.problems: dict[int, str] = {}
         self._sums = np.zeros((count, 32), dtype=np.uint8)
 
@@ -44,7 +49,9 @@ class Found:
         if isinstance(answer, str):
             self.problems[place] = answer
             return
-        self.seconds[place], self.copied[place] = answer["seconds"], answer["copied"]
+        for name in ("seconds", "copied", "open"):
+            getattr(self, name)[place] = answer[name]
+        self.peaks[place] = answer["peak"]
         self._sums[place] = np.frombuffer(bytes.fromhex(answer["sha256"]), dtype=np.uint8)
 
 
@@ -61,7 +68,9 @@ def examine(
         known[place] = True
         found.put(place, told)
     if known.any():
-        reporter.note(f"{known.sum()} of {len(tasks)} files were decoded earlier; resuming, see {log}")
+        reporter.note(
+            f"{known.sum()} of {amount(len(tasks), 'file')} were decoded earlier; resuming, see {log}"
+        )
     todo = np.flatnonzero(~known).tolist()
     answers = ordered(partial(_examine, rate), _Chosen(tasks, todo), workers=workers, chunk=_CHUNK)
     with closing(_Log(log)) as lines:
@@ -123,30 +132,33 @@ def _logged(tasks: Sequence[Task], rate: int, log: Path | None) -> Iterator[tupl
                 place = told["place"]
                 same = place < len(tasks) and told["path"] == tasks[place].path and told["target"] == rate
                 used = tasks[place].copy if same and told["copied"] else ""
-                if same and bool(used) == told["copied"] and told["state"] == _state(told["path"], used):
-                    yield place, told
+                if same and bool(used) == told["copied"] and told["state"] == _states(told["path"], used):
+                    yield place, {"peak": told["peak"], "open": told["open"], **told}
 
 
-def _state(*paths: str) -> list[list[int]]:
-    """Size and modification time of files."""
-    return [[stat.st_size, stat.st_mtime_ns] for stat in (os.stat(path) for path in paths if path)]
+def _states(*paths: str) -> list[list[int]]:
+    """The states of files: see `core.files.state`."""
+    return [state(path) for path in paths if path]
 
 
 def _examine(rate: int, task: Task) -> "dict[str, Any] | str":
     """Seconds and SHA-256 of the file to use, this one or its copy; or the reason why there is none."""
     try:
+        before = state(task.path) if Path(task.path).is_file() else []
         probe, used = audio.probe(task.path), ""
+        peak, is_open = probe.peak, probe.open
         if probe.rate != rate or probe.channels != 1:
             if not task.copy:
                 return _mismatch(task.path, probe, rate)
-            audio.write(
-                task.copy, audio.read(task.path, rate=rate, seconds=None, resample=True, channel="mix"), rate
-            )
+            wave = audio.read(task.path, rate=rate, seconds=None, resample=True, channel="mix", loud=True)
+            audio.write(task.copy, wave, rate)
             probe, used = audio.probe(task.copy), task.copy
+            peak = peak if peak > 1 else probe.peak  # channels may cancel each other
     except UserError as error:
         return error.problems[0]
-    state = _state(task.path, used)
-    return {"seconds": probe.seconds, "sha256": probe.sha256, "copied": bool(used), "state": state}
+    states = [before, *_states(used)]  # from before decoding: what was written during it is examined again
+    facts = {"seconds": probe.seconds, "sha256": probe.sha256, "copied": bool(used), "state": states}
+    return {**facts, "peak": peak, "open": is_open}
 
 
 def _mismatch(path: str, probe: audio.Probe, rate: int) -> str:

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter
+from audionas.core.files import state
+from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
 from audionas.data.store import Form
 
@@ -29,7 +30,7 @@ def examined(
     found = {path: before[key] for path in paths if (key := _state(path)) in before}
     left = [path for path in paths if path not in found]
     if found:
-        reporter.note(f"{len(found):,} of {len(paths):,} files were checked earlier, see {log}")
+        reporter.note(f"{len(found):,} of {amount(len(paths), 'file')} were checked earlier, see {log}")
     problems: list[str] = []
     log.parent.mkdir(parents=True, exist_ok=True)
     with ThreadPoolExecutor(jobs) as pool, log.open("a", encoding="utf-8") as lines:
@@ -60,20 +61,21 @@ def _check(path: Path, form: Form) -> str:
     found = Form(probe.rate, probe.channels, probe.frames)
     if found != form:
         return f"!{path}: {_told(found)}, expected {_told(form)}"
+    if probe.peak > audio.LOUDEST:
+        return f"!{audio.too_loud(path, probe.peak)}"
     return probe.sha256
 
 
 def _told(form: Form) -> str:
-    return f"{form.channels} channels of {form.samples:,} samples at {form.rate} Hz"
+    return f"{amount(form.channels, 'channel')} of {form.samples:,} samples at {form.rate} Hz"
 
 
 def _state(path: Path) -> str:
     """The state of the file: a string that changes when the file is written."""
     try:
-        stat = path.stat()
+        return " ".join(map(str, (path, *state(path))))
     except OSError:
         return f"{path} missing"
-    return f"{path} {stat.st_size} {stat.st_mtime_ns}"
 
 
 def _logged(log: Path, form: Form) -> Mapping[str, str]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError
-from audionas.data.audio import SUFFIXES
+from audionas.core.reporter import Reporter, amount
+from audionas.data.files import listing
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 
 WANTED = ("yes", "no", "up", "down", "left", "right", "on", "off", "stop", "go")
@@ -71,19 +72,23 @@ def which_set(name: str, dev: float = 10.0, test: float = 10.0) -> str:
     return "test" if percent < dev + test else "train"
 
 
-def scan(tree: Path) -> list[Clip]:
-    """Every clip of a folder-per-word tree, sorted by name.
+def scan(tree: Path, say: listing.Say | None = None) -> list[Clip]:
+    """Every clip of a folder-per-word tree, sorted by name. `say` is told what else looks like sound.
 
     Raises UserError naming each file whose name does not follow Speech Commands.
     """
-    clips, problems = [], []
-    for folder in sorted(word_folders(tree)):
-        for file in sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES):
-            clip = _clip(folder.name, file)
-            if clip is None:
-                problems.append(f"{file}: not named <speaker>_nohash_<take>")
-            else:
-                clips.append(clip)
+    clips, problems, beside = [], [], []
+    tell = say or Reporter().note
+    for file in listing.sounds(tree, tell, skip=(NOISE,)):
+        clip = _clip(file.parent.name, file)
+        if file.parent.parent != tree:
+            beside.append(file)
+        elif clip is None:
+            problems.append(f"{file}: not named <speaker>_nohash_<take>")
+        else:
+            clips.append(clip)
+    if beside:
+        tell(f"{tree}: left out: {listing.told(beside, tree)}: not directly in a folder of a word")
     if problems:
         raise UserError(problems, hint="For your own tree: audionas prep folder SRC OUT")
     return clips
@@ -91,14 +96,14 @@ def scan(tree: Path) -> list[Clip]:
 
 def word_folders(tree: Path) -> list[Path]:
     """The folders of a tree that hold clips, without `_background_noise_`."""
-    return [f for f in tree.iterdir() if f.is_dir() and f.name != NOISE and _has_audio(f)]
+    return [f for f in tree.iterdir() if f.is_dir() and f.name != NOISE and listing.holds(f)]
 
 
-def noise_files(tree: Path) -> list[Path]:
-    """The long noise recordings of a tree, or of its parent folder, sorted."""
+def noise_files(tree: Path, say: listing.Say | None = None) -> list[Path]:
+    """The long noise recordings of a tree, or of its parent folder, sorted; `say` as in `scan`."""
     for folder in (tree / NOISE, tree.parent / NOISE):
         if folder.is_dir():
-            return sorted(f for f in folder.iterdir() if f.suffix.lower() in SUFFIXES)
+            return listing.sounds(folder, say, deep=False)
     return []
 
 
@@ -124,7 +129,7 @@ def assign(tree: Path, clips: Sequence[Clip]) -> tuple[dict[str, list[Clip]], st
         raise UserError([f"{tree}: {name} is on a list, but the clip does not exist" for name in absent])
     rest = len(clips) - len(listed)
     return _grouped(clips, listed), "split by the tree's own three lists" + (
-        f"; {rest} clips are on none and left out" if rest else ""
+        f"; {amount(rest, 'clip')} are on none and left out" if rest else ""
     )
 
 
@@ -164,30 +169,28 @@ def check_counts(version: str, protocol: str, clips: int, counts: Mapping[str, i
     got = tuple(counts[split] for split in SPLITS)
     told = f"{name_of(version, protocol)}: train, dev, test hold {_told(got)} clips"
     if clips != CLIPS[version]:
-        return f"{told}. {clips:,} of the {CLIPS[version]:,} clips of {version}: a part, not comparable"
+        return (
+            f"{told}. {clips:,} of the {amount(CLIPS[version], 'clip')} of {version}: a part, not comparable"
+        )
     expected = COUNTS[version, protocol]
     if got != expected:
         raise UserError(
             f"{told}, but the published counts are {_told(expected)}",
             hint="The lists in the tree were changed: unpack the archive again.",
         )
-    return f"{told}, as published; all {clips:,} clips of {version}"
+    return f"{told}, as published; all {amount(clips, 'clip')} of {version}"
 
 
 def check_test_archive(version: str, clips: int) -> str:
     """One sentence on the number of clips in a separate test set."""
     whole = TEST_ARCHIVE_CLIPS[version]
     if clips == whole:
-        return f"test_archive: {clips:,} clips, as published"
-    return f"test_archive: {clips:,} of the {whole:,} clips of the published archive"
+        return f"test_archive: {amount(clips, 'clip')}, as published"
+    return f"test_archive: {clips:,} of the {amount(whole, 'clip')} of the published archive"
 
 
 def _told(counts: Iterable[int]) -> str:
     return ", ".join(f"{count:,}" for count in counts)
-
-
-def _has_audio(folder: Path) -> bool:
-    return any(f.suffix.lower() in SUFFIXES for f in folder.iterdir())
 
 
 def _clip(folder: str, file: Path) -> Clip | None:
@@ -207,7 +210,7 @@ def _read_lists(tree: Path, splits: Iterable[str]) -> dict[str, str]:
     found: dict[str, str] = {}
     problems = []
     for split in splits:
-        lines = (tree / _LISTS[split]).read_text(encoding="utf-8").splitlines()
+        lines = (tree / _LISTS[split]).read_text(encoding="utf-8-sig").splitlines()
         for number, line in enumerate(lines, 1):
             name = line.strip().rpartition(".")[0] or line.strip()
             if name and found.setdefault(name, split) != split:

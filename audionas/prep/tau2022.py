@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import amount
 from audionas.core.rng import seed_of
 
 RATE = 44_100  # Hz of the published clips
@@ -127,7 +128,9 @@ def contradictions(lists: Lists) -> list[str]:
         problems += [f"split{percent}: device {d} belongs only in the test list" for d in unseen]
         files = {clip.file for clip in clips}
         if left := inner - files:
-            problems.append(f"split{percent}: lacks {len(left)} clips of a smaller list, such as {min(left)}")
+            problems.append(
+                f"split{percent}: lacks {amount(len(left), 'clip')} of a smaller list, such as {min(left)}"
+            )
         inner = files
     return problems
 
@@ -184,7 +187,7 @@ def _listed(file: Path, clips: Mapping[str, Clip]) -> list[Clip]:
 def _rows(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The rows of a tab-separated table. Raises UserError where one of `columns` is missing."""
     try:
-        reader = csv.DictReader(file.read_text(encoding="utf-8").splitlines(), delimiter="\t")
+        reader = csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines(), delimiter="\t")
     except UnicodeDecodeError as error:
         raise UserError(f"{file}: not a text table ({error})") from error
     if missing := [name for name in columns if name not in (reader.fieldnames or ())]:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from audionas.core.files import read_json, sha256, write_text
+from audionas.core.intervals import Interval
 from audionas.core.reporter import amount
 from audionas.cost.graph import measure
 from audionas.cost.streams import streamed
@@ -45,7 +46,7 @@ def _title(folder: Path, bundle: ModelBundle) -> str:
     return (
         f"# {folder.resolve().name}\n\n"
         f"A network of the space `{spec.space}` (architecture {spec.id}) that distinguishes "
-        f"{len(bundle.labels)} classes from {heard}: {labels}."
+        f"{amount(len(bundle.labels), 'class')} from {heard}: {labels}."
     )
 
 
@@ -116,7 +117,7 @@ def _accuracy(report: Mapping[str, Any]) -> str:
         parts = [f"{word} {told[key]['accuracy']:.2%}" for key, word in words if key in told]
         on = f", on {told['development_clips']} development clips: {', '.join(parts)}" if parts else ""
         text += (
-            f"\n\nint8 is calibrated on {told['clips']} clips of {told['calibrated_on']}; "
+            f"\n\nint8 is calibrated on {amount(told['clips'], 'clip')} of {told['calibrated_on']}; "
             f"weights: {told['weights']}{on}."
         )
     return text
@@ -200,8 +201,8 @@ def _check(report: Mapping[str, Any]) -> str:
 
 
 def _right(found: Mapping[str, Any]) -> tuple[str, str, str]:
-    low, high = found["interval"]
-    return f"{found['accuracy']:.2%}", f"{low:.2%} to {high:.2%}", f"{found['n']:,}"
+    interval = Interval.read(found).words("{:.2%}".format)
+    return f"{found['accuracy']:.2%}", interval, f"{found['n']:,}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from audionas.core.files import write_text
-from audionas.core.reporter import clock, read_rows
+from audionas.core.intervals import Interval
+from audionas.core.reporter import amount, clock, read_rows
 from audionas.report import compare_charts as charts
 from audionas.report import compare_table as table
 from audionas.report.compare_charts import Format, MethodDots, Seeds
@@ -14,6 +15,10 @@ from audionas.report.html import count as short
 from audionas.report.html import table as html_table
 
 _BASE = "darts"  # the dashed lines show its mean, where it takes part
+_KINDS = {"skips": "skips", "pools": "pools", "nones": "none"}
+_ORDER = {
+    "cifar10_test": "cifar10_val"
+}  # figures whose order another one gives: the test set chooses nothing
 _PERCENT = (table.percent, lambda share: f"{100 * share:.6g}")  # formats of values and of a scale's figures
 
 
@@ -68,7 +73,10 @@ def _others(rows: Sequence[Mapping[str, Any]]) -> str:
 def _accuracies(c: Comparison) -> list[Html]:
     """One chart per measured accuracy, the most informative first."""
     wanted = {
-        "cifar10_test": ("Accuracy by the table", "CIFAR-10 test accuracy of the network found, looked up."),
+        "cifar10_test": (
+            "Accuracy by the table",
+            f"CIFAR-10 test accuracy of the network found, looked up. {table.chosen(c)}".strip(),
+        ),
         "trained": ("Accuracy, trained from scratch", "The network found, trained alone from fresh weights."),
         "accuracy": (
             "Accuracy, inherited weights",
@@ -88,13 +96,14 @@ def _accuracies(c: Comparison) -> list[Html]:
 
 
 def _groups(c: Comparison, key: str) -> list[Seeds]:
-    """The methods that have this figure, the largest mean first."""
+    """The methods that have this figure, the largest mean first; by validation where that is known, too."""
     groups = []
     for label in c.labels:
         if spread := c.spread(label, key):
             interval = tuple(spread["interval"]) if spread["interval"] else None
             groups.append(Seeds(label, c.values(label, key), spread["mean"], interval))
-    return sorted(groups, key=lambda group: -group.mean)
+    by = {group.name: c.spread(group.name, _ORDER.get(key, key)) for group in groups}
+    return sorted(groups, key=lambda group: -(by[group.name] or {"mean": group.mean})["mean"])
 
 
 def _forest(c: Comparison, key: str, name: str, **look: Any) -> Html:
@@ -106,7 +115,7 @@ def _forest(c: Comparison, key: str, name: str, **look: Any) -> Html:
 def _table(c: Comparison) -> Html:
     """All figures with their spread, in two tables."""
     outcome, cost = c.columns(table.OUTCOME), c.columns(table.COST)
-    lead = "Mean ± standard deviation over seeds, with the 95 % t-interval below."
+    lead = f"Mean ± standard deviation over seeds, with the 95 % t-interval below.{table.alone(c)}"
     first = _block(c, outcome, {"collapsed": table.collapses})
     ratios = {
         "step time": lambda c, label: table.ratio(c, label, "time_ratio"),
@@ -139,8 +148,7 @@ def _cell(spread: Mapping[str, Any] | None, form: Format) -> Html:
         return Html("–")
     if not spread["sd"]:
         return join((form(spread["mean"]),))
-    low, high = spread["interval"]
-    below = tag("small", f"{form(low)} to {form(high)}", class_="quiet")
+    below = tag("small", Interval.read(spread).words(form), class_="quiet")
     return join((f"{form(spread['mean'])} ± {form(spread['sd'])}", tag("br"), below))
 
 
@@ -153,7 +161,8 @@ def _signs(c: Comparison) -> Html:
         gap = _forest(c, "gap", "Discretisation gap", against=0.0, plot=half)
         parts.append(tag("div", tag("h3", "Discretisation gap, in points"), gap))
     lead = (
-        "A search collapses when it keeps skips and pools, which help the supernet, not the network found. "
+        "A search collapses when it keeps skips and pools, which help the supernet, not the network found: "
+        "more of them than random networks of the space. "
         "The gap is the accuracy that the supernet loses when it is cut down to that network; for methods "
         "that sample networks, the supernet's accuracy is the mean over samples, and the gap may be negative."
     )
@@ -262,7 +271,7 @@ def _runs(c: Comparison) -> Html:
                 (
                     f"{label}, seed {row['seed']}",
                     "-" if accuracy is None else percent(accuracy),
-                    f"{row['free']} of {row['kept']}",
+                    _kept(row),
                     clock(row["seconds"]),
                     row["arch"],
                     tag("code", row["network"], class_="wrap"),
@@ -270,7 +279,9 @@ def _runs(c: Comparison) -> Html:
             )
     head = ("run", "inherited", "free", "search", "architecture", "network")
     every = html_table(head, rows)
-    return section("Runs", tag("details", tag("summary", f"All {len(rows)} runs and their networks"), every))
+    return section(
+        "Runs", tag("details", tag("summary", f"All {amount(len(rows), 'run')} and their networks"), every)
+    )
 
 
 def _facts(c: Comparison) -> Html:
@@ -280,3 +291,9 @@ def _facts(c: Comparison) -> Html:
 
 def _tile(name: str, value: str, note: str) -> Html:
     return tag("div", tag("dt", name), tag("dd", value, class_="value"), tag("dd", note))
+
+
+def _kept(row: Mapping[str, Any]) -> str:
+    """`5 of 6: 3 skips, 2 pools`."""
+    kinds = ", ".join(f"{row[name]} {word}" for name, word in _KINDS.items() if row.get(name))
+    return f"{row['free']} of {row['kept']}{': ' * bool(kinds)}{kinds}"

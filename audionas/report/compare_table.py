@@ -3,10 +3,12 @@
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
+from math import inf
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from audionas.core.files import write_text
+from audionas.core.intervals import Interval
 from audionas.core.reporter import Reporter
 from audionas.engine.metrics import over_seeds
 from audionas.report.html import count
@@ -52,7 +54,7 @@ class Comparison(NamedTuple):
     def spread(self, label: str, key: str) -> Mapping[str, Any] | None:
         """Mean, deviation and interval over seeds."""
         values = self.values(label, key)
-        return over_seeds(values) if values else None
+        return over_seeds(values, (0.0, 1.0) if key in _SHARES else (-inf, inf)) if values else None
 
     def columns(self, known: Sequence[Column]) -> list[Column]:
         """The columns of `known` that some run has."""
@@ -74,6 +76,11 @@ def seconds(value: float) -> str:
     return f"{value:.1f}" if value < 10 else f"{value:,.0f}"
 
 
+def few(value: float) -> str:
+    """A mean of small counts."""
+    return f"{value:.3g}"
+
+
 OUTCOME = (
     Column("accuracy", "inherited %", percent, "accuracy of the derived network with the supernet's weights"),
     Column("relaxed", "relaxed %", percent, "accuracy of the supernet with its weights as trained"),
@@ -81,10 +88,16 @@ OUTCOME = (
     Column("trained", "trained %", percent, "accuracy of the derived network trained from scratch"),
     Column("cifar10_val", "CIFAR-10 val %", percent, "validation accuracy of the cell found, from the table"),
     Column("cifar10_test", "CIFAR-10 %", percent, "test accuracy of the cell found, from the table"),
-    Column("cifar10_rank", "CIFAR-10 rank", whole, "rank of the cell found, by test accuracy"),
+    Column("cifar10_rank", "CIFAR-10 rank", whole, "rank of the cell found in the table, by test accuracy"),
     Column("cifar100_test", "CIFAR-100 %", percent, "test accuracy of the cell found, from the table"),
     Column("imagenet16_120_test", "ImageNet16-120 %", percent, "the same for ImageNet16-120"),
     Column("free_share", "free %", percent, "kept operations without weights: skip, pool, none, noise"),
+    Column("skips", "skips", few, "kept skips"),
+    Column("pools", "pools", few, "kept pools"),
+    Column("nones", "none", few, "kept operations `none`"),
+    Column(
+        "chance", "chance %", percent, "networks of the space that keep as large a share of free operations"
+    ),
 )
 COST = (
     Column("params", "parameters", count, "parameters of the derived network"),
@@ -94,8 +107,12 @@ COST = (
     Column("steps", "steps", whole, "steps per search"),
     Column("seconds", "search s", seconds, "seconds per search, including derivation"),
 )
-COLLAPSED = "runs in which at least 5 of 8 kept operations are free; in chains, all layers that may skip"
+COLLAPSED = (
+    "runs whose share of skips, of pools, of none, or of free operations together is reached by at most 5 % "
+    "of the networks of the space"
+)
 RATIOS = "seconds per step and bytes kept for backward, against DARTS with its defaults in the same minutes"
+_SHARES = ("accuracy", "relaxed", "trained", "cifar10_val", "cifar10_test", "free_share")  # from 0 to 1
 _SHOWN = ("accuracy", "trained", "cifar10_test", "free_share")  # on the terminal
 NAMES = ("method", "seed", "status", "reason", "arch", "network", "free", "kept", "collapsed")
 
@@ -116,6 +133,8 @@ def show(comparison: Comparison) -> None:
             rows.append((label, len(own), *cells, *_ratios(comparison, label).values()))
     head = ("method", "seeds", *(column.title for column in columns), "step time", "memory")
     Reporter(stdout=True).table(head, rows)
+    if words := alone(comparison):
+        print(words.strip())
     print("\n".join(str(comparison.folder / f"compare.{kind}") for kind in ("md", "csv", "html")))
 
 
@@ -132,9 +151,11 @@ def table(rows: Sequence[Row]) -> str:
 def markdown(comparison: Comparison) -> str:
     """The Markdown text: outcome and cost, failures, and the conditions of the measurement."""
     lines = [f"# {comparison.title}", ""]
-    lines += [f"Mean ± deviation (95 % t-interval) over seeds, scored on {comparison.tested}.", ""]
+    scored = f"Mean ± deviation (95 % t-interval) over seeds, scored on {comparison.tested}."
+    lines += [f"{scored}{alone(comparison)}", ""]
     lines += _block(comparison, comparison.columns(OUTCOME), _collapses)
     lines += _block(comparison, comparison.columns(COST), _ratios)
+    lines += [line for line in (chosen(comparison), "") if chosen(comparison)]
     shown = [*comparison.columns(OUTCOME), *comparison.columns(COST)]
     lines += [f"- {column.title}: {column.what}" for column in shown]
     lines += [
@@ -158,8 +179,13 @@ def spread(value: Mapping[str, Any] | None, form: Form) -> str:
         return "-"
     if not value["sd"]:
         return form(value["mean"])
-    low, high = value["interval"]
-    return f"{form(value['mean'])} ± {form(value['sd'])} ({form(low)} to {form(high)})"
+    return f"{form(value['mean'])} ± {form(value['sd'])} ({Interval.read(value).words(form)})"
+
+
+def alone(comparison: Comparison) -> str:
+    """A sentence on methods with one seed, whose spread cannot be measured; empty without any."""
+    single = [label for label in comparison.labels if len(comparison.of(label)) == 1]
+    return f" Spread and interval not measurable: 1 seed ({', '.join(single)})." if single else ""
 
 
 def _brief(value: Mapping[str, Any] | None, column: Column) -> str:
@@ -171,6 +197,22 @@ def collapses(comparison: Comparison, label: str) -> str:
     """`1 of 3`."""
     flags = [row["collapsed"] for row in comparison.of(label)]
     return f"{sum(flags)} of {len(flags)}" if flags else "-"
+
+
+def chosen(comparison: Comparison) -> str:
+    """A sentence on the method that validation chooses, with its test accuracy; empty without a table."""
+    found = {label: comparison.spread(label, "cifar10_val") for label in comparison.labels}
+    means = {label: value["mean"] for label, value in found.items() if value}
+    if not means:
+        return ""
+    best = max(means, key=means.__getitem__)
+    test = comparison.spread(best, "cifar10_test")
+    assert test is not None
+    runs = sum(len(comparison.of(label)) for label in means)
+    return (
+        f"By validation accuracy on CIFAR-10, `{best}` is the best of {len(means)} methods ({runs} runs): "
+        f"{percent(means[best])} %, on the test set {percent(test['mean'])} %. The test set chooses nothing."
+    )
 
 
 def ratio(comparison: Comparison, label: str, key: str) -> str:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audionas.core.arch import ArchSpec
-from audionas.core.reporter import read_rows
+from audionas.core.reporter import amount, read_rows
 from audionas.report import charts, front_chart
 from audionas.report.compare_charts import Format
 from audionas.report.front_chart import NARROW, WIDE, Axis, Dot, FrontDots
@@ -148,11 +148,15 @@ def _sentences(front: Front, seen: _Seen) -> Iterator[str]:
     """Sentences on how to read the section, and on networks that are not drawn."""
     count = len(front.members)
     dots = "the strong dot is" if count == 1 else f"the {count} strong dots are"
-    yield f"{front.scored:,} networks were scored; {dots} the front: no other network is better in one"
+    yield (
+        f"{amount(front.scored, 'network')} were scored; {dots} the front: no other network is better in one"
+    )
     yield f"objective and at least as good in the rest. Number {front.knee}, ringed, is the knee, the best"
     yield "compromise. Point at a dot to see its network; click it to go to its row."
     if set(DEAR) & set(names(front)):
         yield "Accuracy, F1 and loss are measured with the supernet's weights, before training."
+    if max(front.alike) > 1:
+        yield "Architectures that are one network were scored and are shown once; alike is their number."
     if front.limits:
         yield f"Limits: {told(front.limits, list(front.limits))} at most."
     if seen.above:
@@ -188,13 +192,15 @@ def _networks(front: Front) -> Iterator[Html]:
     first = front.members[0].spec
     colours = paints(list(dict.fromkeys(o for c in space_of(first).choices() for o in c.options)))
     wanted = names(front)
-    heads = ("Number", *(MEASURES[name].name for name in wanted), "Network")
+    several = max(front.alike) > 1
+    heads = ("Number", *(MEASURES[name].name for name in wanted), *["alike"] * several, "Network")
     head = tag(
         "thead", tag("tr", *(tag("th", words[:1].upper() + words[1:], scope="col") for words in heads))
     )
     rows = []
     for number, m in enumerate(front.members, 1):
-        cells = (tag("td", MEASURES[name].form(m.score.values[name])) for name in wanted)
+        cells = [tag("td", MEASURES[name].form(m.score.values[name])) for name in wanted]
+        cells += [tag("td", front.alike[number - 1])] * several
         words = join((number, tag("small", " knee") if number == front.knee else ""))
         network = tag("td", _cells(m.spec, colours), tag("code", words_of(m.spec)))
         rows.append(

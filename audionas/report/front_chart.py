@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from audionas.core.reporter import amount
 from audionas.report.compare_charts import Format, Scale
 from audionas.report.html import Html, tag
 from audionas.searchers._base import Direction
@@ -74,7 +75,9 @@ def scatter(cloud: FrontDots, axes: tuple[Axis, Axis], wide: int) -> Html:
     labels = _labels(cloud, places, axes, (x.start, x.end + _RIGHT))
     order = sorted(places, key=lambda n: n == cloud.knee)  # draws the knee above its neighbours
     parts += [_strong(number, cloud, places[number], labels[number]) for number in order]
-    return _svg(parts, wide, tall, f"{axes[1].name} against {axes[0].name} of {len(every)} networks")
+    return _svg(
+        parts, wide, tall, f"{axes[1].name} against {axes[0].name} of {amount(len(every), 'network')}"
+    )
 
 
 def growth(volumes: Sequence[tuple[int, float]], scored: int, wide: int) -> Html:

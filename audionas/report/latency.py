@@ -1,10 +1,13 @@
 """Writes `latency.html`: a table's sums against whole networks as points, and every entry."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from audionas.core.files import write_text
+from audionas.core.intervals import Interval
+from audionas.core.reporter import amount
 from audionas.cost.lookup import LatencyTable
 from audionas.report.compare_charts import Scale
 from audionas.report.html import Html, join, page, section, tag
@@ -39,7 +42,7 @@ def facts(table: LatencyTable) -> Iterator[tuple[str, str]]:
     yield "device", table.device
     yield "measured", ", ".join(f"{name} {value}" for name, value in about.items())
     yield "space", f"{table.space}: {params}" if params else table.space
-    yield "input", f"{'x'.join(map(str, table.io[:3]))}, {table.io.classes} classes"
+    yield "input", f"{'x'.join(map(str, table.io[:3]))}, {amount(table.io.classes, 'class')}"
 
 
 def figures(check: Mapping[str, Any]) -> list[tuple[str, ...]]:
@@ -47,8 +50,7 @@ def figures(check: Mapping[str, Any]) -> list[tuple[str, ...]]:
     rows = []
     for name, words in _NAMES.items():
         unit, table = _UNITS.get(name, 1.0), check["table"][name]
-        low, high = table["interval"] or (None, None)
-        interval = "-" if low is None else f"{_short(low, unit)} to {_short(high, unit)}"
+        interval = Interval.read(table).words(partial(_short, unit=unit))
         others = (
             check.get(column, {}).get(name, {}).get("value") for column in ("multiply-adds", "repeated")
         )

@@ -8,6 +8,9 @@ import numpy as np
 import torch
 
 from audionas.core.arch import ArchSpec
+from audionas.core.intervals import Interval
+from audionas.core.reporter import amount
+from audionas.data import heard
 from audionas.report import charts, matrix
 from audionas.report.html import Html, bar, count, join, percent, section, size, table, tag
 from audionas.report.network import draw as draw_network
@@ -39,11 +42,10 @@ def headline(cost: Any | None, scores: Mapping[str, Any] | None, export: Mapping
     """The main numbers, as far as they are known, one tile each."""
     tiles = []
     if scores:
-        speakers = f", {scores['speakers']:,} speakers" if scores.get("speakers") else ""
-        low, high = scores["interval"]
-        interval = f"95\u00a0% interval {100 * low:.1f} to {percent(high)}"
-        notes = (interval, f"{scores['n']:,} clips{speakers}")
-        tiles.append(_tile("Accuracy", percent(scores["accuracy"]), *notes, wide=True))
+        speakers = f", {amount(scores['speakers'], 'speaker')}" if scores.get("speakers") else ""
+        interval = f"95\u00a0% interval {Interval.read(scores).words(percent)}"
+        notes = (interval, f"{amount(scores['n'], 'clip')}{speakers}")
+        tiles.append(_tile("Accuracy", percent(scores["accuracy"]), *notes, *heard.words(scores), wide=True))
     if cost:
         tiles.append(_tile("Parameters", count(cost.params), f"{size(cost.weight_bytes)} of weights"))
         tiles.append(_tile("Multiply-adds", count(cost.macs), "per clip"))
@@ -135,7 +137,7 @@ def exported(report: Mapping[str, Any]) -> Html:
     if latency := report.get("latency_ms"):
         rows.append(("Latency", f"{_time(latency['p50'])} median, {_time(latency['p95'])} at 95 %"))
     lead = (
-        f"Torch and the exported file were compared on {report['clips']:,} clips."
+        f"Torch and the exported file were compared on {amount(report['clips'], 'clip')}."
         if "clips" in report
         else ""
     )

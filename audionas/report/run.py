@@ -14,7 +14,7 @@ from audionas.report.html import Html, join, page, section, tag
 from audionas.report.results import Example
 from audionas.searchers import _fronts
 
-__all__ = ["Example", "write"]
+__all__ = ["Example", "evaluation", "write"]
 
 _STEPS = {
     "search": "search/metrics.jsonl",
@@ -55,7 +55,7 @@ def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
 def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) -> list[Html]:
     """Every section whose file exists, in the order of interest."""
     cost = results.cost_of(spec) if spec else None
-    scores, export = _optional(folder / "eval.json"), _optional(folder / "export" / "report.json")
+    scores, export = evaluation(folder), _optional(folder / "export" / "report.json")
     alphas = read_rows(folder / "search" / "alphas.jsonl")
     parts = [results.headline(cost, scores, export)]
     front = folder / "front.json"
@@ -109,6 +109,15 @@ def _title(folder: Path, spec: ArchSpec | None) -> Html:
         tag("p", *facts, class_="facts"),
         tag("ul", *steps, class_="steps"),
     )
+
+
+def evaluation(folder: Path) -> Mapping[str, Any] | None:
+    """The last evaluation of a run folder, `eval.json`; None where there is none.
+
+    Copies of an included model from earlier versions have a few figures of it under that name: no evaluation.
+    """
+    found = _optional(folder / "eval.json")
+    return found if found is not None and "confusion" in found and "data" in found else None
 
 
 def _optional(path: Path) -> Mapping[str, Any] | None:

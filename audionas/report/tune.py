@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from audionas.core.intervals import Interval
 from audionas.core.reporter import amount
 from audionas.models.listener import Rule
 from audionas.report import tune_chart
@@ -69,6 +70,9 @@ def advice(row: Mapping[str, Any]) -> list[str]:
             f"{hours:.3g} h of negatives cannot show {amount(target, 'false accept')} per hour: give at "
             f"least {3 / target:.3g} h."
         )
+    bandless = {word: found["band_why"] for word, found in row["words"].items() if found.get("band_why")}
+    if bandless:
+        said.append(f"The curves of {', '.join(bandless)} have no band: {next(iter(bandless.values()))}.")
     said.append(
         "The thresholds were chosen on this audio: expect somewhat more of both errors on other audio."
     )
@@ -94,13 +98,14 @@ def draw(result: Mapping[str, Any]) -> Html:
 
 
 def _figures(found: Mapping[str, Any]) -> tuple[str, ...]:
-    low, high = found["rejected_interval"]
-    fewest, most = found["fa_interval"]
-    return (
-        f"{percent(found['rejected'])} ({100 * low:.1f} to {100 * high:.1f})",
-        f"{found['accepts']:,}",
-        f"{found['fa_per_hour']:.3g} ({fewest:.3g} to {most:.3g})",
-    )
+    per_hour = Interval.read(found, "fa_interval").words("{:.3g}".format)
+    return _rejected(found), f"{found['accepts']:,}", f"{found['fa_per_hour']:.3g} ({per_hour})"
+
+
+def _rejected(found: Mapping[str, Any]) -> str:
+    """A share of clips with its interval."""
+    interval = Interval.read(found, "rejected_interval").words(lambda end: f"{100 * end:.1f}")
+    return f"{percent(found['rejected'])} ({interval})"
 
 
 def _rate(at: Mapping[str, Any], hours: float) -> str:
@@ -108,5 +113,4 @@ def _rate(at: Mapping[str, Any], hours: float) -> str:
         return f"not measurable with {hours:.3g} h"
     if at["rejected"] is None:
         return "not reached"
-    low, high = at["rejected_interval"]
-    return f"{percent(at['rejected'])} ({100 * low:.1f} to {100 * high:.1f})"
+    return _rejected(at)

@@ -13,7 +13,7 @@ _COLOURS = ("#2b5fc7", "#b4561f", "#16966f", "#7e62c6", "#c44a7c", "#df951a")  #
 _NAMES = ("accent", "second", "k5", "other", "k9", "k7")  # in the report, by its style sheet
 _LEFT, _TOP, _WIDE, _TALL, _BELOW = 62, 12, 640, 300, 44
 
-Curves = Mapping[str, Sequence[Sequence[float]]]  # name to (false accepts per hour, rejected, low, high, ...)
+Curves = Mapping[str, Sequence[Sequence[Any]]]  # name to (false accepts per hour, rejected, low, high, ...)
 
 
 def curves_of(rows: Sequence[Mapping[str, Any]]) -> Curves:
@@ -38,7 +38,8 @@ def draw(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
     for number, (name, points) in enumerate(curves.items()):
         rate, rejected, low, high = ([point[i] for point in points] for i in range(4))
         colour = _COLOURS[number % len(_COLOURS)]
-        axes.fill_between(rate, low, high, step="post", alpha=0.18, linewidth=0, color=colour)
+        if None not in (*low, *high):
+            axes.fill_between(rate, low, high, step="post", alpha=0.18, linewidth=0, color=colour)
         axes.plot(rate, rejected, drawstyle="steps-post", linewidth=1.6, label=name, color=colour)
     shade = f"under 3 in {hours:.3g} h: not measurable"
     axes.axvspan(0.5 / hours, 3 / hours, color="#8a92a0", alpha=0.15, linewidth=0, label=shade)
@@ -60,7 +61,8 @@ def svg(rows: Sequence[Mapping[str, Any]]) -> Html:
     every = [point for points in curves.values() for point in points]
     low, high = floor(log10(min(point[0] for point in every))), ceil(log10(max(point[0] for point in every)))
     x = Scale(low, max(high, low + 1), _LEFT, _LEFT + _WIDE)
-    y = Scale(0, max(0.05, *(point[3] for point in every)), _TOP + _TALL, _TOP, count=5)
+    tops = (rejected if top is None else top for _, rejected, _, top, *_ in every)
+    y = Scale(0, max(0.05, *tops), _TOP + _TALL, _TOP, count=5)
     parts = [*_grid(x, y), _carried(x, hours)]
     for number, (name, points) in enumerate(curves.items()):
         parts += _curve(name, points, x, y, _NAMES[number % len(_NAMES)])
@@ -103,10 +105,12 @@ def _curve(name: str, points: Sequence[Sequence[float]], x: Scale, y: Scale, col
         return corners
 
     _, rejected, low, high = (list(column) for column in zip(*(point[:4] for point in points), strict=True))
-    ring = " ".join([*steps(low), *reversed(steps(high))])
+    band = None not in (*low, *high)
+    ring = " ".join([*steps(low), *reversed(steps(high))]) if band else ""
     look = {"fill": "none", "stroke": f"var(--{colour})", "stroke_width": 1.8}
+    shade = [tag("polygon", points=ring, fill=f"var(--{colour})", fill_opacity=0.16)] if band else []
     return [
-        tag("polygon", points=ring, fill=f"var(--{colour})", fill_opacity=0.16),
+        *shade,
         tag("polyline", tag("title", name), points=" ".join(steps(rejected)), **look),
     ]
 

@@ -72,7 +72,8 @@ class Costs:
 class Candidates:
     """`evaluate` for a searcher: answers from the archive as far as it goes, then computes scores.
 
-    `told` is called once per architecture, in order. Networks above a limit never reach the supernet.
+    `told` is called once per architecture, in order. Networks above a limit never reach the supernet, and of
+    those that are the same network (`Space.canonical`) only the first does: the others share its scores.
     """
 
     def __init__(
@@ -85,6 +86,11 @@ class Candidates:
     ) -> None:
         self.archive, self.costs, self.limits, self.pool, self.told = archive, costs, limits, pool, told
         self.asked = 0
+        self.dear: dict[str, Mapping[str, float]] = {}  # by canonical form
+        for spec, score in archive.rows:
+            if not score.violation:
+                own = {name: value for name, value in score.values.items() if name in DEAR}
+                self.dear.setdefault(costs.problem.space.canonical(spec), own)
 
     def evaluate(self, specs: Sequence[ArchSpec]) -> list[Score]:
         """Scores in the order of `specs`.
@@ -105,14 +111,17 @@ class Candidates:
     def _score(self, specs: Sequence[ArchSpec]) -> Iterator[Score]:
         costs = [self.costs.of(spec) for spec in specs]
         over = [sum(excess(cost, self.limits).values()) for cost in costs]
-        fit = [
-            {name: list(options) for name, options in spec.choices.items()}
-            for spec, violation in zip(specs, over, strict=True)
-            if not violation
-        ]
-        dear = iter(self.pool.map(fit)) if self.pool is not None else iter([{}] * len(fit))
-        for spec, cost, violation in zip(specs, costs, over, strict=True):
-            score = Score(cost if violation else {**cost, **next(dear)}, violation)
+        forms = [self.costs.problem.space.canonical(spec) for spec in specs]
+        fresh: dict[str, dict[str, list[str]]] = {}
+        for spec, form, violation in zip(specs, forms, over, strict=True):
+            if not violation and form not in self.dear:
+                fresh.setdefault(form, {name: list(options) for name, options in spec.choices.items()})
+        found = self.pool.map(list(fresh.values())) if self.pool is not None else [{}] * len(fresh)
+        dear = zip(fresh, found, strict=True)
+        for spec, form, cost, violation in zip(specs, forms, costs, over, strict=True):
+            if not violation and form not in self.dear:
+                self.dear.update([next(dear)])  # forms are new in the order of `fresh`
+            score = Score(cost if violation else {**cost, **self.dear[form]}, violation)
             self.archive.add(spec, score)
             self.told()
             yield score

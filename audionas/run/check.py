@@ -10,7 +10,7 @@ import torch
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter, clock
+from audionas.core.reporter import Reporter, amount, clock
 from audionas.core.rng import numpy_rng
 from audionas.cost.table import ends
 from audionas.engine.optim import set_rate
@@ -87,17 +87,18 @@ def show(result: dict[str, Any]) -> None:
     count, io = result[noun], result["input"]
     print("\n".join([result["device"], *result["changes"]]))
     print(
-        f"{count['train']} training and {count['dev']} development {noun} in {len(result['labels'])} classes"
+        f"{count['train']} training and {count['dev']} development {noun} in "
+        f"{amount(len(result['labels']), 'class')}"
     )
     print(f"input {io['channels']}x{io['freq']}x{io['frames']}")
     if "space" in result:
         space = result["space"]
-        print(f"space {space['name']}: {space['size']:,} networks")
+        print(f"space {space['name']}: {amount(space['size'], 'network')}")
         for which in ("cheapest", "dearest"):
             print(f"  {which}: {space[which]['params']:,} parameters, {space[which]['macs']:,} multiply-adds")
     if "select" in result:
         timing = result["select"]
-        told = f"{timing['networks']} networks at {timing['seconds_a_network']:.3f} s"
+        told = f"{amount(timing['networks'], 'network')} at {timing['seconds_a_network']:.3f} s"
         print(f"searcher: {told}, about {clock(timing['seconds'])}")
     for what in ("search", "train"):
         if what in result:

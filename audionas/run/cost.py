@@ -8,12 +8,12 @@ from typing import Any
 import torch
 
 from audionas.core.arch import ArchSpec, InputSpec
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.cost.graph import measure
 from audionas.cost.streams import streamed
 from audionas.export.onnx import network_latency
 from audionas.spaces._base import space_of
-from audionas.spaces._nb201_table import PARTS, Nb201Table
+from audionas.spaces.tables.nas_bench_201 import PARTS, Nb201Table
 from audionas.zoo.find import find
 
 
@@ -61,7 +61,7 @@ def cost(
 
 def looked_up(spec: ArchSpec, file: Path) -> dict[str, Any]:
     """The results of a table of NAS-Bench-201 for a cell: accuracies in percent with the rank among all cells
-    and the best of them, by data set, and milliseconds by device.
+    and those of the best cell, which validation chooses, by data set, and milliseconds by device.
     """
     found = Nb201Table.load(file)
     row = found.row(spec)
@@ -69,7 +69,7 @@ def looked_up(spec: ArchSpec, file: Path) -> dict[str, Any]:
         name: {
             **outcome._asdict(),
             "rank": {part: found.rank(row, name, part) for part in PARTS},
-            "best": {part: getattr(found.best(name, part).outcomes[name], part) for part in PARTS},
+            "best": {part: getattr(found.best(name).outcomes[name], part) for part in PARTS},
         }
         for name, outcome in row.outcomes.items()
     }
@@ -113,5 +113,7 @@ def _show_table(known: dict[str, Any]) -> None:
         for name, o in known["outcomes"].items()
         for part in PARTS
     ]
-    print(f"\n{known['cell']}\none of {known['cells']:,} cells in the table, trained for 200 epochs:")
-    Reporter(stdout=True).table(("data set", "part", "accuracy %", "rank", "best %"), rows)
+    many = amount(known["cells"], "cell")
+    print(f"\n{known['cell']}\none of {many} in the table, trained for 200 epochs:")
+    Reporter(stdout=True).table(("data set", "part", "accuracy %", "rank", "best cell's %"), rows)
+    print(f"the best cell is the best of {many} by validation accuracy")

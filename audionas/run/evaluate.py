@@ -1,6 +1,7 @@
 """`audionas eval`: a trained model on a data directory or on test images, in torch or as exported file."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -8,13 +9,19 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
-from audionas.core.reporter import Reporter
+from audionas.core.intervals import Interval
+from audionas.core.reporter import Reporter, amount
+from audionas.data import heard, kaldi
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
+from audionas.data.heard import Heard
+from audionas.data.kaldi import DataDir
 from audionas.engine.fusion import fused
 from audionas.engine.metrics import by_group, summary
 from audionas.export import onnx
 from audionas.inputs.evaluated import open_clips, open_pictures
+from audionas.inputs.feed import config_of
+from audionas.inputs.plain import open_folder
 from audionas.inputs.split import Split
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import ImageModel, load
@@ -44,6 +51,8 @@ def evaluate(
     engine: Literal["torch", "onnx"] = "torch",
     data: Data | None = None,
     by: Sequence[str] = (),
+    plain: bool = False,
+    pattern: str = "",
 ) -> dict[str, Any]:
     """Accuracy and macro F1 with intervals, per-class figures and confusion matrix.
 
@@ -51,13 +60,24 @@ def evaluate(
     the data directory gives the device of each clip (`data.groups`). The result is also written to
     `eval/<directory>.json`; `eval.json` and `scores.json` (each clip's answer) are the latest.
 
+    With `plain`, `directory` is a folder per class, of files of any rate; `pattern` finds their speakers.
+    Where it is known what the model was trained on, `trained_on` counts the clips and speakers it has heard.
+
     For an image model `directory` is an archive, an .npz file or a folder, and its test part is used. `data`
     gives the rules for clips that cannot be read; its directories are not used.
     """
     folder = own(folder)
     for name in by:
         read_groups(directory, name, ())  # a wrong name is reported before the clips are scored
-    scored = score(folder, directory, engine=engine, data=data or Data())
+    reporter, rules = Reporter(), data or Data()
+    items = None
+    if plain:
+        model = load(folder)
+        if isinstance(model, ImageModel):
+            raise UserError(f"{folder}: sees images; their folder is given with --data")
+        items = open_folder(directory, model.labels, pattern, reporter)
+        rules = replace(rules, resample=True, cache=str(folder / "cache"))
+    scored = score(folder, directory, engine=engine, data=rules, items=items)
     bundle = scored.bundle
     result = {
         **summary(scored.scores, scored.split.targets, bundle.labels, scored.split.speakers),
@@ -65,20 +85,34 @@ def evaluate(
         "engine": engine,
         "arch": bundle.spec.id,
     }
+    if bundle.features is not None and (known := heard_by(folder)) is not None:
+        result["trained_on"] = heard.again(known, kaldi.read(directory) if items is None else items)
     if by:
         result["by"] = _groups(scored, directory, by)
     if bundle.features is None:
         del result["speakers"]  # images have no speakers: the interval is over the images
-    write_json(folder / "eval" / f"{directory.name}.json", result)
+    write_json(folder / "eval" / f"{directory.resolve().name}.json", result)
     write_json(folder / "scores.json", _rows(scored))
     write_json(folder / "eval.json", result)
     return result
 
 
+def heard_by(folder: Path) -> Heard | None:
+    """The clips a model was trained on: as written beside it, or of training data that still exist."""
+    for place in (folder / "model", folder):
+        if (place / heard.FILE).exists():
+            return heard.read(place / heard.FILE)
+    conf = config_of(folder)
+    if conf is None or conf.images is not None or not Path(conf.data.train).is_dir():
+        return None
+    return heard.of(kaldi.read(conf.data.train))
+
+
 def show(result: dict[str, Any]) -> None:
     """Print the result for people on standard output."""
-    low, high = result["interval"]
-    f1_low, f1_high = result["macro_f1_interval"]
+    share = "{:.2%}".format
+    accuracy = Interval.read(result).words(share)
+    macro_f1 = Interval.read(result, "macro_f1_interval").words(share)
     Reporter(stdout=True).table(
         ("label", "recall", "precision", "clips"),
         [
@@ -87,15 +121,17 @@ def show(result: dict[str, Any]) -> None:
         ],
     )
     over = (
-        f"{result['speakers']} speakers, {result['n']} clips"
+        f"{amount(result['speakers'], 'speaker')}, {amount(result['n'], 'clip')}"
         if "speakers" in result
-        else f"{result['n']} images"
+        else amount(result["n"], "image")
     )
     print(
-        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {low:.2%} to {high:.2%} over {over} "
+        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {accuracy} over {over} "
         f"of {result['data']} ({result['engine']})\n"
-        f"macro F1 {result['macro_f1']:.2%}, 95 % interval {f1_low:.2%} to {f1_high:.2%}"
+        f"macro F1 {result['macro_f1']:.2%}, 95 % interval {macro_f1}"
     )
+    for warning in heard.words(result):
+        print(f"\n{warning}")
     for name, groups in result.get("by", {}).items():
         print(f"\nby {name}:")
         Reporter(stdout=True).table(
@@ -107,14 +143,23 @@ def show(result: dict[str, Any]) -> None:
         )
 
 
-def score(folder: Path, directory: Path, *, engine: Literal["torch", "onnx"], data: Data) -> Answers:
-    """Run every example through the whole model, from waveform or image.
+def score(
+    folder: Path,
+    directory: Path,
+    *,
+    engine: Literal["torch", "onnx"],
+    data: Data,
+    items: DataDir | None = None,
+) -> Answers:
+    """Run every example through the whole model, from waveform or image; `items` are those of a plain folder.
 
     A recording of several channels is one example: its scores are the mean of its channels'.
     """
     model, reporter = load(folder), Reporter()
-    opened = open_pictures if isinstance(model, ImageModel) else open_clips
-    split, batch = opened(model, directory, data, reporter)
+    if isinstance(model, ImageModel):
+        split, batch = open_pictures(model, directory, data, reporter)
+    else:
+        split, batch = open_clips(model, directory, data, reporter, items)
     if not len(split):
         raise UserError(f"{directory}: holds nothing to evaluate")
     file = folder / "export" / "model.onnx"

@@ -11,7 +11,7 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng
 from audionas.cost.latency import latency
 from audionas.data.labels import write_labels
@@ -24,6 +24,7 @@ from audionas.models.model import Model, load
 from audionas.models.names import own
 from audionas.nn.streaming import Pooling
 from audionas.report import card
+from audionas.report.run import evaluation
 from audionas.run.folder import environment
 from audionas.run.ship import golden, streaming
 from audionas.run.ship.int8 import FineTune, Int8
@@ -164,7 +165,7 @@ def _require(
         return
     if verify.loses_too_much(plain["accuracy"], right["accuracy"], right["n"]):
         raise Failed(
-            f"in int8 {right['accuracy']:.1%} of {right['n']} clips are right, in float "
+            f"in int8 {right['accuracy']:.1%} of {amount(right['n'], 'clip')} are right, in float "
             f"{plain['accuracy']:.1%}; at most {100 * verify.POINTS:.0f} points may be lost",
             hint=f"{kept} Its weights are already fine-tuned: try another network."
             if fine_tuned
@@ -240,9 +241,8 @@ def _short(times: dict[str, float | int]) -> dict[str, Any]:
 
 def _evaluated(folder: Path) -> Path | None:
     """The data that the model was last evaluated on, if they still exist."""
-    file = folder / "eval.json"
-    known = Path(read_json(file)["data"]) if file.exists() else None
-    return known if known is not None and known.exists() else None
+    last = evaluation(folder)
+    return Path(last["data"]) if last is not None and Path(last["data"]).exists() else None
 
 
 def _line(name: str, row: dict[str, Any]) -> tuple[str, ...]:
@@ -270,6 +270,6 @@ def _int8_line(told: dict[str, Any]) -> str:
         )
         if key in told
     ]
-    clips = f"calibrated on {told['clips']} clips of {told['calibrated_on']}"
+    clips = f"calibrated on {amount(told['clips'], 'clip')} of {told['calibrated_on']}"
     dev = f"; on the development data: {', '.join(measured)}" if measured else ""
     return f"int8: {clips}; weights {told['weights']}{dev}"

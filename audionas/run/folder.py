@@ -21,6 +21,7 @@ import audionas
 from audionas.config import Config, dump
 from audionas.core.errors import UserError
 from audionas.core.files import locked, read_json, write_json, write_text
+from audionas.core.reporter import amount
 from audionas.engine import processes
 
 
@@ -101,7 +102,7 @@ def device_of(conf: Config) -> tuple[torch.device, str]:
         raise UserError("device: cuda, but no CUDA device is visible", hint="Set device=cpu, or device=auto.")
     if wanted == "cpu" or not found:
         why = "requested" if wanted == "cpu" else "no CUDA device is visible"
-        return torch.device("cpu"), f"device cpu ({why}), {torch.get_num_threads()} threads"
+        return torch.device("cpu"), f"device cpu ({why}), {amount(torch.get_num_threads(), 'thread')}"
     why = "requested" if wanted == "cuda" else "visible"
     return processes.gpu(), f"device {torch.cuda.get_device_name()} ({why})"
 

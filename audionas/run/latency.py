@@ -16,7 +16,7 @@ from audionas.config import Config
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_torch
 from audionas.cost.latency import runtime
 from audionas.cost.lookup import Entry, LatencyTable
@@ -92,7 +92,7 @@ def show(file: Path) -> None:
         low, high = min(options, key=options.__getitem__), max(options, key=options.__getitem__)
         rows.append((name, low, f"{options[low]:.4f}", high, f"{options[high]:.4f}"))
     out.table(("choice", "quickest", "ms", "slowest", "ms"), rows)
-    print(f"base {table.base:.4f} ms; {len(table.entries)} operations measured")
+    print(f"base {table.base:.4f} ms; {amount(len(table.entries), 'operation')} measured")
     if "check" in about:
         print()
         out.table(latency.HEAD, latency.figures(about["check"]))

@@ -8,7 +8,7 @@ from typing import Any
 from audionas.config import Config
 from audionas.core.errors import UserError
 from audionas.core.pool.pool import Pool
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.cost.lookup import LatencyTable
 from audionas.cost.table import table
 from audionas.engine import processes
@@ -42,7 +42,10 @@ def select(
             front = _fronts.of(archive.rows, searcher.objectives, limits_of(conf, searcher))
             front.save(conf.folder)
             finish(folder, {"scored": front.scored, "members": len(front.members)})
-            reporter.note(f"front of {len(front.members)} among {front.scored} networks, written to {file}")
+            different = len({problem.space.canonical(one.spec) for one in archive.rows})
+            same = f" ({different} different ones)" if different < front.scored else ""
+            many = f"{amount(front.scored, 'network')}{same}"
+            reporter.note(f"front of {len(front.members)} among {many}, written to {file}")
             reporter.table(*_fronts.table(front))
     return _fronts.read(file)
 
@@ -87,7 +90,7 @@ def _run(conf: Config, searcher: Searcher, problem: Problem, folder: Path, repor
     costs = _costs(problem, searcher, limits)
     budget = searcher.budget(problem.space)
     if archive.rows:
-        reporter.note(f"{len(archive.rows)} networks were scored before the interruption")
+        reporter.note(f"{amount(len(archive.rows), 'network')} were scored before the interruption")
     ticks = reporter.progress(range(budget), "networks scored", budget)
     with ExitStack() as stack:
         pool = None

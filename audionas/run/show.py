@@ -10,14 +10,16 @@ import torch
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_json
-from audionas.core.reporter import Reporter, read_rows
+from audionas.core.intervals import Interval
+from audionas.core.reporter import Reporter, amount, read_rows
 from audionas.core.rng import numpy_rng
 from audionas.cost import streams
 from audionas.cost.graph import measure
-from audionas.data import audio, kaldi
+from audionas.data import audio, heard, kaldi
 from audionas.data.kaldi import Item
+from audionas.data.sound import clip
 from audionas.models.model import load
-from audionas.report.run import Example
+from audionas.report.run import Example, evaluation
 from audionas.report.run import write as write_report
 from audionas.searchers import _fronts
 from audionas.searchers._base import DEAR
@@ -60,8 +62,9 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
         "probabilities": history[-1]["probabilities"] if history else None,
         "front": front,
     }
-    for part, file in {"evaluation": "eval.json", "export": "export/report.json"}.items():
-        found[part] = read_json(folder / file) if (folder / file).exists() else None
+    exported = folder / "export" / "report.json"
+    found["evaluation"] = evaluation(folder)
+    found["export"] = read_json(exported) if exported.exists() else None
     found["report"] = str(write_report(folder, _examples(folder)))
     return found
 
@@ -71,8 +74,14 @@ def _front(file: Path, words: Sequence[str]) -> dict[str, Any]:
     front = _fronts.read(file)
     limits = _limits(words, front)
     members = [
-        {"number": n, "arch": m.spec.id, "values": dict(m.score.values), "network": told(m.spec)}
-        for n, m in enumerate(front.members, 1)
+        {
+            "number": n,
+            "arch": m.spec.id,
+            "alike": same,
+            "values": dict(m.score.values),
+            "network": told(m.spec),
+        }
+        for n, (m, same) in enumerate(zip(front.members, front.alike, strict=True), 1)
     ]
     return {
         "file": str(file),
@@ -119,7 +128,7 @@ def _show_front(front: Mapping[str, Any]) -> None:
     file = front["file"]
     Reporter(stdout=True).table(*_fronts.table(_fronts.read(Path(file))))
     share = "" if front["hypervolume"] is None else f", hypervolume {front['hypervolume']:.1%}"
-    print(f"front         {len(front['members'])} of {front['scored']:,} networks scored{share}")
+    print(f"front         {len(front['members'])} of {amount(front['scored'], 'network')} scored{share}")
     print(f"knee          number {front['knee']}: audionas train CONF arch={file}#{front['knee']}")
     if picked := front["picked"]:
         limits = ", ".join(f"{name} <= {_fronts.shown(most)}" for name, most in picked["limits"].items())
@@ -137,15 +146,17 @@ def show(found: dict[str, Any]) -> None:
             kept = "*" if option in found["choices"][choice] else " "
             print(f"  {kept} {option:<14} {p:6.3f} {'█' * round(p * _BAR)}")
     print(f"architecture  {found['network']} ({found['arch']})")
-    evaluation, export = found["evaluation"], found["export"]
-    if evaluation:
-        low, high = evaluation["interval"]
+    last, export = found["evaluation"], found["export"]
+    if last:
+        interval = Interval.read(last).words("{:.2%}".format)
         over = (
-            f"{evaluation['speakers']} unseen speakers, {evaluation['n']} clips"
-            if "speakers" in evaluation
-            else f"{evaluation['n']} images"
+            f"{amount(last['speakers'], 'unseen speaker')}, {amount(last['n'], 'clip')}"
+            if "speakers" in last
+            else amount(last["n"], "image")
         )
-        print(f"accuracy      {evaluation['accuracy']:.2%} (95 % interval {low:.2%} to {high:.2%}, {over})")
+        print(f"accuracy      {last['accuracy']:.2%} (95 % interval {interval}, {over})")
+        for warning in heard.words(last):
+            print(warning)
     print(f"parameters    {found['params']:,}")
     print(f"multiply-adds {found['macs']:,}")
     if found["stream"]:
@@ -158,11 +169,11 @@ def show(found: dict[str, Any]) -> None:
 
 def _examples(folder: Path) -> list[Example]:
     """A few clips of the last evaluation with the model's answers; mistakes first, at most half."""
-    if not (folder / "eval.json").exists() or not (folder / "scores.json").exists():
+    last = evaluation(folder)
+    if last is None or not (folder / "scores.json").exists():
         return []
-    evaluation = read_json(folder / "eval.json")
-    directory = Path(evaluation["data"])
-    if "speakers" not in evaluation or not directory.exists():
+    directory = Path(last["data"])
+    if "speakers" not in last or not directory.exists():
         return []  # images have no features to draw
     rows = read_json(folder / "scores.json")
     order = numpy_rng("examples").permutation(len(rows))
@@ -175,9 +186,10 @@ def _examples(folder: Path) -> list[Example]:
 
 
 def _example(item: Item, row: dict[str, Any], model: Any) -> Example:
-    rate, seconds = model.sample_rate, model.bundle.samples / model.sample_rate
-    first = model.bundle.first_channel
-    wave = audio.read(item.audio, rate=rate, seconds=seconds, start=item.start, resample=True, channel=first)
+    rate, samples, first = model.sample_rate, model.bundle.samples, model.bundle.first_channel
+    seconds, form = min(item.seconds, samples / rate), {} if first is None else {"channel": first}
+    part = clip(item.audio, rate, start=item.start, seconds=seconds, loud=True, **form)
+    wave = audio.fitted(part, samples)
     with torch.inference_mode():
         seen = model.network.normalize(model.network.front_end(torch.from_numpy(wave)[None]))
     features: np.ndarray = seen[0, 0].numpy()  # as the network sees it

@@ -16,6 +16,7 @@ from audionas.core.files import write_json
 from audionas.core.reporter import Reporter
 from audionas.core.rng import seed_torch
 from audionas.cost.profile import require
+from audionas.data import heard
 from audionas.data.batches import Batch
 from audionas.engine import checkpoint, processes
 from audionas.engine.averaging import Average
@@ -93,6 +94,8 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
         bundle, result = _run(conf, spec, inputs, device, folder, transfer)
         if processes.first():
             bundle.save(model)
+            if (told := inputs.heard()) is not None:
+                write_json(model / heard.FILE, told)
         finish(folder, result)
     accuracy = f"development accuracy {result['valid_accuracy']:.2%}; " if len(inputs.dev) else ""
     reporter.note(f"trained {spec.id}: {accuracy}written to {model}")

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+import moocore
 import numpy as np
 
 from audionas.core.arch import ArchSpec
@@ -89,12 +90,12 @@ def extent(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def hypervolume(values: np.ndarray, reference: np.ndarray, ideal: np.ndarray | None = None) -> float:
-    """The exact volume that the points dominate, up to `reference`.
+    """The exact volume that the points dominate, up to `reference`, by moocore.
 
-    With `ideal` it is normalised: the share of the box between `ideal` and `reference`.
+    With `ideal` it is normalised: the share of the box between `ideal` and `reference`. A search takes both
+    from what it scored: the reference point is the worst value of each objective, the ideal point the best.
     """
-    inside = values[(values < reference).all(1)]
-    volume = _volume(inside[minimal(inside)], reference)
+    volume = float(moocore.hypervolume(values, ref=reference)) if len(values) else 0.0
     return volume if ideal is None else volume / float(np.prod(reference - ideal))
 
 
@@ -107,20 +108,6 @@ def hypervolumes(values: np.ndarray, reference: np.ndarray, ideal: np.ndarray | 
             last = hypervolume(kept, reference, ideal)
         found[row] = last
     return found
-
-
-def _volume(values: np.ndarray, reference: np.ndarray) -> float:
-    """The volume by slices: between two values of the last objective, the section is of the points below."""
-    if not len(values):
-        return 0.0
-    if len(reference) == 1:
-        return float(reference[0] - values.min())
-    ordered = values[np.argsort(values[:, -1], kind="stable")]
-    heights = np.diff(np.append(ordered[:, -1], reference[-1]))
-    if len(reference) == 2:
-        return float((reference[0] - np.minimum.accumulate(ordered[:, 0])) @ heights)
-    slices = ((ordered[:n, :-1], height) for n, height in enumerate(heights, 1) if height)
-    return math.fsum(height * _volume(below[minimal(below)], reference[:-1]) for below, height in slices)
 
 
 def knee(values: np.ndarray) -> int:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +13,10 @@ import numpy as np
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json, write_text
+from audionas.core.reporter import amount
 from audionas.searchers._base import Direction, Score
 from audionas.searchers._front import Scored, extent, front, hypervolumes, knee, points
+from audionas.spaces._base import space_of
 from audionas.zoo.find import told
 
 SCHEMA = 1
@@ -24,7 +27,9 @@ class Front:
     """Architectures that no other scored one dominates, ordered by the first objective.
 
     They are numbered from 1; `knee` is the number of the compromise. `volumes` are (networks scored,
-    hypervolume) wherever it grew, as a share of the box between the best and the worst values.
+    hypervolume) wherever it grew, as a share of the box between the best and the worst values: the worst
+    value of each objective is the reference point. Architectures that are the same network
+    (`Space.canonical`) have one member, and `alike` says how many were scored for each member.
     """
 
     objectives: Mapping[str, Direction]
@@ -33,12 +38,18 @@ class Front:
     knee: int
     members: tuple[Scored, ...]
     volumes: tuple[tuple[int, float], ...]
+    alike: tuple[int, ...]
 
     def save(self, folder: Path) -> None:
         """Write both files."""
         members = [
-            {"number": n, "values": dict(m.score.values), "arch": json.loads(m.spec.to_json())}
-            for n, m in enumerate(self.members, 1)
+            {
+                "number": n,
+                "alike": alike,
+                "values": dict(m.score.values),
+                "arch": json.loads(m.spec.to_json()),
+            }
+            for n, (m, alike) in enumerate(zip(self.members, self.alike, strict=True), 1)
         ]
         write_json(
             folder / "front.json",
@@ -59,9 +70,9 @@ class Front:
         names = list(dict.fromkeys(name for m in self.members for name in m.score.values))
         text = io.StringIO()
         rows = csv.writer(text, lineterminator="\n")
-        rows.writerow(["number", "arch", *names, "network"])
-        for number, m in enumerate(self.members, 1):
-            rows.writerow([number, m.spec.id, *(m.score.values[name] for name in names), told(m.spec)])
+        rows.writerow(["number", "arch", *names, "alike", "network"])
+        for number, (m, alike) in enumerate(zip(self.members, self.alike, strict=True), 1):
+            rows.writerow([number, m.spec.id, *(m.score.values[name] for name in names), alike, told(m.spec)])
         return text.getvalue()
 
     def member(self, number: int) -> Scored:
@@ -89,10 +100,10 @@ class Front:
 
 def of(scored: Sequence[Scored], objectives: Mapping[str, Direction], limits: Mapping[str, float]) -> Front:
     """The front of all scored networks, in the order of requests; UserError if none satisfies the limits."""
-    members = tuple(front(scored, objectives))
+    members, alike = _different(front(scored, objectives), scored)
     if not members:
         raise UserError(
-            f"none of {len(scored)} networks satisfies {_told(limits)}",
+            f"none of {amount(len(scored), 'network')} satisfies {_told(limits)}",
             hint="Raise the limits, or search a narrower space, for example: space.width=0.5",
         )
     return Front(
@@ -102,7 +113,22 @@ def of(scored: Sequence[Scored], objectives: Mapping[str, Direction], limits: Ma
         knee=knee(points([m.score for m in members], objectives)) + 1,
         members=members,
         volumes=_volumes(points([one.score for one in scored], objectives)),
+        alike=alike,
     )
+
+
+def _different(
+    members: Sequence[Scored], scored: Sequence[Scored]
+) -> tuple[tuple[Scored, ...], tuple[int, ...]]:
+    """The first member of each network, and the number of its architectures among all that were scored."""
+    if not members:
+        return (), ()
+    space = space_of(members[0].spec)
+    counts = Counter(space.canonical(one.spec) for one in scored)
+    first: dict[str, Scored] = {}
+    for member in members:
+        first.setdefault(space.canonical(member.spec), member)
+    return tuple(first.values()), tuple(counts[form] for form in first)
 
 
 def _volumes(values: np.ndarray) -> tuple[tuple[int, float], ...]:
@@ -126,9 +152,10 @@ def read(file: Path) -> Front:
         )
         volumes = tuple((int(n), float(v)) for n, v in raw["hypervolume"])
         if not 1 <= raw["knee"] <= len(members):
-            raise ValueError(f"knee {raw['knee']} of {len(members)} networks")
+            raise ValueError(f"knee {raw['knee']} of {amount(len(members), 'network')}")
         objectives, limits = dict(raw["objectives"]), dict(raw["limits"])
-        return Front(objectives, limits, raw["scored"], raw["knee"], members, volumes)
+        alike = tuple(int(m.get("alike", 1)) for m in raw["members"])  # earlier files have none
+        return Front(objectives, limits, raw["scored"], raw["knee"], members, volumes, alike)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise UserError(f"{file}: not a front ({type(error).__name__}: {error})") from error
 
@@ -136,11 +163,14 @@ def read(file: Path) -> Front:
 def table(front: Front) -> tuple[list[str], list[list[str]]]:
     """Head and rows for the terminal; the knee is starred."""
     names = list(dict.fromkeys([*front.objectives, *front.limits, "macs", "params"]))
+    several = max(front.alike) > 1
     rows = [
-        [f"{n}{'*' if n == front.knee else ''}", *(shown(m.score.values[x]) for x in names), told(m.spec)]
-        for n, m in enumerate(front.members, 1)
+        [f"{n}{'*' if n == front.knee else ''}", *(shown(m.score.values[x]) for x in names)]
+        + [f"{alike}"] * several
+        + [told(m.spec)]
+        for n, (m, alike) in enumerate(zip(front.members, front.alike, strict=True), 1)
     ]
-    return ["", *names, "architecture"], rows
+    return ["", *names, *["alike"] * several, "architecture"], rows
 
 
 def shown(value: float) -> str:

@@ -4,6 +4,7 @@ import itertools
 from dataclasses import dataclass
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import amount
 from audionas.searchers._base import BATCH, Evaluate, Problem, Searcher
 from audionas.searchers._vectors import every
 from audionas.spaces._base import Space
@@ -27,7 +28,8 @@ class Exhaustive(Searcher):
         """Request all networks; UserError if there are too many."""
         if (size := problem.space.size()) > self.most:
             raise UserError(
-                f"searcher exhaustive: {problem.space.name} holds {size:,} networks, more than {self.most:,}",
+                f"searcher exhaustive: {problem.space.name} holds {amount(size, 'network')}, "
+                f"more than {self.most:,}",
                 hint="Raise searcher.most, or search with searcher.name=nsga2",
             )
         specs = every(problem)

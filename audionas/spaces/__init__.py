@@ -9,6 +9,5 @@ __getattr__ = door(
         "_chain": "Chain temporal_chain",
         "_genotype": "genotype_of spec_from_genotype",
         "_nb201_code": "code code_of parse spec_from_code",
-        "_nb201_table": "SETS Nb201Table",
     },
 )

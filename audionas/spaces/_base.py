@@ -209,6 +209,10 @@ class Space(Strict, ABC):
         """The nearest choices that `check` accepts; spaces with dependent choices override it."""
         return {name: tuple(options) for name, options in choices.items()}
 
+    def canonical(self, spec: ArchSpec) -> str:
+        """A text that two architectures share exactly where they are the same network: by default the id."""
+        return spec.id
+
     def watched(self) -> tuple[Choice, ...]:
         """The choices in which collapsed searches are recognised: those that offer a free operation."""
         return tuple(c for c in self.choices() if any(OPS[o].kind in FREE for o in c.options))
@@ -300,6 +304,8 @@ def unscaled(wanted: Mapping[str, Tensor], have: Mapping[str, Tensor]) -> dict[s
 def space_of(spec: ArchSpec) -> Space:
     """The space of an architecture file; unknown names and parameters are UserErrors."""
     space = resolve("space", spec.space)
+    if not issubclass(space, Space):
+        raise UserError(f"space '{spec.space}': not a search space")
     known = [f.name for f in fields(space)]
     unknown = [
         f"{spec.space} has no parameter '{k}'.{did_you_mean(k, known)}" for k in spec.params if k not in known

@@ -4,6 +4,7 @@ A node is the sum of its incoming edges, the cell's output is its last node; thr
 are joined by residual blocks that halve the resolution. All six edges are present; `none` is an operation.
 """
 
+import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,7 +12,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from audionas.core.arch import Choice, InputSpec
+from audionas.core.arch import ArchSpec, Choice, InputSpec
 from audionas.nn.blocks import Head
 from audionas.nn.cell_blocks import ReluConvBN
 from audionas.nn.edge import Edge, EdgeFactory, Gates
@@ -21,6 +22,7 @@ from audionas.spaces._cells import CellEdges, require_even
 
 PRIMITIVES = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 EDGES = tuple((node, source) for node in (1, 2, 3) for source in range(node))  # in the order of the string
+_CONVS = ("nor_conv_1x1", "nor_conv_3x3")  # operations with weights
 
 
 class SumCell(nn.Module):
@@ -106,3 +108,35 @@ class NasBench201(Space):
                 body.append(SumCell({place: fill(choice, shape) for place, choice in pairs}))
         head = Head(c, io.classes, scale.dropout_or(0.0))
         return StagedCells(stem, body, c, head, affine=scale.bare != "sums")
+
+    def canonical(self, spec: ArchSpec) -> str:
+        """The cell's `form`, of which there are 5,260."""
+        return form(tuple(spec.choices[f"{node}_{source}"][0] for node, source in EDGES))
+
+
+def form(cell: tuple[str, ...]) -> str:
+    """A text that two cells (six operations) share exactly if they are the same network up to names.
+
+    The output as a sorted sum of terms: skips are flattened and dead terms left out. A convolution has
+    weights of its own however often it is used; one that nothing reaches counts as nothing, though its batch
+    norm's shift may remain. The benchmark trained every cell by itself: look up accuracies by the string of
+    the cell, never by this.
+    """
+    alike: dict[str, list[int]] = {}  # the places of convolutions by what they compute: these may be renamed
+    plain = _terms(cell, {})
+    for place, (op, (_, source)) in enumerate(zip(cell, EDGES, strict=True)):
+        if op in _CONVS:
+            alike.setdefault(f"({plain[source]})@{op}", []).append(place)
+    orders = itertools.product(*(itertools.permutations(group) for group in alike.values()))
+    names = ({place: f"#{n}" for group in order for n, place in enumerate(group)} for order in orders)
+    return min(_terms(cell, own)[3] for own in names)
+
+
+def _terms(cell: tuple[str, ...], names: Mapping[int, str]) -> dict[int, str]:
+    """Each node as a sorted sum of terms; `names` marks the operation of an edge, by the edge's place."""
+    terms: dict[int, list[str]] = {0: ["0"], 1: [], 2: [], 3: []}
+    for place, ((to, source), op) in enumerate(zip(EDGES, cell, strict=True)):
+        if terms[source] and op != "none":
+            inner = f"({'+'.join(sorted(terms[source]))})@{op}{names.get(place, '')}"
+            terms[to] += terms[source] if op == "skip_connect" else [inner]
+    return {node: "+".join(sorted(own)) for node, own in terms.items()}

@@ -11,6 +11,7 @@ from audionas.report.compare_table import Row
 from audionas.run.supernet import sizes_of
 from audionas.spaces._base import Space
 from audionas.study.bench import CALIBRATION, Bench
+from audionas.study.chance import chance
 from audionas.study.rows import Key
 
 
@@ -31,6 +32,7 @@ def about(conf: Config, rows: Mapping[Key, Row], bench: Bench) -> dict[str, str]
         "scored on": bench.tested,
         "search": f"{search.epochs} epochs, batches of {search.batch_size}, split {search.split:g}",
         "seeds": " ".join(map(str, seeds)),
+        "collapse by chance": chance(bench.space).words() if bench.space.watched() else "",
         "batch norms": f"recalibrated on up to {CALIBRATION} batches of training data, not augmented",
     }
     if bench.compare.retrain:

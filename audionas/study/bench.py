@@ -12,15 +12,17 @@ from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data import kaldi
 from audionas.engine.conf import Compare
-from audionas.inputs.audio import ClipInputs, open_channels, open_split
+from audionas.inputs.audio import ClipInputs, ClipSplit, open_channels, open_split, tell_cuts
 from audionas.inputs.feed import Inputs, facts_of, open_inputs
 from audionas.inputs.images import ImageSplit, open_test
+from audionas.inputs.shards import SegmentSplit
 from audionas.inputs.split import Split
 from audionas.run.folder import device_of
 from audionas.run.supernet import default_features, wanted
 from audionas.spaces._base import Space
-from audionas.spaces._nb201_table import Nb201Table
 from audionas.spaces.nas_bench_201 import NasBench201
+from audionas.spaces.tables.nas_bench_201 import Nb201Table
+from audionas.study.chance import RARE
 
 CALIBRATION = 32  # batches of training data from which batch-norm statistics are taken
 
@@ -56,6 +58,7 @@ def open_bench(one: Config, conf: Config, reporter: Reporter) -> Bench:
     measured = {
         "test": _fingerprint(inputs, compare.test, test),
         "calibration": CALIBRATION,
+        "collapsed": RARE,
         "train": facts_of(one, inputs, device, ("train",))["train"] if compare.retrain else None,
         "table": sha256(compare.table)[:12] if found is not None else None,
     }
@@ -85,6 +88,7 @@ def scored_split(conf: Config, inputs: Inputs, test: str, reporter: Reporter) ->
         return inputs.dev
     if isinstance(inputs, ClipInputs):
         folder, samples = kaldi.read(Path(test)), inputs.samples
+        tell_cuts(folder, conf.data.seconds, reporter)
         if inputs.channels > 1:
             return open_channels(folder, conf.data, inputs.labels, inputs.front_end, samples, reporter)
         return open_split(folder, conf.data, inputs.labels, inputs.front_end, samples, reporter)
@@ -98,4 +102,7 @@ def _fingerprint(inputs: Inputs, test: str, split: Split) -> str:
     """The fingerprint of the examples that networks are scored on."""
     if isinstance(split, ImageSplit) and test:
         return split.pool.fingerprint
-    return kaldi.read(Path(test)).fingerprint[:12] if test else inputs.fingerprint
+    if not test:
+        return inputs.fingerprint
+    assert isinstance(split, ClipSplit | SegmentSplit)
+    return split.fingerprint[:12]

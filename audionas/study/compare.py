@@ -7,7 +7,7 @@ from dataclasses import replace
 from audionas.config import Config, changed, compared
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_text
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.engine.conf import Compare
 from audionas.inputs.feed import facts_of
 from audionas.report import compare_table
@@ -190,5 +190,5 @@ def _require_success(runs: Sequence[Run], rows: dict[Key, Row], steps: dict[str,
     ]
     lost += [f"{label}, cost per step: {why}" for label, why in steps.items()]
     if lost:
-        count = f"{len(lost)} of {len(runs)} runs failed; the others are in the tables:"
+        count = f"{len(lost)} of {amount(len(runs), 'run')} failed; the others are in the tables:"
         raise UserError([count, *(f"  {line}" for line in lost)], hint=_AGAIN)

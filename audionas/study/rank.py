@@ -12,6 +12,7 @@ from audionas.config import Config, changed
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
+from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng
 from audionas.cost.table import table
 from audionas.engine.conf import Compare, Rank
@@ -21,82 +22,128 @@ from audionas.methods._score import STATISTICS, Scoring, score
 from audionas.report.rank import Ranking, save, show
 from audionas.run.folder import Busy
 from audionas.run.search import opened, supernet
-from audionas.run.supernet import finished, sizes_of
+from audionas.run.supernet import finished, sizes_of, wanted
 from audionas.run.train import train
+from audionas.searchers._base import Problem
+from audionas.searchers._vectors import every
 from audionas.spaces._base import Space
 from audionas.study import ranking
 from audionas.study.bench import Bench, scored_split
 from audionas.study.score import trained
+from audionas.study.truth import Table
+from audionas.study.truth import trained as trained_alone
 
 _POOL = 2000  # random networks from which those of a study are picked
+_ALL = 10  # a space with fewer times the networks of a study is enumerated
 
 
 def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Ranking | None:
-    """Train the supernet and each network alone, unless already done. Writes `exp/<name>/rank/`.
+    """Train the supernets and each network alone, unless already done. Writes `exp/<name>/rank/`.
 
-    Finished work is kept: scores by architecture, trained networks in separate folders, which two processes
-    may divide between them; the one that finds some held by the other returns None. `overwrite` discards the
-    supernet and its scores, never a trained network. Raises UserError as search and training do.
+    Several supernets lie in `exp/<name>/seed_<seed>`. Finished work is kept: scores by architecture, trained
+    networks in separate folders, which two processes may divide between them; the one that finds some held by
+    the other returns None. With a table nothing is trained alone. `overwrite` discards the supernets and
+    their scores, never a trained network. Raises UserError as search and training do.
     """
     conf = replace(conf, rank=conf.rank or Rank(), searcher=None)
     assert conf.rank is not None
-    assert conf.space is not None
-    if conf.method is not None and not conf.method.trains:
+    space, method = wanted(conf)
+    if not method.trains:
         raise UserError(f"method {conf.raw['method']['name']} trains no supernet to rank networks with")
-    supernet(conf, resume=resume, overwrite=overwrite)
+    runs = _supernets(conf)
     inputs, device, reporter = opened(conf)
-    test = scored_split(conf, inputs, conf.rank.test, reporter)
-    bench = Bench(conf.space, inputs, device, test, "", Compare(), None, {}, reporter)
-    specs = drawn(conf.space, inputs.io, sizes_of(conf, conf.space), conf.rank)
-    told = _scored(conf, bench, specs, overwrite=overwrite)
-    alone = _trained(conf, bench, specs)
-    if left := conf.rank.trainings * len(specs) - sum(map(len, alone.values())):
-        reporter.note(f"another process trains {left} networks: run this again later")
-        return None
-    found = ranking.ranking(conf, specs, told, alone, f"{len(test):,} {inputs.noun}")
+    known = Table(conf.rank, space, inputs.io) if conf.rank.table else None
+    test = inputs.dev if known else scored_split(conf, inputs, conf.rank.test, reporter)
+    bench = Bench(space, inputs, device, test, "", Compare(), None, {}, reporter)
+    specs = drawn(space, inputs.io, sizes_of(conf, space), conf.rank)
+    for run in runs:
+        supernet(run, resume=resume, overwrite=overwrite)
+    told = {run.general.seed: _scored(run, bench, specs, conf.rank, overwrite=overwrite) for run in runs}
+    if known is not None:
+        truth = known.truth(specs)
+    else:
+        alone = _trained(conf, bench, specs)
+        if left := conf.rank.trainings * len(specs) - sum(map(len, alone.values())):
+            reporter.note(f"another process trains {amount(left, 'network')}: run this again later")
+            return None
+        truth = trained_alone([alone[spec.id] for spec in specs], f"{len(test):,} {inputs.noun}")
+    found = ranking.ranking(conf, specs, told, truth, runs)
     save(found, conf.folder / "rank")
     show(found, reporter)
     return found
 
 
-def drawn(space: Space, io: InputSpec, sizes: dict[str, int], options: Rank) -> list[ArchSpec]:
-    """Distinct networks: those in a large random pool nearest to evenly spaced values of the cost.
+def _supernets(conf: Config) -> list[Config]:
+    """The config of each supernet: the study's own, or one for each of `rank.seeds`."""
+    assert conf.rank is not None
+    name = conf.general.name
+    return [
+        changed(conf, name=f"{name}/seed_{seed}", seed=seed, searcher=None) for seed in conf.rank.seeds
+    ] or [conf]
 
-    They depend only on the space, the input and `options`, so that several supernets get the same networks.
+
+def drawn(space: Space, io: InputSpec, sizes: dict[str, int], options: Rank) -> list[ArchSpec]:
+    """Different networks of a large random pool: those nearest to evenly spaced values of the cost, or the
+    first ones. They depend only on the space, the input and `options`: several supernets get the same.
     """
     rng = numpy_rng(options.seed, "rank", space.name)
-    costs = table(space, io, sizes)
-    pool = {spec.id: spec for spec in (space.sample(rng, io) for _ in range(_POOL))}
+    pool = _pool(space, io, options.networks, rng)
     if len(pool) < options.networks:
         raise UserError(
-            f"rank.networks: {options.networks}, but space {space.name} has about {len(pool)} networks"
+            f"rank.networks: {options.networks}, but space {space.name} has about "
+            f"{amount(len(pool), 'network')}"
         )
+    if options.strata == "none":
+        return [replace(spec, scale=sizes) for spec in list(pool.values())[: options.networks]]
+    costs = table(space, io, sizes)
     left = [(costs.of(spec, options.strata), key) for key, spec in pool.items()]
     values = [cost for cost, _ in left]
     found = []
-    for wanted in np.linspace(min(values), max(values), options.networks):
-        nearest = min(left, key=lambda one: (abs(one[0] - wanted), one[1]))
+    for goal in np.linspace(min(values), max(values), options.networks):
+        nearest = min(left, key=lambda one: (abs(one[0] - goal), one[1]))
         left.remove(nearest)
         found.append(replace(pool[nearest[1]], scale=sizes))
     return found
 
 
-def _scored(conf: Config, bench: Bench, specs: Sequence[ArchSpec], *, overwrite: bool) -> dict[str, Any]:
+def _pool(space: Space, io: InputSpec, count: int, rng: np.random.Generator) -> dict[str, ArchSpec]:
+    """Networks in a random order by canonical form: `_POOL` draws, or all of a space with few of them."""
+    if space.size() < _ALL * count:
+        every_one = list(every(Problem(space, io, space.sizes, 0)))
+        specs = [every_one[i] for i in rng.permutation(len(every_one))]
+    else:
+        specs = [space.sample(rng, io) for _ in range(max(_POOL, _ALL * count))]
+    pool: dict[str, ArchSpec] = {}
+    for spec in specs:
+        pool.setdefault(space.canonical(spec), spec)
+    return pool
+
+
+def _scored(
+    conf: Config, bench: Bench, specs: Sequence[ArchSpec], options: Rank, *, overwrite: bool
+) -> dict[str, Any]:
     """The supernet's scores for each network, by id, with each kind of batch-norm statistics."""
     file = conf.folder / "rank" / "scores.json"
     told: dict[str, Any] = read_json(file) if file.exists() and not overwrite else {}
-    missing = [spec for spec in specs if spec.id not in told]
+    wanted_kinds = {*map(str, STATISTICS), *map(_swept, options.sweep)}
+    missing = [spec for spec in specs if not wanted_kinds <= set(told.get(spec.id, ()))]
     if missing:
         method = finished(conf, bench.inputs, bench.device, bench.reporter)
         for spec in bench.reporter.progress(missing, "scored by the supernet"):
-            told[spec.id] = _scores(method, spec)
+            told[spec.id] = {**told.get(spec.id, {}), **_scores(method, spec, options)}
             write_json(file, told)
     return told
 
 
-def _scores(method: Method, spec: ArchSpec) -> dict[str, dict[str, float]]:
+def _scores(method: Method, spec: ArchSpec, options: Rank) -> dict[str, dict[str, float]]:
     scoring = method.scoring if isinstance(method, OneShot) else Scoring()
-    return {kind: score(method.run, spec, replace(scoring, statistics=kind)) for kind in STATISTICS}
+    kinds = {str(kind): replace(scoring, statistics=kind) for kind in STATISTICS}
+    kinds |= {_swept(n): replace(scoring, statistics="recalibrated", calibration=n) for n in options.sweep}
+    return {name: score(method.run, spec, kind) for name, kind in kinds.items()}
+
+
+def _swept(batches: int) -> str:
+    return f"recalibrated on {batches}"
 
 
 def _trained(conf: Config, bench: Bench, specs: Sequence[ArchSpec]) -> dict[str, list[float]]:

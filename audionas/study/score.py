@@ -24,18 +24,16 @@ from audionas.inputs.feed import (
     train_batches,
 )
 from audionas.methods._base import SearchRun
-from audionas.methods._derive import parameter_free
 from audionas.models.bundle import ModelBundle
 from audionas.nn.edge import Gates
 from audionas.run.search import search
 from audionas.run.supernet import budget, search_run, sizes_of
 from audionas.run.train import sized, train
 from audionas.spaces._base import Space, space_of
-from audionas.spaces._nb201_table import Nb201Table
+from audionas.spaces.tables.nas_bench_201 import Nb201Table
 from audionas.study.bench import CALIBRATION, Bench
+from audionas.study.chance import judged
 from audionas.zoo.find import told
-
-COLLAPSED = 5 / 8  # a cell with this share of operations without weights or more counts as collapsed
 
 
 def score(conf: Config, bench: Bench, *, resume: bool, overwrite: bool) -> dict[str, Any]:
@@ -71,25 +69,10 @@ def looked_up(spec: ArchSpec, table: Nb201Table) -> dict[str, float]:
 
 
 def worth(spec: ArchSpec, space: Space) -> dict[str, Any]:
-    """Parameters and multiply-adds, and the number of kept operations without weights."""
+    """Parameters and multiply-adds, and the kept operations without weights against the chance level."""
     with torch.random.fork_rng(devices=[]):
         cost = measure(space.build(spec), spec.io)
-    free, kept = parameter_free(spec, space)
-    return {
-        "params": cost.params,
-        "macs": cost.macs,
-        "free": free,
-        "kept": kept,
-        "free_share": free / max(kept, 1),
-        "collapsed": _collapsed(free, kept, space),
-    }
-
-
-def _collapsed(free: int, kept: int, space: Space) -> bool:
-    """True where at least five of eight kept operations of a cell, or all layers of a chain that may skip,
-    are free."""
-    cells = any(choice.node for choice in space.choices())
-    return kept > 0 and free >= (COLLAPSED * kept if cells else kept)
+    return {"params": cost.params, "macs": cost.macs, **judged(spec, space)}
 
 
 def history(conf: Config, bench: Bench) -> dict[str, Any]:

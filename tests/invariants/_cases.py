@@ -40,6 +40,7 @@ LARGE = (
     "mix_mobilenet",
     "mobilenet",
     "moga_mobilenet",
+    "nas_bench_macro",
 )  # a second a step, and one an epoch
 CLASSES = 3
 

@@ -10,8 +10,9 @@ import pytest
 
 from audionas.config import load
 from audionas.core.files import read_json
-from audionas.spaces import SETS, Nb201Table, code
+from audionas.spaces import code
 from audionas.spaces.nas_bench_201 import PRIMITIVES
+from audionas.spaces.tables.nas_bench_201 import SETS, Nb201Table
 from tests.recipes.test_vision import copied, finished, methods_of, ran
 from tests.unit.images._images import npz
 

@@ -14,6 +14,7 @@ from threading import Thread
 from typing import Any, TextIO
 
 from audionas.core.pool.failure import Failure
+from audionas.core.registry import allow, allowed
 
 JSON = Any  # what json.dumps takes: numbers, text, booleans, None, and lists and mappings of them
 
@@ -22,7 +23,8 @@ def opening(worker: Callable[..., Any], args: Mapping[str, JSON], threads: int) 
     """The first message to a worker: the function that it loads by name, and where modules are found."""
     path = [entry or os.getcwd() for entry in sys.path]
     name = f"{worker.__module__}:{worker.__qualname__}"
-    return json.dumps({"worker": name, "args": dict(args), "threads": threads, "path": path})
+    told = {"worker": name, "args": dict(args), "threads": threads, "path": path, "plugins": allowed()}
+    return json.dumps(told)
 
 
 def failed(reply: str) -> bool:
@@ -56,6 +58,8 @@ class Answerer:
 
     def _load(self, told: dict[str, JSON]) -> None:
         sys.path.extend(entry for entry in told["path"] if entry not in sys.path)
+        for plugin in told["plugins"]:
+            allow(plugin)
         module, _, name = told["worker"].partition(":")
         function = getattr(import_module(module), name)
         _compute_with(told["threads"])

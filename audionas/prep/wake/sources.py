@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from audionas.core.errors import UserError
+from audionas.core.pool.ordered import ordered
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
-from audionas.data.audio import SUFFIXES
+from audionas.data import audio
+from audionas.data.files import listing
+from audionas.prep import intake
 
 SplitName = Literal["train", "dev", "test"]
 GROUP_SHARES: dict[SplitName, float] = {"train": 0.4, "dev": 0.2, "test": 0.4}  # shares of groups
@@ -34,16 +38,17 @@ class Recording(NamedTuple):
     whole: bool = False
 
 
-def scan(folder: Path, *, pattern: str = "") -> list[Recording]:
+def scan(folder: Path, *, pattern: str = "", say: listing.Say | None = None) -> list[Recording]:
     """Every audio file under `folder`, in the order of their paths.
 
     Picovoice's wake words, Mycroft's community wake words and Speech Commands are recognised by their layout;
     elsewhere a file's word is its folder, and its group is the match of `pattern`, a regular expression with
-    a group `speaker`, in its path. Raises UserError where there is no audio, or no such group.
+    a group `speaker`, in its path. `say` is told what looks like sound and is left out. Raises UserError
+    where there is no audio, or no such group.
     """
-    files = sorted(f for f in folder.rglob("*") if f.suffix.lower() in SUFFIXES and f.name[0] != ".")
+    files = listing.sounds(folder, say) if folder.is_dir() else []
     if not files:
-        raise UserError(f"{folder}: no audio files here (known: {' '.join(sorted(SUFFIXES))})")
+        raise UserError(f"{folder}: no audio files here (known: {listing.known()})")
     expression = re.compile(pattern) if pattern else None
     if expression is not None and "speaker" not in expression.groupindex:
         raise UserError(f"--speaker-pattern '{pattern}': has no group called speaker")
@@ -60,6 +65,35 @@ def scan(folder: Path, *, pattern: str = "") -> list[Recording]:
     if problems:
         raise UserError(problems)
     return found
+
+
+def usable(recordings: Sequence[Recording], on_bad: str, reporter: Reporter) -> list[Recording]:
+    """The recordings that can be read, and those with a word that can be heard: all are decoded.
+
+    `on_bad` treats the others as `intake.take` does. Raises one UserError for all of them.
+    """
+    answers = ordered(_peak, [str(r.path) for r in recordings])
+    shown = reporter.progress(answers, "decoding", len(recordings))
+    good, problems = [], []
+    for recording, peak in zip(recordings, shown, strict=True):
+        path, silent = str(recording.path), not recording.word
+        odd = peak if isinstance(peak, str) else intake.doubt(path, peak, silent=silent)
+        if odd and (isinstance(peak, str) or on_bad != "keep"):
+            problems.append(odd)
+            continue
+        good.append(recording)
+        if odd:
+            reporter.note(f"kept: {odd}")
+    intake.report(problems, bool(good), on_bad, True, reporter)
+    return good
+
+
+def _peak(path: str) -> float | str:
+    """The largest sample of a file, or why it cannot be read."""
+    try:
+        return audio.probe(path).peak
+    except UserError as error:
+        return error.problems[0]
 
 
 def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[SplitName, list[Recording]]:

@@ -7,6 +7,7 @@ from itertools import cycle
 import numpy as np
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data.audio import Wave
 from audionas.data.kaldi import Item
@@ -91,7 +92,8 @@ class Spoken:
         """
         if hours and not all(self.vocabulary.values()):
             raise UserError(
-                f"--words: {len(self.words)} words are too few for different sentences in every split",
+                f"--words: {amount(len(self.words), 'word')} are too few for different "
+                "sentences in every split",
                 hint="Give 20 words or more, or use --sentences 0 without --espeak-hours.",
             )
         lengths = [turn] * int(hours * 3600 // turn)

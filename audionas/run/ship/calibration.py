@@ -7,8 +7,11 @@ import numpy as np
 import torch
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi
+from audionas.data.files import sums
+from audionas.data.sound import clip, cuts
 from audionas.inputs.feed import config_of
 from audionas.models.model import Model
 
@@ -23,7 +26,7 @@ class Calibration(NamedTuple):
     source: str
 
 
-def find(folder: Path, model: Model, asked: Path | None) -> Calibration:
+def find(folder: Path, model: Model, asked: Path | None, reporter: Reporter) -> Calibration:
     """Up to 200 clips, chosen with a seed, from `asked` or from the model's training data.
 
     Raises UserError where neither is known or the directory is missing.
@@ -44,18 +47,26 @@ def find(folder: Path, model: Model, asked: Path | None) -> Calibration:
         raise UserError(f"{source}: no clips to calibrate on")
     rng = numpy_rng("calibration", items.fingerprint)
     chosen = items.chosen(sorted(rng.permutation(len(items))[:MOST].tolist()))
+    seconds = model.bundle.samples / model.sample_rate
+    if words := cuts([item.seconds for item in chosen], seconds):
+        reporter.note(f"calibrating on {source}: {words}")
+    cache = Path(conf.data.cache) if conf and conf.data.cache else source.parent / "cache"
+    chosen = sums.require_unchanged(chosen, cache, reporter)
     return Calibration(features_of(model, read(model, chosen)), str(source))
 
 
 def read(model: Model, items: kaldi.DataDir) -> np.ndarray:
     """The clips (n, samples) as the model takes them; the first channel where there are several."""
     rate = model.sample_rate
-    seconds, channel = model.bundle.samples / rate, model.bundle.first_channel
-    clips = [
-        audio.read(i.audio, rate=rate, seconds=seconds, start=i.start, resample=True, channel=channel)
-        for i in items
-    ]
-    return np.stack(clips)
+    samples, channel = model.bundle.samples, model.bundle.first_channel
+    most, form = samples / rate, {} if channel is None else {"channel": channel}
+    parts = (
+        clip(
+            i.audio, rate, start=i.start, seconds=min(i.seconds, most), promised=i.seconds, loud=True, **form
+        )
+        for i in items  # training has judged how loud they are
+    )
+    return np.stack([audio.fitted(part, samples) for part in parts])
 
 
 def features_of(model: Model, clips: np.ndarray) -> np.ndarray:

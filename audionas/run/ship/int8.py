@@ -9,7 +9,7 @@ import numpy as np
 
 from audionas.config import Config
 from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data.conf import Data
 from audionas.engine.metrics import interval
 from audionas.export import quantize
@@ -40,7 +40,7 @@ class Int8:
     def calibration(self) -> Calibration:
         """Clips to calibrate on."""
         self.reporter.note("choosing clips to calibrate int8 on")
-        return find_clips(self.folder, self.model, self.calibrate)
+        return find_clips(self.folder, self.model, self.calibrate, self.reporter)
 
     @cached_property
     def chosen(self) -> "Chosen":
@@ -79,14 +79,14 @@ class _Dev:
     def accuracy(self, scores: np.ndarray) -> dict[str, Any]:
         """Accuracy with its 95 % interval over speakers."""
         right = scores.argmax(1) == self.targets
-        return {"accuracy": float(right.mean()), "interval": list(interval(right, self.speakers))}
+        return {"accuracy": float(right.mean()), **interval(right, self.speakers).plain()}
 
 
 def _choose(int8: Int8) -> Chosen:
     """Quantise, measure on the development data, and fine-tune where requested or needed."""
     model, conf = int8.model, feed.config_of(int8.folder)
     features = int8.calibration.features
-    int8.reporter.note(f"quantising with {len(features)} clips of {int8.calibration.source}")
+    int8.reporter.note(f"quantising with {amount(len(features), 'clip')} of {int8.calibration.source}")
     told: dict[str, Any] = {"calibrated_on": int8.calibration.source, "clips": len(features)}
     told["weights"] = "post-training"
     if int8.fine_tune == "never":
@@ -120,7 +120,7 @@ def _choose(int8: Int8) -> Chosen:
 def _development(conf: Config, model: Model, reporter: Reporter) -> _Dev | None:
     """The development clips of the training. Raises UserError where they are missing."""
     directory = Path(conf.data.dev)
-    data = Data(on_bad=conf.data.on_bad, resample=True, cache=conf.data.cache)
+    data = Data(on_bad=conf.data.on_bad, cache=conf.data.cache)
     split, batch = open_clips(model, directory, data, reporter)
     if not len(split):
         return None

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng
 from audionas.data.conf import Data
 from audionas.engine.fusion import fused
@@ -67,7 +67,7 @@ class Trial:
     @cached_property
     def torch_heard(self) -> np.ndarray:
         """Scores of the model itself, hop by hop: (n, hops, classes)."""
-        self.reporter.note(f"torch listens to {len(self.heard)} clips")
+        self.reporter.note(f"torch listens to {amount(len(self.heard), 'clip')}")
         return verify.heard(TorchStream(self.model.bundle, self.pool), self.heard)
 
 
@@ -87,7 +87,7 @@ def prepare(
         noise = rng.random(shape) if image else rng.normal(0, 0.1, shape).clip(-1, 1)
         few = noise.astype(np.float32)
         return Trial(model, "seeded noise", few, few, None, None, 1, pool, reporter)
-    split, batch = open_clips(model, data, Data(resample=True), reporter)
+    split, batch = open_clips(model, data, Data(), reporter)
     step = _step(len(split), HEARD)
     heard = np.concatenate([batch(at, at + 1)[:1] for at in range(0, len(split), step)])
     few = heard[:: _step(len(heard), CLIPS)]
@@ -96,7 +96,7 @@ def prepare(
 
 def _figures(answers: np.ndarray, targets: np.ndarray, speakers: list[str]) -> dict[str, Any]:
     right = answers == targets
-    return {"accuracy": float(right.mean()), "interval": list(interval(right, speakers)), "n": len(right)}
+    return {"accuracy": float(right.mean()), **interval(right, speakers).plain(), "n": len(right)}
 
 
 def _step(count: int, most: int) -> int:

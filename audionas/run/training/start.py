@@ -12,6 +12,7 @@ from audionas.config import Config, load
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import sha256
+from audionas.core.reporter import amount
 from audionas.engine import checkpoint
 from audionas.features import Features, Normalize
 from audionas.images.augment import Standardize
@@ -94,7 +95,7 @@ class Begun:
         count, (part, whole) = len(self.taken) + len(self.new), self.numbers
         lines = [
             f"started from {self.source.place} ({self.plain['kind']}, {self.source.digest[:12]}): "
-            f"{len(self.taken)} of {count} tensors taken, {part:,} of {whole:,} numbers"
+            f"{len(self.taken)} of {amount(count, 'tensor')} taken, {part:,} of {whole:,} numbers"
         ]
         lines += [f"  new: {name}, {why}" for name, why in list(self.new.items())[:_SHOWN]]
         if (more := len(self.new) - _SHOWN) > 0:
@@ -148,7 +149,7 @@ def _supernet(place: Path) -> Source:
             f"train.init: the search in {place} is not finished",
             hint="Finish it first: audionas search CONF --resume",
         )
-    conf = load(place / "config.yaml")
+    conf = load(place / "config.yaml", trusted=False)
     assert conf.space is not None
     if not checkpoint.latest(place / "ckpt"):
         raise UserError(f"train.init: the search in {place} trained no supernet")

@@ -8,6 +8,7 @@ from statistics import mean
 from typing import Any
 
 from audionas.core.files import read_json
+from audionas.core.intervals import Interval
 from audionas.prep.dcase2018 import FOLDS, LABELS
 
 EXP = Path("exp")
@@ -89,8 +90,8 @@ def row(run: Run) -> list[str]:
 
 def percent(run: Run, part: str) -> str:
     """Macro F1 on a part with its interval."""
-    low, high = run.results[part]["macro_f1_interval"]
-    return f"{mean(run.f1(part)):.2f} [{100 * low:.1f}, {100 * high:.1f}]"
+    interval = Interval.read(run.results[part], "macro_f1_interval")
+    return f"{mean(run.f1(part)):.2f} [{interval.words(lambda end: f'{100 * end:.1f}', ', ')}]"
 
 
 def classes(run: Run) -> list[str]:

@@ -9,6 +9,7 @@ from statistics import mean
 import numpy as np
 
 from audionas.core.files import read_json
+from audionas.core.intervals import Interval
 from audionas.engine.metrics import macro_f1, macro_f1_interval, paired_macro_f1
 
 EXP = Path("exp")
@@ -80,8 +81,8 @@ def row(run: Run) -> str:
 
 def percent(answers: np.ndarray, truth: np.ndarray, recordings: list[str]) -> str:
     """Macro F1 with its interval over source recordings."""
-    low, high = macro_f1_interval(answers, truth, recordings)
-    return f"{100 * macro_f1(answers, truth):.1f} [{100 * low:.1f}, {100 * high:.1f}]"
+    interval = macro_f1_interval(answers, truth, recordings).words(lambda end: f"{100 * end:.1f}", ", ")
+    return f"{100 * macro_f1(answers, truth):.1f} [{interval}]"
 
 
 def against(run: Run, base: Run) -> str:
@@ -92,11 +93,11 @@ def against(run: Run, base: Run) -> str:
     if not np.array_equal(truth, same) or recordings != speakers:
         sys.exit(f"{run.network} and {base.network} were not tested on the same clips")
     found = paired_macro_f1(mine, theirs, truth, recordings)
-    points, low, high = (100 * x for x in (found["difference"], *found["interval"]))
+    points, interval = 100 * found["difference"], Interval.read(found).words(lambda end: f"{100 * end:+.1f}")
     macs = [mean(read_json(r.folders[n] / "cost.json")["macs"] for n in folds) for r in (run, base)]
     return (
         f"- {run.network} - {base.network}, seed {run.seed}, folds {', '.join(map(str, folds))}: macro F1 "
-        f"{points:+.1f} points (95 % interval {low:+.1f} to {high:+.1f}), "
+        f"{points:+.1f} points (95 % interval {interval}), "
         f"multiply-adds {100 * (macs[0] / macs[1] - 1):+.1f} %"
     )
 

@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from audionas.core.bootstrap import percentiles, rows
+from audionas.core.bootstrap import rows
 from audionas.core.files import read_json
+from audionas.core.intervals import drawn as interval_of
 from audionas.core.rng import numpy_rng
 from audionas.engine.agreement import kendall
 from audionas.methods._score import STATISTICS
@@ -67,8 +68,8 @@ def difference(a: Ranking, kind: str, b: Ranking, other: str) -> str:
         return kendall(first[taken], alone[taken]) - kendall(second[taken], alone[taken])
 
     drawn = np.array([less(taken) for taken in rows(len(alone), numpy_rng("rank table", len(alone)))])
-    low, high = percentiles(drawn[np.isfinite(drawn)])
-    return f"{less(slice(None)):+.2f} [{low:+.2f}, {high:+.2f}]"
+    interval = interval_of(drawn[np.isfinite(drawn)], len(alone), "network").words("{:+.2f}".format, ", ")
+    return f"{less(slice(None)):+.2f} [{interval}]"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from audionas.core.intervals import Interval
+
 SETS = {"test": "lists", "test_archive": "separate archive"}
 HEAD = ("protocol", "test set", "silence", "run", "test clips", "accuracy %", "95 % interval", "macro F1 %")
 COSTS = ("parameters", "M multiply-adds")
@@ -27,7 +29,6 @@ def row(file: Path) -> list[str]:
     found = read(file)
     facts = read(Path(found["data"]).parent / "protocol.json")
     costs = read(file.parents[1] / "cost.json")
-    low, high = found["interval"]
     return [
         facts.get("name", "?"),
         SETS.get(file.stem, file.stem),
@@ -35,7 +36,7 @@ def row(file: Path) -> list[str]:
         file.parents[1].name,
         str(found["n"]),
         f"{100 * found['accuracy']:.2f}",
-        f"{100 * low:.2f} to {100 * high:.2f}",
+        Interval.read(found).words(lambda end: f"{100 * end:.2f}"),
         f"{100 * found['macro_f1']:.2f}",
         f"{costs['params']:,}" if "params" in costs else "-",
         f"{costs['macs'] / 1e6:.2f}" if "macs" in costs else "-",

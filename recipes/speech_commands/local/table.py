@@ -8,6 +8,7 @@ from statistics import mean
 import numpy as np
 
 from audionas.core.files import read_json
+from audionas.core.intervals import Interval
 from audionas.core.reporter import read_rows
 from audionas.engine.metrics import over_seeds, paired
 
@@ -36,13 +37,11 @@ def main() -> None:
 def row(name: str, folders: list[Path]) -> str:
     """The row of a network over its seeds."""
     tests = [read_json(f / "eval.json") for f in folders]
-    accuracy = over_seeds([100 * t["accuracy"] for t in tests])
-    half = (
-        f" ({accuracy['interval'][0]:.1f} to {accuracy['interval'][1]:.1f})" if accuracy["interval"] else ""
-    )
+    accuracy = over_seeds([100 * t["accuracy"] for t in tests], (0, 100))
+    half = f" ({Interval.read(accuracy).words('{:.1f}'.format)})"
     spread = f" ± {accuracy['sd']:.1f}" if accuracy["sd"] is not None else ""
     each = "; ".join(
-        f"{100 * t['accuracy']:.1f} [{100 * t['interval'][0]:.1f}, {100 * t['interval'][1]:.1f}]"
+        f"{100 * t['accuracy']:.1f} [{Interval.read(t).words(lambda end: f'{100 * end:.1f}', ', ')}]"
         for t in tests
     )
     shown = [read_json(f / "cost.json") for f in folders]
@@ -61,8 +60,8 @@ def against(name: str, folders: list[Path], base: str, others: list[Path]) -> st
     mine, theirs = right(folders), right(others)
     speakers = [r["speaker"] for r in read_json(folders[0] / "scores.json")]
     found = paired(mine, theirs, speakers)
-    mean, low, high = (100 * x for x in (found["difference"], *found["interval"]))
-    return f"{name} - {base}: {mean:+.1f} points (95 % interval {low:+.1f} to {high:+.1f})"
+    interval = Interval.read(found).words(lambda end: f"{100 * end:+.1f}")
+    return f"{name} - {base}: {100 * found['difference']:+.1f} points (95 % interval {interval})"
 
 
 def right(folders: list[Path]) -> np.ndarray:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from audionas.core.files import atomic, read_json, write_text
+from audionas.core.intervals import Interval
 from audionas.core.reporter import read_rows
 from audionas.engine.metrics import over_seeds, paired
 
@@ -48,11 +49,9 @@ def main(seeds: list[str]) -> None:
 def row(kind: str, folders: list[Path], scratch: list[Path]) -> str:
     """The row of one kind of training over its seeds."""
     told = [one(kind, "", folder) for folder in folders]
-    accuracy = over_seeds([run["test"] for run in told])
-    spread = ""
-    if accuracy["interval"]:
-        low, high = accuracy["interval"]
-        spread = f" ± {accuracy['sd']:.1f} ({low:.1f} to {high:.1f})"
+    accuracy = over_seeds([run["test"] for run in told], (0, 100))
+    half = f" ({Interval.read(accuracy).words('{:.1f}'.format)})"
+    spread = half if accuracy["sd"] is None else f" ± {accuracy['sd']:.1f}{half}"
     dev, seconds = (mean(run[key] for run in told) for key in ("dev", "seconds"))
     difference = "" if kind == "scratch" else against(folders, scratch)
     cells = (RUNS[kind], len(folders), told[0]["epochs"], f"{dev:.1f}")
@@ -80,8 +79,8 @@ def against(folders: list[Path], scratch: list[Path]) -> str:
     """Mean correctness over seeds minus that from scratch, on the same clips; bootstrap over speakers."""
     speakers = [r["speaker"] for r in read_json(scratch[0] / "scores.json")]
     found = paired(right(folders), right(scratch), speakers)
-    difference, low, high = (100 * x for x in (found["difference"], *found["interval"]))
-    return f"{difference:+.1f} [{low:+.1f}, {high:+.1f}]"
+    interval = Interval.read(found).words(lambda end: f"{100 * end:+.1f}", ", ")
+    return f"{100 * found['difference']:+.1f} [{interval}]"
 
 
 def right(folders: list[Path]) -> np.ndarray:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from audionas.core.files import read_json
+from audionas.core.intervals import Interval
 from audionas.engine.metrics import over_seeds, paired
 
 EXP = Path("exp")
@@ -49,11 +50,9 @@ def over(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
         network, seed = named(run)
         found.setdefault((network, kind_of(row["file"])), {})[seed] = row
     for (network, file), seeds in found.items():
-        spread = over_seeds([100 * row["least"]["rejected"] for row in seeds.values()])
-        text = f"{spread['mean']:.1f}"
-        if spread["sd"] is not None:
-            low, high = spread["interval"]
-            text += f" ± {spread['sd']:.1f} ({low:.1f} to {high:.1f})"
+        spread = over_seeds([100 * row["least"]["rejected"] for row in seeds.values()], (0, 100))
+        deviation = "" if spread["sd"] is None else f" ± {spread['sd']:.1f}"
+        text = f"{spread['mean']:.1f}{deviation} ({Interval.read(spread).words('{:.1f}'.format)})"
         gap = "" if network == "searched" else against(seeds, found.get(("searched", file), {}))
         tuned = [mean(row["tuned"][key] for row in seeds.values()) for key in ("rejected", "fa_per_hour")]
         cells = [network, file, str(len(seeds)), text, gap, f"{100 * tuned[0]:.1f}, {tuned[1]:.2f}"]
@@ -66,8 +65,8 @@ def against(mine: Mapping[str, Mapping[str, Any]], theirs: Mapping[str, Mapping[
     if not both:
         return ""
     result = paired(mean_rejected(mine, both), mean_rejected(theirs, both), list(mine[both[0]]["levels"]))
-    low, high = (100 * end for end in result["interval"])
-    return f"{100 * result['difference']:+.1f} ({low:+.1f} to {high:+.1f})"
+    interval = Interval.read(result).words(lambda end: f"{100 * end:+.1f}")
+    return f"{100 * result['difference']:+.1f} ({interval})"
 
 
 def mean_rejected(seeds: Mapping[str, Mapping[str, Any]], chosen: list[str]) -> np.ndarray:
@@ -100,9 +99,7 @@ def errors(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
         least, tuned = row["least"], row["tuned"]
         cells = [network, seed, f"{precision(row['file'])}, `{row['file']}`"]
         cells += [at_rate(row["at"][place]) for place in told]
-        cells.append(
-            f"{percent(least['rejected'], least['rejected_interval'])} at {least['fa_per_hour']:.2f}"
-        )
+        cells.append(f"{at_rate(least)} at {least['fa_per_hour']:.2f}")
         cells.append(f"{100 * tuned['rejected']:.1f}, {tuned['fa_per_hour']:.2f}")
         arena = file.get("arena_bytes")
         cells += [f"{arena:,}" if arena else "-", f"{file['latency_ms']['p50']:.2f}"]
@@ -116,7 +113,7 @@ def costs(run: Path) -> str:
     stream = cost["stream"] if "hop_macs" in cost["stream"] else None
     state = f"{stream['state_bytes']:,}" if stream else "cannot stream"
     macs = stream["hop_macs"] if stream else cost["macs"]
-    found = percent(score["accuracy"], score["interval"])
+    found = percent(score["accuracy"], Interval.read(score))
     (word,) = (row for label, row in score["per_class"].items() if not label.startswith("_"))
     cells = [network, seed, f"{cost['params']:,}", state, f"{macs:,}", found, f"{word['aut']:.4f}"]
     return f"| {' | '.join(cells)} |"
@@ -124,12 +121,14 @@ def costs(run: Path) -> str:
 
 def at_rate(at: Mapping[str, Any]) -> str:
     """Clips rejected at a rate that the hours can measure; "-" where no threshold is strict enough."""
-    return "-" if at["rejected"] is None else percent(at["rejected"], at["rejected_interval"])
+    if at["rejected"] is None:
+        return "-"
+    return percent(at["rejected"], Interval.read(at, "rejected_interval"))
 
 
-def percent(share: float, interval: tuple[float, float]) -> str:
+def percent(share: float, interval: Interval) -> str:
     """A share with its interval."""
-    return f"{100 * share:.1f} ({100 * interval[0]:.1f} to {100 * interval[1]:.1f})"
+    return f"{100 * share:.1f} ({interval.words(lambda end: f'{100 * end:.1f}')})"
 
 
 def precision(file: str) -> str:

@@ -8,6 +8,7 @@ import pytest
 import soundfile
 
 from audionas.data import kaldi
+from audionas.data.kaldi import Item
 from audionas.data.labels import write_labels
 from tests._factory import config, tones
 from tests._run import Run
@@ -60,6 +61,31 @@ def test_nothing_readable_is_refused_even_when_skipping(own_data: Run) -> None:
     refused("train", own_data.conf, "arch=tc_resnet8", "data.on_bad=skip", says="no recording can be read")
 
 
+def test_a_recording_replaced_after_training_is_not_trained_on_from_the_old_cache(own_data: Run) -> None:
+    done("check", own_data.conf, "space=null")  # decodes, and keeps
+    file = own_data.data / "wav" / "train0-low-0.wav"
+    wave, rate = soundfile.read(file)
+    soundfile.write(file, wave[::-1], rate)
+    result = refused("train", own_data.conf, "arch=tc_resnet8", says=f"{file}: changed since it was prepared")
+    assert f"rm {own_data.data}/train/utt2sha256" in result.err
+    left = done("check", own_data.conf, "data.on_bad=skip", "space=null", "--json")
+    assert left.json["clips"] == {"train": 31, "dev": 32}
+    assert str(file) in left.err
+
+
+def test_a_recording_replaced_before_an_evaluation_is_named(own: Run, tmp_path: Path) -> None:
+    file = tmp_path / "mine.wav"
+    item = kaldi.read(own.data / "test")[0]
+    shutil.copy(item.audio, file)
+    kaldi.write(
+        tmp_path / "part", [kaldi.Item("x-1", str(file), item.label, 1.0, speaker="x")], relative=False
+    )
+    done("eval", own.exp, "--data", tmp_path / "part", "--json")
+    wave, rate = soundfile.read(file)
+    soundfile.write(file, wave[::-1], rate)
+    refused("eval", own.exp, "--data", tmp_path / "part", "--json", says=f"{file}: changed since")
+
+
 @pytest.mark.parametrize("command", ["check", "search", "train"])
 def test_a_class_without_clips_is_named(command: str, own_data: Run) -> None:
     keep_only(own_data.data / "train", ("_silence_", "low", "high"))
@@ -79,7 +105,7 @@ def test_a_faulty_directory_is_told_with_file_and_line(own_data: Run) -> None:
     lines = text.read_text().splitlines()
     text.write_text("\n".join([lines[1], lines[0], *lines[2:-1]]) + "\n")
     result = refused("train", own_data.conf, "arch=tc_resnet8", says=f"{text}:2:")
-    assert "kaldi.fix" in result.err
+    assert f"audionas check {text.parent}" in result.err
 
 
 @pytest.fixture
@@ -96,8 +122,9 @@ def test_another_sample_rate_is_refused_or_converted(slow: Run) -> None:
     )
     assert "resample" in result.err
     done("train", slow.conf, "arch=tc_resnet8", "data.resample=true", "train.epochs=1")
-    refused("eval", slow.exp, "--data", slow.data / "test", "--json", says="8000 Hz")
-    assert done("eval", slow.exp, "--data", slow.data / "test", "--resample", "--json").json["n"] == 16
+    found = done("eval", slow.exp, "--data", slow.data / "test", "--json")
+    assert found.json["n"] == 16
+    assert "converted: 8,000 Hz to 16,000 Hz (16), of 16 recordings" in found.err
 
 
 def test_evaluation_of_some_classes_only(own: Run, tmp_path: Path) -> None:
@@ -135,6 +162,29 @@ def test_prep_folder_names_an_empty_class(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "train").exists()
 
 
+def test_prep_folder_names_cut_and_loud_files(tmp_path: Path) -> None:
+    src = words(tmp_path / "src", "yes", "no", each=5)
+    cut, loud = src / "yes" / "v0_yes.wav", src / "no" / "v1_no.wav"
+    cut.write_bytes(cut.read_bytes()[:-16000])
+    wave, rate = soundfile.read(loud)
+    soundfile.write(loud, wave * 32768, rate, subtype="FLOAT")
+    result = refused(
+        "prep", "folder", src, tmp_path / "out", says=f"{cut}: cut off: its header promises 1.000 s"
+    )
+    assert f"{loud}: its samples reach 3" in result.err
+    assert "0.500 s can be decoded" in result.err
+    refused("prep", "folder", src, tmp_path / "out", "--on-bad", "keep", says=f"{cut}: cut off")
+    cut.unlink()
+    assert f"kept: {loud}" in done("prep", "folder", src, tmp_path / "out", "--on-bad", "keep").err
+
+
+def test_a_loud_recording_is_no_other_answer_but_an_error(own: Run, tmp_path: Path) -> None:
+    wave, rate = soundfile.read(kaldi.read(own.data / "test")[0].audio)
+    soundfile.write(tmp_path / "loud.wav", wave * 32768, rate, subtype="FLOAT")
+    result = refused("predict", own.exp, tmp_path / "loud.wav", says="but full scale is 1")
+    assert "to scale it: ffmpeg -i" in result.err
+
+
 def test_prep_folder_names_a_class_that_cannot_fill_the_splits(tmp_path: Path) -> None:
     src = words(words(tmp_path / "src", "yes").parent / "src2", "no", each=2)
     refused("prep", "folder", src, tmp_path / "out", says="class 'no': 2 files cannot fill 3 splits")
@@ -163,3 +213,39 @@ def test_prepared_words_can_be_trained_on(tmp_path: Path) -> None:
         "no",
         "yes",
     ]
+
+
+def test_augmentation_beyond_the_clips_is_refused_before_anything_is_decoded(own_data: Run) -> None:
+    settings = ("augment.shift_ms=5000", "spec_augment.time_masks=1", "spec_augment.time_width=5000")
+    result = refused("train", own_data.conf, "arch=tc_resnet8", *settings)
+    assert (
+        "augment.shift_ms: 5000 ms is too far for clips of 1 s (data.seconds): give at most 500" in result.err
+    )
+    assert "spec_augment.time_width: 5000 is wider than the features (" in result.err
+    assert not (own_data.data / "cache").exists()
+
+
+def test_what_is_cut_off_is_said_by_check_eval_and_predict(own: Run, tmp_path: Path) -> None:
+    file = next(iter(kaldi.read(own.data / "test"))).audio
+    wave, rate = soundfile.read(file)
+    soundfile.write(tmp_path / "long.wav", np.concatenate([np.zeros(30000), wave, np.zeros(30000)]), rate)
+    label = next(iter(kaldi.read(own.data / "test"))).label
+    kaldi.write(tmp_path / "some", [Item("a", str(tmp_path / "long.wav"), label, 0.0)])
+    said = done("eval", own.exp, "--data", tmp_path / "some").err
+    assert "1 of 1 clip is longer than 1 s: 79 % of their sound is not heard (audionas predict EXP" in said
+    heard = done("predict", own.exp, tmp_path / "long.wav")
+    assert "highest of 16 windows" in heard.out
+    assert "1 of 1 recording longer than 1 s: heard in windows of 1 s, one every 0.25 s" in heard.err
+    first = done("predict", own.exp, tmp_path / "long.wav", "--windows", "first").err
+    assert "79 % of their sound is not heard (heard without --windows first)" in first
+    refused(
+        "predict", own.exp, tmp_path / "long.wav", "--windows", "last", says="expected highest, mean or first"
+    )
+    for part in ("train", "dev"):
+        items = [*kaldi.read(own.data / part), Item(f"long-{part}", str(tmp_path / "long.wav"), label, 0.0)]
+        kaldi.write(tmp_path / "data" / part, items, relative=False)
+    write_labels(tmp_path / "data", ["_silence_", "low", "mid", "high"])
+    conf = (f"data.train={tmp_path}/data/train", f"data.dev={tmp_path}/data/dev")
+    said = done("check", own.conf, *conf).err
+    assert f"{tmp_path}/data/train: 1 of " in said
+    assert "clips is longer than 1 s: 79 % of their sound is not heard (data.seconds=4.8 hears all)" in said

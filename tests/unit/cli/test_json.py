@@ -63,7 +63,8 @@ def test_cost_takes_other_inputs_and_classes() -> None:
 def test_eval_has_the_promised_keys(own: Run) -> None:
     result = done("eval", own.exp, "--data", own.data / "dev", "--json")
     found = result.json
-    assert {"accuracy": float, "interval": list, "per_class": dict, "confusion": list, "n": int} == {
+    assert found["interval_why"] == "4 speakers, fewer than 10"
+    assert {"accuracy": float, "interval": type(None), "per_class": dict, "confusion": list, "n": int} == {
         key: type(found[key]) for key in ("accuracy", "interval", "per_class", "confusion", "n")
     }
     assert [len(row) for row in found["confusion"]] == [4] * 4
@@ -74,7 +75,8 @@ def test_predict_is_a_row_a_file(trained: Run) -> None:
     file = trained.data / "wav" / "test0-low-0.wav"
     rows = done("predict", trained.exp, file, file, "--json").json
     assert rows[0] == rows[1]
-    assert rows[0].keys() == {"file", "label", "scores"}
+    assert rows[0].keys() == {"file", "label", "scores", "rule", "windows", "start", "seconds"}
+    assert (rows[0]["rule"], rows[0]["windows"]) == ("clip", 1)
     assert list(rows[0]["scores"]) == ["_silence_", "low", "mid", "high"]
 
 

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 
 from tests._run import Run
-from tests.unit.cli._command import audionas, contents, refused
+from tests.unit.cli._command import audionas, contents, done, refused
 
 # {conf}: a good config, {exp}: a trained run, {data}: its data, {tmp}: an empty folder, {wav}: a good clip
 WRONG = [
@@ -76,7 +76,7 @@ WRONG = [
     ("recipe copy mini {conf}", "already exists"),
     ("prep folder {tmp}/nowhere {tmp}/out", "nowhere"),
     ("prep folder {tmp} {tmp}/out", "{tmp}"),
-    ("prep folder {data} {tmp}/out --dev 0.8 --test 0.3", "together below 1"),
+    ("prep folder {data} {tmp}/out --dev 0.8 --test 0.3", "together at most 1"),
     ("prep folder {data} {tmp}/out --on-bad ignore", "ignore"),
     ("prep folder {data} {tmp}/out --speaker-pattern (", "pattern"),
     ("prep manifest {tmp}/out --train {tmp}/nowhere.list", "nowhere.list"),
@@ -228,6 +228,7 @@ def recordings(folder: Path) -> dict[str, Path]:
 
 def test_predict_names_every_unreadable_file_at_once(trained: Run, tmp_path: Path) -> None:
     files = recordings(tmp_path / "bad")
+    del files["rate"], files["stereo"]  # those can be heard
     result = refused(
         "predict", trained.exp, *files.values(), trained.data / "wav" / "test0-low-0.wav", "--json"
     )
@@ -235,12 +236,18 @@ def test_predict_names_every_unreadable_file_at_once(trained: Run, tmp_path: Pat
     assert "test0-low-0.wav" not in result.err
 
 
-def test_predict_converts_another_rate_when_told_to(trained: Run, tmp_path: Path) -> None:
-    rate = recordings(tmp_path / "bad")["rate"]
-    refused("predict", trained.exp, rate, "--json", says="its sample rate is 8000 Hz, expected 16000 Hz")
-    result = audionas("predict", trained.exp, rate, "--resample", "--json")
-    assert result.status == 0
-    assert sum(result.json[0]["scores"].values()) == pytest.approx(1, abs=1e-5)
+def test_predict_converts_any_recording_and_says_so(trained: Run, tmp_path: Path) -> None:
+    files = recordings(tmp_path / "bad")
+    plain = done("predict", trained.exp, files["rate"], files["stereo"], "--json")
+    assert "converted: 8,000 Hz to 16,000 Hz (1), 2 channels mixed down (1), of 2 recordings" in plain.err
+    again = done("predict", trained.exp, files["rate"], files["stereo"], "--resample", "--json")
+    assert again.json == plain.json
+    assert "--resample: not needed any more" in again.err
+    mono = tmp_path / "mono.wav"
+    soundfile.write(mono, soundfile.read(files["stereo"])[0][:, 0], 16000)
+    result = done("predict", trained.exp, mono, "--json")
+    assert result.err == ""
+    assert result.json[0]["scores"] == pytest.approx(plain.json[1]["scores"], abs=1e-3)
 
 
 # Damaged and unfinished runs

@@ -52,11 +52,26 @@ def test_what_is_no_name_is_not_imported(name: str) -> None:
 def outside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     (tmp_path / "their_methods.py").write_text("class Mine:\n    pass\n\nnumber = 3\n")
     monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(registry, "_ALLOWED", set())
     yield "their_methods"
     sys.modules.pop("their_methods", None)
 
 
+def test_a_class_from_outside_is_not_imported_unasked(outside: str) -> None:
+    with pytest.raises(UserError, match="not imported unasked") as caught:
+        registry.resolve("method", f"{outside}:Mine")
+    assert f"audionas --plugins {outside} ..." in caught.value.hint
+    assert outside not in sys.modules
+
+
+@pytest.mark.parametrize("module", ["", "a b", "../x", "x:Y", "x.", "1x", "x;y"])
+def test_only_a_module_can_be_allowed(module: str) -> None:
+    with pytest.raises(UserError, match="not the name of a module"):
+        registry.allow(module)
+
+
 def test_a_class_from_outside_is_named_in_full(outside: str) -> None:
+    registry.allow(outside)
     found = registry.resolve("method", f"{outside}:Mine")
     assert (found.__module__, found.__name__) == (outside, "Mine")
 
@@ -68,9 +83,11 @@ def test_a_class_from_outside_is_named_in_full(outside: str) -> None:
         ("no_such_module:Mine", "No module named"),
         ("their_methods:number", "not a class"),
         ("their_methods:", "their_methods"),
-        (":Mine", ":Mine"),
+        (":Mine", "not imported unasked"),
     ],
 )
 def test_a_class_that_is_not_there_is_the_users_to_fix(outside: str, name: str, reason: str) -> None:
+    for module in (outside, "no_such_module"):
+        registry.allow(module)
     with pytest.raises(UserError, match=reason):
         registry.resolve("method", name)

@@ -146,3 +146,8 @@ def test_one_is_no_several() -> None:
     assert [amount(number, "clip") for number in (0, 1, 2, 1200, 0.5, 1.0)] == [
         "0 clips", "1 clip", "2 clips", "1,200 clips", "0.5 clips", "1 clip",
     ]  # fmt: skip
+
+
+def test_a_count_has_the_plural_of_its_noun() -> None:
+    assert [amount(n, "class") for n in (0, 1, 2000)] == ["0 classes", "1 class", "2,000 classes"]
+    assert amount(2, "copy", "copies") == "2 copies"

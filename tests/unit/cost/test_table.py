@@ -10,7 +10,6 @@ from audionas.core.registry import resolve
 from audionas.cost.graph import layers
 from audionas.cost.table import table
 from audionas.nn.blocks import ConvBN, Head
-from audionas.nn.edge import Gate, Gates
 from audionas.nn.ops import OpShape
 from audionas.spaces import Space
 
@@ -51,26 +50,6 @@ def test_table_is_exact(made):
             rows = layers(space.build(spec), IO)
         for what in WHAT:
             assert costs.of(spec, what) == sum(getattr(row, what) for row in rows)
-            assert costs.expected(space.one_hot(spec), what).item() == costs.of(spec, what)
-
-
-@pytest.mark.parametrize("what", WHAT)
-def test_expected_cost_of_a_mixture_is_the_mean_over_its_networks(made, what):
-    """Under independent choices: base + the sum of the options' means; checked on uniform weights."""
-    space, costs = made
-    gates = Gates({c.name: Gate(torch.full((len(c.options),), 1 / len(c.options))) for c in space.choices()})
-    means = [np.mean([getattr(t, what) for t in options.values()]) for options in costs.options.values()]
-    wanted = getattr(costs.base, what) + sum(means)
-    assert costs.expected(gates, what).item() == pytest.approx(wanted, rel=1e-5)
-
-
-@pytest.mark.parametrize("what", WHAT)
-def test_gradient_is_the_cost_of_each_option(made, what):
-    space, costs = made
-    weights = {c.name: torch.rand(len(c.options), requires_grad=True) for c in space.choices()}
-    costs.expected(Gates({n: Gate(w) for n, w in weights.items()}), what).backward()
-    for name, weight in weights.items():
-        assert weight.grad.tolist() == [getattr(t, what) for t in costs.options[name].values()]
 
 
 @pytest.mark.parametrize("what", WHAT)
@@ -124,4 +103,3 @@ def test_a_space_without_choices_is_all_base():
     costs = table(space, IO)
     assert costs.options == {}
     assert costs.base[:2] == (65_180, 1_522_560)
-    assert costs.expected(Gates({}), "macs").item() == 1_522_560

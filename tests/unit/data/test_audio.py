@@ -96,7 +96,8 @@ def test_another_rate_and_a_start_beyond_the_end_are_refused(tmp_path: Path) -> 
 
 def test_probe_tells_the_truth(tmp_path: Path) -> None:
     path = write(tmp_path / "a.flac", 12345, rate=8000, channels=2)
-    assert audio.probe(path) == audio.Probe(12345 / 8000, 8000, 2, 12345, sha256(path))
+    peak = float(np.abs(soundfile.read(path)[0]).max())
+    assert audio.probe(path) == audio.Probe(12345 / 8000, 8000, 2, 12345, sha256(path), peak, False)
     assert audio.length(path) == 12345 / 8000
 
 
@@ -135,3 +136,32 @@ def test_blocks_name_unusable_files_at_once(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no such audio file"):
         audio.blocks(tmp_path / "b.wav", rate=8000)
     assert [len(b) for b in audio.blocks(path, rate=8000, channel="mix", block=0.06)] == [480, 320]
+
+
+def test_samples_far_above_full_scale_are_refused_with_the_command_that_scales_them(tmp_path: Path) -> None:
+    wave = np.random.default_rng(0).uniform(-0.5, 0.5, RATE)
+    soundfile.write(tmp_path / "a.wav", wave * 32768, RATE, subtype="FLOAT")
+    scaling = r"to scale it: ffmpeg -i .*volume=0\.0000305176 "
+    said = rf"a\.wav: its samples reach 16\d+\.?\d*, but full scale is 1; {scaling}"
+    for attempt in (
+        lambda path: audio.read(path, rate=RATE, seconds=None),
+        lambda path: audio.read(path, rate=8000, seconds=0.1, start=0.5, resample=True, channel="mix"),
+        lambda path: audio.read_channels(path, rate=RATE, channels=1),
+        lambda path: audio.blocks(path, rate=RATE),  # before the first block is requested
+    ):
+        with pytest.raises(UserError, match=said):
+            attempt(tmp_path / "a.wav")
+    assert len(audio.read(tmp_path / "a.wav", rate=RATE, seconds=None, loud=True)) == RATE
+    soundfile.write(tmp_path / "b.wav", wave * 4, RATE, subtype="FLOAT")  # 6 dB over, as decoders may be
+    assert audio.probe(tmp_path / "b.wav").peak == pytest.approx(2, abs=0.01)
+    assert len(audio.read(tmp_path / "b.wav", rate=RATE, seconds=None)) == RATE
+
+
+def test_a_loud_end_of_a_long_recording_is_refused_when_it_comes(tmp_path: Path) -> None:
+    wave = np.full(RATE, 0.1)
+    wave[-10:] = 3000
+    soundfile.write(tmp_path / "a.wav", wave, RATE, subtype="FLOAT")
+    pieces = audio.blocks(tmp_path / "a.wav", rate=RATE, block=0.5)
+    assert len(next(pieces)) == RATE // 2
+    with pytest.raises(UserError, match="samples reach 3000"):
+        next(pieces)

@@ -213,7 +213,7 @@ def test_a_device_is_drawn_with_its_probability_for_matching_clips_alone() -> No
                 "device_ir_ids: '(a' is not a regular expression",
             ],
         ),
-        ({"speed": (0.0, 1.0)}, ["speed: (0.0, 1.0) is not above 0"]),
+        ({"speed": (0.0, 1.0)}, ["speed: 0 is not from 0.1 to 10"]),
     ],
 )
 def test_wrong_settings_are_named_all_at_once(settings: dict, words: list[str]) -> None:
@@ -253,3 +253,21 @@ def test_every_unreadable_noise_recording_is_named(tmp_path: Path) -> None:
     assert [len(noise) for noise in resampled.noises] == [48000] * 3
     rooms = WaveAugment(Augment(rir=str(folder), rir_probability=1.0), RATE, 1)
     assert len(rooms.rooms[0][0].wave) == 48000, "responses of any rate are resampled"
+
+
+@pytest.mark.parametrize("key", ["shift_ms", "roll_ms"])
+def test_a_shift_over_half_a_clip_is_refused_with_the_largest(key: str) -> None:
+    assert Augment(**{key: 500.0}).too_far(1.0) == []
+    (said,) = Augment(**{key: 5000.0}).too_far(1.0)
+    assert said == (
+        f"augment.{key}: 5000 ms is too far for clips of 1 s (data.seconds): give at most 500, half a clip"
+    )
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), float("inf")])
+def test_settings_are_finite(wrong: float) -> None:
+    for settings in ({"shift_ms": wrong}, {"gain_db": (0.0, wrong)}, {"noise_probability": wrong}):
+        with pytest.raises(UserError, match="is not a finite number"):
+            Augment(**settings)
+    with pytest.raises(UserError, match="gain_db: 1000 is not from -120 to 120"):
+        Augment(gain_db=(0.0, 1000.0))

@@ -247,14 +247,15 @@ def test_fix_makes_any_damage_valid_and_is_idempotent(corpus: Path, seed: int) -
     kaldi.fix(corpus)
     assert kaldi.validate(corpus) == []
     content = {name: (corpus / name).read_bytes() for name in FILES}
-    assert kaldi.fix(corpus) == []
+    assert kaldi.fix(corpus) is None
     assert content == {name: (corpus / name).read_bytes() for name in FILES}
 
 
 def test_fix_puts_the_speaker_in_front_and_says_so(corpus: Path) -> None:
     put("utt2spk", 3, "anna-yes-0 carl")(corpus)
-    said = kaldi.fix(corpus)
-    assert f"{corpus}: renamed 'anna-yes-0' to 'carl-anna-yes-0'" in said
+    done = kaldi.fix(corpus)
+    assert done is not None
+    assert f"{corpus}: renamed 'anna-yes-0' to 'carl-anna-yes-0'" in done.changes
     assert {item.id: item.speaker for item in kaldi.read(corpus)}["carl-anna-yes-0"] == "carl"
 
 

@@ -1,6 +1,7 @@
 """Readers: the same three clips, as five tools would list them, and every bad line named."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -129,3 +130,54 @@ def test_folder_refuses_what_it_cannot_use(tree: Path) -> None:
         f"{tree / 'empty'}: no audio" in str(caught.value),
         "anna_1' is also that of" in str(caught.value),
     ] == [True] * 2
+
+
+@pytest.mark.parametrize("form", [wekws, nemo, speechbrain])
+def test_a_byte_order_mark_is_no_part_of_a_list(tree: Path, form) -> None:
+    path = form(tree)
+    expected = readers.FORMATS[form.__name__](path, tree)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert readers.FORMATS[form.__name__](path, tree) == expected
+
+
+@pytest.mark.parametrize("label", [False, True, 1.5, ["no"]])
+@pytest.mark.parametrize("form", [wekws, nemo])
+def test_a_label_that_is_no_text_is_refused_with_a_remedy(tree: Path, form, label: object) -> None:
+    row = {
+        "key": "k",
+        "wav": "yes/anna_1.wav",
+        "audio_filepath": "yes/anna_1.wav",
+        "txt": label,
+        "command": label,
+    }
+    with pytest.raises(UserError, match=f"its label is {re.escape(json.dumps(label))}, not text") as caught:
+        readers.FORMATS[form.__name__](lines(tree / "m.list", [row] * 5))
+    assert "in quotes" in str(caught.value)
+    assert "(and 4 more of this kind)" in str(caught.value)
+
+
+def test_numbers_of_wekws_become_words_by_its_list(tree: Path) -> None:
+    rows = [
+        {"key": stem, "wav": f"{label}/{stem}.wav", "txt": number, "duration": 0.5}
+        for number, (label, stem) in zip((0, 1, -1), CLIPS, strict=True)
+    ]
+    items = readers.wekws(lines(tree / "data.list", rows))
+    assert {item.label for item in items} == {"0", "1", "_unknown_"}
+    (tree / "words.txt").write_text("<FILLER> -1\nHI XIAO WEN 0\nno 1\n")
+    known = readers.words(tree / "words.txt")
+    assert {item.label for item in readers.named(items, known)} == {"HI XIAO WEN", "no", "_unknown_"}
+    with pytest.raises(UserError, match="no word has the number 1"):
+        readers.named(items, {"0": "yes"})
+    (tree / "words.txt").write_text("yes 0\nno 0\nmaybe\n")
+    with pytest.raises(UserError) as caught:
+        readers.words(tree / "words.txt")
+    assert [problem.split(": ")[0].rpartition(":")[2] for problem in caught.value.problems] == ["2", "3"]
+
+
+def test_what_archivers_leave_is_no_class(tree: Path) -> None:
+    expected = readers.folder(tree)
+    (tree / "__MACOSX" / "yes").mkdir(parents=True)
+    (tree / "__MACOSX" / "yes" / "._anna_1.wav").write_bytes(b"x")
+    (tree / "$RECYCLE.BIN").mkdir()
+    assert readers.folder(tree) == expected
+    assert readers.droppings(tree) == ["$RECYCLE.BIN", "__MACOSX"]

@@ -157,7 +157,7 @@ def test_an_unseen_device_in_training_and_lists_that_are_not_nested_are_refused(
     whole.write_text("\n".join([*lines, "audio/airport-lyon-1-77-0-s5.wav\tairport"]) + "\n")
     assert problems(own, tmp_path / "out") == [
         "split100: device s5 belongs only in the test list",
-        "split100: lacks 1 clips of a smaller list, such as audio/airport-lyon-1-77-0-a.wav",
+        "split100: lacks 1 clip of a smaller list, such as audio/airport-lyon-1-77-0-a.wav",
     ]
 
 

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import zlib
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
@@ -31,7 +32,7 @@ folder, manifest = load("folder"), load("manifest")
 
 
 def clip(path: Path, rate: int = 16000, channels: int = 1) -> None:
-    seed = sum(str(path.parent.name + path.name).encode())
+    seed = zlib.crc32(f"{path.parent.name}/{path.name}".encode())
     wave = np.random.default_rng(seed).uniform(-0.5, 0.5, (rate // 10, channels))
     encoded = BytesIO()  # soundfile itself would wait for the disk each time
     soundfile.write(encoded, wave, rate, format="WAV")
@@ -91,7 +92,7 @@ def test_too_few_are_refused_with_a_way_out(tmp_path: Path) -> None:
     folder.main(source, tmp_path / "out", speaker_pattern=PATTERN, test=0.0)
     assert sorted(read(tmp_path / "out")) == ["dev", "train"]
     clip(source / "rare" / "s0_0.wav")
-    with pytest.raises(UserError, match="class 'rare': 1 files cannot fill 3 splits"):
+    with pytest.raises(UserError, match="class 'rare': 1 file cannot fill 3 splits"):
         folder.main(source, tmp_path / "out")
 
 
@@ -104,9 +105,9 @@ def test_an_empty_class_is_refused(tmp_path: Path) -> None:
     assert [Path(problem.split(":")[0]).name for problem in caught.value.problems] == ["mute", "silent"]
 
 
-@pytest.mark.parametrize(("dev", "test"), [(-0.1, 0.1), (0.5, 0.5)])
+@pytest.mark.parametrize(("dev", "test"), [(-0.1, 0.1), (0.5, 0.6), (float("nan"), 0.1)])
 def test_shares_are_checked(tmp_path: Path, dev: float, test: float) -> None:
-    with pytest.raises(UserError, match="together below 1"):
+    with pytest.raises(UserError, match="together at most 1"):
         folder.main(tree(tmp_path / "src", 1), tmp_path / "out", dev=dev, test=test)
 
 
@@ -144,3 +145,65 @@ def test_manifest_keeps_the_splits_of_its_lists(tmp_path: Path) -> None:
     assert read_labels(tmp_path / "out" / "train") == ["alexa", "hey jarvis"]
     with pytest.raises(UserError, match="Did you mean 'nemo'"):
         manifest.main(tmp_path / "out", **lists, form="nemoo")
+
+
+def test_a_test_set_alone_can_be_prepared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tree(tmp_path / "src", 2)
+    for number, pattern in enumerate(("", PATTERN)):
+        out = tmp_path / f"out{number}"
+        folder.main(source, out, speaker_pattern=pattern, dev=0.0, test=1.0)
+        assert {name: len(data) for name, data in read(out).items()} == {"test": 12}
+        said = capsys.readouterr().err
+        assert f"next: audionas eval exp/NAME --data {out / 'test'}" in said
+        assert "data.dev" not in said
+    folder.main(source, tmp_path / "half", dev=0.5, test=0.5)
+    assert sorted(read(tmp_path / "half")) == ["dev", "test"]
+
+
+def test_a_rare_class_is_left_out_when_told_to(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tree(tmp_path / "src", 2)
+    clip(source / "rare" / "s0_0.wav")
+    with pytest.raises(UserError) as caught:
+        folder.main(source, tmp_path / "out")
+    assert "--min-clips 3" in caught.value.hint
+    folder.main(source, tmp_path / "out", min_clips=3)
+    assert read_labels(tmp_path / "out" / "train") == ["alexa", "hey jarvis"]
+    assert "left out: class 'rare', 1 clip (--min-clips 3)" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_files_with_the_same_bytes_stay_in_one_split(tmp_path: Path, seed: int) -> None:
+    source = tree(tmp_path / "src")
+    for file in sorted((source / "alexa").glob("*.wav"))[:10]:
+        file.with_stem(f"{file.stem}_again").write_bytes(file.read_bytes())
+    folder.main(source, tmp_path / "out", dev=0.3, test=0.3, seed=seed)
+    sums = [{item.sha256 for item in data} for data in read(tmp_path / "out").values()]
+    assert sum(map(len, sums)) == len(set.union(*sums))
+    assert all(sums)
+
+
+def test_a_single_class_and_what_archivers_leave(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = tree(tmp_path / "src", 2)
+    (source / "__MACOSX" / "alexa").mkdir(parents=True)
+    folder.main(source, tmp_path / "out", test=0.0)
+    assert f"left out: {source / '__MACOSX'}" in capsys.readouterr().err
+    for file in (source / "alexa").iterdir():
+        file.unlink()
+    (source / "alexa").rmdir()
+    with pytest.raises(UserError, match="only the class 'hey jarvis'"):
+        folder.main(source, tmp_path / "one", test=0.0)
+
+
+def test_numbers_without_their_words_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = sorted(str(f) for f in tree(tmp_path / "src", 2).glob("[a-z]*/*.wav"))
+    rows = [
+        {"key": f"k{n}", "wav": file, "txt": int("alexa" in file), "duration": 0.1}
+        for n, file in enumerate(files)
+    ]
+    (tmp_path / "data.list").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (tmp_path / "words.txt").write_text("jarvis 0\nalexa 1\n")
+    manifest.main(tmp_path / "out", tmp_path / "data.list")
+    assert "the labels 0, 1 are numbers; name the words with --words FILE" in capsys.readouterr().err
+    manifest.main(tmp_path / "out", tmp_path / "data.list", words=tmp_path / "words.txt")
+    assert "--words" not in capsys.readouterr().err
+    assert read_labels(tmp_path / "out" / "train") == ["alexa", "jarvis"]

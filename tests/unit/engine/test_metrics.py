@@ -57,9 +57,9 @@ def test_a_small_table_equals_counts_by_hand() -> None:
     }
     assert found["macro_f1"] == pytest.approx((0.8 + 6 / 7 + 0.5) / 3)
     assert macro_f1(ANSWERS, TARGETS) == pytest.approx(found["macro_f1"])
-    assert found["macro_f1_interval"] == list(macro_f1_interval(ANSWERS, TARGETS, SPEAKERS))
+    assert (found["macro_f1_interval"], found["macro_f1_interval_why"]) == (None, "3 speakers, fewer than 10")
     assert found["log_loss"] == pytest.approx(-(6 * np.log(0.8) + 2 * np.log(0.1)) / 8)
-    assert found["interval"] == list(interval(ANSWERS == TARGETS, SPEAKERS))
+    assert (found["interval"], found["interval_why"]) == (None, "3 speakers, fewer than 10")
 
 
 def test_each_group_has_the_figures_that_it_would_have_alone() -> None:
@@ -101,15 +101,38 @@ def test_the_area_under_the_tail_is_the_share_of_pairs_in_wrong_order() -> None:
     assert area_under_tail(found, np.ones(60, bool)) is None
 
 
-def test_all_right_has_no_width() -> None:
-    found = summary(scores(TARGETS), TARGETS, LABELS, SPEAKERS)
-    assert (found["accuracy"], found["interval"]) == (1.0, [1.0, 1.0])
-    assert (found["macro_f1"], found["macro_f1_interval"]) == (1.0, [1.0, 1.0])
+@pytest.mark.parametrize("right", [0, 1, 9, 17, 18])
+def test_clips_of_unknown_speakers_have_clopper_and_pearsons_interval(right: int) -> None:
+    """18 of 18 are no "100 % to 100 %"; the ends are quantiles of the beta distribution."""
+    low, high = interval(np.arange(18) < right, [str(i) for i in range(18)]).ends
+    assert low == pytest.approx(stats.beta.ppf(0.025, right, 19 - right) if right else 0)
+    assert high == pytest.approx(stats.beta.ppf(0.975, right + 1, 18 - right) if right < 18 else 1)
 
 
-def test_one_clip_is_enough() -> None:
-    found = summary(scores(np.array([1])), np.array([1]), LABELS, ["a"])
-    assert (found["accuracy"], found["n"], found["interval"]) == (1.0, 1, [1.0, 1.0])
+def test_many_errors_are_left_to_the_bootstrap() -> None:
+    low, high = interval(np.arange(200) < 100, [str(i) for i in range(200)]).ends
+    exactly = stats.binomtest(100, 200).proportion_ci(0.95, "exact")
+    assert high - low < exactly.high - exactly.low
+
+
+def test_speakers_who_are_all_right_count_one_try_each() -> None:
+    groups = [f"s{i % 12}" for i in range(60)]
+    assert interval(np.ones(60), groups).ends == pytest.approx((0.025 ** (1 / 12), 1.0))
+    assert interval(np.zeros(60), groups).ends == pytest.approx((0.0, 1 - 0.025 ** (1 / 12)))
+    found = summary(scores(np.tile([1, 2, 0], 20)), np.tile([1, 2, 0], 20), LABELS, groups)
+    assert (found["macro_f1_interval"], found["macro_f1_interval_why"]) == (
+        None,
+        "all speakers give the same",
+    )
+
+
+@pytest.mark.parametrize("many", [1, 2, 9, 10])
+def test_an_interval_takes_ten_speakers(many: int) -> None:
+    groups = [f"s{i % many}" for i in range(60)]
+    right = np.arange(60) % 7 > 1
+    for found in (interval(right, groups), macro_f1_interval(right * 1, np.ones(60, int), groups)):
+        assert (found.ends is None) == (many < 10)
+        assert many == 10 or found.why == f"{many} speaker{'s' * (many > 1)}, fewer than 10"
 
 
 def test_single_precision_scores_are_taken() -> None:
@@ -131,11 +154,10 @@ def test_names_and_order_of_speakers_hardly_matter() -> None:
     values = numpy_rng("metrics", "names").random(60)
     groups = np.array([f"s{i % 12:02d}" for i in range(60)])
     turned = numpy_rng("metrics", "turned").permutation(60)
-    assert interval(values[turned], groups[turned].tolist()) == pytest.approx(
-        interval(values, groups.tolist())
-    )
+    first = interval(values, groups.tolist()).ends
+    assert interval(values[turned], groups[turned].tolist()).ends == pytest.approx(first)
     renamed = [f"z{99 - int(g[1:])}" for g in groups]
-    assert interval(values, renamed) == pytest.approx(interval(values, groups.tolist()), abs=0.02)
+    assert interval(values, renamed).ends == pytest.approx(first, abs=0.02)
 
 
 @pytest.mark.laws
@@ -150,7 +172,7 @@ def test_the_interval_covers_a_known_mean_about_95_times_in_100() -> None:
         rng = numpy_rng("coverage", trial)
         chances = rng.beta(8, 2, size=40)  # mean 0.8
         values = rng.random((40, 5)) < chances[:, None]
-        low, high = interval(values.ravel(), np.repeat(np.arange(40), 5).astype(str).tolist())
+        low, high = interval(values.ravel(), np.repeat(np.arange(40), 5).astype(str).tolist()).ends
         covered += low <= 0.8 <= high
     assert 0.90 <= covered / 300 <= 0.99
 
@@ -158,15 +180,15 @@ def test_the_interval_covers_a_known_mean_about_95_times_in_100() -> None:
 def test_speakers_whose_clips_agree_widen_the_interval() -> None:
     rng = numpy_rng("metrics", "agree")
     values = np.repeat(rng.random(20) < 0.8, 10)
-    by_speaker = interval(values, np.repeat(np.arange(20), 10).astype(str).tolist())
-    by_clip = interval(values, [str(i) for i in range(200)])
+    by_speaker = interval(values, np.repeat(np.arange(20), 10).astype(str).tolist()).ends
+    by_clip = interval(values, [str(i) for i in range(200)]).ends
     # ten equal clips carry the information of one: the width grows by about sqrt(10)
     assert by_speaker[1] - by_speaker[0] > 2 * (by_clip[1] - by_clip[0])
 
 
 def test_without_groups_the_width_is_that_of_the_normal_law() -> None:
     values = numpy_rng("metrics", "normal").normal(3, 2, size=400)
-    low, high = interval(values, [str(i) for i in range(400)])
+    low, high = interval(values, [str(i) for i in range(400)]).ends
     expected = 2 * 1.96 * values.std() / 20
     assert high - low == pytest.approx(expected, rel=0.1)  # 2,000 draws: a few per cent
     assert (low + high) / 2 == pytest.approx(values.mean(), abs=0.1 * expected)
@@ -182,7 +204,7 @@ def test_a_paired_difference_is_sharper_than_two_intervals() -> None:
     assert found["n"] == 300
     low, high = found["interval"]
     assert 0 < low < found["difference"] < high
-    alone = interval(a, groups)
+    alone = interval(a, groups).ends
     assert high - low < 0.7 * (alone[1] - alone[0])
 
 
@@ -193,7 +215,7 @@ def test_a_pair_turned_round_changes_its_sign() -> None:
     there, back = paired(a, b, groups), paired(b, a, groups)
     assert there["difference"] == pytest.approx(-back["difference"])
     assert there["interval"] == pytest.approx([-back["interval"][1], -back["interval"][0]])
-    assert paired(a, a, groups)["interval"] == [0.0, 0.0]
+    assert paired(a, a, groups)["interval_why"] == "all speakers give the same"
 
 
 def answers_of(trial: int, speakers: int = 40) -> tuple[np.ndarray, np.ndarray, list[str]]:
@@ -214,12 +236,15 @@ def test_macro_f1_is_that_of_scikit_learn() -> None:
 
 
 def test_a_draw_of_macro_f1_is_the_macro_f1_of_the_clips_drawn() -> None:
-    """With two speakers a draw holds one twice, the other twice, or both once: quarters and a half."""
-    answers, targets, _ = answers_of(1, speakers=2)
-    speakers = ["a"] * 6 + ["b"] * 6
-    each = [macro_f1(answers[part], targets[part]) for part in (slice(0, 6), slice(6, 12))]
-    assert min(each) < macro_f1(answers, targets) < max(each)
-    assert macro_f1_interval(answers, targets, speakers) == pytest.approx(sorted(each))
+    """The percentiles of macro F1 over clips that are drawn, speaker by speaker, one draw at a time."""
+    answers, targets, speakers = answers_of(1, speakers=10)
+    rng = np.random.default_rng(0)
+    drawn = []
+    for _ in range(2000):
+        clips = np.concatenate([np.arange(6 * who, 6 * who + 6) for who in rng.integers(0, 10, 10)])
+        drawn.append(macro_f1(answers[clips], targets[clips]))
+    found = macro_f1_interval(answers, targets, speakers).ends
+    assert found == pytest.approx(np.percentile(drawn, [2.5, 97.5]), abs=0.02)
 
 
 @pytest.mark.laws
@@ -229,7 +254,7 @@ def test_the_interval_of_macro_f1_covers_the_true_one_about_95_times_in_100() ->
     true = macro_f1(answers, targets)
     covered = 0
     for trial in range(200):
-        low, high = macro_f1_interval(*answers_of(trial))
+        low, high = macro_f1_interval(*answers_of(trial)).ends
         covered += low <= true <= high
     assert 0.88 <= covered / 200 <= 0.99
 
@@ -243,9 +268,9 @@ def test_a_paired_difference_of_macro_f1() -> None:
     assert found["interval"] == pytest.approx([-back["interval"][1], -back["interval"][0]])
     low, high = found["interval"]
     assert low < found["difference"] < high
-    alone = macro_f1_interval(a, targets, speakers)
+    alone = macro_f1_interval(a, targets, speakers).ends
     assert high - low < alone[1] - alone[0]
-    assert paired_macro_f1(a, a, targets, speakers)["interval"] == [0.0, 0.0]
+    assert paired_macro_f1(a, a, targets, speakers)["interval"] is None
 
 
 @pytest.mark.parametrize("n", [2, 3, 10])
@@ -260,4 +285,11 @@ def test_over_seeds_is_the_t_interval(n: int) -> None:
 
 
 def test_one_seed_has_no_spread() -> None:
-    assert over_seeds([0.875]) == {"mean": 0.875, "sd": None, "interval": None, "n": 1}
+    expected = {"mean": 0.875, "sd": None, "interval": None, "interval_why": "1 seed", "n": 1}
+    assert over_seeds([0.875]) == expected
+
+
+def test_seeds_that_agree_and_shares_above_one_have_no_impossible_interval() -> None:
+    assert over_seeds([0.9, 0.9])["interval_why"] == "all seeds give the same"
+    assert over_seeds([0.95, 0.99])["interval"][1] > 1
+    assert over_seeds([0.95, 0.99], (0.0, 1.0))["interval"][1] == 1

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from audionas.core.intervals import Interval, exact
 from audionas.data.kaldi import Item
 from audionas.listen.bands import curve, rate_interval, rejected_interval
 from audionas.listen.det import Thresholds, accepts, allot, groups_of, negatives_of, table
@@ -124,20 +125,26 @@ def test_intervals() -> None:
     own = [[i for i in heard.items if i.label == word] for word in WORDS]
     by_clip = rejected_interval(both, [groups_of(items, speakers=False) for items in own], at)
     mean = np.mean([choice.rejected for choice in split])
-    assert by_clip[0] < mean < by_clip[1]
+    assert by_clip.ends is not None
+    assert by_clip.ends[0] < mean < by_clip.ends[1]
     assert by_clip == rejected_interval(both, [groups_of(items, speakers=False) for items in own], at)
     none = [each.thresholds[0] for each in both]
-    assert rejected_interval(both, [groups_of(i, speakers=True) for i in own], none) == [0.0, 3 / 12]
+    few = rejected_interval(both, [groups_of(i, speakers=True) for i in own], none)
+    assert few == Interval(None, "6 speakers, fewer than 10")
+    least = rejected_interval(both, [groups_of(i, speakers=False) for i in own], none)
+    assert least == Interval((0.0, 3 / sum(map(len, own))))
+    alone = rejected_interval(both[:1], [groups_of(own[0], speakers=False)], none[:1])
+    assert alone == exact(0, len(own[0]))
 
 
 def test_rates_of_few_events_are_known_badly() -> None:
     hours = np.full(120, 1 / 60)
-    assert rate_interval(np.zeros(120), hours) == [0.0, pytest.approx(1.5)]
+    assert rate_interval(np.zeros(120), hours).ends == (0.0, pytest.approx(1.5))
     one = np.eye(1, 120)[0]
-    assert rate_interval(one, hours)[1] == pytest.approx(5.572 / 2, abs=0.001)  # Poisson, exact
+    assert rate_interval(one, hours).ends[1] == pytest.approx(5.572 / 2, abs=0.001)  # Poisson, exact
     clustered = np.zeros(120)
     clustered[0] = 50
-    low, high = rate_interval(clustered, hours)
+    low, high = rate_interval(clustered, hours).ends
     assert low == 0  # all came in one minute
     assert high > 60
 

@@ -63,19 +63,14 @@ def test_words_are_found_where_they_are(made: Heard, tmp_path: Path) -> None:
     found = list(detect(made.exp, [tmp_path / "a.wav"], threshold=["0.5"]))
     # a word lasts 0.5 s, and is heard 0.62 to 0.80 s after its start: 4 hops or more within these limits
     assert all(word + 0.3 < each.event.seconds < word + 1.2 for word, each in zip(words, found, strict=True))
-    again = list(detect(made.exp, [tmp_path / "b.wav"], threshold=["word=0.5"], resample=True))
+    again = list(detect(made.exp, [tmp_path / "b.wav"], threshold=["word=0.5"]))
     # one hop apart at most: a score that another rounding takes over the threshold is there a hop sooner
     assert [each.event.seconds for each in again] == pytest.approx(
         [e.event.seconds for e in found], abs=1.1 * HOP
     )
-    with pytest.raises(UserError) as error:
-        detect(made.exp, [tmp_path], threshold=["0.7"])
-    said = [problem.removeprefix(f"{tmp_path}/") for problem in error.value.problems]
-    assert said == [
-        "b.wav: its sample rate is 44100 Hz, expected 16000 Hz",
-        "c.wav: has 2 channels, expected one",
-    ]
-    assert "--resample" in error.value.hint
+    said = done("detect", made.exp, tmp_path, "--threshold", "0.7", "--resample").err
+    assert "converted: 44,100 Hz to 16,000 Hz (1), 2 channels mixed down (2), of 3 recordings" in said
+    assert "--resample: not needed any more" in said
 
 
 def test_tuning_counts_what_detecting_finds(tuned: Heard) -> None:
@@ -279,3 +274,34 @@ def test_a_changed_file_asks_to_be_tuned_again(tuned: Heard, tmp_path: Path) -> 
     sound = tmp_path / "a.wav"
     audio.write(sound, numpy_rng("noise").normal(0, 0.01, 16000).astype(np.float32), 16000)
     assert "has changed since it was tuned" in done("detect", tmp_path / "exp", sound).err
+
+
+def test_a_recording_that_was_cut_off_is_an_error_before_or_where_it_ends(
+    made: Heard, tmp_path: Path
+) -> None:
+    wave = _wake.audio(30, [], seed=0)
+    for name in ("a.flac", "b.wav"):
+        soundfile.write(tmp_path / name, wave, _wake.RATE)
+        file = tmp_path / name
+        file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        said = f"{file}: cut off: its header promises 30.000 s, 1"
+        refused("detect", made.exp, file, "--threshold", "0.5", says=said)
+
+
+def test_a_prepared_recording_that_was_replaced_is_refused(made: Heard, tmp_path: Path) -> None:
+    file = shutil.copy(next((made.clips / "word").glob("*.wav")), tmp_path / "a.wav")
+    kaldi.write(tmp_path / "data", [kaldi.Item("a", str(file), "word", 0.0)])
+    done("detect", made.exp, tmp_path / "data", "--threshold", "0.5")
+    shutil.copy(next((made.clips / "_other_").glob("*.wav")), file)
+    refused("detect", made.exp, tmp_path / "data", "--threshold", "0.5", says=f"{file}: changed since")
+
+
+def test_a_recorder_that_was_switched_off_is_heard_to_the_end_with_a_note(
+    made: Heard, tmp_path: Path
+) -> None:
+    file = Path(shutil.copy(next(made.long.glob("*.wav")), tmp_path / "a.wav"))
+    raw = bytearray(file.read_bytes())
+    raw[4:8] = raw[40:44] = bytes(4)
+    file.write_bytes(raw)
+    said = done("detect", made.exp, file, "--threshold", "0.5").err
+    assert f"1 recording without a stated length, read to the end: {file}, 30.000 s" in said

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 from audionas.core.errors import UserError
-from audionas.cost.objective import CostPenalty
 from audionas.engine.optim import Optim
 from audionas.methods import concrete, rows, sample
 from audionas.methods.gdas import Gdas
@@ -184,14 +183,6 @@ def test_a_network_of_nothing_but_none_still_takes_its_step():
         alpha.data.zero_()[0] = 100.0
     told = method.step(*batch_of(method), 0.0)
     assert all(math.isfinite(float(torch.as_tensor(v).detach())) for v in told.values())
-
-
-def test_a_cost_is_paid_for_the_probabilities():
-    method = prepared(cost=CostPenalty(weight=0.1))
-    held = {n: Gate(torch.tensor(list(p.values()))) for n, p in method.probabilities().items()}
-    expected = float(method.run.costs.expected(Gates(held), "macs"))
-    train, valid = batch_of(method)
-    assert float(method.alpha_step(valid, train)["macs"].detach()) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("temperature", [(0.0, 0.1), (10.0, -0.1), (math.nan, 0.1)])

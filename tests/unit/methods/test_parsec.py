@@ -240,7 +240,7 @@ def test_the_two_steps_draw_networks_of_their_own():
 
 def test_a_cost_is_paid_for_the_prior():
     method, train, valid = prepared(cost=CostPenalty(weight=0.5))
-    price = method.cost.penalty(method.run.costs.expected(super(Parsec, method).gates("alpha"), "macs"))
+    price = method.cost.penalty(method.price("macs"))
     own = torch.autograd.grad(price, method.parameters())
     grads = []
     for cost in (method.cost, None):

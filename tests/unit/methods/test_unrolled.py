@@ -159,8 +159,7 @@ def test_it_changes_neither_weights_nor_statistics(eps):
 def test_a_cost_adds_its_own_gradient():
     plain, valid, train = prepared()
     paid, _, _ = prepared(cost=CostPenalty(weight=0.5))
-    gates = paid.gates("alpha")
-    price = paid.cost.penalty(paid.run.costs.expected(gates, "macs"))
+    price = paid.cost.penalty(paid.price("macs"))
     own = torch.cat(torch.autograd.grad(price, paid.parameters()))
     added = gradient(paid, valid, train) - gradient(plain, valid, train)
     torch.testing.assert_close(added, own, rtol=1e-6, atol=1e-9)

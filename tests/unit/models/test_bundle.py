@@ -172,8 +172,15 @@ def test_shorter_clips_are_padded_with_silence(model: Model, length: int) -> Non
     assert model(NOISE[:length]) == model(np.pad(NOISE[:length], (0, 16000 - length)))
 
 
-def test_longer_clips_are_cut(model: Model) -> None:
-    assert model(np.concatenate([NOISE, NOISE])) == model(NOISE)
+def test_windows_slide_over_longer_clips(model: Model) -> None:
+    """The label of the model is no background, so its scores are the mean over the windows."""
+    wave = numpy_rng("bundle", "long").normal(0, 0.1, 40000).astype(np.float32)
+    starts = [*range(0, 24000, 4000), 24000]
+    rows = np.stack([list(model(wave[at : at + 16000]).values()) for at in starts])
+    np.testing.assert_allclose(list(model(wave).values()), rows.mean(0), atol=1e-6)
+    assert list(model.answer(wave, "first").scores.values()) == pytest.approx(rows[0], abs=1e-6)
+    assert model.answer(wave).windows == len(starts)
+    assert model.answer(wave[:16000]).rule == "clip"
 
 
 def test_a_clip_scores_the_same_alone_and_among_others(model: Model) -> None:

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import tarfile
 import tomllib
 from importlib.resources import files
@@ -23,7 +24,7 @@ from audionas.run.predict import predict
 from tests.unit.cli._command import done
 
 ROOT = Path(__file__).parents[3]
-PARTS = {"arch.json", "bundle.json", "eval.json", "model_card.md", "weights.safetensors"}
+PARTS = {"arch.json", "bundle.json", "measured.json", "model_card.md", "weights.safetensors"}
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ def test_a_model_is_whole_and_small_and_its_card_says_what_its_files_say(name: s
     folder = models.find(name)
     assert {file.name for file in folder.iterdir()} == PARTS
     assert sum(file.stat().st_size for file in folder.iterdir()) < 100_000
-    bundle, found = ModelBundle.load(folder), json.loads((folder / "eval.json").read_text())
+    bundle, found = ModelBundle.load(folder), json.loads((folder / "measured.json").read_text())
     assert bundle.spec.id == models.arch(name).id == found["arch"]
     (row,) = (row for row in listing.rows("models") if row["name"] == name)
     assert row["measured"]["accuracy"] == {f"{found['n']} test clips": round(100 * found["accuracy"], 1)}
@@ -125,9 +126,19 @@ def test_the_accuracy_on_the_card_is_measured_again(
     clips = sorted((tmp_path / inside).rglob("*.flac"))
     items = [Item(f"{f.stem}-{f.parent.name}", str(f), f.parent.name, 1.0, speaker=f.stem) for f in clips]
     kaldi.write(tmp_path / "data" / "test", items)
-    found = json.loads((models.find("kws12") / "eval.json").read_text())
+    found = json.loads((models.find("kws12") / "measured.json").read_text())
     again = evaluate(Path("kws12"), Path("data/test"))
     assert (again["n"], again["accuracy"]) == (
         found["n"],
         pytest.approx(found["accuracy"], abs=0.5 / found["n"]),
     )
+
+
+def test_a_copy_with_the_figures_of_an_earlier_version_can_be_shown(tmp_path: Path) -> None:
+    """Included models had `eval.json` with a few figures, no evaluation of a run: KeyError 'labels'."""
+    copy = tmp_path / "copy"
+    shutil.copytree(models.find("kws12"), copy)
+    (copy / "measured.json").rename(copy / "eval.json")
+    found = done("show", copy, "--json").json
+    assert found["evaluation"] is None
+    assert "Answers" not in (copy / "report.html").read_text(encoding="utf-8")

@@ -4,13 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data import audio
 from audionas.data.labels import RATE
 from audionas.prep.wake.sounds import ending, faded, joined, loud, spaced, within
-from audionas.prep.wake.sources import GROUP_SHARES, Recording, by_split, plain, says, scan
+from audionas.prep.wake.sources import GROUP_SHARES, Recording, by_split, plain, says, scan, usable
 
 RNG = numpy_rng("wake sounds")
 
@@ -133,3 +135,22 @@ def test_speakers_by_a_pattern(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserError, match="no audio files here"):
         scan(tmp_path / "empty")
+
+
+def test_recordings_that_cannot_be_used_are_named_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    wave = np.sin(np.arange(1600) / 9) / 2
+    for name, level in {"word/good": 1.0, "word/still": 0.0, "word/loud": 32768.0, "rain": 0.0}.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        soundfile.write(tmp_path / f"{name}.wav", wave * level, 16000, subtype="FLOAT")
+    (tmp_path / "word" / "text.wav").write_text("no sound")
+    found = scan(tmp_path)
+    with pytest.raises(UserError) as caught:
+        usable(found, "error", Reporter())
+    said = [problem.removeprefix(f"{tmp_path}/").split(":")[0] for problem in caught.value.problems]
+    assert said == ["word/loud.wav", "word/still.wav", "word/text.wav"]
+    assert [r.path.stem for r in usable(found, "skip", Reporter())] == ["rain", "good"]
+    (tmp_path / "word" / "text.wav").unlink()
+    assert len(usable(scan(tmp_path), "keep", Reporter())) == 4
+    assert capsys.readouterr().err.count("kept: ") == 2

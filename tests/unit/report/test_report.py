@@ -12,7 +12,7 @@ from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.nn.ops import OPS
-from audionas.report import charts, network
+from audionas.report import charts, network, results
 from audionas.report.paint import paints, traits
 from audionas.report.run import Example
 from audionas.report.run import write as write_report
@@ -222,7 +222,7 @@ def test_a_finished_run_has_every_section_and_says_its_numbers(whole: Path) -> N
     measured = json.loads((whole / "eval.json").read_text())
     for fact in (
         f"{100 * measured['accuracy']:.1f} %",
-        "90.5 to 94.1 %",
+        "90.5 % to 94.1 %",
         "214 speakers",
         "497.3 kB",
         "183 µs",
@@ -344,3 +344,10 @@ def test_the_numbers_on_an_axis_differ(values: list[float]) -> None:
     words = Page(f"<body>{drawn}</body>").words
     ticks = [word for word in words if word.strip() and word not in ("1", "2", "3")]
     assert len(ticks) == len(set(ticks)) >= 2
+
+
+def test_an_accuracy_on_training_clips_says_so_beside_it() -> None:
+    scores = {"accuracy": 0.9, "interval": [0.8, 1.0], "n": 40, "trained_on": {"clips": 12, "speakers": 0}}
+    assert "the model was trained on 12 of these 40 clips" in str(results.headline(None, scores, None))
+    del scores["trained_on"]
+    assert "trained on" not in str(results.headline(None, scores, None))

@@ -192,7 +192,8 @@ def test_a_constant_error_is_bias_and_leaves_ranks_alone():
         ("kendall", 1.0),
     ):
         assert found[name]["value"] == pytest.approx(value)
-        assert found[name]["interval"] == pytest.approx([value, value])
+        assert found[name]["interval"] is None
+        assert found[name]["interval_why"] == "all networks give the same"
     assert found["r2"]["value"] == pytest.approx(1 - 0.25**2 / measured.var())
     assert found["relative_rmse"]["value"] == pytest.approx(0.25 / measured.mean())
 
@@ -215,6 +216,19 @@ def test_figures_are_scipys_and_lie_in_their_intervals():
 def test_what_cannot_be_correlated_has_no_figure():
     assert math.isnan(kendall(np.ones(4), np.arange(4.0)))
     flat = agreement([1.0] * 5, [1.0, 2.0, 3.0, 4.0, 5.0])
-    assert flat["kendall"] == flat["pearson"] == {"value": None, "interval": None}
+    assert flat["kendall"] == flat["pearson"] == nothing("all networks are equal")
     assert flat["rmse"]["value"] == pytest.approx(math.sqrt(6))
-    assert agreement([1.0, 2.0], [1.0, 2.0])["rmse"] == {"value": None, "interval": None}
+    assert agreement([1.0, 2.0], [1.0, 2.0])["rmse"] == nothing("2 networks, fewer than 3")
+
+
+def test_intervals_take_ten_networks():
+    for many in (3, 9, 10):
+        predicted, measured = np.arange(many, dtype=float), 1.0 + np.arange(many) + np.arange(many) % 3
+        found = agreement(predicted, measured)["kendall"]
+        assert found["value"] is not None
+        assert (found["interval"] is None) == (many < 10)
+        assert many == 10 or found["interval_why"] == f"{many} networks, fewer than 10"
+
+
+def nothing(why: str) -> dict:
+    return {"value": None, "interval": None, "interval_why": why}

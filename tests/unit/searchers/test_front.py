@@ -163,3 +163,15 @@ def test_an_objective_of_one_value_counts_for_nothing():
     some = np.column_stack([np.arange(5.0), np.full(5, 7.0)])
     assert crowding(some, (0.5, 0.5))[1:-1].tolist() == [0.25] * 3
     assert np.isinf(crowding(some[:2])).all()
+
+
+def test_the_hypervolume_of_a_large_front_is_pymoos_at_every_step():
+    """300 points on a sphere, none of which dominates another: slices of slices would take minutes."""
+    some = numpy_rng("sphere").random((300, 3))
+    some = 1 - some / np.linalg.norm(some, axis=1, keepdims=True)
+    reference = np.full(3, 1.1)
+    assert len(minimal(some)) == 300
+    found = hypervolumes(some, reference)
+    for number in (1, 2, 100, 300):
+        assert found[number - 1] == pytest.approx(HV(ref_point=reference)(some[:number]), rel=1e-12)
+    assert hypervolume(some, reference) == found[-1]

@@ -12,8 +12,8 @@ from audionas.core.errors import UserError
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
 from audionas.spaces import code, code_of, parse, spec_from_code
-from audionas.spaces.nas_bench_201 import EDGES, PRIMITIVES, NasBench201
-from tests.unit.spaces._same_cells import canonical, flat_string, is_connected, unique_string
+from audionas.spaces.nas_bench_201 import EDGES, PRIMITIVES, NasBench201, form
+from tests.unit.spaces._same_cells import flat_string, is_connected, unique_string
 
 IO = InputSpec(3, 8, 8, 3)
 SMALL = {"layers": 1, "channels": 4}
@@ -94,8 +94,8 @@ def test_the_official_string_tells_so_many_cells_apart(fold, count):
 def test_full_forms_tell_so_many_cells_apart():
     flat, whole = {}, {}
     for cell in CELLS:
-        flat.setdefault(flat_string(cell), set()).add(canonical(cell))
-        whole.setdefault(canonical(cell), set()).add(flat_string(cell))
+        flat.setdefault(flat_string(cell), set()).add(form(cell))
+        whole.setdefault(form(cell), set()).add(flat_string(cell))
     assert (len(flat), len(whole)) == (4_930, 5_260)
     assert all(len(forms) == 1 for forms in whole.values())  # the second is a refinement of the first
 
@@ -104,14 +104,14 @@ def test_full_forms_tell_so_many_cells_apart():
 def test_the_official_string_takes_different_networks_for_one():
     official = {}
     for cell in CELLS:
-        official.setdefault(unique_string(cell, "skips and zeros"), set()).add(canonical(cell))
+        official.setdefault(unique_string(cell, "skips and zeros"), set()).add(form(cell))
     assert sum(len(forms) > 1 for forms in official.values()) == 430
 
 
 def test_a_cell_is_connected_unless_none_cuts_every_path():
     cut = [cell for cell in CELLS if not is_connected(cell)]
     assert len(cut) == 341
-    assert {canonical(cell) for cell in cut} == {flat_string(cell) for cell in cut} == {""}
+    assert {form(cell) for cell in cut} == {flat_string(cell) for cell in cut} == {""}
     assert all(flat_string(cell) for cell in CELLS if is_connected(cell))
 
 
@@ -121,7 +121,7 @@ def test_one_convolution_used_twice_is_not_two_convolutions():
     a, b = parse(twice), parse(two)
     assert flat_string(a) == flat_string(b)
     assert unique_string(a, "skips and zeros") == unique_string(b, "skips and zeros")
-    assert canonical(a) != canonical(b)
+    assert form(a) != form(b)
 
 
 def outputs(cell, x):

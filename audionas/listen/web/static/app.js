@@ -181,6 +181,8 @@ async function take(name, bytes) {
   samples = new Float32Array(decoded.length);
   for (let channel = 0; channel < decoded.numberOfChannels; channel++)
     decoded.getChannelData(channel).forEach((x, i) => { samples[i] += x / decoded.numberOfChannels; });
+  const peak = samples.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  if (peak > 4) throw new Error(`${name}: its samples reach ${peak.toPrecision(6)}, but full scale is 1.`);
   find("recording").hidden = false;
   find("name").textContent = `${name}, ${decoded.duration.toFixed(1)} s`;
   whole();

@@ -13,7 +13,7 @@ from torch import Tensor
 from audionas.config import Config, load
 from audionas.core.files import write_json
 from audionas.core.reporter import Reporter, read_rows
-from audionas.data import kaldi
+from audionas.data import audio, kaldi
 from audionas.inputs.feed import open_inputs, train_batches
 from audionas.models.bundle import KeywordModel
 from audionas.models.model import load as model
@@ -52,7 +52,8 @@ def expected(made: Made, batches: Any, epoch: int = 1) -> Tensor:
     clips = kaldi.read(made.data / "train")
     order = [int(row) for rows in batches.rows(epoch) for row in rows]
     heard = model(made.exp / "big")
-    waves = np.stack([heard.read(Path(clips[i].audio), resample=False) for i in order])
+    seconds = heard.bundle.samples / 16000
+    waves = np.stack([audio.read(clips[i].audio, rate=16000, seconds=seconds) for i in order])
     assert isinstance(network, KeywordModel)
     with torch.no_grad():
         logits: Tensor = network.net(network.normalize(network.front_end(torch.from_numpy(waves))))
@@ -83,7 +84,8 @@ def test_answers_are_stored_once_a_teacher_and_data(made: Made) -> None:
     files = {file: file.stat().st_mtime_ns for file in (made.data / "cache").glob("teacher-*/*.f4")}
     teaching(made, ", cache: true, temperature: 2")
     assert files == {file: file.stat().st_mtime_ns for file in files}
-    teaching(made, ", cache: true", f"data.train={made.data / 'dev'}")
+    swapped = (f"data.train={made.data / 'dev'}", f"data.dev={made.data / 'train'}")
+    teaching(made, ", cache: true", *swapped)
     assert len(list((made.data / "cache").glob("teacher-*/*.f4"))) == len(files) + 1
 
 

@@ -10,8 +10,9 @@ import torch
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.cost.graph import layers
-from audionas.spaces import SETS, Nb201Table, code, parse, spec_from_code
+from audionas.spaces import code, parse, spec_from_code
 from audionas.spaces.nas_bench_201 import NasBench201
+from audionas.spaces.tables.nas_bench_201 import SETS, Nb201Table
 
 IO = InputSpec(3, 32, 32, 10)
 CODES = [

@@ -6,8 +6,6 @@ The file is `.npz` without object arrays. `arch_str` (n,): the cells' strings. F
 `device_names` (d,) and `device_latency_ms` (n, d). Other arrays are not read.
 """
 
-import zipfile
-import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.spaces._nb201_code import code, code_of, parse
+from audionas.spaces.tables.arrays import problems_of, read
 
 SETS = ("cifar10", "cifar100", "ImageNet16-120")
 Part = Literal["val", "test"]
@@ -54,13 +53,15 @@ class Nb201Table:
 
     rows: Mapping[str, int]
     outcomes: Mapping[str, np.ndarray]  # by data set, (n, len(Outcome._fields))
+    seeds: Mapping[str, np.ndarray]  # by data set, the validation accuracies (n, seeds)
     devices: tuple[str, ...]
     latencies: np.ndarray  # (n, devices) milliseconds
 
     @staticmethod
     def load(path: Path | str) -> "Nb201Table":
         """Read a table file; raises UserError, with all problems, for a file with another layout."""
-        arrays = _arrays(Path(path))
+        wanted = [f"{name}/{column}" for name in SETS for column in _COLUMNS]
+        arrays = read(Path(path), ("arch_str", "device_names", "device_latency_ms", *wanted), _HINT)
         sets = [name for name in SETS if f"{name}/test_acc" in arrays]
         problems: list[str] = []
         rows = _rows(arrays.get("arch_str", np.array([])), problems)
@@ -70,6 +71,7 @@ class Nb201Table:
         return Nb201Table(
             rows=rows,
             outcomes={name: _outcomes(arrays, name) for name in sets},
+            seeds={name: arrays[f"{name}/val_acc_seeds"].astype(np.float64) for name in sets},
             devices=tuple(arrays.get("device_names", np.array([])).tolist()),
             latencies=arrays.get("device_latency_ms", np.zeros((len(rows), 0))),
         )
@@ -87,16 +89,17 @@ class Nb201Table:
 
     def best(self, data_set: str, part: Part = "val") -> Row:
         """The cell with the highest accuracy, the first if several tie."""
-        column = self._accuracies(data_set, part)
+        column = self.accuracies(data_set, part)
         place = int(column.argmax())
         return self._row(list(self.rows)[place], place)
 
     def rank(self, row: Row, data_set: str, part: Part = "test") -> int:
         """The rank of a cell, 1 for the best: one more than the number of cells that are more accurate."""
-        column = self._accuracies(data_set, part)
+        column = self.accuracies(data_set, part)
         return 1 + int((column > column[self.rows[row.code]]).sum())
 
-    def _accuracies(self, data_set: str, part: Part) -> np.ndarray:
+    def accuracies(self, data_set: str, part: Part) -> np.ndarray:
+        """The accuracies (n,) of all cells in percent; UserError where the table lacks the data set."""
         if data_set not in self.outcomes:
             known = ", ".join(self.outcomes)
             raise UserError(
@@ -116,21 +119,6 @@ def _outcomes(arrays: Mapping[str, np.ndarray], name: str) -> np.ndarray:
     columns = {column: arrays[f"{name}/{column}"].astype(np.float64) for column in _COLUMNS}
     columns["test"], columns["val"] = columns["test_acc"], np.nanmean(columns["val_acc_seeds"], axis=1)
     return np.stack([columns[field] for field in Outcome._fields], axis=1)
-
-
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    """The arrays of a table file; nothing in it is unpickled."""
-    wanted = {"arch_str", "device_names", "device_latency_ms", *(f"{s}/{c}" for s in SETS for c in _COLUMNS)}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-            found = {}
-            for key in sorted(wanted & set(members)):
-                with archive.open(members[key]) as stream:
-                    found[key] = np.lib.format.read_array(stream, allow_pickle=False)
-            return found
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise UserError(f"{path}: cannot be read as a table ({error})", hint=_HINT) from error
 
 
 def _rows(strings: np.ndarray, problems: list[str]) -> dict[str, int]:
@@ -158,32 +146,11 @@ def _problems(arrays: Mapping[str, np.ndarray], sets: list[str], count: int) -> 
     for name in sets:
         for column in _COLUMNS:
             shape = (count, None) if column == "val_acc_seeds" else (count,)
-            problems += _array_problems(arrays, f"{name}/{column}", shape)
+            problems += problems_of(arrays, f"{name}/{column}", shape)
     if {"device_names", "device_latency_ms"} & set(arrays):
         names = arrays.get("device_names", np.array([]))
         if names.dtype.kind != "U" or names.ndim != 1 or len(set(names.tolist())) < max(names.size, 1):
             problems.append(f"device_names: {names.dtype} {names.shape}, expected distinct names (devices,)")
         else:
-            problems += _array_problems(arrays, "device_latency_ms", (count, names.size))
+            problems += problems_of(arrays, "device_latency_ms", (count, names.size))
     return problems
-
-
-def _array_problems(arrays: Mapping[str, np.ndarray], key: str, shape: tuple[int | None, ...]) -> list[str]:
-    """The faults of an array: missing, of another shape, not numbers, or impossible numbers."""
-    if key not in arrays:
-        return [f"{key}: missing"]
-    found = arrays[key]
-    told = ", ".join("any" if size is None else str(size) for size in shape)
-    fits = len(found.shape) == len(shape) and all(
-        want in (None, have) for want, have in zip(shape, found.shape, strict=True)
-    )
-    if found.dtype.kind not in "fiu" or not fits or not found.size:
-        return [f"{key}: {found.dtype} {found.shape}, expected numbers ({told})"]
-    limit = 100.0 if "_acc" in key else np.finfo(np.float64).max
-    possible = (found >= 0) & (found <= limit)
-    if key.endswith("_seeds"):
-        absent = np.isnan(found)
-        possible = (possible | absent) & ~absent.all(1, keepdims=True)
-    bad = ~possible.reshape(len(found), -1).all(1)
-    count, first = int(bad.sum()), int(bad.argmax())
-    return [f"{key}: impossible values in {count} rows, the first is row {first}"] if count else []

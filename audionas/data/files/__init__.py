@@ -1,0 +1,1 @@
+"""Sound files on disk: their headers and states, the list of those in a folder, decoding by ffmpeg."""

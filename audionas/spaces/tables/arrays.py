@@ -1,0 +1,45 @@
+"""The arrays of a table file: an `.npz` without object arrays, of which nothing is unpickled."""
+
+import zipfile
+import zlib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+import numpy as np
+
+from audionas.core.errors import UserError
+
+
+def read(path: Path, wanted: Collection[str], hint: str) -> dict[str, np.ndarray]:
+    """Those of the wanted arrays that a file has; UserError for a file of another kind."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
+            found = {}
+            for key in sorted(set(wanted) & set(members)):
+                with archive.open(members[key]) as stream:
+                    found[key] = np.lib.format.read_array(stream, allow_pickle=False)
+            return found
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+        raise UserError(f"{path}: cannot be read as a table ({error})", hint=hint) from error
+
+
+def problems_of(arrays: Mapping[str, np.ndarray], key: str, shape: tuple[int | None, ...]) -> list[str]:
+    """The faults of an array: missing, of another shape, not numbers, or impossible numbers."""
+    if key not in arrays:
+        return [f"{key}: missing"]
+    found = arrays[key]
+    told = ", ".join("any" if size is None else str(size) for size in shape)
+    fits = len(found.shape) == len(shape) and all(
+        want in (None, have) for want, have in zip(shape, found.shape, strict=True)
+    )
+    if found.dtype.kind not in "fiu" or not fits or not found.size:
+        return [f"{key}: {found.dtype} {found.shape}, expected numbers ({told})"]
+    limit = 100.0 if "_acc" in key else np.finfo(np.float64).max
+    possible = (found >= 0) & (found <= limit)
+    if key.endswith("_seeds"):
+        absent = np.isnan(found)
+        possible = (possible | absent) & ~absent.all(1, keepdims=True)
+    bad = ~possible.reshape(len(found), -1).all(1)
+    count, first = int(bad.sum()), int(bad.argmax())
+    return [f"{key}: impossible values in {count} rows, the first is row {first}"] if count else []

@@ -1,0 +1,67 @@
+"""A ranking study of two supernets whose truth is a table: nothing is trained alone, costs stand beside."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from audionas.core.files import read_json
+from audionas.spaces.nas_bench_macro import NasBenchMacro
+from tests.unit.cli._command import done
+from tests.unit.images._images import npz
+from tests.unit.spaces.tables import test_nas_bench_macro as macro
+
+CONF = """
+name: ranked
+threads: 1
+space: {name: nas_bench_macro}
+method: {name: spos, scoring: {batches: 1}}
+search: {epochs: 1, batch_size: 8}
+rank: {networks: 12, strata: none, seeds: [3, 5], sweep: [1]}
+"""
+
+
+@pytest.mark.story
+def test_two_supernets_are_judged_by_a_table(tmp_path: Path) -> None:
+    codes = np.array(list(itertools.product(range(3), repeat=8)), np.uint8)
+    layers = (codes > 0).sum(1)  # the more layers the better; three seeds that disagree a little
+    seeds = layers[:, None] * 10.0 + np.array([0.0, 0.5, 1.0])
+    ones = np.ones(len(codes))
+    file = macro.written(tmp_path, arch=codes, test_acc_seeds=seeds, params=ones, flops=ones)
+    (tmp_path / "conf.yaml").write_text(CONF)
+    npz(tmp_path / "tiny.npz", side=16)
+    words = (
+        tmp_path / "conf.yaml",
+        f"out={tmp_path}",
+        f"images.path={tmp_path}/tiny.npz",
+        f"rank.table={file}",
+    )
+    done("rank", *words)
+    folder = tmp_path / "ranked"
+    found = read_json(folder / "rank" / "rank.json")
+    assert (folder / "seed_3" / "search" / "done.json").exists()
+    assert (folder / "seed_5" / "search" / "done.json").exists()
+    assert not list(folder.rglob("alone"))
+    for row in found["rows"]:
+        assert row["recalibrated"] == pytest.approx(
+            (row["recalibrated, seed 3"] + row["recalibrated, seed 5"]) / 2
+        )
+        assert row["alone"] == pytest.approx(np.mean([row[f"training {t}"] for t in (1, 2, 3)]))
+    agreed = found["agreement"]
+    assert len(agreed["recalibrated loss"]["kendall"]["supernets"]) == 2
+    assert agreed["trained again"]["kendall"]["value"] == 1
+    assert agreed["by parameters"]["kendall"]["interval"] is not None
+    assert set(agreed["by parameters, all 3,969"]) == {"kendall"}
+    text = (folder / "rank" / "rank.md").read_text()
+    assert "of the best of 12 networks less the best of the first k" in text
+    assert "supernet seeds: [3, 5]" in text
+    scores = (folder / "seed_3" / "rank" / "scores.json").read_bytes()
+    done(
+        "rank", *words, "--resume", "rank.sweep=[1, 2]"
+    )  # one more number of batches is scored, nothing is trained
+    assert (folder / "seed_3" / "rank" / "scores.json").read_bytes() != scores
+    again = read_json(folder / "rank" / "rank.json")["agreement"]
+    assert again["recalibrated"] == agreed["recalibrated"]
+    assert "recalibrated on 2" in again
+    assert NasBenchMacro().size() == len(codes)
