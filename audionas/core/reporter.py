@@ -161,7 +161,8 @@ def clock(seconds: float) -> str:
 
 def amount(number: float, noun: str, plural: str = "") -> str:
     """A count such as `1 clip`, `1,200 clips` or `2 classes`; `plural` for nouns that change more."""
-    plural = plural or noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+    hissing = noun.endswith(("s", "x", "ch", "sh")) and not noun.endswith("epoch")
+    plural = plural or noun + ("es" if hissing else "s")
     digits = f"{number:,}" if isinstance(number, Integral) else f"{number:g}"
     return f"{digits} {noun if number == 1 else plural}"
 

@@ -80,18 +80,6 @@ class FairDarts(Bilevel):
         weights = torch.cat([gate.weight for gate in gates.values()])
         return self.zero_one_weight * zero_one_loss(weights, self.zero_one_form)
 
-    def alpha_gradient(self, valid: Batch, train: Batch) -> dict[str, Tensor | float]:
-        """Leave the gradient; tell the norms of its two parts, that of the data (and of a cost) and that of
-        the zero-one loss: where the second is much larger, sigmoids go where they began to go.
-        """
-        told = super().alpha_gradient(valid, train)
-        alphas = self.parameters()
-        pulls = torch.autograd.grad(self.penalty(self.gates("alpha")), alphas)
-        rest = [a.grad - p for a, p in zip(alphas, pulls, strict=True) if a.grad is not None]
-        parts = {"gradient_data": rest, "gradient_zero_one": pulls}
-        norms = {name: torch.cat([g.flatten() for g in part]).norm() for name, part in parts.items()}
-        return {**told, **norms}
-
     def exchanges(self, spec: ArchSpec, what: What) -> dict[str, Tensor]:
         """Sigmoids do not compete: an option may enter beside others, and a kept one may leave."""
         found = super().exchanges(spec, what)
@@ -127,6 +115,18 @@ class FairDarts(Bilevel):
         comes = costs[waiting[0]] if waiting else 0.0
         change = [costs[o] - (comes if o in kept else leaves) if o in ranked else 0.0 for o in choice.options]
         return torch.tensor(change, dtype=torch.float64)
+
+    def alpha_gradient(self, valid: Batch, train: Batch) -> dict[str, Tensor | float]:
+        """Leave the gradient; tell the norms of its two parts, that of the data (and of a cost) and that of
+        the zero-one loss: where the second is much larger, sigmoids go where they began to go.
+        """
+        told = super().alpha_gradient(valid, train)
+        alphas = self.parameters()
+        pulls = torch.autograd.grad(self.penalty(self.gates("alpha")), alphas)
+        rest = [a.grad - p for a, p in zip(alphas, pulls, strict=True) if a.grad is not None]
+        parts = {"gradient_data": rest, "gradient_zero_one": pulls}
+        norms = {name: torch.cat([g.flatten() for g in part]).norm() for name, part in parts.items()}
+        return {**told, **norms}
 
     def derive(self) -> ArchSpec:
         """The options above the threshold that `rule` keeps."""

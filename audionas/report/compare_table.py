@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from audionas.core.files import write_text
 from audionas.core.intervals import Interval
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.engine.metrics import over_seeds
 from audionas.report.html import count
 
@@ -210,8 +210,9 @@ def chosen(comparison: Comparison) -> str:
     assert test is not None
     runs = sum(len(comparison.of(label)) for label in means)
     return (
-        f"By validation accuracy on CIFAR-10, `{best}` is the best of {len(means)} methods ({runs} runs): "
-        f"{percent(means[best])} %, on the test set {percent(test['mean'])} %. The test set chooses nothing."
+        f"By validation accuracy on CIFAR-10, `{best}` is the best of {len(means)} methods "
+        f"({amount(runs, 'run')}): {percent(means[best])} %, on the test set {percent(test['mean'])} %. "
+        "The test set chooses nothing."
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audionas.core.arch import ArchSpec, InputSpec
+from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng
 from audionas.nn.ops import FREE, OPS
 from audionas.spaces._base import Space, present
@@ -40,8 +41,8 @@ class Chance(NamedTuple):
 
     def words(self) -> str:
         """A sentence for reports."""
-        many = f"{len(self.shares['free']):,}"
-        which = f"{many} networks drawn from the space" if self.drawn else f"all {many} networks of the space"
+        counted = amount(len(self.shares["free"]), "network")
+        which = f"{counted} drawn from the space" if self.drawn else f"all {counted} of the space"
         return (
             f"of {which}, {self.collapsed:.1%} count as collapsed; they keep {self.free:.1%} free operations"
         )

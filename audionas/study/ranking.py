@@ -8,6 +8,7 @@ import numpy as np
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.files import read_json
+from audionas.core.reporter import amount
 from audionas.cost.table import table
 from audionas.engine.agreement import order
 from audionas.methods._score import STATISTICS
@@ -111,7 +112,8 @@ def _facts(conf: Config, rows: Sequence[Any], truth: Truth, runs: Sequence[Confi
         if conf.rank.strata != "none"
         else f"{len(rows)} different ones, drawn uniformly",
         "truth": truth.words,
-        "regret@k": f"of the best of {len(rows)} networks less the best of the first k, {truth.chosen}",
+        "regret@k": f"of the best of {amount(len(rows), 'network')} less the best of the first k, "
+        f"{truth.chosen}",
         **own,
         "supernet seeds": [one.general.seed for one in runs],
         "supernet epochs": conf.search.epochs,

@@ -241,8 +241,10 @@ def test_what_is_cut_off_is_said_by_check_eval_and_predict(own: Run, tmp_path: P
     refused(
         "predict", own.exp, tmp_path / "long.wav", "--windows", "last", says="expected highest, mean or first"
     )
-    for part in ("train", "dev"):
-        items = [*kaldi.read(own.data / part), Item(f"long-{part}", str(tmp_path / "long.wav"), label, 0.0)]
+    for number, part in enumerate(("train", "dev")):  # recordings that differ: no set may hold another's
+        file = tmp_path / f"long-{part}.wav"
+        soundfile.write(file, np.concatenate([np.zeros(30000), wave, np.zeros(30000 + number)]), rate)
+        items = [*kaldi.read(own.data / part), Item(f"long-{part}", str(file), label, 0.0)]
         kaldi.write(tmp_path / "data" / part, items, relative=False)
     write_labels(tmp_path / "data", ["_silence_", "low", "mid", "high"])
     conf = (f"data.train={tmp_path}/data/train", f"data.dev={tmp_path}/data/dev")

@@ -109,7 +109,7 @@ def test_a_plain_folder_is_evaluated_whatever_its_form(own: Run, tmp_path: Path)
     wide = tree / "low" / "wide.wav"
     soundfile.write(wide, np.random.default_rng(0).uniform(-0.3, 0.3, (44100, 2)), 44100)
     said = done("eval", own.exp, "--folder", tree)
-    assert "resampled to 16000 Hz and mixed down: 1 file (1 of 44100 Hz, 2 channels)" in said.err
+    assert "converted: 44,100 Hz to 16,000 Hz (1), 2 channels mixed down (1), of 33 recordings" in said.err
     assert contents(tree).keys() == {str(f.relative_to(tree)) for f in tree.rglob("*.wav")}
     (tree / "hgih").mkdir()
     wide.rename(tree / "hgih" / "wide.wav")
