@@ -96,3 +96,10 @@ def test_the_network_divides_the_size_by_32_or_by_16(stem_stride, size, left):
     outputs = {row.name: row.output for row in rows}
     assert outputs["head.conv.conv"][1:] == (left, left)
     assert outputs["head.late"][1:] == (1, 1)
+
+
+@pytest.mark.parametrize(("form", "eps"), [("moga", 1e-5), ("mobilenet_v3", 1e-3)])
+def test_every_norm_of_mobilenet_v3_has_the_published_epsilon(form, eps):
+    with torch.device("meta"):
+        net = built(MogaMobilenet(form=form, width=0.25), "mbs_k3_e3_se")
+    assert {m.eps for m in net.modules() if isinstance(m, torch.nn.BatchNorm2d)} == {eps}
