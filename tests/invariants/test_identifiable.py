@@ -12,7 +12,7 @@ from torch import nn
 
 from audionas.nn.edge import Edge
 from audionas.nn.ops import OPS, OpShape
-from tests.invariants._cases import CELLS, DEFAULTS, SPACES, TRAINED, input_of, made, named, runs
+from tests.invariants._cases import CELLS, DEFAULTS, LARGE, SPACES, TRAINED, input_of, made, named, runs
 
 MOST = 900
 LEAST = 0.4  # the part of an option's own direction in the output that its weights must not reach
@@ -79,11 +79,15 @@ def slope(op, x, weights, place):
 
 
 def cases():
-    """Each space in each variant."""
-    return [pytest.param(space, id=named(space)) for space in SPACES if space.choices()]
+    """Each space in each variant; those with many kinds of options, minutes each, are nightly."""
+    quick = [space for space in DEFAULTS if space.name not in LARGE]
+    return [
+        pytest.param(space, id=named(space), marks=pytest.mark.laws if space in quick else pytest.mark.nightly)
+        for space in SPACES
+        if space.choices()
+    ]
 
 
-@pytest.mark.laws
 @pytest.mark.parametrize("space", cases())
 def test_no_option_can_do_the_work_of_its_gate(space):
     """For every option of every soft method; a kind of option that another space has too is computed once."""

@@ -193,7 +193,7 @@ def test_a_wrong_table_is_refused_with_every_line_that_is_wrong(own: Path, tmp_p
     table(own, "esc10.csv", [{k: v for k, v in row.items() if k not in ("fold", "take")} for row in rows()])
     assert problems(own, tmp_path / "out") == [f"{file}:1: no column fold, take"]
     file.write_bytes(b"\xff\xfe")
-    assert "not a text table" in problems(own, tmp_path / "out")[0]
+    assert "not UTF-8" in problems(own, tmp_path / "out")[0]
     file.unlink()
     assert "no ESC-10 here" in problems(own, tmp_path / "out")[0]
     assert "neither a folder nor an archive" in problems(tmp_path / "nowhere", tmp_path / "out")[0]
