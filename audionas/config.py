@@ -16,6 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
+from audionas.core.files import name_fault
 from audionas.core.registry import names, resolve
 from audionas.core.strict import Strict
 from audionas.cost.limits import Limits
@@ -56,7 +57,7 @@ class General(Strict):
     gpus: float = 0.0
 
     def __post_init__(self) -> None:
-        problems = [] if self.name.strip() else ["name: empty, expected a name for the run's folder"]
+        problems = [f"name: {why}" for why in filter(None, map(name_fault, self.name.split("/")))]
         if self.threads is not None and self.threads < 1:
             problems.append(f"threads: {self.threads}, expected at least 1")
         if self.workers < 1:
@@ -156,6 +157,8 @@ def load(path: Path | str, overrides: Sequence[str] = ()) -> Config:
     for override in overrides:
         raw = _merge(raw, _override(override))
     raw.setdefault("name", path.stem)
+    if "/" in str(raw["name"]):
+        raise UserError(f"{path}: name: {name_fault(str(raw['name']))}")
     if methods := _compared(raw):  # a name on the command line means the file's section of that name
         sections = {label_of(m): m for m in written if isinstance(m, Mapping)}
         chosen = [sections.get(m, m) if isinstance(m, str) else m for m in methods]
@@ -275,7 +278,7 @@ def _build(raw: dict[str, Any], source: str) -> Config:
         problems += _contradictions(built["features"])
     changes = () if problems else _profiled(built, problems)
     if problems:
-        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        count = f"{len(problems)} problem{'s' * (len(problems) > 1)}"
         raise UserError([f"{source}: {count}", *(f"  {p}" for p in problems)])
     return Config(**built, raw=raw, changes=changes)
 

@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,6 +13,8 @@ from typing import Any
 
 from audionas.core.errors import UserError
 
+_LONGEST = 200  # bytes of a name that becomes a folder
+_DRAFT = re.compile(r"\..+\.[a-z0-9_]{8}\.draft(\.\w+)?")  # names that `atomic` makes, and no others
 _CHUNK = 1 << 20  # bytes read at a time when hashing
 
 
@@ -20,7 +23,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     """Yield a temporary path beside `path`; it replaces `path` if the block succeeds, else it is removed."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=path.suffix, dir=path.parent)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=f".draft{path.suffix}", dir=path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -31,6 +34,24 @@ def atomic(path: Path | str) -> Iterator[Path]:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path) -> None:
+    """Delete the drafts that a killed process left in a folder; the caller holds the folder's lock."""
+    for file in folder.glob(".*.draft*"):
+        if _DRAFT.fullmatch(file.name) and file.is_file() and not file.is_symlink():
+            file.unlink()
+
+
+def name_fault(name: str) -> str:
+    """The reason why `name` cannot name one folder, or an empty string."""
+    plain = name.strip() and name.isprintable() and not re.search(r"[/\\]", name)
+    if plain and name[0] not in ".-" and len(name.encode()) <= _LONGEST:
+        return ""
+    return (
+        f"{name!r} cannot name a folder: expected one plain name without / or \\, not beginning with . or -, "
+        f"at most {_LONGEST} bytes"
+    )
 
 
 @contextmanager
