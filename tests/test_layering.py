@@ -24,6 +24,7 @@ from tests._house import (
     hidden,
     ladder_breaches,
     room_of,
+    through_doors,
     unsafe_words,
     unsound,
 )
@@ -39,6 +40,15 @@ def test_imports_go_down_the_ladder() -> None:
 
 def test_no_files_import_each_other_in_a_circle() -> None:
     assert circles({file: tree for file, tree in TREES.items() if file in LIBRARY}) == []
+
+
+def test_no_file_takes_a_name_through_a_lazy_door() -> None:
+    assert [b for file in LIBRARY for b in through_doors(file, TREES[file])] == []
+
+
+def test_a_name_taken_through_a_lazy_door_is_found() -> None:
+    code = "from audionas.spaces import space_of\nfrom audionas.spaces import _base, tc_resnet"
+    assert len(through_doors("methods/x.py", ast.parse(code))) == 1
 
 
 def test_no_room_is_crowded() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.arch import ArchSpec
-from audionas.core.errors import UserError
+from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_json, sha256, sha256_text
 
 _FOLDER = Path(__file__).parent
@@ -24,10 +24,16 @@ def find(name: str | Path) -> Path:
     """The folder for `name`: the path where it exists, else the model of that name.
 
     So a folder `kws12` in the current folder takes precedence over the model kws12. Any other name is
-    returned unchanged, for the reader to refuse.
+    returned unchanged, for the reader to refuse; one that is nearly a model's raises UserError.
     """
     path = Path(name)
-    return _FOLDER / path if not path.exists() and str(path) in names() else path
+    if path.exists():
+        return path
+    if str(path) in names():
+        return _FOLDER / path
+    if meant := did_you_mean(str(path), names()):
+        raise UserError(f"no folder and no model called '{path}'.{meant}", hint="See: audionas list models")
+    return path
 
 
 def own(name: str | Path, out: str | Path = "exp") -> Path:

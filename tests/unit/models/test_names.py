@@ -74,8 +74,13 @@ def test_a_path_of_that_name_comes_first(silence: Path) -> None:
     (silence / "kws12").mkdir()
     with pytest.raises(UserError, match="no trained model here"):
         predict(Path("kws12"), [Path("nothing.wav")])
-    with pytest.raises(UserError, match="no trained model here"):
+
+
+def test_a_name_that_is_nearly_a_models_is_told() -> None:
+    with pytest.raises(UserError, match=r"no model called 'kws13'. Did you mean 'kws12'\?"):
         predict(Path("kws13"), [Path("nothing.wav")])
+    with pytest.raises(UserError, match="no trained model here"):
+        predict(Path("exp/words"), [Path("nothing.wav")])
 
 
 def test_results_go_to_a_copy_in_exp(silence: Path) -> None:
