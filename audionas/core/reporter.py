@@ -5,6 +5,7 @@ terminal, progress is a bar; elsewhere it is a plain line now and then, so that 
 """
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from audionas.core.files import write_text
 # rich is imported where it is used: a command that prints JSON or a version needs none of it
 T = TypeVar("T")
 Line = Sequence[tuple[str, str]]  # parts of a line, each with rich's words for its style: "bold red"
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _QUIET_SECONDS = 10.0  # between two plain progress lines
 
 
@@ -41,7 +43,7 @@ class Reporter:
 
     def note(self, text: str) -> None:
         """Print one line."""
-        self.console.print(text, markup=False)
+        self.console.print(escaped(text), markup=False)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
         """Print a table, whose first column is never cut; the caller formats the numbers."""
@@ -50,7 +52,7 @@ class Reporter:
         table = Table(*head, title=title or None, title_justify="left", box=None, pad_edge=False)
         table.columns[0].no_wrap = True
         for row in rows:
-            table.add_row(*(str(cell) for cell in row))
+            table.add_row(*(escaped(str(cell)) for cell in row))
         self.console.print(table)
 
     def epoch(
@@ -132,6 +134,11 @@ class Reporter:
 
             self._board = SummaryWriter(str(self.folder), purge_step=self._since)
         return self._board
+
+
+def escaped(text: str) -> str:
+    """The text with control characters written out, such as `\\x1b`: labels and file names are hostile."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def clock(seconds: float) -> str:

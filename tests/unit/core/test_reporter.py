@@ -146,3 +146,14 @@ def test_one_is_no_several() -> None:
     assert [amount(number, "clip") for number in (0, 1, 2, 1200, 0.5, 1.0)] == [
         "0 clips", "1 clip", "2 clips", "1,200 clips", "0.5 clips", "1 clip",
     ]  # fmt: skip
+
+
+def test_control_characters_are_shown_not_sent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Reporter().note("a\x1b[2Jb\u202ec\rd")
+    Reporter().table(("label",), [("\x1b]0;x\x07",)])
+    told = capsys.readouterr().err
+    assert r"a\x1b[2Jb\u202ec\rd" in told
+    assert "\x1b" not in told
+    assert "\x07" not in told
