@@ -19,7 +19,7 @@ from pydantic import TypeAdapter, ValidationError
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.faults import placed, refused
-from audionas.core.files import read_text
+from audionas.core.files import name_fault, read_text
 from audionas.core.merge import merge, sections_of
 from audionas.core.registry import allow, names, resolve
 from audionas.core.reporter import amount
@@ -62,7 +62,7 @@ class General(Strict):
     gpus: float = 0.0
 
     def __post_init__(self) -> None:
-        problems = [] if self.name.strip() else ["name: empty, expected a name for the run's folder"]
+        problems = [f"name: {why}" for why in filter(None, map(name_fault, self.name.split("/")))]
         if self.threads is not None and self.threads < 1:
             problems.append(f"threads: {self.threads}, expected at least 1")
         if self.workers < 1:
@@ -170,6 +170,8 @@ def load(path: Path | str, overrides: Sequence[str] = (), *, trusted: bool = Tru
     for keys, nested in changes:
         raw = merge(raw, nested, SECTIONS, NAMED, keys)
     raw.setdefault("name", path.stem)
+    if "/" in str(raw["name"]):
+        raise UserError(f"{path}: name: {name_fault(str(raw['name']))}")
     if methods := _compared(raw):  # a name on the command line means the file's section of that name
         sections = {label_of(m): m for m in written if isinstance(m, Mapping)}
         chosen = [sections.get(m, m) if isinstance(m, str) else m for m in methods]

@@ -1,6 +1,5 @@
 """Archives: downloads that resume, checksums that must match, files that stay inside their folder."""
 
-import os
 import re
 import shutil
 import tarfile
@@ -186,8 +185,11 @@ def _extract(archive: Path, folder: Path) -> Iterator[None]:
     """Write every member below `folder`; yields once for every MiB of the archive read."""
     yielded = 0
     with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:*") as tar:
+        seen: set[str] = set()
         for member in tar:
             target = folder / _inside(archive, member)
+            require_single(archive, member.name, seen) if member.isreg() else None
+            require_room(archive, member.size, folder)
             if member.isdir():
                 target.mkdir(parents=True, exist_ok=True)
             else:
@@ -201,11 +203,42 @@ def _extract(archive: Path, folder: Path) -> Iterator[None]:
                 yield
 
 
+def inside(archive: Path, name: str, *, folder: bool = False) -> PurePosixPath:
+    """The path of a member called `name`. Raises UserError where it cannot be written safely."""
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts or "\\" in name:
+        raise UserError(f"{archive}: refused: {name!r} would be written outside its folder")
+    long = any(len(part.encode(errors="surrogateescape")) > 255 for part in path.parts)
+    if long or not name.isprintable() or (not folder and not path.parts):
+        raise UserError(f"{archive}: refused: {name!r} cannot name a file")
+    return path
+
+
+def require_single(archive: Path, name: str, seen: set[str]) -> None:
+    """Add a file's name to `seen`. Raises UserError where it is there, in any case of its letters."""
+    key = str(PurePosixPath(name)).casefold()
+    if key in seen:
+        raise UserError(f"{archive}: refused: {name!r} is there twice")
+    seen.add(key)
+
+
+def require_room(archive: Path, size: int, folder: Path) -> None:
+    """Raise UserError where the disk of `folder` has no room for `size` bytes more."""
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise UserError(
+            f"{archive}: holds {size / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free in {folder}",
+            hint="Free some space, or prepare into a folder on another disk.",
+        )
+
+
 def _inside(archive: Path, member: tarfile.TarInfo) -> PurePosixPath:
     """The path of a member that is safe to write; raises UserError for any other."""
-    path = PurePosixPath(member.name)
-    if path.is_absolute() or ".." in path.parts or (os.sep != "/" and os.sep in member.name):
-        raise UserError(f"{archive}: refused: '{member.name}' would be written outside its folder")
+    path = inside(archive, member.name, folder=member.isdir())
+    if member.sparse is not None or member.issparse():
+        raise UserError(
+            f"{archive}: refused: {member.name!r} is sparse: it writes more than the archive holds"
+        )
     if not member.isreg() and not member.isdir():
         raise UserError(f"{archive}: refused: '{member.name}' is a link or a device, not a file")
     return path

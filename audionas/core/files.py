@@ -5,6 +5,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 
 from audionas.core.errors import UserError
 
+_LONGEST = 200  # bytes of a name that becomes a folder
+_DRAFT = re.compile(r"\..+(\.\w+)\.draft\1")  # names that `atomic` makes: .run.json.draft.json
 _CHUNK = 1 << 20  # bytes read at a time when hashing
 
 
@@ -56,6 +59,24 @@ def _names(path: Path, descriptor: int) -> bool:
         return os.path.samestat(path.stat(), os.fstat(descriptor))
     except FileNotFoundError:
         return False
+
+
+def sweep(folder: Path) -> None:
+    """Delete the drafts that a killed process left in a folder; the caller holds the folder's lock."""
+    for file in folder.glob(".*.draft*"):
+        if _DRAFT.fullmatch(file.name) and file.is_file() and not file.is_symlink():
+            file.unlink()
+
+
+def name_fault(name: str) -> str:
+    """The reason why `name` cannot name one folder, or an empty string."""
+    plain = name.strip() and name.isprintable() and not re.search(r"[/\\]", name)
+    if plain and name[0] not in ".-" and len(name.encode()) <= _LONGEST:
+        return ""
+    return (
+        f"{name!r} cannot name a folder: expected one plain name without / or \\, not beginning with . or -, "
+        f"at most {_LONGEST} bytes"
+    )
 
 
 @contextmanager

@@ -5,6 +5,7 @@ terminal, progress is a bar; elsewhere it is a plain line now and then, so that 
 """
 
 import json
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from audionas.core.files import read_text, write_text
 # rich is imported where it is used: a command that prints JSON or a version needs none of it
 T = TypeVar("T")
 Line = Sequence[tuple[str, str]]  # parts of a line, each with rich's words for its style: "bold red"
+_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _QUIET_SECONDS = 10.0  # between two plain progress lines
 _BAR_SECONDS = 0.1  # between two states of a bar
 
@@ -45,7 +47,7 @@ class Reporter:
 
     def note(self, text: str) -> None:
         """Print one line."""
-        self.console.print(text.encode(errors="backslashreplace").decode(), markup=False)
+        self.console.print(escaped(text), markup=False)
 
     def problems(self, problems: Sequence[str], file: Path | None) -> None:
         """Print what is left out and why, many problems of a kind as one line; then `file` holds them all."""
@@ -63,7 +65,7 @@ class Reporter:
         table = Table(*head, title=title or None, title_justify="left", box=None, pad_edge=False)
         table.columns[0].no_wrap = True
         for row in rows:
-            table.add_row(*(str(cell) for cell in row))
+            table.add_row(*(escaped(str(cell)) for cell in row))
         self.console.print(table)
 
     def epoch(
@@ -147,6 +149,12 @@ class Reporter:
 
             self._board = SummaryWriter(str(self.folder), purge_step=self._since)
         return self._board
+
+
+def escaped(text: str) -> str:
+    """The text with control characters written out, such as `\\x1b`: labels and file names are hostile."""
+    known = text.encode(errors="backslashreplace").decode()  # a name that is not UTF-8
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), known)
 
 
 def clock(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from shlex import quote
 from typing import Any, NamedTuple
 
 from audionas.core.errors import UserError, did_you_mean
@@ -54,7 +55,7 @@ def find(folder: Path, file: Path | None = None) -> Exported:
     if file is None or not file.is_file():
         raise UserError(
             f"{file or there}: {'no such file' if file else 'no exported file'}",
-            hint=f"audionas export {folder} --target onnx-stream",
+            hint=f"audionas export {quote(str(folder))} --target onnx-stream",
         )
     return Exported(folder, bundle, file)
 
@@ -94,7 +95,8 @@ def resolve(
     if tuned is None:
         raise UserError(
             f"{found.file.name}: no threshold is known for {', '.join(found.keywords)}",
-            hint=f"Tune one on long audio: audionas tune {found.folder} --positives DIR --negatives DIR; "
+            hint=f"Tune one on long audio: audionas tune {quote(str(found.folder))} "
+            "--positives DIR --negatives DIR; "
             "or give one: --threshold 0.9",
         )
     if rule != rule_of(tuned):

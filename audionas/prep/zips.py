@@ -7,7 +7,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from audionas.core import download
 from audionas.core.errors import UserError
@@ -124,10 +124,10 @@ def _members(archive: Path) -> list[zipfile.ZipInfo]:
             members = [member for member in opened.infolist() if not member.is_dir()]
     except (zipfile.BadZipFile, OSError) as error:
         raise UserError(f"{archive}: not a complete zip archive ({error})", hint="Fetch it again.") from error
+    seen: set[str] = set()
     for member in members:
-        path = PurePosixPath(member.filename)
-        if path.is_absolute() or ".." in path.parts or "\\" in member.filename:
-            raise UserError(f"{archive}: refused: '{member.filename}' would be written outside its folder")
+        download.inside(archive, member.filename)
+        download.require_single(archive, member.filename, seen)
         if (member.external_attr >> 16) & 0o170000 == _LINK:
             raise UserError(f"{archive}: refused: '{member.filename}' is a link, not a file")
     return members

@@ -20,7 +20,7 @@ import torch
 import audionas
 from audionas.config import Config, dump
 from audionas.core.errors import UserError
-from audionas.core.files import locked, read_json, write_json, write_text
+from audionas.core.files import locked, read_json, sweep, write_json, write_text
 from audionas.core.reporter import amount
 from audionas.engine import processes
 
@@ -47,7 +47,9 @@ def phase(
         return
     folder.mkdir(parents=True, exist_ok=True)
     with alone(conf.folder / f".{name}.lock", folder):
+        sweep(folder)
         if overwrite:
+            _require_ours(folder)
             shutil.rmtree(folder)
             folder.mkdir()
         started = folder / "run.json"
@@ -68,14 +70,29 @@ def phase(
             processes.tell("done")
         except UserError:
             if not finished and not (folder / "ckpt").exists():
-                started.unlink()
+                started.unlink(missing_ok=True)
             raise
 
 
 def finish(folder: Path, result: Mapping[str, Any]) -> None:
-    """Mark a phase as finished."""
+    """Mark a phase as finished. Raises UserError where its files were deleted while it ran."""
     if processes.first():
+        if lost := [name for name in ("run.json", "config.yaml") if not (folder / name).exists()]:
+            raise UserError(
+                f"{folder}: {' and '.join(lost)} disappeared while this ran: the folder was deleted or moved",
+                hint="Start again with --overwrite.",
+            )
         write_json(folder / "done.json", result)
+
+
+def _require_ours(folder: Path) -> None:
+    """Raise UserError where a folder that --overwrite would empty is not one that a run has made."""
+    made = any((folder / name).is_file() for name in ("run.json", "env.json"))
+    if folder.is_symlink() or (any(folder.iterdir()) and not made):
+        raise UserError(
+            f"{folder}: not made by a run of audionas, so --overwrite leaves it as it is",
+            hint="Move it away, or give this run another name: name=...",
+        )
 
 
 def environment(seed: int) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """`audionas train`: from an architecture to a trained model on disk, from scratch or from other weights."""
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -43,7 +42,7 @@ from audionas.inputs.feed import (
 from audionas.models.bundle import ModelBundle
 from audionas.nn.edge import Gates
 from audionas.run.folder import device_of, finish, phase
-from audionas.run.training import max_pool, start
+from audionas.run.training import kept, max_pool, start
 from audionas.run.training.max_pool import PoolLoss
 from audionas.run.training.start import Source
 from audionas.run.training.teacher import Teaching
@@ -79,6 +78,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
     transfer, inputs = find_transfer(conf, spec, net, inputs, source)
     within_limits(conf, spec, wanted)
     _keep_searched(conf.folder, spec)
+    kept.keep_foreign(conf.folder)
     facts = {**transfer.facts(facts_of(conf, inputs, device, _SECTIONS)), "arch": spec.id}
     if spec.scale:
         facts["scale"] = dict(spec.scale)
@@ -89,7 +89,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
             return ModelBundle.load(model)
         if processes.first():
             if overwrite:
-                _forget(conf.folder)
+                kept.forget(conf.folder)
             spec.save(conf.folder / "arch.json")
         transfer.tell(inputs, reporter)
         bundle, result = _run(conf, spec, inputs, device, folder, transfer)
@@ -371,14 +371,6 @@ def _keep_searched(folder: Path, spec: ArchSpec) -> None:
             f"{arch}: found by the search in {folder / 'search'}, and not the architecture to train",
             hint="Train under another name: name=...",
         )
-
-
-def _forget(folder: Path) -> None:
-    """Remove files made from an earlier model: they do not apply to the new one."""
-    for made in ("model", "export", "eval"):
-        shutil.rmtree(folder / made, ignore_errors=True)
-    for made in ("eval.json", "scores.json", "report.html"):
-        (folder / made).unlink(missing_ok=True)
 
 
 def features_of(spec: ArchSpec) -> Features:

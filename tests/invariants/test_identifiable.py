@@ -82,7 +82,9 @@ def cases():
     """Each space in each variant; those with many kinds of options, minutes each, are nightly."""
     quick = [space for space in DEFAULTS if space.name not in LARGE]
     return [
-        pytest.param(space, id=named(space), marks=pytest.mark.laws if space in quick else pytest.mark.nightly)
+        pytest.param(
+            space, id=named(space), marks=pytest.mark.laws if space in quick else pytest.mark.nightly
+        )
         for space in SPACES
         if space.choices()
     ]

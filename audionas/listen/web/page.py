@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from audionas.core.errors import UserError
@@ -53,7 +54,8 @@ def described(found: Exported) -> dict[str, Any]:
     if first.name != "samples":
         raise UserError(
             f"{found.file}: takes frames, which the page cannot compute",
-            hint=f"audionas export {found.folder} --target onnx-stream writes one that takes samples, except "
+            hint=f"audionas export {quote(str(found.folder))} "
+            "--target onnx-stream writes one that takes samples, except "
             "for a model with the front-end micro",
         )
     how = tuned(found)

@@ -5,6 +5,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
@@ -32,6 +33,24 @@ class _Handler(SimpleHTTPRequestHandler):
         ".wav": "audio/wav",
         ".onnx": "application/octet-stream",
     }
+
+    def send_head(self) -> Any:
+        """Answer only requests to this machine by name, for files that lie in the folder itself."""
+        host = (self.headers.get("Host") or "").lower()
+        address = self.server.server_address
+        assert isinstance(address, tuple)  # a TCP server
+        port = address[1]
+        if host not in {f"{name}:{port}" for name in ("localhost", HOST)}:  # another name: DNS rebinding
+            self.send_error(421, "Misdirected Request")
+            return None
+        if "\0" in unquote(urlsplit(self.path).path):
+            self.send_error(400, "Bad Request")
+            return None
+        home = Path(self.directory).resolve()
+        if not Path(self.translate_path(self.path)).resolve().is_relative_to(home):  # a link leads out
+            self.send_error(404, "File not found")
+            return None
+        return super().send_head()
 
     def end_headers(self) -> None:
         """Add the headers of isolation to every answer."""

@@ -151,3 +151,14 @@ def test_one_is_no_several() -> None:
 def test_a_count_has_the_plural_of_its_noun() -> None:
     assert [amount(n, "class") for n in (0, 1, 2000)] == ["0 classes", "1 class", "2,000 classes"]
     assert amount(2, "copy", "copies") == "2 copies"
+
+
+def test_control_characters_are_shown_not_sent(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Reporter().note("a\x1b[2Jb\u202ec\rd")
+    Reporter().table(("label",), [("\x1b]0;x\x07",)])
+    told = capsys.readouterr().err
+    assert r"a\x1b[2Jb\u202ec\rd" in told
+    assert "\x1b" not in told
+    assert "\x07" not in told
