@@ -17,6 +17,7 @@ from audionas.core.arch import ArchSpec, Choice
 from audionas.core.errors import UserError
 from audionas.cost.table import What
 from audionas.data.batches import Batch
+from audionas.engine.distributed import averaged
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._derive import cells, filled, strongest
 from audionas.methods._price import price_of
@@ -123,7 +124,7 @@ class FairDarts(Bilevel):
         told = super().alpha_gradient(valid, train)
         alphas = self.parameters()
         pulls = torch.autograd.grad(self.penalty(self.gates("alpha")), alphas)
-        rest = [a.grad - p for a, p in zip(alphas, pulls, strict=True) if a.grad is not None]
+        rest = averaged([a.grad - p for a, p in zip(alphas, pulls, strict=True) if a.grad is not None])
         parts = {"gradient_data": rest, "gradient_zero_one": pulls}
         norms = {name: torch.cat([g.flatten() for g in part]).norm() for name, part in parts.items()}
         return {**told, **norms}

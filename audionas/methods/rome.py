@@ -137,9 +137,9 @@ class Rome(Bilevel):
     def stays(self) -> dict[str, float]:
         """The probability that an edge is drawn, by beta."""
         drawn = {
-            edge: float(p)
+            edge: p
             for name, share in self.inclusions().items()
-            for edge, p in zip(self.nodes()[name], share, strict=True)
+            for edge, p in zip(self.nodes()[name], share.tolist(), strict=True)
         }
         return {choice.name: drawn.get(choice.name, 1.0) for choice in self.run.space.choices()}
 

@@ -1,4 +1,4 @@
-"""What a phase of a run writes into its folder, so that `--overwrite` deletes that and nothing else."""
+"""The files of a phase of a run: `--overwrite` deletes those, and names what else lies there."""
 
 import shutil
 from fnmatch import fnmatch

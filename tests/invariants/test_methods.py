@@ -328,6 +328,8 @@ def test_alpha_follows_the_gradient_of_the_validation_loss(name):
 def test_a_cost_penalty_alone_makes_the_network_cheaper(name, space, aimed):
     if name == "parsec":
         pytest.skip("its score function moves alpha also where every network is equally good")
+    if name == "fair_darts" and space.inputs:
+        pytest.skip("no sigmoid reaches the threshold in three steps: each cell keeps one edge")
     io = input_of(space)._replace(frames=SMALL["frames"]) if space.features else input_of(space)
     costs = costs_of(space, io)
     if name == "p_darts":  # it prices its last depth
@@ -338,6 +340,11 @@ def test_a_cost_penalty_alone_makes_the_network_cheaper(name, space, aimed):
     run = started(method, space, **SMALL)
     run.criterion = lambda logits, target: 0.0 * logits.sum()
     method.on_epoch(0)
+    for choice in space.choices():  # begin at the dearest: the first option may be the cheapest
+        alpha = run.alphas[choice.name]
+        alpha.data[
+            max(range(len(alpha)), key=[t.macs for t in run.costs.options[choice.name].values()].__getitem__)
+        ] += 0.1
     paid = [float(method.price("macs").detach())]
     for train, valid in batches(run.io, 3, seed=0, size=2):
         assert "macs" in method.step(train, valid if method.halves else train, 0.0)
@@ -356,7 +363,9 @@ def test_without_a_cost_none_is_told_and_none_acts(name):
         train, valid = next(batches(run.io, 1, seed=0, size=4))
         told.append(method.step(train, valid if method.halves else train, 0.0))
         alphas.append(copy.deepcopy({k: a.data for k, a in run.alphas.items()}))
-    assert {"loss", "accuracy"} <= set(told[0]) <= {"loss", "accuracy", "valid_loss", "valid_accuracy"}
+    own = {"gradient_data", "gradient_zero_one"} if name == "fair_darts" else set()
+    known = {"loss", "accuracy", "valid_loss", "valid_accuracy"}
+    assert {"loss", "accuracy"} <= set(told[0]) <= known | own
     assert set(told[1]) == {*told[0], "params"}
     assert set(told[2]) == {*told[0], "macs"}
     assert same(alphas[0], alphas[1])

@@ -161,17 +161,17 @@ def crash_in_the_checkpoint(monkeypatch, phase):
 
 def crash_in_the_tensors(monkeypatch, phase):
     """When half of the second checkpoint is written."""
-    original, calls = checkpoint.save_file, []
+    original, calls = checkpoint.tensors.save, []
 
-    def save_file(tensors, path):
+    def save(named, path):
         if "000002" in str(path):
             calls.append(path)
         if len(calls) == 2:
             Path(path).write_bytes(b"half")
             raise Crash
-        original(tensors, path)
+        original(named, path)
 
-    monkeypatch.setattr(checkpoint, "save_file", save_file)
+    monkeypatch.setattr(checkpoint.tensors, "save", save)
 
 
 def crashed(path, phase, crash):

@@ -120,7 +120,14 @@ def test_what_it_needs_is_said(tmp_path: Path) -> None:
 def test_from_lists_to_the_table(tmp_path: Path) -> None:
     recipe = copied("dcase_low_complexity", tmp_path)
     src = corpus(tmp_path / "development", SCENES)
-    tiny = ("threads=1", "data.seconds=0.1", "search.epochs=1", "search.batch_size=8", "train.epochs=1")
+    tiny = (
+        "threads=1",
+        "data.seconds=0.1",
+        "augment.roll_ms=20",
+        "search.epochs=1",
+        "search.batch_size=8",
+        "train.epochs=1",
+    )
     small = ("train.batch_size=8", "searcher={name: nsga2, population: 2, generations: 1}")
     said = finished(
         recipe, "--src", str(src), "--networks", "asc_mobilenet", *tiny, *small, "space.width=0.125"
