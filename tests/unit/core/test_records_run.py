@@ -1,4 +1,4 @@
-"""Files of a run with a wrong value are refused with the place; what is written today, and earlier, passes."""
+"""Files of a run with a wrong value are refused with the place; what is written passes."""
 
 import json
 from pathlib import Path
