@@ -6,7 +6,6 @@
 import os
 import platform
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -21,8 +20,9 @@ import audionas
 from audionas.config import Config, dump
 from audionas.core.errors import UserError
 from audionas.core.files import locked, read_json, sweep, write_json, write_text
-from audionas.core.reporter import amount
+from audionas.core.reporter import Reporter, amount
 from audionas.engine import processes
+from audionas.run.emptied import emptied
 
 
 class Busy(UserError):
@@ -50,8 +50,8 @@ def phase(
         sweep(folder)
         if overwrite:
             _require_ours(folder)
-            shutil.rmtree(folder)
-            folder.mkdir()
+            if stay := emptied(folder):
+                Reporter().note(f"{folder}: --overwrite leaves what no run has made: {', '.join(stay)}")
         started = folder / "run.json"
         finished = (folder / "done.json").exists()
         if started.exists():
@@ -75,14 +75,19 @@ def phase(
 
 
 def finish(folder: Path, result: Mapping[str, Any]) -> None:
-    """Mark a phase as finished. Raises UserError where its files were deleted while it ran."""
+    """Mark a phase as finished. Raises UserError as `require_there`."""
     if processes.first():
-        if lost := [name for name in ("run.json", "config.yaml") if not (folder / name).exists()]:
-            raise UserError(
-                f"{folder}: {' and '.join(lost)} disappeared while this ran: the folder was deleted or moved",
-                hint="Start again with --overwrite.",
-            )
+        require_there(folder)
         write_json(folder / "done.json", result)
+
+
+def require_there(folder: Path) -> None:
+    """Raise UserError where a phase's files were deleted while it ran: before its result is written."""
+    if lost := [name for name in ("run.json", "config.yaml") if not (folder / name).exists()]:
+        raise UserError(
+            f"{folder}: {' and '.join(lost)} disappeared while this ran: the folder was deleted or moved",
+            hint="Start again with --overwrite.",
+        )
 
 
 def _require_ours(folder: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, amount
+from audionas.data import audio
 from audionas.data.labels import is_background
 from audionas.data.sound import FRAME, conversion, cuts
 from audionas.models.model import Model, load
@@ -60,6 +61,10 @@ def _told(model: Model, folder: Path, rows: Sequence[Mapping[str, Any]], rule: R
     """Sentences about what was done to hear the recordings."""
     rate, clip = model.sample_rate, model.bundle.samples / model.sample_rate
     said = [conversion((row["file"] for row in rows), rate, model.bundle.channels).words(rate)]
+    unstated = [row["file"] for row in rows if audio.is_open(row["file"])]
+    if unstated:
+        many = amount(len(unstated), "file")
+        said.append(f"{many} without a stated length, read to the end: {unstated[0]}")
     longer = [row["file"] for row in rows if row["seconds"] > clip + FRAME]
     heard = [row["seconds"] if rule == "first" else min(row["seconds"], clip) for row in rows]
     if longer and rule != "first":

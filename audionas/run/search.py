@@ -26,7 +26,7 @@ from audionas.engine.loop import Metrics, fit
 from audionas.inputs.feed import Inputs, facts_of, open_inputs
 from audionas.methods._base import Method, SearchRun
 from audionas.methods._derive import parameter_free
-from audionas.run.folder import device_of, finish, phase
+from audionas.run.folder import device_of, finish, phase, require_there
 from audionas.run.select import require_possible, select
 from audionas.run.supernet import (
     budget,
@@ -124,6 +124,8 @@ def _fitted(
             return spec
         assert conf.method is not None
         found = _run(conf, conf.method, inputs, device, folder, derive=derive)
+        if processes.first():
+            require_there(folder)
         kept = _kept(conf, found) if found is not None else None
         finish(folder, {"arch": kept.id if kept is not None else None})
         return kept

@@ -13,7 +13,7 @@ from audionas.cost.lookup import LatencyTable
 from audionas.cost.table import table
 from audionas.engine import processes
 from audionas.run.candidates import Archive, Candidates, Costs
-from audionas.run.folder import finish, phase
+from audionas.run.folder import finish, phase, require_there
 from audionas.run.supernet import scorer
 from audionas.searchers import _fronts
 from audionas.searchers._base import DEAR, Problem, Searcher
@@ -40,6 +40,7 @@ def select(
         elif processes.first():
             archive = _run(conf, searcher, problem, folder, reporter)
             front = _fronts.of(archive.rows, searcher.objectives, limits_of(conf, searcher))
+            require_there(folder)
             front.save(conf.folder)
             finish(folder, {"scored": front.scored, "members": len(front.members)})
             different = len({problem.space.canonical(one.spec) for one in archive.rows})

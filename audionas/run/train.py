@@ -41,7 +41,7 @@ from audionas.inputs.feed import (
 )
 from audionas.models.bundle import ModelBundle
 from audionas.nn.edge import Gates
-from audionas.run.folder import device_of, finish, phase
+from audionas.run.folder import device_of, finish, phase, require_there
 from audionas.run.training import kept, max_pool, start
 from audionas.run.training.max_pool import PoolLoss
 from audionas.run.training.start import Source
@@ -94,6 +94,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
         transfer.tell(inputs, reporter)
         bundle, result = _run(conf, spec, inputs, device, folder, transfer)
         if processes.first():
+            require_there(folder)
             bundle.save(model)
             if (told := inputs.heard()) is not None:
                 write_json(model / heard.FILE, told)

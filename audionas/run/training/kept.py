@@ -5,7 +5,7 @@ from pathlib import Path
 from audionas.core.errors import UserError
 
 _MADE = {  # the files that audionas writes beside a training; others in these folders survive
-    "model": ("weights.safetensors", "bundle.json"),
+    "model": ("weights.safetensors", "bundle.json", "trained_on.json"),
     "export": ("*.onnx", "*.tflite", "*.json", "labels.txt", "golden.npz", "model_card.md"),
     "eval": ("*.json",),
 }

@@ -251,3 +251,14 @@ def test_what_is_cut_off_is_said_by_check_eval_and_predict(own: Run, tmp_path: P
     said = done("check", own.conf, *conf).err
     assert f"{tmp_path}/data/train: 1 of " in said
     assert "clips is longer than 1 s: 79 % of their sound is not heard (data.seconds=4.8 hears all)" in said
+
+
+def test_predict_says_that_a_length_was_never_filled_in(own: Run, tmp_path: Path) -> None:
+    wave, rate = soundfile.read(next(iter(kaldi.read(own.data / "test"))).audio)
+    soundfile.write(tmp_path / "recorder.wav", wave, rate)
+    content = bytearray((tmp_path / "recorder.wav").read_bytes())
+    data = content.index(b"data")
+    content[4:8] = content[data + 4 : data + 8] = bytes(4)
+    (tmp_path / "recorder.wav").write_bytes(content)
+    said = done("predict", own.exp, tmp_path / "recorder.wav").err
+    assert f"1 file without a stated length, read to the end: {tmp_path}/recorder.wav" in said
