@@ -1,4 +1,4 @@
-"""What `bundle.json` may hold: the front-end, the labels, and how the model came about."""
+"""The model of `bundle.json`: the front-end, the labels, and how the model came about."""
 
 from typing import Annotated, Self
 

@@ -1,4 +1,4 @@
-"""What the files of a run may hold: evaluations, logs, fronts, reports of exports and of tuning."""
+"""Models of the files of a run: evaluations, logs, fronts, reports of exports and of tuning."""
 
 from typing import Annotated, Any, Literal, Self
 
@@ -31,7 +31,7 @@ class PerClass(Record):
 
 
 class TrainedOn(Record):
-    """How many clips and speakers of the evaluation were heard in training."""
+    """The numbers of clips and speakers of the evaluation that were heard in training."""
 
     clips: Natural
     speakers: Natural
@@ -94,7 +94,7 @@ class DoneRecord(Record):
 
 
 class EnvironmentRecord(Record):
-    """`env.json`: what a reader needs to repeat a run."""
+    """`env.json`: the facts that a reader needs to repeat a run."""
 
     command: str
     git: str | None
@@ -163,7 +163,7 @@ class ExportedRecord(Record):
         arena_bytes: Natural = 0
 
     class Integers(Record):
-        """How int8 files were made."""
+        """The making of int8 files."""
 
         calibrated_on: str
         clips: Natural
