@@ -9,9 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from audionas.core import records
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
-from audionas.core.files import read_json
+from audionas.core.records.bundle import BundleRecord
 from audionas.cost.graph import layers
 from audionas.features import Features, build
 from audionas.nn.streaming import Pooling, Step, Stream
@@ -92,9 +93,14 @@ def of_run(folder: Path, spec: ArchSpec) -> dict[str, Any] | None:
     bundle = folder / "model" / "bundle.json"
     name, _, preset = str(spec.note.get("features") or space.features).partition("/")
     meant = {"name": name, "preset": preset}
-    front_end = build(Features(**(read_json(bundle)["features"] if bundle.exists() else meant)))
+    front_end = build(Features(**(_features(bundle) if bundle.exists() else meant)))
     seconds = found["hop"] * front_end.hop / front_end.sample_rate
     return {**found, "hop_ms": 1000 * seconds, "macs_per_second": round(found["hop_macs"] / seconds)}
+
+
+def _features(bundle: Path) -> dict[str, Any]:
+    """The settings of the front-end in a `bundle.json`. Raises UserError where it is damaged."""
+    return records.plain(BundleRecord, bundle)["features"] or {}
 
 
 def line(told: Mapping[str, Any]) -> str:

@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from audionas.core import records
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_json
+from audionas.core.files import write_json
+from audionas.core.records.run import ManifestRecord
 from audionas.core.reporter import amount
 from audionas.export.lite.file import pack
 from audionas.export.lite.graph import Graph, Node, Value
@@ -101,7 +103,7 @@ def manifest(
     Raises UserError for a cutoff outside (0, 1), or a window that is not 1 to 255 scores.
     """
     beside = file.with_suffix(".json")
-    before = read_json(beside) if beside.exists() else {}
+    before = records.plain(ManifestRecord, beside) if beside.exists() else {}
     keyword = keyword_of(bundle)
     tuned = bundle.note.get("detect", {}).get(file.name, {})
     word, micro = tuned.get("words", {}).get(keyword, {}), before.get("micro", {})

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 
+from audionas.core import records
 from audionas.core.errors import UserError
+from audionas.core.records.run import StreamRecord
 from audionas.export.onnx import clips, opened_session
 from audionas.features import build
 from audionas.models.bundle import KeywordModel, ModelBundle
@@ -29,6 +31,7 @@ class OnnxStream(HopListener):
         wanted = {"labels", "sample_rate", "hop_samples", "warm_up", "input"}
         if not wanted <= facts.keys():
             raise UserError(f"{file}: takes no steps; it was not exported to stream", hint=_again(file))
+        records.check(StreamRecord, facts, str(file), _again(file))
         self.labels, self.sample_rate = tuple(facts["labels"].split("\n")), int(facts["sample_rate"])
         self.hop, self.warm_up = int(facts["hop_samples"]), int(facts["warm_up"])
         self.width, self.frames = int(self.inputs[0].shape[-1]), None

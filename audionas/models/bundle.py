@@ -16,6 +16,7 @@ from audionas.core import tensors as stored
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
+from audionas.core.records.bundle import BundleRecord
 from audionas.core.reporter import amount
 from audionas.features import Features, FrontEnd, Normalize, build
 from audionas.images.augment import Standardize
@@ -128,7 +129,7 @@ class ModelBundle:
             raise UserError(
                 f"{folder}/bundle.json: not in format {FORMAT}, which this version reads", hint=_AGAIN
             )
-        record = records.check(records.BundleRecord, plain, f"{folder}/bundle.json", _AGAIN)
+        record = records.check(BundleRecord, plain, f"{folder}/bundle.json", _AGAIN)
         _require_finite(tensors, file)
         try:
             features = plain["features"]

@@ -6,8 +6,10 @@ from typing import Any
 
 import torch
 
-from audionas.core.files import read_json, sha256, write_text
+from audionas.core import records
+from audionas.core.files import sha256, write_text
 from audionas.core.intervals import Interval
+from audionas.core.records.run import EnvironmentRecord, ExportedRecord
 from audionas.core.reporter import amount
 from audionas.cost.graph import measure
 from audionas.cost.streams import streamed
@@ -22,7 +24,7 @@ from audionas.spaces._base import space_of
 def card(folder: Path) -> Path:
     """Rewrite `export/model_card.md` of a run folder from its bundle, `export/report.json` and `train/`."""
     file = folder / "export" / "report.json"
-    report = read_json(file) if file.exists() else {"files": {}}
+    report = {"files": {}, **(records.plain(ExportedRecord, file) if file.exists() else {})}
     bundle = ModelBundle.load(folder if (folder / "bundle.json").exists() else folder / "model")
     sections = (
         _title(folder, bundle),
@@ -126,7 +128,7 @@ def _accuracy(report: Mapping[str, Any]) -> str:
 def _false_accepts(folder: Path, bundle: ModelBundle) -> str:
     if bundle.features is None:
         return ""
-    rows = [{"file": name, **note} for name, note in bundle.note.get("detect", {}).items()]
+    rows = [{"file": name, **note} for name, note in bundle.note.get("detect", {}).items() if note.get("sum")]
     if not rows:
         return "## False accepts\n\nnot tuned: audionas tune"
     head, lines = tune.rates_table(rows)
@@ -170,7 +172,7 @@ def _making(folder: Path, report: Mapping[str, Any]) -> str:
     for step in ("search", "train"):
         file = folder / step / "env.json"
         if file.exists():
-            rows.append((step, read_json(file)))
+            rows.append((step, records.plain(EnvironmentRecord, file)))
     if "environment" in report:
         rows.append(("export", report["environment"]))
     if not rows:

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audionas.core import records
 from audionas.core.arch import ArchSpec
-from audionas.core.reporter import amount, read_rows
+from audionas.core.records.run import ArchiveRecord
+from audionas.core.reporter import amount
 from audionas.report import charts, front_chart
 from audionas.report.compare_charts import Format
 from audionas.report.front_chart import NARROW, WIDE, Axis, Dot, FrontDots
@@ -62,6 +64,11 @@ MEASURES = {
 }
 
 
+def _measure(name: str) -> Measure:
+    """How a value is shown; one that this version does not know has its name."""
+    return MEASURES.get(name, Measure(name, "{:.6g}".format, _tick))
+
+
 class _Seen(NamedTuple):
     """All scored networks: candidates for the front, those above a limit, and those without a score."""
 
@@ -92,7 +99,7 @@ def _seen(front: Front, archive: Path) -> _Seen:
             replace(plain, choices={name: tuple(options) for name, options in row["choices"].items()}),
             Score({**row["values"], ASKED: number}, row["violation"]),
         )
-        for number, row in enumerate(read_rows(archive), 1)
+        for number, row in enumerate(records.rows(ArchiveRecord, archive), 1)
     ] or [Scored(m.spec, Score({**m.score.values, ASKED: n})) for n, m in enumerate(front.members, 1)]
     finite = np.isfinite(points([one.score for one in every], front.objectives)).all(1)
     good = [one for one, fine in zip(every, finite, strict=True) if fine]
@@ -126,7 +133,7 @@ def _plot(front: Front, seen: _Seen, pair: Mapping[str, Direction]) -> Html:
 
 def _axis(name: str, better: Direction) -> Axis:
     hint = {"max": " (higher is better)", "min": " (lower is better)"}[better] if name != ASKED else ""
-    return Axis(MEASURES[name].name + hint, MEASURES[name].tick, better)
+    return Axis(_measure(name).name + hint, _measure(name).tick, better)
 
 
 def _placed(above: Sequence[Scored], pair: Mapping[str, Direction]) -> list[Scored]:
@@ -193,13 +200,13 @@ def _networks(front: Front) -> Iterator[Html]:
     colours = paints(list(dict.fromkeys(o for c in space_of(first).choices() for o in c.options)))
     wanted = names(front)
     several = max(front.alike) > 1
-    heads = ("Number", *(MEASURES[name].name for name in wanted), *["alike"] * several, "Network")
+    heads = ("Number", *(_measure(name).name for name in wanted), *["alike"] * several, "Network")
     head = tag(
         "thead", tag("tr", *(tag("th", words[:1].upper() + words[1:], scope="col") for words in heads))
     )
     rows = []
     for number, m in enumerate(front.members, 1):
-        cells = [tag("td", MEASURES[name].form(m.score.values[name])) for name in wanted]
+        cells = [tag("td", _measure(name).form(m.score.values[name])) for name in wanted]
         cells += [tag("td", front.alike[number - 1])] * several
         words = join((number, tag("small", " knee") if number == front.knee else ""))
         network = tag("td", _cells(m.spec, colours), tag("code", words_of(m.spec)))
@@ -252,6 +259,6 @@ def told(values: Mapping[str, float], wanted: Sequence[str]) -> str:
     parts = []
     for name in wanted:
         if name in values:
-            words, _, unit = MEASURES[name].name.partition(", ")
-            parts.append(" ".join(part for part in (words, MEASURES[name].form(values[name]), unit) if part))
+            words, _, unit = _measure(name).name.partition(", ")
+            parts.append(" ".join(part for part in (words, _measure(name).form(values[name]), unit) if part))
     return ", ".join(parts)

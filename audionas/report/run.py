@@ -4,10 +4,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, read_text, write_text
-from audionas.core.reporter import read_rows
+from audionas.core.records import Record
+from audionas.core.records.run import (
+    AlphasRecord,
+    EpochRecord,
+    EvaluationRecord,
+    ExportedRecord,
+    TunedRecord,
+)
 from audionas.report import progress, results, tune
 from audionas.report.front import draw as draw_front
 from audionas.report.html import Html, join, page, section, tag
@@ -55,8 +63,8 @@ def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
 def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) -> list[Html]:
     """Every section whose file exists, in the order of interest."""
     cost = results.cost_of(spec) if spec else None
-    scores, export = evaluation(folder), _optional(folder / "export" / "report.json")
-    alphas = read_rows(folder / "search" / "alphas.jsonl")
+    scores, export = evaluation(folder), _optional(folder / "export" / "report.json", ExportedRecord)
+    alphas = probabilities(folder)
     parts = [results.headline(cost, scores, export)]
     front = folder / "front.json"
     if front.is_file():
@@ -66,11 +74,11 @@ def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) 
     if alphas and not front.is_file():  # in a supernet its paths were drawn with these
         parts.append(progress.history(alphas, spec))
     for title, step in (("Search", "search"), ("Training", "train")):
-        if rows := read_rows(folder / step / "metrics.jsonl"):
+        if rows := records.rows(EpochRecord, folder / step / "metrics.jsonl"):
             parts.append(progress.curves(title, rows))
     if scores:
         parts.append(results.answers(scores))
-    if tuned := _optional(folder / _TUNED):
+    if tuned := _optional(folder / _TUNED, TunedRecord):
         parts.append(tune.draw(tuned))
     if examples:
         parts.append(results.examples(examples))
@@ -84,7 +92,7 @@ def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) 
 def _provenance(folder: Path) -> Html:
     parts = []
     for title, step in (("Search", "search"), ("Training", "train")):
-        env = _optional(folder / step / "env.json") or {}
+        env = _optional(folder / step / "env.json", Record) or {}
         config = folder / step / "config.yaml"
         text = read_text(config) if config.is_file() else ""
         if env or text:
@@ -116,9 +124,26 @@ def evaluation(folder: Path) -> Mapping[str, Any] | None:
 
     Copies of an included model from earlier versions have a few figures of it under that name: no evaluation.
     """
-    found = _optional(folder / "eval.json")
-    return found if found is not None and "confusion" in found and "data" in found else None
+    path = folder / "eval.json"
+    found = read_json(path) if path.is_file() else None
+    if found is None or (isinstance(found, dict) and not {"confusion", "data"} <= found.keys()):
+        return None
+    records.check(EvaluationRecord, found, str(path))
+    evaluated: Mapping[str, Any] = found
+    return evaluated
 
 
-def _optional(path: Path) -> Mapping[str, Any] | None:
-    return read_json(path) if path.is_file() else None
+def probabilities(folder: Path) -> list[dict[str, Any]]:
+    """The rows of `search/alphas.jsonl`, of which all have the options of the last."""
+    path = folder / "search" / "alphas.jsonl"
+    rows = records.rows(AlphasRecord, path)
+    last = rows[-1]["probabilities"] if rows else {}
+    for number, row in enumerate(rows, 1):
+        known = row["probabilities"]
+        if lost := [name for name, shares in last.items() if not shares.keys() <= known.get(name, {}).keys()]:
+            raise UserError(f"{path}:{number}: no probabilities of {lost[0][:60]!r}, which the last row has")
+    return rows
+
+
+def _optional(path: Path, model: type[Record]) -> Mapping[str, Any] | None:
+    return records.plain(model, path) if path.is_file() else None

@@ -7,11 +7,12 @@ from typing import Any
 
 import torch
 
+from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import write_text
 from audionas.core.pool.pool import Pool
-from audionas.core.reporter import read_rows
+from audionas.core.records.run import ArchiveRecord
 from audionas.cost.limits import excess, measured
 from audionas.cost.lookup import LatencyTable
 from audionas.cost.table import CostTable
@@ -24,7 +25,7 @@ class Archive:
 
     def __init__(self, file: Path, problem: Problem) -> None:
         self.file = file
-        rows = read_rows(file)
+        rows = records.rows(ArchiveRecord, file, "Start the search again with --overwrite.")
         self.rows = [_scored(problem, row) for row in rows]
         if file.exists():  # without a line cut off by an interruption
             write_text(file, "".join(json.dumps(row) + "\n" for row in rows))

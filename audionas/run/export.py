@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from audionas.core import records
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_json
+from audionas.core.files import write_json
+from audionas.core.records.run import ExportedRecord
 from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng
 from audionas.cost.latency import latency
@@ -193,7 +195,7 @@ def _hop_latency(listener: Listener) -> dict[str, Any]:
 def _reported(folder: Path, job: ExportJob, trial: Trial, rows: dict[str, Any]) -> dict[str, Any]:
     """Write everything beside the files; files of earlier exports stay in the report."""
     home, bundle = folder / "export", job.model.bundle
-    before = read_json(home / "report.json") if (home / "report.json").exists() else {}
+    before = records.plain(ExportedRecord, file) if (file := home / "report.json").exists() else {}
     kept = {name: row for name, row in before.get("files", {}).items() if (home / name).exists()}
     report = {
         **before,

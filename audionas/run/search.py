@@ -11,10 +11,12 @@ from typing import Any
 import torch
 
 from audionas.config import Config
+from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_json, write_text
-from audionas.core.reporter import Reporter, read_rows
+from audionas.core.files import write_json, write_text
+from audionas.core.records.run import AlphasRecord, DoneRecord
+from audionas.core.reporter import Reporter
 from audionas.cost.table import table
 from audionas.data.batches import Batch, mourned
 from audionas.engine import checkpoint, processes
@@ -131,7 +133,7 @@ def _fitted(
 
 def _derived(folder: Path) -> bool:
     """True where the method itself has derived an architecture from the supernet."""
-    return read_json(folder / "done.json")["arch"] is not None
+    return records.read(DoneRecord, folder / "done.json").arch is not None
 
 
 def _kept(conf: Config, found: ArchSpec) -> ArchSpec:
@@ -181,7 +183,7 @@ class Searching:
 
     def _log(self, epoch: int, probabilities: Mapping[str, Mapping[str, float]]) -> None:
         log = self.folder / "alphas.jsonl"
-        rows = [row for row in read_rows(log) if row["epoch"] < epoch]
+        rows = [row for row in records.rows(AlphasRecord, log) if row["epoch"] < epoch]
         rows.append({"epoch": epoch, "probabilities": probabilities})
         write_text(log, "".join(json.dumps(row) + "\n" for row in rows))
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from audionas.core import records
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_json
 from audionas.core.intervals import Interval
-from audionas.core.reporter import Reporter, amount, read_rows
+from audionas.core.records.run import AnswersRecord, ExportedRecord
+from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng
 from audionas.cost import streams
 from audionas.cost.graph import measure
@@ -19,7 +21,7 @@ from audionas.data import audio, heard, kaldi
 from audionas.data.kaldi import Item
 from audionas.data.sound import clip
 from audionas.models.model import load
-from audionas.report.run import Example, evaluation
+from audionas.report.run import Example, evaluation, probabilities
 from audionas.report.run import write as write_report
 from audionas.searchers import _fronts
 from audionas.searchers._base import DEAR
@@ -49,7 +51,7 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
     front = _front(fronts, limits) if fronts.exists() else None
     spec = read_arch(arch)
     cost = measure(space_of(spec).build(spec), spec.io)
-    history = read_rows(folder / "search" / "alphas.jsonl")
+    history = probabilities(folder)
     found: dict[str, Any] = {
         "folder": str(folder),
         "arch": spec.id,
@@ -64,7 +66,7 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
     }
     exported = folder / "export" / "report.json"
     found["evaluation"] = evaluation(folder)
-    found["export"] = read_json(exported) if exported.exists() else None
+    found["export"] = records.plain(ExportedRecord, exported) if exported.exists() else None
     found["report"] = str(write_report(folder, _examples(folder)))
     return found
 
@@ -176,6 +178,7 @@ def _examples(folder: Path) -> list[Example]:
     if "speakers" not in last or not directory.exists():
         return []  # images have no features to draw
     rows = read_json(folder / "scores.json")
+    records.check(AnswersRecord, {"rows": rows}, str(folder / "scores.json"))
     order = numpy_rng("examples").permutation(len(rows))
     wrong = [rows[i] for i in order if rows[i]["label"] != rows[i]["truth"]][: _EXAMPLES // 2]
     right = [rows[i] for i in order if rows[i]["label"] == rows[i]["truth"]][: _EXAMPLES - len(wrong)]

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
+from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_json, write_text
+from audionas.core.files import write_json, write_text
+from audionas.core.records.run import FrontRecord
 from audionas.core.reporter import amount
 from audionas.searchers._base import Direction, Score
 from audionas.searchers._front import Scored, extent, front, hypervolumes, knee, points
@@ -144,20 +146,20 @@ def _volumes(values: np.ndarray) -> tuple[tuple[int, float], ...]:
 
 def read(file: Path) -> Front:
     """The front in a file; UserError for another kind of file."""
-    try:
-        raw = read_json(file)
-        members = tuple(
-            Scored(ArchSpec.from_json(json.dumps(m["arch"]), str(file)), Score(m["values"]))
-            for m in raw["members"]
-        )
-        volumes = tuple((int(n), float(v)) for n, v in raw["hypervolume"])
-        if not 1 <= raw["knee"] <= len(members):
-            raise ValueError(f"knee {raw['knee']} of {amount(len(members), 'network')}")
-        objectives, limits = dict(raw["objectives"]), dict(raw["limits"])
-        alike = tuple(int(m.get("alike", 1)) for m in raw["members"])  # earlier files have none
-        return Front(objectives, limits, raw["scored"], raw["knee"], members, volumes, alike)
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{file}: not a front ({type(error).__name__}: {error})") from error
+    raw = records.plain(FrontRecord, file, "It is not a front; a search with a searcher writes one.")
+    members = tuple(
+        Scored(ArchSpec.from_json(json.dumps(m["arch"]), str(file)), Score(m["values"]))
+        for m in raw["members"]
+    )
+    return Front(
+        objectives=raw["objectives"],
+        limits=raw["limits"],
+        scored=raw["scored"],
+        knee=raw["knee"],
+        members=members,
+        volumes=tuple((int(n), float(v)) for n, v in raw["hypervolume"]),
+        alike=tuple(m.get("alike", 1) for m in raw["members"]),  # earlier files have none
+    )
 
 
 def table(front: Front) -> tuple[list[str], list[list[str]]]:

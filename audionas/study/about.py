@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 
 from audionas.config import Config
-from audionas.core.files import read_json
+from audionas.core import records
+from audionas.core.records.run import EnvironmentRecord
 from audionas.report.compare_table import Row
 from audionas.run.supernet import sizes_of
 from audionas.spaces._base import Space
@@ -49,4 +50,5 @@ def _parameters(space: Space) -> list[str]:
 def _environments(conf: Config, rows: Mapping[Key, Row], what: str) -> list[str]:
     """The distinct values over the finished runs."""
     files = (conf.folder / label / str(seed) / "search" / "env.json" for label, seed in rows)
-    return list(dict.fromkeys(str(read_json(file)[what]) for file in files if file.exists()))
+    told = (records.plain(EnvironmentRecord, file) for file in files if file.exists())
+    return list(dict.fromkeys(str(env[what]) for env in told))

@@ -5,8 +5,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from audionas.config import Config, changed, compared
+from audionas.core import records
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_text
+from audionas.core.files import write_text
+from audionas.core.records import Record
+from audionas.core.records.run import DoneRecord
 from audionas.core.reporter import Reporter, amount
 from audionas.engine.conf import Compare
 from audionas.inputs.feed import facts_of
@@ -74,7 +77,9 @@ def _open(run: Run, row: Row | None, bench: Bench, *, resume: bool) -> bool:
     if row["status"] == "failed":
         return resume or not _checkpointed(run)
     done = run.conf.folder / "search" / "done.json"
-    return row["measured"] != bench.measured or not done.exists() or read_json(done)["arch"] != row["arch"]
+    if row["measured"] != bench.measured or not done.exists():
+        return True
+    return bool(records.read(DoneRecord, done).arch != row["arch"])
 
 
 def _attempt(run: Run, bench: Bench, *, resume: bool, overwrite: bool) -> Row | None:
@@ -118,7 +123,8 @@ def _require_same(conf: Config, runs: Sequence[Run], bench: Bench, *, overwrite:
     for started in sorted(conf.folder.glob("*/*/search/run.json")):
         own = chosen.get(str(started.parents[1]))
         if own is None or not overwrite:
-            before, now = read_json(started), facts((own or runs[0]).conf, bench.inputs, bench.device)
+            before = records.plain(Record, started)
+            now = facts((own or runs[0]).conf, bench.inputs, bench.device)
             if own is None:  # another method or seed
                 before, now = (
                     {k: v for k, v in f.items() if k not in ("seed", "method")} for f in (before, now)
@@ -128,7 +134,8 @@ def _require_same(conf: Config, runs: Sequence[Run], bench: Bench, *, overwrite:
         return
     now = facts_of(runs[0].conf, bench.inputs, bench.device, ("train",))
     for started in sorted(conf.folder.glob("*/*/train/run.json")):
-        require_equal(started.parent, {"train": read_json(started)["train"]}, {"train": now["train"]})
+        before = records.plain(Record, started)
+        require_equal(started.parent, {"train": before.get("train")}, {"train": now["train"]})
 
 
 def _require_finished(runs: Sequence[Run], rows: dict[Key, Row]) -> None:

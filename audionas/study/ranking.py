@@ -6,8 +6,9 @@ from typing import Any
 import numpy as np
 
 from audionas.config import Config
+from audionas.core import records
 from audionas.core.arch import ArchSpec
-from audionas.core.files import read_json
+from audionas.core.records.run import EnvironmentRecord
 from audionas.core.reporter import amount
 from audionas.cost.table import table
 from audionas.engine.agreement import order
@@ -99,7 +100,7 @@ def _facts(conf: Config, rows: Sequence[Any], truth: Truth, runs: Sequence[Confi
     """The conditions of the measurement."""
     assert conf.rank is not None
     assert conf.space is not None
-    run = read_json(runs[0].folder / "search" / "env.json")
+    run = records.plain(EnvironmentRecord, runs[0].folder / "search" / "env.json")
     own = (
         {}
         if conf.rank.table

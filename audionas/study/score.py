@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from audionas.config import Config, changed
+from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.files import read_json
-from audionas.core.reporter import read_rows
+from audionas.core.records.run import EpochRecord
 from audionas.core.rng import seed_torch
 from audionas.cost.graph import measure
 from audionas.engine import checkpoint
@@ -81,7 +82,7 @@ def history(conf: Config, bench: Bench) -> dict[str, Any]:
     if not conf.method.trains:
         return {"examples": 0, "steps": 0, "seconds": 0.0}
     steps, examples = budget(conf, bench.inputs)
-    rows = read_rows(conf.folder / "search" / "metrics.jsonl")
+    rows = records.rows(EpochRecord, conf.folder / "search" / "metrics.jsonl")
     derive = conf.folder / "search" / "derive.json"
     seconds = sum(row["seconds"] for row in rows)
     return {

@@ -54,8 +54,8 @@ def current(
     if len(todo):
         try:
             _store(file, names[fits], states[fits], sums[fits])
-        except OSError as error:
-            reporter.note(f"{file}: cannot be written ({error.strerror}); the files are hashed each time")
+        except UserError as error:
+            reporter.note(f"{error.problems[0]}; the files are hashed each time")
     return _compared(data, {path: sums[row].tobytes().hex() for row, path in enumerate(paths) if fits[row]})
 
 

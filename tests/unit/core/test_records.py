@@ -10,7 +10,7 @@ from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
-from audionas.core.records import BundleRecord
+from audionas.core.records.bundle import BundleRecord
 
 BUNDLE = Path(audionas.__file__).parent / "models" / "kws12" / "bundle.json"
 

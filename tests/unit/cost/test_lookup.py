@@ -187,6 +187,7 @@ def test_a_file_with_gaps_is_refused(plain):
         (lambda raw: raw["entries"][0].update(ms=None), ": None, expected milliseconds"),
         (lambda raw: raw["entries"][0].update(ms=-1.0), ": -1.0, expected milliseconds"),
         (lambda raw: raw["entries"][0].update(ms=float("nan")), ": nan, expected milliseconds"),
+        (lambda raw: raw["entries"][0].update(ms=10**400), ", expected milliseconds"),
         (lambda raw: raw["entries"][3].update(at={"edge1": 0}), "entries.3: "),
         (lambda raw: raw["entries"][3].pop("option"), "entries.3: expected"),
         (lambda raw: raw["entries"][0].update(at={"layer99": 1}), "no choice called 'layer99'"),

@@ -139,6 +139,15 @@ def test_tuning_writes_the_cutoff_and_keeps_the_rest(hasty: Path, tmp_path: Path
         esphome.manifest(bundle, file, cutoff=1.5)
 
 
+@pytest.mark.parametrize("text", ["[]", '{"micro": 5}', '{"micro": {"probability_cutoff": "0.9"}}'])
+def test_a_manifest_of_another_form_is_refused(hasty: Path, tmp_path: Path, text: str) -> None:
+    shutil.copyfile(hasty / "made.tflite", tmp_path / "made.tflite")
+    (tmp_path / "made.json").write_text(text)
+    with pytest.raises(UserError, match=r"made\.json: "):
+        esphome.manifest(ModelBundle.load(hasty / "model"), tmp_path / "made.tflite")
+    assert (tmp_path / "made.json").read_text() == text
+
+
 def pcm(sound: np.ndarray) -> bytes:
     return bytes((sound * 32768).round().clip(-32768, 32767).astype(np.int16).tobytes())
 

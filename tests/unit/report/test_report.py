@@ -242,6 +242,41 @@ def test_a_section_is_there_exactly_when_its_file_is(tmp_path: Path, whole: Path
     assert read(folder).titles == (expected or ["How it was run"])
 
 
+@pytest.mark.parametrize(
+    ("file", "text", "says"),
+    [
+        ("eval.json", '{"confusion": " ", "data": "x"}', "eval.json: confusion: "),
+        ("eval.json", "5", "eval.json: the whole: "),
+        ("export/report.json", '{"files": {"a": {}}}', "report.json: files.a.bytes: "),
+        ("train/metrics.jsonl", '{"epoch": 0}\n{"epoch": " "}\n', "metrics.jsonl:2: epoch: "),
+        (
+            "search/alphas.jsonl",
+            '{"epoch": 0, "probabilities": {"a": 1}}\n',
+            "alphas.jsonl:1: probabilities.a",
+        ),
+        (
+            "search/alphas.jsonl",
+            '{"epoch": 0, "probabilities": {}}\n{"epoch": 1, "probabilities": {"a": {"x": 1}}}\n',
+            "alphas.jsonl:1: no probabilities of 'a'",
+        ),
+        ("tune/tune.json", "{}", "tune.json: files: "),
+        ("train/env.json", "[]", "env.json: the whole: "),
+        ("front.json", '{"members": []}', "front.json: "),
+    ],
+)
+def test_a_wrong_value_in_a_file_is_told_with_its_place(
+    tmp_path: Path, file: str, text: str, says: str
+) -> None:
+    (tmp_path / "search").mkdir()
+    (tmp_path / "search" / "env.json").write_text("{}")
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text(text)
+    with pytest.raises(UserError) as caught:
+        write_report(tmp_path)
+    assert says in str(caught.value)
+    assert not (tmp_path / "report.html").exists()
+
+
 def test_a_folder_without_a_run_is_refused_by_name(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run here") as caught:
         write_report(tmp_path)

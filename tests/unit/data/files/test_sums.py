@@ -120,6 +120,15 @@ def test_a_damaged_record_is_no_record(tmp_path: Path, damage: bytes) -> None:
     assert sums.current(data, tmp_path / "cache", Reporter(quiet=True)) == (data, {})
 
 
+def test_a_record_that_cannot_be_written_is_told_and_no_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = corpus(tmp_path)
+    (tmp_path / "cache").write_text("no folder")
+    assert sums.current(data, tmp_path / "cache", Reporter()) == (data, {})
+    assert "cannot be written" in capsys.readouterr().err
+
+
 def test_a_part_of_a_directory_keeps_what_is_known_of_the_rest(tmp_path: Path) -> None:
     data = corpus(tmp_path)
     sums.current(data, tmp_path / "cache", Reporter(quiet=True))

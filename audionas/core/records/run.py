@@ -1,0 +1,278 @@
+"""Models of the files of a run: evaluations, logs, fronts, reports of exports and of tuning."""
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, model_validator
+
+from audionas.core.records import Natural, Record, Share, Size
+
+Ends = Annotated[list[float], Field(min_length=2, max_length=2)]
+Options = Annotated[list[str], Field(min_length=1)]
+Value = Annotated[float, Field(ge=-1e300, le=1e300)]
+Epoch = Annotated[int, Field(ge=0, le=10**9)]
+
+
+class Right(Record):
+    """An accuracy; the reason for an interval that is null stands under `interval_why`."""
+
+    accuracy: Share
+    interval: Ends | None
+    interval_why: str = ""
+    n: Natural = 0
+
+
+class PerClass(Record):
+    """The figures of one class."""
+
+    recall: Share
+    precision: Share
+    f1: Share
+    n: Natural
+
+
+class TrainedOn(Record):
+    """The numbers of clips and speakers of the evaluation that were heard in training."""
+
+    clips: Natural
+    speakers: Natural
+
+
+class EvaluationRecord(Right):
+    """`eval.json`."""
+
+    n: Natural
+    speakers: Natural = 0
+    balanced_accuracy: Share = 0.0
+    macro_f1: Share = 0.0
+    per_class: dict[str, PerClass]
+    confusion: list[list[Natural]]
+    labels: list[str]
+    data: str
+    engine: str = ""
+    trained_on: TrainedOn = TrainedOn(clips=0, speakers=0)
+
+    @model_validator(mode="after")
+    def _square(self) -> Self:
+        size = len(self.labels)
+        if len(self.confusion) != size or any(len(row) != size for row in self.confusion):
+            raise ValueError("confusion: expected a row and a column for each label")
+        return self
+
+
+class AnswersRecord(Record):
+    """`scores.json` as an object with the list under `rows`."""
+
+    class Answer(Record):
+        """The model's answer for one clip."""
+
+        id: str
+        truth: str
+        label: str
+        score: Share
+
+    rows: list[Answer]
+
+
+class EpochRecord(Record):
+    """A row of `metrics.jsonl`; charts leave out what is no number."""
+
+    epoch: Epoch
+    seconds: Size = 0.0
+
+
+class AlphasRecord(Record):
+    """A row of `alphas.jsonl`: the options' probabilities by choice."""
+
+    epoch: Epoch
+    probabilities: dict[str, Annotated[dict[str, Share], Field(min_length=1)]]
+
+
+class DoneRecord(Record):
+    """`done.json` of a search; null where a searcher is still to choose."""
+
+    arch: str | None
+
+
+class EnvironmentRecord(Record):
+    """`env.json`: the facts that a reader needs to repeat a run."""
+
+    command: str
+    git: str | None
+    machine: str
+    torch: str
+    started: str
+
+
+class ArchiveRecord(Record):
+    """A row of `archive.jsonl`; a network above a limit has no score, a faulty one may have NaN."""
+
+    choices: dict[str, Options]
+    values: dict[str, Annotated[float, Field(allow_inf_nan=True)]]
+    violation: Annotated[float, Field(ge=0)]
+
+
+class FrontRecord(Record):
+    """`front.json`; its architectures are checked where they are read."""
+
+    class Member(Record):
+        """A network with its values, which are the same for all members."""
+
+        values: dict[str, Value]
+        arch: dict[str, Any]
+        alike: Annotated[int, Field(ge=1, le=10**9)] = 1  # earlier files have none
+
+    objectives: Annotated[dict[str, Literal["max", "min"]], Field(min_length=1)]
+    limits: dict[str, Value]
+    scored: Natural
+    knee: Annotated[int, Field(ge=1)]
+    members: Annotated[list[Member], Field(min_length=1, max_length=1_000_000)]
+    hypervolume: list[Annotated[list[Size], Field(min_length=2, max_length=2)]]
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.knee > len(self.members):
+            raise ValueError(f"knee: {self.knee} of {len(self.members)}")
+        wanted = {"macs", "params", *self.objectives, *self.limits, *self.members[0].values}
+        for number, member in enumerate(self.members):
+            if wanted != member.values.keys():
+                raise ValueError(f"members.{number}.values: expected {', '.join(sorted(wanted))[:300]}")
+        return self
+
+
+class Milliseconds(Record):
+    """Times of one call."""
+
+    p50: Size
+    p95: Size
+    per: str = ""
+
+
+class ExportedRecord(Record):
+    """`export/report.json`."""
+
+    class File(Record):
+        """The figures of one exported file."""
+
+        bytes: Natural
+        max_difference: Size
+        same_label: Share
+        accuracy: Right | None
+        torch: Right | None = None
+        latency_ms: Milliseconds
+        runtime: str = ""
+        arena_bytes: Natural = 0
+
+    class Integers(Record):
+        """The making of int8 files."""
+
+        calibrated_on: str
+        clips: Natural
+        weights: str
+        development_clips: Natural = 0
+        whole: Right | None = Field(None, alias="float")
+        post_training: Right | None = None
+        fine_tuned: Right | None = None
+
+    files: dict[str, File] = Field({})
+    folder: str = ""
+    file: str = ""
+    bytes: Natural = 0
+    opset: Natural = 0
+    max_difference: Size = 0.0
+    accuracy_torch: Share = 0.0
+    accuracy_onnx: Share = 0.0
+    latency_ms: Milliseconds | None = None
+    clips: Natural = 0
+    clips_from: str = ""
+    torch: Right | None = None
+    int8: Integers | None = None
+    golden: dict[str, list[Natural]] = Field({})
+    environment: EnvironmentRecord | None = None
+
+
+class Rate(Record):
+    """The share of clips that are rejected, and the false accepts per hour."""
+
+    rejected: Share
+    rejected_interval: Ends | None
+    accepts: Natural
+    fa_per_hour: Size
+    fa_interval: Ends | None
+
+
+class RateAt(Record):
+    """The share of clips that are rejected at a rate of false accepts per hour."""
+
+    fa_per_hour: Size
+    measurable: bool
+    rejected: Share | None
+    rejected_interval: Ends | None = None
+
+
+class Threshold(Record):
+    """The threshold of a keyword."""
+
+    threshold: Share
+
+
+class TunedRecord(Record):
+    """`tune/tune.json`."""
+
+    class Word(Threshold, Rate):
+        """A keyword with its curve: points of rate, rejected share and their band."""
+
+        clips: Natural
+        curve: list[Annotated[list[Value | None], Field(min_length=4)]]
+        band_why: str = ""
+
+    class Rule(Record):
+        """The rule by which scores become events."""
+
+        smooth: Natural
+        refractory_s: Size
+        patience: Annotated[list[Natural], Field(min_length=2, max_length=2)]
+
+    class File(Record):
+        """The figures of one exported file."""
+
+        file: str
+        rule: "TunedRecord.Rule"
+        hop_s: Size
+        clips: Natural
+        clips_drawn_by: str
+        hours: Annotated[float, Field(gt=0, le=1e9)]
+        recordings: Natural
+        negatives_drawn_by: str
+        target: Annotated[float, Field(gt=0, le=1e9)]
+        met: bool
+        words: Annotated[dict[str, "TunedRecord.Word"], Field(min_length=1)]
+        sum: Rate
+        at: list[RateAt]
+
+    files: Annotated[list[File], Field(min_length=1)]
+
+
+class ManifestRecord(Record):
+    """The manifest of a wake word for ESPHome, as far as it is taken over."""
+
+    class Micro(Record):
+        """Settings of the component."""
+
+        probability_cutoff: Annotated[float, Field(gt=0, lt=1)] | None = None
+        sliding_window_size: Annotated[int, Field(ge=1, le=255)] | None = None
+
+    wake_word: str | None = None
+    author: str | None = None
+    website: str | None = None
+    trained_languages: list[str] | None = None
+    micro: Micro = Micro()
+
+
+class StreamRecord(Record):
+    """The metadata of an ONNX file that listens, all of them texts."""
+
+    labels: str
+    sample_rate: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,7}$")]
+    hop_samples: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,7}$")]
+    warm_up: Annotated[str, Field(pattern=r"^[0-9]{1,8}$")]
+    input: str
