@@ -18,6 +18,7 @@ from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_
 
 from audionas.core.bootstrap import counts
 from audionas.core.intervals import FEWEST, Interval, drawn, exact
+from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng
 
 
@@ -196,6 +197,15 @@ def _f1(right: np.ndarray, named: np.ndarray, true: np.ndarray) -> np.ndarray:
 def _members(groups: Sequence[str]) -> np.ndarray:
     """The number of each clip's group (n,)."""
     return np.unique(np.asarray(groups), return_inverse=True)[1]
+
+
+def whose(row: Mapping[str, Any], speaker: str = "speaker") -> str:
+    """The count of what a `summary` is over; speakers are unknown where there are as many as clips."""
+    if "speakers" not in row:
+        return amount(row["n"], "image")
+    if row["speakers"] == row["n"]:
+        return f"{amount(row['n'], 'clip')} of unknown speakers"
+    return f"{amount(row['speakers'], speaker)}, {amount(row['n'], 'clip')}"
 
 
 def _noun(groups: Sequence[str]) -> str:

@@ -4,17 +4,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from audionas.core.errors import UserError
+from audionas.core.errors import UserError, grouped
+from audionas.core.files import sha256
 from audionas.core.reporter import Reporter
 from audionas.data import audio, readers
 from audionas.data.kaldi import DataDir
 from audionas.data.labels import NOISE, require_known
+from audionas.data.overlap import compare
 
 
 def open_folder(path: Path, labels: Sequence[str], pattern: str, reporter: Reporter) -> DataDir:
     """The clips of a tree with one folder per class; `pattern` finds their speakers, as in `readers.folder`.
 
-    Raises UserError for folders that are no class, and with every file that cannot be opened.
+    One recording under two labels, or twice, is scored as it stands, and told. Raises UserError for folders
+    that are no class, and with every file that cannot be opened.
     """
     for name in readers.droppings(path) if path.is_dir() else ():
         reporter.note(f"left out: {path / name}, which an archiver or a file manager left there")
@@ -30,4 +33,7 @@ def open_folder(path: Path, labels: Sequence[str], pattern: str, reporter: Repor
         known.append(replace(item, seconds=head.seconds))
     if problems:
         raise UserError(problems, hint="Repair or remove these files.")
+    found = compare({path.name: known}, lambda _, item: sha256(item.audio))
+    for line in [*grouped(found.problems), *found.notes]:
+        reporter.note(f"attention: {line}")
     return DataDir(path, known)

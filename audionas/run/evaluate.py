@@ -10,14 +10,14 @@ import numpy as np
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.intervals import Interval
-from audionas.core.reporter import Reporter, amount
+from audionas.core.reporter import Reporter
 from audionas.data import heard, kaldi
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
 from audionas.data.heard import Heard
 from audionas.data.kaldi import DataDir
 from audionas.engine.fusion import fused
-from audionas.engine.metrics import by_group, summary
+from audionas.engine.metrics import by_group, summary, whose
 from audionas.export import onnx
 from audionas.inputs.evaluated import open_clips, open_pictures
 from audionas.inputs.feed import config_of
@@ -120,13 +120,8 @@ def show(result: dict[str, Any]) -> None:
             for label, row in result["per_class"].items()
         ],
     )
-    over = (
-        f"{amount(result['speakers'], 'speaker')}, {amount(result['n'], 'clip')}"
-        if "speakers" in result
-        else amount(result["n"], "image")
-    )
     print(
-        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {accuracy} over {over} "
+        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {accuracy} over {whose(result)} "
         f"of {result['data']} ({result['engine']})\n"
         f"macro F1 {result['macro_f1']:.2%}, 95 % interval {macro_f1}"
     )

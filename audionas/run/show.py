@@ -20,6 +20,7 @@ from audionas.cost.graph import measure
 from audionas.data import audio, heard, kaldi
 from audionas.data.kaldi import Item
 from audionas.data.sound import clip
+from audionas.engine.metrics import whose
 from audionas.models.model import load
 from audionas.report.run import Example, evaluation, probabilities
 from audionas.report.run import write as write_report
@@ -151,11 +152,7 @@ def show(found: dict[str, Any]) -> None:
     last, export = found["evaluation"], found["export"]
     if last:
         interval = Interval.read(last).words("{:.2%}".format)
-        over = (
-            f"{amount(last['speakers'], 'unseen speaker')}, {amount(last['n'], 'clip')}"
-            if "speakers" in last
-            else amount(last["n"], "image")
-        )
+        over = whose(last, "unseen speaker")
         print(f"accuracy      {last['accuracy']:.2%} (95 % interval {interval}, {over})")
         for warning in heard.words(last):
             print(warning)

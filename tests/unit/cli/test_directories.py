@@ -123,3 +123,14 @@ def test_a_plain_folder_is_evaluated_whatever_its_form(own: Run, tmp_path: Path)
     refused("eval", own.exp, "--folder", tree, "--data", tree, says="either --data or --folder")
     refused("eval", own.exp, says="either --data or --folder")
     refused("eval", own.exp, "--folder", tree, "--by", "device", says="--by needs a data directory")
+
+
+def test_a_plain_folder_says_copies_and_that_its_speakers_are_unknown(own: Run, tmp_path: Path) -> None:
+    file = Path(next(iter(kaldi.read(own.data / "test"))).audio)
+    for name in ("low/a.wav", "mid/b.wav", "mid/c.wav"):
+        (tmp_path / "words" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(file, tmp_path / "words" / name)
+    told = done("eval", own.exp, "--folder", tmp_path / "words")
+    assert "attention: " in told.err
+    assert "one recording under two labels" in told.err
+    assert "over 3 clips of unknown speakers of" in told.out
