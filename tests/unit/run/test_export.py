@@ -164,7 +164,13 @@ def test_the_card_is_rewritten_with_licences_and_what_tuning_found(word: Path, d
         {"fa_per_hour": 0.1, "measurable": False, "rejected": None, "rejected_interval": None},
     ]
     found = {"words": {"word": {"threshold": 0.8125}}, "hours": 4.0, "clips": 40, "at": at}
-    total = {"rejected": 0.125, "fa_per_hour": 0.75}
+    total = {
+        "rejected": 0.125,
+        "rejected_interval": [0.0, 0.25],
+        "accepts": 3,
+        "fa_per_hour": 0.75,
+        "fa_interval": [0.15, 2.2],
+    }
     before = (word / "model" / "bundle.json").read_bytes()
     licence = directories / "licence.txt"
     licence.write_text("CC0 1.0\n")
