@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import Problem, UserError
-from audionas.core.files import read_text
+from audionas.core.files import parsed, read_text
 from audionas.core.reporter import Reporter
 from audionas.data.files import listing
 from audionas.data.kaldi import Item
@@ -245,8 +245,8 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
         if not raw.strip():
             continue
         try:
-            row = json.loads(raw)
-        except ValueError as error:  # broken JSON, or not UTF-8
+            row = parsed(raw)
+        except ValueError as error:  # broken or deep JSON, or not UTF-8
             yield number, f"not valid JSON ({error})"
             continue
         yield number, row if isinstance(row, dict) else "not a JSON object"

@@ -168,7 +168,14 @@ class ModelBundle:
             ) from error
         if self.features is None:
             return PictureModel(Standardize(self.mean, self.std), net).eval()
-        return KeywordModel(build(self.features), Normalize(self.mean, self.std), net).eval()
+        front_end, io = build(self.features), self.spec.io
+        if front_end.shape(self.samples) != (io.freq, io.frames):
+            raise UserError(
+                f"the architecture takes {io.freq} x {io.frames} features, the front-end makes "
+                f"{' x '.join(map(str, front_end.shape(self.samples)))} of {self.samples:,} samples",
+                hint=_AGAIN,
+            )
+        return KeywordModel(front_end, Normalize(self.mean, self.std), net).eval()
 
 
 def _require_finite(tensors: dict[str, Tensor], file: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
-from audionas.core.files import read_text, state
+from audionas.core.files import parsed, read_text, state
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
 from audionas.data.store import Form
@@ -85,7 +85,7 @@ def _logged(log: Path, form: Form) -> Mapping[str, str]:
     rows: list[dict[str, Any]] = []
     for line in read_text(log).splitlines():
         try:
-            row = json.loads(line)
+            row = parsed(line)
         except ValueError:
             continue
         if isinstance(row, dict) and {"file", "sha256"} <= row.keys():
