@@ -90,7 +90,11 @@ IMPORTERS = ("import_module", "importlib.import_module", "__import__")
 READERS = ("core/files.py", "core/registry.py")  # who read text themselves: the door, and Python's own files
 PARSERS = (  # who parse JSON themselves: the door, and those who hear only processes that audionas has started
     *("core/files.py", "core/pool/worker.py", "engine/processes.py", "prep/espeak.py", "prep/voices.py"),
-    "searchers/_fronts.py",  # what it has just made
+    *(
+        "searchers/_fronts.py",
+        "prep/examined.py",
+        "prep/forms.py",
+    ),  # its own lines; those cut off are passed over
 )
 
 NAMED = re.compile(r"audionas(?:\.\w+)+(?::\w+)?")

@@ -9,7 +9,11 @@ from audionas.core.errors import did_you_mean
 
 _LARGEST = 10**15  # no setting has a meaning beyond it, and the integers of libraries end soon after
 _ENDS = {  # what is below these keys ends earlier
-    **{"threads": 4096, "workers": 4096, "space": 65_536, "spec_augment": 10**6, "population": 10**6}
+    "threads": 4096,
+    "workers": 4096,
+    "space": 65_536,
+    "spec_augment": 10**6,
+    "population": 10**6,
 }
 _FREE = ("seed", "seeds")  # any integer
 

@@ -9,13 +9,14 @@ import re
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
-from audionas.core import tensors
+from audionas.core import records, tensors
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, read_text, write_text
+from audionas.core.files import read_text, sha256, write_text
+from audionas.core.records.run import CheckpointRecord
 
 _AGAIN = "Start again with --overwrite."
 
@@ -26,6 +27,13 @@ class State:
 
     tensors: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     plain: dict[str, Any] = field(default_factory=dict)
+
+
+class Restored(Protocol):
+    """What a checkpoint brings back."""
+
+    def restore(self, state: State) -> None:
+        """Go back to a saved state."""
 
 
 def save(folder: Path, epoch: int, state: State) -> None:
@@ -40,7 +48,8 @@ def save(folder: Path, epoch: int, state: State) -> None:
     try:
         for group, named in state.tensors.items():
             tensors.save(named, draft / f"{group}.safetensors")
-        plain = {"epoch": epoch, "groups": sorted(state.tensors), **state.plain}
+        sums = {group: sha256(draft / f"{group}.safetensors") for group in sorted(state.tensors)}
+        plain = {"epoch": epoch, "groups": [*sums], "sums": sums, **state.plain}
         write_text(draft / "state.json", json.dumps(plain, indent=2) + "\n")
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -68,11 +77,35 @@ def latest(folder: Path) -> int:
     return int(text)
 
 
+def restore(work: Restored, folder: Path) -> None:
+    """Bring `work` back to the newest checkpoint.
+
+    Raises UserError where it is damaged, lacks what `work` needs, or holds tensors of other shapes.
+    """
+    state = load(folder)
+    try:
+        work.restore(state)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate" in str(error):
+            raise  # not enough memory
+        where = f"{folder}/{latest(folder):06d}"
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0][:300]
+        raise UserError(f"{where}: this run cannot go on from the checkpoint: {why}", hint=_AGAIN) from error
+
+
 def load(folder: Path) -> State:
     """The newest checkpoint; raises UserError when it is damaged."""
     where = folder / f"{latest(folder):06d}"
-    plain = read_json(where / "state.json")
-    groups = plain.get("groups") if isinstance(plain, dict) else None
-    if not isinstance(groups, list) or not all(isinstance(g, str) and g.isidentifier() for g in groups):
-        raise UserError(f"{where}: damaged checkpoint (its groups are {groups!r:.100})", hint=_AGAIN)
-    return State({g: tensors.load(where / f"{g}.safetensors", _AGAIN) for g in groups}, plain)
+    plain = records.plain(CheckpointRecord, where / "state.json", _AGAIN)
+    if f"{plain['epoch']:06d}" != where.name:
+        raise UserError(f"{where}: damaged checkpoint (it is of epoch {plain['epoch']})", hint=_AGAIN)
+    return State({group: _group(where, group, plain.get("sums")) for group in plain["groups"]}, plain)
+
+
+def _group(where: Path, group: str, sums: dict[str, str] | None) -> dict[str, Tensor]:
+    """The tensors of a group; they must be those that were saved, where the checkpoint says so."""
+    file = where / f"{group}.safetensors"
+    found = tensors.load(file, _AGAIN)
+    if sums is not None and sums.get(group) != sha256(file):
+        raise UserError(f"{file}: damaged (not what was saved: its SHA-256 differs)", hint=_AGAIN)
+    return found

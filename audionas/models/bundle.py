@@ -15,7 +15,7 @@ from audionas.core import records
 from audionas.core import tensors as stored
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_json
+from audionas.core.files import read_json, sha256, write_json
 from audionas.core.records.bundle import BundleRecord
 from audionas.core.reporter import amount
 from audionas.features import Features, FrontEnd, Normalize, build
@@ -98,7 +98,8 @@ class ModelBundle:
         """Write the weights, then the JSON that makes the folder a bundle."""
         tensors = {f"net.{name}": tensor for name, tensor in self.weights.items()}
         tensors |= {"normalize.mean": self.mean, "normalize.std": self.std}
-        stored.save(tensors, folder / "weights.safetensors", {"spec": self.spec.to_json()})
+        file = folder / "weights.safetensors"
+        stored.save(tensors, file, {"spec": self.spec.to_json()})
         write_json(
             folder / "bundle.json",
             {
@@ -108,6 +109,7 @@ class ModelBundle:
                 "labels": list(self.labels),
                 "samples": self.samples,
                 **({"resize": self.resize} if self.features is None else {}),
+                "weights": sha256(file),
                 "note": self.note,
             },
         )
@@ -130,6 +132,8 @@ class ModelBundle:
                 f"{folder}/bundle.json: not in format {FORMAT}, which this version reads", hint=_AGAIN
             )
         record = records.check(BundleRecord, plain, f"{folder}/bundle.json", _AGAIN)
+        if record.weights not in ("", sha256(file)):
+            raise UserError(f"{file}: not the weights that bundle.json was written for", hint=_AGAIN)
         _require_finite(tensors, file)
         try:
             features = plain["features"]
@@ -171,7 +175,7 @@ class ModelBundle:
         front_end, io = build(self.features), self.spec.io
         if front_end.shape(self.samples) != (io.freq, io.frames):
             raise UserError(
-                f"the architecture takes {io.freq} x {io.frames} features, the front-end makes "
+                f"the model takes {io.freq} x {io.frames} features, the front-end makes "
                 f"{' x '.join(map(str, front_end.shape(self.samples)))} of {self.samples:,} samples",
                 hint=_AGAIN,
             )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audionas.core.errors import UserError
-from audionas.core.files import parsed, state
+from audionas.core.files import state
 from audionas.core.pool.ordered import ordered
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
@@ -128,7 +128,7 @@ def _logged(tasks: Sequence[Task], rate: int, log: Path | None) -> Iterator[tupl
     with log.open("rb") as stream:
         for line in stream:
             with suppress(ValueError, KeyError, TypeError, OSError):  # cut off, or the file is gone
-                told = parsed(line)
+                told = json.loads(line)
                 place = told["place"]
                 same = place < len(tasks) and told["path"] == tasks[place].path and told["target"] == rate
                 used = tasks[place].copy if same and told["copied"] else ""

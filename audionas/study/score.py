@@ -109,7 +109,7 @@ def finished(conf: Config, bench: Bench) -> SearchRun:
     assert conf.method is not None
     run = search_run(conf, bench.inputs, bench.device)
     conf.method.setup(run)
-    conf.method.restore(checkpoint.load(conf.folder / "search" / "ckpt"))
+    checkpoint.restore(conf.method, conf.folder / "search" / "ckpt")
     run.epoch = run.epochs - 1  # schedules are in the state of the last step
     return conf.method.run
 

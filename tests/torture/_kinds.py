@@ -41,6 +41,8 @@ def _json(*free: tuple[str, ...]) -> Callable[[np.random.Generator, bytes], Muta
 _PREDICT = ("predict", "run", "x.wav")
 _DETECT = ("detect", "wake", "x.wav", "--threshold", "0.5", "--file")
 _SEARCH = ("search", "conf.yaml", "--resume")
+_TRAIN = ("train", "conf.yaml", "arch=tc_resnet8", "space=null", "method=null", "searcher=null")
+_EVAL = ("eval", "run", "--data", "data/test")
 _KALDI = ("wav.scp", "text", "utt2spk", "spk2utt", "utt2dur", "utt2sha256", "segments")
 
 
@@ -49,9 +51,14 @@ def _manifest(form: str) -> tuple[str, ...]:
 
 
 _ENDED = ("exp/tones/search/done.json", "exp/tones/arch.json")
+_TRAINED = ("exp/tones/train/done.json", "exp/tones/model")
 _ANY: tuple[str, ...] = ()  # the path of the whole file: its reader looks at a part of it only
 KINDS = {
     "config": Kind("configs", "conf.yaml", _yaml, ("conf.yaml",), 40, 1500, call="load"),
+    "config in check": Kind("configs", "conf.yaml", _yaml, ("check", "conf.yaml"), 0, 100),
+    "config in train": Kind(
+        "configs", "conf.yaml", _yaml, (*_TRAIN, "train.epochs=1", "out=exp", "name=x"), 0, 60, fresh=("exp",)
+    ),
     "config base": Kind("configs", "base.yaml", _yaml, ("child.yaml",), 10, 300, call="load"),
     "architecture": Kind(
         "run", "run/arch.json", _json(("note",)), ("run/arch.json",), 40, 1500, call="network"
@@ -59,8 +66,12 @@ KINDS = {
     "architecture in cost": Kind("run", "run/arch.json", _json(("note",)), ("cost", "run/arch.json"), 0, 60),
     "bundle": Kind("run", "run/model/bundle.json", _json(("note",)), _PREDICT, 40, 1200),
     "weights": Kind("run", "run/model/weights.safetensors", _mutate.in_bytes, _PREDICT, 20, 900),
-    "labels": Kind(
-        "data", "data/labels.txt", _mutate.in_text, ("eval", "run", "--data", "data/test"), 6, 150
+    "labels": Kind("data", "data/labels.txt", _mutate.in_text, _EVAL, 6, 150),
+    "recordings": Kind("data", "data/test/wav.scp", _mutate.in_text, _EVAL, 0, 60),
+    "lengths": Kind("data", "data/test/utt2dur", _mutate.in_text, _EVAL, 0, 60),
+    "sums": Kind("data", "data/test/utt2sha256", _mutate.in_text, _EVAL, 0, 60),
+    "plain utt2dur": Kind(
+        "data", "data/test/utt2dur", _mutate.in_text, ("data/test",), 4, 120, call="folder"
     ),
     "record": Kind("run", "run/train/run.json", _json(_ANY), ("show", "run"), 0, 30),
     "evaluation": Kind("run", "run/eval.json", _json(_ANY), ("show", "run"), 0, 60),
@@ -75,6 +86,10 @@ KINDS = {
     "tensors": Kind(
         *("searched", "exp/tones/search/ckpt/000002/alphas.safetensors", _mutate.in_bytes, _SEARCH, 1, 90),
         fresh=_ENDED,
+    ),
+    "training checkpoint": Kind(
+        *("trained", "exp/tones/train/ckpt/000002/state.json", _json(_ANY), (*_TRAIN, "--resume"), 2, 120),
+        fresh=_TRAINED,
     ),
     "front": Kind("front", "front.json", _json(_ANY), ("front.json",), 20, 600, call="network"),
     "shown front": Kind(

@@ -75,6 +75,7 @@ class BundleRecord(Record):
     labels: Annotated[list[Label], Field(min_length=1, max_length=1_000_000)]
     samples: Annotated[int, Field(ge=0, le=100_000_000)]
     note: NoteRecord
+    weights: str = ""  # SHA-256 of weights.safetensors; earlier bundles have none
     resize: Annotated[int, Field(ge=0, le=65_536)] = 0
 
     @model_validator(mode="after")

@@ -23,7 +23,7 @@ def state(value: float = 1.0) -> State:
         "half": torch.tensor([0.1, float("inf"), -0.0], dtype=torch.bfloat16),
         "empty": torch.zeros(0, 3),
     }
-    return State({"weights": tensors, "nothing": {}}, {"accuracies": [0.5, value], "updates": 3})
+    return State({"weights": tensors, "nothing": {}}, {"accuracies": [0.5, 1 / value], "updates": 3})
 
 
 def same(a: State, b: State) -> bool:
