@@ -17,6 +17,7 @@ from audionas.core.reporter import Reporter
 from audionas.data.files import listing
 from audionas.data.kaldi import Item
 from audionas.data.labels import UNKNOWN
+from audionas.data.tables import LABEL
 
 Row = Mapping[str, Any]
 # Folders that archivers, file managers and disks leave; no class is called so
@@ -264,6 +265,8 @@ def _label(value: Any) -> str:
         raise ValueError(
             f"its label is {json.dumps(value)}, not text; write the word that is meant in quotes"
         )
+    if len(value) > LABEL:
+        raise ValueError(f"its label has {len(value):,} characters, more than {LABEL:,}")
     return value
 
 

@@ -108,4 +108,6 @@ def _group(where: Path, group: str, sums: dict[str, str] | None) -> dict[str, Te
     found = tensors.load(file, _AGAIN)
     if sums is not None and sums.get(group) != sha256(file):
         raise UserError(f"{file}: damaged (not what was saved: its SHA-256 differs)", hint=_AGAIN)
+    if wrong := [name for name, t in found.items() if t.is_floating_point() and t.isnan().any()]:
+        raise UserError(f"{file}: damaged (NaN in {wrong[0][:100]!r})", hint=_AGAIN)
     return found

@@ -153,6 +153,8 @@ class ModelBundle:
         if plain.get("arch") != bundle.spec.id or len(bundle.labels) != bundle.spec.io.classes:
             raise UserError(f"{folder}: its two files belong to different models", hint=_AGAIN)
         io = bundle.spec.io
+        if not (bundle.std > 0).all() or bundle.std.shape != bundle.mean.shape:
+            raise UserError(f"{folder}: damaged (a spread of its statistics is not above 0)", hint=_AGAIN)
         if len(bundle.mean) != (io.channels if features is None else io.freq):
             raise UserError(f"{folder}: damaged (statistics of another input)", hint=_AGAIN)
         return bundle
@@ -165,7 +167,10 @@ class ModelBundle:
         with torch.random.fork_rng(devices=[]):
             net = space_of(self.spec).build(self.spec)
         try:
+            types = {name: tensor.dtype for name, tensor in net.state_dict().items()}
             net.load_state_dict(self.weights)
+            if odd := [name for name, tensor in self.weights.items() if tensor.dtype != types[name]]:
+                raise RuntimeError(f"{odd[0]} is {self.weights[odd[0]].dtype}, not {types[odd[0]]}")
         except RuntimeError as error:
             raise UserError(
                 f"the weights do not fit architecture {self.spec.id}: {error}", hint=_AGAIN

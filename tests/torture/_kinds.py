@@ -66,7 +66,7 @@ KINDS = {
     "architecture in cost": Kind("run", "run/arch.json", _json(("note",)), ("cost", "run/arch.json"), 0, 60),
     "bundle": Kind("run", "run/model/bundle.json", _json(("note",)), _PREDICT, 40, 1200),
     "weights": Kind("run", "run/model/weights.safetensors", _mutate.in_bytes, _PREDICT, 20, 900),
-    "labels": Kind("data", "data/labels.txt", _mutate.in_text, _EVAL, 6, 150),
+    "labels": Kind("data", "data/labels.txt", _mutate.in_text, ("data/test",), 6, 150, call="classes"),
     "recordings": Kind("data", "data/test/wav.scp", _mutate.in_text, _EVAL, 0, 60),
     "lengths": Kind("data", "data/test/utt2dur", _mutate.in_text, _EVAL, 0, 60),
     "sums": Kind("data", "data/test/utt2sha256", _mutate.in_text, _EVAL, 0, 60),
@@ -135,7 +135,10 @@ KINDS = {
         name: Kind("device", f"wake/export/{name}", _mutate.in_bytes, (*_DETECT, name), 0, 150)
         for name in ("model.tflite", "made.tflite")
     },
-    "esphome": Kind("device", "wake/export/made.json", _json(_ANY), (*_DETECT, "made.tflite"), 0, 150),
+    "esphome": Kind(
+        *("device", "wake/export/made.json", _json(_ANY), ("wake", "wake/export/made.tflite"), 0, 150),
+        call="manifest",
+    ),
 }
 OVERRIDES = (
     *(

@@ -153,7 +153,6 @@ def _made() -> Iterator[Nonsense]:
     yield Nonsense("recordings", "two recordings exchanged", _swap)
     yield Nonsense("sums", "two sums exchanged", _swap)
     yield Nonsense("lengths", "3,000 years", _last(r"\S+$", "94670856000"))
-    yield Nonsense("lengths", "half of its recording", _last(r"\S+$", "0.5"))
     yield Nonsense("labels", "a label twice", lambda raw: raw + raw.splitlines()[0] + b"\n")
     for form, seconds, start, label in (
         ("wekws", "duration", "", "txt"),
@@ -163,13 +162,13 @@ def _made() -> Iterator[Nonsense]:
             yield Nonsense(form, f"{seconds}={value}", _row(0, **{seconds: value}))
         for value in (-1, float("nan"), 1e30) if start else ():
             yield Nonsense(form, f"{start}={value}", _row(0, **{start: value}))
-        for value in (True, None, 3, " ", [], "a" * 100_000):
+        for value in (True, None, " ", [], "a" * 100_000):
             yield Nonsense(form, f"{label}={value!r:.20}", _row(0, **{label: value}))
     for told in ("-1", "nan", "1e30", "94670856000"):
         yield Nonsense("speechbrain", f"duration={told}", _last(r"(?<=,)[\d.]+(?=,0,16000)", told))
     for name, offset, form, value in (
         *(("no channels", 22, "<H", 0), ("no rate", 24, "<I", 0), ("4 GHz", 24, "<I", 2**32 - 1)),
-        *(("65,535 channels", 22, "<H", 65535), ("no bits", 34, "<H", 0), ("more audio", 40, "<I", 2**31)),
+        *(("65,535 channels", 22, "<H", 65535), ("no bits", 34, "<H", 0), ("more audio", 40, "<I", 10**6)),
         ("no format", 20, "<H", 0xABCD),
     ):
         yield Nonsense("wav", name, _header(offset, form, value))
@@ -198,7 +197,6 @@ def _made() -> Iterator[Nonsense]:
     yield Nonsense("checkpoint", "another epoch", _value("epoch", to=1))
     yield Nonsense("checkpoint", "no groups", _value("groups", to=[]))
     yield Nonsense("tensors", "NaN", _tensor("", _one(np.nan)))
-    yield Nonsense("tensors", "another value", _tensor("", _one(0.5)))
     yield Nonsense("tensors", "none", _tensor("", lambda w: None))
     for name in ("model.onnx", "model.stream.onnx"):
         yield Nonsense(name, "NaN in weights", _network(_nan_weights))

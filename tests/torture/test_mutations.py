@@ -39,6 +39,11 @@ def test_a_file_is_refused_or_read(
             file.write_bytes(sound)
 
     assert (whole := read(kind, folder, forks)).status == 0, whole.told
+    file.write_bytes(b"\xff\0{")
+    try:
+        check(read(kind, folder, forks), "no such file at all: does the command read it?", nonsense=True)
+    finally:
+        file.write_bytes(sound)
     survived(f"mutate {name}", tries, attempt)
 
 

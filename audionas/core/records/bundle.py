@@ -79,7 +79,9 @@ class BundleRecord(Record):
     resize: Annotated[int, Field(ge=0, le=65_536)] = 0
 
     @model_validator(mode="after")
-    def _audible(self) -> Self:
+    def _sensible(self) -> Self:
         if self.features is not None and not self.samples:
             raise ValueError("samples: expected at least 1 where there is a front-end")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("labels: one is there twice")
         return self

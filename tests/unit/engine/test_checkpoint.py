@@ -120,6 +120,11 @@ def without_groups(file: Path) -> None:
         ("000001/weights.safetensors", lambda f: f.write_bytes(b"")),
         ("000001/weights.safetensors", lambda f: f.write_bytes(b"\xff" * 64)),
         ("000001/weights.safetensors", Path.unlink),
+        (
+            "000001/weights.safetensors",
+            lambda f: f.write_bytes((raw := f.read_bytes())[:-1] + bytes([raw[-1] ^ 1])),
+        ),
+        ("000001/state.json", lambda f: f.write_text(f.read_text().replace('"epoch": 1', '"epoch": 2'))),
         ("000001/state.json", cut),
         ("000001/state.json", Path.unlink),
         ("000001/state.json", without_groups),
