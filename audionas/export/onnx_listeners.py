@@ -8,6 +8,7 @@ import numpy as np
 from audionas.core import records
 from audionas.core.errors import UserError
 from audionas.core.records.run import StreamRecord
+from audionas.core.reporter import amount
 from audionas.export.onnx import clips, opened_session
 from audionas.features import build
 from audionas.models.bundle import KeywordModel, ModelBundle
@@ -39,9 +40,8 @@ class OnnxStream(HopListener):
             self.width, self.frames = int(self.inputs[0].shape[-1]), None
             classes = int(self.session.get_outputs()[0].shape[-1])
         if len(set(self.labels)) != classes or len(self.labels) != classes:
-            raise UserError(
-                f"{file}: names {len(set(self.labels))} labels for {classes} scores", hint=_again(file)
-            )
+            named = amount(len(set(self.labels)), "label")
+            raise UserError(f"{file}: names {named} for {amount(classes, 'score')}", hint=_again(file))
         if bundle is not None and self.labels != bundle.labels:
             raise UserError(f"{file}: names other labels than its model", hint=_again(file))
         ears = None if bundle is None or bundle.features is None else build(bundle.features)

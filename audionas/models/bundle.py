@@ -167,10 +167,12 @@ class ModelBundle:
         with torch.random.fork_rng(devices=[]):
             net = space_of(self.spec).build(self.spec)
         try:
-            types = {name: tensor.dtype for name, tensor in net.state_dict().items()}
+            own = net.state_dict()
             net.load_state_dict(self.weights)
-            if odd := [name for name, tensor in self.weights.items() if tensor.dtype != types[name]]:
-                raise RuntimeError(f"{odd[0]} is {self.weights[odd[0]].dtype}, not {types[odd[0]]}")
+            if odd := [
+                n for n, t in self.weights.items() if t.is_floating_point() != own[n].is_floating_point()
+            ]:
+                raise RuntimeError(f"{odd[0]} is {self.weights[odd[0]].dtype}, not {own[odd[0]].dtype}")
         except RuntimeError as error:
             raise UserError(
                 f"the weights do not fit architecture {self.spec.id}: {error}", hint=_AGAIN

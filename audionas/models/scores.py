@@ -1,4 +1,4 @@
-"""What a model answers, checked: probabilities of its classes, from a runtime that may refuse the file."""
+"""A check of a model's scores, which must be probabilities, and of the runtime that may refuse its file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -90,7 +90,7 @@ class AlphasRecord(Record):
 
 
 class CheckpointRecord(Record):
-    """`state.json` of a checkpoint: the groups of tensors beside it, and their SHA-256, which earlier ones lack.
+    """`state.json` of a checkpoint: the groups of tensors beside it, and their SHA-256 since they have one.
 
     The other keys are those of a training and of the methods that have a state without tensors.
     """
