@@ -23,10 +23,13 @@ class Kind(NamedTuple):
     fresh: tuple[str, ...] = ()  # files and folders that are removed before each try
 
 
-def _yaml(rng: np.random.Generator, raw: bytes) -> Mutation:
-    if rng.random() < 0.75:
-        return _mutate.plain(rng, yaml.safe_load(raw), _dump)
-    return _mutate.in_text(rng, raw)
+def _yaml(*free: tuple[str, ...]) -> Callable[[np.random.Generator, bytes], Mutation]:
+    def mutate(rng: np.random.Generator, raw: bytes) -> Mutation:
+        if rng.random() < 0.75:
+            return _mutate.plain(rng, yaml.safe_load(raw), _dump, free)
+        return _mutate.in_text(rng, raw)
+
+    return mutate
 
 
 def _dump(value: Any) -> str:
@@ -54,12 +57,14 @@ _ENDED = ("exp/tones/search/done.json", "exp/tones/arch.json")
 _TRAINED = ("exp/tones/train/done.json", "exp/tones/model")
 _ANY: tuple[str, ...] = ()  # the path of the whole file: its reader looks at a part of it only
 KINDS = {
-    "config": Kind("configs", "conf.yaml", _yaml, ("conf.yaml",), 40, 1500, call="load"),
-    "config in check": Kind("configs", "conf.yaml", _yaml, ("check", "conf.yaml"), 0, 100),
+    "config": Kind("configs", "conf.yaml", _yaml(), ("conf.yaml",), 40, 1500, call="load"),
+    "config in check": Kind("configs", "conf.yaml", _yaml(), ("check", "conf.yaml"), 0, 100),
     "config in train": Kind(
-        "configs", "conf.yaml", _yaml, (*_TRAIN, "train.epochs=1", "out=exp", "name=x"), 0, 60, fresh=("exp",)
+        *("configs", "conf.yaml", _yaml(("space",), ("method",), ("searcher",))),
+        *((*_TRAIN, "train.epochs=1", "out=exp", "name=x"), 0, 60),
+        fresh=("exp",),
     ),
-    "config base": Kind("configs", "base.yaml", _yaml, ("child.yaml",), 10, 300, call="load"),
+    "config base": Kind("configs", "base.yaml", _yaml(), ("child.yaml",), 10, 300, call="load"),
     "architecture": Kind(
         "run", "run/arch.json", _json(("note",)), ("run/arch.json",), 40, 1500, call="network"
     ),
