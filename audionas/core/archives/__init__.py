@@ -1,1 +1,1 @@
-"""The one door for archives: `tar` and `zip` open one, `listing` checks it, `archive` writes what was said."""
+"""The one door for archives: `tar` and `zip` open them, `listing` checks, `archive` writes what was said."""

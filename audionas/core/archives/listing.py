@@ -1,4 +1,4 @@
-"""The members of an archive before anything is written: refused are wrong names, no files, twins, and too much."""
+"""What an archive holds, checked before anything is written: names, kinds, twins, and the sum."""
 
 import re
 from collections.abc import Iterable

@@ -1,7 +1,7 @@
 """The benchmark's results as one `.npz` file: `python local/table.py RESULTS.csv OUT.npz`.
 
-RESULTS has a row for each cell, under the names of the columns; README.md lists them. It is text: the release of
-NATS-Bench consists of pickles, which run any code in them when they are read, and is refused.
+RESULTS has a row for each cell, under the names of the columns; README.md lists them. It is text. The release
+of NATS-Bench consists of pickles, which run any code in them when they are read: it is refused.
 """
 
 import csv
@@ -23,7 +23,7 @@ HINT = "Give the results as text, a CSV file with the columns that recipes/nas_b
 
 
 def convert(source: Path, out: Path) -> int:
-    """Write `out`, and return the number of cells. Raises UserError with all faults, and writes nothing then."""
+    """Write `out`, and return the number of cells. Raises UserError with all faults, and writes nothing."""
     arrays = arrays_of(*_parsed(source), source)
     with atomic(out) as draft:
         with draft.open("wb") as file:
