@@ -37,8 +37,8 @@ _FIRST = 2.0  # seconds in which the first process reports an error that all hav
 class Group:
     """The `rank` of this process among `count`; `local` is its rank on its machine.
 
-    `store` is torchrun's and outlives a process; `patience` are the seconds without a sign of life after which
-    a process is lost; `draws` is the state of the generator for this process's own draws.
+    `store` is torchrun's and outlives a process; after `patience` seconds without a sign of life a process is
+    lost; `draws` is the state of the generator for this process's own draws.
     """
 
     rank: int
@@ -164,7 +164,7 @@ def _await(group: Group, key: str) -> None:
 def _beating(group: Group) -> Iterator[None]:
     """Inside the block, the first process gives a sign of life whenever its own thread has computed.
 
-    A process that is stopped, or that waits for ever, gives none; one that validates or writes for an hour does.
+    A process that is stopped, or that waits for ever, gives none; one that validates for an hour does.
     """
     if group.rank:
         yield

@@ -1,4 +1,4 @@
-"""Two processes of which the second waits for a word of the first, which works for long, stops, or waits for ever."""
+"""Two processes: the second waits for a word of the first, which works for long, stops, or waits for ever."""
 
 import os
 import signal
