@@ -30,6 +30,7 @@ class FormRecord(Record):
     file: Name
     form: list[int]
     sha256: Sha256
+    peak: Size
 
 
 class MiniRecord(Record):

@@ -75,7 +75,7 @@ SOUND: dict[type[records.Record], dict[str, Any]] = {
     TimeRecord: {"round": 0, "model": "call", "ms": 0.01},
     CheckRecord: CHECK,
     ExaminedRecord: EXAMINED,
-    FormRecord: {"file": "a 1 2 3", "form": [16000, 1, 10], "sha256": SHA},
+    FormRecord: {"file": "a 1 2 3", "form": [16000, 1, 10], "sha256": SHA, "peak": 0.5},
     MiniRecord: {"fingerprint": "x", "wavs": None},
     MinedRecord: {"id": "a", "audio": "/a.wav", "start": 0.0, "events": [EVENT]},
 }
@@ -111,6 +111,7 @@ WRONG: list[tuple[type[records.Record], tuple[Any, ...], Any]] = [
     (ExaminedRecord, ("sha256",), "g" * 64),
     (ExaminedRecord, ("seconds",), float("inf")),
     (FormRecord, ("sha256",), ""),
+    (FormRecord, ("peak",), "x"),
     (MiniRecord, ("wavs",), "all"),
     (MinedRecord, ("events", 0, "clip"), "../../up"),
     (MinedRecord, ("events", 0, "clip"), "mined-a/../../up"),
