@@ -30,7 +30,7 @@ class State:
 
 
 class Restored(Protocol):
-    """What a checkpoint brings back."""
+    """An object that a checkpoint brings back."""
 
     def restore(self, state: State) -> None:
         """Go back to a saved state."""
@@ -89,7 +89,7 @@ def restore(work: Restored, folder: Path) -> None:
             raise  # not enough memory
         where = f"{folder}/{latest(folder):06d}"
         why = f"it has no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0][:300]
-        raise UserError(f"{where}: this run cannot go on from the checkpoint: {why}", hint=_AGAIN) from error
+        raise UserError(f"{where}: the run cannot resume from this checkpoint: {why}", hint=_AGAIN) from error
 
 
 def load(folder: Path, needed: Sequence[str] = ()) -> State:

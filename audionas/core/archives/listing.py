@@ -1,4 +1,4 @@
-"""What an archive holds, checked before anything is written: names, kinds, twins, and the sum."""
+"""The members of an archive, checked before anything is written: names, kinds, twins, and the sum."""
 
 import re
 from collections.abc import Iterable

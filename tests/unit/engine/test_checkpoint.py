@@ -159,15 +159,15 @@ def test_a_checkpoint_that_lacks_something_or_is_of_another_network_is_an_error_
     for epoch, (name, said) in enumerate(lacking.items(), 2):
         kept = {group: named for group, named in good.tensors.items() if group != name}
         checkpoint.save(tmp_path, epoch, State(kept, {k: v for k, v in good.plain.items() if k != name}))
-        with pytest.raises(UserError, match=f"{epoch:06d}: this run cannot go on .*: {said}") as caught:
+        with pytest.raises(UserError, match=f"{epoch:06d}: the run cannot resume .*: {said}") as caught:
             checkpoint.restore(Net(), tmp_path)
         assert "--overwrite" in caught.value.hint
     for stage in (9, None, "x"):
         checkpoint.save(tmp_path, 9, State(good.tensors, {**good.plain, "stage": stage}))
-        with pytest.raises(UserError, match="cannot go on"):
+        with pytest.raises(UserError, match="cannot resume"):
             checkpoint.restore(Net(), tmp_path)
     checkpoint.save(tmp_path, 10, State({**good.tensors, "weights": {"whole": torch.ones(2, 2)}}, good.plain))
-    with pytest.raises(UserError, match="cannot go on"):
+    with pytest.raises(UserError, match="cannot resume"):
         checkpoint.restore(Net(), tmp_path)
     with pytest.raises(UserError, match="it has no best, average"):
         checkpoint.load(tmp_path, ["weights", "best", "average"])
