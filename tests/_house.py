@@ -73,7 +73,8 @@ FENCES = {
     "sounddevice": ("listen/live.py",),
 }
 DOORS = {f"audionas.{room}" for room in ("methods", "searchers", "spaces", "nn")}  # lazy: core/doors.py
-PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "nats_bench"}
+ARCHIVES = {"tarfile", "zipfile"}  # opened at one door, which says and bounds what they write
 FORBIDDEN_CALLS = {
     "torch.load": "use safetensors",
     "torch.save": "use safetensors",
@@ -82,19 +83,16 @@ FORBIDDEN_CALLS = {
     "yaml.load_all": "use a SafeLoader",
     "numpy.load": "use safetensors or a memory map",
     "np.load": "use safetensors or a memory map",
+    "shutil.unpack_archive": "use core/archives",
     "eval": "parse instead",
     "exec": "import instead",
 }
 IMPORTERS = ("import_module", "importlib.import_module", "__import__")
 
 READERS = ("core/files.py", "core/registry.py")  # who read text themselves: the door, and Python's own files
-PARSERS = (  # who parse JSON themselves: the door, and those who hear only processes that audionas has started
+PARSERS = (  # who parse JSON themselves: the door, and those who hear only our own processes
     *("core/files.py", "core/pool/worker.py", "engine/processes.py", "prep/espeak.py", "prep/voices.py"),
-    *(
-        "searchers/_fronts.py",
-        "prep/examined.py",
-        "prep/forms.py",
-    ),  # its own lines; those cut off are passed over
+    "searchers/_fronts.py",  # what it has just made
 )
 
 NAMED = re.compile(r"audionas(?:\.\w+)+(?::\w+)?")
@@ -285,10 +283,11 @@ def fence_breaches(file: str, tree: ast.Module) -> list[str]:
 
 
 def unsafe_words(file: str, tree: ast.Module) -> list[str]:
-    """Pickle in any form, and YAML that could build objects."""
+    """Pickle in any form, YAML that could build objects, and archives around their door."""
     safe = {"SafeLoader", "CSafeLoader", *safe_loaders(tree)}
+    refused = PICKLES | (set() if file.startswith("core/archives/") else ARCHIVES)
     found = [
-        f"{file}:{line}: imports {m}" for line, m in imports(tree, file) if m.partition(".")[0] in PICKLES
+        f"{file}:{line}: imports {m}" for line, m in imports(tree, file) if m.partition(".")[0] in refused
     ]
     for node in ast.walk(tree):
         if not isinstance(node, ast.Call):
@@ -351,4 +350,5 @@ def modules(folder: Path) -> dict[str, str]:
 LIBRARY = {name: text for name, text in modules(PACKAGE).items() if not name.startswith("shipped/")}
 SCRIPTS = {f"data_prep/{name}": text for name, text in modules(ROOT / "data_prep").items()}
 TREES = {file: ast.parse(text) for file, text in (LIBRARY | SCRIPTS).items()}
+RECIPES = {f"recipes/{name}": text for name, text in modules(ROOT / "recipes").items()}
 TESTS = {f"tests/{name}": text for name, text in modules(ROOT / "tests").items()}

@@ -7,6 +7,7 @@ the old one or the new one, never half of one.
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,7 +31,7 @@ class State:
 
 
 class Restored(Protocol):
-    """A training or a method, with the state that a checkpoint keeps."""
+    """An object that a checkpoint brings back."""
 
     def restore(self, state: State) -> None:
         """Go back to a saved state."""
@@ -90,15 +91,17 @@ def restore(work: Restored, folder: Path) -> None:
             raise  # not enough memory
         where = f"{folder}/{latest(folder):06d}"
         why = f"it has no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0][:300]
-        raise UserError(f"{where}: this run cannot resume from the checkpoint: {why}", hint=_AGAIN) from error
+        raise UserError(f"{where}: the run cannot resume from this checkpoint: {why}", hint=_AGAIN) from error
 
 
-def load(folder: Path) -> State:
-    """The newest checkpoint; raises UserError when it is damaged."""
+def load(folder: Path, needed: Sequence[str] = ()) -> State:
+    """The newest checkpoint. Raises UserError where it is damaged or lacks one of the `needed` groups."""
     where = folder / f"{latest(folder):06d}"
     plain = records.plain(CheckpointRecord, where / "state.json", _AGAIN)
     if f"{plain['epoch']:06d}" != where.name:
         raise UserError(f"{where}: damaged checkpoint (it is of epoch {plain['epoch']})", hint=_AGAIN)
+    if missing := [group for group in needed if group not in plain["groups"]]:
+        raise UserError(f"{where}: damaged checkpoint: it has no {', '.join(missing)}", hint=_AGAIN)
     return State({group: _group(where, group, plain.get("sums")) for group in plain["groups"]}, plain)
 
 

@@ -6,7 +6,7 @@ from audionas.core.faults import beyond
 
 
 def test_every_number_has_an_end() -> None:
-    value = {
+    value: dict[str, object] = {
         "lr": 10**400,
         "list": [1, -1e300],
         "inner": {"epochs": 10**15 + 1},

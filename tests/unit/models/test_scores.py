@@ -17,7 +17,7 @@ def test_probabilities_pass_as_they_are() -> None:
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, -0.5, 1.5])
 def test_anything_else_is_refused(wrong: float) -> None:
-    with pytest.raises(UserError, match="x\\.onnx: answers .*no probability"):
+    with pytest.raises(UserError, match=r"x\.onnx: answers .*no probability"):
         probabilities(np.array([[0.5, 0.5], [0.5, wrong]]), 2, "x.onnx")
 
 
