@@ -352,7 +352,7 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
             if len(problems) > before:
                 del rest[name]
     try:
-        filled = TypeAdapter(kind).validate_python(rest)
+        filled: Any = TypeAdapter(kind).validate_python(rest)
         problems += beyond(asdict(filled), tuple(filter(None, path.split("."))))
         return filled
     except ValidationError as error:

@@ -77,7 +77,8 @@ def _become(request: dict[str, Any], place: Path) -> None:
         told = [getattr(hooks, name)(**arguments) for name, arguments in request["hooks"].items()]
         status = _run(request)
         for answer in filter(None, told):
-            (place / "told").write_text(json.dumps(answer()))
+            (place / "telling").write_text(json.dumps(answer()))
+            (place / "telling").rename(place / "told")  # whole or not at all: a kill may come now
     except BaseException:
         traceback.print_exc()
     finally:

@@ -37,6 +37,9 @@ def disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
         again = ["-o", f"{'remount,' * os.path.ismount(place)}size={size}"]
         done = subprocess.run(["mount", "-t", "tmpfs", *again, "none", str(place)], capture_output=True)
         if done.returncode:
+            assert not os.path.ismount(place), (
+                done.stderr.decode()
+            )  # it could be mounted: its size is the test's
             pytest.skip(f"no small disk can be mounted here: {done.stderr.decode().strip()}")
         return place
 
