@@ -13,7 +13,7 @@ from audionas import __version__
 from audionas.cli import build, data, faults, listen, model, study
 from audionas.core.errors import UserError
 from audionas.core.registry import allow
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, say
 
 FIXABLE, BUG, INTERRUPTED = 1, 70, 130
 PARALLEL = ("search", "train")  # what torchrun may start in several processes
@@ -89,7 +89,7 @@ def main(
 ) -> None:
     """Neural architecture search for audio: from recordings to a small, fast keyword model."""
     if version:
-        print(__version__)
+        say(__version__)
         raise typer.Exit
     for module in plugins or []:
         allow(module)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from audionas.core.files import write_text
 from audionas.core.intervals import Interval
-from audionas.core.reporter import Reporter, amount
+from audionas.core.reporter import Reporter, amount, say
 from audionas.engine.metrics import over_seeds
 from audionas.report.html import count
 
@@ -134,8 +134,8 @@ def show(comparison: Comparison) -> None:
     head = ("method", "seeds", *(column.title for column in columns), "step time", "memory")
     Reporter(stdout=True).table(head, rows)
     if words := alone(comparison):
-        print(words.strip())
-    print("\n".join(str(comparison.folder / f"compare.{kind}") for kind in ("md", "csv", "html")))
+        say(words.strip())
+    say(*(str(comparison.folder / f"compare.{kind}") for kind in ("md", "csv", "html")))
 
 
 def table(rows: Sequence[Row]) -> str:
