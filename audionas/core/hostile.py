@@ -7,7 +7,11 @@ from pathlib import Path
 
 # Control characters but for tab and newline, separators of lines, what turns text around, half a character
 _UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_PLAIN = re.compile(r"(?!.* #)([a-z_.][\w.@%+#-]*)?/([\w ./@%+#'(),&=~-]*[\w./)])?", re.I)  # alike in YAML
+_PLAIN = re.compile(  # the same text in YAML
+    r"(?!.* #)(?!(true|false|yes|no|on|off|y|n|null)$)"
+    r"([a-z_][\w.@%+#-]*|([a-z_.][\w.@%+#-]*)?/([\w ./@%+#'(),&=~-]*[\w./)])?)",
+    re.IGNORECASE,
+)
 
 
 def escaped(text: str) -> str:

@@ -46,9 +46,10 @@ class Reporter:
         if folder is not None:
             _cut(folder / "metrics.jsonl", since)
 
-    def note(self, text: str) -> None:
-        """Print one line."""
-        self.console.print(escaped(text))
+    def note(self, *lines: str) -> None:
+        """Print lines, each as one line whatever it holds."""
+        for line in lines:
+            self.console.print(on_a_line(line))
 
     def problems(self, problems: Sequence[str], file: Path | None) -> None:
         """Print what is left out and why, many problems of a kind as one line; then `file` holds them all."""
@@ -56,7 +57,7 @@ class Reporter:
         for line in lines:
             self.note(f"left out: {line}")
         if file is not None and len(lines) < len(problems):
-            write_text(file, "".join(f"{problem}\n" for problem in problems))
+            write_text(file, "".join(f"{on_a_line(problem)}\n" for problem in problems))
             self.note(f"left out: {amount(len(problems), 'problem')} in all, see {file}")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:

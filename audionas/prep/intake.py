@@ -10,7 +10,7 @@ import numpy as np
 
 from audionas.core.errors import Problem, UserError, grouped, located
 from audionas.core.files import write_text
-from audionas.core.hostile import command, setting
+from audionas.core.hostile import command, on_a_line, setting
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio, kaldi
 from audionas.data.audio import LOUDEST, QUIETEST, TOLERANCE
@@ -267,7 +267,7 @@ def _listed(problems: Sequence[str], log: Path | None) -> Path | str:
     if log is None or len(grouped(problems)) == len(problems):
         return ""
     file = log.with_name("bad.txt")
-    write_text(file, "".join(f"{problem}\n" for problem in problems))
+    write_text(file, "".join(f"{on_a_line(problem)}\n" for problem in problems))
     return file
 
 
