@@ -13,8 +13,8 @@ QUOTERS = ("command", "setting")  # of core/hostile.py
 # Text before a value that makes it a word for a shell: of a command, or of a change to a config
 TYPED = re.compile(
     r"(?:^|[\s(`:;&|'\"])(?:"
-    r"(?:audionas -*[a-z]|python3? -m [a-z]|pip install|torchrun -|ffmpeg -|(?:cd|rm|mv|cp|ls)\b|[\w./]*\.sh\b)"
-    r"[^.,;:\n]*[ \t]"
+    r"(?:audionas -*[a-z]|python3? -m [a-z]|pip install|torchrun -|ffmpeg -"
+    r"|(?:cd|rm|mv|cp|ls)\b|[\w./]*\.sh\b)[^.,;:\n]*[ \t]"
     r"|(?:[^.,;:\n]*\s)?(?:arch|(?:data|images|train)\.(?:train|dev|test|noise|path|init|labels))="
     r")['\"]?$"
 )

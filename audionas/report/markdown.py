@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 
 from audionas.core.hostile import on_a_line
 
-# Marks of CommonMark and of GitHub inside a line, where they mean something; _ inside a word does not
+# Marks of CommonMark and of GitHub inside a line, where they mean something: _ within a word does not
 _MARKS = re.compile(
-    r"[\\`*#~$<]|(?<!\w)_|_(?!\w)|^[\[>]|\](?=[(\[:]|$)|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE
+    r"[\\`*#~$<]|(?<![^\W_])_|_(?![^\W_])|^[\[>]|\](?=[(\[:]|$)|&(?=#?\w+;)|:(?=//)|(?<=www)\.", re.IGNORECASE
 )
 _TICKS = re.compile("`+")
 
