@@ -29,13 +29,19 @@ def curves_of(rows: Sequence[Mapping[str, Any]]) -> Curves:
 
 
 def draw(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
-    """Write the curves with their bands as a PNG."""
+    """Write `figure` as a PNG."""
+    with atomic(file) as draft:
+        figure(rows).savefig(draft, dpi=130)
+
+
+def figure(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The curves with their bands, drawn by matplotlib."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, PercentFormatter
 
     curves, hours = curves_of(rows), min(row["hours"] for row in rows)
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
-    axes = figure.add_subplot()
+    drawn = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = drawn.add_subplot()
     for number, points in enumerate(curves.values()):
         rate, rejected, low, high = ([point[i] for point in points] for i in range(4))
         colour = _COLOURS[number % len(_COLOURS)]
@@ -51,8 +57,7 @@ def draw(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(visible=True, color="#eeeff2")
     _named(axes.legend(frameon=False), [*curves, f"under 3 in {hours:.3g} h: not measurable"])
-    with atomic(file) as draft:
-        figure.savefig(draft, dpi=130)
+    return drawn
 
 
 def _named(legend: Any, names: Sequence[str]) -> None:
