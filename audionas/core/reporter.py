@@ -196,8 +196,14 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def _cut(path: Path, since: int) -> None:
     """Keep the rows of epochs before `since`."""
-    kept = [json.dumps(row) + "\n" for row in read_rows(path) if row.get("epoch", -1) < since]
-    write_text(path, "".join(kept))
+    rows = read_rows(path)
+    for number, row in enumerate(rows, 1):
+        if not isinstance(epoch := row.get("epoch", -1), int):
+            raise UserError(
+                f"{path}:{number}: epoch: expected a whole number, not {epoch!r:.60}",
+                hint="Delete that line, or start again with --overwrite.",
+            )
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows if row.get("epoch", -1) < since))
 
 
 def _short(value: float) -> str:

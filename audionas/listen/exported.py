@@ -4,9 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from audionas.core import records
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.files import read_json, sha256, write_json
+from audionas.core.files import sha256, write_json
 from audionas.core.hostile import command
+from audionas.core.records.bundle import BundleRecord
 from audionas.data.labels import is_background
 from audionas.export.listeners import open_file
 from audionas.models.bundle import ModelBundle
@@ -130,7 +132,7 @@ def rule_of(
 def keep(found: Exported, note: Mapping[str, Any]) -> None:
     """Write the tuned values into the bundle, under the file's name; the rest of the bundle stays."""
     file = _model(found.folder) / "bundle.json"
-    plain = read_json(file)
+    plain = records.plain(BundleRecord, file)
     plain["note"].setdefault("detect", {})[found.file.name] = {**note, "sha256": sha256(found.file)}
     write_json(file, plain)
 

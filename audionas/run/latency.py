@@ -13,9 +13,11 @@ from typing import Any
 from torch import nn
 
 from audionas.config import Config
+from audionas.core import records
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, read_text
+from audionas.core.records.study import CheckRecord
 from audionas.core.reporter import Reporter, amount, say
 from audionas.core.rng import numpy_rng, seed_torch
 from audionas.cost.latency import runtime
@@ -94,6 +96,7 @@ def show(file: Path) -> None:
     out.table(("choice", "quickest", "ms", "slowest", "ms"), rows)
     say(f"base {table.base:.4f} ms; {amount(len(table.entries), 'operation')} measured")
     if "check" in about:
+        records.check(CheckRecord, about["check"], f"{_file(file)}: about.check")
         say("")
         out.table(latency.HEAD, latency.figures(about["check"]))
 

@@ -43,7 +43,7 @@ def finished(conf: Config, inputs: Inputs, device: torch.device, reporter: Repor
     method = conf.method
     assert method is not None
     method.setup(search_run(conf, inputs, device))
-    method.restore(checkpoint.load(conf.folder / "search" / "ckpt"))
+    checkpoint.restore(method, conf.folder / "search" / "ckpt")
     method.run.epoch = method.run.epochs - 1  # schedules are in the state of the last step
     give_examples(conf, method.run, inputs, reporter)
     return method

@@ -77,7 +77,7 @@ def _open(run: Run, row: Row | None, bench: Bench, *, resume: bool) -> bool:
     if row["status"] == "failed":
         return resume or not _checkpointed(run)
     done = run.conf.folder / "search" / "done.json"
-    if row["measured"] != bench.measured or not done.exists():
+    if row.get("measured") != bench.measured or not done.exists():
         return True
     return bool(records.read(DoneRecord, done).arch != row["arch"])
 
