@@ -212,7 +212,9 @@ def started(
     run = SearchRun(
         space=space,
         io=io,
-        net=space.supernet(method.fill, io, dropout=dropout, sizes=sizes, bare=method.bare).train(),
+        net=space.supernet(
+            method.fill, io, dropout=dropout, sizes=sizes, bare=method.bare, k=method.k
+        ).train(),
         costs=typing.cast(CostTable, Later(lambda: costs_of(space, io))),
         optim=optim or Optim(lr=0.1, final_lr=0.001, weight_decay=3e-4, clip=5.0),
         epochs=epochs,
@@ -221,6 +223,7 @@ def started(
         sizes=sizes,
         dropout=dropout,
         bare=method.bare,
+        k=method.k,
         valid=lambda: [valid for _, valid in batches(io, 2, seed=1000, size=4)],
         train=lambda: [train for train, _ in batches(io, 2, seed=2000, size=4)],
     )

@@ -8,9 +8,10 @@ from audionas.core.arch import Choice
 from audionas.core.errors import UserError
 from audionas.engine import checkpoint
 from audionas.methods.darts import Darts
-from audionas.methods.pc_darts import PartialEdge, PcDarts, parts, shuffle
-from audionas.nn.edge import Gate, Gates, MixedEdge
+from audionas.methods.pc_darts import PcDarts
+from audionas.nn.edge import Gate, Gates, MixedEdge, shuffle
 from audionas.nn.ops import OpShape
+from audionas.nn.partial import partial, parts
 from audionas.spaces.darts_cell import PRIMITIVES, DartsCell
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
@@ -37,7 +38,7 @@ def copied(method):
 
 def edge_of(options, shape, k):
     torch.manual_seed(0)
-    return PartialEdge(Choice("here", tuple(options)), shape, k=k).eval()
+    return partial(MixedEdge, k)(Choice("here", tuple(options)), shape).eval()
 
 
 def weights_of(edge):
@@ -138,7 +139,9 @@ def test_far_less_is_kept_for_the_backward_pass():
     options, shape, kept = PRIMITIVES[1:], OpShape(16, 16, bare=True, pool_norm=True), {}
     x = torch.randn(4, 16, 16, 16).contiguous(memory_format=torch.channels_last)
     for k in (1, 2, 4):
-        edges = {place: PartialEdge(Choice("{}_{}".format(*place), options), shape, k=k) for place in EDGES}
+        edges = {
+            place: partial(MixedEdge, k)(Choice("{}_{}".format(*place), options), shape) for place in EDGES
+        }
         cells = nn.ModuleList(SumCell(edges) for _ in range(3)).to(memory_format=torch.channels_last)
         weight = torch.full((7,), 1 / 7, requires_grad=True)
         gates = Gates({"{}_{}".format(*place): Gate(weight) for place in EDGES})
