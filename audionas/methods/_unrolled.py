@@ -47,7 +47,7 @@ def unrolled_gradient(method: Relaxed, valid: Batch, train: Batch, *, eps: float
     The training batch has one draw of gates. Neither weights nor batch-norm statistics change.
     """
     run, alphas = method.run, method.parameters()
-    passes = _Passes(run)
+    passes = Passes(run)
     weights = dict(run.net.named_parameters())
     own = method.gates("alpha")
     loss = passes.run(weights, train, own)[0]
@@ -71,7 +71,7 @@ def unrolled_gradient(method: Relaxed, valid: Batch, train: Batch, *, eps: float
     return {"valid_loss": loss, "valid_accuracy": accuracy(logits, valid.target), **metrics}
 
 
-class _Passes:
+class Passes:
     """Forward passes of a run's network at other weights.
 
     Batch norms update copies of their statistics. Every pass draws the same random numbers (dropout) and
@@ -92,7 +92,7 @@ class _Passes:
 
 def _nearby(
     alphas: Iterable[Tensor],
-    passes: _Passes,
+    passes: Passes,
     gates: Gates,
     weights: Weights,
     v: Iterable[Tensor],

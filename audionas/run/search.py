@@ -197,8 +197,9 @@ class Searching:
         return self.method.state()
 
     def restore(self, state: State) -> None:
-        """Restore the state of the method."""
+        """Restore the state of the method, and the epoch after which it was saved."""
         self.method.restore(state)
+        self.run.epoch = checkpoint.latest(self.folder / "ckpt") - 1
 
 
 def _run(
