@@ -24,6 +24,7 @@ from audionas.engine.checkpoint import State
 from audionas.engine.distributed import average_gradients, mean, own_draws
 from audionas.engine.optim import Optim, pack, unpack
 from audionas.engine.sync_norm import synced
+from audionas.methods._lost import hidden
 from audionas.nn.edge import Edge, EdgeFactory, Gate, Gates, MixedEdge
 from audionas.nn.ops import OpShape
 from audionas.nn.partial import widened
@@ -293,30 +294,6 @@ class Method(Strict, ABC):
             run.renew(self.fill, run.sizes)
         run.net.load_state_dict(state.tensors["weights"])
         unpack(run.weight_optimizer, state.tensors["weight_optimizer"])
-
-
-def hidden(cls: type) -> list[str]:
-    """The methods of a class's bases that others of them hide without calling them, as `Class.name`.
-
-    A method that calls super() passes the call on, and hides nothing.
-    """
-    found = []
-    for name in {name for base in cls.__mro__ for name in vars(base) if _is_hook(base, name)}:
-        owners = [base for base in cls.__mro__ if name in vars(base)]
-        ends = next((n for n, base in enumerate(owners) if not passes_on(vars(base)[name])), len(owners))
-        above = owners[ends] if ends < len(owners) else object
-        found += [f"{base.__name__}.{name}" for base in owners[ends + 1 :] if not issubclass(above, base)]
-    return sorted(found)
-
-
-def passes_on(hook: Any) -> bool:
-    """True for a method, or a property, that calls super()."""
-    return "super" in getattr(getattr(getattr(hook, "fget", hook), "__code__", None), "co_names", ())
-
-
-def _is_hook(kind: type, name: str) -> bool:
-    made = name.startswith("__") and name != "__post_init__"  # by dataclass, or Python's own
-    return not made and (callable(vars(kind)[name]) or isinstance(vars(kind)[name], property))
 
 
 def accuracy(logits: Tensor, target: Tensor) -> Tensor:

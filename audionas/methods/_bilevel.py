@@ -20,9 +20,10 @@ from audionas.engine.checkpoint import State
 from audionas.engine.distributed import average_gradients
 from audionas.engine.optim import pack, set_rate, unpack
 from audionas.methods import _edge_weights
-from audionas.methods._base import Method, Phase, SearchRun, accuracy, passes_on, require_reachable
+from audionas.methods._base import Method, Phase, SearchRun, accuracy, require_reachable
 from audionas.methods._beta_decay import smooth_maximum
 from audionas.methods._derive import strongest
+from audionas.methods._lost import replaces
 from audionas.methods._price import chances, exchanged, slope_of, value
 from audionas.methods._unrolled import unrolled_gradient
 from audionas.nn.edge import Gate, Gates
@@ -97,11 +98,11 @@ class Bilevel(Method):
             "beta_decay": self.beta_decay > 0,
         }
         why = dict(self.loses)
-        if replaces(type(self), "gates"):
+        if replaces(type(self), Bilevel, "gates"):
             why.setdefault(
                 "edge_normalization", "its gates are its own, and would leave the edges' weights out"
             )
-        if replaces(type(self), "alpha_gradient"):
+        if replaces(type(self), Bilevel, "alpha_gradient"):
             why.setdefault("order", "its gradient of alpha is its own")
         return [f"{name} has no place in {type(self).__name__}: {why[name]}" for name in why if uses[name]]
 
@@ -343,16 +344,6 @@ class Bilevel(Method):
         for name, alpha in self.run.alphas.items():
             alpha.data.copy_(state.tensors["alphas"][name])
         unpack(self._optimizer, state.tensors["alpha_optimizer"])
-
-
-def replaces(kind: type, hook: str) -> bool:
-    """True where a method's class has its own `hook`, which does not call that of `Bilevel`."""
-    for base in kind.__mro__:
-        if base is Bilevel:
-            return False
-        if hook in vars(base) and not passes_on(vars(base)[hook]):
-            return True
-    return False
 
 
 def _latency(run: SearchRun, file: str) -> LatencyTable:

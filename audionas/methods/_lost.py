@@ -1,0 +1,33 @@
+"""What a method would lose where one is laid over another: hooks that hide others without calling them."""
+
+from typing import Any
+
+
+def hidden(cls: type) -> list[str]:
+    """The methods of a class's bases that others of them hide without calling them, as `Class.name`.
+
+    A method that calls super() passes the call on, and hides nothing.
+    """
+    found = []
+    for name in {name for base in cls.__mro__ for name in vars(base) if _is_hook(base, name)}:
+        owners = [base for base in cls.__mro__ if name in vars(base)]
+        ends = next((n for n, base in enumerate(owners) if not passes_on(vars(base)[name])), len(owners))
+        above = owners[ends] if ends < len(owners) else object
+        found += [f"{base.__name__}.{name}" for base in owners[ends + 1 :] if not issubclass(above, base)]
+    return sorted(found)
+
+
+def passes_on(hook: Any) -> bool:
+    """True for a method, or a property, that calls super()."""
+    return "super" in getattr(getattr(getattr(hook, "fget", hook), "__code__", None), "co_names", ())
+
+
+def _is_hook(kind: type, name: str) -> bool:
+    made = name.startswith("__") and name != "__post_init__"  # by dataclass, or Python's own
+    return not made and (callable(vars(kind)[name]) or isinstance(vars(kind)[name], property))
+
+
+def replaces(kind: type, base: type, hook: str) -> bool:
+    """True where a class has its own `hook` in place of that of its `base`, which it does not call."""
+    above = kind.__mro__[: kind.__mro__.index(base)]
+    return any(hook in vars(one) and not passes_on(vars(one)[hook]) for one in above)
