@@ -24,7 +24,7 @@ from audionas.engine.checkpoint import State
 from audionas.engine.distributed import average_gradients, mean, own_draws
 from audionas.engine.optim import Optim, pack, unpack
 from audionas.engine.sync_norm import synced
-from audionas.methods._lost import hidden
+from audionas.methods._lost import hidden, keep_defaults
 from audionas.nn.edge import Edge, EdgeFactory, Gate, Gates, MixedEdge
 from audionas.nn.ops import OpShape
 from audionas.nn.partial import widened
@@ -170,6 +170,8 @@ class Method(Strict, ABC):
     def __init_subclass__(cls, **rest: Any) -> None:
         """Refuse to lay one method over another where a hook of the second would be lost."""
         super().__init_subclass__(**rest)
+        if len(cls.__bases__) > 1 and ABC not in cls.__bases__:
+            keep_defaults(cls)
         if lost := hidden(cls):
             joined = " and ".join(base.__name__ for base in cls.__bases__)
             raise UserError(

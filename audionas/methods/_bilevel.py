@@ -71,6 +71,8 @@ class Bilevel(Method):
     def __post_init__(self) -> None:
         """Refuse impossible settings; subclasses call it before their own checks."""
         problems = []
+        if len(type(self).__bases__) > 1 and "__dataclass_fields__" not in vars(type(self)):
+            problems.append(f"{type(self).__name__} joins methods: it needs @dataclass(kw_only=True)")
         if not 0 < self.alpha_lr < math.inf or not 0 <= self.alpha_weight_decay < math.inf:
             problems.append("alpha_lr must be positive and alpha_weight_decay not negative, both finite")
         if not all(0 <= beta < 1 for beta in self.alpha_betas):

@@ -1,5 +1,6 @@
-"""What a method would lose where one is laid over another: hooks that hide others without calling them."""
+"""What a method would lose where one is laid over another: hooks that hide others, defaults of fields."""
 
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 
@@ -31,3 +32,17 @@ def replaces(kind: type, base: type, hook: str) -> bool:
     """True where a class has its own `hook` in place of that of its `base`, which it does not call."""
     above = kind.__mro__[: kind.__mro__.index(base)]
     return any(hook in vars(one) and not passes_on(vars(one)[hook]) for one in above)
+
+
+def keep_defaults(cls: type) -> None:
+    """Give a class that joins several its fields' defaults in the order in which Python finds methods.
+
+    A dataclass takes all fields of its first base, inherited ones too: the second's `k: int = 4` would be
+    lost behind the `k: int = 1` that both inherit. Called before the decorator acts.
+    """
+    known = {f.name: f for base in cls.__bases__ if is_dataclass(base) for f in fields(base)}
+    own = vars(cls).get("__annotations__", {})
+    told = {name: f.type for name, f in known.items() if name not in own and name in dir(cls)}
+    for name in told:
+        setattr(cls, name, getattr(cls, name))
+    cls.__annotations__ = {**told, **own}

@@ -248,6 +248,8 @@ def steps(method: Method, first: int, last: int) -> list[dict[str, float]]:
         progress = number / an_epoch(run.space)
         metrics = method.step(train, valid if method.halves else train, progress)
         told.append({k: float(torch.as_tensor(v).detach()) for k, v in metrics.items()})
+        if place == an_epoch(run.space) - 1:
+            method.after_epoch()
     return told
 
 
