@@ -12,15 +12,18 @@ def hidden(cls: type) -> list[str]:
     found = []
     for name in {name for base in cls.__mro__ for name in vars(base) if _is_hook(base, name)}:
         owners = [base for base in cls.__mro__ if name in vars(base)]
-        ends = next((n for n, base in enumerate(owners) if not passes_on(vars(base)[name])), len(owners))
+        ends = next(
+            (n for n, base in enumerate(owners) if not passes_on(vars(base)[name], name)), len(owners)
+        )
         above = owners[ends] if ends < len(owners) else object
         found += [f"{base.__name__}.{name}" for base in owners[ends + 1 :] if not issubclass(above, base)]
     return sorted(found)
 
 
-def passes_on(hook: Any) -> bool:
-    """True for a method, or a property, that calls super()."""
-    return "super" in getattr(getattr(getattr(hook, "fget", hook), "__code__", None), "co_names", ())
+def passes_on(hook: Any, name: str) -> bool:
+    """True for a method, or a property, of this name that calls super().name."""
+    code = getattr(getattr(hook, "fget", hook), "__code__", None)
+    return {"super", name} <= set(getattr(code, "co_names", ()))
 
 
 def _is_hook(kind: type, name: str) -> bool:
@@ -31,7 +34,7 @@ def _is_hook(kind: type, name: str) -> bool:
 def replaces(kind: type, base: type, hook: str) -> bool:
     """True where a class has its own `hook` in place of that of its `base`, which it does not call."""
     above = kind.__mro__[: kind.__mro__.index(base)]
-    return any(hook in vars(one) and not passes_on(vars(one)[hook]) for one in above)
+    return any(hook in vars(one) and not passes_on(vars(one)[hook], hook) for one in above)
 
 
 def keep_defaults(cls: type) -> None:

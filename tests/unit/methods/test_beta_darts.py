@@ -51,11 +51,8 @@ def test_both_orders_have_the_term():
     assert one.abs().max() > 0.1
 
 
-SOFTMAX = [
-    name
-    for name in TRAINED
-    if issubclass(resolve("method", name), Bilevel) and name not in ("beta_darts", "fair_darts", "drop_nas")
-]
+OTHERS = ("beta_darts", "fair_darts", "drop_nas", "parsec")  # the last moves alpha also where all is equal
+SOFTMAX = [name for name in TRAINED if issubclass(resolve("method", name), Bilevel) and name not in OTHERS]
 
 
 @pytest.mark.laws
@@ -68,7 +65,7 @@ def test_every_softmax_method_takes_it(name):
     run.criterion = lambda logits, target: 0.0 * logits.sum()
     before = {choice.name: run.alphas[choice.name].detach().clone() for choice in space.choices()}
     ((train, valid),) = batches(run.io, 1, seed=0, size=4)
-    for epoch in (0, 1):
+    for epoch in (0, 60):
         run.epoch = epoch  # within the first stage, where there are stages
         method.step(train, valid if method.halves else train, epoch)
         moved = [bool((run.alphas[n] < alpha).all()) for n, alpha in before.items()]
