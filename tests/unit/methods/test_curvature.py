@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from audionas.methods._curvature import hessian, largest_eigenvalue, rise
+from audionas.methods import hessian, largest_eigenvalue, rise
 from audionas.methods.darts_es import DartsEs
 from tests.invariants._cases import CHAIN, started
 

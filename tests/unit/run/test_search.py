@@ -6,6 +6,7 @@ import pytest
 
 from audionas.config import load
 from audionas.core.reporter import read_rows
+from audionas.report.run import write as write_report
 from audionas.run.search import Searching, search
 from tests._factory import config, tones
 from tests.unit.cli._command import done
@@ -73,8 +74,7 @@ def test_a_method_ends_its_search_and_everything_says_so(conf, tmp_path):
     assert arch["note"]["stopped"] == why.removeprefix("stopped ")
     last = {choice.name: choice.options[-1] for choice in load(conf).space.choices()}
     assert arch["choices"] == last
-    done("report", exp)
-    assert "it has seen &lt;enough&gt;" in (exp / "report.html").read_text(encoding="utf-8")
+    assert "it has seen &lt;enough&gt;" in write_report(exp).read_text(encoding="utf-8")
     assert json.loads((exp / "search" / "done.json").read_text())["arch"] == arch["id"]
 
 
