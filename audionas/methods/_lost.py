@@ -1,4 +1,4 @@
-"""What a method would lose where one is laid over another: hooks that hide others, defaults of fields."""
+"""The hooks and defaults that would be lost where one method is laid over another."""
 
 from dataclasses import fields, is_dataclass
 from typing import Any

@@ -22,7 +22,7 @@ Weights = Mapping[str, Tensor]
 
 
 class Relaxed(Protocol):
-    """What is asked of a method: gates that are differentiable in its parameters."""
+    """A method with gates that are differentiable in its parameters."""
 
     run: SearchRun
 
@@ -33,7 +33,7 @@ class Relaxed(Protocol):
         """The gates of a step."""
 
     def terms(self, gates: Gates) -> tuple[Tensor, Metrics]:
-        """What is added to the validation loss, and metrics."""
+        """The terms added to the validation loss, and metrics."""
 
     def take(self, gradients: Iterable[Tensor]) -> None:
         """Store gradients of `parameters`."""

@@ -27,7 +27,7 @@ class DartsEs(Bilevel):
 
     The Hessian is that of the validation loss, as in the paper; the official code adds alpha's decay to its
     diagonal, measures once more after the last epoch, and also stops where both means are negative. Its
-    variant that goes on with a larger weight decay is not implemented. Runs on every space.
+    variant that continues, with a larger weight decay, is not implemented. Runs on every space.
     """
 
     paper: ClassVar[str] = "Understanding and Robustifying Differentiable Architecture Search"

@@ -33,6 +33,7 @@ FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "random_nas": {"draws": 20, "batches": 1, "finalists": 2},
     "proxyless_nas": {"warmup_epochs": 0, "alpha_every": 1},
 }
+LATE = ("beta_darts", "darts_es")  # DARTS with a term or a measurement: their laws are not in the fast tier
 STEPS = 2  # an epoch
 LARGE = (
     "asc_mobilenet",
@@ -91,7 +92,13 @@ def home(name: str) -> Space:
 def pair(name: str, space: Space) -> Any:
     """A case: fast where the method is at home, of the laws elsewhere."""
     away = runs(name, space) and space != home(name)
-    return pytest.param(name, space, marks=pytest.mark.laws if away else (), id=f"{name}-{named(space)}")
+    slow = away or name in LATE
+    return pytest.param(name, space, marks=pytest.mark.laws if slow else (), id=f"{name}-{named(space)}")
+
+
+def early(names: Iterable[str]) -> list[Any]:
+    """Methods by name, the late ones marked as laws."""
+    return [pytest.param(name, marks=pytest.mark.laws if name in LATE else ()) for name in names]
 
 
 def pairs(names: Iterable[str]) -> list[Any]:

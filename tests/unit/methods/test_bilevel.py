@@ -20,7 +20,6 @@ from audionas.nn.edge import MixedEdge
 from audionas.spaces import present
 from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.nas_bench_201 import NasBench201
-from tests._tiers import laws
 from tests.invariants._cases import CHAIN, TRAINED, batches, home, made, started, steps
 
 METHODS = [name for name in TRAINED if isinstance(made(name), Bilevel)]
@@ -147,7 +146,8 @@ def test_a_setting_that_would_be_lost_is_refused(kind, fields, reason):
         kind(**fields)
 
 
-@pytest.mark.parametrize("name", laws(METHODS, fast=1))
+@pytest.mark.laws
+@pytest.mark.parametrize("name", METHODS)
 def test_partial_channels_reach_every_method(name):
     method = made(name, k=2)
     run = started(method, home(name), frames=9, dropout=0.0)
@@ -198,6 +198,7 @@ class Agreement(Darts):
                 )
 
 
+@pytest.mark.laws
 def test_an_alpha_step_also_yields_the_weights_gradient():
     """On one batch it is that of the weight step, and alpha's is as without looking."""
     told = []

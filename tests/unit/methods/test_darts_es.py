@@ -55,6 +55,7 @@ def test_it_stops_where_the_series_rises_and_goes_back(searched):
     assert network(method, 10) != network(method, 22)
 
 
+@pytest.mark.laws
 def test_it_may_go_back_earlier_where_that_is_allowed(searched):
     method = searched([1.0] * 9 + [2.0] * 16, rest=0.0)
     assert method.run.epoch == 20
@@ -68,6 +69,7 @@ def test_without_a_rise_it_ends_as_darts(searched):
     assert method.derive() == Darts.derive(method)
 
 
+@pytest.mark.laws
 def test_a_resumed_search_stops_for_the_same_reason(searched, tmp_path):
     method = searched([1.0] * 9 + [2.0] * 16)
     checkpoint.save(tmp_path, 1, method.state())
