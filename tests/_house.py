@@ -104,7 +104,7 @@ def imports(tree: ast.Module, file: str) -> Iterator[tuple[int, str]]:
     `from audionas import zoo` counts as audionas.zoo, `from audionas.run import check` as audionas.run.check
     where there is such a file, and relative imports are made absolute.
     """
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -127,6 +127,12 @@ def imports(tree: ast.Module, file: str) -> Iterator[tuple[int, str]]:
             name = getattr(node.args[0], "value", None)
             if isinstance(name, str) and not NAMED.fullmatch(name):
                 yield node.lineno, name
+
+
+@cache
+def walked(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """All nodes of a file; every rule asks for them."""
+    return tuple(ast.walk(tree))
 
 
 @cache
@@ -177,7 +183,7 @@ def through_doors(file: str, tree: ast.Module) -> list[str]:
     """Names that a file takes through the lazy door of a room: an import that no circle would show."""
     return [
         f"{file}:{node.lineno}: takes {alias.name} through the door of {node.module}; import its file"
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.ImportFrom) and node.module in DOORS
         for alias in node.names
         if f"{node.module}.{alias.name}" not in known()
@@ -248,7 +254,7 @@ def by_string(file: str, tree: ast.Module) -> list[str]:
     """Strings that name a thing in a module of ours, where an import can."""
     return [
         f"{file}:{node.lineno}: names {node.value} in a string; import it"
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.Constant) and NAMED.fullmatch(str(node.value)) and ":" in str(node.value)
     ]
 
@@ -258,7 +264,7 @@ def corpora(file: str, tree: ast.Module) -> list[str]:
     if room_of(file) not in NEUTRAL:
         return []
     names = [(0, Path(file).stem)]
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.append((node.lineno, node.name))
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -289,7 +295,7 @@ def unsafe_words(file: str, tree: ast.Module) -> list[str]:
     found = [
         f"{file}:{line}: imports {m}" for line, m in imports(tree, file) if m.partition(".")[0] in refused
     ]
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if not isinstance(node, ast.Call):
             continue
         name = called(node)
@@ -308,7 +314,7 @@ def unsafe_words(file: str, tree: ast.Module) -> list[str]:
 def bare_readings(file: str, tree: ast.Module) -> list[str]:
     """Text files that are read around the door that names them in its errors, and JSON beside `parsed`."""
     found = []
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
             continue
         where = f"{file}:{node.lineno}: {called(node) or node.func.attr}"

@@ -8,6 +8,7 @@ from typing import Any
 from audionas.core import records
 from audionas.core.errors import UserError
 from audionas.core.files import sha256, write_json, write_text
+from audionas.core.hostile import command, setting
 from audionas.core.records import Record
 from audionas.core.records.prep import MinedRecord
 from audionas.core.reporter import amount
@@ -70,9 +71,10 @@ class Mined:
             seconds = audio.length(clip)
             new.append(Item(event["clip"], str(clip.resolve()), label, seconds, 0.0, speaker, content))
         kaldi.write(self.out, [*known, *new])
+        again = command(setting("data.train", self.out))
         return (
             f"{amount(len(events), 'false accept')}, {len(new)} new; {self.out} has these as {label}, "
-            f"and {amount(len(known), 'clip')} of {known.path}. Train again with data.train={self.out}"
+            f"and {amount(len(known), 'clip')} of {known.path}. Train again with {again}"
         )
 
     def _write_labels(self, known: DataDir) -> None:

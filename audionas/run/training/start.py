@@ -178,6 +178,7 @@ def _inherited(source: Source, conf: Config, spec: ArchSpec) -> Mapping[str, Ten
             dropout=conf.search.dropout,
             sizes=sizes_of(conf, space),
             bare=bare_of(conf, method),
+            k=method.k,
         )
     own = net.state_dict()
     same = {n: t for n, t in source.weights.items() if n in own and own[n].shape == t.shape}
