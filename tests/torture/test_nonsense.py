@@ -34,11 +34,12 @@ def sound_ones() -> set[str]:
 
 
 def cases() -> list[Any]:
-    """The first of each kind are among the stories, the others are for the night."""
+    """The first of each kind that has a sample are among the stories, the others are for the night."""
     seen: set[str] = set()
     marked = []
     for case in NONSENSE:
-        mark = pytest.mark.nightly if case.kind in seen else pytest.mark.story
+        late = case.kind in seen or not KINDS[case.kind].sample
+        mark = pytest.mark.nightly if late else pytest.mark.story
         seen.add(case.kind)
         marked.append(pytest.param(case, id=f"{case.kind}: {case.told}", marks=mark))
     return marked
