@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, sha256, write_json, write_text
+from audionas.core.files import read_json, sha256, sweep, write_json, write_text
 from audionas.core.reporter import amount, read_rows
 from audionas.data import audio, kaldi, readers
 from audionas.data.kaldi import DataDir, Item
@@ -31,6 +31,8 @@ class Mined:
         before = read_json(head)
         if other := [key for key in facts if before.get(key) != facts[key]]:
             raise UserError(f"{out}: was started with different {', '.join(other)}", hint=again)
+        sweep(out)
+        sweep(out / "mined")
         rows = read_rows(self.log)
         write_text(self.log, "".join(map(_line, rows)))  # without a row cut off by an interruption
         self.done = {row["id"] for row in rows}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
-from audionas.core.files import write_json
+from audionas.core.files import sweep, write_json
 from audionas.core.reporter import Reporter, amount
 from audionas.data.kaldi import Item
 from audionas.export import esphome
@@ -15,6 +15,7 @@ from audionas.listen.hear import hear
 from audionas.listen.measured import measured, note_of
 from audionas.listen.sounds import clips, recordings
 from audionas.models.listener import Rule
+from audionas.models.owned import enter
 from audionas.report.card import card
 from audionas.report.run import write as write_report
 from audionas.report.tune import advice, rates_table, setting, words_table
@@ -45,7 +46,9 @@ def tune(
         raise UserError(f"--target-fa-per-hour {target}: expected false accepts per hour, such as 0.5")
     rule = rule_of(None, smooth=smooth, refractory=refractory, patience=patience)
     found = [find(folder, file) for file in files or (None,)]
+    enter(found[0].folder, ("tune/tune.json", "tune/det.png", "report.html", "export/model_card.md"))
     reporter, store = Reporter(), found[0].folder / "tune" / "scores"
+    sweep(store)
     _require_no_patience(found, rule)
     words, others = clips(positives, found[0], pattern=speaker_pattern)
     long = _without_keywords(recordings(negatives), found[0], negatives, reporter)

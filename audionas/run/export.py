@@ -24,6 +24,7 @@ from audionas.export.verify import Parity
 from audionas.models.listener import Listener
 from audionas.models.model import Model, load
 from audionas.models.names import own
+from audionas.models.owned import BESIDE, enter
 from audionas.nn.streaming import Pooling
 from audionas.report import card
 from audionas.report.run import evaluation
@@ -57,10 +58,12 @@ def export(
     evaluation), or on seeded noise where there are none. A file that fails is deleted: a float file where a
     probability differs by over 1e-4, an int8 file where it costs over 3 points of accuracy. The target `all`
     skips, with a note, files that the model does not support. int8 is calibrated on clips of `calibrate`
-    (default: the training data). All problems are raised at the end, as one UserError.
+    (default: the training data). All problems are raised at the end, as one UserError; before anything is
+    written, files in `export/` that would be replaced and are not ours.
     """
     folder = own(folder)
     files = files_of(targets, folder.resolve().name)
+    enter(folder, [*(f"export/{name}" for file in files for name in file.names), *BESIDE, "export/.draft"])
     model, reporter = load(folder), Reporter()
     trial = prepare(folder, model, data or _evaluated(folder), pool, reporter)
     int8 = Int8(folder, model, calibrate, fine_tune, reporter) if isinstance(model, Model) else None

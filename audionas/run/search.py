@@ -115,7 +115,11 @@ def _fitted(
     derive = derive and conf.searcher is None
     arch = conf.folder / "arch.json"
     started = facts(conf, inputs, device)
-    with phase(conf, "search", started, resume=resume, overwrite=overwrite) as (folder, finished):
+    makes = ("arch.json",) if derive else ()
+    with phase(conf, "search", started, resume=resume, overwrite=overwrite, makes=makes) as (
+        folder,
+        finished,
+    ):
         if finished and not derive:
             return None
         if finished and _derived(folder) and arch.exists():

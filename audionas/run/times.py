@@ -5,9 +5,8 @@ and in a separate session, and a model's time is its median over the rounds.
 """
 
 import json
-import shutil
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -54,10 +53,10 @@ def times(
     return {name: [done[number, name] for number in range(rounds)] for name in models}
 
 
-def forget(folder: Path) -> None:
-    """Delete the files of `times` in a folder."""
-    shutil.rmtree(folder / _MODELS, ignore_errors=True)
-    (folder / _RECORD).unlink(missing_ok=True)
+def forget(models: Iterable[str], folder: Path) -> None:
+    """Delete the files of `times` for these models in a folder."""
+    for file in (folder / _RECORD, *(folder / _MODELS / f"{name}.onnx" for name in models)):
+        file.unlink(missing_ok=True)
 
 
 def _export(models: Mapping[str, Timed], folder: Path, reporter: Reporter) -> None:
