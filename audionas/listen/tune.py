@@ -15,11 +15,13 @@ from audionas.listen.hear import hear
 from audionas.listen.measured import measured, note_of
 from audionas.listen.sounds import clips, recordings
 from audionas.models.listener import Rule
-from audionas.models.owned import enter
+from audionas.models.owned import enter, require_free
 from audionas.report.card import card
 from audionas.report.run import write as write_report
 from audionas.report.tune import advice, rates_table, setting, words_table
 from audionas.report.tune_chart import draw
+
+_FILES = ("tune/tune.json", "tune/det.png")
 
 
 def tune(
@@ -46,7 +48,7 @@ def tune(
         raise UserError(f"--target-fa-per-hour {target}: expected false accepts per hour, such as 0.5")
     rule = rule_of(None, smooth=smooth, refractory=refractory, patience=patience)
     found = [find(folder, file) for file in files or (None,)]
-    enter(found[0].folder, ("tune/tune.json", "tune/det.png", "report.html", "export/model_card.md"))
+    require_free(found[0].folder, (*_FILES, "report.html", "export/model_card.md"))
     reporter, store = Reporter(), found[0].folder / "tune" / "scores"
     sweep(store)
     _require_no_patience(found, rule)
@@ -109,6 +111,7 @@ def _require_no_patience(found: Sequence[Exported], rule: Rule) -> None:
 
 def _write(folder: Path, result: Mapping[str, Any], reporter: Reporter) -> None:
     """Write the figures, their chart, and the files made from them: report, model card, ESPHome manifest."""
+    enter(folder, _FILES)
     write_json(folder / "tune" / "tune.json", result)
     draw(result["files"], folder / "tune" / "det.png")
     reporter.note(

@@ -4,13 +4,12 @@ from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 
-from audionas.core import records
+from audionas.core import made, records
 from audionas.core.errors import UserError
 from audionas.core.files import read_text
-from audionas.core.made import claim
 from audionas.core.records import Record
-from audionas.core.records.run import EvaluationRecord, ExportedRecord, TunedRecord
 
+_ELSEWHERE = "Move it away, or work in another run folder."
 BUNDLE = ("model/weights.safetensors", "model/bundle.json", "model/trained_on.json")
 BESIDE = ("export/labels.txt", "export/golden.npz", "export/model_card.md", "export/report.json")
 COMPARED = ("compare.jsonl", "compare.csv", "compare.md", "compare.html", "steps.json")
@@ -22,16 +21,18 @@ _PHASES = {  # what a phase writes outside its own folder
     "train": ("arch.json", "error.log", *BUNDLE),
     "latency": ("latency.json", "latency.html"),
 }
+_FIGURES = {"accuracy", "n", "arch"}  # in an evaluation of any version
 _PAGE = " · audionas</title>"  # in every page that we write
 
 
-def enter(folder: Path, names: Iterable[str], *, hint: str = "") -> None:
-    """Enter files in a run folder's list before they are written.
+def require_free(folder: Path, names: Iterable[str]) -> None:
+    """Raise UserError with the files in a run folder that are not ours to replace: before any work."""
+    made.require_free(folder, names, earlier=partial(earlier, folder), hint=_ELSEWHERE)
 
-    Raises UserError with those that are not ours to replace.
-    """
-    elsewhere = "Move it away, or work in another run folder."
-    claim(folder, names, earlier=partial(earlier, folder), hint=hint or elsewhere)
+
+def enter(folder: Path, names: Iterable[str], *, hint: str = "") -> None:
+    """Enter files in a run folder's list before they are written. Raises UserError as `require_free`."""
+    made.claim(folder, names, earlier=partial(earlier, folder), hint=hint or _ELSEWHERE)
 
 
 def earlier(folder: Path) -> set[str]:
@@ -40,7 +41,7 @@ def earlier(folder: Path) -> set[str]:
     for phase, names in _PHASES.items():
         if any((folder / phase / name).is_file() for name in ("run.json", "env.json")):
             found.update(names)
-    if _valid(TunedRecord, folder / "tune" / "tune.json"):
+    if {"positives", "files"} <= _plain(folder / "tune" / "tune.json").keys():
         found |= {"tune/tune.json", "tune/det.png"}
     if "keywords" in _plain(folder / "web" / "model.json"):
         found.update(f"web/{file.relative_to(folder / 'web')}" for file in (folder / "web").rglob("*"))
@@ -51,21 +52,21 @@ def earlier(folder: Path) -> set[str]:
 
 def _exported(folder: Path) -> set[str]:
     """The files that the report of exports names, and those beside them."""
-    file = folder / "export" / "report.json"
-    if not _valid(ExportedRecord, file):
+    report = _plain(folder / "export" / "report.json")
+    if report.keys().isdisjoint(("files", "max_difference")):
         return set()
-    names = {f"export/{name}" for name in records.plain(ExportedRecord, file).get("files", {})}
-    manifests = {f"{name.removesuffix('.tflite')}.json" for name in names if name.endswith(".tflite")}
-    return names | manifests | {*TUNED, *BESIDE, "export/.draft"}
+    files = report.get("files")
+    names = [f"export/{name}" for name in files] if isinstance(files, dict) else ["export/model.onnx"]
+    manifests = [f"{name.removesuffix('.tflite')}.json" for name in names if name.endswith(".tflite")]
+    return {*names, *manifests, *TUNED, *BESIDE, "export/.draft"}
 
 
 def _evaluated(folder: Path) -> set[str]:
-    found = {
-        f"eval/{file.name}" for file in (folder / "eval").glob("*.json") if _valid(EvaluationRecord, file)
-    }
-    if _valid(EvaluationRecord, folder / "eval.json"):
-        found |= {"eval.json", "scores.json"}
-    return found
+    files = (folder / "eval").glob("*.json")
+    found = {f"eval/{file.name}" for file in files if _plain(file).keys() >= _FIGURES}
+    return found | (
+        {"eval.json", "scores.json"} if _plain(folder / "eval.json").keys() >= _FIGURES else set()
+    )
 
 
 def _studied(folder: Path) -> set[str]:
@@ -77,14 +78,6 @@ def _studied(folder: Path) -> set[str]:
     if (folder / "search" / "env.json").is_file() or next(folder.glob("seed_*/search/env.json"), None):
         found.update(RANKED)
     return found
-
-
-def _valid(model: type[Record], file: Path) -> bool:
-    try:
-        records.read(model, file)
-    except UserError:
-        return False
-    return True
 
 
 def _plain(file: Path) -> dict[str, object]:

@@ -26,7 +26,7 @@ from audionas.inputs.split import Split
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import ImageModel, load
 from audionas.models.names import own
-from audionas.models.owned import enter
+from audionas.models.owned import enter, require_free
 
 _BATCH = 256
 _SHARES = ("accuracy", "balanced_accuracy", "macro_f1")  # figures shown in percent for a group
@@ -70,7 +70,8 @@ def evaluate(
     """
     folder = own(folder)
     kept = f"eval/{directory.resolve().name}.json"
-    enter(folder, (kept, "scores.json", "eval.json"))
+    files = (kept, "scores.json", "eval.json")
+    require_free(folder, files)
     for name in by:
         read_groups(directory, name, ())  # a wrong name is reported before the clips are scored
     reporter, rules = Reporter(), data or Data()
@@ -95,6 +96,7 @@ def evaluate(
         result["by"] = _groups(scored, directory, by)
     if bundle.features is None:
         del result["speakers"]  # images have no speakers: the interval is over the images
+    enter(folder, files)
     write_json(folder / kept, result)
     write_json(folder / "scores.json", _rows(scored))
     write_json(folder / "eval.json", result)

@@ -24,7 +24,7 @@ from audionas.export.verify import Parity
 from audionas.models.listener import Listener
 from audionas.models.model import Model, load
 from audionas.models.names import own
-from audionas.models.owned import BESIDE, enter
+from audionas.models.owned import BESIDE, enter, require_free
 from audionas.nn.streaming import Pooling
 from audionas.report import card
 from audionas.report.run import evaluation
@@ -63,7 +63,7 @@ def export(
     """
     folder = own(folder)
     files = files_of(targets, folder.resolve().name)
-    enter(folder, [*(f"export/{name}" for file in files for name in file.names), *BESIDE, "export/.draft"])
+    require_free(folder, [name for file in files for name in _names(file)])
     model, reporter = load(folder), Reporter()
     trial = prepare(folder, model, data or _evaluated(folder), pool, reporter)
     int8 = Int8(folder, model, calibrate, fine_tune, reporter) if isinstance(model, Model) else None
@@ -109,6 +109,7 @@ def _made(file: File, job: ExportJob, trial: Trial, home: Path) -> dict[str, Any
     """Write and try a file; it and its companions move into place only when it has passed."""
     draft = home / ".draft"
     with alone(home.parent / ".export.lock", home):
+        enter(home.parent, _names(file))
         try:
             shutil.rmtree(draft, ignore_errors=True)  # left by a killed process
             draft.mkdir(parents=True)
@@ -119,6 +120,11 @@ def _made(file: File, job: ExportJob, trial: Trial, home: Path) -> dict[str, Any
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return row
+
+
+def _names(file: File) -> list[str]:
+    """What an export of this file writes, in the run folder."""
+    return [*(f"export/{name}" for name in file.names), *BESIDE, "export/.draft"]
 
 
 def _tried(file: File, path: Path, job: ExportJob, trial: Trial) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from audionas.core.made import delete, made
 from audionas.core.reporter import Reporter
 from audionas.engine import checkpoint
-from audionas.models.owned import TUNED, earlier, enter
+from audionas.models.owned import TUNED, enter
 
 _FOLDERS = ("model", "export", "eval")
 _BESIDE = ("eval.json", "scores.json", "report.html")
@@ -14,8 +14,7 @@ _BESIDE = ("eval.json", "scores.json", "report.html")
 
 def forget(folder: Path) -> None:
     """Delete what was made from an earlier model, file by file of the run's list; name what stays."""
-    old = {name for name in earlier(folder) if _from_model(name) and (folder / name).is_file()}
-    enter(folder, sorted(old))  # now in the list, as what this version makes
+    enter(folder, ())  # what an earlier version made is in the list from now on
     if not made(folder).isdisjoint(TUNED):
         discard(folder / "export" / "int8")
     delete(folder, filter(_from_model, made(folder)))

@@ -49,6 +49,22 @@ def test_a_line_that_was_cut_off_loses_no_other(tmp_path: Path) -> None:
     assert made(tmp_path) == {"a", "c"}
 
 
+def test_a_head_that_was_cut_off_is_no_list_yet(tmp_path: Path) -> None:
+    _written(tmp_path, "old.json")
+    for text in ("", "made by au"):
+        (tmp_path / LIST).write_text(text)
+        assert made(tmp_path) == set()
+    claim(tmp_path, ["a"], earlier=lambda: ["old.json"])
+    assert made(tmp_path) == {"a", "old.json"}
+
+
+def test_records_count_only_until_there_is_a_list(tmp_path: Path) -> None:
+    claim(tmp_path, [])
+    _written(tmp_path, "old.json")
+    with pytest.raises(UserError, match="would be replaced"):
+        claim(tmp_path, ["old.json"], earlier=lambda: ["old.json"])
+
+
 def test_a_list_of_another_kind_is_refused(tmp_path: Path) -> None:
     _written(tmp_path, LIST)
     with pytest.raises(UserError, match="not a list of audionas"):
@@ -63,8 +79,9 @@ def test_deleting_follows_the_list_and_never_leaves_the_folder(tmp_path: Path) -
     (run / "export").symlink_to(victim)
     (run / "linked").symlink_to(victim / "thesis.tex")
     names = ["a.json", "../victim/thesis.tex", f"{victim}/thesis.tex", "export/a.json", "linked", "", "gone"]
-    (run / LIST).unlink(missing_ok=True)
-    claim(run, names, earlier=lambda: names)  # as a stranger's list may have it
+    claim(run, names, earlier=lambda: names)
+    with (run / LIST).open("a") as stranger:
+        stranger.write('"gone"\n"/\\u0000"\n[1]\nnonsense\n')
     delete(run, [*names, "notes.json"])
     assert _left(run) == {"notes.json", "linked"}
     assert _left(victim) == {"thesis.tex", "a.json"}
