@@ -63,7 +63,7 @@ def tune(
         quiet = listen(long, name=f"negatives, {each.file.name}")
         rows.append(measured(each, heard, quiet, rule, target))
         keep(each, note_of(rows[-1]))
-        if each.file.suffix == ".tflite" and each.file.with_suffix(".json").is_file():
+        if esphome.described(each.file):
             esphome.manifest(find(folder, each.file).bundle, each.file)
     result = {"positives": str(positives), "negatives": str(negatives), "target": target, "files": rows}
     _write(found[0].folder, result, reporter)
@@ -98,11 +98,7 @@ def _without_keywords(items: Sequence[Item], found: Exported, path: Path, report
 def _require_no_patience(found: Sequence[Exported], rule: Rule) -> None:
     """Refuse patience for ESPHome: a device averages scores and compares the mean, and nothing else."""
     for each in found:
-        if (
-            each.file.suffix == ".tflite"
-            and each.file.with_suffix(".json").is_file()
-            and rule.patience[1] > 1
-        ):
+        if esphome.described(each.file) and rule.patience[1] > 1:
             raise UserError(
                 f"--patience: {each.file.name} is for ESPHome, which compares only the mean of scores",
                 hint="Tune it without --patience; --smooth becomes its sliding_window_size.",

@@ -11,6 +11,7 @@ from audionas.core.files import atomic, read_json, read_text, sha256, sha256_tex
 _FOLDER = Path(__file__).parent
 _COPIED = {  # by the place in a run folder; bundle.json marks a folder as a bundle, so it is written last
     "arch.json": "arch.json",
+    "model/trained_on.json": "trained_on.json",
     "model/weights.safetensors": "weights.safetensors",
     "model/bundle.json": "bundle.json",
 }

@@ -7,6 +7,7 @@ and in a separate session, and a model's time is its median over the rounds.
 import json
 import statistics
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,6 +58,8 @@ def forget(models: Iterable[str], folder: Path) -> None:
     """Delete the files of `times` for these models in a folder."""
     for file in (folder / _RECORD, *(folder / _MODELS / f"{name}.onnx" for name in models)):
         file.unlink(missing_ok=True)
+    with suppress(OSError):  # there is none, or something else is in it
+        (folder / _MODELS).rmdir()
 
 
 def _export(models: Mapping[str, Timed], folder: Path, reporter: Reporter) -> None:
