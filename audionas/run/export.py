@@ -123,7 +123,7 @@ def _made(file: File, job: ExportJob, trial: Trial, home: Path) -> dict[str, Any
 
 
 def _names(file: File) -> list[str]:
-    """What an export of this file writes, in the run folder."""
+    """The files that an export of this one writes, in the run folder."""
     return [*(f"export/{name}" for name in file.names), *BESIDE, "export/.draft"]
 
 

@@ -155,7 +155,7 @@ def test_folder_is_whole_and_describes_the_model(run: Path, tmp_path: Path) -> N
     assert told["rule"]["gap"] == RULE.gap(stream.hop / 16000)
     assert (told["rule"]["smooth"], told["rule"]["patience"]) == (2, [2, 3])
     (run / LIST).unlink()  # as an earlier version leaves it
-    assert page.write(run, QUIET, runtime=given(tmp_path / "dist")) == web
+    assert page.write(run, QUIET, runtime=given(tmp_path / "again")) == web
 
 
 def test_a_page_that_is_not_ours_is_not_replaced(run: Path, tmp_path: Path) -> None:
