@@ -176,6 +176,7 @@ class Searching:
     def end(self, epoch: int) -> Mapping[str, float]:
         """Log the probabilities; entropy and the share of free operations show how far it has decided."""
         level(self.run.net.buffers())
+        self.method.after_epoch()
         probabilities = self.method.probabilities()
         if processes.first():
             self._log(epoch, probabilities)
@@ -183,7 +184,7 @@ class Searching:
         if self.method.quick:
             free, kept = parameter_free(self.method.derive(), self.run.space)
             row["parameter_free"] = free / max(kept, 1)
-        return {**row, **self.method.tell()}
+        return {**row, **self.method.tell(), **self.run.told()}
 
     def _log(self, epoch: int, probabilities: Mapping[str, Mapping[str, float]]) -> None:
         log = self.folder / "alphas.jsonl"
@@ -192,16 +193,17 @@ class Searching:
         write_text(log, "".join(json.dumps(row) + "\n" for row in rows))
 
     def stop(self) -> bool:
-        """Return False: a search runs all its epochs."""
-        return False
+        """Tell whether the method has a reason to end."""
+        return bool(self.method.stop())
 
     def state(self) -> State:
         """The state of the method."""
         return self.method.state()
 
     def restore(self, state: State) -> None:
-        """Restore the state of the method."""
+        """Restore the state of the method, and the epoch after which it was saved."""
         self.method.restore(state)
+        self.run.epoch = checkpoint.latest(self.folder / "ckpt") - 1
 
 
 def _run(
@@ -226,6 +228,8 @@ def _run(
             folder=folder,
             reporter=reporter,
         )
+        if why := method.stop():
+            reporter.note(f"the search stopped after epoch {run.epoch + 1} of {run.epochs}: {why}")
         found = _derive(method, folder) if derive else None
         reporter.close()
         for batches in (train, valid, *mine):
@@ -239,6 +243,9 @@ def _derive(method: Method, folder: Path) -> ArchSpec:
     found = method.derive()
     if not method.quick and processes.first():
         write_json(folder / "derive.json", {"seconds": time.monotonic() - start})
+    if why := method.stop():
+        said = f"after epoch {method.run.epoch + 1} of {method.run.epochs}: {why}"
+        return replace(found, note={**found.note, "stopped": said})
     return found
 
 
