@@ -88,7 +88,7 @@ class DropNas(Bilevel):
 
     def gates(self, phase: Phase) -> Gates:
         """Softmax over the options that a fresh draw keeps; without dropping, nothing is drawn."""
-        if self.run.epoch < self.warmup_epochs or self.drop == self.drop_free == 0:
+        if self.warming or self.drop == self.drop_free == 0:
             kept = {c.name: tuple(range(len(c.options))) for c in self.run.space.choices()}
         else:
             names = [choice.name for choice in self.run.space.choices()]

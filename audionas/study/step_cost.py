@@ -19,6 +19,7 @@ from audionas.data.batches import Batch
 from audionas.engine.optim import Optim
 from audionas.methods._base import Method
 from audionas.methods._bilevel import Bilevel
+from audionas.methods._stages import whole
 
 
 class StepCost(NamedTuple):
@@ -63,7 +64,7 @@ def method_step(method: Method, train: Batch, valid: Batch) -> Measured:
 def _reach(method: Method, pair: tuple[Batch, Batch]) -> None:
     """Take one step per epoch until one changes the alphas: some methods hold them at first."""
     run = method.run
-    start = method.warmup_epochs if isinstance(method, Bilevel) else 0
+    start = whole(method.warmup, run.epochs) if isinstance(method, Bilevel) else 0
     for epoch in range(start, max(run.epochs, start + 1)):
         method.on_epoch(epoch)
         run.net.train()
