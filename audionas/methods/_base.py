@@ -5,6 +5,7 @@ lives in its `run`. The network belongs to the run too: a method supplies edges 
 """
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.optim import Optimizer
 
 from audionas.core.arch import ArchSpec, Choice, InputSpec
 from audionas.core.errors import UserError
@@ -38,7 +40,8 @@ class SearchRun:
     what the space says). `valid` returns the batches of the alpha half, in
     a fixed order, for methods that score networks when they derive; `train` returns those of the other half,
     not augmented, for recalibrating batch norms. One-shot methods count their updates of the weights
-    (`steps`) and those that each option has received, (options,) by choice.
+    (`steps`) and those that each option has received, (options,) by choice. `taken` counts the steps of the
+    optimisers of `weights` and `alpha`; a search sets it back at every epoch.
     """
 
     space: Space
@@ -61,9 +64,10 @@ class SearchRun:
     steps: int = 0
     alphas: dict[str, nn.Parameter] = field(default_factory=dict)
     updates: dict[str, Tensor] = field(default_factory=dict)
+    taken: Counter[Phase] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.weight_optimizer = self.optim.build(self.net.parameters())
+        self._fresh()
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
 
     def renew(self, fill: EdgeFactory, sizes: Mapping[str, int]) -> None:
@@ -71,7 +75,15 @@ class SearchRun:
         self.sizes = sizes
         net = self.space.supernet(fill, self.io, dropout=self.dropout, sizes=sizes, bare=self.bare)
         self.net = net.to(self.device).train(self.net.training)
+        self._fresh()
+
+    def _fresh(self) -> None:
         self.weight_optimizer = self.optim.build(self.net.parameters())
+        self.count(self.weight_optimizer, "weights")
+
+    def count(self, optimizer: Optimizer, of: Phase) -> None:
+        """Count the steps that an optimiser takes from now on in `taken`."""
+        optimizer.register_step_post_hook(lambda *_: self.taken.update([of]))
 
     def logits(self, x: Tensor, gates: Gates, state: Mapping[str, Tensor] | None = None) -> Tensor:
         """The supernet's logits with `gates`, in bfloat16 if mixed precision is on.

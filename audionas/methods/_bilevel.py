@@ -34,8 +34,8 @@ class Bilevel(Method):
     DARTS, eq. 3-4 with xi = 0. The alpha step requests alpha's gradient alone from autograd, so the
     weights' gradients are neither computed nor left behind. With `level: one` both follow the same
     loss on one batch of all training data, in one backward pass. Alpha rests during `warmup`, a share of the
-    search in whole epochs, rounded down; `alpha_clip` bounds the norm of its gradient. `cost` adds a penalty on the cost of the
-    network that would be derived (`price`).
+    search in whole epochs, rounded down; `alpha_clip` bounds the norm of its gradient. `cost` adds a penalty
+    on the cost of the network that would be derived (`price`).
     """
 
     family: ClassVar[str] = "differentiable"
@@ -88,6 +88,7 @@ class Bilevel(Method):
             betas=self.alpha_betas,
             weight_decay=self.alpha_weight_decay,
         )
+        run.count(self._optimizer, "alpha")
 
     @property
     def warming(self) -> bool:

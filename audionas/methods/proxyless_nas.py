@@ -30,8 +30,8 @@ from audionas.spaces._base import Bare
 @dataclass(kw_only=True)
 class ProxylessNas(Bilevel):
     """The weights move first, on one drawn path; alpha follows after every `alpha_every` such steps. During
-    the warm-up (40 of the paper's 160 epochs, `warmup: 0.25`) paths are drawn uniformly and alpha rests (in the
-    official code for one epoch more).
+    the warm-up (40 of the paper's 160 epochs, `warmup: 0.25`) paths are drawn uniformly and alpha rests (in
+    the official code for one epoch more).
 
     `update: full` runs all operations of an edge, the inactive ones without a graph; their outputs are
     kept, while the official code computes them again in the backward pass. `update: two` draws two operations

@@ -97,7 +97,7 @@ def step_costs(
             for step in steps:
                 step.take()
         saved = [_kept_on_gpu(s, device) if device.type == "cuda" else _kept_for_backward(s) for s in steps]
-        table = [[_seconds(step, device) for step in steps] for _ in range(rounds)]
+        table = [[clocked(step.take, device) for step in steps] for _ in range(rounds)]
     return [
         StepCost(
             seconds=statistics.median(row[i] for row in table),
@@ -109,10 +109,11 @@ def step_costs(
     ]
 
 
-def _seconds(step: Measured, device: torch.device) -> float:
+def clocked(take: Callable[[], object], device: torch.device) -> float:
+    """The seconds that a step takes."""
     _wait(device)
     began = time.perf_counter()
-    step.take()
+    take()
     _wait(device)
     return time.perf_counter() - began
 
