@@ -18,8 +18,8 @@ from audionas.study.rows import Key
 _BUDGETS = {
     "examples": "equal examples: a method of one level draws them in about twice as many steps",
     "steps": "equal steps of the weights: a method of one level draws about half as many examples",
-    "seconds": "equal seconds, those of DARTS in the epochs below; each method's own epochs follow from timed "
-    "steps (budget.json), scoring at the end of a search not included",
+    "seconds": "equal seconds, those of DARTS in the epochs below; own epochs of each method follow from "
+    "timed steps (budget.json), scoring at the end of a search not included",
 }
 
 

@@ -1,4 +1,4 @@
-"""Laws of a comparison's budget: what is called equal is equal, what was timed is timed once, others are refused."""
+"""Laws of a comparison's budget: what is called equal is equal, what was timed is not timed again."""
 
 import json
 from collections.abc import Sequence
