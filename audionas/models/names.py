@@ -10,9 +10,10 @@ from audionas.core.files import read_json, read_text, sha256, sha256_text
 
 _FOLDER = Path(__file__).parent
 _BUNDLE = (
+    "trained_on.json",
     "weights.safetensors",
     "bundle.json",
-)  # the second marks a folder as a bundle, so it is written last
+)  # the last marks a folder as a bundle
 
 
 def names() -> list[str]:

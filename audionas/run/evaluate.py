@@ -14,18 +14,17 @@ from audionas.core.reporter import Reporter
 from audionas.data import heard, kaldi
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
-from audionas.data.heard import Heard
 from audionas.data.kaldi import DataDir
 from audionas.engine.fusion import fused
 from audionas.engine.metrics import by_group, summary, whose
 from audionas.export import onnx
 from audionas.inputs.evaluated import open_clips, open_pictures
-from audionas.inputs.feed import config_of
-from audionas.inputs.plain import open_folder
+from audionas.inputs.plain import open_folder, tell_shared
 from audionas.inputs.split import Split
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import ImageModel, load
 from audionas.models.names import own
+from audionas.run.training.lineage import heard_by
 
 _BATCH = 256
 _SHARES = ("accuracy", "balanced_accuracy", "macro_f1")  # figures shown in percent for a group
@@ -85,8 +84,12 @@ def evaluate(
         "engine": engine,
         "arch": bundle.spec.id,
     }
-    if bundle.features is not None and (known := heard_by(folder)) is not None:
-        result["trained_on"] = heard.again(known, kaldi.read(directory) if items is None else items)
+    if bundle.features is not None:
+        if items is None:
+            items = kaldi.read(directory)
+            tell_shared(items, reporter)
+        if (known := heard_by(folder)) is not None:
+            result["trained_on"] = heard.again(known, items)
     if by:
         result["by"] = _groups(scored, directory, by)
     if bundle.features is None:
@@ -95,17 +98,6 @@ def evaluate(
     write_json(folder / "scores.json", _rows(scored))
     write_json(folder / "eval.json", result)
     return result
-
-
-def heard_by(folder: Path) -> Heard | None:
-    """The clips a model was trained on: as written beside it, or of training data that still exist."""
-    for place in (folder / "model", folder):
-        if (place / heard.FILE).exists():
-            return heard.read(place / heard.FILE)
-    conf = config_of(folder)
-    if conf is None or conf.images is not None or not Path(conf.data.train).is_dir():
-        return None
-    return heard.of(kaldi.read(conf.data.train))
 
 
 def show(result: dict[str, Any]) -> None:

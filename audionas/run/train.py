@@ -42,7 +42,7 @@ from audionas.inputs.feed import (
 from audionas.models.bundle import ModelBundle
 from audionas.nn.edge import Gates
 from audionas.run.folder import device_of, finish, phase, require_there
-from audionas.run.training import kept, max_pool, start
+from audionas.run.training import kept, lineage, max_pool, start
 from audionas.run.training.max_pool import PoolLoss
 from audionas.run.training.start import Source
 from audionas.run.training.teacher import Teaching
@@ -97,7 +97,8 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
             require_there(folder)
             bundle.save(model)
             if (told := inputs.heard()) is not None:
-                write_json(model / heard.FILE, told)
+                earlier = lineage.before(conf, source, reporter)
+                write_json(model / heard.FILE, heard.plain(heard.together([told, *earlier])))
         finish(folder, result)
     accuracy = f"development accuracy {result['valid_accuracy']:.2%}; " if len(inputs.dev) else ""
     reporter.note(f"trained {spec.id}: {accuracy}written to {model}")
