@@ -20,6 +20,7 @@ from audionas.study import budgets
 from audionas.study.rows import known, run_conf, runs_of
 from audionas.study.score import taken
 from tests._factory import tones
+from tests._tiers import laws
 from tests.invariants._cases import CHAIN, batches, home, made, started
 from tests.unit.cli._command import contents, done, refused
 from tests.unit.study._comparison import Made, conf_of
@@ -33,18 +34,23 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 # --- what a search was given ----------------------------------------------------------------------------
 
 
+STAGES = {"rest": 0.5, "depths": (3, 3), "keep": (0.5,), "skip_dropout": (0.0, 0.3)}
+
+
 @pytest.mark.parametrize(
     ("name", "fields", "weights", "alpha"),
-    [
-        ("darts", {}, 6, 6),
-        pytest.param("snas", {"warmup": 0.5}, 6, 4, marks=pytest.mark.laws),
-        pytest.param("gdas", {}, 6, 6, marks=pytest.mark.laws),
-        pytest.param("rome", {"samples": 3}, 6, 6, marks=pytest.mark.laws),
-        ("proxyless_nas", {"alpha_every": 2, "warmup": 0.34}, 6, 2),
-        pytest.param("p_darts", {"rest": 0.5, "depths": (3, 3), "keep": (0.5,), "skip_dropout": (0.0, 0.3)}, 6, 6, marks=pytest.mark.laws),
-        pytest.param("fair_nas", {}, 6, 0, marks=pytest.mark.laws),
-    ],
-)  # fmt: skip
+    laws(
+        [
+            ("proxyless_nas", {"alpha_every": 2, "warmup": 0.34}, 6, 2),
+            ("darts", {}, 6, 6),
+            ("snas", {"warmup": 0.5}, 6, 4),
+            ("gdas", {}, 6, 6),
+            ("rome", {"samples": 3}, 6, 6),
+            ("p_darts", STAGES, 6, 4),
+            ("fair_nas", {}, 6, 0),
+        ]
+    ),
+)
 def test_the_optimisers_own_steps_are_counted(
     name: str, fields: dict[str, Any], weights: int, alpha: int
 ) -> None:
@@ -104,6 +110,7 @@ def test_steps_are_timed_all_over_the_search(epochs: int) -> None:
     assert places[-1] >= epochs - 1 - epochs // 10
 
 
+@pytest.mark.laws
 def test_both_are_timed_in_every_place_and_the_ratio_is_theirs() -> None:
     darts, slow = (made("darts") for _ in range(2))
     for method in (darts, slow):

@@ -1,4 +1,4 @@
-"""Every method on every space by one command, 30 epochs of two steps: each is done, or refused with its reason."""
+"""Every method on every space by one command, 30 epochs of two steps: done, or refused with its reason."""
 
 import dataclasses
 import math
