@@ -14,6 +14,7 @@ __getattr__ = door(
         "_recentre": "recentre",
         "_sample": "anneal concrete gumbel rows straight_through",
         "_score": "Scoring gates_of score",
+        "_stages": "whole",
         "_unrolled": "step_ahead",
     },
 )

@@ -1,4 +1,4 @@
-"""What a comparison gives to each method, kept in `budget.json`: examples, steps, or seconds as epochs."""
+"""The budget of a comparison, kept in `budget.json`: equal examples, steps, or seconds as epochs."""
 
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial

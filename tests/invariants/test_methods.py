@@ -372,13 +372,6 @@ def test_without_a_cost_none_is_told_and_none_acts(name):
     assert not same(alphas[0], alphas[2])
 
 
-def test_no_method_counts_epochs():
-    """A number of epochs has a meaning for searches of one length only: schedules are shares of a search."""
-    for name in METHODS:
-        fields = dataclasses.fields(resolve("method", name))
-        assert not [field.name for field in fields if "epoch" in field.name], name
-
-
 @pytest.mark.parametrize("name", BILEVEL)
 def test_alpha_rests_while_the_weights_warm_up(name):
     method = made(name, warmup=0.5)

@@ -8,7 +8,7 @@ import yaml
 from audionas.config import load
 from audionas.core.errors import UserError
 from audionas.core.records.renewed import renewed
-from audionas.methods._stages import whole
+from audionas.methods import whole
 from audionas.run.folder import require_equal
 from tests._factory import config
 

@@ -7,7 +7,7 @@ from torch import nn
 from audionas.core.arch import Choice
 from audionas.core.errors import UserError
 from audionas.engine import checkpoint
-from audionas.methods._stages import whole
+from audionas.methods import whole
 from audionas.methods.darts import Darts
 from audionas.methods.pc_darts import PartialEdge, PcDarts, parts, shuffle
 from audionas.nn.edge import Gate, Gates, MixedEdge
