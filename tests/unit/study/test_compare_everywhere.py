@@ -19,6 +19,7 @@ from tests.unit.images._images import npz
 
 EPOCHS, STEPS = 30, 2
 QUICK = ("cp_mobile", "nas_bench_201")  # of the laws: a chain and cells; others take minutes
+LONG = ("mix_mobilenet", "mobilenet", "moga_mobilenet")  # up to a second a step: three epochs only
 CLOCKS = ("warmup", "alpha_every")  # settings that the test leaves as they are
 
 
@@ -93,7 +94,8 @@ def cases() -> list[Any]:
 
 @pytest.mark.parametrize("space", cases())
 def test_every_method_is_done_or_refused_with_its_reason(space: Space, tmp_path: Path) -> None:
-    compared(space, tmp_path, [name for name in METHODS if name in TRAINED])
+    methods = [name for name in METHODS if name in TRAINED]
+    compared(space, tmp_path, methods, epochs=3 if space.name in LONG else EPOCHS)
 
 
 @pytest.mark.laws
