@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from audionas.core.errors import UserError
+from audionas.core.hostile import command, setting
 from audionas.core.pool.ordered import cores
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
@@ -238,4 +239,5 @@ def _show(out: Path, corpora: Mapping[str, Corpus], reporter: Reporter) -> None:
     reporter.table(["test segments", *found], rows)
     reporter.note(f"wrote {out}: fold1 to fold4, full{' and eval' if 'eval' in corpora else ''}")
     reporter.note(LICENCE)
-    reporter.note(f"next: audionas train CONF data.train={out}/fold1/train data.dev={out}/fold1/dev")
+    changes = (setting(f"data.{part}", out / "fold1" / part) for part in ("train", "dev"))
+    reporter.note(f"next: {command('audionas', 'train', 'CONF', *changes)}")

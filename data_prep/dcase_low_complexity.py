@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from audionas.core.errors import UserError
+from audionas.core.hostile import command, setting
 from audionas.core.pool.ordered import cores
 from audionas.core.reporter import Reporter, amount
 from audionas.data import kaldi
@@ -162,6 +163,5 @@ def _show(out: Path, parts: Mapping[str, Sequence[Clip]], reporter: Reporter) ->
             reporter.note(f"{part}: {amount(len(parts[part]), 'clip')}; the published list has {published:,}")
     reporter.note(LICENCE)
     first = next(part for part in parts if part.startswith("train"))
-    reporter.note(
-        f"next: audionas search CONF data.train={out / first} data.dev={out / first.replace('train', 'dev')}"
-    )
+    changes = setting("data.train", out / first), setting("data.dev", out / first.replace("train", "dev"))
+    reporter.note(f"next: {command('audionas', 'search', 'CONF', *changes)}")

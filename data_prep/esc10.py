@@ -12,6 +12,7 @@ import typer
 from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.files import read_text
+from audionas.core.hostile import command, setting
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
 from audionas.data.kaldi import Item
@@ -211,4 +212,5 @@ def _show(out: Path, folds: Mapping[str, Sequence[Item]], reporter: Reporter) ->
     reporter.note(f"wrote {out}/fold1 to fold5: train is three folds, dev one, test the fold of that number")
     reporter.note(LICENCE)
     first = out / "fold1"
-    reporter.note(f"next: audionas search CONF data.train={first / 'train'} data.dev={first / 'dev'}")
+    changes = (setting(f"data.{part}", first / part) for part in ("train", "dev"))
+    reporter.note(f"next: {command('audionas', 'search', 'CONF', *changes)}")

@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from audionas.core import download
+from audionas.core import download, records
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, read_text, write_json
+from audionas.core.files import read_text, write_json
+from audionas.core.records import Record
 from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import audio, kaldi
@@ -179,7 +180,7 @@ def _check_words(words: Path | None, language: str, near_count: int, *hours: flo
 def _finished(out: Path, settings: Mapping[str, object]) -> bool:
     """True where `out` holds all of this. Raises UserError where it holds something else."""
     if (out / MARKER).exists():
-        before = read_json(out / MARKER)
+        before = records.plain(Record, out / MARKER, f"Delete {out} or give a new folder.")
         if before == dict(settings):
             return True
         changed = [f"{key}={before.get(key)!r}" for key in settings if before.get(key) != settings[key]]

@@ -8,7 +8,6 @@ preparation). `labels.txt`, the classes in their order, lies beside the director
 import hashlib
 import os
 import re
-import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +20,7 @@ from typing import NamedTuple, overload
 
 from audionas.core.errors import Problem, UserError
 from audionas.core.files import atomic, read_text, sha256, write_text
+from audionas.core.hostile import command
 from audionas.core.reporter import amount
 from audionas.data import audio
 from audionas.data.columns import Columns
@@ -266,7 +266,7 @@ class _Sums(dict[str, str]):
 
 
 def _repair(path: Path | str) -> str:
-    return f"See what a repair would drop, then repair it: audionas check {shlex.quote(str(path))} [--fix]"
+    return f"See what a repair would drop, then repair it: {command('audionas', 'check', path)} [--fix]"
 
 
 def _items(tables: Tables) -> Iterator[Item]:

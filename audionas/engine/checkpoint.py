@@ -7,9 +7,10 @@ the old one or the new one, never half of one.
 import json
 import re
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -26,6 +27,13 @@ class State:
 
     tensors: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     plain: dict[str, Any] = field(default_factory=dict)
+
+
+class Restored(Protocol):
+    """An object that a checkpoint brings back."""
+
+    def restore(self, state: State) -> None:
+        """Go back to a saved state."""
 
 
 def save(folder: Path, epoch: int, state: State) -> None:
@@ -68,11 +76,29 @@ def latest(folder: Path) -> int:
     return int(text)
 
 
-def load(folder: Path) -> State:
-    """The newest checkpoint; raises UserError when it is damaged."""
+def restore(work: Restored, folder: Path) -> None:
+    """Bring `work` back to the newest checkpoint.
+
+    Raises UserError where it is damaged, lacks what `work` needs, or holds tensors of other shapes.
+    """
+    state = load(folder)
+    try:
+        work.restore(state)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate" in str(error):
+            raise  # not enough memory
+        where = f"{folder}/{latest(folder):06d}"
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0][:300]
+        raise UserError(f"{where}: the run cannot resume from this checkpoint: {why}", hint=_AGAIN) from error
+
+
+def load(folder: Path, needed: Sequence[str] = ()) -> State:
+    """The newest checkpoint. Raises UserError where it is damaged or lacks one of the `needed` groups."""
     where = folder / f"{latest(folder):06d}"
     plain = read_json(where / "state.json")
     groups = plain.get("groups") if isinstance(plain, dict) else None
     if not isinstance(groups, list) or not all(isinstance(g, str) and g.isidentifier() for g in groups):
         raise UserError(f"{where}: damaged checkpoint (its groups are {groups!r:.100})", hint=_AGAIN)
+    if missing := [group for group in needed if group not in groups]:
+        raise UserError(f"{where}: damaged checkpoint: it has no {', '.join(missing)}", hint=_AGAIN)
     return State({g: tensors.load(where / f"{g}.safetensors", _AGAIN) for g in groups}, plain)

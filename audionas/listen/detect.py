@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_text
+from audionas.core.hostile import on_a_line
 from audionas.core.reporter import Reporter, amount
 from audionas.data.kaldi import Item
 from audionas.listen.events import Event, Spotter
@@ -33,7 +34,7 @@ class Found(NamedTuple):
     def label(self) -> str:
         """A line of an Audacity label track: start, end, text."""
         seconds, keyword, score = self.event
-        return f"{max(0.0, seconds - self.clip):.6f}\t{seconds:.6f}\t{keyword} {score:.3f}\n"
+        return f"{max(0.0, seconds - self.clip):.6f}\t{seconds:.6f}\t{on_a_line(keyword)} {score:.3f}\n"
 
 
 def detect(

@@ -3,12 +3,15 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from audionas.core import records
 from audionas.core.errors import UserError, grouped
 from audionas.core.files import read_text, state
+from audionas.core.records.prep import FormRecord
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
 from audionas.data.store import Form
@@ -88,14 +91,12 @@ def _logged(log: Path, form: Form) -> Mapping[str, dict[str, Any]]:
         return {}
     rows: list[dict[str, Any]] = []
     for line in read_text(log).splitlines():
-        try:
+        with suppress(ValueError, RecursionError, UserError):  # it was cut off: its file is decoded again
             row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and {"file", "sha256", "peak"} <= row.keys():
+            records.check(FormRecord, row, str(log))
             rows.append(row)
     return {
-        row["file"]: {"sha256": str(row["sha256"]), "peak": float(row["peak"])}
+        row["file"]: {"sha256": row["sha256"], "peak": row["peak"]}
         for row in rows
-        if row.get("form") == list(form)
+        if row["form"] == list(form)
     }

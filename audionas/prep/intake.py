@@ -1,6 +1,5 @@
 """Intake of recordings: decode and hash every file once, report all faults, write data directories."""
 
-import shlex
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -11,6 +10,7 @@ import numpy as np
 
 from audionas.core.errors import Problem, UserError, grouped, located
 from audionas.core.files import write_text
+from audionas.core.hostile import command, on_a_line, setting
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio, kaldi
 from audionas.data.audio import LOUDEST, QUIETEST, TOLERANCE
@@ -130,10 +130,16 @@ def following(out: Path, splits: Collection[str], conf: str, changes: Sequence[s
     """The commands that work with the splits that were written, ready to be pasted."""
     if {"train", "dev"} <= {*splits}:
         recipe, _, file = conf.partition("/")
-        words = [f"my_recipe/{file}", f"data.train={out / 'train'}", f"data.dev={out / 'dev'}", *changes]
-        return [f"audionas recipe copy {recipe} my_recipe", f"audionas search {shlex.join(words)}"]
+        words = [
+            f"my_recipe/{file}",
+            setting("data.train", out / "train"),
+            setting("data.dev", out / "dev"),
+            *changes,
+        ]
+        copy = command("audionas", "recipe", "copy", recipe, "my_recipe")
+        return [copy, command("audionas", "search", *words)]
     if "test" in splits:
-        return [f"audionas eval exp/NAME --data {shlex.quote(str(out / 'test'))}"]
+        return [command("audionas", "eval", "exp/NAME", "--data", out / "test")]
     return ["prepare a dev set as well (--dev): a search and a training need it"]
 
 
@@ -261,7 +267,7 @@ def _listed(problems: Sequence[str], log: Path | None) -> Path | str:
     if log is None or len(grouped(problems)) == len(problems):
         return ""
     file = log.with_name("bad.txt")
-    write_text(file, "".join(f"{problem}\n" for problem in problems))
+    write_text(file, "".join(f"{on_a_line(problem)}\n" for problem in problems))
     return file
 
 

@@ -104,7 +104,9 @@ def _title(folder: Path, spec: ArchSpec | None) -> Html:
     facts: list[object] = []
     if spec:
         facts = ["Architecture ", tag("code", spec.id), f" in {spec.space}"]
-        facts += [f", {key} {value}" for key, value in spec.note.items() if key in ("method", "seed")]
+        facts += [
+            f", {key} {value}" for key, value in spec.note.items() if key in ("method", "seed", "stopped")
+        ]
     steps = (
         tag("li", f"{'✓ ' * done}{step}", class_="done" if done else None)
         for step, file in {**_STEPS, **({"tune": _TUNED} if (folder / _TUNED).is_file() else {})}.items()

@@ -10,7 +10,7 @@ import numpy as np
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.intervals import Interval
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, say
 from audionas.data import heard, kaldi
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
@@ -112,15 +112,16 @@ def show(result: dict[str, Any]) -> None:
             for label, row in result["per_class"].items()
         ],
     )
-    print(
-        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {accuracy} over {whose(result)} "
-        f"of {result['data']} ({result['engine']})\n"
-        f"macro F1 {result['macro_f1']:.2%}, 95 % interval {macro_f1}"
+    say(
+        "",
+        f"accuracy {result['accuracy']:.2%}, 95 % interval {accuracy} over {whose(result)} "
+        f"of {result['data']} ({result['engine']})",
+        f"macro F1 {result['macro_f1']:.2%}, 95 % interval {macro_f1}",
     )
     for warning in heard.words(result):
-        print(f"\n{warning}")
+        say("", warning)
     for name, groups in result.get("by", {}).items():
-        print(f"\nby {name}:")
+        say("", f"by {name}:")
         Reporter(stdout=True).table(
             (name, "accuracy", "balanced accuracy", "macro F1", "log loss", "clips"),
             [

@@ -13,7 +13,7 @@ from audionas.core import records
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.records.run import ExportedRecord
-from audionas.core.reporter import Reporter, amount
+from audionas.core.reporter import Reporter, amount, say
 from audionas.core.rng import numpy_rng
 from audionas.cost.latency import latency
 from audionas.data.labels import write_labels
@@ -91,15 +91,16 @@ def show(report: dict[str, Any]) -> None:
         [_line(name, row) for name, row in report["files"].items()],
     )
     one = "image" if report["image"] else "clip"
-    print(
-        f"\nLargest difference in a probability and same labels: against torch, on {report['clips_from']}. "
-        f"Times are per {one}, per hop for files that listen, front-end included, on one thread here."
+    say(
+        "",
+        f"Largest difference in a probability and same labels: against torch, on {report['clips_from']}. "
+        f"Times are per {one}, per hop for files that listen, front-end included, on one thread here.",
     )
     if told := report.get("int8"):
-        print(_int8_line(told))
+        say(_int8_line(told))
     if told := streaming.advice(report):
-        print(told)
-    print(f"all files are in {report['folder']}")
+        say(told)
+    say(f"all files are in {report['folder']}")
 
 
 def _made(file: File, job: ExportJob, trial: Trial, home: Path) -> dict[str, Any]:

@@ -5,7 +5,6 @@
 
 import os
 import platform
-import shlex
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -20,6 +19,7 @@ import audionas
 from audionas.config import Config, dump
 from audionas.core.errors import UserError
 from audionas.core.files import locked, read_json, sweep, write_json, write_text
+from audionas.core.hostile import command
 from audionas.core.records.renewed import renewed
 from audionas.core.reporter import Reporter, amount
 from audionas.engine import processes
@@ -104,7 +104,7 @@ def _require_ours(folder: Path) -> None:
 def environment(seed: int) -> dict[str, Any]:
     """The facts that a reader needs to repeat a run: command, seed, commit, versions, machine."""
     return {
-        "command": shlex.join(["audionas", *sys.argv[1:]]),
+        "command": command("audionas", *sys.argv[1:]),
         "seed": seed,
         "git": _commit(),
         "audionas": audionas.__version__,

@@ -13,10 +13,12 @@ from typing import Any
 from torch import nn
 
 from audionas.config import Config
+from audionas.core import records
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, read_text
-from audionas.core.reporter import Reporter, amount
+from audionas.core.records.study import CheckRecord
+from audionas.core.reporter import Reporter, amount, say
 from audionas.core.rng import numpy_rng, seed_torch
 from audionas.cost.latency import runtime
 from audionas.cost.lookup import Entry, LatencyTable
@@ -86,15 +88,16 @@ def show(file: Path) -> None:
     """Print a table for people on standard output; `file` may be a run folder."""
     table = load(file)
     about, out = table.about, Reporter(stdout=True)
-    print("\n".join(f"{name}: {words}" for name, words in latency.facts(table)))
+    say(*(f"{name}: {words}" for name, words in latency.facts(table)))
     rows = []
     for name, options in table.options.items():
         low, high = min(options, key=options.__getitem__), max(options, key=options.__getitem__)
         rows.append((name, low, f"{options[low]:.4f}", high, f"{options[high]:.4f}"))
     out.table(("choice", "quickest", "ms", "slowest", "ms"), rows)
-    print(f"base {table.base:.4f} ms; {amount(len(table.entries), 'operation')} measured")
+    say(f"base {table.base:.4f} ms; {amount(len(table.entries), 'operation')} measured")
     if "check" in about:
-        print()
+        records.check(CheckRecord, about["check"], f"{_file(file)}: about.check")
+        say("")
         out.table(latency.HEAD, latency.figures(about["check"]))
 
 

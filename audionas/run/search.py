@@ -176,6 +176,7 @@ class Searching:
         The steps that the optimisers of weights and alpha took are those of this epoch.
         """
         level(self.run.net.buffers())
+        self.method.after_epoch()
         probabilities = self.method.probabilities()
         if processes.first():
             self._log(epoch, probabilities)
@@ -186,7 +187,7 @@ class Searching:
         row["weight_steps"] = self.run.taken["weights"]
         if self.run.alphas:
             row["alpha_steps"] = self.run.taken["alpha"]
-        return {**row, **self.method.tell()}
+        return {**row, **self.method.tell(), **self.run.told()}
 
     def _log(self, epoch: int, probabilities: Mapping[str, Mapping[str, float]]) -> None:
         log = self.folder / "alphas.jsonl"
@@ -195,16 +196,17 @@ class Searching:
         write_text(log, "".join(json.dumps(row) + "\n" for row in rows))
 
     def stop(self) -> bool:
-        """Return False: a search runs all its epochs."""
-        return False
+        """Tell whether the method has a reason to end."""
+        return bool(self.method.stop())
 
     def state(self) -> State:
         """The state of the method."""
         return self.method.state()
 
     def restore(self, state: State) -> None:
-        """Restore the state of the method."""
+        """Restore the state of the method, and the epoch after which it was saved."""
         self.method.restore(state)
+        self.run.epoch = checkpoint.latest(self.folder / "ckpt") - 1
 
 
 def _run(
@@ -229,6 +231,8 @@ def _run(
             folder=folder,
             reporter=reporter,
         )
+        if why := method.stop():
+            reporter.note(f"the search stopped after epoch {run.epoch + 1} of {run.epochs}: {why}")
         found = _derive(method, folder) if derive else None
         reporter.close()
         for batches in (train, valid, *mine):
@@ -242,6 +246,9 @@ def _derive(method: Method, folder: Path) -> ArchSpec:
     found = method.derive()
     if not method.quick and processes.first():
         write_json(folder / "derive.json", {"seconds": time.monotonic() - start})
+    if why := method.stop():
+        said = f"after epoch {method.run.epoch + 1} of {method.run.epochs}: {why}"
+        return replace(found, note={**found.note, "stopped": said})
     return found
 
 

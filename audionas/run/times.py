@@ -14,8 +14,10 @@ from typing import NamedTuple
 import torch
 from torch import nn
 
+from audionas.core import records
 from audionas.core.files import write_text
-from audionas.core.reporter import Reporter, read_rows
+from audionas.core.records.study import TimeRecord
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.cost.latency import stopwatch
 from audionas.export import onnx
@@ -42,7 +44,8 @@ def times(
     """
     _export(models, folder / _MODELS, reporter)
     record = folder / _RECORD
-    done = {(row["round"], row["model"]): row["ms"] for row in read_rows(record)}
+    hint = f"Delete {record}: everything is measured again."
+    done = {(r["round"], r["model"]): r["ms"] for r in records.rows(TimeRecord, record, hint)}
     rest = [key for key in _order(models, rounds) if key not in done]
     write_text(record, "".join(_row(key, ms) for key, ms in done.items()))  # without a line cut off
     with record.open("a", encoding="utf-8") as log:

@@ -84,7 +84,7 @@ def _open(run: Run, row: Row | None, bench: Bench, *, resume: bool) -> bool:
     if row["status"] == "failed":
         return resume or not _checkpointed(run)
     done = run.conf.folder / "search" / "done.json"
-    if row["measured"] != bench.measured or not done.exists():
+    if row.get("measured") != bench.measured or not done.exists():
         return True
     return bool(records.read(DoneRecord, done).arch != row["arch"])
 
@@ -94,7 +94,7 @@ def _attempt(run: Run, bench: Bench, *, resume: bool, overwrite: bool) -> Row | 
     name = {"method": run.label, "seed": run.seed}
     assert run.conf.method is not None
     if why := run.conf.method.refuses(bench.space):
-        bench.reporter.note(f"refused: {why}")
+        bench.reporter.note(*f"refused: {why}".split("\n"))
         return {**name, "status": "refused", "reason": why}
     log = run.conf.folder / "error.log"
     try:
@@ -110,7 +110,7 @@ def _attempt(run: Run, bench: Bench, *, resume: bool, overwrite: bool) -> Row | 
     else:
         log.unlink(missing_ok=True)
         return {**name, "status": "done", "reason": "", **row, "measured": bench.measured}
-    bench.reporter.note(f"failed: {reason}")
+    bench.reporter.note(*f"failed: {reason}".split("\n"))
     if not _checkpointed(run):  # nothing to resume: the next call starts it afresh
         for phase in ("search", "train"):
             if not (run.conf.folder / phase / "done.json").exists():

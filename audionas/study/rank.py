@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from audionas.config import Config, changed
+from audionas.core import records
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
+from audionas.core.records.study import ScoresRecord
 from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng
 from audionas.cost.table import table
@@ -125,6 +127,8 @@ def _scored(
     """The supernet's scores for each network, by id, with each kind of batch-norm statistics."""
     file = conf.folder / "rank" / "scores.json"
     told: dict[str, Any] = read_json(file) if file.exists() and not overwrite else {}
+    hint = f"Delete {file}: the networks are scored again."
+    records.check(ScoresRecord, {"scores": told}, str(file), hint)
     wanted_kinds = {*map(str, STATISTICS), *map(_swept, options.sweep)}
     missing = [spec for spec in specs if not wanted_kinds <= set(told.get(spec.id, ()))]
     if missing:

@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from audionas.config import Config
-from audionas.core.files import read_json, write_json, write_text
+from audionas.core import records
+from audionas.core.files import write_json, write_text
+from audionas.core.records.study import StepsRecord
 from audionas.core.registry import resolve
 from audionas.data.batches import Batch
 from audionas.methods._base import Method
@@ -21,7 +23,9 @@ DARTS = {"name": "darts"}  # first order, with its defaults
 def steps(conf: Config) -> Costs:
     """The costs measured so far, by label."""
     file = conf.folder / "steps.json"
-    found: Costs = read_json(file)["methods"] if file.exists() else {}
+    if not file.exists():
+        return {}
+    found: Costs = records.plain(StepsRecord, file, f"Delete {file}: steps are measured again.")["methods"]
     return found
 
 

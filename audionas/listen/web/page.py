@@ -2,11 +2,11 @@
 
 import shutil
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
+from audionas.core.hostile import command
 from audionas.core.reporter import Reporter
 from audionas.listen.exported import Exported, find, trained, tuned
 from audionas.listen.hear import TAIL
@@ -54,9 +54,8 @@ def described(found: Exported) -> dict[str, Any]:
     if first.name != "samples":
         raise UserError(
             f"{found.file}: takes frames, which the page cannot compute",
-            hint=f"audionas export {quote(str(found.folder))} "
-            "--target onnx-stream writes one that takes samples, except "
-            "for a model with the front-end micro",
+            hint=f"{command('audionas', 'export', found.folder, '--target', 'onnx-stream')} "
+            "writes one that takes samples, except for a model with the front-end micro",
         )
     how = tuned(found)
     return {

@@ -1,5 +1,6 @@
 """Laws of files of one form: silent ones are named and kept, in a preparation that resumes, too."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -25,3 +26,16 @@ def test_files_in_which_nothing_can_be_heard_are_named_again_by_a_resumed_check(
         told = capsys.readouterr().err
         assert f"{paths[1]}: nothing can be heard, all samples are 0" in told.replace("\n", "")
         assert "noise.wav" not in told
+
+
+@pytest.mark.parametrize(("key", "value"), [("peak", "loud"), ("sha256", 5), ("file", ["a"]), ("form", None)])
+def test_a_file_whose_line_in_the_log_is_nonsense_is_decoded_again(
+    key: str, value: object, tmp_path: Path
+) -> None:
+    path, log, form = tmp_path / "noise.wav", tmp_path / "log", Form(16_000, 1, 1000)
+    audio.write(path, np.full(1000, 0.5, np.float32), 16_000)
+    quiet = Reporter(quiet=True)
+    found = forms.examined([path], form, log=log, jobs=1, reporter=quiet)
+    log.write_text(json.dumps({**json.loads(log.read_text()), key: value}) + "\n")
+    assert forms.examined([path], form, log=log, jobs=1, reporter=quiet) == found
+    assert len(log.read_text().splitlines()) == 2

@@ -50,7 +50,7 @@ def written(space: Space, folder: Path, methods: list[str], epochs: int) -> Path
     plain = yaml.safe_load(file.read_text())
     if space.features:
         tones(folder / "data", per_class=2, speakers=2, seconds=0.3)
-        changes["data"] = {**plain["data"], "seconds": 0.3}
+        changes["data"] = {**plain["data"], "seconds": 0.3, "resample": True}
     else:
         changes |= {
             "data": None,
