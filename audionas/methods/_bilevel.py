@@ -38,7 +38,7 @@ class Bilevel(Method):
     DARTS, eq. 3-4, with xi = 0 unless `order` is 2. The alpha step requests alpha's gradient alone from
     autograd, so the weights' gradients are neither computed nor left behind. With `level: one` both follow
     the same loss on one batch of all training data, in one backward pass. Alpha rests during `warmup`, a
-    share of the search in whole epochs, rounded down; `alpha_clip` bounds the norm of its gradient. `cost` adds
+    share of the search in whole epochs, rounded down; `alpha_clip` bounds the gradient. `cost` adds
     a penalty on the cost of the network that would be derived (`price`).
 
     `order: 2` looks one step of SGD ahead, at the current rate and momentum. `eps` is the length of its
