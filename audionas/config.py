@@ -22,6 +22,7 @@ from audionas.core.faults import beyond, placed, refused
 from audionas.core.files import name_fault, read_text
 from audionas.core.hostile import command
 from audionas.core.merge import merge, sections_of
+from audionas.core.records.renewed import renewed
 from audionas.core.registry import allow, names, resolve
 from audionas.core.reporter import amount
 from audionas.core.strict import Strict
@@ -154,10 +155,11 @@ def load(path: Path | str, overrides: Sequence[str] = (), *, trusted: bool = Tru
     """Read, merge and check a config; raises one UserError with every problem.
 
     A config may name classes of the user's own modules, unless it is not `trusted`: read from a folder that
-    someone else may have made.
+    someone else, or an earlier version, may have made.
     """
     path = Path(path)
     raw, base = _read(path), {}
+    raw = raw if trusted else renewed(raw)
     if "base" in raw:
         base = _read(path.parent / str(raw.pop("base")))
         if "base" in base:

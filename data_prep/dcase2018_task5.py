@@ -16,7 +16,7 @@ from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
 from audionas.data.labels import write_labels
 from audionas.data.store import Form
-from audionas.prep import dcase2018, forms, zips
+from audionas.prep import dcase2018, forms, intake, zips
 from audionas.prep.dcase2018 import FOLDS, KNOWN, LABELS, TOPS, Corpus, Segment
 
 ADDRESS = {
@@ -95,6 +95,7 @@ def main(
     """
     reporter, out, jobs = Reporter(), out.resolve(), jobs or cores()
     wanted = _checked(sets, counts, share, src, fetch)
+    _reserve(out, wanted)
     if fetch:
         src = _download(out / "download", wanted, reporter, tuple(sums or ()))
     assert src is not None
@@ -183,6 +184,15 @@ def _require_present(paths: Sequence[Path]) -> None:
             [*(f"{path}: no such file" for path in missing[:5]), *more],
             hint="Unpack all 23 archives *.audio.N.zip into one folder.",
         )
+
+
+def _reserve(out: Path, wanted: Sequence[str]) -> None:
+    """Raise UserError where OUT holds files that are not ours and would be replaced."""
+    splits = {f"fold{fold}": ("train", "dev", "test") for fold in FOLDS} | {"full": ("train", "dev")}
+    splits |= {"eval": ("all", "known", "unknown")} if "eval" in wanted else {}
+    places = [f"{folder}/{split}" for folder, some in splits.items() for split in some]
+    groups = [f"{place}/utt2node" for place in places]
+    intake.reserve(out, places, (kaldi.LICENCE, *groups, *(f"{folder}/labels.txt" for folder in splits)))
 
 
 def _store(

@@ -16,7 +16,7 @@ from audionas.core.hostile import command, setting
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
 from audionas.data.kaldi import Item
-from audionas.data.labels import RATE, write_labels
+from audionas.data.labels import RATE, SPLITS, write_labels
 from audionas.prep import intake
 
 FOLDERS = {  # folders of the first repository, in class order, with the names in its tables
@@ -82,11 +82,13 @@ def main(
     reporter, out = Reporter(), out.resolve()
     intake.check_on_bad(on_bad)
     accept = tuple(text.lower() for text in sums or ())
+    converted = out / "resampled" if resample else None
+    places = [f"fold{n}/{split}" for n in FOLDS for split in SPLITS]
+    intake.reserve(out, places, (kaldi.LICENCE, *(f"fold{n}/labels.txt" for n in FOLDS)), converted)
     clips = scan(download.opened(src.resolve(), out, reporter, accept=accept))
     if plain_cc:
         clips = [clip for clip in clips if (clip.source, clip.take) not in SAMPLING_PLUS]
     folds = {f"fold{n}": [_item(clip) for clip in clips if clip.fold == n] for n in FOLDS}
-    converted = out / "resampled" if resample else None
     taken = intake.take(
         folds,
         rate=RATE,

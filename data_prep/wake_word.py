@@ -106,6 +106,9 @@ def main(
         reporter.note(f"{job.out}: already complete")
         return
     spelt = read_words(words)
+    kinds = ("", "_words", "_long", "_espeak")
+    places = (*(f"{split}{kind}" for split in SPLITS for kind in kinds), "noise")
+    intake.reserve(job.out, places, ("labels.txt", kaldi.LICENCE, "hours.json", MARKER))
     found = _recordings(job, src or (), positives, negatives, speaker_pattern)
     found = sources.usable(found, on_bad, reporter)
     splits = by_split(found, job.text, seed)

@@ -87,7 +87,8 @@ def detect(
     audacity: Annotated[
         Path | None,
         typer.Option(
-            "--audacity", help="Write labels for Audacity: to a file, or for several recordings to a folder."
+            "--audacity",
+            help="Write labels for Audacity to a new file, or for several recordings to a folder.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,

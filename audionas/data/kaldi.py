@@ -24,6 +24,7 @@ from audionas.core.hostile import command
 from audionas.core.reporter import amount
 from audionas.data import audio
 from audionas.data.columns import Columns
+from audionas.data.owned import SUMS, require_own
 from audionas.data.quick import quick
 from audionas.data.tables import FILES, Tables, base
 
@@ -156,8 +157,13 @@ def write(path: Path | str, items: Iterable[Item], relative: bool = True) -> Dat
     Unknown seconds, speakers (then the id itself) and SHA-256 sums are filled in. With `relative`,
     audio under the directory's parent gets a relative path, so that the whole corpus can be moved.
 
-    Raises UserError that names all ids, labels or paths that the format cannot hold.
+    Raises UserError that names all ids, labels or paths that the format cannot hold, and as `require_own`.
     """
+    require_own(path)
+    return _write(path, items, relative)
+
+
+def _write(path: Path | str, items: Iterable[Item], relative: bool = True) -> DataDir:
     sums = _Sums()
     columns, problems = Columns(), []
     for item in items:
@@ -228,7 +234,7 @@ def fix(path: Path | str) -> Repair | None:
     if not found.items:
         raise UserError(found.changes, hint=f"{path}: no utterance is complete; prepare the directory again.")
     before = _keep(Path(path))
-    write(path, found.items)
+    _write(path, found.items)
     return found._replace(before=before)
 
 
@@ -328,12 +334,12 @@ def _lines(data: DataDir, relative: bool, partial: bool) -> dict[str, Iterable[s
     speakers = [item.speaker for item in data]
     by_speaker = groupby(sorted(range(len(data)), key=speakers.__getitem__), key=speakers.__getitem__)
     files: dict[str, Iterable[str]] = {
+        SUMS: (f"{item.id} {item.sha256}" for item in data),  # first: see data/owned.py
         "wav.scp": (f"{item.id} {entry(item.audio)}" for item in data),
         "text": (f"{item.id} {item.label}" for item in data),
         "utt2spk": (f"{item.id} {item.speaker}" for item in data),
         "spk2utt": (f"{speaker} {' '.join(data[row].id for row in rows)}" for speaker, rows in by_speaker),
         "utt2dur": (f"{item.id} {item.seconds!r}" for item in data),
-        "utt2sha256": (f"{item.id} {item.sha256}" for item in data),
     }
     if partial:
         names = _recordings({item.audio for item in data})

@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -20,6 +21,7 @@ from audionas.core.files import read_text, sha256, write_text
 from audionas.core.records.run import CheckpointRecord
 
 _AGAIN = "Start again with --overwrite."
+_OWN = re.compile(r"[0-9]{6,9}|\.[0-9]{6,9}\.draft")  # folders that `save` makes
 
 
 @dataclass
@@ -62,11 +64,22 @@ def save(folder: Path, epoch: int, state: State) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Delete what is not the newest checkpoint: older ones, and what a killed process has left."""
+    """Delete what is not the newest checkpoint: others, and what a killed process has left.
+
+    A folder of another name is not ours, and stays.
+    """
     newest = f"{latest(folder):06d}"
     for old in folder.iterdir() if folder.exists() else ():
-        if old.is_dir() and old.name != newest:
+        if _OWN.fullmatch(old.name) and old.name != newest and old.is_dir() and not old.is_symlink():
             shutil.rmtree(old, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Delete all checkpoints in a folder, and the folder where nothing else is in it."""
+    (folder / "latest").unlink(missing_ok=True)
+    sweep(folder)
+    with suppress(OSError):  # there is none, or something else is in it
+        folder.rmdir()
 
 
 def latest(folder: Path) -> int:

@@ -1,5 +1,6 @@
 """`audionas detect`: an exported file listens to continuous audio and reports when a keyword was said."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -87,9 +88,22 @@ def detect(
 
 
 def _label_files(paths: Sequence[str], audacity: Path | None) -> dict[str, Path]:
-    """The label file of each recording. Raises UserError for one existing file and several recordings."""
+    """The label file of each recording.
+
+    Raises UserError for one file and several recordings, and for files that exist: labels are drawn by hand,
+    too.
+    """
     if audacity is None:
         return {}
+    found = _placed(paths, audacity)
+    if there := [file for file in found.values() if os.path.lexists(file)]:
+        raise UserError(
+            [f"{file}: already exists" for file in there], hint="Name another one with --audacity."
+        )
+    return found
+
+
+def _placed(paths: Sequence[str], audacity: Path) -> dict[str, Path]:
     if len(paths) == 1 and not audacity.is_dir():
         return {paths[0]: audacity}
     if audacity.is_file():

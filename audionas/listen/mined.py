@@ -7,7 +7,7 @@ from typing import Any
 
 from audionas.core import records
 from audionas.core.errors import UserError
-from audionas.core.files import sha256, write_json, write_text
+from audionas.core.files import sha256, sweep, write_json, write_text
 from audionas.core.hostile import command, setting
 from audionas.core.records import Record
 from audionas.core.records.prep import MinedRecord
@@ -35,6 +35,8 @@ class Mined:
         before = records.plain(Record, head, again)
         if other := [key for key in facts if before.get(key) != facts[key]]:
             raise UserError(f"{out}: was started with different {', '.join(other)}", hint=again)
+        sweep(out)
+        sweep(out / "mined")
         rows = records.rows(MinedRecord, self.log, again)
         write_text(self.log, "".join(map(_line, rows)))  # without a row cut off by an interruption
         self.done = {row["id"] for row in rows}

@@ -1,7 +1,7 @@
 """Intake of recordings: decode and hash every file once, report all faults, write data directories."""
 
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import log10
 from pathlib import Path
@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from audionas.core.errors import Problem, UserError, grouped, located
-from audionas.core.files import write_text
+from audionas.core.files import sweep, write_text
 from audionas.core.hostile import command, on_a_line, setting
+from audionas.core.made import claim
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio, kaldi
 from audionas.data.audio import LOUDEST, QUIETEST, TOLERANCE
 from audionas.data.kaldi import DataDir, Item
 from audionas.data.labels import NOISE, RATE, SILENCE, doubts, require_several, write_labels
 from audionas.data.overlap import compare
+from audionas.data.owned import SUMS, require_own
 from audionas.prep.examined import Found, Task, examine
 
 ON_BAD = ("error", "skip", "keep")
@@ -124,6 +126,35 @@ def store(
     for step in following(out, written, conf, changes):
         reporter.note(f"next: {step}")
     return written
+
+
+def reserve(
+    out: Path,
+    splits: Iterable[str],
+    names: Iterable[str] = ("labels.txt",),
+    converted: Path | None = None,
+) -> None:
+    """Enter what a preparation writes to `out` in its list: `names`, and the folder of copies.
+
+    Drafts that a killed preparation has left are swept. Raises UserError, before anything is decoded, with
+    the files that would be replaced and are not ours, those of the data directories `splits` included.
+    """
+    places, problems = [out / split for split in splits], []
+    for place in places:
+        try:
+            require_own(place)
+        except UserError as error:
+            problems += error.problems
+    ours = any((place / SUMS).is_file() for place in places) or (out / LOG).is_file()
+    claimed = [*names, *([converted.name] if converted else [])]
+    try:
+        claim(out, claimed, earlier=lambda: claimed if ours else ())
+    except UserError as error:
+        problems += error.problems
+    if problems:
+        raise UserError(problems, hint="Move them away, or give a new folder.")
+    for folder in converted.glob("*") if converted else ():
+        sweep(folder)
 
 
 def following(out: Path, splits: Collection[str], conf: str, changes: Sequence[str] = ()) -> list[str]:

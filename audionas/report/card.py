@@ -17,6 +17,7 @@ from audionas.data import kaldi
 from audionas.features import build
 from audionas.inputs.feed import config_of
 from audionas.models.bundle import ModelBundle
+from audionas.models.owned import enter
 from audionas.report import tune
 from audionas.report.markdown import code, table, text
 from audionas.spaces._base import space_of
@@ -38,6 +39,7 @@ def card(folder: Path) -> Path:
         _check(report),
     )
     out = folder / "export" / "model_card.md"
+    enter(folder, ("export/model_card.md",))
     write_text(out, "\n\n".join(part for part in sections if part) + "\n")
     return out
 

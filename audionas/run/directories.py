@@ -6,6 +6,7 @@ from typing import Any
 
 from audionas.core.errors import UserError, grouped
 from audionas.core.files import write_text
+from audionas.core.made import claim
 from audionas.core.reporter import Reporter, amount, say
 from audionas.data import kaldi
 from audionas.data.kaldi import DataDir
@@ -75,6 +76,7 @@ def _places(folder: Path) -> list[Path]:
 
 
 def _fix(place: Path, reporter: Reporter) -> None:
+    claim(place, (LIST,), earlier=lambda: (LIST,) if (place / "before_fix").is_dir() else ())
     done = kaldi.fix(place)
     assert done is not None, place  # it has faults
     for line in grouped(done.changes):

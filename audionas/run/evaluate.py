@@ -24,6 +24,7 @@ from audionas.inputs.split import Split
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import ImageModel, load
 from audionas.models.names import own
+from audionas.models.owned import enter, require_free
 from audionas.run.training.lineage import heard_by
 
 _BATCH = 256
@@ -57,7 +58,8 @@ def evaluate(
 
     `by` adds the figures for each group of clips: `by: {device: {a: {...}, b: {...}}}` where `utt2device` in
     the data directory gives the device of each clip (`data.groups`). The result is also written to
-    `eval/<directory>.json`; `eval.json` and `scores.json` (each clip's answer) are the latest.
+    `eval/<directory>.json`; `eval.json` and `scores.json` (each clip's answer) are the latest. Raises
+    UserError where a file that is not ours would be replaced.
 
     With `plain`, `directory` is a folder per class, of files of any rate; `pattern` finds their speakers.
     Where it is known what the model was trained on, `trained_on` counts the clips and speakers it has heard.
@@ -66,6 +68,9 @@ def evaluate(
     gives the rules for clips that cannot be read; its directories are not used.
     """
     folder = own(folder)
+    kept = f"eval/{directory.resolve().name}.json"
+    files = (kept, "scores.json", "eval.json")
+    require_free(folder, files)
     for name in by:
         read_groups(directory, name, ())  # a wrong name is reported before the clips are scored
     reporter, rules = Reporter(), data or Data()
@@ -94,7 +99,8 @@ def evaluate(
         result["by"] = _groups(scored, directory, by)
     if bundle.features is None:
         del result["speakers"]  # images have no speakers: the interval is over the images
-    write_json(folder / "eval" / f"{directory.resolve().name}.json", result)
+    enter(folder, files)
+    write_json(folder / kept, result)
     write_json(folder / "scores.json", _rows(scored))
     write_json(folder / "eval.json", result)
     return result

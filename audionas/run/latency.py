@@ -69,15 +69,12 @@ def build(
         "check": check,
     }
     file = conf.folder / FILE
-    with phase(conf, "latency", facts, resume=True, overwrite=overwrite) as (folder, finished):
+    makes = (FILE, "latency.html")
+    with phase(conf, "latency", facts, resume=True, overwrite=overwrite, makes=makes) as (folder, finished):
         if finished and file.exists():
             reporter.note(f"{folder}: finished earlier; --overwrite measures again")
             return file
-        try:
-            table = _measure(space, io, sizes, facts, folder, reporter)
-        except UserError:  # the phase then counts as not started, and may start with other facts
-            forget(folder)
-            raise
+        table = _measure(space, io, sizes, facts, folder, reporter)
         table.save(file)
         latency.write(conf.folder / "latency.html", conf.general.name, table)
         finish(folder, {"base_ms": table.base})
@@ -144,7 +141,11 @@ def _measure(
     for spec in (*for_base, *checked):  # for measurements of the same networks on another device
         spec.save(folder / "networks" / f"{spec.id}.json")
     models = _models(space, io, found, (*for_base, *checked))
-    measured = times(models, folder, rounds=facts["rounds"], threads=facts["threads"], reporter=reporter)
+    try:
+        measured = times(models, folder, rounds=facts["rounds"], threads=facts["threads"], reporter=reporter)
+    except UserError:  # the phase then counts as not started, and may start with other facts
+        forget(models, folder)
+        raise
     about = {
         **{k: facts[k] for k in ("runtime", "threads", "rounds")},
         "date": f"{datetime.now(UTC):%Y-%m-%d}",

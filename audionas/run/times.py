@@ -5,9 +5,9 @@ and in a separate session, and a model's time is its median over the rounds.
 """
 
 import json
-import shutil
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -57,10 +57,12 @@ def times(
     return {name: [done[number, name] for number in range(rounds)] for name in models}
 
 
-def forget(folder: Path) -> None:
-    """Delete the files of `times` in a folder."""
-    shutil.rmtree(folder / _MODELS, ignore_errors=True)
-    (folder / _RECORD).unlink(missing_ok=True)
+def forget(models: Iterable[str], folder: Path) -> None:
+    """Delete the files of `times` for these models in a folder."""
+    for file in (folder / _RECORD, *(folder / _MODELS / f"{name}.onnx" for name in models)):
+        file.unlink(missing_ok=True)
+    with suppress(OSError):  # there is none, or something else is in it
+        (folder / _MODELS).rmdir()
 
 
 def _export(models: Mapping[str, Timed], folder: Path, reporter: Reporter) -> None:

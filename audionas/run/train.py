@@ -1,6 +1,7 @@
 """`audionas train`: from an architecture to a trained model on disk, from scratch or from other weights."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from audionas.inputs.feed import (
     scores_of,
     train_batches,
 )
+from audionas.models import owned
 from audionas.models.bundle import ModelBundle
 from audionas.nn.edge import Gates
 from audionas.run.folder import device_of, finish, phase, require_there
@@ -78,11 +80,11 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
     transfer, inputs = find_transfer(conf, spec, net, inputs, source)
     within_limits(conf, spec, wanted)
     _keep_searched(conf.folder, spec)
-    kept.keep_foreign(conf.folder)
     facts = {**transfer.facts(facts_of(conf, inputs, device, _SECTIONS)), "arch": spec.id}
     if spec.scale:
         facts["scale"] = dict(spec.scale)
-    with phase(conf, "train", facts, resume=resume, overwrite=overwrite) as (folder, finished):
+    makes = (*owned.BUNDLE, *(() if _given(conf.folder, spec) else ("arch.json",)))
+    with phase(conf, "train", facts, resume=resume, overwrite=overwrite, makes=makes) as (folder, finished):
         model = conf.folder / "model"
         if finished and (model / "bundle.json").exists():
             reporter.note(f"{folder}: finished earlier; the model is {model}")
@@ -373,6 +375,13 @@ def _keep_searched(folder: Path, spec: ArchSpec) -> None:
             f"{arch}: found by the search in {folder / 'search'}, and not the architecture to train",
             hint="Train under another name: name=...",
         )
+
+
+def _given(folder: Path, spec: ArchSpec) -> bool:
+    """True where the file that would be written holds this network already: a user may have put it there."""
+    with suppress(UserError):
+        return find(str(folder / "arch.json")).id == spec.id
+    return False
 
 
 def features_of(spec: ArchSpec) -> Features:

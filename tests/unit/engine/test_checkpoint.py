@@ -61,6 +61,17 @@ def test_only_the_newest_is_kept(tmp_path: Path) -> None:
     assert same(state(10), checkpoint.load(tmp_path))
 
 
+def test_a_users_folders_beside_checkpoints_stay(tmp_path: Path) -> None:
+    ours, theirs = ["000001", ".000007.draft", "000009"], ["best", ".draft", "000001.bak"]
+    for name in (*ours, *theirs):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "state.json").write_text("{}")
+    (tmp_path / "000005").symlink_to(tmp_path / "best")
+    checkpoint.save(tmp_path, 2, state())
+    assert {f.name for f in tmp_path.iterdir()} == {"latest", "000002", "000005", *theirs}
+    assert (tmp_path / "best" / "state.json").exists()
+
+
 def test_no_checkpoint_is_epoch_0(tmp_path: Path) -> None:
     assert checkpoint.latest(tmp_path) == 0
     assert checkpoint.latest(tmp_path / "nowhere") == 0

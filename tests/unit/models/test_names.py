@@ -101,6 +101,10 @@ def test_results_go_to_a_copy_in_exp(silence: Path) -> None:
     assert models.own(home) == home
     assert (home / "eval" / "test.json").exists()
     assert predict(home, [Path("nothing.wav")])[0]["label"] == "_silence_"
+    (home / "arch.json").write_text("{}")  # a user's, which was replaced
+    with pytest.raises(UserError, match="holds a model other than the included kws12"):
+        models.own("kws12")
+    (home / "arch.json").unlink()
     (home / "model" / "bundle.json").write_text("{}")
     with pytest.raises(UserError, match="holds a model other than the included kws12"):
         models.own("kws12")
