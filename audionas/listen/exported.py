@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_json, sha256, write_json
+from audionas.core.reporter import Reporter
 from audionas.data.labels import is_background
 from audionas.export.listeners import open_file
 from audionas.models.bundle import ModelBundle
@@ -46,6 +47,8 @@ def find(folder: Path, file: Path | None = None) -> Exported:
     """
     folder = own(folder)
     bundle = trained(folder)
+    if bundle.deaf:
+        Reporter().note(f"{folder}: {bundle.deaf}")
     there = folder / "export"
     if file is None:
         known = [there / name for name in NAMES] + sorted(there.glob("*.tflite"))

@@ -1,6 +1,7 @@
 """`audionas train`: from an architecture to a trained model on disk, from scratch or from other weights."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +43,7 @@ from audionas.inputs.feed import (
 from audionas.models.bundle import ModelBundle
 from audionas.nn.edge import Gates
 from audionas.run.folder import device_of, finish, phase, require_there
-from audionas.run.training import kept, max_pool, start
+from audionas.run.training import kept, max_pool, past, start
 from audionas.run.training.max_pool import PoolLoss
 from audionas.run.training.start import Source
 from audionas.run.training.teacher import Teaching
@@ -75,6 +76,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
     with torch.device("meta"):
         net = built(spec, conf.train)  # refuses an impossible network before anything is written
     max_pool.find(conf, net, inputs)
+    past.find(conf, net, inputs)
     transfer, inputs = find_transfer(conf, spec, net, inputs, source)
     within_limits(conf, spec, wanted)
     _keep_searched(conf.folder, spec)
@@ -204,7 +206,7 @@ class Training:
         self.frozen, self.teaching = freeze(net, self.options.freeze), teaching
         self.optimizer = self.options.optim.build(p for p in net.parameters() if p.requires_grad)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.options.label_smoothing)
-        self.pooled = max_pool.find(conf, net, inputs)
+        self.pooled, self.past = max_pool.find(conf, net, inputs), past.find(conf, net, inputs)
         self.average = Average(net, self.options.ema) if self.options.ema or self.options.average else None
         self.prepare = preparer(inputs, device, conf.spec_augment, final=True)
         self.prepare_dev = preparer(inputs, device)
@@ -227,13 +229,16 @@ class Training:
         amp = self.options.amp and self.device.type == "cuda"
         with own_draws():
             x, target = self.prepare(batch)
+            whole = x if self.past is None else self.past.before(x)
+        frames = (x.shape[3], whole.shape[3])
         with (
+            nullcontext() if self.past is None else self.past.heard(self.net, *frames),
             torch.autocast(self.device.type, torch.bfloat16, enabled=amp),
             own_draws(),
             synced(self.options.bn == "sync"),
         ):
             weight, drop_path = self.options.auxiliary, self.drop_path
-            loss, logits = loss_of(self.net, self.criterion, x, target, weight, drop_path, self.pooled)
+            loss, logits = loss_of(self.net, self.criterion, whole, target, weight, drop_path, self.pooled)
             told: dict[str, Tensor] = {}
             if self.teaching is not None:
                 settings, answers = self.teaching.settings, self.teaching.logits(batch, x)

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from audionas.nn.streaming import _MOST, Tape, _SoFar
+from audionas.nn.stream_means import _MOST, SoFar, Tape
 
 pytestmark = pytest.mark.numeric
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.numeric
 def told(x: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
     """Means (C, T) of frames (C, T) after a state (C + 1,), in chunks, and the state at the end."""
     tape = Tape()
-    part = _SoFar(tape, "mean")
+    part = SoFar(tape, "mean")
     kept, means = state.to(x.dtype)[None, :, None, None], []
     for frames in torch.split(x, chunk, 1):
         tape.given = {"mean": kept}

@@ -67,10 +67,10 @@ def test_a_reset_stream_is_a_new_one(net_io: tuple[nn.Module, InputSpec]) -> Non
 def test_steps_say_what_the_stream_says(net_io: tuple[nn.Module, InputSpec]) -> None:
     net, io = net_io
     step = Step(net, io).double()
-    if step.warm_up is None:
+    if step.field is None:
         assert any(isinstance(part, SE) for part in net.modules())
         return
-    settled = step.warm_up // step.hop
+    settled = step.field // step.hop
     hops = [*range(6), *[settled // 4] * 4]  # so many in one call
     x = features(io, sum(hops) * step.hop + 1)
     wanted = told(Stream(net, io), x, 7 * step.hop)

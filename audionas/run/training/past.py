@@ -1,0 +1,54 @@
+"""Other sound before the clips of a training, as a stream has it: `train.past`."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from audionas.config import Config
+from audionas.core.errors import UserError
+from audionas.inputs.audio import ClipInputs
+from audionas.inputs.split import Inputs
+from audionas.nn.every_hop import Hops
+from audionas.nn.means import after_past
+
+
+@dataclass(frozen=True)
+class Past:
+    """Up to `most` frames of other clips before those of a batch; the network answers for the clip alone."""
+
+    hops: Hops
+    most: int
+
+    def before(self, x: Tensor) -> Tensor:
+        """Map (B, C, F, T) to (B, C, F, frames + T): half of the batches stay as they are, the others get 0
+        to `most` frames of their neighbours, so that hops begin anywhere in a clip.
+        """
+        drawn, stay = int(torch.randint(self.most + 1, ())), bool(torch.rand(()) < 0.5)
+        if stay or not drawn:
+            return x
+        clips = range(math.ceil(drawn / x.shape[3]), 0, -1)
+        return torch.cat((torch.cat([x.roll(k, 0) for k in clips], 3)[..., -drawn:], x), 3)
+
+    @contextmanager
+    def heard(self, net: nn.Module, clip: int, whole: int) -> Iterator[None]:
+        """In this context the network is given `whole` frames, and its means end with those of a clip."""
+        with after_past(net, clip, whole), self.hops.ended(net):
+            yield
+
+
+def find(conf: Config, net: nn.Module, inputs: Inputs) -> Past | None:
+    """The past that the config sets, if any. Raises UserError for images and for networks that look ahead."""
+    if not conf.train.past:
+        return None
+    if not isinstance(inputs, ClipInputs):
+        raise UserError("train.past is for recordings, this run reads images", hint="Set train.past=0.")
+    try:
+        hops = Hops.of(net, inputs.io)
+    except UserError as error:
+        raise UserError([f"train.past: {p}" for p in error.problems], hint=error.hint) from error
+    ears = inputs.front_end
+    return Past(hops, math.ceil(conf.train.past * ears.sample_rate / ears.hop))
