@@ -10,11 +10,11 @@ from audionas.core.files import write_json
 from audionas.core.reporter import Reporter, amount
 from audionas.data.kaldi import Item
 from audionas.export import esphome
-from audionas.listen.exported import Exported, find, keep, rule_of
+from audionas.listen.exported import Exported, find, keep, require_fit, rule_of
 from audionas.listen.hear import hear
 from audionas.listen.measured import measured, note_of
 from audionas.listen.sounds import clips, recordings
-from audionas.models.listener import Rule
+from audionas.models.listener import Kind, Rule
 from audionas.report.card import card
 from audionas.report.run import write as write_report
 from audionas.report.tune import advice, rates_table, setting, words_table
@@ -31,6 +31,7 @@ def tune(
     smooth: int | None = None,
     refractory: float | None = None,
     patience: str | None = None,
+    rule: Kind | None = None,
     speaker_pattern: str = "",
 ) -> dict[str, Any]:
     """Choose a threshold for each keyword of each exported file. Returns the content of `tune/tune.json`.
@@ -43,10 +44,12 @@ def tune(
     """
     if not 0 < target < float("inf"):
         raise UserError(f"--target-fa-per-hour {target}: expected false accepts per hour, such as 0.5")
-    rule = rule_of(None, smooth=smooth, refractory=refractory, patience=patience)
     found = [find(folder, file) for file in files or (None,)]
+    how = rule_of(found[0].plateau, smooth=smooth, refractory=refractory, patience=patience, kind=rule)
+    for each in found:
+        require_fit(each, how)
     reporter, store = Reporter(), found[0].folder / "tune" / "scores"
-    _require_no_patience(found, rule)
+    _require_no_patience(found, how)
     words, others = clips(positives, found[0], pattern=speaker_pattern)
     long = _without_keywords(recordings(negatives), found[0], negatives, reporter)
     if others:
@@ -56,9 +59,9 @@ def tune(
         listen = partial(hear, each, store=store, reporter=reporter)
         heard = listen(words, name=f"clips, {each.file.name}")
         quiet = listen(long, name=f"negatives, {each.file.name}")
-        rows.append(measured(each, heard, quiet, rule, target))
+        rows.append(measured(each, heard, quiet, how, target))
         keep(each, note_of(rows[-1]))
-        if each.file.suffix == ".tflite" and each.file.with_suffix(".json").is_file():
+        if each.of_device:
             esphome.manifest(find(folder, each.file).bundle, each.file)
     result = {"positives": str(positives), "negatives": str(negatives), "target": target, "files": rows}
     _write(found[0].folder, result, reporter)
@@ -93,11 +96,7 @@ def _without_keywords(items: Sequence[Item], found: Exported, path: Path, report
 def _require_no_patience(found: Sequence[Exported], rule: Rule) -> None:
     """Refuse patience for ESPHome: a device averages scores and compares the mean, and nothing else."""
     for each in found:
-        if (
-            each.file.suffix == ".tflite"
-            and each.file.with_suffix(".json").is_file()
-            and rule.patience[1] > 1
-        ):
+        if each.of_device and rule.patience[1] > 1:
             raise UserError(
                 f"--patience: {each.file.name} is for ESPHome, which compares only the mean of scores",
                 hint="Tune it without --patience; --smooth becomes its sliding_window_size.",

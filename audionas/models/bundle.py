@@ -88,6 +88,12 @@ class ModelBundle:
         return 0 if self.channels > 1 else None
 
     @property
+    def sample_rate(self) -> int:
+        """Samples per second of a sound model."""
+        assert self.features is not None
+        return int(self.features.resolved()["sample_rate"])
+
+    @property
     def input_name(self) -> str:
         """Name of the input in exported files."""
         return "image" if self.features is None else "waveform"

@@ -1,7 +1,6 @@
 """`audionas train`: from an architecture to a trained model on disk, from scratch or from other weights."""
 
 from collections.abc import Mapping
-from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -229,17 +228,20 @@ class Training:
         amp = self.options.amp and self.device.type == "cuda"
         with own_draws():
             x, target = self.prepare(batch)
-            whole = x if self.past is None else self.past.before(x)
-        frames = (x.shape[3], whole.shape[3])
+            late = None if self.past is None else self.past.before(x)
         with (
-            nullcontext() if self.past is None else self.past.heard(self.net, *frames),
             torch.autocast(self.device.type, torch.bfloat16, enabled=amp),
             own_draws(),
             synced(self.options.bn == "sync"),
         ):
             weight, drop_path = self.options.auxiliary, self.drop_path
-            loss, logits = loss_of(self.net, self.criterion, whole, target, weight, drop_path, self.pooled)
+            loss, logits = loss_of(self.net, self.criterion, x, target, weight, drop_path, self.pooled)
             told: dict[str, Tensor] = {}
+            if self.past is not None and late is not None:
+                with self.past.heard(self.net, x.shape[3], late.shape[3]):
+                    second, after = loss_of(self.net, self.criterion, late, target, weight, 0.0, self.pooled)
+                told["apart"] = past.apart(logits, after)
+                loss = (loss + second) / 2 + past.WEIGHT * told["apart"]
             if self.teaching is not None:
                 settings, answers = self.teaching.settings, self.teaching.logits(batch, x)
                 told["divergence"] = divergence(logits, answers, settings.temperature)

@@ -255,6 +255,7 @@ class TunedRecord(Record):
 
         smooth: Natural
         refractory_s: Size
+        kind: Literal["plain", "esphome"] = "plain"
         patience: Annotated[list[Natural], Field(min_length=2, max_length=2)]
 
     class File(Record):

@@ -44,4 +44,4 @@ def find(conf: Config, net: nn.Module, inputs: Inputs) -> PoolLoss | None:
         hops = Hops.of(net, inputs.io)
     except UserError as error:
         raise UserError([f"train.loss: max_pool: {p}" for p in error.problems], hint=error.hint) from error
-    return PoolLoss(hops, keywords(inputs.labels), options.pool_weight, options.pool_after // hops.hop)
+    return PoolLoss(hops, keywords(inputs.labels), options.pool_weight, -(-options.pool_after // hops.hop))

@@ -15,6 +15,8 @@ from audionas.inputs.split import Inputs
 from audionas.nn.every_hop import Hops
 from audionas.nn.means import after_past
 
+WEIGHT = 4.0  # of the difference between the answers to a clip alone and after other sound
+
 
 @dataclass(frozen=True)
 class Past:
@@ -24,12 +26,10 @@ class Past:
     most: int
 
     def before(self, x: Tensor) -> Tensor:
-        """Map (B, C, F, T) to (B, C, F, frames + T): half of the batches stay as they are, the others get 0
-        to `most` frames of their neighbours, so that hops begin anywhere in a clip.
+        """Map (B, C, F, T) to (B, C, F, frames + T), after 1 to `most` frames of other clips of the batch, so
+        that hops begin anywhere in a clip.
         """
-        drawn, stay = int(torch.randint(self.most + 1, ())), bool(torch.rand(()) < 0.5)
-        if stay or not drawn:
-            return x
+        drawn = int(torch.randint(1, self.most + 1, ()))
         clips = range(math.ceil(drawn / x.shape[3]), 0, -1)
         return torch.cat((torch.cat([x.roll(k, 0) for k in clips], 3)[..., -drawn:], x), 3)
 
@@ -38,6 +38,15 @@ class Past:
         """In this context the network is given `whole` frames, and its means end with those of a clip."""
         with after_past(net, clip, whole), self.hops.ended(net):
             yield
+
+
+def apart(one: Tensor, other: Tensor) -> Tensor:
+    """The mean of both divergences KL between the answers of two rows of logits (B, classes), in nats.
+
+    Each is a goal for the other, as for networks with two draws of dropout (R-Drop, arXiv:2106.14448).
+    """
+    p, q = one.log_softmax(1), other.log_softmax(1)
+    return ((p.exp() - q.exp()) * (p - q)).sum(1).mean() / 2
 
 
 def find(conf: Config, net: nn.Module, inputs: Inputs) -> Past | None:
