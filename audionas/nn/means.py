@@ -52,8 +52,8 @@ class RingMean(EndlessMean):
         place = torch.arange(frames, device=x.device)
         first = ((place + phase) // size - (BLOCKS - 1)) * size - phase
         inside = (place[:, None] <= place) & (place[:, None] >= first)  # (frame, window)
-        share = inside / inside.sum(0)
-        return x.mean(2, keepdim=True) @ share.to(x.dtype)
+        share = inside.to(x.dtype)
+        return x.mean(2, keepdim=True) @ (share / share.sum(0))
 
     def _window(self, frames: int) -> int:
         """The frames of a clip here, where `frames` arrive: by default they are one."""
