@@ -31,7 +31,8 @@ class Step(nn.Module):
 
     `frames` is (1, C, F, n), n a multiple of `hop`; `scores` is (1, n / hop, classes), logits. `states` are
     float32 tensors of `shapes`, zeros at the start, under `names`. A score belongs to the last frame of its
-    hop. If hop - 1 frames of zeros come first, its scores equal those of `Stream`, after `warm_up` frames.
+    hop. If hop - 1 frames of zeros come first, its scores equal those of `Stream` after `field` frames; with `RingMean`, whose blocks begin at the first
+    frame of each, nearly.
 
     The mean at the end is taken over the last clip (`window`), or exponentially with the same
     mean age (`exponential`), which remembers one frame instead of a clip.
