@@ -1,4 +1,4 @@
-"""The law of finite memory: two pasts, then the same present; what is said after the stated field is the same."""
+"""The law of finite memory: two pasts, one present; what is said after the stated field is the same."""
 
 from collections.abc import Callable
 

@@ -40,7 +40,10 @@ Smooth = Annotated[
 ]
 Refractory = Annotated[
     float | None,
-    typer.Option("--refractory", help="Least seconds from one event to the next; default: as tuned, else the model's clip and 0.5."),
+    typer.Option(
+        "--refractory",
+        help="Least seconds from one event to the next; default: as tuned, else the model's clip and 0.5.",
+    ),
 ]
 RuleKind = Annotated[
     str | None,

@@ -35,9 +35,15 @@ def compare(
     return Parity(float(np.abs(a - b).max()), float((a.argmax(1) == b.argmax(1)).mean()), len(batch))
 
 
-def loses_too_much(before: float, accuracy: float, clips: int, points: float = POINTS) -> bool:
-    """True where more accuracy is lost than `points`; a single clip of a small set does not decide."""
-    return before - accuracy > max(points, 1.5 / clips)
+def loses_too_much(before: float, accuracy: float, clips: int) -> bool:
+    """True where int8 costs more accuracy than `POINTS`; a single clip of a small set does not decide."""
+    return before - accuracy > max(POINTS, 1.5 / clips)
+
+
+def goes_deaf(fresh: float, late: float, clips: int) -> bool:
+    """True where other sound before a clip costs more accuracy than `PAST`, by two standard errors."""
+    lost = fresh - late
+    return lost - 2 * math.sqrt(max(lost, 0) / clips) > PAST
 
 
 def heard(listener: Listener, clips: np.ndarray) -> np.ndarray:

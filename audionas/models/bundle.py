@@ -114,8 +114,8 @@ class ModelBundle:
         if not any(isinstance(part, EndlessMean) for part in net.modules()):
             return ""
         return (
-            "the model is of an earlier version: in a stream its squeeze-and-excitation averages over all that "
-            "was heard since the start, so that it hears less and less. Train it again, which is enough."
+            "the model is of an earlier version: in a stream its squeeze-and-excitation averages over "
+            "all that was heard since the start, so it hears less and less. Training it again is enough."
         )
 
     def save(self, folder: Path) -> None:

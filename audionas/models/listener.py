@@ -66,7 +66,7 @@ class Rule:
             raise UserError(problems)
 
     def gap(self, hop_seconds: float) -> int:
-        """The least number of hops from one event to the next, never shorter than `refractory`; at least one."""
+        """The least number of hops from one event to the next: at least `refractory` seconds, and one hop."""
         return max(1, math.ceil(self.refractory / hop_seconds - 1e-9))
 
     def plain(self) -> dict[str, Any]:

@@ -25,8 +25,9 @@ class StreamStep(nn.Module):
     probabilities. The states, including `sound`, have `names` and `shapes` and are zeros at the start.
 
     The first `warm_up` scores are computed before a whole clip was heard. From number `settled` on no score
-    depends on the start (with an exponential mean: by more than an eighth); None where it is never forgotten. Raises UserError for an
-    image model, a network that looks ahead, and for samples where no file can hold the front-end.
+    depends on the start (with an exponential mean: by more than an eighth); None where it is never forgotten.
+    Raises UserError for an image model, a network that looks ahead, and for samples where no file can hold
+    the front-end.
     """
 
     def __init__(self, bundle: ModelBundle, *, input: Input = "waveform", pool: Pooling = "window") -> None:

@@ -8,7 +8,6 @@ argument, resolved in `Conv`: a causal convolution pads only the past. Images ar
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 

@@ -42,7 +42,7 @@ class Hops:
 
     @contextmanager
     def ended(self, net: nn.Module) -> Iterator[None]:
-        """In this context, `net` returns the logits (B, classes) of the last `window` hops, after any past."""
+        """In this context, `net` returns logits (B, classes) of the last `window` hops, after any past."""
         with _pooled(net, _Last(self.window)):
             yield
 

@@ -31,8 +31,8 @@ class Step(nn.Module):
 
     `frames` is (1, C, F, n), n a multiple of `hop`; `scores` is (1, n / hop, classes), logits. `states` are
     float32 tensors of `shapes`, zeros at the start, under `names`. A score belongs to the last frame of its
-    hop. If hop - 1 frames of zeros come first, its scores equal those of `Stream` after `field` frames; with `RingMean`, whose blocks begin at the first
-    frame of each, nearly.
+    hop. If hop - 1 frames of zeros come first, its scores equal those of `Stream` after `field` frames; with
+    `RingMean`, whose blocks begin at the first frame of each, nearly.
 
     The mean at the end is taken over the last clip (`window`), or exponentially with the same
     mean age (`exponential`), which remembers one frame instead of a clip.
@@ -172,9 +172,7 @@ def _strides(net: nn.Module, io: InputSpec) -> dict[str, int]:
     return found
 
 
-def _replaced(
-    net: nn.Module, tape: Tape, io: InputSpec, strides: dict[str, int], pool: Pooling
-) -> nn.Module:
+def _replaced(net: nn.Module, tape: Tape, io: InputSpec, strides: dict[str, int], pool: Pooling) -> nn.Module:
     """A copy of the network whose parts read and write the tape."""
     window = math.ceil(io.frames / _hop(net, strides))
     net = copy.deepcopy(net)

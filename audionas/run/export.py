@@ -160,8 +160,10 @@ def _after_past(
     plain: dict[str, Any] | None,
     right: dict[str, Any] | None,
 ) -> dict[str, Any]:
-    """The report's facts about clips that are heard after other sound. Raises Failed where the file is
-    another model then, or hears much less than from silence."""
+    """The report's facts about clips that are heard after other sound.
+
+    Raises Failed where the file is another model then, or hears much less than from silence.
+    """
     sound, source = trial.pasts
     said = verify.after(listener, trial.heard, sound)
     parity = verify.compare_heard(trial.torch_after[:, None], said[:, None])
@@ -175,19 +177,21 @@ def _after_past(
         )
     if late and of_torch and verify.loses_too_much(of_torch["accuracy"], late["accuracy"], late["n"]):
         raise Failed(
-            f"in int8 {late['accuracy']:.1%} of {amount(late['n'], 'clip')} are right after {source}, in float "
-            f"{of_torch['accuracy']:.1%}; at most {100 * verify.POINTS:.0f} points may be lost",
+            f"in int8 {late['accuracy']:.1%} of {amount(late['n'], 'clip')} are right after {source}, in "
+            f"float {of_torch['accuracy']:.1%}; at most {100 * verify.POINTS:.0f} points may be lost",
             hint=f"{kept} Try --fine-tune always, or another network.",
         )
     fresh = plain if file.int8 else right
-    if late and fresh and verify.loses_too_much(fresh["accuracy"], late["accuracy"], late["n"], verify.PAST):
+    if late and fresh and verify.goes_deaf(fresh["accuracy"], late["accuracy"], late["n"]):
         raise Failed(
             f"{late['accuracy']:.1%} of {amount(late['n'], 'clip')} are right after 1 to 3 s of {source}, "
             f"{fresh['accuracy']:.1%} from silence; at most {100 * verify.PAST:.0f} points may be lost",
             hint=f"{kept} A device never hears from silence. Train with other sound before the clips: "
             "train.past=1",
         )
-    return {"past": {"from": source, "max_difference": parity.difference, "accuracy": late, "torch": of_torch}}
+    return {
+        "past": {"from": source, "max_difference": parity.difference, "accuracy": late, "torch": of_torch}
+    }
 
 
 def _told(job: ExportJob) -> dict[str, Any]:

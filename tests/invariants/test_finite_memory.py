@@ -1,4 +1,4 @@
-"""Finite memory: every causal operation, space and network of the zoo forgets once its stated field has passed."""
+"""Finite memory: causal operations, spaces and published networks forget after their stated field."""
 
 import dataclasses
 
@@ -7,7 +7,6 @@ import pytest
 import torch
 from torch import nn
 
-from audionas import zoo
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.cost.memory import memory

@@ -28,9 +28,11 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     for name, row in report["files"].items():
         late = row.get("past") or {}
         if late.get("accuracy") and row["accuracy"]:
+            lost = row["accuracy"]["accuracy"] - late["accuracy"]["accuracy"]
             found.append(
                 f"{name}: {row['accuracy']['accuracy']:.1%} of {row['accuracy']['n']} clips are right from "
                 f"silence, {late['accuracy']['accuracy']:.1%} after 1 to 3 s of {late['from']}."
+                + (" Train with train.past=1, which prepares for other sound." if lost > _LOST else "")
             )
         elif late:
             found.append(f"{name}: heard after 1 to 3 s of {late['from']}, too.")

@@ -75,8 +75,9 @@ class Trial:
 
     @cached_property
     def same_as_clip(self) -> dict[str, Any]:
-        """How often a stream ends a clip with the label of the clip's classifier, from silence and after other
-        sound, on up to `COMPARED` clips."""
+        """How often a stream ends a clip with the label of the clip's classifier, on up to `COMPARED` clips:
+        from silence and after other sound.
+        """
         listener, rows = TorchStream(self.model.bundle, self.pool), []
         for clips in self._compared():
             whole = self.model.scores(clips).argmax(1)

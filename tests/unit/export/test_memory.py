@@ -35,7 +35,9 @@ def lively(name: str) -> ModelBundle:
     bundle = bundle_of(space, **params)
     network = bundle.network()
     with torch.inference_mode():
-        logits = network.net(network.normalize(network.front_end(torch.from_numpy(sound(64000).reshape(4, -1)))))
+        logits = network.net(
+            network.normalize(network.front_end(torch.from_numpy(sound(64000).reshape(4, -1))))
+        )
     weights, spread = dict(bundle.weights), logits.std().clamp(min=1e-3)
     weights["head.linear.bias"] = (weights["head.linear.bias"] - logits.mean(0)) / spread
     weights["head.linear.weight"] = weights["head.linear.weight"] / spread

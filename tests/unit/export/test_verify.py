@@ -53,7 +53,15 @@ def test_a_clip_is_heard_after_its_past_and_to_its_last_sample() -> None:
     clips = np.arange(15, dtype=np.float32).reshape(3, 5)
     pasts = [np.full(length, 100, np.float32) for length in (1, 6, 7)]
     found = verify.after(Sums(), clips, pasts)
-    np.testing.assert_allclose(found[:, 0], clips.sum(1) + [100, 600, 700])
+    np.testing.assert_allclose(found[:, 0], clips.sum(1) + np.array([100, 600, 700]))
+
+
+def test_a_stream_that_goes_deaf_is_told_from_chance() -> None:
+    assert verify.goes_deaf(0.95, 0.5, 48)
+    assert not verify.goes_deaf(47 / 48, 42 / 48, 48)  # 10.4 points of few clips
+    assert verify.goes_deaf(0.95, 0.83, 10_000)
+    assert not verify.goes_deaf(0.95, 0.86, 10_000)
+    assert not verify.goes_deaf(0.8, 0.9, 48)
 
 
 def test_pasts_are_the_ends_of_other_clips_of_1_to_3_seconds() -> None:

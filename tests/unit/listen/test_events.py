@@ -85,7 +85,9 @@ def test_refractory_time_bounds_the_rate() -> None:
     assert len(fired(np.ones(400), 0.5, rule.gap(hop))) == -(-400 // 8)
 
 
-@pytest.mark.parametrize(("seconds", "hop", "hops"), [(1.0, 0.08, 13), (0.96, 0.08, 12), (0.3, 0.1, 3), (0.0, 0.08, 1)])
+@pytest.mark.parametrize(
+    ("seconds", "hop", "hops"), [(1.0, 0.08, 13), (0.96, 0.08, 12), (0.3, 0.1, 3), (0.0, 0.08, 1)]
+)
 def test_refractory_time_rounds_up(seconds: float, hop: float, hops: int) -> None:
     assert Rule(refractory=seconds).gap(hop) == hops
     assert hops * hop >= seconds - 1e-9

@@ -68,7 +68,7 @@ def test_steps_say_what_the_stream_says(net_io: tuple[nn.Module, InputSpec]) -> 
     net, io = net_io
     step = Step(net, io).double()
     if any(isinstance(part, RingMean) for part in net.modules()) and step.hop > 1:
-        return  # its blocks begin at its own first frame; tests/invariants/test_finite_memory.py has their law
+        return  # its blocks begin at its own first frame: their law is in test_finite_memory.py
     settled = step.field // step.hop
     hops = [*range(6), *[settled // 4] * 4]  # so many in one call
     x = features(io, sum(hops) * step.hop + 1)
