@@ -152,7 +152,8 @@ def _thresholds(best: np.ndarray, negatives: Negatives, place: int) -> np.ndarra
     floor = peaks[-few] if few < len(peaks) else 0
     if negatives.rule.kind == "esphome":
         grid = device_rule.threshold_of(np.arange(device_rule.STEPS))
-        return grid[grid >= min(floor, grid[-1])]
+        kept: np.ndarray = grid[grid >= min(floor, grid[-1])]
+        return kept
     values = values[values >= floor]
     if len(values) > _EXACT + _THINNED:
         rest = np.linspace(0, len(values) - _EXACT, _THINNED, endpoint=False).astype(int)

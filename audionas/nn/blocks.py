@@ -149,7 +149,7 @@ def make_endless(net: nn.Module) -> None:
     """Let causal squeeze-and-excitation average over everything heard, as earlier versions trained it."""
     for part in list(net.modules()):
         if isinstance(part, SE) and isinstance(part.pool, RingMean):
-            part.pool = EndlessMean()
+            part.add_module("pool", EndlessMean())
 
 
 class TCBlock(nn.Module):

@@ -1,4 +1,4 @@
-"""What a streaming network remembers: the tape, and running means over a window or over all so far."""
+"""The memory of a streaming network: the tape, and running means over a window or over all so far."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from audionas.nn.means import BLOCKS, block_size
 
-_MOST = 1 << 16  # most frames that a mean over all so far counts
+MOST = 1 << 16  # most frames that a mean over all so far counts
 
 
 class Tape:
@@ -121,7 +121,7 @@ class Ring(Mean):
 class SoFar(Mean):
     """The mean over all frames so far: remembers it and, as a last channel, their number.
 
-    It is exact, except for rounding, for the first `_MOST` frames: 11 minutes at 10 ms each. After
+    It is exact, except for rounding, for the first `MOST` frames: 11 minutes at 10 ms each. After
     that their number stays, and older frames fade, by 1 / e per as many frames again. Float32
     could not count for ever: a sum is a hundredth off for a steady sound after 3 hours, and after 2^24
     frames (46 hours) it grows while their number does not. With the number bounded, the mean never
@@ -135,6 +135,6 @@ class SoFar(Mean):
         state = self.tape.past(self.slot, torch.cat((line, ones), 1), 1)
         before, count = state[:, :-1], state[:, -1:] + ones.cumsum(3)
         mean = before + (line - before).cumsum(3) / count
-        kept = torch.cat((mean, count.clamp(max=_MOST)), 1)[..., -1:]
+        kept = torch.cat((mean, count.clamp(max=MOST)), 1)[..., -1:]
         self.tape.kept[self.slot] = kept if x.shape[3] else state
         return mean

@@ -20,8 +20,9 @@ def facts(model: Model | ImageModel) -> dict[str, Any]:
 
 
 def lines(report: Mapping[str, Any]) -> list[str]:
-    """What a stream of the model depends on, whether it is the clip's classifier, and its accuracy from
-    silence and after other sound; empty where no file listens."""
+    """Lines about a stream of the model: the sound that a score depends on, the agreement with the clip's
+    classifier, and accuracies from silence and after other sound; empty where no file listens.
+    """
     if not (told := report.get("memory")):
         return []
     found = [f"{told['words'][0].upper()}{told['words'][1:]}.", against(report["stream_against_clip"])]
