@@ -20,7 +20,9 @@ from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.faults import placed, refused
 from audionas.core.files import name_fault, read_text
+from audionas.core.hostile import command
 from audionas.core.merge import merge, sections_of
+from audionas.core.records.renewed import renewed
 from audionas.core.registry import allow, names, resolve
 from audionas.core.reporter import amount
 from audionas.core.strict import Strict
@@ -153,10 +155,11 @@ def load(path: Path | str, overrides: Sequence[str] = (), *, trusted: bool = Tru
     """Read, merge and check a config; raises one UserError with every problem.
 
     A config may name classes of the user's own modules, unless it is not `trusted`: read from a folder that
-    someone else may have made.
+    someone else, or an earlier version, may have made.
     """
     path = Path(path)
     raw, base = _read(path), {}
+    raw = raw if trusted else renewed(raw)
     if "base" in raw:
         base = _read(path.parent / str(raw.pop("base")))
         if "base" in base:
@@ -326,12 +329,12 @@ def _named(section: str, value: Mapping[str, Any], problems: list[str], path: st
     rest = dict(value)
     name = rest.pop("name", None)
     if not isinstance(name, str):
-        problems.append(f"{path}.name: missing; see: audionas list {section}s")
+        problems.append(f"{path}.name: missing; see: {command('audionas', 'list', section + 's')}")
         return None
     try:
         kind = resolve(section, name)
     except UserError as error:
-        problems.append(f"{path}.name: {error.problems[0]} (audionas list {section}s)")
+        problems.append(f"{path}.name: {error.problems[0]} ({command('audionas', 'list', section + 's')})")
         return None
     if not issubclass(kind, SECTIONS[section]):
         problems.append(f"{path}.name: {name} is not a {SECTIONS[section].__name__}")

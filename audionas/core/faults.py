@@ -20,5 +20,7 @@ def refused(kind: type, path: str, loc: Iterable[Any], code: str, message: str, 
     parts = [str(part) for part in loc]
     where = ".".join([*([path] if path else []), *parts])
     if code in ("unexpected_keyword_argument", "extra_forbidden"):
+        if len(parts) == 1 and (instead := getattr(kind, "replaced", {}).get(parts[0])):
+            return f"{where}: an earlier version's key. {instead}"
         return f"{where}: unknown key.{did_you_mean(parts[-1], [f.name for f in fields(kind)])}"
     return f"{where}: {message[0].lower()}{message[1:]}, got {given!r}"

@@ -24,6 +24,10 @@ class Search(Strict):
     while a method mixes options; where one option runs at a time they have them. `augment_alpha` augments
     alpha's half too: by default (null) images, as in the experiments of DARTS' paper, and not recordings.
 
+    An epoch of a method of two levels is one pass over the half for the weights. `budget` is what an epoch of
+    a method of one level has in common with it: as many training `examples` (by default, null), drawn from
+    all training data in about twice as many steps, or as many `steps`.
+
     Under torchrun a batch of `batch_size` is divided evenly among the processes. `bn` is the source of batch
     norm statistics: each process's share (`local`), or the whole batch (`sync`), with which the
     search equals that of one process.
@@ -37,6 +41,7 @@ class Search(Strict):
     dropout: float | None = None
     affine: bool | None = None
     augment_alpha: bool | None = None
+    budget: Literal["examples", "steps"] | None = None
     layers: int = 0
     channels: int = 0
     amp: bool = True
@@ -179,10 +184,15 @@ class Compare(Strict):
     also trains each network found, by the section `train`. `test` is the data on which networks are scored: a
     data directory or, for images, any valid `images.path` (its test part); by default the development
     data. `table` is a file of NAS-Bench-201's results, in which the networks found are looked up.
+
+    `budget` is what all methods get alike: training `examples`, or `steps` of the weights, in as many epochs;
+    or the `seconds` that DARTS takes for `search.epochs`. Steps are then timed before the first search, and
+    the number of epochs that follows for each method is kept in `budget.json`.
     """
 
     methods: tuple[str | dict[str, Any], ...] | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
+    budget: Literal["examples", "steps", "seconds"] = "examples"
     retrain: bool = False
     test: str = ""
     table: str = ""

@@ -65,7 +65,7 @@ def fit(
     """
     done = processes.tell(checkpoint.latest(folder / "ckpt"))
     if done:
-        work.restore(checkpoint.load(folder / "ckpt"))
+        checkpoint.restore(work, folder / "ckpt")
     if processes.first():
         checkpoint.sweep(folder / "ckpt")
     clocked: list[float] = []

@@ -67,6 +67,10 @@ class DropNas(Bilevel):
 
     paper: ClassVar[str] = "DropNAS: Grouped Operation Dropout for Differentiable Architecture Search"
     arxiv: ClassVar[str] = "2201.11679"
+    loses: ClassVar[Mapping[str, str]] = {
+        "order": "what is dropped differs from pass to pass",
+        "beta_decay": "dropped options do not move",
+    }
 
     level: Literal["two", "one"] = "one"
     drop: float = 3e-5
@@ -82,17 +86,19 @@ class DropNas(Bilevel):
         """Turn off Adam's own decay, which would affect dropped options: `penalty` applies it instead."""
         super().setup(run)
         self._optimizer.param_groups[0]["weight_decay"] = 0.0
-        choices = {choice.name: choice.options for choice in run.space.choices()}
-        self._groups = Groups(choices, self.drop, self.drop_free)
+        self._left: dict[str, tuple[int, ...]] = {}
         self._kept: dict[str, tuple[int, ...]] = {}
 
     def gates(self, phase: Phase) -> Gates:
         """Softmax over the options that a fresh draw keeps; without dropping, nothing is drawn."""
-        if self.run.epoch < self.warmup_epochs or self.drop == self.drop_free == 0:
-            kept = {c.name: tuple(range(len(c.options))) for c in self.run.space.choices()}
-        else:
-            names = [choice.name for choice in self.run.space.choices()]
-            kept = dict(zip(names, self._groups.draw(), strict=True))
+        choices = self.run.space.choices()
+        kept = left = {c.name: self.run.left(c) or tuple(range(len(c.options))) for c in choices}
+        if not self.warming and not self.drop == self.drop_free == 0:
+            if left != self._left:
+                options = {c.name: tuple(c.options[i] for i in left[c.name]) for c in choices}
+                self._left, self._groups = left, Groups(options, self.drop, self.drop_free)
+            drawn = zip(left, self._groups.draw(), strict=True)
+            kept = {name: tuple(left[name][i] for i in places) for name, places in drawn}
         if phase == "alpha":
             self._kept = kept  # until the end of this step
         return Gates({name: self._gate(self.run.alphas[name], active) for name, active in kept.items()})

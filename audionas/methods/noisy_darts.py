@@ -89,9 +89,20 @@ class NoisyDarts(Bilevel):
         if self.std == self.mean == 0:
             return y
         if self.noise == "uniform":
-            spread = math.sqrt(3 * self.std) * (2 * torch.rand_like(y) - 1)
+            eps = torch.rand_like(y).mul_(2).sub_(1).mul_(strength * math.sqrt(3 * self.std))
         else:
             scale = y.detach().std() if self.form == "additive" else 1.0
-            spread = self.std * scale * torch.randn_like(y)
-        eps = strength * (self.mean + spread)
+            eps = _normal(y).mul_(strength * self.std * scale)
+        if self.mean:
+            eps.add_(strength * self.mean)
         return y + eps if self.form == "additive" else y * (1 + eps)
+
+
+def _normal(y: Tensor) -> Tensor:
+    """Standard normal numbers like `y`, drawn in the order of memory.
+
+    In channels_last memory `torch.randn_like` draws them one by one, at eight times the cost.
+    """
+    drawn = torch.empty_like(y)
+    drawn.as_strided((drawn.numel(),), (1,)).normal_()
+    return drawn

@@ -6,7 +6,6 @@ in the previous stage. Dropout on skips keeps them from winning early, and the d
 may have only a limited number of them.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -17,17 +16,16 @@ from torch.nn import functional
 
 from audionas.core.arch import ArchSpec, Choice
 from audionas.core.errors import UserError
-from audionas.core.reporter import amount
 from audionas.core.rng import torch_rng
 from audionas.cost.table import table
 from audionas.data.batches import Batch
 from audionas.engine.checkpoint import State
 from audionas.engine.optim import set_rate
-from audionas.methods._base import Phase, SearchRun
+from audionas.methods._base import SearchRun
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._derive import strongest
 from audionas.methods._stages import Stage, skip_dropout, stage, thinned
-from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
+from audionas.nn.edge import Edge, MixedEdge
 from audionas.nn.ops import OPS, OpShape
 from audionas.spaces._base import Space
 
@@ -58,6 +56,7 @@ class PDarts(Bilevel):
     but the last, `keep` is the share of a choice's options that is left, rounded up: 8, 5, 3. `skip_dropout`
     is the rate at the start of each stage. It falls linearly while alpha rests, jumps back, then decays
     exponentially, as in the official code, which has stages of 25 epochs; other lengths are scaled to it.
+    A search with fewer epochs than stages has the last stages only, of an epoch each.
 
     While the normal cell (in NAS-Bench-201 the cell) has more than `max_skips` skips, the weakest is
     removed and the cell derived again; it stays only if its edge has no other option left. An edge
@@ -107,28 +106,23 @@ class PDarts(Bilevel):
         return SkipDropoutEdge(choice, shape)
 
     def setup(self, run: SearchRun) -> None:
-        """Begin the first stage; UserError if there are fewer epochs than stages."""
+        """Begin the first stage that the search has."""
         self.require(run.space)
-        if run.epochs < len(self.depths):
-            raise UserError(
-                f"method p_darts has {len(self.depths)} stages, but the search has "
-                f"{amount(run.epochs, 'epoch')}",
-                hint="Raise search.epochs, or use fewer stages: method.depths, keep and skip_dropout.",
-            )
         self.run = run
         if self.cost is not None:
             run.costs = table(run.space, run.io, {**run.sizes, "layers": self.depths[-1]})
-        self._begin(0, {choice.name: choice.options for choice in run.space.choices()})
+        self._begin(self._first, {choice.name: choice.options for choice in run.space.choices()})
 
     def _begin(self, number: int, kept: Kept) -> None:
         """Make a network of the stage's depth with the options that are left, and fresh alphas."""
-        self._stage, self._kept = number, kept
+        self._stage = number
 
         def fill(choice: Choice, shape: OpShape) -> Edge:
             return SkipDropoutEdge(choice, shape, kept[choice.name])
 
         self.run.renew(fill, {**self.run.sizes, "layers": self.depths[number]})
         super().setup(self.run)
+        self.run.keep(kept)
 
     def init_alpha(self, choice: Choice) -> Tensor:
         """Initial logits, 1e-3 N(0, 1), (options,), anew in each stage; those of dropped options are idle."""
@@ -138,17 +132,26 @@ class PDarts(Bilevel):
     def on_epoch(self, epoch: int) -> None:
         """Begin the next stage at its first epoch."""
         super().on_epoch(epoch)
-        if epoch * len(self.depths) // self.run.epochs > self._stage:
+        if self._first + epoch * self._count // self.run.epochs > self._stage:
             held, share = self.probabilities(), self.keep[self._stage]
             kept = {
-                choice.name: thinned(choice, self._kept[choice.name], held[choice.name], share)
+                choice.name: thinned(choice, self.run.alive[choice.name], held[choice.name], share)
                 for choice in self.run.space.choices()
             }
             self._begin(self._stage + 1, kept)
 
     @property
+    def _count(self) -> int:
+        """The stages that the search has epochs for."""
+        return min(len(self.depths), self.run.epochs)
+
+    @property
+    def _first(self) -> int:
+        return len(self.depths) - self._count
+
+    @property
     def _now(self) -> Stage:
-        return stage(self._stage, len(self.depths), self.run.epochs, self.rest)
+        return stage(self._stage - self._first, self._count, self.run.epochs, self.rest)
 
     def rate(self, progress: float) -> float:
         """The learning rate; its schedule starts over in each stage."""
@@ -165,33 +168,9 @@ class PDarts(Bilevel):
         """The dropout on skips in this epoch."""
         return {"skip_dropout": skip_dropout(self.skip_dropout[self._stage], self.run.epoch, self._now)}
 
-    def gates(self, phase: Phase) -> Gates:
-        """A softmax over the options that are left; the others have weight 0 and do not run."""
-        gates = {}
-        for choice in self.run.space.choices():
-            left = self._kept[choice.name]
-            active = tuple(i for i, option in enumerate(choice.options) if option in left)
-            gates[choice.name] = Gate(self._weight(choice).to(self.run.device), active)
-        return Gates(gates, self.extra())
-
-    def _weight(self, choice: Choice) -> Tensor:
-        gone = torch.tensor([option not in self._kept[choice.name] for option in choice.options])
-        return self.relax(self.run.alphas[choice.name].masked_fill(gone, -math.inf))
-
-    def probabilities(self) -> dict[str, dict[str, float]]:
-        """The weights; 0 for dropped options."""
-        with torch.no_grad():
-            return {
-                c.name: dict(zip(c.options, self._weight(c).tolist(), strict=True))
-                for c in self.run.space.choices()
-            }
-
     def derive(self) -> ArchSpec:
         """The strongest options, then again without the weakest skip while the normal cell has too many."""
-        scores = {
-            name: {o: p if o in self._kept[name] else -1.0 for o, p in options.items()}
-            for name, options in self.probabilities().items()
-        }
+        scores = self.standings()
         while True:
             found = strongest(self.run.space, scores)
             skips = [
@@ -206,9 +185,9 @@ class PDarts(Bilevel):
             scores[weakest[1]][weakest[2]] = 0.0  # still above dropped options
 
     def state(self) -> State:
-        """The state, with the stage and the options that are left."""
+        """The state, with the stage."""
         state = super().state()
-        state.plain |= {"stage": self._stage, "kept": {name: list(o) for name, o in self._kept.items()}}
+        state.plain["stage"] = self._stage
         return state
 
     def restore(self, state: State) -> None:

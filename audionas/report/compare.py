@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from audionas.core import records
 from audionas.core.files import write_text
 from audionas.core.intervals import Interval
-from audionas.core.reporter import amount, clock, read_rows
+from audionas.core.records.study import SearchEpochRecord
+from audionas.core.reporter import amount, clock
 from audionas.report import compare_charts as charts
 from audionas.report import compare_table as table
 from audionas.report.compare_charts import Format, MethodDots, Seeds
@@ -14,6 +16,7 @@ from audionas.report.html import Html, bar, join, page, percent, section, tag
 from audionas.report.html import count as short
 from audionas.report.html import table as html_table
 
+_LOG = "search/metrics.jsonl"
 _BASE = "darts"  # the dashed lines show its mean, where it takes part
 _KINDS = {"skips": "skips", "pools": "pools", "nones": "none"}
 _ORDER = {
@@ -114,14 +117,14 @@ def _forest(c: Comparison, key: str, name: str, **look: Any) -> Html:
 
 def _table(c: Comparison) -> Html:
     """All figures with their spread, in two tables."""
-    outcome, cost = c.columns(table.OUTCOME), c.columns(table.COST)
+    outcome, cost, given = (c.columns(known) for known in (table.OUTCOME, table.COST, table.GIVEN))
     lead = f"Mean ± standard deviation over seeds, with the 95 % t-interval below.{table.alone(c)}"
     first = _block(c, outcome, {"collapsed": table.collapses})
     ratios = {
         "step time": lambda c, label: table.ratio(c, label, "time_ratio"),
         "memory": lambda c, label: table.ratio(c, label, "memory_ratio"),
     }
-    words = [(column.title, column.what) for column in (*outcome, *cost)]
+    words = [(column.title, column.what) for column in (*outcome, *cost, *given)]
     words += [("collapsed", table.COLLAPSED), ("step time, memory", table.RATIOS)]
     key = tag("dl", *(join((tag("dt", a), tag("dd", b))) for a, b in words), class_="facts")
     return section(
@@ -129,6 +132,8 @@ def _table(c: Comparison) -> Html:
         first,
         tag("h3", "Cost"),
         _block(c, cost, ratios),
+        tag("h3", "What each search was given"),
+        _block(c, given, {}),
         tag("details", tag("summary", "Meaning of the columns"), key),
         lead=lead,
     )
@@ -198,7 +203,7 @@ def _entropies(c: Comparison) -> Html:
         label: [
             [(row["epoch"] + 1.0, row["alpha_entropy"]) for row in log]
             for run in c.of(label)
-            if (log := read_rows(c.folder / label / str(run["seed"]) / "search" / "metrics.jsonl"))
+            if (log := records.rows(SearchEpochRecord, c.folder / label / str(run["seed"]) / _LOG))
         ]
         for label in c.labels
     }
@@ -246,8 +251,7 @@ def _steps(c: Comparison) -> Html:
     ]
     lead = (
         "One step, on one batch of each half, against a step of DARTS with its defaults, measured in turns; "
-        "memory is that kept for the backward pass. A method with one level takes about twice as many steps "
-        "per epoch."
+        "memory is that kept for the backward pass. How many steps a search takes stands above."
     )
     head = ("method", "time per step", "against DARTS", "kept for backward", "against DARTS")
     return section("Cost per step", html_table(head, rows), lead=lead)

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 from audionas.core.files import write_text
 from audionas.core.intervals import Interval
-from audionas.core.reporter import Reporter, amount
+from audionas.core.reporter import Reporter, amount, say
 from audionas.engine.metrics import over_seeds
 from audionas.report.html import count
+from audionas.report.markdown import code, text
+from audionas.report.markdown import table as markdown_table
 
 Form = Callable[[float], str]
 Row = Mapping[str, Any]
@@ -103,8 +105,15 @@ COST = (
     Column("params", "parameters", count, "parameters of the derived network"),
     Column("macs", "multiply-adds", count, "multiply-adds of the derived network for one example"),
     Column("entropy", "entropy", lambda v: f"{v:.2f}", "entropy of the options in nats after the last epoch"),
+)
+GIVEN = (
+    Column("epochs", "epochs", whole, "epochs per search"),
+    Column("weight_steps", "weight steps", whole, "steps of the weights' optimiser per search"),
+    Column("alpha_steps", "alpha steps", whole, "steps of alpha's optimiser per search"),
+    Column(
+        "alpha_reach", "steps × rate", few, "alpha's steps times its rate: the way that Adam can have gone"
+    ),
     Column("examples", "examples", whole, "training examples drawn per search"),
-    Column("steps", "steps", whole, "steps per search"),
     Column("seconds", "search s", seconds, "seconds per search, including derivation"),
 )
 COLLAPSED = (
@@ -133,14 +142,21 @@ def show(comparison: Comparison) -> None:
             rows.append((label, len(own), *cells, *_ratios(comparison, label).values()))
     head = ("method", "seeds", *(column.title for column in columns), "step time", "memory")
     Reporter(stdout=True).table(head, rows)
+    given = comparison.columns(GIVEN)
+    rows = [
+        (label, *(_brief(comparison.spread(label, column.key), column) for column in given))
+        for label in comparison.labels
+        if comparison.of(label)
+    ]
+    Reporter(stdout=True).table(("given, on average", *(column.title for column in given)), rows)
     if words := alone(comparison):
-        print(words.strip())
-    print("\n".join(str(comparison.folder / f"compare.{kind}") for kind in ("md", "csv", "html")))
+        say(words.strip())
+    say(*(str(comparison.folder / f"compare.{kind}") for kind in ("md", "csv", "html")))
 
 
 def table(rows: Sequence[Row]) -> str:
     """The CSV text: every run with every figure, in full precision."""
-    keys = [*NAMES, *(column.key for column in (*OUTCOME, *COST))]
+    keys = [*NAMES, *(column.key for column in (*OUTCOME, *COST, *GIVEN))]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, keys, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -150,13 +166,14 @@ def table(rows: Sequence[Row]) -> str:
 
 def markdown(comparison: Comparison) -> str:
     """The Markdown text: outcome and cost, failures, and the conditions of the measurement."""
-    lines = [f"# {comparison.title}", ""]
+    lines = [f"# {text(comparison.title)}", ""]
     scored = f"Mean ± deviation (95 % t-interval) over seeds, scored on {comparison.tested}."
-    lines += [f"{scored}{alone(comparison)}", ""]
+    lines += [text(f"{scored}{alone(comparison)}"), ""]
     lines += _block(comparison, comparison.columns(OUTCOME), _collapses)
     lines += _block(comparison, comparison.columns(COST), _ratios)
+    lines += _block(comparison, comparison.columns(GIVEN), lambda *_: {})
     lines += [line for line in (chosen(comparison), "") if chosen(comparison)]
-    shown = [*comparison.columns(OUTCOME), *comparison.columns(COST)]
+    shown = [c for known in (OUTCOME, COST, GIVEN) for c in comparison.columns(known)]
     lines += [f"- {column.title}: {column.what}" for column in shown]
     lines += [
         f"- collapsed: {COLLAPSED}",
@@ -166,10 +183,11 @@ def markdown(comparison: Comparison) -> str:
     if reasons := lost(comparison):
         lines += ["Not in the table:", ""]
         lines += [
-            f"- {label}, seeds {seeds} ({status}): {why}" for (label, status, why), seeds in reasons.items()
+            f"- {text(f'{label}, seeds {seeds} ({status}): {why}')}"
+            for (label, status, why), seeds in reasons.items()
         ]
         lines += [""]
-    lines += [f"- {name}: {value}" for name, value in comparison.facts.items()]
+    lines += [f"- {text(f'{name}: {value}')}" for name, value in comparison.facts.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -210,7 +228,7 @@ def chosen(comparison: Comparison) -> str:
     assert test is not None
     runs = sum(len(comparison.of(label)) for label in means)
     return (
-        f"By validation accuracy on CIFAR-10, `{best}` is the best of {len(means)} methods "
+        f"By validation accuracy on CIFAR-10, {code(best)} is the best of {len(means)} methods "
         f"({amount(runs, 'run')}): {percent(means[best])} %, on the test set {percent(test['mean'])} %. "
         "The test set chooses nothing."
     )
@@ -245,7 +263,7 @@ def _block(
     if not rows:
         return ["No run has finished.", ""]
     head = ["method", "seeds", *(column.title for column in columns), *more(comparison, comparison.labels[0])]
-    return [*(f"| {' | '.join(row)} |" for row in (head, ["---", *["---:"] * (len(head) - 1)], *rows)), ""]
+    return [markdown_table(head, rows, numbers=True), ""]
 
 
 def in_a_line(reason: str) -> str:

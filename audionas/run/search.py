@@ -115,7 +115,11 @@ def _fitted(
     derive = derive and conf.searcher is None
     arch = conf.folder / "arch.json"
     started = facts(conf, inputs, device)
-    with phase(conf, "search", started, resume=resume, overwrite=overwrite) as (folder, finished):
+    makes = ("arch.json",) if derive else ()
+    with phase(conf, "search", started, resume=resume, overwrite=overwrite, makes=makes) as (
+        folder,
+        finished,
+    ):
         if finished and not derive:
             return None
         if finished and _derived(folder) and arch.exists():
@@ -157,7 +161,8 @@ class Searching:
         self.prepare_train, self.prepare_valid = preparers(conf, inputs, run.device)
 
     def begin(self, epoch: int) -> None:
-        """Set schedules and training mode."""
+        """Set schedules, counters and training mode."""
+        self.run.taken.clear()
         self.method.on_epoch(epoch)
         self.run.net.train()
 
@@ -170,8 +175,12 @@ class Searching:
         return self.method.step(first, second, progress)
 
     def end(self, epoch: int) -> Mapping[str, float]:
-        """Log the probabilities; entropy and the share of free operations show how far it has decided."""
+        """Log the probabilities; entropy and the share of free operations show how far it has decided.
+
+        The steps that the optimisers of weights and alpha took are those of this epoch.
+        """
         level(self.run.net.buffers())
+        self.method.after_epoch()
         probabilities = self.method.probabilities()
         if processes.first():
             self._log(epoch, probabilities)
@@ -179,7 +188,10 @@ class Searching:
         if self.method.quick:
             free, kept = parameter_free(self.method.derive(), self.run.space)
             row["parameter_free"] = free / max(kept, 1)
-        return {**row, **self.method.tell()}
+        row["weight_steps"] = self.run.taken["weights"]
+        if self.run.alphas:
+            row["alpha_steps"] = self.run.taken["alpha"]
+        return {**row, **self.method.tell(), **self.run.told()}
 
     def _log(self, epoch: int, probabilities: Mapping[str, Mapping[str, float]]) -> None:
         log = self.folder / "alphas.jsonl"
@@ -188,16 +200,17 @@ class Searching:
         write_text(log, "".join(json.dumps(row) + "\n" for row in rows))
 
     def stop(self) -> bool:
-        """Return False: a search runs all its epochs."""
-        return False
+        """Tell whether the method has a reason to end."""
+        return bool(self.method.stop())
 
     def state(self) -> State:
         """The state of the method."""
         return self.method.state()
 
     def restore(self, state: State) -> None:
-        """Restore the state of the method."""
+        """Restore the state of the method, and the epoch after which it was saved."""
         self.method.restore(state)
+        self.run.epoch = checkpoint.latest(self.folder / "ckpt") - 1
 
 
 def _run(
@@ -222,6 +235,8 @@ def _run(
             folder=folder,
             reporter=reporter,
         )
+        if why := method.stop():
+            reporter.note(f"the search stopped after epoch {run.epoch + 1} of {run.epochs}: {why}")
         found = _derive(method, folder) if derive else None
         reporter.close()
         for batches in (train, valid, *mine):
@@ -235,6 +250,9 @@ def _derive(method: Method, folder: Path) -> ArchSpec:
     found = method.derive()
     if not method.quick and processes.first():
         write_json(folder / "derive.json", {"seconds": time.monotonic() - start})
+    if why := method.stop():
+        said = f"after epoch {method.run.epoch + 1} of {method.run.epochs}: {why}"
+        return replace(found, note={**found.note, "stopped": said})
     return found
 
 

@@ -43,8 +43,9 @@ def finished(conf: Config, inputs: Inputs, device: torch.device, reporter: Repor
     method = conf.method
     assert method is not None
     method.setup(search_run(conf, inputs, device))
-    method.restore(checkpoint.load(conf.folder / "search" / "ckpt"))
-    method.run.epoch = method.run.epochs - 1  # schedules are in the state of the last step
+    folder = conf.folder / "search" / "ckpt"
+    checkpoint.restore(method, folder)
+    method.run.epoch = checkpoint.latest(folder) - 1  # schedules are in the state of the last step
     give_examples(conf, method.run, inputs, reporter)
     return method
 
@@ -63,7 +64,7 @@ def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
     sizes = sizes_of(conf, space)
     bare = bare_of(conf, method)
     seed_torch(seed, "supernet")
-    net = space.supernet(method.fill, inputs.io, dropout=options.dropout, sizes=sizes, bare=bare)
+    net = space.supernet(method.fill, inputs.io, dropout=options.dropout, sizes=sizes, bare=bare, k=method.k)
     return SearchRun(
         space=space,
         io=inputs.io,
@@ -79,6 +80,7 @@ def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
         sizes=sizes,
         dropout=options.dropout,
         bare=bare,
+        k=method.k,
     )
 
 
@@ -160,10 +162,10 @@ class Budget(NamedTuple):
 
 
 def budget(conf: Config, inputs: Inputs) -> Budget:
-    """The budget of an epoch of `conf.method`: equal examples for all methods, as far as batches allow.
+    """The budget of an epoch of `conf.method`: equal examples, as far as batches allow, or equal steps.
 
     That is one pass over the half for the weights, and as many batches of the other; a method with one level
-    draws them from all training data.
+    draws from all training data as many examples, or takes as many steps (`search.budget`).
     """
     weights, alpha = split_rows(conf, inputs)
     first, second = drawn(conf, inputs, weights), len(alpha)
@@ -174,7 +176,9 @@ def budget(conf: Config, inputs: Inputs) -> Budget:
     if conf.method.halves:
         return Budget(steps, examples)
     batch = min(size, drawn(conf, inputs, np.arange(len(inputs.train))))
-    return Budget(max(1, examples // batch), max(1, examples // batch) * batch)
+    if conf.search.budget != "steps":
+        steps = max(1, examples // batch)
+    return Budget(steps, steps * batch)
 
 
 def pairs(

@@ -1,12 +1,12 @@
 """The conditions of a comparison in words, which its tables state beside their figures."""
 
-import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 
 from audionas.config import Config
 from audionas.core import records
+from audionas.core.hostile import command
 from audionas.core.records.run import EnvironmentRecord
 from audionas.report.compare_table import Row
 from audionas.run.supernet import sizes_of
@@ -15,6 +15,13 @@ from audionas.study.bench import CALIBRATION, Bench
 from audionas.study.chance import chance
 from audionas.study.rows import Key
 
+_BUDGETS = {
+    "examples": "equal examples: a method of one level draws them in about twice as many steps",
+    "steps": "equal steps of the weights: a method of one level draws about half as many examples",
+    "seconds": "equal seconds, those of DARTS in the epochs below; own epochs of each method follow from "
+    "timed steps (budget.json), scoring at the end of a search not included",
+}
+
 
 def about(conf: Config, rows: Mapping[Key, Row], bench: Bench) -> dict[str, str]:
     """The facts that hold for all runs, by name."""
@@ -22,7 +29,7 @@ def about(conf: Config, rows: Mapping[Key, Row], bench: Bench) -> dict[str, str]
     sizes = sizes_of(conf, bench.space)
     seeds = sorted({seed for _, seed in rows})
     found = {
-        "command": shlex.join(["audionas", *sys.argv[1:]]),
+        "command": command("audionas", *sys.argv[1:]),
         "commit": ", ".join(_environments(conf, rows, "git")),
         "machine": ", ".join(_environments(conf, rows, "machine")),
         "device": bench.device.type,
@@ -31,6 +38,7 @@ def about(conf: Config, rows: Mapping[Key, Row], bench: Bench) -> dict[str, str]
         "data": f"{len(inputs.train)} training {inputs.noun}, {io.channels}x{io.freq}x{io.frames}, "
         f"{io.classes} classes",
         "scored on": bench.tested,
+        "budget": _BUDGETS[bench.compare.budget],
         "search": f"{search.epochs} epochs, batches of {search.batch_size}, split {search.split:g}",
         "seeds": " ".join(map(str, seeds)),
         "collapse by chance": chance(bench.space).words() if bench.space.watched() else "",

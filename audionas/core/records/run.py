@@ -302,3 +302,20 @@ class StreamRecord(Record):
     hop_samples: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,7}$")]
     warm_up: Annotated[str, Field(pattern=r"^[0-9]{1,8}$")]
     input: str
+
+
+class TimedRecord(Record):
+    """The epochs of a method that last as long as the comparison's of DARTS, and how they were found."""
+
+    section: dict[str, Any]
+    seconds: Size
+    darts_seconds: Size
+    epochs: Annotated[int, Field(ge=1, le=10**9)]
+
+
+class BudgetRecord(Record):
+    """`budget.json` of a comparison: what its methods get alike, in `epochs` of the config."""
+
+    budget: Literal["examples", "steps", "seconds"]
+    epochs: Annotated[int, Field(ge=1, le=10**9)]
+    methods: dict[str, TimedRecord] = Field(default_factory=dict)

@@ -34,10 +34,11 @@ class Past:
         return torch.cat((torch.cat([x.roll(k, 0) for k in clips], 3)[..., -drawn:], x), 3)
 
     @contextmanager
-    def heard(self, net: nn.Module, clip: int, whole: int) -> Iterator[None]:
-        """In this context the network is given `whole` frames, and its means end with those of a clip."""
-        with after_past(net, clip, whole), self.hops.ended(net):
-            yield
+    def heard(self, net: nn.Module, x: Tensor) -> Iterator[Tensor]:
+        """Clips after their past; in this context the means of the network are those of a clip at their end."""
+        late = self.before(x)
+        with after_past(net, x.shape[3], late.shape[3]), self.hops.ended(net):
+            yield late
 
 
 def apart(one: Tensor, other: Tensor) -> Tensor:
@@ -47,6 +48,13 @@ def apart(one: Tensor, other: Tensor) -> Tensor:
     """
     p, q = one.log_softmax(1), other.log_softmax(1)
     return ((p.exp() - q.exp()) * (p - q)).sum(1).mean() / 2
+
+
+def joined(one: tuple[Tensor, Tensor], other: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """The loss of clips heard alone and after other sound, and how far `apart` their answers are, from the
+    loss and the logits of each."""
+    between = apart(one[1], other[1])
+    return (one[0] + other[0]) / 2 + WEIGHT * between, between
 
 
 def find(conf: Config, net: nn.Module, inputs: Inputs) -> Past | None:
