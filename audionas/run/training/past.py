@@ -35,7 +35,7 @@ class Past:
 
     @contextmanager
     def heard(self, net: nn.Module, x: Tensor) -> Iterator[Tensor]:
-        """Clips after their past; in this context the means of the network are those of a clip at their end."""
+        """Clips after their past; in this context the network's means are those of the clips at the end."""
         late = self.before(x)
         with after_past(net, x.shape[3], late.shape[3]), self.hops.ended(net):
             yield late
