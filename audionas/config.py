@@ -18,7 +18,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.faults import placed, refused
+from audionas.core.faults import beyond, placed, refused
 from audionas.core.files import name_fault, read_text
 from audionas.core.hostile import command
 from audionas.core.merge import merge, sections_of
@@ -355,7 +355,9 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
             if len(problems) > before:
                 del rest[name]
     try:
-        return TypeAdapter(kind).validate_python(rest)
+        filled: Any = TypeAdapter(kind).validate_python(rest)
+        problems += beyond(asdict(filled), tuple(filter(None, path.split("."))))
+        return filled
     except ValidationError as error:
         problems += [refused(kind, path, e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors()]
     except UserError as error:

@@ -15,7 +15,7 @@ from audionas.core import records
 from audionas.core import tensors as stored
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_json
+from audionas.core.files import read_json, sha256, write_json
 from audionas.core.records.bundle import BundleRecord
 from audionas.core.reporter import amount
 from audionas.features import Features, FrontEnd, Normalize, build
@@ -122,7 +122,8 @@ class ModelBundle:
         """Write the weights, then the JSON that makes the folder a bundle."""
         tensors = {f"net.{name}": tensor for name, tensor in self.weights.items()}
         tensors |= {"normalize.mean": self.mean, "normalize.std": self.std}
-        stored.save(tensors, folder / "weights.safetensors", {"spec": self.spec.to_json()})
+        file = folder / "weights.safetensors"
+        stored.save(tensors, file, {"spec": self.spec.to_json()})
         write_json(
             folder / "bundle.json",
             {
@@ -132,6 +133,7 @@ class ModelBundle:
                 "labels": list(self.labels),
                 "samples": self.samples,
                 **({"resize": self.resize} if self.features is None else {}),
+                "weights": sha256(file),
                 "note": self.note,
             },
         )
@@ -154,6 +156,8 @@ class ModelBundle:
                 f"{folder}/bundle.json: not in format 1 to {FORMAT}, which this version reads", hint=_AGAIN
             )
         record = records.check(BundleRecord, plain, f"{folder}/bundle.json", _AGAIN)
+        if record.weights not in ("", sha256(file)):
+            raise UserError(f"{file}: not the weights that bundle.json was written for", hint=_AGAIN)
         _require_finite(tensors, file)
         try:
             features = plain["features"]
@@ -174,6 +178,8 @@ class ModelBundle:
         if plain.get("arch") != bundle.spec.id or len(bundle.labels) != bundle.spec.io.classes:
             raise UserError(f"{folder}: its two files belong to different models", hint=_AGAIN)
         io = bundle.spec.io
+        if not (bundle.std > 0).all() or bundle.std.shape != bundle.mean.shape:
+            raise UserError(f"{folder}: damaged (a spread of its statistics is not above 0)", hint=_AGAIN)
         if len(bundle.mean) != (io.channels if features is None else io.freq):
             raise UserError(f"{folder}: damaged (statistics of another input)", hint=_AGAIN)
         return bundle
@@ -188,14 +194,26 @@ class ModelBundle:
         if self.endless:
             make_endless(net)
         try:
+            own = net.state_dict()
             net.load_state_dict(self.weights)
+            if odd := [
+                n for n, t in self.weights.items() if t.is_floating_point() != own[n].is_floating_point()
+            ]:
+                raise RuntimeError(f"{odd[0]} is {self.weights[odd[0]].dtype}, not {own[odd[0]].dtype}")
         except RuntimeError as error:
             raise UserError(
                 f"the weights do not fit architecture {self.spec.id}: {error}", hint=_AGAIN
             ) from error
         if self.features is None:
             return PictureModel(Standardize(self.mean, self.std), net).eval()
-        return KeywordModel(build(self.features), Normalize(self.mean, self.std), net).eval()
+        front_end, io = build(self.features), self.spec.io
+        if front_end.shape(self.samples) != (io.freq, io.frames):
+            raise UserError(
+                f"the model takes {io.freq} x {io.frames} features, the front-end makes "
+                f"{' x '.join(map(str, front_end.shape(self.samples)))} of {self.samples:,} samples",
+                hint=_AGAIN,
+            )
+        return KeywordModel(front_end, Normalize(self.mean, self.std), net).eval()
 
 
 def _require_finite(tensors: dict[str, Tensor], file: Path) -> None:

@@ -17,6 +17,7 @@ from audionas.images import augment, sets
 from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.models.names import find
 from audionas.models.samples import checked
+from audionas.models.scores import probabilities
 from audionas.models.stream import TorchStream
 from audionas.models.windows import Answer, Rule, answered, rule_for, slid
 from audionas.nn.streaming import Pooling
@@ -38,10 +39,13 @@ class Classifier(ABC):
         return net
 
     def scores(self, batch: np.ndarray) -> np.ndarray:
-        """Map (B, samples) or (B, 3, H, W) float32 inputs to (B, classes) probabilities."""
+        """Map (B, samples) or (B, 3, H, W) float32 inputs to (B, classes) probabilities.
+
+        Raises UserError where the weights make no probabilities.
+        """
         with torch.inference_mode():
             scores: np.ndarray = self.network(torch.from_numpy(batch)).numpy()
-        return scores
+        return probabilities(scores, len(self.labels), "the model")
 
     def stream(self, pool: Pooling = "window") -> TorchStream:
         """The model fed in chunks: `s.step(samples)` gives scores (m, classes), one row per completed hop;

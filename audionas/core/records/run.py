@@ -27,6 +27,7 @@ class PerClass(Record):
     recall: Share
     precision: Share
     f1: Share
+    aut: Share | None = None
     n: Natural
 
 
@@ -44,6 +45,7 @@ class EvaluationRecord(Right):
     speakers: Natural = 0
     balanced_accuracy: Share = 0.0
     macro_f1: Share = 0.0
+    log_loss: Size = 0.0
     per_class: dict[str, PerClass]
     confusion: list[list[Natural]]
     labels: list[str]
@@ -87,6 +89,24 @@ class AlphasRecord(Record):
     probabilities: dict[str, Annotated[dict[str, Share], Field(min_length=1)]]
 
 
+class CheckpointRecord(Record):
+    """`state.json` of a checkpoint: the groups of tensors beside it, and their SHA-256 since they have one.
+
+    The other keys are those of a training and of the methods that have a state without tensors.
+    """
+
+    epoch: Epoch
+    groups: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]]
+    sums: dict[str, str] = Field({})
+    accuracies: list[Share] = Field([])
+    epochs: Epoch = 0
+    best: Ends | None = None
+    updates: Natural = 0
+    steps: Natural = 0
+    stage: Natural = 0
+    kept: dict[str, list[str]] = Field({})
+
+
 class DoneRecord(Record):
     """`done.json` of a search; null where a searcher is still to choose."""
 
@@ -111,13 +131,16 @@ class ArchiveRecord(Record):
     violation: Annotated[float, Field(ge=0)]
 
 
+_RANGES = {"accuracy": 1, "macro_f1": 1, "loss": 1e15, "macs": 1e15, "params": 1e15}  # from 0 to these
+
+
 class FrontRecord(Record):
     """`front.json`; its architectures are checked where they are read."""
 
     class Member(Record):
         """A network with its values, which are the same for all members."""
 
-        values: dict[str, Value]
+        values: dict[str, Value]  # those in `_RANGES` within their range
         arch: dict[str, Any]
         alike: Annotated[int, Field(ge=1, le=10**9)] = 1  # earlier files have none
 
@@ -136,6 +159,9 @@ class FrontRecord(Record):
         for number, member in enumerate(self.members):
             if wanted != member.values.keys():
                 raise ValueError(f"members.{number}.values: expected {', '.join(sorted(wanted))[:300]}")
+            for name, most in _RANGES.items():
+                if not 0 <= member.values.get(name, 0) <= most:
+                    raise ValueError(f"members.{number}.values.{name}: {member.values[name]}")
         return self
 
 
