@@ -109,12 +109,17 @@ class Train(Strict):
     Wake words: with `loss: max_pool` a share `pool_weight` of the loss is taken at the hop of a clip with
     the highest keyword score, after the first `pool_after` frames; the network must be causal.
 
+    Streams: with `past`, half of the batches hear up to so many seconds of other clips before each clip, and
+    hops begin anywhere, as on a device; the network must be causal. 1 second or more suits a network that
+    will listen.
+
     Under torchrun a batch of `batch_size` is divided evenly among the processes; `bn` is as in `search`.
     """
 
     loss: Literal["cross_entropy", "max_pool"] = "cross_entropy"
     pool_weight: float = 0.5
     pool_after: int = 0
+    past: float = 0.0
     init: str = ""
     freeze: tuple[str, ...] = ()
     distill: Distill | None = None
@@ -142,6 +147,8 @@ class Train(Strict):
             problems.append(f"train.pool_weight is {self.pool_weight}, expected a share above 0, at most 1")
         if self.pool_after < 0:
             problems.append(f"train.pool_after is {self.pool_after}, expected frames, 0 or more")
+        if not 0 <= self.past <= 60:
+            problems.append(f"train.past is {self.past}, expected 0 (off) to 60 seconds such as 1.0")
         if self.loss == "max_pool" and self.auxiliary:
             problems.append("train.loss: max_pool excludes train.auxiliary")
         if self.every < 1:

@@ -20,9 +20,11 @@ from audionas.core.records.bundle import BundleRecord
 from audionas.core.reporter import amount
 from audionas.features import Features, FrontEnd, Normalize, build
 from audionas.images.augment import Standardize
+from audionas.nn.blocks import make_endless
+from audionas.nn.means import EndlessMean
 from audionas.spaces._base import space_of
 
-FORMAT = 1
+FORMAT = 2  # in format 1, squeeze-and-excitation of causal networks averages over everything heard
 _AGAIN = "Train again with --overwrite."
 
 
@@ -61,7 +63,7 @@ class ModelBundle:
 
     A sound model has `features` and takes waveforms of `samples` samples. An image model has None and 0
     there and takes the shape of `spec.io`; an image file's shorter side is resized to `resize` pixels
-    before the centre is cropped.
+    before the centre is cropped. `endless` marks models of format 1.
     """
 
     spec: ArchSpec
@@ -73,6 +75,7 @@ class ModelBundle:
     weights: dict[str, Tensor]
     note: dict[str, Any]
     resize: int = 0
+    endless: bool = False
 
     @property
     def channels(self) -> int:
@@ -85,6 +88,12 @@ class ModelBundle:
         return 0 if self.channels > 1 else None
 
     @property
+    def sample_rate(self) -> int:
+        """Samples per second of a sound model."""
+        assert self.features is not None
+        return int(self.features.resolved()["sample_rate"])
+
+    @property
     def input_name(self) -> str:
         """Name of the input in exported files."""
         return "image" if self.features is None else "waveform"
@@ -93,6 +102,21 @@ class ModelBundle:
     def input_shape(self) -> tuple[int, ...]:
         """Shape of one example: (samples,), or (C, H, W)."""
         return tuple(self.spec.io[:3]) if self.features is None else (self.samples,)
+
+    @property
+    def deaf(self) -> str:
+        """Why a stream of the model goes deaf in time, with the remedy; "" where it does not."""
+        if not self.endless:
+            return ""
+        with torch.device("meta"):
+            net = space_of(self.spec).build(self.spec)
+        make_endless(net)
+        if not any(isinstance(part, EndlessMean) for part in net.modules()):
+            return ""
+        return (
+            "the model is of an earlier version: in a stream its squeeze-and-excitation averages over "
+            "all that was heard since the start, so it hears less and less. Training it again is enough."
+        )
 
     def save(self, folder: Path) -> None:
         """Write the weights, then the JSON that makes the folder a bundle."""
@@ -103,7 +127,7 @@ class ModelBundle:
         write_json(
             folder / "bundle.json",
             {
-                "format": FORMAT,
+                "format": 1 if self.endless else FORMAT,
                 "arch": self.spec.id,
                 "features": None if self.features is None else asdict(self.features),
                 "labels": list(self.labels),
@@ -127,9 +151,9 @@ class ModelBundle:
         spec_text = stored.metadata(file, _AGAIN).get("spec")
         if spec_text is None:
             raise UserError(f"{file}: damaged (it holds no architecture)", hint=_AGAIN)
-        if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        if not isinstance(plain, dict) or plain.get("format") not in (1, FORMAT):
             raise UserError(
-                f"{folder}/bundle.json: not in format {FORMAT}, which this version reads", hint=_AGAIN
+                f"{folder}/bundle.json: not in format 1 to {FORMAT}, which this version reads", hint=_AGAIN
             )
         record = records.check(BundleRecord, plain, f"{folder}/bundle.json", _AGAIN)
         if record.weights not in ("", sha256(file)):
@@ -147,6 +171,7 @@ class ModelBundle:
                 weights={name.removeprefix("net."): tensor for name, tensor in tensors.items()},
                 note=plain["note"],
                 resize=record.resize if features is None else 0,
+                endless=record.format == 1,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{folder}: damaged ({type(error).__name__}: {error})", hint=_AGAIN) from error
@@ -166,6 +191,8 @@ class ModelBundle:
         """
         with torch.random.fork_rng(devices=[]):
             net = space_of(self.spec).build(self.spec)
+        if self.endless:
+            make_endless(net)
         try:
             own = net.state_dict()
             net.load_state_dict(self.weights)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
 from audionas.data import audio, sound
 from audionas.images import augment, sets
 from audionas.models.bundle import KeywordModel, ModelBundle
@@ -159,5 +160,7 @@ def load(folder: str | Path) -> Model | ImageModel:
     """
     folder = find(folder)
     bundle = ModelBundle.load(folder if (folder / "bundle.json").exists() else folder / "model")
+    if bundle.deaf:
+        Reporter().note(f"{folder}: {bundle.deaf}")
     network = bundle.network()
     return Model(bundle, network) if isinstance(network, KeywordModel) else ImageModel(bundle, network)

@@ -1,6 +1,6 @@
 """The model of `bundle.json`: the front-end, the labels, and how the model came about."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -39,6 +39,7 @@ class DetectRecord(Record):
     smooth: Count
     refractory_s: Size
     patience: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    kind: Literal["plain", "esphome"] = "plain"
     words: dict[str, Threshold]
     hours: Annotated[float, Field(gt=0, le=1e9)] | None = None
     clips: Natural | None = None

@@ -187,6 +187,29 @@ class ExportedRecord(Record):
         latency_ms: Milliseconds
         runtime: str = ""
         arena_bytes: Natural = 0
+        past: "ExportedRecord.Late | None" = None
+
+    class Late(Record):
+        """The figures of a file where other sound comes before each clip."""
+
+        source: str = Field(alias="from")
+        max_difference: Size
+        accuracy: Right | None = None
+        torch: Right | None = None
+
+    class Against(Record):
+        """How often a stream has the label of the clip's classifier."""
+
+        fresh: Share
+        past: Share
+        clips: Natural
+
+    class Remembers(Record):
+        """How long a stream remembers, in seconds (null: for ever) and in words."""
+
+        field_s: Size | None
+        to_1_percent_s: Size | None
+        words: str
 
     class Integers(Record):
         """The making of int8 files."""
@@ -212,6 +235,8 @@ class ExportedRecord(Record):
     clips_from: str = ""
     torch: Right | None = None
     int8: Integers | None = None
+    memory: Remembers | None = None
+    stream_against_clip: Against | None = None
     golden: dict[str, list[Natural]] = Field({})
     environment: EnvironmentRecord | None = None
 
@@ -256,6 +281,7 @@ class TunedRecord(Record):
 
         smooth: Natural
         refractory_s: Size
+        kind: Literal["plain", "esphome"] = "plain"
         patience: Annotated[list[Natural], Field(min_length=2, max_length=2)]
 
     class File(Record):
