@@ -51,23 +51,28 @@ def total(program: Program, scratch: list[Scratch], runtime: Runtime) -> int:
 
 
 def refused(program: Program) -> list[str]:
-    """What the device's component cannot run, or is not known here, in sentences.
-
-    A grouped CONV_2D is refused: the kernel of esp-nn before 1.2.3 reads the whole input with the filter of
-    one group, and computes something else.
-    """
+    """What the device's component cannot run, or is not known here, in sentences."""
     every = [(graph, node) for graph in program for node in graph.operators]
     strange = dict.fromkeys(node.kind for _, node in every if node.kind not in KNOWN)
     problems = [f"operator {kind}: its working memory on a device is not known" for kind in strange]
     for graph, node in every:
         if node.kind == "CONV_2D":
             given, weight = (graph.tensors[i].shape for i in node.inputs[:2])
-            if given[-1] != weight[-1]:
-                groups = f"a convolution of {given[-1]} channels in {given[-1] // weight[-1]} groups"
-                problems.append(f"{groups}, which ESP-NN before 1.2.3 computes wrongly")
+            problems += grouped(given, weight)
     return problems
 
 
-def told(chip: Chip) -> str:
-    """The target and the versions behind a figure."""
-    return f"{chip}, esp-nn {' and '.join(esp_nn.VERSIONS)}, {_COMPONENT}"
+def grouped(given: tuple[int, ...], weight: tuple[int, ...]) -> list[str]:
+    """The reason why a CONV_2D with this input and filter, channels last, is refused; none if it is not.
+
+    Before 1.2.3 ESP-NN reads the whole input with the filter of one group, and computes something else.
+    """
+    if given[-1] == weight[-1]:
+        return []
+    groups = given[-1] // weight[-1]
+    return [f"a convolution of {given[-1]} channels in {groups} groups, which ESP-NN before 1.2.3 gets wrong"]
+
+
+def versions() -> str:
+    """The versions behind every figure."""
+    return f"the greater of esp-nn {' and '.join(esp_nn.VERSIONS)}, with {_COMPONENT}"

@@ -1,6 +1,6 @@
 """The scratch memory that ESP-NN's int8 kernels ask for, by version, in bytes.
 
-It depends on shapes alone. Source: the functions `esp_nn_get_*_scratch_size*` of espressif/esp-nn at tag v1.1.2
+It depends on shapes alone. Source: the functions `esp_nn_get_*_scratch_size*` of espressif/esp-nn at v1.1.2
 (the same in v1.0.0 to v1.1.1) and at version 1.2.3, commit d45b843. An ESP32 has only the generic kernels,
 whose convolutions need none.
 """
@@ -52,7 +52,9 @@ def convolution(x: Image, kernel: Pair, y: Image, stride: Pair, pads: Pair, vers
     return total
 
 
-def depthwise(x: Image, kernel: Pair, y: Image, stride: Pair, pads: Pair, multiplier: int, version: str) -> int:
+def depthwise(
+    x: Image, kernel: Pair, y: Image, stride: Pair, pads: Pair, multiplier: int, version: str
+) -> int:
     """The scratch of a depthwise convolution on an ESP32-S3, `multiplier` outputs per input channel."""
     high, wide, c = x
     newer, small = version == "1.2.3", kernel == (3, 3)

@@ -1,4 +1,4 @@
-"""A network as a runtime for devices sees it: operators that read and make tensors, channels last, in int8."""
+"""A network as a device sees it: operators that read and make tensors, channels last, in int8."""
 
 from math import prod
 from typing import NamedTuple

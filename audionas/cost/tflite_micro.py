@@ -1,7 +1,7 @@
 """What TFLite-Micro keeps in the arena while a network is loaded, by the layouts of its structs.
 
 Source: espressif/esp-tflite-micro 1.4.0, built as ESPHome builds it (TF_LITE_STATIC_MEMORY, no compression).
-A layout has a letter per field: P pointer or size, i whole number or float, d double, H short, b byte or bool.
+A layout has a letter per field: P pointer or size, i int or float, d double, H short, b byte or bool.
 """
 
 from collections.abc import Mapping
@@ -26,8 +26,18 @@ KEPT = {  # what a kernel keeps for each of its operators; others keep nothing
     **dict.fromkeys(("CONV_2D", "DEPTHWISE_CONV_2D"), _CONV),
     **dict.fromkeys(("AVERAGE_POOL_2D", "MAX_POOL_2D"), "i" * 8),
     **dict.fromkeys(("ADD", "SUB"), "b" + "i" * 14),
-    **{"MUL": "i" * 9, "MEAN": "i" * 12, "LOGISTIC": "iiii", "QUANTIZE": "idiii", "PAD": 2 * _POSITIONS + "bi"},
-    **{"STRIDED_SLICE": 3 * _POSITIONS + "HHHHHb", "CONCATENATION": "iPPiii", "SOFTMAX": "d" + "i" * 7 + "PPPPPi"},
+    **{
+        "MUL": "i" * 9,
+        "MEAN": "i" * 12,
+        "LOGISTIC": "iiii",
+        "QUANTIZE": "idiii",
+        "PAD": 2 * _POSITIONS + "bi",
+    },
+    **{
+        "STRIDED_SLICE": 3 * _POSITIONS + "HHHHHb",
+        "CONCATENATION": "iPPiii",
+        "SOFTMAX": "d" + "i" * 7 + "PPPPPi",
+    },
     **{"FULLY_CONNECTED": "i" * 9 + "PPb", "CALL_ONCE": "ib", "VAR_HANDLE": "i"},
 }
 KNOWN = frozenset((*BUILTIN, *KEPT, "READ_VARIABLE", "ASSIGN_VARIABLE"))

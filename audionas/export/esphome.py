@@ -1,6 +1,5 @@
 """A wake word for ESPHome's micro_wake_word: an int8 file that keeps its own state, and its manifest."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +11,14 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
 from audionas.core.records.run import ManifestRecord
 from audionas.core.reporter import amount
+from audionas.cost.arena import CHIPS, arena, grouped, versions
 from audionas.export.lite.file import pack
 from audionas.export.lite.graph import Graph, Node, Value
 from audionas.export.lite.int8 import Quant, endless, quantized
+from audionas.export.lite.read import program
 from audionas.export.lite.share import share
 from audionas.export.lite_listener import LiteStream
-from audionas.export.litert import arena, graph_of, write
+from audionas.export.litert import graph_of, write
 from audionas.features.micro import SCALE, device_int8
 from audionas.models.bundle import ModelBundle
 
@@ -36,7 +37,6 @@ OUTPUT = Quant((1 / 256,), 0, "uint8")
 CUTOFF, WINDOW = 0.5, 5  # defaults where nothing was tuned
 _STEP_MS = 10
 _OLDEST = "2024.7.0"  # the oldest ESPHome that reads manifests of version 2
-_SPARE = 1.15  # factor on the measured arena: another version of the runtime may need more
 
 
 def export(
@@ -93,8 +93,7 @@ def manifest(
     website: str | None = None,
     languages: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """Write the manifest, version 2, beside a file of `export`. Its arena is the size that TFLite-Micro
-    reports plus 15 %.
+    """Write the manifest, version 2, beside a file of `export`. Its arena is the greatest of `memory`.
 
     Values that are not given come from tuning in the bundle (the cutoff, and the window in scores), else from
     the existing manifest, else from the defaults. The device compares scores in steps of 1/256 with the
@@ -126,12 +125,24 @@ def manifest(
             "probability_cutoff": cutoff,
             "feature_step_size": _STEP_MS,
             "sliding_window_size": window,
-            "tensor_arena_size": math.ceil(_SPARE * arena(file)),
+            "tensor_arena_size": max(memory(file).values()),
             "minimum_esphome_version": _OLDEST,
         },
     }
     write_json(beside, {key: value for key, value in found.items() if value != ""})
     return found
+
+
+def memory(file: Path) -> dict[str, int]:
+    """The bytes of working memory to give to a file, by chip, for `cost.arena.versions`."""
+    operators = program(file)
+    return {chip: arena(operators, chip) for chip in CHIPS}
+
+
+def memory_line(name: str, known: dict[str, int]) -> str:
+    """`memory` of file `name` in words."""
+    parts = " and ".join(f"{size:,} bytes on an {chip.upper()}" for chip, size in known.items())
+    return f"{name}: arena of {parts} ({versions()}); the manifest has the larger"
 
 
 def described(file: Path) -> bool:
@@ -171,6 +182,10 @@ def _problems(graph: Graph) -> list[str]:
         for node in graph.nodes
         if node.op not in OPERATORS
     ]
+    for node in graph.nodes:
+        if node.op == "CONV_2D":
+            given, weight = (graph.values[name].shape for name in node.inputs[:2])
+            found += [f"{node.output}: {why}" for why in grouped(given, weight)]
     found += [f"{name} is a mean that adds to itself, which does not fit int8" for name in endless(graph)]
     if len(graph.states) > VARIABLES:
         found.append(f"{len(graph.states)} states, but ESPHome has room for {VARIABLES}")

@@ -106,6 +106,12 @@ def _files(report: Mapping[str, Any]) -> str:
         "of 8 bytes. Times are for one thread of the machine below and include the front-end. Differences "
         f"compare probabilities with those of torch, on {text(report['clips_from'])}."
     )
+    for name, row in report["files"].items():
+        if known := row.get("device_arena"):
+            sizes = " and ".join(
+                f"{size:,} bytes on an {chip.upper()}" for chip, size in known["bytes"].items()
+            )
+            lead += f" On a device {code(name)} needs an arena of {sizes} ({text(known['of'])})."
     return f"## Files\n\n{lead}\n\n" + table(head, rows)
 
 

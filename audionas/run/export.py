@@ -15,9 +15,10 @@ from audionas.core.files import write_json
 from audionas.core.records.run import ExportedRecord
 from audionas.core.reporter import Reporter, amount, say
 from audionas.core.rng import numpy_rng
+from audionas.cost.arena import versions
 from audionas.cost.latency import latency
 from audionas.data.labels import write_labels
-from audionas.export import litert, onnx, verify
+from audionas.export import esphome, litert, onnx, verify
 from audionas.export.listeners import open_file
 from audionas.export.onnx import Input, network_latency
 from audionas.export.verify import Parity
@@ -100,6 +101,9 @@ def show(report: dict[str, Any]) -> None:
         f"Largest difference in a probability and same labels: against torch, on {report['clips_from']}. "
         f"Times are per {one}, per hop for files that listen, front-end included, on one thread here.",
     )
+    for name, row in report["files"].items():
+        if "device_arena" in row:
+            say(esphome.memory_line(name, row["device_arena"]["bytes"]))
     if told := report.get("int8"):
         say(_int8_line(told))
     for line in streaming.lines(report):
@@ -160,6 +164,7 @@ def _tried(file: File, path: Path, job: ExportJob, trial: Trial) -> dict[str, An
         "latency_ms": times,
         **late,
         **({"arena_bytes": litert.arena(path)} if file.int8 and path.suffix == ".tflite" else {}),
+        **({"device_arena": {"bytes": esphome.memory(path), "of": versions()}} if file.described else {}),
     }
 
 

@@ -187,7 +187,14 @@ class ExportedRecord(Record):
         latency_ms: Milliseconds
         runtime: str = ""
         arena_bytes: Natural = 0
+        device_arena: "ExportedRecord.Device | None" = None
         past: "ExportedRecord.Late | None" = None
+
+    class Device(Record):
+        """The arena of a file by chip, and the versions that were asked."""
+
+        bytes: dict[str, Natural]
+        of: str
 
     class Late(Record):
         """The figures of a file where other sound comes before each clip."""

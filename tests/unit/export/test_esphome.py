@@ -15,8 +15,12 @@ from torch import Tensor, nn
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
+from audionas.cost.arena import CHIPS, need
+from audionas.cost.esp_nn import VERSIONS
 from audionas.data.audio import write
 from audionas.export import esphome, litert
+from audionas.export.lite.graph import Graph, Node, Value
+from audionas.export.lite.read import program
 from audionas.export.lite.trace import build
 from audionas.export.lite_listener import LiteStream
 from audionas.features import Features
@@ -29,6 +33,7 @@ from audionas.models.stream import TorchStream
 from audionas.nn.blocks import Conv, Head
 from audionas.nn.streaming import Step
 from tests._wake import audio, clip, trained
+from tests.unit.export._arena import left, shipped
 from tests.unit.export._lite import micro
 
 for _package in ("ai_edge_litert", "tflite_micro", "pymicro_features", "pymicro_wakeword"):
@@ -103,12 +108,11 @@ def test_the_file_keeps_the_contract(hasty: Path) -> None:
 
 def test_the_manifest_is_whole(hasty: Path) -> None:
     plain = json.loads((hasty / "made.json").read_text())
-    arena = litert.arena(hasty / "made.tflite")
     assert plain.pop("micro") == {
         "probability_cutoff": 0.5,
         "feature_step_size": 10,
         "sliding_window_size": 5,
-        "tensor_arena_size": -(-arena * 115 // 100),
+        "tensor_arena_size": esphome.memory(hasty / "made.tflite")["esp32-s3"],
         "minimum_esphome_version": "2024.7.0",
     }
     assert plain == {
@@ -119,6 +123,18 @@ def test_the_manifest_is_whole(hasty: Path) -> None:
         "trained_languages": ["en"],
         "version": 2,
     }
+
+
+def test_the_arena_is_what_a_device_needs(hasty: Path) -> None:
+    file = hasty / "made.tflite"
+    alike = left(file) - left(shipped("alexa")[0])  # TFLite-Micro allocates what the model says
+    assert abs(alike) <= 16  # for alignment after the package's own recorder
+    found, size = program(file), json.loads((hasty / "made.json").read_text())["micro"]["tensor_arena_size"]
+    needs = [need(found, chip, version) for chip in CHIPS for version in VERSIONS]
+    assert max(needs) < size < 1.1 * max(needs)
+    line = esphome.memory_line(file.name, esphome.memory(file))
+    assert f"{size:,} bytes on an ESP32-S3" in line
+    assert "esp-nn 1.1.2 and 1.2.3" in line
 
 
 def test_tuning_writes_the_cutoff_and_keeps_the_rest(hasty: Path, tmp_path: Path) -> None:
@@ -282,6 +298,18 @@ class _Deep(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.head(self.act(self.body(x)))
         return y
+
+
+def test_groups_are_refused_before_anything_is_calibrated() -> None:
+    """A depthwise convolution fits; a grouped one, which LiteRT writes as CONV_2D, does not."""
+    shapes = {"x": (1, 1, 1, 32), "w": (16, 1, 1, 8), "b": (16,), "y": (1, 1, 1, 16)}
+    values = {name: Value(name, shape) for name, shape in shapes.items()}
+    options = {"stride": (1, 1), "dilation": (1, 1), "padding": "VALID", "act": "NONE"}
+    graph = Graph("x", "y", values, [Node("CONV_2D", ["x", "w", "b"], "y", options)])
+    (problem,) = esphome._problems(graph)
+    assert "32 channels in 4 groups" in problem
+    values["w"] = Value("w", (16, 1, 1, 32))
+    assert esphome._problems(graph) == []
 
 
 @pytest.mark.story
