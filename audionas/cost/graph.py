@@ -76,7 +76,7 @@ def layers(net: nn.Module, io: InputSpec, gates: Gates | None = None) -> list[La
         hooks = [module.register_forward_hook(count) for module in owners]
         x = example(io)
         try:
-            with torch.no_grad(), _Unnormed():
+            with torch.no_grad(), Unnormed():
                 _ = shadow(x) if gates is None else shadow(x, gates)
         finally:
             for hook in hooks:
@@ -100,11 +100,12 @@ def _shadow(net: nn.Module) -> Iterator[nn.Module]:
             module.training = True
 
 
-class _Unnormed(TorchFunctionMode):
-    """Makes batch norms return their input: the shape is the same, and they take most of a meta pass."""
+class Unnormed(TorchFunctionMode):
+    """Makes norms and ReLUs return their input: the shape is the same, and they take half of a meta pass."""
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        return args[0] if func is functional.batch_norm else func(*args, **(kwargs or {}))
+        free = func in (functional.batch_norm, functional.relu)
+        return args[0] if free else func(*args, **(kwargs or {}))
 
 
 def peak_activation(net: nn.Module, io: InputSpec) -> tuple[int, str]:

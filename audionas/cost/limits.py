@@ -9,7 +9,9 @@ from torch import nn
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.strict import Strict
+from audionas.cost.arena import Chip, arena
 from audionas.cost.graph import layers, peak_activation
+from audionas.cost.recorded import recorded
 from audionas.cost.streams import stream_cost
 
 NOUNS = {  # the name of each cost in messages
@@ -19,7 +21,11 @@ NOUNS = {  # the name of each cost in messages
     "peak_bytes": "bytes of activations at once",
     "state_bytes": "bytes remembered between frames",
     "hop_macs": "multiply-adds from one score to the next",
+    "arena_esp32": "bytes of arena on an ESP32",
+    "arena_esp32s3": "bytes of arena on an ESP32-S3",
 }
+
+ARENAS: dict[str, Chip] = {"arena_esp32": "esp32", "arena_esp32s3": "esp32-s3"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,9 +34,10 @@ class Limits(Strict):
 
     `weight_bytes` is 4 bytes per parameter and batch norm statistic, `peak_bytes` the most activations alive
     at once, as `cost.graph` measures them; `state_bytes` is the memory of a streaming network between
-    frames and `hop_macs` its multiply-adds per score (`cost.streams`). DCASE's budget for low-complexity
-    scenes since 2022 is `{params: 128000, macs: 30e6}` for weights of one byte, `{weight_bytes: 128000, macs:
-    30e6}` in float32: by the challenge's own counter 128 kB are 128,000 bytes.
+    frames and `hop_macs` its multiply-adds per score (`cost.streams`). `arena_esp32` and
+    `arena_esp32s3` are the working memory of ESPHome's int8 file on those chips (`cost.arena`). DCASE's
+    budget for low-complexity scenes since 2022 is `{params: 128000, macs: 30e6}` for weights of one byte,
+    `{weight_bytes: 128000, macs: 30e6}` in float32: by the challenge's own counter 128 kB are 128,000 bytes.
     """
 
     macs: float | None = None
@@ -39,6 +46,8 @@ class Limits(Strict):
     peak_bytes: float | None = None
     state_bytes: float | None = None
     hop_macs: float | None = None
+    arena_esp32: float | None = None
+    arena_esp32s3: float | None = None
 
     def __post_init__(self) -> None:
         problems = [
@@ -81,7 +90,8 @@ def excess(costs: Mapping[str, float], limits: Mapping[str, float]) -> dict[str,
 def measured(net: nn.Module, io: InputSpec, names: Collection[str]) -> dict[str, int]:
     """The costs of a final network in `names`, by name; nothing else is computed.
 
-    All take milliseconds, except `peak_bytes`, which takes a second or two.
+    All take milliseconds, except `peak_bytes`, which takes a second or two. Raises UserError for the arena of
+    a network that ESPHome's component cannot run.
     """
     found: dict[str, int] = {}
     if {"macs", "params", "weight_bytes"} & set(names):
@@ -95,4 +105,7 @@ def measured(net: nn.Module, io: InputSpec, names: Collection[str]) -> dict[str,
     if {"state_bytes", "hop_macs"} & set(names):
         stream = stream_cost(net, io)
         found |= {"state_bytes": stream.state_bytes, "hop_macs": stream.hop_macs}
+    if arenas := [name for name in names if name in ARENAS]:
+        program = recorded(net, io)
+        found |= {name: arena(program, ARENAS[name]) for name in arenas}
     return {name: found[name] for name in names}

@@ -1,49 +1,67 @@
-"""The operators of a network that listens, as the LiteRT writer would write them, recorded on the meta device.
+"""The operators of a network that listens, as the LiteRT writer would write them, recorded without a file.
 
 Nothing is computed and no file is made: a pass of `Step` over one hop shows every operator with its shapes.
 """
 
-from collections.abc import Sequence
-from math import prod
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from audionas.core.arch import InputSpec
+from audionas.cost.graph import Unnormed
 from audionas.cost.operators import Operator, Program, Subgraph
 from audionas.cost.operators import Tensor as Kept
 from audionas.nn.streaming import Step
 
 _FUSING = ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MUL")  # can include an activation
-_VIEWS = ("alias", "clone", "detach", "contiguous", "transpose", "permute", "view", "_unsafe_view", "unsqueeze",
-          "squeeze", "expand", "t", "dropout", "reshape")  # fmt: skip
-_NAMES = {"sigmoid": "LOGISTIC", "add": "ADD", "mul": "MUL", "sub": "SUB", "rsub": "SUB", "div": "DIV"}
+_VIEWS = (
+    *("alias", "clone", "detach", "contiguous", "transpose", "permute", "view", "_unsafe_view", "reshape"),
+    *("unsqueeze", "squeeze", "expand", "t", "dropout"),
+)
+_CONSTANTS = ("ones_like", "zeros_like", "new_zeros", "new_ones", "new_empty", "empty_like")
+_NAMES = {
+    "sigmoid": "LOGISTIC",
+    "hardtanh": "RELU6",
+    "add": "ADD",
+    "mul": "MUL",
+    "sub": "SUB",
+    "rsub": "SUB",
+    "div": "DIV",
+}
 
 
 class _Node(NamedTuple):
-    """An operator on values by name: `known` are the shapes of its constants, four bytes or one an element."""
+    """An operator on values by name; `known` are its constants."""
 
     kind: str
     reads: tuple[str, ...]
     makes: str
     known: tuple[Kept, ...] = ()
-    options: dict[str, Any] = {}
+    options: Mapping[str, Any] = MappingProxyType({})
 
 
 def recorded(net: nn.Module, io: InputSpec) -> Program:
-    """The program of ESPHome's file for `net`, which lies on the meta device: states are variables.
+    """The program of ESPHome's file for `net`: its states are variables, and the scores of two classes one.
 
     Raises UserError for a network that looks ahead.
     """
-    step = Step(net, io)
+    with Unnormed():
+        step = Step(net, io).float().to("meta")
     line = (1, step.hop, 1, io.freq)
     log = _Log(_normalized(io), {"given": (1, step.hop, io.freq), "lined": line, "scaled": line})
     with torch.no_grad():
-        given = [log.named(name, torch.empty(s, device="meta")) for name, s in zip(step.names, step.shapes)]
+        given = [
+            log.named(name, torch.empty(s, device="meta"))
+            for name, s in zip(step.names, step.shapes, strict=True)
+        ]
         frames = log.named("frames", torch.empty(1, io.channels, io.freq, step.hop, device="meta"))
-        with log:
+        with log, _Norms(log):
             scores, *kept = step(frames, *given)
     states = {name: log.name(after) for name, after in zip(step.names, kept, strict=True)}
     nodes = _shared(log.nodes, states, log.shapes)
@@ -84,6 +102,8 @@ class _Log(TorchDispatchMode):
 
     def _noted(self, op: str, args: Sequence[Any], reads: list[str], made: Any) -> None:
         source = reads[0]
+        if op in _CONSTANTS:
+            return
         if op in _VIEWS or (op in ("slice", "mean") and made.shape == args[0].shape):
             self.named(self._reshaped(source, _last(made)), made)
         elif op == "convolution":
@@ -93,10 +113,8 @@ class _Log(TorchDispatchMode):
             known = (Kept((c_out, 1, 1, c_in), 1, True), _known(c_out))
             self._add("CONV_2D", [self._reshaped(source, (1, 1, 1, c_in))], made, known)
             self.shapes[self.name(made)] = (1, 1, 1, c_out)
-        elif "batch_norm" in op:
-            self._norm(source, made)
-        elif op in ("relu", "hardtanh"):
-            self._activated(op, source, made)
+        elif op == "hardtanh" and self.activates(args[0]):
+            self.named(source, made)
         elif op in ("split", "split_with_sizes"):
             for part in made if isinstance(made, list) else [made]:
                 self._add("STRIDED_SLICE", [source], part, (_known(4),) * 3)
@@ -122,7 +140,7 @@ class _Log(TorchDispatchMode):
         name = f"{kind}/{len(self.nodes)}"
         self.shapes[name] = _last(made)
         self.named(name, made)
-        self.nodes.append(_Node(kind, tuple(reads), name, known, {"act": False, **options}))
+        self.nodes.append(_Node(kind, tuple(reads), name, known, options))
 
     def _convolution(self, args: Sequence[Any], source: str, made: Tensor) -> None:
         x, weight, _, stride, padding, dilation = args[:6]
@@ -132,7 +150,9 @@ class _Log(TorchDispatchMode):
         reach = tuple(d * (k - 1) for d, k in zip(spread, kernel[::-1], strict=True))
         same = step == (1, 1) and any(pads) and all(2 * p == r for p, r in zip(pads, reach, strict=True))
         if any(pads) and not same:
-            padded = x.new_empty(*x.shape[:2], *(n + 2 * int(p) for n, p in zip(x.shape[2:], padding)))
+            padded = x.new_empty(
+                *x.shape[:2], *(n + 2 * int(p) for n, p in zip(x.shape[2:], padding, strict=True))
+            )
             self._add("PAD", [source], padded, (Kept((4, 2), 4, True),))
             source = self.name(padded)
         shape = (1, kernel[1], kernel[0], c_out) if deep else (c_out, kernel[1], kernel[0], per_group)
@@ -164,24 +184,35 @@ class _Log(TorchDispatchMode):
     def _maker(self, name: str) -> _Node | None:
         return next((node for node in reversed(self.nodes) if node.makes == name), None)
 
-    def _norm(self, source: str, made: Tensor) -> None:
-        """Part of the convolution before it, else a product and a sum."""
-        maker = self._maker(source)
-        if maker is not None and maker.kind in _FUSING[:2] and not maker.options["act"]:
-            self.named(source, made)
-            return
-        column = (Kept((1, 1, 1, made.shape[1]), 1, True),)
-        self._add("MUL", [source], made, column)
-        self._add("ADD", [self.name(made)], made, column)
+    def folds(self, value: Tensor) -> bool:
+        """True where a norm of this value becomes part of the convolution that makes it."""
+        maker = self._maker(self.name(value))
+        return maker is not None and maker.kind in _FUSING[:2] and not maker.options.get("act")
 
-    def _activated(self, op: str, source: str, made: Tensor) -> None:
-        """Part of the operator before it where that can take an activation."""
-        maker = self._maker(source)
-        if maker is None or maker.kind not in _FUSING or maker.options["act"]:
-            self._add("RELU" if op == "relu" else "RELU6", [source], made)
-            return
-        maker.options["act"] = True
-        self.named(source, made)
+    def activates(self, value: Tensor) -> bool:
+        """Note an activation as part of the operator that makes `value`; False where that cannot take one."""
+        maker = self._maker(self.name(value))
+        if maker is None or maker.kind not in _FUSING or maker.options.get("act"):
+            return False
+        self.nodes[self.nodes.index(maker)] = maker._replace(options={**maker.options, "act": True})
+        return True
+
+
+class _Norms(TorchFunctionMode):
+    """Batch norms and ReLUs as in a file: part of the operator before them where that can take them."""
+
+    def __init__(self, log: _Log) -> None:
+        super().__init__()
+        self.log = log
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        x = args[0] if args else None
+        if func is functional.batch_norm and not self.log.folds(x):
+            column = torch.empty(1, x.shape[1], 1, 1, device="meta")
+            return x * column + column
+        if func is functional.batch_norm or (func is functional.relu and self.log.activates(x)):
+            return x
+        return func(*args, **(kwargs or {}))
 
 
 def _normalized(io: InputSpec) -> list[_Node]:
@@ -189,7 +220,7 @@ def _normalized(io: InputSpec) -> list[_Node]:
     known = (Kept((1, 1, 1, io.freq), 1, True), _known(io.freq))
     return [
         _Node("RESHAPE", ("given",), "lined", (_known(4),)),
-        _Node("DEPTHWISE_CONV_2D", ("lined",), "scaled", known, {"act": False}),
+        _Node("DEPTHWISE_CONV_2D", ("lined",), "scaled", known),
         _Node("RESHAPE", ("scaled",), "frames", (_known(4),)),
     ]
 

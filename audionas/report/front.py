@@ -59,6 +59,8 @@ MEASURES = {
     "peak_bytes": Measure("activations, bytes", _whole, _tick),
     "state_bytes": Measure("state, bytes", _whole, _tick),
     "hop_macs": Measure("multiply-adds per hop", _whole, _tick),
+    "arena_esp32": Measure("arena on an ESP32, bytes", _whole, _tick),
+    "arena_esp32s3": Measure("arena on an ESP32-S3, bytes", _whole, _tick),
     "latency_ms": Measure("latency, ms", "{:.4g}".format, _tick),
     ASKED: Measure("networks scored", _whole, _tick),
 }

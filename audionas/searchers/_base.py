@@ -24,6 +24,8 @@ CHEAP = (  # do not need it
     "peak_bytes",
     "state_bytes",
     "hop_macs",
+    "arena_esp32",
+    "arena_esp32s3",
     "latency_ms",
 )
 BATCH = 100  # architectures requested at a time if nothing is learnt in between
