@@ -17,6 +17,7 @@ from audionas.core.arch import InputSpec
 from audionas.cost.graph import Unnormed
 from audionas.cost.operators import Operator, Program, Subgraph
 from audionas.cost.operators import Tensor as Kept
+from audionas.nn.edge import Edge
 from audionas.nn.streaming import Step
 
 _FUSING = ("CONV_2D", "DEPTHWISE_CONV_2D", "ADD", "MUL")  # can include an activation
@@ -36,7 +37,7 @@ _NAMES = {
 }
 
 
-class _Node(NamedTuple):
+class Node(NamedTuple):
     """An operator on values by name; `known` are its constants."""
 
     kind: str
@@ -46,15 +47,41 @@ class _Node(NamedTuple):
     options: Mapping[str, Any] = MappingProxyType({})
 
 
+class Span(NamedTuple):
+    """The operators `first` to `last` (not included) of one edge, with the names of what goes in and out."""
+
+    edge: str
+    first: int
+    last: int
+    given: str
+    made: str
+
+
+class Recording(NamedTuple):
+    """A pass: operators, shapes by name, the next value of every state, the logits, and the edges' spans."""
+
+    nodes: list[Node]
+    shapes: dict[str, tuple[int, ...]]
+    states: dict[str, str]
+    logits: str
+    spans: list[Span]
+
+
 def recorded(net: nn.Module, io: InputSpec) -> Program:
     """The program of ESPHome's file for `net`: its states are variables, and the scores of two classes one.
 
     Raises UserError for a network that looks ahead.
     """
+    return program(record(net, io), io.classes)
+
+
+def record(net: nn.Module, io: InputSpec, mark: str = "") -> Recording:
+    """One pass over a hop; `mark` begins the names of what is made, to tell several recordings apart."""
     with Unnormed():
         step = Step(net, io).float().to("meta")
     line = (1, step.hop, 1, io.freq)
-    log = _Log(_normalized(io), {"given": (1, step.hop, io.freq), "lined": line, "scaled": line})
+    log = _Log(_normalized(io), {"given": (1, step.hop, io.freq), "lined": line, "scaled": line}, mark)
+    spans = _watched(step.net, log)
     with torch.no_grad():
         given = [
             log.named(name, torch.empty(s, device="meta"))
@@ -64,16 +91,42 @@ def recorded(net: nn.Module, io: InputSpec) -> Program:
         with log, _Norms(log):
             scores, *kept = step(frames, *given)
     states = {name: log.name(after) for name, after in zip(step.names, kept, strict=True)}
-    nodes = _shared(log.nodes, states, log.shapes)
-    nodes += _scored(nodes, log.plain(log.name(scores)), io.classes, log.shapes)
-    return _written(_needed(nodes, states), states, log.shapes)
+    return Recording(log.nodes, log.shapes, states, log.plain(log.name(scores)), spans)
+
+
+def program(found: Recording, classes: int) -> Program:
+    """The program of a recording, as the writer ends and prunes it."""
+    states, shapes = dict(found.states), dict(found.shapes)
+    nodes = _shared(list(found.nodes), states, shapes)
+    nodes += _scored(nodes, found.logits, classes, shapes)
+    return _written(_needed(nodes, states), states, shapes)
+
+
+def _watched(net: nn.Module, log: "_Log") -> list[Span]:
+    """The spans of the network's edges, which fill once it runs."""
+    spans: list[Span] = []
+    begun: dict[str, tuple[int, str]] = {}
+
+    def begin(path: str, given: Tensor) -> None:
+        begun[path] = (len(log.nodes), log.name(given))
+
+    def end(path: str, made: Tensor) -> None:
+        first, given = begun[path]
+        spans.append(Span(path, first, len(log.nodes), given, log.name(made)))
+
+    for path, part in net.named_modules():
+        if isinstance(part, Edge):
+            part.register_forward_pre_hook(lambda _, args, path=path: begin(path, args[0]))
+            part.register_forward_hook(lambda _, __, made, path=path: end(path, made))
+    return spans
 
 
 class _Log(TorchDispatchMode):
     """Notes the operators on values that depend on the input, each with the name of what it makes."""
 
-    def __init__(self, first: list[_Node], shapes: dict[str, tuple[int, ...]]) -> None:
+    def __init__(self, first: list[Node], shapes: dict[str, tuple[int, ...]], mark: str) -> None:
         super().__init__()
+        self.mark = mark
         self.nodes = first
         self.shapes = shapes
         self._names: dict[int, str] = {}
@@ -137,10 +190,10 @@ class _Log(TorchDispatchMode):
     def _add(
         self, kind: str, reads: Sequence[str], made: Tensor, known: tuple[Kept, ...] = (), **options: Any
     ) -> None:
-        name = f"{kind}/{len(self.nodes)}"
+        name = f"{self.mark}{kind}/{len(self.nodes)}"
         self.shapes[name] = _last(made)
         self.named(name, made)
-        self.nodes.append(_Node(kind, tuple(reads), name, known, options))
+        self.nodes.append(Node(kind, tuple(reads), name, known, options))
 
     def _convolution(self, args: Sequence[Any], source: str, made: Tensor) -> None:
         x, weight, _, stride, padding, dilation = args[:6]
@@ -176,12 +229,12 @@ class _Log(TorchDispatchMode):
         source = self.plain(source)
         if self.shapes.get(source) == shape:
             return source
-        name = f"RESHAPE/{len(self.nodes)}"
+        name = f"{self.mark}RESHAPE/{len(self.nodes)}"
         self.shapes[name] = shape
-        self.nodes.append(_Node("RESHAPE", (source,), name, (_known(len(shape)),)))
+        self.nodes.append(Node("RESHAPE", (source,), name, (_known(len(shape)),)))
         return name
 
-    def _maker(self, name: str) -> _Node | None:
+    def _maker(self, name: str) -> Node | None:
         return next((node for node in reversed(self.nodes) if node.makes == name), None)
 
     def folds(self, value: Tensor) -> bool:
@@ -215,17 +268,17 @@ class _Norms(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def _normalized(io: InputSpec) -> list[_Node]:
+def _normalized(io: InputSpec) -> list[Node]:
     """The front-end's mean and scale, a depthwise convolution between reshapes, which makes `frames`."""
     known = (Kept((1, 1, 1, io.freq), 1, True), _known(io.freq))
     return [
-        _Node("RESHAPE", ("given",), "lined", (_known(4),)),
-        _Node("DEPTHWISE_CONV_2D", ("lined",), "scaled", known),
-        _Node("RESHAPE", ("scaled",), "frames", (_known(4),)),
+        Node("RESHAPE", ("given",), "lined", (_known(4),)),
+        Node("DEPTHWISE_CONV_2D", ("lined",), "scaled", known),
+        Node("RESHAPE", ("scaled",), "frames", (_known(4),)),
     ]
 
 
-def _needed(nodes: list[_Node], states: dict[str, str]) -> list[_Node]:
+def _needed(nodes: list[Node], states: dict[str, str]) -> list[Node]:
     """The operators without those that nothing reads."""
     needed, kept = {"score/uint8", *states.values()}, []
     for node in reversed(nodes):
@@ -235,9 +288,9 @@ def _needed(nodes: list[_Node], states: dict[str, str]) -> list[_Node]:
     return kept[::-1]
 
 
-def _shared(nodes: list[_Node], states: dict[str, str], shapes: dict[str, tuple[int, ...]]) -> list[_Node]:
+def _shared(nodes: list[Node], states: dict[str, str], shapes: dict[str, tuple[int, ...]]) -> list[Node]:
     """Branches that keep the same signal share the longest state; the others read its end."""
-    heard: dict[str, list[_Node]] = {}
+    heard: dict[str, list[Node]] = {}
     for node in nodes:
         if node.kind == "CONCATENATION" and len(node.reads) == 2 and node.reads[0] in states:
             heard.setdefault(node.reads[1], []).append(node)
@@ -249,25 +302,25 @@ def _shared(nodes: list[_Node], states: dict[str, str], shapes: dict[str, tuple[
             nodes.insert(first, longest)
         for node in others:
             gone = states.pop(node.reads[0])
-            nodes[nodes.index(node)] = _Node("STRIDED_SLICE", (longest.makes,), node.makes, (_known(4),) * 3)
+            nodes[nodes.index(node)] = Node("STRIDED_SLICE", (longest.makes,), node.makes, (_known(4),) * 3)
             nodes[:] = [other for other in nodes if other.makes != gone]
     return nodes
 
 
-def _scored(nodes: list[_Node], last: str, classes: int, shapes: dict[str, tuple[int, ...]]) -> list[_Node]:
+def _scored(nodes: list[Node], last: str, classes: int, shapes: dict[str, tuple[int, ...]]) -> list[Node]:
     """The logits as scores in uint8: for two classes the last layer computes their difference."""
     shapes["score"] = shapes["score/uint8"] = (1, classes if classes > 2 else 1)
     if classes > 2:
         shapes["line"] = (1, classes)
-        ends = [_Node("RESHAPE", (last,), "line", (_known(2),)), _Node("SOFTMAX", ("line",), "score")]
+        ends = [Node("RESHAPE", (last,), "line", (_known(2),)), Node("SOFTMAX", ("line",), "score")]
     else:
         index = next(i for i, node in enumerate(nodes) if node.makes == last)
         (weight, _), shapes[last] = nodes[index].known, (1, 1, 1, 1)
         one = (Kept((1, *weight.shape[1:]), 1, True), _known(1))
         nodes[index] = nodes[index]._replace(known=one)
         shapes["odds"] = (1, 1, 1, 1)
-        ends = [_Node("LOGISTIC", (last,), "odds"), _Node("RESHAPE", ("odds",), "score", (_known(2),))]
-    return [*ends, _Node("QUANTIZE", ("score",), "score/uint8")]
+        ends = [Node("LOGISTIC", (last,), "odds"), Node("RESHAPE", ("odds",), "score", (_known(2),))]
+    return [*ends, Node("QUANTIZE", ("score",), "score/uint8")]
 
 
 class _Writer:
@@ -303,7 +356,7 @@ class _Writer:
         self.operators.append(Operator("ASSIGN_VARIABLE", (self.handle(state), value), ()))
 
 
-def _written(nodes: list[_Node], states: dict[str, str], shapes: dict[str, tuple[int, ...]]) -> Program:
+def _written(nodes: list[Node], states: dict[str, str], shapes: dict[str, tuple[int, ...]]) -> Program:
     main, start = _Writer(shapes), _Writer(shapes)
     if states:
         main.operators.append(Operator("CALL_ONCE", (), (), graph=1))

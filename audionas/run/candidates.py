@@ -13,7 +13,9 @@ from audionas.core.errors import UserError
 from audionas.core.files import write_text
 from audionas.core.pool.pool import Pool
 from audionas.core.records.run import ArchiveRecord
-from audionas.cost.limits import excess, measured
+from audionas.cost.arena import arena
+from audionas.cost.arena_table import ArenaTable
+from audionas.cost.limits import ARENAS, excess, measured
 from audionas.cost.lookup import LatencyTable
 from audionas.cost.table import CostTable
 from audionas.searchers._base import DEAR, Problem, Score
@@ -56,15 +58,20 @@ class Costs:
         self, problem: Problem, table: CostTable, latency: LatencyTable | None, wanted: Sequence[str]
     ) -> None:
         self.problem, self.table, self.latency = problem, table, latency
+        self.arenas = ArenaTable(problem.space, problem.io, problem.sizes)
         self.wanted = [name for name in dict.fromkeys(("macs", "params", *wanted)) if name not in DEAR]
 
     def of(self, spec: ArchSpec) -> dict[str, float]:
         """Compute the costs: in milliseconds for sums, in up to a second or two for peak memory."""
-        rest = [name for name in self.wanted if name not in ("macs", "params", "latency_ms")]
+        rest = [name for name in self.wanted if name not in ("macs", "params", "latency_ms", *ARENAS)]
         found: dict[str, float] = {what: self.table.of(spec, what) for what in ("macs", "params")}
         if rest:
             with torch.device("meta"), torch.random.fork_rng(devices=[]):
                 found |= measured(self.problem.space.build(spec), spec.io, rest)
+        if arenas := [name for name in self.wanted if name in ARENAS]:
+            with torch.random.fork_rng(devices=[]):
+                program = self.arenas.of(spec)
+            found |= {name: arena(program, ARENAS[name]) for name in arenas}
         if self.latency is not None:
             found["latency_ms"] = self.latency.of(spec)
         return found
