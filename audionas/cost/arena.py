@@ -51,7 +51,7 @@ def total(program: Program, scratch: list[Scratch], runtime: Runtime) -> int:
 
 
 def refused(program: Program) -> list[str]:
-    """What the device's component cannot run, or is not known here, in sentences."""
+    """The parts that the device's component cannot run, or that are not known here, in sentences."""
     every = [(graph, node) for graph in program for node in graph.operators]
     strange = dict.fromkeys(node.kind for _, node in every if node.kind not in KNOWN)
     problems = [f"operator {kind}: its working memory on a device is not known" for kind in strange]

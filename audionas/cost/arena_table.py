@@ -124,7 +124,7 @@ def _inside(frame: Recording, kept: str) -> bool:
 
 
 def _outline(found: Recording) -> list[object]:
-    """What is outside the edges: the kinds, constants and shapes that all networks must have alike."""
+    """The operators outside the edges: the kinds, constants and shapes that all networks must have alike."""
     spans = {place for span in found.spans for place in range(span.first, span.last)}
     outside = [node for place, node in enumerate(found.nodes) if place not in spans]
     edges = [span.edge for span in found.spans]

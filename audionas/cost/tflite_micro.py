@@ -1,4 +1,4 @@
-"""What TFLite-Micro keeps in the arena while a network is loaded, by the layouts of its structs.
+"""The part of the arena that TFLite-Micro keeps while a network is loaded, by the layouts of its structs.
 
 Source: espressif/esp-tflite-micro 1.4.0, built as ESPHome builds it (TF_LITE_STATIC_MEMORY, no compression).
 A layout has a letter per field: P pointer or size, i int or float, d double, H short, b byte or bool.
@@ -116,7 +116,7 @@ def planning(program: Program, scratches: int, planned: int, runtime: Runtime) -
 
 
 def _prepared(program: Program, tail: _Tail) -> None:
-    """What kernels keep once they know shapes: factors by channel, and the contents of variables."""
+    """Add what kernels keep once they know shapes: factors by channel, and the contents of variables."""
     known: set[str] = set()
     for graph in program:
         handles = {node.outputs[0]: node.variable for node in graph.operators if node.kind == "VAR_HANDLE"}

@@ -7,7 +7,7 @@ from audionas.cost.limits import measured
 from audionas.cost.recorded import recorded
 from audionas.cost.table import table
 from audionas.run.candidates import Costs
-from audionas.searchers._base import Problem
+from audionas.searchers import Problem
 from audionas.spaces import space_of
 from tests.unit.cost._drawn import IO, SPACES, chain, drawn, on_meta
 
