@@ -121,11 +121,11 @@ def _watched(net: nn.Module, log: "_Log") -> list[Span]:
     return spans
 
 
-class _Log(TorchDispatchMode):
+class _Log(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Notes the operators on values that depend on the input, each with the name of what it makes."""
 
     def __init__(self, first: list[Node], shapes: dict[str, tuple[int, ...]], mark: str) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.mark = mark
         self.nodes = first
         self.shapes = shapes
@@ -259,7 +259,7 @@ class _Norms(TorchFunctionMode):
         self.log = log
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        x = args[0] if args else None
+        x: Any = args[0] if args else None
         if func is functional.batch_norm and not self.log.folds(x):
             column = torch.empty(1, x.shape[1], 1, 1, device="meta")
             return x * column + column

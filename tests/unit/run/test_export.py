@@ -272,7 +272,13 @@ def test_all_leaves_out_what_a_model_cannot_be_and_says_why(
     assert result.json["clips_from"] == "seeded noise"
     assert (result.json["clip_s"], result.json["settled"]) == (1.0, False)
     show(result.json)
-    assert "features={name: micro, preset: settled}, longer clips" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "features={name: micro, preset: settled}, longer clips" in out
+    known = result.json["files"]["word.tflite"]["device_arena"]["bytes"]
+    wanted = read_json(own / "export" / "word.json")["micro"]["tensor_arena_size"]
+    assert wanted == max(known.values()) == known["esp32-s3"]
+    for text in (out, (own / "export" / "model_card.md").read_text()):
+        assert f"{wanted:,} bytes on an ESP32-S3 (the greater of esp-nn 1.1.2 and 1.2.3" in text
     assert result.json["files"]["word.tflite"]["accuracy"] is None
     assert "Not measured" in (own / "export" / "model_card.md").read_text()
     assert not (own / "export" / "int8").exists()
