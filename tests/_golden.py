@@ -27,6 +27,7 @@ CASES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any], dict[str, int],
     # method and its fields, space and its fields, size of the supernet, pixels along a side
     "nas_bench_201_darts": ("darts", {}, "nas_bench_201", {}, {"layers": 1, "channels": 4}, 8),
     "nas_bench_201_gdas": ("gdas", {}, "nas_bench_201", {}, {"layers": 1, "channels": 4}, 8),
+    "nas_bench_201_gdas_all": ("gdas", {"gradient": "all"}, "nas_bench_201", {}, {"layers": 1, "channels": 4}, 8),
     "darts_first": ("darts", {}, "darts_cell", {}, {"layers": 3, "channels": 4}, 8),
     "darts_second": ("darts", {"order": 2}, "darts_cell", {}, {"layers": 3, "channels": 4}, 8),
     "pc_darts": ("pc_darts", {"warmup_epochs": 0}, "darts_cell", {}, {"layers": 3, "channels": 8}, 8),
