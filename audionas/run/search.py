@@ -25,6 +25,7 @@ from audionas.engine.distributed import level, own_draws
 from audionas.engine.loop import Metrics, fit
 from audionas.inputs.feed import Inputs, facts_of, open_inputs
 from audionas.methods._base import Method, SearchRun
+from audionas.methods._bilevel import Bilevel
 from audionas.methods._derive import parameter_free
 from audionas.run.folder import device_of, finish, phase, require_there
 from audionas.run.select import require_possible, select
@@ -221,6 +222,7 @@ def _run(
             seed=run.seed,
             folder=folder,
             reporter=reporter,
+            remedy=_remedy(conf, method),
         )
         found = _derive(method, folder) if derive else None
         reporter.close()
@@ -228,6 +230,14 @@ def _run(
             batches.close()
         return found
     return method.derive() if derive else None
+
+
+def _remedy(conf: Config, method: Method) -> str:
+    """The overrides after which a search that diverges is calmer."""
+    calmer = conf.search.optim.calmer("search")
+    if isinstance(method, Bilevel):
+        calmer += f" method.alpha_lr={min(method.alpha_lr / 10, type(method).alpha_lr):g}"
+    return f"Start again with --overwrite {calmer}."
 
 
 def _derive(method: Method, folder: Path) -> ArchSpec:

@@ -351,7 +351,16 @@ def _run(
     teacher = transfer.teacher
     teaching = Teaching(teacher, inputs, mine, conf, device, reporter) if teacher is not None else None
     work = Training(conf, net, inputs, device, reporter, teaching)
-    fit(work, mine.epoch, len(batches), epochs=options.epochs, seed=seed, folder=folder, reporter=reporter)
+    fit(
+        work,
+        mine.epoch,
+        len(batches),
+        epochs=options.epochs,
+        seed=seed,
+        folder=folder,
+        reporter=reporter,
+        remedy=f"Start again with --overwrite {options.optim.calmer('train')}.",
+    )
     reporter.close()
     mine.close()
     result = {**work.validate(work.kept()), "epochs": work.done or options.epochs}
