@@ -7,6 +7,7 @@ __getattr__ = door(
     {
         "_base": "Method SearchRun",
         "_bilevel": "Bilevel",
+        "_decided": "by_shares crossing decided",
         "_derive": "parameter_free strongest",
         "_fold": "fold",
         "_one_shot": "shared",

@@ -184,6 +184,14 @@ class Method(Strict, ABC):
         """Values for the log of an epoch besides the means of its steps; none by default."""
         return {}
 
+    def margins(self) -> dict[str, float]:
+        """By how much each choice was taken, 0 or more, by name; none where no architecture is learnt."""
+        return {}
+
+    def sharper(self) -> Mapping[str, float]:
+        """The overrides, besides more epochs, after which an undecided search decides more."""
+        return {}
+
     @abstractmethod
     def derive(self) -> ArchSpec:
         """The architecture found by the search."""

@@ -20,6 +20,7 @@ from audionas.engine.checkpoint import State
 from audionas.engine.distributed import average_gradients
 from audionas.engine.optim import pack, set_rate, unpack
 from audionas.methods._base import Method, Phase, SearchRun, accuracy, require_reachable
+from audionas.methods._decided import by_shares
 from audionas.methods._derive import strongest
 from audionas.methods._price import chances, exchanged, slope_of, value
 from audionas.nn.edge import Gate, Gates
@@ -232,6 +233,14 @@ class Bilevel(Method):
     def scores(self) -> dict[str, dict[str, float]]:
         """The scores that compare options when the architecture is derived, across a node's edges too."""
         return self.probabilities()
+
+    def margins(self) -> dict[str, float]:
+        """The margins between the strongest options, and where nodes keep few inputs between edges."""
+        return by_shares(self.run.space, self.probabilities(), self.scores())
+
+    def sharper(self) -> Mapping[str, float]:
+        """Ten times the rate of alpha, where that is 0.1 at most."""
+        return {"method.alpha_lr": 10 * self.alpha_lr} if self.alpha_lr <= 0.01 else {}
 
     def derive(self) -> ArchSpec:
         """The strongest option of each choice; in cells with few inputs, only at a node's strongest edges."""

@@ -19,6 +19,7 @@ from audionas.cost.table import What
 from audionas.data.batches import Batch
 from audionas.engine.distributed import averaged
 from audionas.methods._bilevel import Bilevel
+from audionas.methods._decided import crossing
 from audionas.methods._derive import cells, filled, strongest
 from audionas.methods._price import price_of
 from audionas.nn.edge import Gates
@@ -89,9 +90,8 @@ class FairDarts(Bilevel):
         held = self.probabilities()
         stay = strongest(self.run.space, held)
         for choice in self.run.space.choices():
-            room = choice.max_active if choice.least else {"threshold_edge": 2}.get(self.rule, 1)
             if choice.least or self.rule == "threshold_edge" or stay[choice.name]:
-                found[choice.name] = self._exchanged(choice, held[choice.name], room, what)
+                found[choice.name] = self._exchanged(choice, held[choice.name], self._room(choice), what)
         for kind, members in cells(self.run.space).items():
             if f"{kind} cell" in spec.note:  # its only edge leaves as soon as another one passes
                 (lone,) = (c.name for c in members if spec.choices[c.name])
@@ -128,6 +128,28 @@ class FairDarts(Bilevel):
         parts = {"gradient_data": rest, "gradient_zero_one": pulls}
         norms = {name: torch.cat([g.flatten() for g in part]).norm() for name, part in parts.items()}
         return {**told, **norms}
+
+    def margins(self) -> dict[str, float]:
+        """The ways of sigmoids to the threshold; under the rule of DARTS the margins between them."""
+        space, held = self.run.space, self.probabilities()
+        found = super().margins()
+        if self.rule == "darts":
+            return found
+        edges = {choice.name for choice in space.choices()} if self._every_edge() else found.keys()
+        ways = {
+            c.name: crossing((held[c.name][o] for o in present(c)), self.threshold, self._room(c), c.least)
+            for c in space.choices()
+            if c.name in edges
+        }
+        return ways if self._every_edge() else {**found, **ways}
+
+    def _every_edge(self) -> bool:
+        """True where edges do not compete."""
+        return self.rule == "threshold_edge" or not self.run.space.inputs
+
+    def _room(self, choice: Choice) -> int:
+        """The most options that may stay at a choice."""
+        return choice.max_active if choice.least else {"threshold_edge": 2}.get(self.rule, 1)
 
     def derive(self) -> ArchSpec:
         """The options above the threshold that `rule` keeps."""

@@ -22,6 +22,7 @@ from audionas.cost.table import What
 from audionas.data.batches import Batch
 from audionas.methods._base import Phase, SearchRun
 from audionas.methods._bilevel import Bilevel
+from audionas.methods._decided import gap, options
 from audionas.methods._derive import strongest
 from audionas.methods._price import displaced, exchanged, inclusion, price_of, slope_of
 from audionas.methods._sample import anneal, concrete, gates_of, gumbel, rows, straight_through
@@ -193,6 +194,19 @@ class Rome(Bilevel):
             held = self.logits().softmax(-1).tolist()
         choices = self.run.space.choices()
         return {c.name: dict(zip(c.options, p, strict=False)) for c, p in zip(choices, held, strict=True)}
+
+    def margins(self) -> dict[str, float]:
+        """Between options on the edges that stay, and between edges (pairs of them in v1) by beta's draws."""
+        held, kept, found = self.probabilities(), self.derive().choices, {}
+        for choice in self.run.space.choices():
+            if kept[choice.name] and len(alive := options(choice, held[choice.name])) > 1:
+                found[choice.name] = gap(alive.values())
+        for name, edges in self.nodes().items():
+            shares = self.run.alphas[name].softmax(0) if self.version == "v1" else self.inclusions()[name]
+            if len(edges) > 2:
+                keep = 1 if self.version == "v1" else 2
+                found[f"inputs of {name.removeprefix('beta/')}"] = gap(shares.tolist(), keep)
+        return found
 
     def derive(self) -> ArchSpec:
         """The most probable edges of each node by beta alone, then the most probable option on each."""

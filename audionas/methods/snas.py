@@ -20,6 +20,7 @@ from audionas.core.rng import torch_rng
 from audionas.cost.table import What
 from audionas.methods._base import Phase
 from audionas.methods._bilevel import Bilevel
+from audionas.methods._decided import gap
 from audionas.methods._derive import filled
 from audionas.methods._price import exchanged
 from audionas.methods._sample import anneal, concrete, gates_of, rows
@@ -66,6 +67,13 @@ class Snas(Bilevel):
         first, last = self.temperature
         heat = anneal(first, last, self.run.epoch, self.run.epochs) if self.anneal else first
         return gates_of(self.run, concrete(rows(self.run), heat))
+
+    def margins(self) -> dict[str, float]:
+        """Where every edge stays, `none` is one of its options."""
+        if self.inputs == "two":
+            return super().margins()
+        held = self.scores()
+        return {name: gap(shares.values()) for name, shares in held.items() if len(shares) > 1}
 
     def derive(self) -> ArchSpec:
         """The strongest option of each edge, `none` included, unless `inputs` is two."""

@@ -215,8 +215,6 @@ def test_a_corrected_run_may_follow_a_refused_one(
     [
         (("search", "method.alpha_lr=1e6"), "alpha of"),
         (("search", "method={name: spos, draws: 2}", "search.optim.lr=1e12"), "the loss"),
-        (("search", "method={name: p_darts, depths: [3, 3], keep: [0.5], skip_dropout: [0, 0], alpha_lr: 1e6}",
-          "space={name: darts_cell, preset: s3}", "search.channels=4"), "alpha of"),
         (("train", "arch=tc_resnet8", "train.optim.lr=1e12"), "the loss"),
     ],
     ids=lambda words: " ".join(words[:2]) if isinstance(words, tuple) else "",
