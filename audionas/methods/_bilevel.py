@@ -35,7 +35,8 @@ class Bilevel(Method):
     weights' gradients are neither computed nor left behind. With `level: one` both follow the same
     loss on one batch of all training data, in one backward pass. Alpha does not move in the first
     `warmup_epochs`; `alpha_clip` bounds the norm of its gradient. `cost` adds a penalty on the cost of the
-    network that would be derived (`price`).
+    network that would be derived (`price`). The weights' rate falls with every step; in official codes it
+    falls after every epoch.
     """
 
     family: ClassVar[str] = "differentiable"

@@ -7,6 +7,7 @@ The strongest operation of each edge is kept.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -18,6 +19,7 @@ from audionas.data.batches import Batch
 from audionas.methods._base import SearchRun
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._unrolled import unrolled_gradient
+from audionas.spaces._base import Space
 
 
 @dataclass(kw_only=True)
@@ -45,6 +47,10 @@ class Darts(Bilevel):
             problems.append("order 2 needs level two: with one level no training step follows the alpha step")
         if problems:
             raise UserError(problems)
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The length of a finite difference that the first order does not take."""
+        return {"eps": "order is 1, which takes no finite difference"} if self.order == 1 else {}
 
     def setup(self, run: SearchRun) -> None:
         """Refuse second order with any optimiser but SGD."""

@@ -23,7 +23,7 @@ from audionas.methods._decided import crossing
 from audionas.methods._derive import cells, filled, strongest
 from audionas.methods._price import price_of
 from audionas.nn.edge import Gates
-from audionas.spaces._base import Bare, present
+from audionas.spaces._base import Bare, Space, present
 
 
 def zero_one_loss(weights: Tensor, form: Literal["squared", "absolute"] = "squared") -> Tensor:
@@ -68,6 +68,20 @@ class FairDarts(Bilevel):
         super().__post_init__()
         if not 0 < self.threshold < 1:
             raise UserError(f"threshold is {self.threshold}, expected a sigmoid between 0 and 1")
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The threshold and the rule where the strongest option stays whatever they are, and a loss that is off."""
+        found = {}
+        if self.zero_one_weight == 0:
+            found["zero_one_form"] = "zero_one_weight is 0"
+        single = all(choice.least == choice.max_active == 1 for choice in space.choices())
+        if single or self.rule == "darts":
+            found["threshold"] = "the strongest option stays, whatever its sigmoid is"
+        if single:
+            found["rule"] = "every choice keeps exactly one option"
+        elif all(choice.least for choice in space.choices()) and self.rule == "threshold_edge":
+            found["rule"] = "no edge can be absent: both thresholds keep the same"
+        return found
 
     def init_alpha(self, choice: Choice) -> Tensor:
         """Initial zeros: every sigmoid starts at 0.5."""

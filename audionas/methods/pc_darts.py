@@ -13,7 +13,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from audionas.core.arch import ArchSpec, Choice
+from audionas.core.arch import ArchSpec, Choice, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.rng import torch_rng
 from audionas.cost.table import What
@@ -22,7 +22,7 @@ from audionas.methods._bilevel import Bilevel
 from audionas.methods._price import displaced, price_of, slope_of
 from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import present
+from audionas.spaces._base import Space, present
 
 
 def shuffle(x: Tensor, groups: int) -> Tensor:
@@ -77,7 +77,8 @@ class PcDarts(Bilevel):
 
     An edge is searched with all its channels, without a bypass, where its channels change (most strides of
     the keyword chains), where k does not divide them (with a stride: 2k), or where a causal edge has a
-    stride. A space in which no edge is split is searched as in DARTS with edge normalisation. The
+    stride. A space in which no edge is split is searched as in DARTS with edge normalisation, and refused where
+    that has no effect either. The
     supernet's operations are narrower than those of the final network, which inherits no weights.
     """
 
@@ -95,6 +96,21 @@ class PcDarts(Bilevel):
         super().__post_init__()
         if self.k < 1:
             raise UserError(f"k is {self.k}, expected 1 or more: 1/k of the channels are searched")
+
+    def refuses(self, space: Space) -> str:
+        """The reason to refuse a chain in which no edge is split: that would be DARTS."""
+        if any(edges[0].node for edges in space.nodes()) and self.edge_normalization:
+            return ""
+        with torch.device("meta"):
+            net = space.supernet(self.fill, InputSpec(3, 64, 64, 2))  # channels do not depend on the input
+        if any(isinstance(edge, PartialEdge) and edge.k > 1 for edge in net.modules()):
+            return ""
+        return f"no edge's channels can be split into {self.k} parts, and no edges are weighted: it would be darts"
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The weights of edges, where none compete."""
+        nodes = any(edges[0].node for edges in space.nodes())
+        return {} if nodes else {"edge_normalization": "no edges compete in a chain"}
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
         """An edge with fewer searched channels."""

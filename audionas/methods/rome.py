@@ -7,6 +7,7 @@ weights'. Only the drawn edges and operations run.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import ClassVar, Literal
@@ -85,6 +86,10 @@ class Rome(Bilevel):
     def refuses(self, space: Space) -> str:
         """The reason to refuse a space that does not keep two edges per node."""
         return "" if space.inputs in (0, 2) else f"its nodes keep {space.inputs} edges, but ROME draws two"
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The draw of edges where none is drawn."""
+        return {} if space.inputs else {"version": "nodes keep all their edges, so that no edges are drawn"}
 
     def nodes(self) -> dict[str, list[str]]:
         """The edges of each node that keeps two of them, by the name of its beta; none in chains."""

@@ -25,7 +25,7 @@ from audionas.methods._derive import filled
 from audionas.methods._price import exchanged
 from audionas.methods._sample import anneal, concrete, gates_of, rows
 from audionas.nn.edge import Gates
-from audionas.spaces._base import present
+from audionas.spaces._base import Space, present
 
 
 @dataclass(kw_only=True)
@@ -56,6 +56,10 @@ class Snas(Bilevel):
         super().__post_init__()
         if not all(0 < t < math.inf for t in self.temperature):
             raise UserError(f"temperature is {list(self.temperature)}, expected two positive numbers")
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The number of inputs where nodes keep them all."""
+        return {} if space.inputs else {"inputs": "every choice keeps an option"}
 
     def init_alpha(self, choice: Choice) -> Tensor:
         """Initial log alpha with mean 1 and deviation 0.01."""
