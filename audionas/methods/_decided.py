@@ -32,7 +32,7 @@ def decided(method: Method) -> DecidedRecord | None:
 
 
 def by_shares(space: Space, held: Scores, scores: Scores) -> dict[str, float]:
-    """The margins of `strongest`: between the options `held` on edges that stay, and between edges' `scores`."""
+    """The margins of `strongest`: of options by `held`, on edges that stay, and of edges by `scores`."""
     kept, found = strongest(space, scores), {}
     for choice in space.choices():
         if kept[choice.name] and len(alive := options(choice, held[choice.name])) > 1:
@@ -86,7 +86,13 @@ def _entropies(held: list[float]) -> list[float]:
     if abs(sum(held) - 1) > 1e-3:
         return [_entropy([s, 1 - s]) / math.log(2) for s in held]
     alive = [p for p in held if p > 0]
-    return [min(_entropy(alive) / math.log(len(alive)), 1.0)] if len(alive) > 1 else [0.0] if len(held) > 1 else []
+    return (
+        [min(_entropy(alive) / math.log(len(alive)), 1.0)]
+        if len(alive) > 1
+        else [0.0]
+        if len(held) > 1
+        else []
+    )
 
 
 def _entropy(shares: Iterable[float]) -> float:

@@ -57,8 +57,8 @@ class Groups:
 @dataclass(kw_only=True)
 class DropNas(Bilevel):
     """`drop` is the probability that a whole group of operations with weights would be dropped; `drop_free`
-    that of the others (the official code has both). A group of one is never dropped, so a space in which every
-    group is one operation (`darts_cell` with preset s2) is refused: there the method is DARTS with one level.
+    that of the others (the official code has both). A group of one is never dropped, so a space in which
+    every group is one operation (`darts_cell` with preset s2) is refused: it would be DARTS with one level.
 
     Decay is partial: dropped operations decay neither in weight nor in alpha, within the single step of each
     optimiser. The official code takes a second step for decay, which applies momentum twice, on the loss
@@ -83,13 +83,18 @@ class DropNas(Bilevel):
 
     def refuses(self, space: Space) -> str:
         """The reason to refuse a space in which no group has two operations."""
-        return "" if self._groups_of(space) else "each group is one operation, which is never dropped: it would be darts with level one"
+        return (
+            ""
+            if self._groups_of(space)
+            else "each group is one operation, which is never dropped: it would be darts with level one"
+        )
 
     def idle(self, space: Space) -> Mapping[str, str]:
         """The probability of a group that no choice has with two operations."""
         known = self._groups_of(space)
         none = "no choice has two operations of that group"
-        return {name: none for name, free in (("drop", False), ("drop_free", True)) if free not in known}
+        found = {name: none for name, free in (("drop", False), ("drop_free", True)) if free not in known}
+        return found if space.inputs else {**found, "rank": "no edges compete, which alone it ranks"}
 
     def _groups_of(self, space: Space) -> set[bool]:
         """The groups that have two operations somewhere: True is that of operations without weights."""

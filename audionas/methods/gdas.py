@@ -24,7 +24,7 @@ from audionas.spaces._base import Bare
 
 
 class SummedEdge(MixedEdge):
-    """A mixed edge that adds the weights of options that do not run, as scalars, while they have a gradient."""
+    """A mixed edge that adds the weights of options that do not run, where they have a gradient."""
 
     def mix(self, x: Tensor, gate: Gate, extra: Mapping[str, float]) -> Tensor:
         """The drawn operation's output plus the others' weights, which are 0 in a hard draw."""

@@ -52,9 +52,10 @@ class NoisyDarts(Bilevel):
     with a = sqrt(3 std), not scaled by the deviation, as in the official code: its variance, not its
     deviation, is `std`. `drop_path: 0.3` adds the drop-path that the official code has fixed on skips and the
     paper does not describe. `decay: cosine` fades the noise out over the search, also where it is
-    multiplicative: what fades is the deviation from 1. In the official code the skip itself fades then, as it
-    is multiplied by N(mean, std), with mean 1 for an unbiased one, times the decay; and its cosine always ends
-    after 50 epochs. Refuses spaces in which no option is a skip (`darts_cell` with preset s4): it would be DARTS.
+    multiplicative: what fades is the deviation from 1. In the official code the skip itself fades then, as
+    it is multiplied by N(mean, std), with mean 1 for an unbiased one, times the decay; and its cosine always
+    ends after 50 epochs. Refuses spaces in which no option is a skip (`darts_cell` with preset s4), where it
+    would be DARTS.
     """
 
     paper: ClassVar[str] = "Noisy Differentiable Architecture Search"

@@ -77,8 +77,8 @@ class PcDarts(Bilevel):
 
     An edge is searched with all its channels, without a bypass, where its channels change (most strides of
     the keyword chains), where k does not divide them (with a stride: 2k), or where a causal edge has a
-    stride. A space in which no edge is split is searched as in DARTS with edge normalisation, and refused where
-    that has no effect either. The
+    stride. A space in which no edge is split is searched as in DARTS with edge normalisation, and refused
+    where that has no effect either. The
     supernet's operations are narrower than those of the final network, which inherits no weights.
     """
 
@@ -105,7 +105,7 @@ class PcDarts(Bilevel):
             net = space.supernet(self.fill, InputSpec(3, 64, 64, 2))  # channels do not depend on the input
         if any(isinstance(edge, PartialEdge) and edge.k > 1 for edge in net.modules()):
             return ""
-        return f"no edge's channels can be split into {self.k} parts, and no edges are weighted: it would be darts"
+        return f"no edge's channels can be split by k={self.k}, and no edges are weighted: it would be darts"
 
     def idle(self, space: Space) -> Mapping[str, str]:
         """The weights of edges, where none compete."""

@@ -74,12 +74,16 @@ def history(rows: Rows, spec: ArchSpec | None) -> Html:
 def decided(record: DecidedRecord) -> Html:
     """The margins by which the choices were taken, as bars, and what they say of the search."""
     rows = [
-        (name, join((f"{margin:.3f}", bar(margin, "second" if margin < CLOSE else "accent"))), _verdict(margin))
+        (
+            name,
+            join((f"{margin:.3f}", bar(margin, "second" if margin < CLOSE else "accent"))),
+            _verdict(margin),
+        )
         for name, margin in record.margins.items()
     ]
     lead = (
-        f"The search is {record.words}. The margin of a choice is the lead of what was taken over the next best, "
-        "in shares; for independent sigmoids, the way to the threshold that one would have to cross."
+        f"The search is {record.words}. A margin is the lead of what was taken over the next best, in shares; "
+        "for independent sigmoids, the way to the threshold that one would have to cross."
     )
     advice = tag("p", record.advice) if record.advice else Html()
     return section("How decided it is", advice, table(("choice", "margin", ""), rows), lead=lead)

@@ -18,7 +18,7 @@ SPACES = [*(DartsCell(preset=preset) for preset in ("s2", "s3", "s4")), CHAIN]
 SPACES += [s for s in SEARCHABLE if s.name in ("nas_bench_201", "kws_mobilenet", "mix_mobilenet")]
 OTHERS = {  # another value of a field that is neither a flag nor one of a few words
     "alpha_clip": 1e-3, "alpha_weight_decay": 0.3, "alpha_betas": (0.9, 0.9), "alpha_lr": 0.05,
-    "beta": 0.3, "drop": 0.6, "drop_free": 0.6, "zero_one_weight": 3.0, "threshold": 0.5001, "std": 0.7,
+    "beta": 0.3, "drop": 0.6, "drop_free": 0.6, "zero_one_weight": 3.0, "threshold": 0.4, "std": 0.7,
     "mean": 0.4, "drop_path": 0.5, "temperature": (3.0, 1.0), "samples": 3, "tempering": 1.0, "k": 2,
     "alpha_every": 2, "keep": (0.9, 0.2), "depths": (3, 4, 4), "skip_dropout": (0.4, 0.0, 0.7), "rest": 0.0,
     "eps": 0.5,
@@ -56,7 +56,11 @@ def outcome(method, space):
 
 def same(a, b):
     pairs = zip(a[0], b[0], strict=True) if len(a[0]) == len(b[0]) else ()
-    return len(a[0]) == len(b[0]) and a[1] == b[1] and all(x.shape == y.shape and torch.equal(x, y) for x, y in pairs)
+    return (
+        len(a[0]) == len(b[0])
+        and a[1] == b[1]
+        and all(x.shape == y.shape and torch.equal(x, y) for x, y in pairs)
+    )
 
 
 def refused(method, space):
@@ -74,10 +78,10 @@ def refused(method, space):
 def test_a_setting_changes_the_search_or_is_refused(name, space):
     if refused(made(name), space):
         return
-    usual = outcome(made(name), space) if name in TRAINED else None
-    idle = []
+    low = {"threshold": 0.5001} if name == "fair_darts" else {}  # sigmoids pass it in a few steps
+    usual, idle = outcome(made(name, **low), space) if name in TRAINED else None, []
     for field, value in alternatives(name):
-        method = made(name, **{field: value})
+        method = made(name, **{**low, field: value})
         if not refused(method, space) and same(outcome(method, space), usual):
             idle.append(field)
     assert not idle

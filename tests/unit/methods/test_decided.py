@@ -1,4 +1,4 @@
-"""How decided a search is: margins that a change must exceed to turn a choice, in the terms of each method."""
+"""How decided a search is: margins that a change must exceed to turn a choice, in each method's terms."""
 
 import dataclasses
 import json
