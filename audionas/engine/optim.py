@@ -67,7 +67,7 @@ class Optim(Strict):
             raise UserError(problems)
 
     def calmer(self, section: str) -> str:
-        """The overrides that calm a diverging training: a tenth of the rate, at most 0.05, clipped gradients."""
+        """The overrides that calm a training: a tenth of the rate, at most 0.05, clipped gradients."""
         clip = "" if self.clip is not None and self.clip <= 5 else f" {section}.optim.clip=5"
         return f"{section}.optim.lr={min(self.lr / 10, 0.05):g}{clip}"
 

@@ -70,7 +70,7 @@ class FairDarts(Bilevel):
             raise UserError(f"threshold is {self.threshold}, expected a sigmoid between 0 and 1")
 
     def idle(self, space: Space) -> Mapping[str, str]:
-        """The threshold and the rule where the strongest option stays anyway; the form of a loss that is off."""
+        """Threshold and rule where the strongest option stays anyway, the form of a loss that is off."""
         found = {}
         if self.zero_one_weight == 0:
             found["zero_one_form"] = "zero_one_weight is 0"

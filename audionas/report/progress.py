@@ -82,7 +82,7 @@ def decided(record: DecidedRecord) -> Html:
         for name, margin in record.margins.items()
     ]
     lead = (
-        f"The search is {record.words}. A margin is the lead of what was taken over the next best, in shares; "
+        f"The search is {record.words}. A margin is the lead of what was taken over the next, in shares; "
         "for independent sigmoids, the way to the threshold that one would have to cross."
     )
     advice = tag("p", record.advice) if record.advice else Html()
