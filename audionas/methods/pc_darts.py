@@ -102,7 +102,9 @@ class PcDarts(Bilevel):
         if any(edges[0].node for edges in space.nodes()) and self.edge_normalization:
             return ""
         with torch.device("meta"):
-            net = space.supernet(self.fill, InputSpec(3, 64, 64, 2))  # channels do not depend on the input
+            net = space.supernet(
+                self.fill, InputSpec(1 if space.features else 3, 64, 64, 2)
+            )  # channels do not depend on the input
         if any(isinstance(edge, PartialEdge) and edge.k > 1 for edge in net.modules()):
             return ""
         return f"no edge's channels can be split by k={self.k}, and no edges are weighted: it would be darts"
