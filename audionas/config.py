@@ -20,6 +20,7 @@ from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.faults import placed, refused
 from audionas.core.files import name_fault, read_text
+from audionas.core.hostile import command
 from audionas.core.merge import merge, sections_of
 from audionas.core.registry import allow, names, resolve
 from audionas.core.reporter import amount
@@ -326,12 +327,12 @@ def _named(section: str, value: Mapping[str, Any], problems: list[str], path: st
     rest = dict(value)
     name = rest.pop("name", None)
     if not isinstance(name, str):
-        problems.append(f"{path}.name: missing; see: audionas list {section}s")
+        problems.append(f"{path}.name: missing; see: {command('audionas', 'list', section + 's')}")
         return None
     try:
         kind = resolve(section, name)
     except UserError as error:
-        problems.append(f"{path}.name: {error.problems[0]} (audionas list {section}s)")
+        problems.append(f"{path}.name: {error.problems[0]} ({command('audionas', 'list', section + 's')})")
         return None
     if not issubclass(kind, SECTIONS[section]):
         problems.append(f"{path}.name: {name} is not a {SECTIONS[section].__name__}")

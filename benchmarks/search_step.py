@@ -85,9 +85,11 @@ def measure(setting: Setting, methods: list[str], rounds: int) -> dict[str, Step
 
 def _set_up(method: Method, space: Space, setting: Setting, costs: CostTable) -> None:
     seed_torch(0, "benchmark")
-    net = space.supernet(method.fill, setting.io, sizes=setting.sizes, bare=method.bare)
+    net = space.supernet(method.fill, setting.io, sizes=setting.sizes, bare=method.bare, k=method.k)
     fixed = {"epochs": EPOCHS, "seed": 0, "device": torch.device("cpu"), "optim": OPTIM}
-    method.setup(SearchRun(space=space, io=setting.io, net=net, costs=costs, sizes=setting.sizes, **fixed))
+    method.setup(
+        SearchRun(space=space, io=setting.io, net=net, costs=costs, sizes=setting.sizes, k=method.k, **fixed)
+    )
 
 
 def _network(space: Space, setting: Setting) -> torch.nn.Module:

@@ -7,6 +7,7 @@ import typer
 
 from audionas.core import download
 from audionas.core.errors import UserError
+from audionas.core.hostile import command
 from audionas.core.reporter import Reporter, amount
 from audionas.images import sets
 from audionas.images.arrays import Part
@@ -59,4 +60,4 @@ def main(
         reporter.note(
             f"{part}: {amount(len(found.targets), 'image')} in {amount(len(found.labels), 'class')}{told}"
         )
-    reporter.note(f"next: recipes/cifar/run.sh --src {archive}")
+    reporter.note(f"next: {command('recipes/cifar/run.sh', '--src', archive)}")

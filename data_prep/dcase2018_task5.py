@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from audionas.core.errors import UserError
+from audionas.core.hostile import command, setting
 from audionas.core.pool.ordered import cores
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
@@ -15,7 +16,7 @@ from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
 from audionas.data.labels import write_labels
 from audionas.data.store import Form
-from audionas.prep import dcase2018, forms, zips
+from audionas.prep import dcase2018, forms, intake, zips
 from audionas.prep.dcase2018 import FOLDS, KNOWN, LABELS, TOPS, Corpus, Segment
 
 ADDRESS = {
@@ -94,6 +95,7 @@ def main(
     """
     reporter, out, jobs = Reporter(), out.resolve(), jobs or cores()
     wanted = _checked(sets, counts, share, src, fetch)
+    _reserve(out, wanted)
     if fetch:
         src = _download(out / "download", wanted, reporter, tuple(sums or ()))
     assert src is not None
@@ -184,6 +186,15 @@ def _require_present(paths: Sequence[Path]) -> None:
         )
 
 
+def _reserve(out: Path, wanted: Sequence[str]) -> None:
+    """Raise UserError where OUT holds files that are not ours and would be replaced."""
+    splits = {f"fold{fold}": ("train", "dev", "test") for fold in FOLDS} | {"full": ("train", "dev")}
+    splits |= {"eval": ("all", "known", "unknown")} if "eval" in wanted else {}
+    places = [f"{folder}/{split}" for folder, some in splits.items() for split in some]
+    groups = [f"{place}/utt2node" for place in places]
+    intake.reserve(out, places, (kaldi.LICENCE, *groups, *(f"{folder}/labels.txt" for folder in splits)))
+
+
 def _store(
     out: Path,
     corpora: Mapping[str, Corpus],
@@ -238,4 +249,5 @@ def _show(out: Path, corpora: Mapping[str, Corpus], reporter: Reporter) -> None:
     reporter.table(["test segments", *found], rows)
     reporter.note(f"wrote {out}: fold1 to fold4, full{' and eval' if 'eval' in corpora else ''}")
     reporter.note(LICENCE)
-    reporter.note(f"next: audionas train CONF data.train={out}/fold1/train data.dev={out}/fold1/dev")
+    changes = (setting(f"data.{part}", out / "fold1" / part) for part in ("train", "dev"))
+    reporter.note(f"next: {command('audionas', 'train', 'CONF', *changes)}")

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from audionas.core.errors import UserError
+from audionas.core.hostile import command, setting
 from audionas.core.pool.ordered import cores
 from audionas.core.reporter import Reporter, amount
 from audionas.data import kaldi
@@ -81,6 +82,9 @@ def main(
     corpus = tau2022.find(_unpacked(src.resolve(), out, download, sums or (), reporter))
     clips = tau2022.read_meta(corpus / "meta.csv")
     found = tau2022.read_lists((lists or corpus).resolve(), clips, subset or ())
+    parts = _parts(found, dev)
+    groups = [f"{part}/utt2{name}" for part in parts for name in ("device", "city")]
+    intake.reserve(out, parts, ("labels.txt", kaldi.LICENCE, *groups), out / "32k")
     every = {clip.id: clip for some in (*found.training.values(), found.test) for clip in some}
     taken = intake.take(
         {"audio": [_item(clip, corpus) for clip in every.values()]},
@@ -92,12 +96,6 @@ def main(
         workers=workers,
     )
     items = {item.id: item for item in taken["audio"]}
-    parts: dict[str, list[Clip]] = {"test": found.test}
-    for percent, some in found.training.items():
-        places = tau2022.held_out(some, dev)
-        parts[f"split{percent}"] = some
-        parts[f"train{percent}"] = [clip for clip in some if clip.place not in places]
-        parts[f"dev{percent}"] = [clip for clip in some if clip.place in places]
     _store(out, parts, items)
     kaldi.write_licence(out, LICENCE.removeprefix("licence: "))
     _show(out, parts, reporter)
@@ -138,6 +136,17 @@ def _item(clip: Clip, corpus: Path) -> Item:
     return Item(clip.id, str(corpus / clip.file), clip.scene, 0.0, speaker=clip.place)
 
 
+def _parts(found: tau2022.Lists, dev: float) -> dict[str, list[Clip]]:
+    """The clips of each data directory."""
+    parts = {"test": found.test}
+    for percent, some in found.training.items():
+        places = tau2022.held_out(some, dev)
+        parts[f"split{percent}"] = some
+        parts[f"train{percent}"] = [clip for clip in some if clip.place not in places]
+        parts[f"dev{percent}"] = [clip for clip in some if clip.place in places]
+    return parts
+
+
 def _store(out: Path, parts: Mapping[str, Iterable[Clip]], items: Mapping[str, Item]) -> None:
     """Write data directories of the usable clips, with the groups by which scores are reported."""
     for part, some in parts.items():
@@ -162,6 +171,5 @@ def _show(out: Path, parts: Mapping[str, Sequence[Clip]], reporter: Reporter) ->
             reporter.note(f"{part}: {amount(len(parts[part]), 'clip')}; the published list has {published:,}")
     reporter.note(LICENCE)
     first = next(part for part in parts if part.startswith("train"))
-    reporter.note(
-        f"next: audionas search CONF data.train={out / first} data.dev={out / first.replace('train', 'dev')}"
-    )
+    changes = setting("data.train", out / first), setting("data.dev", out / first.replace("train", "dev"))
+    reporter.note(f"next: {command('audionas', 'search', 'CONF', *changes)}")

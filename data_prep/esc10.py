@@ -12,10 +12,11 @@ import typer
 from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.files import read_text
+from audionas.core.hostile import command, setting
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
 from audionas.data.kaldi import Item
-from audionas.data.labels import RATE, write_labels
+from audionas.data.labels import RATE, SPLITS, write_labels
 from audionas.prep import intake
 
 FOLDERS = {  # folders of the first repository, in class order, with the names in its tables
@@ -81,11 +82,13 @@ def main(
     reporter, out = Reporter(), out.resolve()
     intake.check_on_bad(on_bad)
     accept = tuple(text.lower() for text in sums or ())
+    converted = out / "resampled" if resample else None
+    places = [f"fold{n}/{split}" for n in FOLDS for split in SPLITS]
+    intake.reserve(out, places, (kaldi.LICENCE, *(f"fold{n}/labels.txt" for n in FOLDS)), converted)
     clips = scan(download.opened(src.resolve(), out, reporter, accept=accept))
     if plain_cc:
         clips = [clip for clip in clips if (clip.source, clip.take) not in SAMPLING_PLUS]
     folds = {f"fold{n}": [_item(clip) for clip in clips if clip.fold == n] for n in FOLDS}
-    converted = out / "resampled" if resample else None
     taken = intake.take(
         folds,
         rate=RATE,
@@ -211,4 +214,5 @@ def _show(out: Path, folds: Mapping[str, Sequence[Item]], reporter: Reporter) ->
     reporter.note(f"wrote {out}/fold1 to fold5: train is three folds, dev one, test the fold of that number")
     reporter.note(LICENCE)
     first = out / "fold1"
-    reporter.note(f"next: audionas search CONF data.train={first / 'train'} data.dev={first / 'dev'}")
+    changes = (setting(f"data.{part}", first / part) for part in ("train", "dev"))
+    reporter.note(f"next: {command('audionas', 'search', 'CONF', *changes)}")

@@ -57,6 +57,7 @@ def main(
     items = readers.folder(src.resolve(), pattern=speaker_pattern, skip=(noise_folder,), say=say)
     noise = _noise(src.resolve() / noise_folder, say)
     converted = out / "resampled" if resample else None
+    intake.reserve(out, (*shares, "noise"), converted=converted)
     taken = intake.take(
         {"clips": items, "noise": noise},
         rate=rate,

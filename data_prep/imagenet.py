@@ -7,6 +7,7 @@ import typer
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_text, write_text
+from audionas.core.hostile import command
 from audionas.core.pool.ordered import cores
 from audionas.core.reporter import Reporter, amount
 from audionas.prep import ilsvrc, zips
@@ -54,7 +55,7 @@ def main(
     )
     whole = found == ilsvrc.COUNTS
     reporter.note(f"{out}: {told}{'' if whole else '; not all of ILSVRC 2012'}")
-    reporter.note(f"next: recipes/imagenet/run.sh --src {out}")
+    reporter.note(f"next: {command('recipes/imagenet/run.sh', '--src', out)}")
 
 
 def _check(archives: list[Path], out: Path, accept: list[str], workers: int, reporter: Reporter) -> None:

@@ -53,6 +53,7 @@ def main(
         by_number = readers.words(words)
         splits = {split: readers.named(items, by_number) for split, items in splits.items()}
     converted = out / "resampled" if resample else None
+    intake.reserve(out, splits, converted=converted)
     splits = intake.take(
         splits,
         rate=rate,

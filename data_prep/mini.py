@@ -13,8 +13,10 @@ from typing import Annotated
 import numpy as np
 import typer
 
+from audionas.core import records
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, sha256_text, write_json
+from audionas.core.files import sha256_text, write_json
+from audionas.core.records.prep import MiniRecord
 from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import kaldi
@@ -127,7 +129,7 @@ def finished(out: Path, settings: Settings) -> bool:
         if out.is_dir() and any(out.iterdir()):
             raise UserError(f"{out}: is not empty", hint="Give a new folder.")
         return False
-    marker = read_json(out / MARKER)
+    marker = records.plain(MiniRecord, out / MARKER, f"Delete {out} or give a new folder.")
     if marker.get("fingerprint") != settings.fingerprint:
         old = {key: value for key, value in marker.items() if key in asdict(settings)}
         raise UserError(

@@ -93,6 +93,8 @@ def main(
     intake.check_on_bad(on_bad)
     accept = tuple(text.lower() for text in sums or ())
     job = Job(out, version, classes, silence, seed, accept, Reporter())
+    converted = out / "resampled" if resample else None
+    intake.reserve(out, (*SPLITS, "noise", "test_archive"), _written(classes), converted)
     tree = _tree(_folder(source, _WHOLE.format(version), job), part, job)
     groups, silences, labels = _plan(tree, job)
     if test_archive:
@@ -102,7 +104,6 @@ def main(
         Item(f"noise-{f.stem}", str(f), "noise", 0.0)
         for f in speech_commands.noise_files(tree, job.reporter.note)
     ]
-    converted = out / "resampled" if resample else None
     taken = intake.take(
         items,
         rate=RATE,
@@ -245,6 +246,13 @@ def _draw(
             job, f"unknown_{split}", [f"{clip.name}.wav" for clip in unknown]
         )  # in the form of the official lists
     return chosen, silences
+
+
+def _written(protocol: str) -> list[str]:
+    """The files of OUT beside the data directories and labels.txt."""
+    drawn = [f"lists/{kind}_{split}.txt" for kind in ("unknown", "silence") for split in SPLITS]
+    lists = [*drawn, "lists/SHA256SUMS"] if protocol == "12" else []
+    return ["labels.txt", kaldi.LICENCE, "protocol.json", *lists]
 
 
 def _silence(ids: Sequence[str], split: str, noise: Sequence[Item], job: Job) -> list[Item]:

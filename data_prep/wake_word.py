@@ -8,9 +8,10 @@ from typing import Annotated
 
 import typer
 
-from audionas.core import download
+from audionas.core import download, records
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, read_text, write_json
+from audionas.core.files import read_text, write_json
+from audionas.core.records import Record
 from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import audio, kaldi
@@ -105,6 +106,9 @@ def main(
         reporter.note(f"{job.out}: already complete")
         return
     spelt = read_words(words)
+    kinds = ("", "_words", "_long", "_espeak")
+    places = (*(f"{split}{kind}" for split in SPLITS for kind in kinds), "noise")
+    intake.reserve(job.out, places, ("labels.txt", kaldi.LICENCE, "hours.json", MARKER))
     found = _recordings(job, src or (), positives, negatives, speaker_pattern)
     found = sources.usable(found, on_bad, reporter)
     splits = by_split(found, job.text, seed)
@@ -179,7 +183,7 @@ def _check_words(words: Path | None, language: str, near_count: int, *hours: flo
 def _finished(out: Path, settings: Mapping[str, object]) -> bool:
     """True where `out` holds all of this. Raises UserError where it holds something else."""
     if (out / MARKER).exists():
-        before = read_json(out / MARKER)
+        before = records.plain(Record, out / MARKER, f"Delete {out} or give a new folder.")
         if before == dict(settings):
             return True
         changed = [f"{key}={before.get(key)!r}" for key in settings if before.get(key) != settings[key]]

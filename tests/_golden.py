@@ -74,18 +74,19 @@ def started(case: str) -> Method:
     method: Method = resolve("method", name)(**fields)
     space: Space = resolve("space", space_name)(**parameters)
     io = InputSpec(3, side, side, CLASSES)
-    net = space.supernet(method.fill, io, sizes=sizes, dropout=0.0, bare=method.bare).double().train()
+    net = space.supernet(method.fill, io, sizes=sizes, dropout=0.0, bare=method.bare, k=method.k)
     method.setup(
         SearchRun(
             space=space,
             io=io,
-            net=net,
+            net=net.double().train(),
             costs=Later(lambda: costs_of(space, io)),  # type: ignore[arg-type]
             optim=Optim(lr=RATE, momentum=MOMENTUM, weight_decay=DECAY, clip=None),
             epochs=10,
             seed=0,
             device=torch.device("cpu"),
             sizes=sizes,
+            k=method.k,
         )
     )
     fill(in_official_order(net))

@@ -73,7 +73,8 @@ FENCES = {
     "sounddevice": ("listen/live.py",),
 }
 DOORS = {f"audionas.{room}" for room in ("methods", "searchers", "spaces", "nn")}  # lazy: core/doors.py
-PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal"}
+PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "nats_bench"}
+ARCHIVES = {"tarfile", "zipfile"}  # opened at one door, which says and bounds what they write
 FORBIDDEN_CALLS = {
     "torch.load": "use safetensors",
     "torch.save": "use safetensors",
@@ -82,6 +83,7 @@ FORBIDDEN_CALLS = {
     "yaml.load_all": "use a SafeLoader",
     "numpy.load": "use safetensors or a memory map",
     "np.load": "use safetensors or a memory map",
+    "shutil.unpack_archive": "use core/archives",
     "eval": "parse instead",
     "exec": "import instead",
 }
@@ -98,7 +100,7 @@ def imports(tree: ast.Module, file: str) -> Iterator[tuple[int, str]]:
     `from audionas import zoo` counts as audionas.zoo, `from audionas.run import check` as audionas.run.check
     where there is such a file, and relative imports are made absolute.
     """
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.Import):
             yield from ((node.lineno, alias.name) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -121,6 +123,12 @@ def imports(tree: ast.Module, file: str) -> Iterator[tuple[int, str]]:
             name = getattr(node.args[0], "value", None)
             if isinstance(name, str) and not NAMED.fullmatch(name):
                 yield node.lineno, name
+
+
+@cache
+def walked(tree: ast.Module) -> tuple[ast.AST, ...]:
+    """All nodes of a file; every rule asks for them."""
+    return tuple(ast.walk(tree))
 
 
 @cache
@@ -171,7 +179,7 @@ def through_doors(file: str, tree: ast.Module) -> list[str]:
     """Names that a file takes through the lazy door of a room: an import that no circle would show."""
     return [
         f"{file}:{node.lineno}: takes {alias.name} through the door of {node.module}; import its file"
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.ImportFrom) and node.module in DOORS
         for alias in node.names
         if f"{node.module}.{alias.name}" not in known()
@@ -242,7 +250,7 @@ def by_string(file: str, tree: ast.Module) -> list[str]:
     """Strings that name a thing in a module of ours, where an import can."""
     return [
         f"{file}:{node.lineno}: names {node.value} in a string; import it"
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.Constant) and NAMED.fullmatch(str(node.value)) and ":" in str(node.value)
     ]
 
@@ -252,7 +260,7 @@ def corpora(file: str, tree: ast.Module) -> list[str]:
     if room_of(file) not in NEUTRAL:
         return []
     names = [(0, Path(file).stem)]
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
             names.append((node.lineno, node.name))
         elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
@@ -277,12 +285,13 @@ def fence_breaches(file: str, tree: ast.Module) -> list[str]:
 
 
 def unsafe_words(file: str, tree: ast.Module) -> list[str]:
-    """Pickle in any form, and YAML that could build objects."""
+    """Pickle in any form, YAML that could build objects, and archives around their door."""
     safe = {"SafeLoader", "CSafeLoader", *safe_loaders(tree)}
+    refused = PICKLES | (set() if file.startswith("core/archives/") else ARCHIVES)
     found = [
-        f"{file}:{line}: imports {m}" for line, m in imports(tree, file) if m.partition(".")[0] in PICKLES
+        f"{file}:{line}: imports {m}" for line, m in imports(tree, file) if m.partition(".")[0] in refused
     ]
-    for node in ast.walk(tree):
+    for node in walked(tree):
         if not isinstance(node, ast.Call):
             continue
         name = called(node)
@@ -302,7 +311,7 @@ def bare_readings(file: str, tree: ast.Module) -> list[str]:
     """Text files that are read around the door that names them in its errors."""
     return [
         f"{file}:{node.lineno}: {called(node) or 'read_text'}: use read_text of audionas/core/files.py"
-        for node in ast.walk(tree)
+        for node in walked(tree)
         if isinstance(node, ast.Call)
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "read_text"
@@ -341,4 +350,5 @@ def modules(folder: Path) -> dict[str, str]:
 LIBRARY = {name: text for name, text in modules(PACKAGE).items() if not name.startswith("shipped/")}
 SCRIPTS = {f"data_prep/{name}": text for name, text in modules(ROOT / "data_prep").items()}
 TREES = {file: ast.parse(text) for file, text in (LIBRARY | SCRIPTS).items()}
+RECIPES = {f"recipes/{name}": text for name, text in modules(ROOT / "recipes").items()}
 TESTS = {f"tests/{name}": text for name, text in modules(ROOT / "tests").items()}

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import NamedTuple
 
+from audionas.core.made import LIST
 from tests._factory import config, tones
 from tests.unit.cli._command import contents, done
 
@@ -26,7 +27,8 @@ def finished(folder: Path) -> Run:
 
 
 def changed(run: Run, before: dict[str, bytes]) -> list[str]:
-    """Files that differ from what the run held; its report, which commands write anew, aside."""
+    """Files that differ from what the run held; its report, which commands write anew, and its list aside."""
     after = contents(run.exp)
     names = sorted(before.keys() | after.keys())
-    return [name for name in names if name != "report.html" and before.get(name) != after.get(name)]
+    written = ("report.html", LIST)
+    return [name for name in names if name not in written and before.get(name) != after.get(name)]

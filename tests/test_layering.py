@@ -10,6 +10,7 @@ from tests._house import (
     MOST_FILES,
     MOST_LINES,
     PREPARING,
+    RECIPES,
     RESERVED,
     RUNG,
     SCRIPTS,
@@ -73,7 +74,9 @@ def test_third_party_packages_stay_behind_their_fences() -> None:
 
 
 def test_no_pickle_and_no_unsafe_yaml() -> None:
-    assert [b for f, tree in TREES.items() for b in unsafe_words(f, tree)] == []
+    recipes = {file: ast.parse(text) for file, text in RECIPES.items()}
+    assert len(recipes) > 10
+    assert [b for f, tree in (TREES | recipes).items() for b in unsafe_words(f, tree)] == []
 
 
 def test_texts_are_read_at_one_door() -> None:
@@ -212,6 +215,10 @@ def test_a_planted_breach_of_a_fence_is_found(file: str, code: str) -> None:
         "class _L(yaml.Loader): pass\nyaml.load(text, Loader=_L)",
         "memmap(file, allow_pickle=True)",
         "eval('1')",
+        "from nats_bench import create",
+        "import tarfile",
+        "def f():\n    from zipfile import ZipFile",
+        "shutil.unpack_archive('x.zip', 'y')",
     ],
 )
 def test_a_planted_unsafe_word_is_found(code: str) -> None:

@@ -5,22 +5,40 @@ import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from audionas import __version__
 from audionas.cli import build, data, faults, listen, model, study
 from audionas.core.errors import UserError
+from audionas.core.hostile import on_a_line
 from audionas.core.registry import allow
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, say
 
 FIXABLE, BUG, INTERRUPTED = 1, 70, 130
 PARALLEL = ("search", "train")  # what torchrun may start in several processes
 SHELL_WORDS = ("_TYPER_COMPLETE_ARGS", "COMP_WORDS")  # where a shell puts the line that it completes
 
+
+class Commands(TyperGroup):
+    """The commands; what typer says of a wrong line repeats its words, which are hostile."""
+
+    def make_context(self, *args: Any, **options: Any) -> Any:
+        """Read the words before the command."""
+        with faults.escaped_message():
+            return super().make_context(*args, **options)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command, whose own words are read here."""
+        with faults.escaped_message():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
     name="audionas",
+    cls=Commands,
     help="Neural architecture search for audio: from recordings to a small, fast keyword model.",
     epilog="Start here: recipes/mini/run.sh, or: audionas recipe copy mini my_words",
     no_args_is_help=True,
@@ -49,7 +67,7 @@ def run() -> None:
     except UserError as error:
         if error.shortened and not error.listed:
             error.listed = _listed(error.problems)
-        Reporter().note(f"error: {error}")
+        Reporter().note(*f"error: {error}".split("\n"))
         sys.exit(FIXABLE)
     except SystemExit as stop:
         if stop.code == INTERRUPTED:
@@ -61,7 +79,7 @@ def run() -> None:
         if line := faults.told(error):
             Reporter().note(f"error: {line}")
             sys.exit(FIXABLE)
-        traceback.print_exc()
+        Reporter().note(*traceback.format_exc().rstrip().split("\n"))
         Reporter().note(f"This is a bug in audionas {__version__}. Please report it with the lines above.")
         sys.exit(BUG)
 
@@ -70,7 +88,7 @@ def _listed(problems: Sequence[str]) -> str:
     """A new file for temporary things that holds all problems, since not all of them are printed."""
     handle, name = tempfile.mkstemp(prefix="audionas-problems-", suffix=".txt")
     with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
-        file.writelines(f"{problem}\n" for problem in problems)
+        file.writelines(f"{on_a_line(problem)}\n" for problem in problems)
     return name
 
 
@@ -89,7 +107,7 @@ def main(
 ) -> None:
     """Neural architecture search for audio: from recordings to a small, fast keyword model."""
     if version:
-        print(__version__)
+        say(__version__)
         raise typer.Exit
     for module in plugins or []:
         allow(module)

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_text, shipped
+from audionas.core.reporter import say
 
 PANEL = "Data"
 commands = typer.Typer()
@@ -54,7 +55,7 @@ def recipe_copy(
     """
     from audionas.run.recipe import copy
 
-    print(copy(name, folder))
+    say(copy(name, folder))
 
 
 @recipe_app.command("list")
@@ -65,7 +66,7 @@ def recipe_list() -> None:
     """
     from audionas.run.recipe import names
 
-    print("\n".join(names()))
+    say(*names())
 
 
 def page_names() -> list[str]:

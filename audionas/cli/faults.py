@@ -4,7 +4,10 @@ import errno
 import io
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from audionas.core.hostile import on_a_line
 
 _FIXABLE = {  # what the file system says that a user can fix
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO),
@@ -31,6 +34,17 @@ def _torch_lacks_memory(error: Exception) -> bool:
     return isinstance(error, RuntimeError) and (
         type(error).__name__ == "OutOfMemoryError" or "can't allocate memory" in str(error)
     )
+
+
+@contextmanager
+def escaped_message() -> Iterator[None]:
+    """Escape the message of an error of typer, which has it as an attribute to compose its text from."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(message := getattr(error, "message", None), str):
+            error.message = on_a_line(message)  # type: ignore[attr-defined]
+        raise
 
 
 def escape() -> None:

@@ -7,7 +7,7 @@ import typer
 
 from audionas.cli.options import Exp, File, Patience, Refractory, Resample, Smooth, Threshold
 from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter, stdout_json
+from audionas.core.reporter import Reporter, say, stdout_json
 
 PANEL = "Listening"
 commands = typer.Typer()
@@ -87,7 +87,8 @@ def detect(
     audacity: Annotated[
         Path | None,
         typer.Option(
-            "--audacity", help="Write labels for Audacity: to a file, or for several recordings to a folder."
+            "--audacity",
+            help="Write labels for Audacity to a new file, or for several recordings to a folder.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print each event as a line of JSON.")] = False,
@@ -99,7 +100,6 @@ def detect(
     Examples: audionas detect exp/hey kitchen.wav --threshold 0.9 --patience 3/5;
     audionas detect exp/hey day/*.flac --json --audacity labels
     """
-    import json
 
     from audionas.listen.detect import detect as go
 
@@ -113,7 +113,7 @@ def detect(
         patience=patience,
         audacity=audacity,
     ):
-        print(json.dumps(found.plain(), ensure_ascii=False) if as_json else found.words(), flush=True)
+        stdout_json(found.plain(), indent=None) if as_json else say(found.words())
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -236,6 +236,6 @@ def demo_web(
         export(exp, targets=["onnx-stream"])
     folder = page.write(exp, reporter, runtime=runtime)
     if no_serve:
-        print(folder)
+        say(str(folder))
     else:
         server.serve(folder, reporter, port=port, show=show)

@@ -7,7 +7,7 @@ import typer
 
 from audionas.cli.options import AsJson, Exp, Resample
 from audionas.core.errors import UserError
-from audionas.core.reporter import stdout_json
+from audionas.core.reporter import say, stdout_json
 
 PANEL = "Model"
 commands = typer.Typer()
@@ -104,7 +104,7 @@ def predict(
     if as_json:
         stdout_json(rows)
     else:
-        print("\n".join(map(page.line, rows)))
+        say(*map(page.line, rows))
 
 
 @commands.command(rich_help_panel=PANEL)

@@ -13,7 +13,7 @@ Overrides = Annotated[
     typer.Argument(help="Changes to the config, key=value: seed=3 method.std=0.1", show_default=False),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Delete what an earlier run left, and start again.")
+    bool, typer.Option("--overwrite", help="Delete what an earlier run has made here, and start again.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Resume an unfinished run, or start one.")]

@@ -7,6 +7,7 @@ renamed when it is complete, so a process that is killed loses one file's work, 
 
 import json
 import os
+import re
 import shutil
 import zlib
 from collections.abc import Callable, Iterator
@@ -116,7 +117,7 @@ def built(
     Raises UserError with every fault and the `hint`, unless `faulty`, and where the disk has no room.
     """
     plan.folder.mkdir(parents=True, exist_ok=True)
-    if any(_tail(plan, file) is None for file in range(plan.files)) or _touched(plan):
+    if any(_tail(plan, file) is None for file in range(plan.files)) or _touched(plan) or _left(plan):
         said = f"waiting for another process that is building {plan.folder}"
         with locked(plan.folder.with_name(plan.folder.name + ".lock"), wait=lambda: reporter.note(said)):
             _complete(plan, fill, reporter, label, faulty, hint, workers)
@@ -136,6 +137,8 @@ def _complete(
     workers: int | None,
 ) -> None:
     """Check what may have changed, compute what is missing, and seal it."""
+    for draft in _left(plan):  # a killed process's: this one holds the lock
+        draft.unlink()
     _drop_damaged(plan, reporter, workers)
     missing = [file for file in range(plan.files) if _tail(plan, file) is None]
     if missing and len(missing) < plan.files:
@@ -163,8 +166,6 @@ def _computed(
     workers: int | None,
 ) -> Iterator[tuple[int, list[int], list[Fault]]]:
     """Fill every missing file, but for its tail; yield it with the checksums and the faults of its blocks."""
-    for file in missing:
-        _draft(plan, file).unlink(missing_ok=True)
     tasks = [(file, start, stop) for file in missing for start, stop in plan.blocks(file)]
     done = ordered(partial(_write, plan, fill), tasks, workers=workers, chunk=1)
     shown = reporter.progress(_by_row(tasks, done), label, sum(stop - start for _, start, stop in tasks))
@@ -219,6 +220,11 @@ def _finish(plan: Plan, file: int, sums: list[int], faults: list[Fault]) -> None
 
 def _draft(plan: Plan, file: int) -> Path:
     return plan.path(file).with_suffix(".part")
+
+
+def _left(plan: Plan) -> list[Path]:
+    """Every draft in the folder, also of files that another plan had."""
+    return [file for file in plan.folder.glob("*.part") if re.fullmatch(r"[0-9]{5,}\.part", file.name)]
 
 
 def _tail(plan: Plan, file: int) -> dict[str, Any] | None:

@@ -1,16 +1,15 @@
-"""Archives: downloads that resume, checksums that must match, files that stay inside their folder."""
+"""Archives from afar: downloads that resume, checksums that must match, folders that are whole."""
 
 import re
 import shutil
-import tarfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from http.client import HTTPException, HTTPResponse
-from lzma import LZMAError
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
+from audionas.core.archives.listing import MARKS
+from audionas.core.archives.tar import open_tar
 from audionas.core.errors import UserError
 from audionas.core.files import read_text, sha256, write_text
 from audionas.core.reporter import Reporter
@@ -18,7 +17,6 @@ from audionas.core.reporter import Reporter
 ARCHIVES = (".tar.gz", ".tgz", ".tar")
 _MIB = 1 << 20  # bytes requested at a time
 _TIMEOUT = 60.0  # seconds without a byte
-_DONE = ".unpacked"  # inside an unpacked folder: the SHA-256 of its archive
 
 
 def fetch(
@@ -109,10 +107,10 @@ def unpack(archive: Path, folder: Path, digest: str, reporter: Reporter) -> None
     A folder that holds the same archive (by `digest`, its SHA-256) already is kept.
 
     Raises:
-        UserError: a member would land outside the folder, is a link or a device, or the archive
-            is damaged; nothing is left behind then.
+        UserError: the archive is damaged, has members that may not be written, or more than the disk has room
+            for (`core.archives`); nothing is left behind then.
     """
-    done = folder / _DONE
+    done = folder / MARKS
     if done.is_file() and read_text(done).strip() == digest:
         return
     if folder.exists() and not done.is_file():
@@ -121,16 +119,11 @@ def unpack(archive: Path, folder: Path, digest: str, reporter: Reporter) -> None
     shutil.rmtree(staging, ignore_errors=True)  # left by an interrupted run
     staging.mkdir(parents=True)
     try:
-        steps = _extract(archive, staging)
-        for _ in reporter.progress(
-            steps, f"unpacking {archive.name} (MiB)", _mebibytes(archive.stat().st_size)
-        ):
-            pass
-        (staging / _DONE).write_text(f"{digest}\n", encoding="utf-8")
+        with open_tar(archive) as opened:
+            opened.unpack(staging, reporter)
+        (staging / MARKS).write_text(f"{digest}\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         staging.replace(folder)
-    except (tarfile.TarError, EOFError, zlib.error, LZMAError) as error:
-        raise UserError(f"{archive}: not a whole tar archive ({error})", hint="Fetch it again.") from error
     finally:
         shutil.rmtree(staging, ignore_errors=True)
 
@@ -179,69 +172,6 @@ def _receive(reply: HTTPResponse, part: Path, before: int, reporter: Reporter) -
         for chunk in reporter.progress(chunks, label, _mebibytes(int(size or 0))):
             out.write(chunk)
     return None if size is None else begin + int(size)
-
-
-def _extract(archive: Path, folder: Path) -> Iterator[None]:
-    """Write every member below `folder`; yields once for every MiB of the archive read."""
-    yielded = 0
-    with archive.open("rb") as raw, tarfile.open(fileobj=raw, mode="r:*") as tar:
-        seen: set[str] = set()
-        for member in tar:
-            target = folder / _inside(archive, member)
-            require_single(archive, member.name, seen) if member.isreg() else None
-            require_room(archive, member.size, folder)
-            if member.isdir():
-                target.mkdir(parents=True, exist_ok=True)
-            else:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                source = tar.extractfile(member)
-                assert source is not None  # a regular file
-                with target.open("wb") as out:
-                    shutil.copyfileobj(source, out)
-            while raw.tell() // _MIB > yielded:
-                yielded += 1
-                yield
-
-
-def inside(archive: Path, name: str, *, folder: bool = False) -> PurePosixPath:
-    """The path of a member called `name`. Raises UserError where it cannot be written safely."""
-    path = PurePosixPath(name)
-    if path.is_absolute() or ".." in path.parts or "\\" in name:
-        raise UserError(f"{archive}: refused: {name!r} would be written outside its folder")
-    long = any(len(part.encode(errors="surrogateescape")) > 255 for part in path.parts)
-    if long or not name.isprintable() or (not folder and not path.parts):
-        raise UserError(f"{archive}: refused: {name!r} cannot name a file")
-    return path
-
-
-def require_single(archive: Path, name: str, seen: set[str]) -> None:
-    """Add a file's name to `seen`. Raises UserError where it is there, in any case of its letters."""
-    key = str(PurePosixPath(name)).casefold()
-    if key in seen:
-        raise UserError(f"{archive}: refused: {name!r} is there twice")
-    seen.add(key)
-
-
-def require_room(archive: Path, size: int, folder: Path) -> None:
-    """Raise UserError where the disk of `folder` has no room for `size` bytes more."""
-    free = shutil.disk_usage(folder).free
-    if size > free:
-        raise UserError(
-            f"{archive}: holds {size / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free in {folder}",
-            hint="Free some space, or prepare into a folder on another disk.",
-        )
-
-
-def _inside(archive: Path, member: tarfile.TarInfo) -> PurePosixPath:
-    """The path of a member that is safe to write; raises UserError for any other."""
-    path = inside(archive, member.name, folder=member.isdir())
-    if member.sparse is not None or member.issparse():
-        raise UserError(
-            f"{archive}: refused: {member.name!r} is sparse: it writes more than the archive holds"
-        )
-    if not member.isreg() and not member.isdir():
-        raise UserError(f"{archive}: refused: '{member.name}' is a link or a device, not a file")
-    return path
 
 
 def _mebibytes(size: int) -> int:

@@ -76,6 +76,7 @@ def grouped(problems: Iterable[str]) -> list[str]:
         elif kind not in told:
             told.add(kind)
             lines.append(f"{problem} (and {kinds[kind] - 1:,} more of this kind)")
+    lines = [line.replace("\n", "\n  ") for line in lines]  # a line in the name of a file is none of ours
     if len(lines) > _SHOWN:
         lines[_SHOWN - 1 :] = [f"and {len(lines) - _SHOWN + 1:,} lines more"]
     return lines

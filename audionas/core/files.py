@@ -14,7 +14,7 @@ from typing import Any
 from audionas.core.errors import UserError
 
 _LONGEST = 200  # bytes of a name that becomes a folder
-_DRAFT = re.compile(r"\..+(\.\w+)\.draft\1")  # names that `atomic` makes: .run.json.draft.json
+_DRAFT = re.compile(r"\.(.+)\.draft(\.[^.]+)?")  # names that `atomic` makes: .run.json.draft.json
 _CHUNK = 1 << 20  # bytes read at a time when hashing
 
 
@@ -27,7 +27,7 @@ def atomic(path: Path | str) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.draft{path.suffix}")
+    temporary = _draft_of(path)
     with _own(temporary):
         try:
             yield temporary
@@ -62,10 +62,35 @@ def _names(path: Path, descriptor: int) -> bool:
 
 
 def sweep(folder: Path) -> None:
-    """Delete the drafts that a killed process left in a folder; the caller holds the folder's lock."""
+    """Delete the drafts in a folder that a killed process has left; those that a process writes stay."""
     for file in folder.glob(".*.draft*"):
-        if _DRAFT.fullmatch(file.name) and file.is_file() and not file.is_symlink():
-            file.unlink()
+        if Path(drafted(file.name)).suffix:  # a user's .mine.draft may be anything
+            _drop(file)
+
+
+def drafted(name: str) -> str:
+    """The name of the file that becomes of a draft; empty where `name` is not that of a draft."""
+    found = _DRAFT.fullmatch(name)
+    return found[1] if found and Path(found[1]).suffix == (found[2] or "") else ""
+
+
+def drop_draft(path: Path) -> None:
+    """Delete the draft of one file that a killed process has left."""
+    _drop(_draft_of(path))
+
+
+def _draft_of(path: Path) -> Path:
+    return path.with_name(f".{path.name}.draft{path.suffix}")
+
+
+def _drop(draft: Path) -> None:
+    """Delete a draft that no process holds. Where that cannot be told, it stays: its next writer takes it."""
+    if not draft.is_file() or draft.is_symlink():
+        return
+    with suppress(OSError), draft.open("r+b") as opened:
+        fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if _names(draft, opened.fileno()):
+            draft.unlink()
 
 
 def name_fault(name: str) -> str:

@@ -10,13 +10,13 @@ import functools
 import importlib
 import os
 import re
-import shlex
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError, did_you_mean
+from audionas.core.hostile import command
 
 FOLDERS = {"method": "methods", "searcher": "searchers", "space": "spaces", "features": "features"}
 _ALLOWED: set[str] = set()  # modules outside the package whose classes may be resolved in this process
@@ -56,7 +56,7 @@ def resolve(kind: str, name: str) -> type[Any]:
         plural = FOLDERS[kind]
         raise UserError(
             f"no {kind} called '{name}'.{did_you_mean(name, names(kind))}",
-            hint=f"See: audionas list {plural}",
+            hint=f"See: {command('audionas', 'list', plural)}",
         )
     module = importlib.import_module(f"audionas.{FOLDERS[kind]}.{name}")
     wanted = name.replace("_", "")
@@ -115,7 +115,7 @@ def _third_party(kind: str, name: str) -> type[Any]:
         raise UserError(
             f"{kind} {name!r}: a file names code from outside audionas, which is not imported unasked",
             hint="If you know and trust that code, put --plugins MODULE before the command: "
-            f"audionas --plugins {shlex.quote(module_name)} ...",
+            f"{command('audionas', '--plugins', module_name)} ...",
         )
     try:
         found = getattr(importlib.import_module(module_name), class_name)

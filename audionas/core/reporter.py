@@ -5,7 +5,6 @@ terminal, progress is a bar; elsewhere it is a plain line now and then, so that 
 """
 
 import json
-import re
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -17,11 +16,11 @@ from typing import Any, TypeVar
 from audionas.core.errors import UserError, grouped
 from audionas.core.estimate import Estimate
 from audionas.core.files import read_text, write_text
+from audionas.core.hostile import escaped, on_a_line
 
 # rich is imported where it is used: a command that prints JSON or a version needs none of it
 T = TypeVar("T")
 Line = Sequence[tuple[str, str]]  # parts of a line, each with rich's words for its style: "bold red"
-_UNSEEN = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 _QUIET_SECONDS = 10.0  # between two plain progress lines
 _BAR_SECONDS = 0.1  # between two states of a bar
 
@@ -38,16 +37,19 @@ class Reporter:
     ) -> None:
         from rich.console import Console
 
-        self.console = Console(stderr=not stdout, quiet=quiet, highlight=False, soft_wrap=True)
+        self.console = Console(
+            stderr=not stdout, quiet=quiet, highlight=False, soft_wrap=True, markup=False, emoji=False
+        )
         self.folder = folder
         self._since = since
         self._board: Any = None
         if folder is not None:
             _cut(folder / "metrics.jsonl", since)
 
-    def note(self, text: str) -> None:
-        """Print one line."""
-        self.console.print(escaped(text), markup=False)
+    def note(self, *lines: str) -> None:
+        """Print lines, each as one line whatever it holds."""
+        for line in lines:
+            self.console.print(on_a_line(line))
 
     def problems(self, problems: Sequence[str], file: Path | None) -> None:
         """Print what is left out and why, many problems of a kind as one line; then `file` holds them all."""
@@ -55,17 +57,18 @@ class Reporter:
         for line in lines:
             self.note(f"left out: {line}")
         if file is not None and len(lines) < len(problems):
-            write_text(file, "".join(f"{problem}\n" for problem in problems))
+            write_text(file, "".join(f"{on_a_line(problem)}\n" for problem in problems))
             self.note(f"left out: {amount(len(problems), 'problem')} in all, see {file}")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]], title: str = "") -> None:
         """Print a table, whose first column is never cut; the caller formats the numbers."""
         from rich.table import Table
 
-        table = Table(*head, title=title or None, title_justify="left", box=None, pad_edge=False)
+        shown = on_a_line(title) or None
+        table = Table(*map(on_a_line, head), title=shown, title_justify="left", box=None, pad_edge=False)
         table.columns[0].no_wrap = True
         for row in rows:
-            table.add_row(*(escaped(str(cell)) for cell in row))
+            table.add_row(*map(on_a_line, row))
         self.console.print(table)
 
     def epoch(
@@ -104,7 +107,8 @@ class Reporter:
 
         with Live(console=self.console, auto_refresh=False, transient=True) as shown:
             yield lambda lines: shown.update(
-                Text("\n").join(Text.assemble(*line, no_wrap=True) for line in lines), refresh=True
+                Text("\n").join(Text.assemble(*map(_seen, line), no_wrap=True) for line in lines),
+                refresh=True,
             )
 
     def close(self) -> None:
@@ -116,15 +120,15 @@ class Reporter:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
         columns = (
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            TextColumn("{task.fields[left]}"),
+            TextColumn("{task.fields[left]}", markup=False),
         )
         estimate, last = Estimate(total), 0.0
         with Progress(*columns, console=self.console, transient=True) as bar:
-            task = bar.add_task(label, total=total, left="")
+            task = bar.add_task(on_a_line(label), total=total, left="")
             for done, item in enumerate(items, 1):
                 yield item
                 now = time.monotonic()
@@ -149,12 +153,6 @@ class Reporter:
 
             self._board = SummaryWriter(str(self.folder), purge_step=self._since)
         return self._board
-
-
-def escaped(text: str) -> str:
-    """The text with control characters written out, such as `\\x1b`: labels and file names are hostile."""
-    known = text.encode(errors="backslashreplace").decode()  # a name that is not UTF-8
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), known)
 
 
 def clock(seconds: float) -> str:
@@ -198,19 +196,38 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
 
 def _cut(path: Path, since: int) -> None:
     """Keep the rows of epochs before `since`."""
-    kept = [json.dumps(row) + "\n" for row in read_rows(path) if row.get("epoch", -1) < since]
-    write_text(path, "".join(kept))
+    rows = read_rows(path)
+    for number, row in enumerate(rows, 1):
+        if not isinstance(epoch := row.get("epoch", -1), int):
+            raise UserError(
+                f"{path}:{number}: epoch: expected a whole number, not {epoch!r:.60}",
+                hint="Delete that line, or start again with --overwrite.",
+            )
+    write_text(path, "".join(json.dumps(row) + "\n" for row in rows if row.get("epoch", -1) < since))
 
 
 def _short(value: float) -> str:
     return f"{value:.2f}" if abs(value) >= 100 else f"{value:.4g}"
 
 
-def stdout_json(value: Any) -> None:
-    """Print one JSON document on standard output: what `--json` promises."""
-    text = json.dumps(value, indent=2, ensure_ascii=False)
+def _seen(part: tuple[str, str]) -> tuple[str, str]:
+    return on_a_line(part[0]), part[1]
+
+
+def say(*lines: str) -> None:
+    """Print lines for people on standard output at once, each as one line whatever it holds."""
+    print("".join(f"{on_a_line(line)}\n" for line in lines), end="", flush=True)
+
+
+def stdout_json(value: Any, indent: int | None = 2) -> None:
+    """Print one JSON document on standard output, at once: what `--json` promises.
+
+    It is ASCII where it holds what nobody sees, or what standard output has no letters for.
+    """
+    text = json.dumps(value, indent=indent, ensure_ascii=False)
     try:
         text.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:  # a file name that is not UTF-8, or a terminal that is not
-        text = json.dumps(value, indent=2)
-    sys.stdout.write(text + "\n")
+        plain = escaped(text) == text
+    except UnicodeEncodeError:
+        plain = False
+    print(text if plain else json.dumps(value, indent=indent), flush=True)

@@ -21,17 +21,29 @@ class Heard(NamedTuple):
     speakers: set[str]
 
 
-def note(data: DataDir) -> dict[str, Any]:
-    """The facts of training data to write down: small, sorted, and without names."""
-    partial, clips = data.partial, set()
-    for item in _clips(data):
-        span = f" {item.start:.3f} {item.start + item.seconds:.3f}" if partial else ""
-        clips.add(data.content(item)[:_DIGITS] + span)
-    return {"clips": sorted(clips), "speakers": sorted(_speakers(data))}
+def plain(heard: Heard) -> dict[str, Any]:
+    """The same to write down, as `read` expects it: small, sorted, and without names."""
+    clips = {
+        content + span
+        for content, spans in heard.clips.items()
+        for span in [f" {start:.3f} {end:.3f}" for start, end in spans] or [""]
+    }
+    return {"clips": sorted(clips), "speakers": sorted(heard.speakers)}
+
+
+def together(several: Iterable[Heard]) -> Heard:
+    """All that several have heard."""
+    found = Heard({}, set())
+    for one in several:
+        for content, spans in one.clips.items():
+            known = found.clips.get(content, spans)
+            found.clips[content] = sorted({*known, *spans}) if known and spans else []  # none: the whole file
+        found.speakers.update(one.speakers)
+    return found
 
 
 def read(file: Path) -> Heard:
-    """The facts that `note` gave, from a file. Raises UserError where the file is damaged."""
+    """The sums in a file that holds what `plain` gave. Raises UserError where the file is damaged."""
     plain, clips = read_json(file), dict[str, list[Span]]()
     try:
         for line in plain["clips"]:
@@ -44,7 +56,7 @@ def read(file: Path) -> Heard:
 
 
 def of(data: DataDir) -> Heard:
-    """The same of a data directory that is still there."""
+    """The facts of training data."""
     partial, clips = data.partial, dict[str, list[Span]]()
     for item in _clips(data):
         spans = clips.setdefault(data.content(item)[:_DIGITS], [])

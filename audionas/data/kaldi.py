@@ -8,7 +8,6 @@ preparation). `labels.txt`, the classes in their order, lies beside the director
 import hashlib
 import os
 import re
-import shlex
 import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -21,9 +20,11 @@ from typing import NamedTuple, overload
 
 from audionas.core.errors import Problem, UserError
 from audionas.core.files import atomic, read_text, sha256, write_text
+from audionas.core.hostile import command
 from audionas.core.reporter import amount
 from audionas.data import audio
 from audionas.data.columns import Columns
+from audionas.data.owned import SUMS, require_own
 from audionas.data.quick import quick
 from audionas.data.tables import FILES, Tables, base
 
@@ -156,8 +157,13 @@ def write(path: Path | str, items: Iterable[Item], relative: bool = True) -> Dat
     Unknown seconds, speakers (then the id itself) and SHA-256 sums are filled in. With `relative`,
     audio under the directory's parent gets a relative path, so that the whole corpus can be moved.
 
-    Raises UserError that names all ids, labels or paths that the format cannot hold.
+    Raises UserError that names all ids, labels or paths that the format cannot hold, and as `require_own`.
     """
+    require_own(path)
+    return _write(path, items, relative)
+
+
+def _write(path: Path | str, items: Iterable[Item], relative: bool = True) -> DataDir:
     sums = _Sums()
     columns, problems = Columns(), []
     for item in items:
@@ -228,7 +234,7 @@ def fix(path: Path | str) -> Repair | None:
     if not found.items:
         raise UserError(found.changes, hint=f"{path}: no utterance is complete; prepare the directory again.")
     before = _keep(Path(path))
-    write(path, found.items)
+    _write(path, found.items)
     return found._replace(before=before)
 
 
@@ -266,7 +272,7 @@ class _Sums(dict[str, str]):
 
 
 def _repair(path: Path | str) -> str:
-    return f"See what a repair would drop, then repair it: audionas check {shlex.quote(str(path))} [--fix]"
+    return f"See what a repair would drop, then repair it: {command('audionas', 'check', path)} [--fix]"
 
 
 def _items(tables: Tables) -> Iterator[Item]:
@@ -328,12 +334,12 @@ def _lines(data: DataDir, relative: bool, partial: bool) -> dict[str, Iterable[s
     speakers = [item.speaker for item in data]
     by_speaker = groupby(sorted(range(len(data)), key=speakers.__getitem__), key=speakers.__getitem__)
     files: dict[str, Iterable[str]] = {
+        SUMS: (f"{item.id} {item.sha256}" for item in data),  # first: see data/owned.py
         "wav.scp": (f"{item.id} {entry(item.audio)}" for item in data),
         "text": (f"{item.id} {item.label}" for item in data),
         "utt2spk": (f"{item.id} {item.speaker}" for item in data),
         "spk2utt": (f"{speaker} {' '.join(data[row].id for row in rows)}" for speaker, rows in by_speaker),
         "utt2dur": (f"{item.id} {item.seconds!r}" for item in data),
-        "utt2sha256": (f"{item.id} {item.sha256}" for item in data),
     }
     if partial:
         names = _recordings({item.audio for item in data})

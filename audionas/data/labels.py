@@ -32,7 +32,9 @@ def read_labels(path: Path | str) -> list[str]:
 
 
 def write_labels(folder: Path | str, labels: Sequence[str]) -> None:
-    """Write `labels.txt` into a corpus folder, in class order."""
+    """Write `labels.txt` into a folder, in class order. Raises UserError for labels of several lines."""
+    if odd := [label for label in labels if "\n" in label]:
+        raise UserError([f"{folder}: the label {label!r} is not one line" for label in odd])
     write_text(Path(folder) / "labels.txt", "".join(f"{label}\n" for label in labels))
 
 

@@ -7,9 +7,11 @@ the old one or the new one, never half of one.
 import json
 import re
 import shutil
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from torch import Tensor
 
@@ -18,6 +20,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, read_text, write_text
 
 _AGAIN = "Start again with --overwrite."
+_OWN = re.compile(r"[0-9]{6,9}|\.[0-9]{6,9}\.draft")  # folders that `save` makes
 
 
 @dataclass
@@ -26,6 +29,13 @@ class State:
 
     tensors: dict[str, dict[str, Tensor]] = field(default_factory=dict)
     plain: dict[str, Any] = field(default_factory=dict)
+
+
+class Restored(Protocol):
+    """An object that a checkpoint brings back."""
+
+    def restore(self, state: State) -> None:
+        """Go back to a saved state."""
 
 
 def save(folder: Path, epoch: int, state: State) -> None:
@@ -52,11 +62,22 @@ def save(folder: Path, epoch: int, state: State) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Delete what is not the newest checkpoint: older ones, and what a killed process has left."""
+    """Delete what is not the newest checkpoint: others, and what a killed process has left.
+
+    A folder of another name is not ours, and stays.
+    """
     newest = f"{latest(folder):06d}"
     for old in folder.iterdir() if folder.exists() else ():
-        if old.is_dir() and old.name != newest:
+        if _OWN.fullmatch(old.name) and old.name != newest and old.is_dir() and not old.is_symlink():
             shutil.rmtree(old, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Delete all checkpoints in a folder, and the folder where nothing else is in it."""
+    (folder / "latest").unlink(missing_ok=True)
+    sweep(folder)
+    with suppress(OSError):  # there is none, or something else is in it
+        folder.rmdir()
 
 
 def latest(folder: Path) -> int:
@@ -68,11 +89,30 @@ def latest(folder: Path) -> int:
     return int(text)
 
 
-def load(folder: Path) -> State:
-    """The newest checkpoint; raises UserError when it is damaged."""
+def restore(work: Restored, folder: Path) -> State:
+    """Bring `work` back to the newest checkpoint, and return that.
+
+    Raises UserError where it is damaged, lacks what `work` needs, or holds tensors of other shapes.
+    """
+    state = load(folder)
+    try:
+        work.restore(state)
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "allocate" in str(error):
+            raise  # not enough memory
+        where = f"{folder}/{latest(folder):06d}"
+        why = f"it has no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0][:300]
+        raise UserError(f"{where}: the run cannot resume from this checkpoint: {why}", hint=_AGAIN) from error
+    return state
+
+
+def load(folder: Path, needed: Sequence[str] = ()) -> State:
+    """The newest checkpoint. Raises UserError where it is damaged or lacks one of the `needed` groups."""
     where = folder / f"{latest(folder):06d}"
     plain = read_json(where / "state.json")
     groups = plain.get("groups") if isinstance(plain, dict) else None
     if not isinstance(groups, list) or not all(isinstance(g, str) and g.isidentifier() for g in groups):
         raise UserError(f"{where}: damaged checkpoint (its groups are {groups!r:.100})", hint=_AGAIN)
+    if missing := [group for group in needed if group not in groups]:
+        raise UserError(f"{where}: damaged checkpoint: it has no {', '.join(missing)}", hint=_AGAIN)
     return State({g: tensors.load(where / f"{g}.safetensors", _AGAIN) for g in groups}, plain)

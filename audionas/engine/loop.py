@@ -72,9 +72,7 @@ def fit(
     done = processes.tell(checkpoint.latest(folder / "ckpt"))
     first: float | None = None
     if done:
-        state = checkpoint.load(folder / "ckpt")
-        work.restore(state)
-        first = state.plain.get("first_loss")
+        first = checkpoint.restore(work, folder / "ckpt").plain.get("first_loss")
     if processes.first():
         checkpoint.sweep(folder / "ckpt")
     clocked: list[float] = []

@@ -7,9 +7,10 @@ import json
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +28,7 @@ from audionas.core.reporter import Reporter
 
 T = TypeVar("T")
 _PATIENCE = timedelta(minutes=10)  # for a process that does not answer
+_BEAT = 1.0  # seconds between signs of life of the first process, at most
 _ROLL_CALL = 5.0  # seconds in which the remaining processes must answer once one is lost
 _FIRST = 2.0  # seconds in which the first process reports an error that all have met
 
@@ -35,14 +37,15 @@ _FIRST = 2.0  # seconds in which the first process reports an error that all hav
 class Group:
     """The `rank` of this process among `count`; `local` is its rank on its machine.
 
-    `store` is torchrun's and outlives a process; `draws` is the state of the generator for this
-    process's own draws.
+    `store` is torchrun's and outlives a process; after `patience` seconds without a sign of life a process is
+    lost; `draws` is the state of the generator for this process's own draws.
     """
 
     rank: int
     count: int
     local: int
     store: Any
+    patience: float
     draws: Tensor
     told: int = 0
 
@@ -76,10 +79,11 @@ def launched() -> bool:
 
 
 @contextmanager
-def joined() -> Iterator[None]:
+def joined(patience: timedelta = _PATIENCE) -> Iterator[None]:
     """Join the processes that torchrun started, inside the block; without torchrun nothing happens.
 
-    Raises UserError where another process dies or does not answer, with its number in the message.
+    Raises UserError where another process dies or does not answer within `patience`, with its number in the
+    message.
     """
     global _group
     if _group is not None or not launched():
@@ -90,11 +94,13 @@ def joined() -> Iterator[None]:
     store = PrefixStore(f"attempt/{attempt}", shared)
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     apart = PrefixStore("group", store)
-    dist.init_process_group(backend, store=apart, rank=number, world_size=many, timeout=_PATIENCE)
-    _group = Group(number, many, int(os.environ["LOCAL_RANK"]), store, torch.get_rng_state())
+    dist.init_process_group(backend, store=apart, rank=number, world_size=many, timeout=patience)
+    local, seconds = int(os.environ["LOCAL_RANK"]), patience.total_seconds()
+    _group = Group(number, many, local, store, seconds, torch.get_rng_state())
     before = signal.signal(signal.SIGTERM, _ended)
     try:
-        yield
+        with _beating(_group):
+            yield
         dist.barrier()  # no process closes its connections while another still uses them
         dist.destroy_process_group()
     except UserError as error:
@@ -123,7 +129,10 @@ def gpu() -> torch.device:
 
 
 def tell(value: T) -> T:
-    """Send the first process's `value` (plain JSON) to all; the others wait for it, however long."""
+    """Send the first process's `value` (plain JSON) to all; the others wait for it while it works.
+
+    Raises UserError where the first gives no sign of life for as long as the group is patient.
+    """
     if _group is None:
         return value
     _group.told += 1
@@ -132,14 +141,51 @@ def tell(value: T) -> T:
         _group.store.set(key, json.dumps(value))
         return value
     try:
-        wait = 0.001
-        while not _group.store.check([key]):  # wait briefly each time, so that signals are noticed
-            time.sleep(wait)
-            wait = min(1.5 * wait, 0.2)
+        _await(_group, key)
         said: T = json.loads(_group.store.get(key))
     except RuntimeError as error:
         raise lost() from error
     return said
+
+
+def _await(group: Group, key: str) -> None:
+    """Wait for a key of the store, while the first process works."""
+    wait, beat, until = 0.001, b"", time.monotonic() + group.patience
+    while not group.store.check([key]):  # wait briefly each time, so that signals are noticed
+        time.sleep(wait)
+        wait = min(1.5 * wait, 0.2)
+        if group.store.check(["beat"]) and (new := group.store.get("beat")) != beat:
+            beat, until = new, time.monotonic() + group.patience
+        if time.monotonic() > until:
+            raise lost()
+
+
+@contextmanager
+def _beating(group: Group) -> Iterator[None]:
+    """Inside the block, the first process gives a sign of life whenever its own thread has computed.
+
+    A process that is stopped, or that waits for ever, gives none; one that validates for an hour does.
+    """
+    if group.rank:
+        yield
+        return
+    over, clock = threading.Event(), time.pthread_getcpuclockid(threading.get_ident())
+
+    def beat() -> None:
+        before, number = -1.0, 0
+        with suppress(RuntimeError):  # torchrun has ended
+            while not over.wait(min(_BEAT, group.patience / 5)):
+                if (now := time.clock_gettime(clock)) != before:
+                    before, number = now, number + 1
+                    group.store.set("beat", str(number))
+
+    thread = threading.Thread(target=beat, daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def lost() -> UserError:

@@ -46,3 +46,25 @@ def recalibrated(
                 buffer.copy_(buffers[name])
         for module, mode in modes.items():
             module.training = mode
+
+
+@contextmanager
+def of_each_batch(net: nn.Module) -> Iterator[None]:
+    """Inside the block, `net` is in evaluation mode, but batch norms take the statistics of each batch.
+
+    On leaving, running statistics and modes are as they were.
+    """
+    norms = [m for m in net.modules() if isinstance(m, _BatchNorm)]
+    modes = {module: module.training for module in net.modules()}
+    kept = [{name: b.clone() for name, b in norm.named_buffers(recurse=False)} for norm in norms]
+    try:
+        net.eval()
+        for norm in norms:
+            norm.train()
+        yield
+    finally:
+        for norm, buffers in zip(norms, kept, strict=True):
+            for name, buffer in norm.named_buffers(recurse=False):
+                buffer.copy_(buffers[name])
+        for module, mode in modes.items():
+            module.training = mode

@@ -9,7 +9,7 @@ import numpy as np
 
 from audionas.core import records
 from audionas.core.errors import UserError
-from audionas.core.files import write_json
+from audionas.core.files import read_json, write_json
 from audionas.core.records.run import ManifestRecord
 from audionas.core.reporter import amount
 from audionas.export.lite.file import pack
@@ -132,6 +132,13 @@ def manifest(
     }
     write_json(beside, {key: value for key, value in found.items() if value != ""})
     return found
+
+
+def described(file: Path) -> bool:
+    """True where a manifest lies beside a file; a JSON file of another kind is somebody else's."""
+    beside = file.with_suffix(".json")
+    found = read_json(beside) if file.suffix == ".tflite" and beside.is_file() else None
+    return isinstance(found, dict) and found.get("type") == "micro"
 
 
 def keyword_of(bundle: ModelBundle) -> str:

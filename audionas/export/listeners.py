@@ -4,6 +4,7 @@ from importlib import import_module
 from pathlib import Path
 
 from audionas.core.errors import UserError
+from audionas.core.hostile import command
 from audionas.models.bundle import ModelBundle
 from audionas.models.listener import Listener
 
@@ -17,7 +18,7 @@ def open_file(file: Path, bundle: ModelBundle) -> Listener:
     if not file.exists():
         raise UserError(
             f"{file}: not exported yet",
-            hint=f"audionas export {file.parent.parent} --target {_target(file)}",
+            hint=command("audionas", "export", file.parent.parent, "--target", _target(file)),
         )
     kind = _kind(file)
     if kind is None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.core.files import atomic
+from audionas.core.hostile import command
 from audionas.export.lite.file import imported, pack
 from audionas.export.lite.graph import Graph
 from audionas.export.lite.int8 import Quant, quantized, refuse_means
@@ -147,7 +148,7 @@ def _interpreter(file: Path, threads: int) -> Any:
 
 
 def _again(file: Path) -> str:
-    return f"audionas export {file.absolute().parents[1]} --target litert"
+    return command("audionas", "export", file.absolute().parents[1], "--target", "litert")
 
 
 @contextmanager

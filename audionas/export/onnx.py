@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import atomic
+from audionas.core.hostile import command
 from audionas.core.registry import resolve
 from audionas.cost.latency import latency
 from audionas.export import onnx
@@ -143,7 +144,7 @@ def session(file: Path, *, threads: int = 1) -> Callable[[np.ndarray], np.ndarra
 def opened_session(file: Path, *, threads: int = 1) -> Any:
     """ONNX Runtime's own session on the CPU. Raises UserError for a file that is missing or not ONNX."""
     if not file.exists():
-        raise UserError(f"{file}: not exported yet", hint=f"audionas export {file.parents[1]}")
+        raise UserError(f"{file}: not exported yet", hint=command("audionas", "export", file.parents[1]))
     runtime = required("onnxruntime")
     options = runtime.SessionOptions()
     options.intra_op_num_threads = threads

@@ -7,6 +7,7 @@ import numpy as np
 
 from audionas.core import records
 from audionas.core.errors import UserError
+from audionas.core.hostile import command
 from audionas.core.records.run import StreamRecord
 from audionas.export.onnx import clips, opened_session
 from audionas.features import build
@@ -86,4 +87,4 @@ class OnnxClip(Listener):
 
 
 def _again(file: Path) -> str:
-    return f"audionas export {file.absolute().parents[1]} --target onnx-stream"
+    return command("audionas", "export", file.absolute().parents[1], "--target", "onnx-stream")

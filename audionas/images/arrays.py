@@ -1,21 +1,20 @@
 """CIFAR's binary archives and `.npz` files as arrays in memory, without unpacking or reading pickles."""
 
-import tarfile
-import zipfile
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Literal, NamedTuple
 
 import numpy as np
 
+from audionas.core.archives.arrays import arrays as plain_arrays
+from audionas.core.archives.listing import Member
+from audionas.core.archives.tar import open_tar
 from audionas.core.errors import UserError
 from audionas.core.reporter import amount
 
 Part = Literal["train", "test"]
 
 _SIDE, _CHANNELS = 32, 3  # CIFAR's images, stored channel by channel
-_MOST_BYTES = 1 << 30  # a larger member is not a file of CIFAR
 _LAYOUT_HINT = (
     "An .npz file holds x_train and x_test (n, side, side, 3) uint8, y_train and y_test (n,) whole numbers, "
     "and classes, the labels in their order."
@@ -100,19 +99,8 @@ def read_cifar(path: Path, part: Part) -> Arrays:
 def read_npz(path: Path, part: Part) -> Arrays:
     """The training or test images of an `.npz` file; UserError with all problems if it does not fit."""
     wanted = (f"x_{part}", f"y_{part}", "classes")
-    arrays: dict[str, np.ndarray] = {}
-    problems: list[str] = []
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = set(archive.namelist())
-            for key in wanted:
-                if f"{key}.npy" not in members:
-                    problems.append(f"{path}: no array called {key}")
-                    continue
-                with archive.open(f"{key}.npy") as stream:
-                    arrays[key] = np.lib.format.read_array(stream, allow_pickle=False)
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise UserError(f"{path}: cannot be read as .npz ({error})", hint=_LAYOUT_HINT) from error
+    arrays = plain_arrays(path, wanted, _LAYOUT_HINT)
+    problems = [f"{path}: no array called {key}" for key in wanted if key not in arrays]
     problems = problems or _misshapen(path, part, *(arrays[key] for key in wanted))
     if problems:
         raise UserError(problems, hint=_LAYOUT_HINT)
@@ -157,32 +145,24 @@ def _folder_files(path: Path, wanted: set[str]) -> tuple[dict[str, bytes], list[
 
 def _tar_files(path: Path, wanted: set[str]) -> tuple[dict[str, bytes], list[str]]:
     """The wanted members, read into memory, and the names of all; only plain files in CIFAR's folder."""
-    found: dict[str, bytes] = {}
-    names = []
     try:
-        with tarfile.open(path) as archive:
-            for member, name in _members(archive):
-                names.append(name)
-                if name in wanted and name not in found and member.size <= _MOST_BYTES:
-                    stream = archive.extractfile(member)
-                    assert stream is not None, "a plain file has contents"
-                    found[name] = stream.read()
-    except (OSError, EOFError, tarfile.TarError, zlib.error) as error:
+        with open_tar(path) as archive:
+            known = _known(archive.files)
+            found = {name: archive.read(member) for name, member in known.items() if name in wanted}
+            return found, list(known)
+    except UserError as error:
         raise UserError(
-            f"{path}: cannot be read as a tar archive ({error})",
+            [f"{path}: cannot be read as a tar archive:", *error.problems],
             hint="Expected cifar-10-binary.tar.gz, cifar-100-binary.tar.gz or an .npz file, whole.",
         ) from error
-    return found, names
 
 
-def _members(archive: tarfile.TarFile) -> Iterator[tuple[tarfile.TarInfo, str]]:
+def _known(files: Sequence[Member]) -> dict[str, Member]:
+    """By their names the files in CIFAR's folder, and pickles anywhere: to report that archive."""
     folders = {".", *(layout.folder for layout in _LAYOUTS)}
-    for member in archive:
-        where = PurePosixPath(member.name)
-        if member.isfile() and str(where.parent) in folders:
-            yield member, where.name
-        elif member.isfile() and where.name in {name for layout in _LAYOUTS for name in layout.pickles}:
-            yield member, where.name  # to report that the archive is the pickled one
+    pickles = {name for layout in _LAYOUTS for name in layout.pickles}
+    where = {PurePosixPath(file.name): file for file in reversed(files)}  # of two the first
+    return {p.name: file for p, file in where.items() if str(p.parent) in folders or p.name in pickles}
 
 
 def _unknown(path: Path, names: Sequence[str]) -> UserError:

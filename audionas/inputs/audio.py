@@ -21,6 +21,7 @@ from audionas.data.augment import WaveAugment
 from audionas.data.batches import Batches
 from audionas.data.conf import Data
 from audionas.data.files import sums
+from audionas.data.heard import Heard
 from audionas.data.kaldi import DataDir, Item
 from audionas.data.labels import doubts, labels_of, require_known, require_several
 from audionas.data.overlap import compare
@@ -138,10 +139,10 @@ class ClipInputs(Inputs):
             return x
         return freq_mix_style(spec_augment(x, masks), masks.mix_style, masks.mix_alpha)
 
-    def heard(self) -> dict[str, Any]:
-        """The sums of the training clips and their speakers."""
+    def heard(self) -> Heard:
+        """The training clips and their speakers."""
         items = self.train.items
-        return heard.note(items if isinstance(items, DataDir) else DataDir(Path(), dict.fromkeys(items)))
+        return heard.of(items if isinstance(items, DataDir) else DataDir(Path(), dict.fromkeys(items)))
 
     def facts(self, conf: Config) -> Mapping[str, Any]:
         """The settings of the front-end and of reading clips."""

@@ -10,7 +10,7 @@ from audionas.core.reporter import Reporter
 from audionas.data import audio, readers
 from audionas.data.kaldi import DataDir
 from audionas.data.labels import NOISE, require_known
-from audionas.data.overlap import compare
+from audionas.data.overlap import Content, compare, recorded
 
 
 def open_folder(path: Path, labels: Sequence[str], pattern: str, reporter: Reporter) -> DataDir:
@@ -33,7 +33,13 @@ def open_folder(path: Path, labels: Sequence[str], pattern: str, reporter: Repor
         known.append(replace(item, seconds=head.seconds))
     if problems:
         raise UserError(problems, hint="Repair or remove these files.")
-    found = compare({path.name: known}, lambda _, item: sha256(item.audio))
+    data = DataDir(path, known)
+    tell_shared(data, reporter, lambda _, item: sha256(item.audio))
+    return data
+
+
+def tell_shared(data: DataDir, reporter: Reporter, content: Content = recorded) -> None:
+    """Note the recordings that occur twice, or under two labels, in what will be scored."""
+    found = compare({data.path.name: list(data)}, content)
     for line in [*grouped(found.problems), *found.notes]:
         reporter.note(f"attention: {line}")
-    return DataDir(path, known)

@@ -13,6 +13,7 @@ from audionas.config import Config
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.reporter import Reporter
 from audionas.data.batches import Batches
+from audionas.data.heard import Heard
 from audionas.features import SpecAugment
 from audionas.models.bundle import ModelBundle
 
@@ -86,8 +87,8 @@ class Inputs(ABC):
     def facts(self, conf: Config) -> Mapping[str, Any]:
         """The facts of the data and their settings that must be equal for a run to resume bit for bit."""
 
-    def heard(self) -> dict[str, Any] | None:
-        """The facts of the training data to write down, so that a test on it is noticed; None for images."""
+    def heard(self) -> Heard | None:
+        """The training clips and speakers, so that a test on them is noticed; None for images."""
         return None
 
     @abstractmethod

@@ -1,11 +1,13 @@
 """`audionas detect`: an exported file listens to continuous audio and reports when a keyword was said."""
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_text
+from audionas.core.hostile import on_a_line
 from audionas.core.reporter import Reporter, amount
 from audionas.data.kaldi import Item
 from audionas.listen.events import Event, Spotter
@@ -33,7 +35,7 @@ class Found(NamedTuple):
     def label(self) -> str:
         """A line of an Audacity label track: start, end, text."""
         seconds, keyword, score = self.event
-        return f"{max(0.0, seconds - self.clip):.6f}\t{seconds:.6f}\t{keyword} {score:.3f}\n"
+        return f"{max(0.0, seconds - self.clip):.6f}\t{seconds:.6f}\t{on_a_line(keyword)} {score:.3f}\n"
 
 
 def detect(
@@ -86,9 +88,22 @@ def detect(
 
 
 def _label_files(paths: Sequence[str], audacity: Path | None) -> dict[str, Path]:
-    """The label file of each recording. Raises UserError for one existing file and several recordings."""
+    """The label file of each recording.
+
+    Raises UserError for one file and several recordings, and for files that exist: labels are drawn by hand,
+    too.
+    """
     if audacity is None:
         return {}
+    found = _placed(paths, audacity)
+    if there := [file for file in found.values() if os.path.lexists(file)]:
+        raise UserError(
+            [f"{file}: already exists" for file in there], hint="Name another one with --audacity."
+        )
+    return found
+
+
+def _placed(paths: Sequence[str], audacity: Path) -> dict[str, Path]:
     if len(paths) == 1 and not audacity.is_dir():
         return {paths[0]: audacity}
     if audacity.is_file():

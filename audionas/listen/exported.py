@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 from typing import Any, NamedTuple
 
+from audionas.core import records
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.files import read_json, sha256, write_json
+from audionas.core.files import sha256, write_json
+from audionas.core.hostile import command
+from audionas.core.records.bundle import BundleRecord
 from audionas.data.labels import is_background
 from audionas.export.listeners import open_file
 from audionas.models.bundle import ModelBundle
@@ -55,7 +57,7 @@ def find(folder: Path, file: Path | None = None) -> Exported:
     if file is None or not file.is_file():
         raise UserError(
             f"{file or there}: {'no such file' if file else 'no exported file'}",
-            hint=f"audionas export {quote(str(folder))} --target onnx-stream",
+            hint=command("audionas", "export", folder, "--target", "onnx-stream"),
         )
     return Exported(folder, bundle, file)
 
@@ -95,7 +97,7 @@ def resolve(
     if tuned is None:
         raise UserError(
             f"{found.file.name}: no threshold is known for {', '.join(found.keywords)}",
-            hint=f"Tune one on long audio: audionas tune {quote(str(found.folder))} "
+            hint=f"Tune one on long audio: {command('audionas', 'tune', found.folder)} "
             "--positives DIR --negatives DIR; "
             "or give one: --threshold 0.9",
         )
@@ -130,7 +132,7 @@ def rule_of(
 def keep(found: Exported, note: Mapping[str, Any]) -> None:
     """Write the tuned values into the bundle, under the file's name; the rest of the bundle stays."""
     file = _model(found.folder) / "bundle.json"
-    plain = read_json(file)
+    plain = records.plain(BundleRecord, file)
     plain["note"].setdefault("detect", {})[found.file.name] = {**note, "sha256": sha256(found.file)}
     write_json(file, plain)
 

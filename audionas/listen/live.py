@@ -1,6 +1,5 @@
 """`audionas listen`: an exported model listens at the microphone, or to a recording; events show live."""
 
-import json
 import queue
 import sys
 import time
@@ -12,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from audionas.core.errors import UserError
-from audionas.core.reporter import Line, Reporter, amount
+from audionas.core.reporter import Line, Reporter, amount, say, stdout_json
 from audionas.data import sound
 from audionas.listen.events import Event, Spotter
 from audionas.listen.exported import Exported, Tuned, find, tuned
@@ -152,7 +151,7 @@ def listen(
     document per line. On a terminal they appear above a live view of the scores.
     """
     live = reporter.console.is_terminal and sys.stdout.isatty() and not as_json
-    say: Callable[[str], None] = reporter.note if live else _print
+    tell: Callable[[str], None] = reporter.note if live else say
     spotter = Spotter(listener, how.thresholds, how.rule)
     meter = LevelView(listener, how.thresholds)
     events: list[Event] = []
@@ -165,7 +164,10 @@ def listen(
         new = [event._replace(seconds=event.seconds - lead) for event in new]
         events.extend(new)
         for event in new:
-            say(_json(event) if as_json else _sentence(event))
+            if as_json:
+                stdout_json(_plain(event), indent=None)
+            else:
+                tell(_sentence(event))
         return new
 
     screen: AbstractContextManager[Callable[[list[Line]], None] | None]
@@ -192,13 +194,8 @@ def _until_interrupted() -> Iterator[None]:
         return
 
 
-def _print(line: str) -> None:
-    print(line, flush=True)
-
-
-def _json(event: Event) -> str:
-    plain = {"seconds": round(event.seconds, 4), "keyword": event.keyword, "score": round(event.score, 6)}
-    return json.dumps(plain, ensure_ascii=False)
+def _plain(event: Event) -> dict[str, str | float]:
+    return {"seconds": round(event.seconds, 4), "keyword": event.keyword, "score": round(event.score, 6)}
 
 
 def _sentence(event: Event) -> str:

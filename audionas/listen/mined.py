@@ -5,9 +5,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from audionas.core import records
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, sha256, write_json, write_text
-from audionas.core.reporter import amount, read_rows
+from audionas.core.files import sha256, sweep, write_json, write_text
+from audionas.core.hostile import command, setting
+from audionas.core.records import Record
+from audionas.core.records.prep import MinedRecord
+from audionas.core.reporter import amount
 from audionas.data import audio, kaldi, readers
 from audionas.data.kaldi import DataDir, Item
 from audionas.data.labels import read_labels, write_labels
@@ -28,10 +32,12 @@ class Mined:
             if out.exists() and any(out.iterdir()):
                 raise UserError(f"{out}: already holds something else", hint="Give a new folder with --out.")
             write_json(head, facts)
-        before = read_json(head)
+        before = records.plain(Record, head, again)
         if other := [key for key in facts if before.get(key) != facts[key]]:
             raise UserError(f"{out}: was started with different {', '.join(other)}", hint=again)
-        rows = read_rows(self.log)
+        sweep(out)
+        sweep(out / "mined")
+        rows = records.rows(MinedRecord, self.log, again)
         write_text(self.log, "".join(map(_line, rows)))  # without a row cut off by an interruption
         self.done = {row["id"] for row in rows}
 
@@ -55,7 +61,7 @@ class Mined:
         """
         self._write_labels(known)
         ids, sums = {item.id for item in known}, {item.sha256 for item in known if item.sha256}
-        events = [event for row in read_rows(self.log) for event in row["events"]]
+        events = [event for row in records.rows(MinedRecord, self.log) for event in row["events"]]
         new = []
         for event in events:
             clip = self.out / "mined" / f"{event['clip']}.wav"
@@ -67,9 +73,10 @@ class Mined:
             seconds = audio.length(clip)
             new.append(Item(event["clip"], str(clip.resolve()), label, seconds, 0.0, speaker, content))
         kaldi.write(self.out, [*known, *new])
+        again = command(setting("data.train", self.out))
         return (
             f"{amount(len(events), 'false accept')}, {len(new)} new; {self.out} has these as {label}, "
-            f"and {amount(len(known), 'clip')} of {known.path}. Train again with data.train={self.out}"
+            f"and {amount(len(known), 'clip')} of {known.path}. Train again with {again}"
         )
 
     def _write_labels(self, known: DataDir) -> None:

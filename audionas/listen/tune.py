@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
-from audionas.core.files import write_json
+from audionas.core.files import sweep, write_json
 from audionas.core.reporter import Reporter, amount
 from audionas.data.kaldi import Item
 from audionas.export import esphome
@@ -15,10 +15,13 @@ from audionas.listen.hear import hear
 from audionas.listen.measured import measured, note_of
 from audionas.listen.sounds import clips, recordings
 from audionas.models.listener import Rule
+from audionas.models.owned import enter, require_free
 from audionas.report.card import card
 from audionas.report.run import write as write_report
 from audionas.report.tune import advice, rates_table, setting, words_table
 from audionas.report.tune_chart import draw
+
+_FILES = ("tune/tune.json", "tune/det.png")
 
 
 def tune(
@@ -45,7 +48,9 @@ def tune(
         raise UserError(f"--target-fa-per-hour {target}: expected false accepts per hour, such as 0.5")
     rule = rule_of(None, smooth=smooth, refractory=refractory, patience=patience)
     found = [find(folder, file) for file in files or (None,)]
+    require_free(found[0].folder, (*_FILES, "report.html", "export/model_card.md"))
     reporter, store = Reporter(), found[0].folder / "tune" / "scores"
+    sweep(store)
     _require_no_patience(found, rule)
     words, others = clips(positives, found[0], pattern=speaker_pattern)
     long = _without_keywords(recordings(negatives), found[0], negatives, reporter)
@@ -58,7 +63,7 @@ def tune(
         quiet = listen(long, name=f"negatives, {each.file.name}")
         rows.append(measured(each, heard, quiet, rule, target))
         keep(each, note_of(rows[-1]))
-        if each.file.suffix == ".tflite" and each.file.with_suffix(".json").is_file():
+        if esphome.described(each.file):
             esphome.manifest(find(folder, each.file).bundle, each.file)
     result = {"positives": str(positives), "negatives": str(negatives), "target": target, "files": rows}
     _write(found[0].folder, result, reporter)
@@ -93,11 +98,7 @@ def _without_keywords(items: Sequence[Item], found: Exported, path: Path, report
 def _require_no_patience(found: Sequence[Exported], rule: Rule) -> None:
     """Refuse patience for ESPHome: a device averages scores and compares the mean, and nothing else."""
     for each in found:
-        if (
-            each.file.suffix == ".tflite"
-            and each.file.with_suffix(".json").is_file()
-            and rule.patience[1] > 1
-        ):
+        if esphome.described(each.file) and rule.patience[1] > 1:
             raise UserError(
                 f"--patience: {each.file.name} is for ESPHome, which compares only the mean of scores",
                 hint="Tune it without --patience; --smooth becomes its sliding_window_size.",
@@ -106,6 +107,7 @@ def _require_no_patience(found: Sequence[Exported], rule: Rule) -> None:
 
 def _write(folder: Path, result: Mapping[str, Any], reporter: Reporter) -> None:
     """Write the figures, their chart, and the files made from them: report, model card, ESPHome manifest."""
+    enter(folder, _FILES)
     write_json(folder / "tune" / "tune.json", result)
     draw(result["files"], folder / "tune" / "det.png")
     reporter.note(

@@ -7,14 +7,15 @@ __getattr__ = door(
     {
         "_base": "Method SearchRun",
         "_bilevel": "Bilevel",
+        "_curvature": "hessian largest_eigenvalue rise",
         "_decided": "by_shares crossing decided",
         "_derive": "parameter_free strongest",
         "_fold": "fold",
         "_one_shot": "shared",
         "_price": "inclusion value",
         "_recentre": "recentre",
-        "_sample": "anneal concrete gumbel rows straight_through",
-        "_score": "Scoring gates_of score",
+        "_sample": "anneal concrete drawn gumbel one_hot_concrete rows straight_through",
+        "_score": "Scoring gates_of score score_gates",
         "_unrolled": "step_ahead",
     },
 )

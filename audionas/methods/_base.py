@@ -4,6 +4,7 @@ A method's fields are its hyper-parameters and never change; everything that cha
 lives in its `run`. The network belongs to the run too: a method supplies edges (`fill`) and gates.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
@@ -20,12 +21,14 @@ from audionas.core.strict import Strict
 from audionas.cost.table import CostTable, What
 from audionas.data.batches import Batch
 from audionas.engine.checkpoint import State
-from audionas.engine.distributed import average_gradients, own_draws
+from audionas.engine.distributed import average_gradients, mean, own_draws
 from audionas.engine.optim import Optim, pack, unpack
 from audionas.engine.sync_norm import synced
+from audionas.methods._lost import hidden, keep_defaults
 from audionas.nn.edge import Edge, EdgeFactory, Gate, Gates, MixedEdge
 from audionas.nn.ops import OpShape
-from audionas.spaces._base import Bare, Space
+from audionas.nn.partial import widened
+from audionas.spaces._base import Bare, Space, present
 
 Phase = Literal["alpha", "weights"]
 
@@ -35,10 +38,11 @@ class SearchRun:
     """The state and the inputs of a search. `alphas` stay on the CPU.
 
     `sizes` is the supernet's size in a space of cells, `bare` what it leaves without affine parameters (None:
-    what the space says). `valid` returns the batches of the alpha half, in
-    a fixed order, for methods that score networks when they derive; `train` returns those of the other half,
-    not augmented, for recalibrating batch norms. One-shot methods count their updates of the weights
-    (`steps`) and those that each option has received, (options,) by choice.
+    what the space says), `k` the part of the channels that its edges search, 1/k. `valid` returns the batches
+    of the alpha half, in a fixed order, for methods that score networks when they derive; `train` those of
+    the other half, not augmented, for recalibrating batch norms. One-shot methods count their updates of
+    the weights (`steps`) and those that each option has received, (options,) by choice. `alive` names the
+    options that are left, by choice, where some were dropped (`keep`).
     """
 
     space: Space
@@ -55,23 +59,77 @@ class SearchRun:
     sizes: Mapping[str, int] = field(default_factory=dict)
     dropout: float | None = None
     bare: Bare | None = None
+    k: int = 1
     valid: Callable[[], Iterable[Batch]] = tuple
     train: Callable[[], Iterable[Batch]] = tuple
     epoch: int = 0
     steps: int = 0
     alphas: dict[str, nn.Parameter] = field(default_factory=dict)
     updates: dict[str, Tensor] = field(default_factory=dict)
+    alive: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.weight_optimizer = self.optim.build(self.net.parameters())
+        self._told: dict[str, tuple[Tensor | float, int]] = {}
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
 
     def renew(self, fill: EdgeFactory, sizes: Mapping[str, int]) -> None:
         """Make a fresh supernet of another size, drawn from torch's generator, with a fresh optimiser."""
         self.sizes = sizes
-        net = self.space.supernet(fill, self.io, dropout=self.dropout, sizes=sizes, bare=self.bare)
+        net = self.space.supernet(fill, self.io, dropout=self.dropout, sizes=sizes, bare=self.bare, k=self.k)
         self.net = net.to(self.device).train(self.net.training)
         self.weight_optimizer = self.optim.build(self.net.parameters())
+
+    def widen(self, fill: EdgeFactory, k: int) -> None:
+        """Search 1/k of the channels, more than before, with the weights so far (`widened`).
+
+        The optimiser is a fresh one. Raises ValueError where an edge would become narrower.
+        """
+        old, self.k = self.net.state_dict(), k
+        self.renew(fill, self.sizes)
+        self.net.load_state_dict(widened(old, self.net.state_dict()))
+
+    def keep(self, left: Mapping[str, Iterable[str]]) -> None:
+        """Drop all other options of the choices named: they have no weight, no cost and are never derived.
+
+        Raises UserError where nothing would be left that the choice can have in a network.
+        """
+        for choice in self.space.choices():
+            if choice.name in left:
+                wanted = set(left[choice.name])
+                if wanted - set(choice.options) or not wanted & set(present(choice)):
+                    raise UserError(
+                        f"{choice.name} cannot keep {', '.join(sorted(wanted)) or 'nothing'}: "
+                        f"expected some of {', '.join(present(choice))}"
+                    )
+                self.alive[choice.name] = tuple(o for o in choice.options if o in wanted)
+
+    def left(self, choice: Choice) -> tuple[int, ...] | None:
+        """The indices of a choice's options that are left; None where none was dropped."""
+        options = self.alive.get(choice.name, choice.options)
+        if len(options) == len(choice.options):
+            return None
+        return tuple(i for i, option in enumerate(choice.options) if option in options)
+
+    def living(self, choice: Choice) -> Tensor:
+        """The logits of a choice, (options,), -inf for options that were dropped."""
+        logits, left = self.alphas[choice.name], self.left(choice)
+        if left is None:
+            return logits
+        gone = torch.ones(len(logits), dtype=torch.bool)
+        gone[list(left)] = False
+        return logits.masked_fill(gone, -math.inf)
+
+    def log(self, name: str, value: Tensor | float) -> None:
+        """Tell a value from any hook: the epoch's row has the mean of those that were told in the epoch."""
+        total, count = self._told.get(name, (0.0, 0))
+        self._told[name] = (total + (value.detach() if isinstance(value, Tensor) else value), count + 1)
+
+    def told(self) -> dict[str, float]:
+        """The means of what hooks have logged since the last call."""
+        means = {name: float(total) / count for name, (total, count) in self._told.items()}
+        self._told = {}
+        return mean(means)
 
     def logits(self, x: Tensor, gates: Gates, state: Mapping[str, Tensor] | None = None) -> Tensor:
         """The supernet's logits with `gates`, in bfloat16 if mixed precision is on.
@@ -109,6 +167,19 @@ class Method(Strict, ABC):
     quick: ClassVar[bool] = True
     bare: ClassVar[Bare | None] = None
     alike: ClassVar[str] = ""
+    k = 1  # one over the share of channels that edges search; a field of methods that can search fewer
+
+    def __init_subclass__(cls, **rest: Any) -> None:
+        """Refuse to lay one method over another where a hook of the second would be lost."""
+        super().__init_subclass__(**rest)
+        if len(cls.__bases__) > 1 and ABC not in cls.__bases__:
+            keep_defaults(cls)
+        if lost := hidden(cls):
+            joined = " and ".join(base.__name__ for base in cls.__bases__)
+            raise UserError(
+                f"{cls.__name__} joins {joined}, and would lose {', '.join(lost)}",
+                hint="Define these in the new class, with what each of them does.",
+            )
 
     @property
     def halves(self) -> bool:
@@ -154,6 +225,16 @@ class Method(Strict, ABC):
         """Prepare for an epoch: temperatures, warm-up."""
         self.run.epoch = epoch
 
+    def after_epoch(self) -> None:
+        """Look back at an epoch after its last step: measure, keep an architecture."""
+
+    def stop(self) -> str:
+        """The reason to end the search now, asked after each epoch; empty to go on.
+
+        It is a function of what `state` holds, and the same in all processes.
+        """
+        return ""
+
     @abstractmethod
     def step(self, train: Batch, valid: Batch, progress: float) -> Mapping[str, Tensor | float]:
         """Update everything once; return metrics to average over the epoch."""
@@ -165,6 +246,11 @@ class Method(Strict, ABC):
         """
         counts = {choice.name: len(choice.options) for choice in self.run.space.choices()}
         return Gates({n: Gate(torch.full((k,), 1 / k, device=self.run.device)) for n, k in counts.items()})
+
+    def weight_gates(self, train: Batch) -> Gates:
+        """The gates of a weight step, without a gradient; a method may look at the batch (adversaries)."""
+        with torch.no_grad():
+            return self.gates("weights")
 
     def rate(self, progress: float) -> float:
         """The weights' learning rate at a (fractional) epoch."""
@@ -179,9 +265,7 @@ class Method(Strict, ABC):
 
     def weight_gradient(self, train: Batch) -> dict[str, Tensor | float]:
         """Add the gradient of the training loss to the weights' `grad`; returns metrics."""
-        with torch.no_grad():
-            gates = self.gates("weights")
-        logits = self.run.logits(train.x, gates)
+        logits = self.run.logits(train.x, self.weight_gates(train))
         loss = self.run.criterion(logits, train.target)
         loss.backward()
         return {"loss": loss, "accuracy": accuracy(logits, train.target)}
@@ -220,12 +304,22 @@ class Method(Strict, ABC):
     def state(self) -> State:
         """The weights and their optimiser; subclasses add theirs."""
         run = self.run
-        return State({"weights": dict(run.net.state_dict()), "weight_optimizer": pack(run.weight_optimizer)})
+        state = State({"weights": dict(run.net.state_dict()), "weight_optimizer": pack(run.weight_optimizer)})
+        if run.alive:
+            state.plain["kept"] = {name: list(options) for name, options in run.alive.items()}
+        if run.k != self.k:
+            state.plain["k"] = run.k
+        return state
 
     def restore(self, state: State) -> None:
         """Go back to `state`."""
-        self.run.net.load_state_dict(state.tensors["weights"])
-        unpack(self.run.weight_optimizer, state.tensors["weight_optimizer"])
+        run = self.run
+        run.alive = {name: tuple(options) for name, options in state.plain.get("kept", {}).items()}
+        if run.k != (k := state.plain.get("k", self.k)):
+            run.k = k
+            run.renew(self.fill, run.sizes)
+        run.net.load_state_dict(state.tensors["weights"])
+        unpack(run.weight_optimizer, state.tensors["weight_optimizer"])
 
 
 def accuracy(logits: Tensor, target: Tensor) -> Tensor:

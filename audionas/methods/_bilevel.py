@@ -1,7 +1,7 @@
 """The frame of all differentiable methods: alphas, two optimisers, and the hooks that methods override."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -19,29 +19,44 @@ from audionas.data.batches import Batch
 from audionas.engine.checkpoint import State
 from audionas.engine.distributed import average_gradients
 from audionas.engine.optim import pack, set_rate, unpack
+from audionas.methods import _edge_weights
 from audionas.methods._base import Method, Phase, SearchRun, accuracy, require_reachable
+from audionas.methods._beta_decay import smooth_maximum
 from audionas.methods._decided import by_shares
 from audionas.methods._derive import strongest
+from audionas.methods._idle import idle
+from audionas.methods._lost import replaces
 from audionas.methods._price import chances, exchanged, slope_of, value
+from audionas.methods._unrolled import unrolled_gradient
 from audionas.nn.edge import Gate, Gates
-from audionas.spaces._base import Bare
+from audionas.spaces._base import Bare, Space
 
 
 @dataclass(kw_only=True)
 class Bilevel(Method):
-    """Alternates an Adam step on alpha (valid batch) and a weight step (train batch), first order.
+    """Alternates an Adam step on alpha (valid batch) and a weight step (train batch).
 
-    DARTS, eq. 3-4 with xi = 0. The alpha step requests alpha's gradient alone from autograd, so the
-    weights' gradients are neither computed nor left behind. With `level: one` both follow the same
-    loss on one batch of all training data, in one backward pass. Alpha does not move in the first
+    DARTS, eq. 3-4, with xi = 0 unless `order` is 2. The alpha step requests alpha's gradient alone from
+    autograd, so the weights' gradients are neither computed nor left behind. With `level: one` both follow
+    the same loss on one batch of all training data, in one backward pass. Alpha does not move in the first
     `warmup_epochs`; `alpha_clip` bounds the norm of its gradient. `cost` adds a penalty on the cost of the
-    network that would be derived (`price`). The weights' rate falls with every step; in official codes it
-    falls after every epoch.
+    network that would be derived (`price`).
+
+    `order: 2` looks one step of SGD ahead, at the current rate and momentum. `eps` is the length of its
+    finite difference. The paper's 0.01 is not exact: where rectifiers switch within that length, it can be
+    as far off as the first order. `eps: null` differentiates twice instead, which is exact and slower.
+
+    `k` is one over the share of channels that edges search; the others go by (`pc_darts` says where an edge
+    cannot be split). `edge_normalization` weighs the edges into a node of a cell by a softmax over
+    `beta/<node>`. `beta_decay` is the strength, at the end of the search, of Beta-DARTS' regulariser. A
+    method that would lose a setting refuses it. The weights' rate falls with every step; in official codes
+    it falls after every epoch.
     """
 
     family: ClassVar[str] = "differentiable"
     bare: ClassVar[Bare | None] = "ends"  # None where one option runs at a time: GDAS, ProxylessNAS, ...
     weights_first: ClassVar[bool] = False  # GDAS moves the weights before alpha
+    loses: ClassVar[Mapping[str, str]] = {}  # settings above that a method would lose, with the reason
 
     alpha_lr: float = 3e-4
     alpha_betas: tuple[float, float] = (0.5, 0.999)
@@ -50,10 +65,17 @@ class Bilevel(Method):
     warmup_epochs: int = 0
     level: Literal["two", "one"] = "two"
     cost: CostPenalty | None = None
+    order: Literal[1, 2] = 1
+    eps: float | None = 0.01
+    k: int = 1
+    edge_normalization: bool = False
+    beta_decay: float = 0.0
 
     def __post_init__(self) -> None:
         """Refuse impossible settings; subclasses call it before their own checks."""
         problems = []
+        if len(type(self).__bases__) > 1 and "__dataclass_fields__" not in vars(type(self)):
+            problems.append(f"{type(self).__name__} joins methods: it needs @dataclass(kw_only=True)")
         if not 0 < self.alpha_lr < math.inf or not 0 <= self.alpha_weight_decay < math.inf:
             problems.append("alpha_lr must be positive and alpha_weight_decay not negative, both finite")
         if not all(0 <= beta < 1 for beta in self.alpha_betas):
@@ -62,13 +84,41 @@ class Bilevel(Method):
             problems.append(f"alpha_clip is {self.alpha_clip}, expected a positive norm")
         if self.warmup_epochs < 0:
             problems.append(f"warmup_epochs is {self.warmup_epochs}, expected 0 or more")
-        if problems:
+        if self.eps is not None and not 0 < self.eps < math.inf:
+            problems.append(f"eps is {self.eps}, expected a positive length, or null to differentiate twice")
+        if self.order == 2 and self.level == "one":
+            problems.append("order 2 needs level two: with one level no training step follows the alpha step")
+        if self.k < 1:
+            problems.append(f"k is {self.k}, expected 1 or more: 1/k of the channels are searched")
+        if not 0 <= self.beta_decay < math.inf:
+            problems.append(f"beta_decay is {self.beta_decay}, expected 0 or a positive number")
+        if problems := [*problems, *self._lost()]:
             raise UserError(problems)
+
+    def _lost(self) -> list[str]:
+        """The settings that this method would lose, with the reason."""
+        uses = {
+            "order": self.order == 2,
+            "edge_normalization": self.edge_normalization,
+            "beta_decay": self.beta_decay > 0,
+        }
+        why = dict(self.loses)
+        if replaces(type(self), Bilevel, "gates"):
+            why.setdefault(
+                "edge_normalization", "its gates are its own, and would leave the edges' weights out"
+            )
+        if replaces(type(self), Bilevel, "alpha_gradient"):
+            why.setdefault("order", "its gradient of alpha is its own")
+        return [f"{name} has no place in {type(self).__name__}: {why[name]}" for name in why if uses[name]]
 
     @property
     def halves(self) -> bool:
         """One-level methods train on everything."""
         return self.level == "two"
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """What serves another order, splits no edge's channels, or weighs edges that do not compete."""
+        return idle(space, self.order, self.k)
 
     def setup(self, run: SearchRun) -> None:
         """Make the architecture parameters and their Adam; refuse a search that ends before they move."""
@@ -79,6 +129,13 @@ class Bilevel(Method):
                 "alpha would never move",
                 hint="Lower method.warmup_epochs, or raise search.epochs.",
             )
+        if self.order == 2 and not isinstance(run.weight_optimizer, torch.optim.SGD):
+            raise UserError(
+                f"method.order is 2, which looks a step of sgd ahead, not of {run.optim.name}",
+                hint="Set search.optim.name=sgd, or method.order=1",
+            )
+        if run.k != self.k:
+            raise ValueError(f"the supernet has k={run.k}: build it and its run with k=method.k, {self.k}")
         if self.cost is not None and self.cost.table:
             run.costs = run.costs.with_latency(_latency(run, self.cost.table))
         if self.cost is not None and self.cost.target is not None:
@@ -93,7 +150,8 @@ class Bilevel(Method):
 
     def init_alphas(self) -> dict[str, Tensor]:
         """Logits (options,) by choice name; a method adds its own parameters under other names."""
-        return {choice.name: self.init_alpha(choice) for choice in self.run.space.choices()}
+        alphas = {choice.name: self.init_alpha(choice) for choice in self.run.space.choices()}
+        return {**alphas, **(_edge_weights.begun(self.run) if self.edge_normalization else {})}
 
     def init_alpha(self, choice: Choice) -> Tensor:
         """Initial logits, 1e-3 N(0, 1), (options,)."""
@@ -101,14 +159,22 @@ class Bilevel(Method):
         return 1e-3 * torch.randn(len(choice.options), generator=rng)
 
     def relax(self, logits: Tensor) -> Tensor:
-        """Turn logits into weights over a choice's options: softmax."""
+        """Turn logits into weights over a choice's options: softmax. An option at -inf was dropped."""
         return logits.softmax(-1)
+
+    def sample(self, logits: Tensor) -> Tensor:
+        """Turn logits into the weights of one step: those of `relax`, unless a method draws them."""
+        return self.relax(logits)
 
     def gates(self, phase: Phase) -> Gates:
         """One gate per choice, differentiable in alpha; a method that samples draws anew at every call."""
-        device, alphas = self.run.device, self.run.alphas
-        names = [choice.name for choice in self.run.space.choices()]
-        return Gates({name: Gate(self.relax(alphas[name]).to(device)) for name in names}, self.extra())
+        run = self.run
+        gates = {
+            choice.name: Gate(self.sample(run.living(choice)).to(run.device), run.left(choice))
+            for choice in run.space.choices()
+        }
+        found = Gates(gates, self.extra())
+        return _edge_weights.scaled(run, found) if self.edge_normalization else found
 
     def extra(self) -> Mapping[str, float]:
         """Schedule scalars for the method's edges."""
@@ -136,14 +202,29 @@ class Bilevel(Method):
         return metrics
 
     def alpha_gradient(self, valid: Batch, train: Batch) -> dict[str, Tensor | float]:
-        """Leave the gradient of the validation loss, first order, in `alpha.grad`; return metrics."""
-        gates = self.gates("alpha")
-        with resting(self.run.net):
+        """Leave the gradient of the validation loss in `alpha.grad`, of the first or second order; return
+        metrics. In the first order `on_validation` is given those of the weights in `watched`, in one pass.
+        """
+        if self.order == 2:
+            return unrolled_gradient(self, valid, train, eps=self.eps)
+        gates, watched = self.gates("alpha"), self.watched()
+        with resting(self.run.net, but=watched.values()):
             logits = self.run.logits(valid.x, gates)
         loss = self.run.criterion(logits, valid.target)
         total, metrics = self.objective(loss, gates)
-        self.take(_gradients(total, self.parameters()))
+        alphas = self.parameters()
+        found = list(_gradients(total, [*alphas, *watched.values()]))
+        self.take(found[: len(alphas)])
+        if watched:
+            self.on_validation(dict(zip(watched, found[len(alphas) :], strict=True)))
         return {"valid_loss": loss, "valid_accuracy": accuracy(logits, valid.target), **metrics}
+
+    def watched(self) -> Mapping[str, nn.Parameter]:
+        """The weights whose validation gradient an alpha step also computes, by name; none by default."""
+        return {}
+
+    def on_validation(self, gradients: Mapping[str, Tensor]) -> None:
+        """Look at the validation gradients of the weights in `watched`, zero where a weight did not act."""
 
     def joint_step(self, train: Batch, *, alpha: bool = True) -> dict[str, Tensor | float]:
         """Run one backward pass for alphas and weights, then a step of both (SNAS, DropNAS)."""
@@ -168,11 +249,19 @@ class Bilevel(Method):
 
     def terms(self, gates: Gates) -> tuple[Tensor, dict[str, Tensor | float]]:
         """The terms that the alpha step adds to the task's loss: penalties of the method and of the cost."""
-        extra = self.penalty(gates)
+        extra = self.penalties(gates)
         if self.cost is None:
             return extra, {}
         price = self.price(self.cost.name)
         return extra + self.cost.penalty(price), {self.cost.name: price}
+
+    def penalties(self, gates: Gates) -> Tensor:
+        """The method's own penalty, and `beta_decay`, which grows linearly from 0 over the search."""
+        extra = self.penalty(gates)
+        if self.beta_decay == 0:
+            return extra
+        strength = self.beta_decay * self.run.epoch / self.run.epochs
+        return extra + strength * smooth_maximum(self.run).to(extra.device)
 
     def price(self, what: What) -> Tensor:
         """The cost of the network that would be derived now, a scalar with the gradient of `slopes`."""
@@ -189,19 +278,22 @@ class Bilevel(Method):
         Along an option that is not kept it has the sign of the change of the price when that option enters.
         """
         stay, shares = self.stays(), self.probabilities()
-        return {
+        found = {
             name: stay[name] * slope_of(shares[name].values()) * change
             for name, change in self.exchanges(spec, what).items()
         }
+        if self.edge_normalization:
+            found |= _edge_weights.slopes(self.run, self.standings(), what)
+        return found
 
     def stays(self) -> dict[str, float]:
         """The probability that an edge stays, by choice."""
-        return chances(self.run.space, self.scores())
+        return chances(self.run.space, self.standings())
 
     def exchanges(self, spec: ArchSpec, what: What) -> dict[str, Tensor]:
         """The change of the cost when an option enters in place of another, (options,) by choice."""
         space = self.run.space
-        return exchanged(self.run.costs, space, spec.choices, self.scores(), what, inputs=space.inputs)
+        return exchanged(self.run.costs, space, spec.choices, self.standings(), what, inputs=space.inputs)
 
     def parameters(self) -> list[nn.Parameter]:
         """All architecture parameters, in a fixed order."""
@@ -227,13 +319,22 @@ class Bilevel(Method):
         """The relaxed weights of each option."""
         with torch.no_grad():
             return {
-                c.name: dict(zip(c.options, self.relax(self.run.alphas[c.name]).tolist(), strict=True))
+                c.name: dict(zip(c.options, self.relax(self.run.living(c)).tolist(), strict=True))
                 for c in self.run.space.choices()
             }
 
     def scores(self) -> dict[str, dict[str, float]]:
         """The scores that compare options when the architecture is derived, across a node's edges too."""
-        return self.probabilities()
+        held = self.probabilities()
+        return _edge_weights.weighed(self.run, held) if self.edge_normalization else held
+
+    def standings(self) -> dict[str, dict[str, float]]:
+        """The scores, -inf for options that were dropped."""
+        alive = self.run.alive
+        return {
+            name: {o: p if o in alive.get(name, options) else -math.inf for o, p in options.items()}
+            for name, options in self.scores().items()
+        }
 
     def margins(self) -> dict[str, float]:
         """The margins between the strongest options, and where nodes keep few inputs between edges."""
@@ -245,7 +346,7 @@ class Bilevel(Method):
 
     def derive(self) -> ArchSpec:
         """The strongest option of each choice; in cells with few inputs, only at a node's strongest edges."""
-        return self.spec_of(strongest(self.run.space, self.scores()))
+        return self.spec_of(strongest(self.run.space, self.standings()))
 
     def state(self) -> State:
         """Weights, alphas and both optimisers."""
@@ -278,9 +379,13 @@ def _gradients(total: Tensor, parameters: list[nn.Parameter]) -> Iterable[Tensor
 
 
 @contextmanager
-def resting(net: nn.Module) -> Iterator[None]:
-    """Compute without gradients for the weights of `net`, inside the block, and keep nothing for them."""
-    weights = [weight for weight in net.parameters() if weight.requires_grad]
+def resting(net: nn.Module, *, but: Collection[nn.Parameter] = ()) -> Iterator[None]:
+    """Compute without gradients for the weights of `net`, inside the block, and keep nothing for them.
+
+    Those in `but` do not rest.
+    """
+    awake = {id(weight) for weight in but}
+    weights = [w for w in net.parameters() if w.requires_grad and id(w) not in awake]
     try:
         for weight in weights:
             weight.requires_grad_(False)

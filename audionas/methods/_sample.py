@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import pad_sequence
 
 from audionas.methods._base import SearchRun
@@ -38,22 +39,34 @@ def concrete(logits: Tensor, temperature: float) -> Tensor:
     return ((logits + gumbel(*logits.shape)) / temperature).softmax(-1)
 
 
+def one_hot_concrete(logits: Tensor, temperature: float) -> Tensor:
+    """The option of a concrete sample as one-hot weights, with the sample's gradient (Gumbel-max)."""
+    soft = concrete(logits, temperature)
+    return straight_through(one_hot(soft.argmax(-1), soft.shape[-1]).to(soft.dtype), soft)
+
+
+def drawn(logits: Tensor) -> Tensor:
+    """An option drawn from the softmax over the last axis, as one-hot weights without a gradient."""
+    picked = (logits.detach() + gumbel(*logits.shape)).argmax(-1)
+    return one_hot(picked, logits.shape[-1]).to(logits.dtype)
+
+
 def rows(run: SearchRun) -> Tensor:
     """The logits of all choices as (choices, options), so that one operation draws for all of them.
 
-    Choices with fewer options end in -inf: options that are never drawn.
+    Choices with fewer options end in -inf: options that are never drawn, like those that were dropped.
     """
-    logits: list[Tensor] = [run.alphas[choice.name] for choice in run.space.choices()]
+    logits: list[Tensor] = [run.living(choice) for choice in run.space.choices()]
     return pad_sequence(logits, batch_first=True, padding_value=-math.inf)
 
 
 def gates_of(run: SearchRun, weights: Tensor, picked: Sequence[int] | None = None) -> Gates:
     """Gates on the run's device from `weights` (choices, options), one copy for all of them.
 
-    `picked` names the one option of each choice that runs; None runs all.
+    `picked` names the one option of each choice that runs; None runs all that are left.
     """
     weights, gates = weights.to(run.device), {}
     for number, choice in enumerate(run.space.choices()):
-        active = None if picked is None else (picked[number],)
+        active = run.left(choice) if picked is None else (picked[number],)
         gates[choice.name] = Gate(weights[number, : len(choice.options)], active)
     return Gates(gates)

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -14,13 +14,15 @@ from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.rng import seed_torch
 from audionas.core.strict import Strict
+from audionas.data.batches import Batch
 from audionas.engine.metrics import macro_f1
-from audionas.engine.recalibrate import recalibrated
+from audionas.engine.recalibrate import of_each_batch, recalibrated
 from audionas.methods._base import SearchRun
 from audionas.nn.edge import Gates
 
 Statistics = Literal["recalibrated", "running"]
 STATISTICS: tuple[Statistics, ...] = get_args(Statistics)
+Known = Literal["recalibrated", "running", "batch"]  # with those of each batch itself, as in training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +62,33 @@ def score(run: SearchRun, spec: ArchSpec, scoring: Scoring) -> dict[str, float]:
     It is a function of the weights, the data and the architecture: earlier scores and the process that
     scores have no influence. Raises UserError if there is nothing to score on.
     """
-    gates = gates_of(run, spec)
+    batches = itertools.islice(run.valid(), scoring.batches or None)
+    how, few = scoring.statistics, scoring.calibration
+    return score_gates(run, gates_of(run, spec), batches, how, calibration=few, draws=spec.id)
+
+
+@torch.no_grad()
+def score_gates(
+    run: SearchRun,
+    gates: Gates,
+    batches: Iterable[Batch],
+    statistics: Known,
+    *,
+    calibration: int = 8,
+    draws: str = "gates",
+) -> dict[str, float]:
+    """The same for any gates, not only one-hot ones, on `batches`.
+
+    `batch` takes each batch's own statistics, as in training, but nothing else of training: neither dropout
+    nor a method's noise acts. Statistics, modes and random states are afterwards as they were; `draws` names
+    the draws of operations that are noise.
+    """
     guesses: list[Tensor] = []
     targets: list[Tensor] = []
     loss = 0.0
-    with torch.random.fork_rng(devices(run)), _statistics(run, gates, scoring):
-        seed_torch(run.seed, "score", spec.id)  # operations that are noise draw from torch
-        for batch in itertools.islice(run.valid(), scoring.batches or None):
+    with torch.random.fork_rng(devices(run)), _statistics(run, gates, statistics, calibration):
+        seed_torch(run.seed, "score", draws)  # operations that are noise draw from torch
+        for batch in batches:
             logits = run.logits(batch.x, gates)
             loss += float(run.criterion(logits, batch.target)) * len(batch.target)
             guesses.append(logits.argmax(1).cpu())
@@ -88,10 +110,14 @@ def _worst(name: str) -> float:
 
 
 @contextmanager
-def _statistics(run: SearchRun, gates: Gates, scoring: Scoring) -> Iterator[None]:
+def _statistics(run: SearchRun, gates: Gates, statistics: Known, calibration: int) -> Iterator[None]:
     """Put the supernet in evaluation mode with these statistics, and restore it afterwards."""
-    if scoring.statistics == "recalibrated":
-        batches = itertools.islice(run.train(), scoring.calibration)
+    if statistics == "batch":
+        with of_each_batch(run.net):
+            yield
+        return
+    if statistics == "recalibrated":
+        batches = itertools.islice(run.train(), calibration)
         with recalibrated(run.net, lambda batch: run.logits(batch.x, gates), batches):
             yield
         return

@@ -7,32 +7,52 @@ around w', or is exact by differentiating twice.
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from audionas.data.batches import Batch
 from audionas.engine.distributed import averaged, forked_draws
-from audionas.methods._base import SearchRun, accuracy
-from audionas.methods._bilevel import Bilevel
+from audionas.methods._base import Phase, SearchRun, accuracy
 from audionas.nn.edge import Gates
 
 Metrics = dict[str, Tensor | float]
 Weights = Mapping[str, Tensor]
 
 
-def unrolled_gradient(method: Bilevel, valid: Batch, train: Batch, *, eps: float | None) -> Metrics:
+class Relaxed(Protocol):
+    """A method with gates that are differentiable in its parameters."""
+
+    run: SearchRun
+
+    def parameters(self) -> list[nn.Parameter]:
+        """All architecture parameters, in a fixed order."""
+
+    def gates(self, phase: Phase) -> Gates:
+        """The gates of a step."""
+
+    def terms(self, gates: Gates) -> tuple[Tensor, Metrics]:
+        """The terms added to the validation loss, and metrics."""
+
+    def take(self, gradients: Iterable[Tensor]) -> None:
+        """Store gradients of `parameters`."""
+
+
+def unrolled_gradient(method: Relaxed, valid: Batch, train: Batch, *, eps: float | None) -> Metrics:
     """Leave the second-order gradient of the validation loss in `alpha.grad`; return metrics at w'.
 
     The step ahead is the one that the weights' SGD will take on `train` next: its current rate, momentum,
     decay and random draws, but without clipping. R is `eps` / |d L_val / d w'|; None differentiates twice.
-    Neither weights nor batch-norm statistics change.
+    The training batch has one draw of gates. Neither weights nor batch-norm statistics change.
     """
     run, alphas = method.run, method.parameters()
-    passes = _Passes(run)
+    passes = Passes(run)
     weights = dict(run.net.named_parameters())
-    loss, _ = passes.run(weights, train, method.gates("alpha"))
-    gradients = averaged(_gradients(loss, weights.values(), create_graph=eps is None))
+    own = method.gates("alpha")
+    loss = passes.run(weights, train, own)[0]
+    gradients = averaged(_gradients(loss, weights.values(), create_graph=eps is None, retain_graph=True))
+    del loss  # and with it what the pass has kept
     ahead = step_ahead(run, weights, gradients)
     if eps is not None:
         ahead = {name: tensor.detach().requires_grad_() for name, tensor in ahead.items()}
@@ -44,14 +64,14 @@ def unrolled_gradient(method: Bilevel, valid: Batch, train: Batch, *, eps: float
     gradient = list(direct)
     if eps is not None:
         radius = eps / torch.linalg.vector_norm(torch.stack([t.norm() for t in v])).clamp_min(1e-30).cpu()
-        plus, minus = (_nearby(method, passes, weights, v, sign * radius, train) for sign in (1, -1))
+        plus, minus = (_nearby(alphas, passes, own, weights, v, sign * radius, train) for sign in (1, -1))
         reach = _reach(run)
         gradient = [d - reach * (p - m) / (2 * radius) for d, p, m in zip(direct, plus, minus, strict=True)]
     method.take(gradient)
     return {"valid_loss": loss, "valid_accuracy": accuracy(logits, valid.target), **metrics}
 
 
-class _Passes:
+class Passes:
     """Forward passes of a run's network at other weights.
 
     Batch norms update copies of their statistics. Every pass draws the same random numbers (dropout) and
@@ -71,12 +91,17 @@ class _Passes:
 
 
 def _nearby(
-    method: Bilevel, passes: _Passes, weights: Weights, v: Iterable[Tensor], radius: Tensor, train: Batch
+    alphas: Iterable[Tensor],
+    passes: Passes,
+    gates: Gates,
+    weights: Weights,
+    v: Iterable[Tensor],
+    radius: Tensor,
+    train: Batch,
 ) -> tuple[Tensor, ...]:
     """Alpha's gradient of the training loss at w + radius * v."""
     moved = {name: w.detach() + radius * d for (name, w), d in zip(weights.items(), v, strict=True)}
-    loss, _ = passes.run(moved, train, method.gates("alpha"))
-    return _gradients(loss, method.parameters())
+    return _gradients(passes.run(moved, train, gates)[0], alphas, retain_graph=True)
 
 
 def step_ahead(run: SearchRun, weights: Weights, gradients: Iterable[Tensor]) -> Weights:
@@ -102,7 +127,14 @@ def _reach(run: SearchRun) -> float:
     return float(group["lr"] * share)
 
 
-def _gradients(loss: Tensor, of: Iterable[Tensor], *, create_graph: bool = False) -> tuple[Tensor, ...]:
+def _gradients(
+    loss: Tensor, of: Iterable[Tensor], *, create_graph: bool = False, retain_graph: bool = False
+) -> tuple[Tensor, ...]:
     return torch.autograd.grad(
-        loss, tuple(of), create_graph=create_graph, allow_unused=True, materialize_grads=True
+        loss,
+        tuple(of),
+        create_graph=create_graph,
+        retain_graph=retain_graph or create_graph,
+        allow_unused=True,
+        materialize_grads=True,
     )

@@ -83,11 +83,8 @@ class DartsMinus(Bilevel):
 
     def idle(self, space: Space) -> Mapping[str, str]:
         """The form of an auxiliary skip that is off."""
-        return (
-            dict.fromkeys(("decay", "auxiliary"), "beta is 0: no edge has an auxiliary skip")
-            if self.beta == 0
-            else {}
-        )
+        off = ("decay", "auxiliary") if self.beta == 0 else ()
+        return {**super().idle(space), **dict.fromkeys(off, "beta is 0: no edge has an auxiliary skip")}
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
         """An edge with an auxiliary skip; with `beta: 0` a plain edge, for a search that equals DARTS."""

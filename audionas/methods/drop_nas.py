@@ -70,6 +70,10 @@ class DropNas(Bilevel):
 
     paper: ClassVar[str] = "DropNAS: Grouped Operation Dropout for Differentiable Architecture Search"
     arxiv: ClassVar[str] = "2201.11679"
+    loses: ClassVar[Mapping[str, str]] = {
+        "order": "what is dropped differs from pass to pass",
+        "beta_decay": "dropped options do not move",
+    }
 
     level: Literal["two", "one"] = "one"
     drop: float = 3e-5
@@ -83,18 +87,21 @@ class DropNas(Bilevel):
 
     def refuses(self, space: Space) -> str:
         """The reason to refuse a space in which no group has two operations."""
-        return (
-            ""
-            if self._groups_of(space)
-            else "each group is one operation, which is never dropped: it would be darts with level one"
-        )
+        if self._groups_of(space):
+            return super().refuses(space)
+        return "each group is one operation, which is never dropped: it would be darts with level one"
 
     def idle(self, space: Space) -> Mapping[str, str]:
         """The probability of a group that no choice has with two operations."""
         known = self._groups_of(space)
         none = "no choice has two operations of that group"
-        found = {name: none for name, free in (("drop", False), ("drop_free", True)) if free not in known}
-        return found if space.inputs else {**found, "rank": "no edges compete, which alone it ranks"}
+        groups = {"drop": False, "drop_free": True}
+        ranks = {} if space.inputs else {"rank": "no edges compete, which alone it ranks"}
+        return {
+            **super().idle(space),
+            **{n: none for n, free in groups.items() if free not in known},
+            **ranks,
+        }
 
     def _groups_of(self, space: Space) -> set[bool]:
         """The groups that have two operations somewhere: True is that of operations without weights."""
@@ -105,17 +112,19 @@ class DropNas(Bilevel):
         """Turn off Adam's own decay, which would affect dropped options: `penalty` applies it instead."""
         super().setup(run)
         self._optimizer.param_groups[0]["weight_decay"] = 0.0
-        choices = {choice.name: choice.options for choice in run.space.choices()}
-        self._groups = Groups(choices, self.drop, self.drop_free)
+        self._left: dict[str, tuple[int, ...]] = {}
         self._kept: dict[str, tuple[int, ...]] = {}
 
     def gates(self, phase: Phase) -> Gates:
         """Softmax over the options that a fresh draw keeps; without dropping, nothing is drawn."""
-        if self.run.epoch < self.warmup_epochs or self.drop == self.drop_free == 0:
-            kept = {c.name: tuple(range(len(c.options))) for c in self.run.space.choices()}
-        else:
-            names = [choice.name for choice in self.run.space.choices()]
-            kept = dict(zip(names, self._groups.draw(), strict=True))
+        choices = self.run.space.choices()
+        kept = left = {c.name: self.run.left(c) or tuple(range(len(c.options))) for c in choices}
+        if self.run.epoch >= self.warmup_epochs and not self.drop == self.drop_free == 0:
+            if left != self._left:
+                options = {c.name: tuple(c.options[i] for i in left[c.name]) for c in choices}
+                self._left, self._groups = left, Groups(options, self.drop, self.drop_free)
+            drawn = zip(left, self._groups.draw(), strict=True)
+            kept = {name: tuple(left[name][i] for i in places) for name, places in drawn}
         if phase == "alpha":
             self._kept = kept  # until the end of this step
         return Gates({name: self._gate(self.run.alphas[name], active) for name, active in kept.items()})

@@ -56,6 +56,7 @@ class FairDarts(Bilevel):
     paper: ClassVar[str] = "Fair DARTS: Eliminating Unfair Advantages in Differentiable Architecture Search"
     arxiv: ClassVar[str] = "1911.12126"
     bare: ClassVar[Bare | None] = "sums"  # sigmoids of a layer have a common factor
+    loses: ClassVar[Mapping[str, str]] = {"beta_decay": "it bounds a softmax, and these are sigmoids"}
 
     alpha_lr: float = 3e-3
     alpha_betas: tuple[float, float] = (0.9, 0.999)
@@ -71,7 +72,7 @@ class FairDarts(Bilevel):
 
     def idle(self, space: Space) -> Mapping[str, str]:
         """Threshold and rule where the strongest option stays anyway, the form of a loss that is off."""
-        found = {}
+        found = dict(super().idle(space))
         if self.zero_one_weight == 0:
             found["zero_one_form"] = "zero_one_weight is 0"
         single = all(choice.least == choice.max_active == 1 for choice in space.choices())
@@ -102,7 +103,7 @@ class FairDarts(Bilevel):
         if self.rule == "darts":
             return found
         held = self.probabilities()
-        stay = strongest(self.run.space, held)
+        stay = strongest(self.run.space, self.standings())
         for choice in self.run.space.choices():
             if choice.least or self.rule == "threshold_edge" or stay[choice.name]:
                 found[choice.name] = self._exchanged(choice, held[choice.name], self._room(choice), what)
@@ -137,7 +138,8 @@ class FairDarts(Bilevel):
         """
         told = super().alpha_gradient(valid, train)
         alphas = self.parameters()
-        pulls = torch.autograd.grad(self.penalty(self.gates("alpha")), alphas)
+        pull = self.penalty(self.gates("alpha"))
+        pulls = torch.autograd.grad(pull, alphas, materialize_grads=True, allow_unused=True)
         rest = averaged([a.grad - p for a, p in zip(alphas, pulls, strict=True) if a.grad is not None])
         parts = {"gradient_data": rest, "gradient_zero_one": pulls}
         norms = {name: torch.cat([g.flatten() for g in part]).norm() for name, part in parts.items()}
@@ -167,8 +169,8 @@ class FairDarts(Bilevel):
 
     def derive(self) -> ArchSpec:
         """The options above the threshold that `rule` keeps."""
-        held = self.probabilities()
-        kept = strongest(self.run.space, held)
+        held, standings = self.probabilities(), self.standings()
+        kept = strongest(self.run.space, standings)
         if self.rule == "darts":
             return self.spec_of(kept)
         for choice in self.run.space.choices():
@@ -182,7 +184,7 @@ class FairDarts(Bilevel):
                 kept[choice.name] = passing[:2]
             else:
                 kept[choice.name] = kept[choice.name] and passing[:1]
-        choices, empty = filled(self.run.space, kept, held)
+        choices, empty = filled(self.run.space, kept, standings)
         spec = self.spec_of(choices)
         said = f"no edge reaches {self.threshold:g}, the strongest is kept"
         return replace(spec, note={**spec.note, **{f"{kind} cell": said for kind in empty}})

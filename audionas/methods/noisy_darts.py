@@ -78,12 +78,13 @@ class NoisyDarts(Bilevel):
     def refuses(self, space: Space) -> str:
         """The reason to refuse a space without skips."""
         skips = any(OPS[option].kind == "skip" for choice in space.choices() for option in choice.options)
-        return "" if skips else "no option is a skip, which is all that noise disturbs: it would be darts"
+        why = "no option is a skip, which is all that noise disturbs: it would be darts"
+        return super().refuses(space) if skips else why
 
     def idle(self, space: Space) -> Mapping[str, str]:
         """The form of a noise that is off."""
-        off = "there is no noise: std and mean are 0"
-        return dict.fromkeys(("noise", "form", "decay"), off) if self.std == self.mean == 0 else {}
+        off = ("noise", "form", "decay") if self.std == self.mean == 0 else ()
+        return {**super().idle(space), **dict.fromkeys(off, "there is no noise: std and mean are 0")}
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
         """An edge that knows its options' kinds, as noise needs."""
@@ -103,9 +104,20 @@ class NoisyDarts(Bilevel):
         if self.std == self.mean == 0:
             return y
         if self.noise == "uniform":
-            spread = math.sqrt(3 * self.std) * (2 * torch.rand_like(y) - 1)
+            eps = torch.rand_like(y).mul_(2).sub_(1).mul_(strength * math.sqrt(3 * self.std))
         else:
             scale = y.detach().std() if self.form == "additive" else 1.0
-            spread = self.std * scale * torch.randn_like(y)
-        eps = strength * (self.mean + spread)
+            eps = _normal(y).mul_(strength * self.std * scale)
+        if self.mean:
+            eps.add_(strength * self.mean)
         return y + eps if self.form == "additive" else y * (1 + eps)
+
+
+def _normal(y: Tensor) -> Tensor:
+    """Standard normal numbers like `y`, drawn in the order of memory.
+
+    In channels_last memory `torch.randn_like` draws them one by one, at eight times the cost.
+    """
+    drawn = torch.empty_like(y)
+    drawn.as_strided((drawn.numel(),), (1,)).normal_()
+    return drawn

@@ -6,7 +6,6 @@ in the previous stage. Dropout on skips keeps them from winning early, and the d
 may have only a limited number of them.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -23,11 +22,11 @@ from audionas.cost.table import table
 from audionas.data.batches import Batch
 from audionas.engine.checkpoint import State
 from audionas.engine.optim import set_rate
-from audionas.methods._base import Phase, SearchRun
+from audionas.methods._base import SearchRun
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._derive import strongest
 from audionas.methods._stages import Stage, skip_dropout, stage, thinned
-from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
+from audionas.nn.edge import Edge, MixedEdge
 from audionas.nn.ops import OPS, OpShape
 from audionas.spaces._base import Space
 
@@ -104,9 +103,9 @@ class PDarts(Bilevel):
 
     def idle(self, space: Space) -> Mapping[str, str]:
         """What concerns skips, where there are none."""
-        if any(OPS[option].kind == "skip" for choice in space.choices() for option in choice.options):
-            return {}
-        return dict.fromkeys(("skip_dropout", "max_skips"), "no option is a skip")
+        skips = any(OPS[option].kind == "skip" for choice in space.choices() for option in choice.options)
+        off = () if skips else ("skip_dropout", "max_skips")
+        return {**super().idle(space), **dict.fromkeys(off, "no option is a skip")}
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
         """An edge whose skip drops out, with every option."""
@@ -128,13 +127,14 @@ class PDarts(Bilevel):
 
     def _begin(self, number: int, kept: Kept) -> None:
         """Make a network of the stage's depth with the options that are left, and fresh alphas."""
-        self._stage, self._kept = number, kept
+        self._stage = number
 
         def fill(choice: Choice, shape: OpShape) -> Edge:
             return SkipDropoutEdge(choice, shape, kept[choice.name])
 
         self.run.renew(fill, {**self.run.sizes, "layers": self.depths[number]})
         super().setup(self.run)
+        self.run.keep(kept)
 
     def init_alpha(self, choice: Choice) -> Tensor:
         """Initial logits, 1e-3 N(0, 1), (options,), anew in each stage; those of dropped options are idle."""
@@ -147,7 +147,7 @@ class PDarts(Bilevel):
         if epoch * len(self.depths) // self.run.epochs > self._stage:
             held, share = self.probabilities(), self.keep[self._stage]
             kept = {
-                choice.name: thinned(choice, self._kept[choice.name], held[choice.name], share)
+                choice.name: thinned(choice, self.run.alive[choice.name], held[choice.name], share)
                 for choice in self.run.space.choices()
             }
             self._begin(self._stage + 1, kept)
@@ -171,33 +171,9 @@ class PDarts(Bilevel):
         """The dropout on skips in this epoch."""
         return {"skip_dropout": skip_dropout(self.skip_dropout[self._stage], self.run.epoch, self._now)}
 
-    def gates(self, phase: Phase) -> Gates:
-        """A softmax over the options that are left; the others have weight 0 and do not run."""
-        gates = {}
-        for choice in self.run.space.choices():
-            left = self._kept[choice.name]
-            active = tuple(i for i, option in enumerate(choice.options) if option in left)
-            gates[choice.name] = Gate(self._weight(choice).to(self.run.device), active)
-        return Gates(gates, self.extra())
-
-    def _weight(self, choice: Choice) -> Tensor:
-        gone = torch.tensor([option not in self._kept[choice.name] for option in choice.options])
-        return self.relax(self.run.alphas[choice.name].masked_fill(gone, -math.inf))
-
-    def probabilities(self) -> dict[str, dict[str, float]]:
-        """The weights; 0 for dropped options."""
-        with torch.no_grad():
-            return {
-                c.name: dict(zip(c.options, self._weight(c).tolist(), strict=True))
-                for c in self.run.space.choices()
-            }
-
     def derive(self) -> ArchSpec:
         """The strongest options, then again without the weakest skip while the normal cell has too many."""
-        scores = {
-            name: {o: p if o in self._kept[name] else -1.0 for o, p in options.items()}
-            for name, options in self.probabilities().items()
-        }
+        scores = self.standings()
         while True:
             found = strongest(self.run.space, scores)
             skips = [
@@ -212,9 +188,9 @@ class PDarts(Bilevel):
             scores[weakest[1]][weakest[2]] = 0.0  # still above dropped options
 
     def state(self) -> State:
-        """The state, with the stage and the options that are left."""
+        """The state, with the stage."""
         state = super().state()
-        state.plain |= {"stage": self._stage, "kept": {name: list(o) for name, o in self._kept.items()}}
+        state.plain["stage"] = self._stage
         return state
 
     def restore(self, state: State) -> None:

@@ -13,7 +13,6 @@ from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot
 
 from audionas.core.errors import UserError
 from audionas.data.batches import Batch
@@ -22,7 +21,7 @@ from audionas.engine.optim import set_rate
 from audionas.methods._base import Phase, SearchRun
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._recentre import recentre
-from audionas.methods._sample import gates_of, gumbel, rows, straight_through
+from audionas.methods._sample import drawn, gates_of, gumbel, rows, straight_through
 from audionas.nn.edge import Gates
 from audionas.spaces._base import Bare
 
@@ -50,6 +49,7 @@ class ProxylessNas(Bilevel):
     paper: ClassVar[str] = "ProxylessNAS: Direct Neural Architecture Search on Target Task and Hardware"
     arxiv: ClassVar[str] = "1812.00332"
     bare: ClassVar[Bare | None] = None  # one option runs at a time
+    loses: ClassVar[Mapping[str, str]] = {"order": "its alpha gates run options without a graph"}
 
     alpha_lr: float = 1e-3
     alpha_betas: tuple[float, float] = (0.0, 0.999)
@@ -91,41 +91,39 @@ class ProxylessNas(Bilevel):
             return self._two(logits) if self.update == "two" else self._full(logits)
         if self.run.epoch < self.warmup_epochs:
             logits = torch.zeros_like(logits).masked_fill(logits.isinf(), -math.inf)
-        drawn = (logits + gumbel(*logits.shape)).argmax(-1)
-        return gates_of(self.run, one_hot(drawn, logits.shape[-1]).to(logits.dtype), drawn.tolist())
+        weights = drawn(logits)
+        return gates_of(self.run, weights, weights.argmax(-1).tolist())
 
     def _full(self, logits: Tensor) -> Gates:
         """Gates with the drawn option active; the others run frozen, for the gradient of their gates."""
-        soft = logits.softmax(-1)
-        drawn = (logits.detach() + gumbel(*logits.shape)).argmax(-1)
-        weights = straight_through(one_hot(drawn, logits.shape[-1]).to(soft.dtype), soft)
-        return self._frozen(gates_of(self.run, weights), drawn.tolist())
+        weights = straight_through(drawn(logits), logits.softmax(-1))
+        return self._frozen(gates_of(self.run, weights), weights.argmax(-1).tolist())
 
     def _two(self, logits: Tensor) -> Gates:
         """Gates with two options drawn without replacement; one is active, by the softmax over the two."""
         pairs = (logits.detach() + gumbel(*logits.shape)).topk(2).indices
         both = logits.gather(1, pairs)
-        first = (both.detach() + gumbel(*both.shape)).argmax(-1)
-        weights = straight_through(one_hot(first, 2).to(both.dtype), both.softmax(-1))
+        weights = straight_through(drawn(both), both.softmax(-1))
         spread = torch.zeros(logits.shape, dtype=both.dtype).scatter(1, pairs, weights)
-        drawn = pairs.gather(1, first[:, None])[:, 0].tolist()
-        return self._frozen(gates_of(self.run, spread), drawn, pairs.tolist())
+        first = pairs.gather(1, weights.argmax(-1, keepdim=True))[:, 0].tolist()
+        return self._frozen(gates_of(self.run, spread), first, pairs.tolist())
 
-    def _frozen(self, gates: Gates, drawn: list[int], pairs: list[list[int]] | None = None) -> Gates:
+    def _frozen(self, gates: Gates, running: list[int], pairs: list[list[int]] | None = None) -> Gates:
         """Gates in which all of `pairs`, or all options, run; those not drawn run frozen."""
         frozen = {}
         for number, choice in enumerate(self.run.space.choices()):
-            known = range(len(choice.options))  # a choice with one option has no second
+            known = self.run.left(choice) or range(len(choice.options))  # one option has no second
             active = tuple(i for i in known if pairs is None or i in pairs[number])
             self._touched[choice.name] = active
-            others = tuple(i for i in active if i != drawn[number])
+            others = tuple(i for i in active if i != running[number])
             frozen[choice.name] = gates[choice.name]._replace(active=active, frozen=others)
         return Gates(frozen)
 
     def after_alpha(self, before: Mapping[str, Tensor]) -> None:
         """Rescale: if two options were touched, the probabilities of the others stay."""
+        everywhere = self.cost is not None or self.beta_decay > 0  # their gradient reaches all options
         for name, touched in self._touched.items():
-            recentre(before[name], self.run.alphas[name], touched, restore=self.cost is None)
+            recentre(before[name], self.run.alphas[name], touched, restore=not everywhere)
 
     def objective(self, loss: Tensor, gates: Gates) -> tuple[Tensor, dict[str, Tensor | float]]:
         """The loss and the price, joined by `cost_form`."""
@@ -136,7 +134,7 @@ class ProxylessNas(Bilevel):
             total = loss + self.cost.weight * (cost / target - 1)
         else:
             total = loss * (cost.log() / math.log(target)) ** self.cost.weight
-        return total, {self.cost.name: cost}
+        return total + self.penalties(gates), {self.cost.name: cost}
 
     def sharper(self) -> Mapping[str, float]:
         """A higher rate of alpha, and a step of alpha after each one of the weights."""

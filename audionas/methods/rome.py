@@ -26,7 +26,7 @@ from audionas.methods._bilevel import Bilevel
 from audionas.methods._decided import gap, options
 from audionas.methods._derive import strongest
 from audionas.methods._price import displaced, exchanged, inclusion, price_of, slope_of
-from audionas.methods._sample import anneal, concrete, gates_of, gumbel, rows, straight_through
+from audionas.methods._sample import anneal, gates_of, gumbel, one_hot_concrete, rows, straight_through
 from audionas.nn.edge import Gates
 from audionas.spaces._base import Bare, Space, present
 
@@ -48,9 +48,7 @@ def top_two(beta: Tensor, temperature: float) -> Tensor:
 
 def one_pair(beta: Tensor, temperature: float, edges: int) -> Tensor:
     """Draw by version 1: one of the pairs, straight-through; the count of each edge in it, (..., edges)."""
-    soft = concrete(beta, temperature)
-    hard = one_hot(soft.argmax(-1), beta.shape[-1]).to(soft.dtype)
-    return straight_through(hard, soft) @ pairs(edges).to(soft.dtype)
+    return one_hot_concrete(beta, temperature) @ pairs(edges).to(beta.dtype)
 
 
 @dataclass(kw_only=True)
@@ -89,7 +87,8 @@ class Rome(Bilevel):
 
     def idle(self, space: Space) -> Mapping[str, str]:
         """The draw of edges where none is drawn."""
-        return {} if space.inputs else {"version": "nodes keep all their edges, so that no edges are drawn"}
+        none = {} if space.inputs else {"version": "nodes keep all their edges, so that no edges are drawn"}
+        return {**super().idle(space), **none}
 
     def nodes(self) -> dict[str, list[str]]:
         """The edges of each node that keeps two of them, by the name of its beta; none in chains."""
@@ -119,10 +118,8 @@ class Rome(Bilevel):
     def gates(self, phase: Phase) -> Gates:
         """One drawn option on each drawn edge; the gates of the other edges are closed."""
         heat = anneal(*self.temperature, self.run.epoch, self.run.epochs)
-        soft = concrete(self.logits(), heat)
-        drawn = soft.argmax(-1)
-        hard = one_hot(drawn, soft.shape[-1]).to(soft.dtype)
-        gates = dict(gates_of(self.run, straight_through(hard, soft), drawn.tolist()))
+        weights = one_hot_concrete(self.logits(), heat)
+        gates = dict(gates_of(self.run, weights, weights.argmax(-1).tolist()))
         for name, edges in self.nodes().items():
             beta = self.run.alphas[name]
             kept = top_two(beta, heat) if self.version == "v2" else one_pair(beta, heat, len(edges))
@@ -168,7 +165,7 @@ class Rome(Bilevel):
 
     def _kept(self) -> dict[str, tuple[str, ...]]:
         """The strongest option of every edge."""
-        return strongest(self.run.space, self.probabilities(), inputs=0)
+        return strongest(self.run.space, self.standings(), inputs=0)
 
     def alpha_gradient(self, valid: Batch, train: Batch) -> Metrics:
         """Leave the mean over `samples` draws."""

@@ -66,7 +66,8 @@ class Scarlet(FairNas):
 
     def idle(self, space: Space) -> Mapping[str, str]:
         """The beginning of maps that are left out."""
-        return {} if self.stabilizer else {"init": "stabilizer is false: there are no maps"}
+        off = {} if self.stabilizer else {"init": "stabilizer is false: there are no maps"}
+        return {**super().idle(space), **off}
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
         """An edge with maps on its skips."""

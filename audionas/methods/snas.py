@@ -59,7 +59,8 @@ class Snas(Bilevel):
 
     def idle(self, space: Space) -> Mapping[str, str]:
         """The number of inputs where nodes keep them all."""
-        return {} if space.inputs else {"inputs": "every choice keeps an option"}
+        none = {} if space.inputs else {"inputs": "every choice keeps an option"}
+        return {**super().idle(space), **none}
 
     def init_alpha(self, choice: Choice) -> Tensor:
         """Initial log alpha with mean 1 and deviation 0.01."""
@@ -83,7 +84,7 @@ class Snas(Bilevel):
         """The strongest option of each edge, `none` included, unless `inputs` is two."""
         if self.inputs == "two":
             return super().derive()
-        space, scores = self.run.space, self.scores()
+        space, scores = self.run.space, self.standings()
         kept = {c.name: _decided(c, scores[c.name]) for c in space.choices()}
         return self.spec_of(filled(space, kept, scores)[0])
 
@@ -91,7 +92,7 @@ class Snas(Bilevel):
         """An edge that is absent displaces none when it enters, and one whose `none` wins leaves."""
         if self.inputs == "two":
             return super().exchanges(spec, what)
-        return exchanged(self.run.costs, self.run.space, spec.choices, self.scores(), what, inputs=0)
+        return exchanged(self.run.costs, self.run.space, spec.choices, self.standings(), what, inputs=0)
 
 
 def _decided(choice: Choice, scores: Mapping[str, float]) -> tuple[str, ...]:

@@ -6,13 +6,15 @@ from typing import Any
 
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.files import read_json, read_text, sha256, sha256_text
+from audionas.core.files import atomic, read_json, read_text, sha256, sha256_text
 
 _FOLDER = Path(__file__).parent
-_BUNDLE = (
-    "weights.safetensors",
-    "bundle.json",
-)  # the second marks a folder as a bundle, so it is written last
+_COPIED = {  # by the place in a run folder; bundle.json marks a folder as a bundle, so it is written last
+    "arch.json": "arch.json",
+    "model/trained_on.json": "trained_on.json",
+    "model/weights.safetensors": "weights.safetensors",
+    "model/bundle.json": "bundle.json",
+}
 
 
 def names() -> list[str]:
@@ -45,16 +47,16 @@ def own(name: str | Path, out: str | Path = "exp") -> Path:
     if folder.resolve().parent != _FOLDER.resolve():
         return folder
     home = Path(out) / folder.name
-    for file in _BUNDLE:
-        there = home / "model" / file
-        if there.exists() and there.read_bytes() != (folder / file).read_bytes():
+    left = {home / place: folder / file for place, file in _COPIED.items() if not (home / place).exists()}
+    for place, file in _COPIED.items():
+        if home / place not in left and (home / place).read_bytes() != (folder / file).read_bytes():
             raise UserError(
                 f"{home}: holds a model other than the included {folder.name}",
                 hint=f"Name it {home}, or work in another folder.",
             )
-        there.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / file, there)
-    shutil.copyfile(folder / "arch.json", home / "arch.json")
+    for there, source in left.items():
+        with atomic(there) as draft:
+            shutil.copyfile(source, draft)
     return home
 
 

@@ -66,7 +66,7 @@ class Edge(nn.Module, ABC):
         self.ops = nn.ModuleDict(self.make_ops(shape, options))
 
     def make_ops(self, shape: OpShape, options: tuple[str, ...]) -> dict[str, nn.Module]:
-        """The candidate modules by option; a method may build them differently (PC-DARTS: fewer channels)."""
+        """The candidate modules by option; a method may build them differently (MergeNAS: one kernel)."""
         return {name: OPS[name].make(shape) for name in options}
 
     def weights_of(self, option: str) -> dict[str, Tensor]:
@@ -78,14 +78,26 @@ class Edge(nn.Module, ABC):
         """(B, c_in, F, T) to (B, c_out, F', T'); None where the edge returns nothing (in cells only)."""
 
 
+def shuffle(x: Tensor, groups: int) -> Tensor:
+    """Interleave the channels of `groups` equal groups of (B, C, H, W); C / groups undoes it."""
+    rows = x.permute(0, 2, 3, 1)  # stays in channels_last memory
+    last = rows.reshape(*rows.shape[:3], groups, -1)
+    return last.transpose(-1, -2).flatten(-2).permute(0, 3, 1, 2)
+
+
 class MixedEdge(Edge):
     """Separate weights per option; the output is the options' sum weighted by the gate (DARTS, eq. 2).
 
-    `options` builds only some of the choice's options; a gate then has only these active.
+    `options` builds only some of the choice's options; a gate then has only these active. An edge with
+    partial channels (`nn/partial.py`) has `k` parts: the first goes through `mix`, the others through
+    `bypass`, and all are shuffled. `shape` is that of the options, C / k channels.
     """
+
+    bypass: nn.Module
 
     def __init__(self, choice: Choice, shape: OpShape, options: tuple[str, ...] | None = None) -> None:
         super().__init__(choice, shape, choice.options if options is None else options)
+        self.k = 1
 
     def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor | None:
         """Sum the active options."""
@@ -93,7 +105,12 @@ class MixedEdge(Edge):
         gate = gates[self.choice.name]
         if gate.active == ():
             return None
-        mixed = self.mix(x, gate, gates.extra)
+        if self.k == 1:
+            mixed = self.mix(x, gate, gates.extra)
+        else:
+            c = self.shape.c_in
+            mixed = self.mix(x[:, :c], gate, gates.extra)
+            mixed = shuffle(torch.cat([mixed, self.bypass(x[:, c:])], dim=1), self.k)
         return mixed if gate.scale is None else mixed * gate.scale
 
     def mix(self, x: Tensor, gate: Gate, extra: Mapping[str, float]) -> Tensor:

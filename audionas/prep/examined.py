@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from audionas.core import records
 from audionas.core.errors import UserError
 from audionas.core.files import state
 from audionas.core.pool.ordered import ordered
+from audionas.core.records.prep import ExaminedRecord
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
 
@@ -127,13 +129,14 @@ def _logged(tasks: Sequence[Task], rate: int, log: Path | None) -> Iterator[tupl
         return
     with log.open("rb") as stream:
         for line in stream:
-            with suppress(ValueError, KeyError, TypeError, OSError):  # cut off, or the file is gone
+            with suppress(ValueError, RecursionError, UserError, OSError):  # cut off, or the file is gone
                 told = json.loads(line)
+                records.check(ExaminedRecord, told, str(log))
                 place = told["place"]
                 same = place < len(tasks) and told["path"] == tasks[place].path and told["target"] == rate
                 used = tasks[place].copy if same and told["copied"] else ""
                 if same and bool(used) == told["copied"] and told["state"] == _states(told["path"], used):
-                    yield place, {"peak": told["peak"], "open": told["open"], **told}
+                    yield place, told
 
 
 def _states(*paths: str) -> list[list[int]]:

@@ -3,15 +3,19 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from audionas.core.errors import UserError
+from audionas.core import records
+from audionas.core.errors import UserError, grouped
 from audionas.core.files import read_text, state
+from audionas.core.records.prep import FormRecord
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
 from audionas.data.store import Form
+from audionas.prep.intake import doubt
 
 _BLOCK = 256  # files per block, after which the log is written
 
@@ -22,7 +26,7 @@ def examined(
     """The SHA-256 of every file; one of `jobs` threads decodes each file completely.
 
     Results are appended to `log`, so that an interrupted preparation resumes from there; a file that has
-    changed since is decoded again.
+    changed since is decoded again. A note tells in how many files nothing can be heard.
 
     Raises one UserError with every file that cannot be decoded or does not have this form.
     """
@@ -36,34 +40,37 @@ def examined(
     with ThreadPoolExecutor(jobs) as pool, log.open("a", encoding="utf-8") as lines:
         answers = _checked(pool, left, form)
         for path, answer in zip(left, reporter.progress(answers, "checking files", len(left)), strict=True):
-            if answer.startswith("!"):
-                problems.append(answer[1:])
+            if isinstance(answer, str):
+                problems.append(answer)
                 continue
             found[path] = answer
-            lines.write(json.dumps({"file": _state(path), "form": list(form), "sha256": answer}) + "\n")
+            lines.write(json.dumps({"file": _state(path), "form": list(form), **answer}) + "\n")
     if problems:
         raise UserError(problems, hint="Unpack or fetch the archives that hold these files again.")
-    return found
+    silent = [doubt(str(path), file["peak"], silent=False) for path, file in found.items()]
+    for line in grouped([problem for problem in silent if problem is not None]):
+        reporter.note(f"attention: {line}")
+    return {path: file["sha256"] for path, file in found.items()}
 
 
-def _checked(pool: ThreadPoolExecutor, paths: Sequence[Path], form: Form) -> Iterator[str]:
-    """The checksum of each file, or `!` and its problem; block by block, so that Ctrl-C is quick."""
+def _checked(pool: ThreadPoolExecutor, paths: Sequence[Path], form: Form) -> Iterator[dict[str, Any] | str]:
+    """The facts of each file, or its problem; block by block, so that Ctrl-C is quick."""
     rest = iter(paths)
     while block := list(islice(rest, _BLOCK)):
         yield from pool.map(lambda path: _check(path, form), block)
 
 
-def _check(path: Path, form: Form) -> str:
+def _check(path: Path, form: Form) -> dict[str, Any] | str:
     try:
         probe = audio.probe(path)
     except UserError as error:
-        return f"!{error.problems[0]}"
+        return error.problems[0]
     found = Form(probe.rate, probe.channels, probe.frames)
     if found != form:
-        return f"!{path}: {_told(found)}, expected {_told(form)}"
+        return f"{path}: {_told(found)}, expected {_told(form)}"
     if probe.peak > audio.LOUDEST:
-        return f"!{audio.too_loud(path, probe.peak)}"
-    return probe.sha256
+        return audio.too_loud(path, probe.peak)
+    return {"sha256": probe.sha256, "peak": probe.peak}
 
 
 def _told(form: Form) -> str:
@@ -78,16 +85,18 @@ def _state(path: Path) -> str:
         return f"{path} missing"
 
 
-def _logged(log: Path, form: Form) -> Mapping[str, str]:
-    """Checksums by state from an earlier preparation; a line that was cut off is ignored."""
+def _logged(log: Path, form: Form) -> Mapping[str, dict[str, Any]]:
+    """Checksums and peaks by state from an earlier preparation; a line that was cut off is ignored."""
     if not log.is_file():
         return {}
     rows: list[dict[str, Any]] = []
     for line in read_text(log).splitlines():
-        try:
+        with suppress(ValueError, RecursionError, UserError):  # it was cut off: its file is decoded again
             row = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(row, dict) and {"file", "sha256"} <= row.keys():
+            records.check(FormRecord, row, str(log))
             rows.append(row)
-    return {row["file"]: row["sha256"] for row in rows if row.get("form") == list(form)}
+    return {
+        row["file"]: {"sha256": row["sha256"], "peak": row["peak"]}
+        for row in rows
+        if row["form"] == list(form)
+    }

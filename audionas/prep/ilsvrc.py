@@ -8,17 +8,18 @@ ILSVRC2012_devkit_t12.tar.gz   data/meta.mat and the ground truth of the validat
 import io
 import re
 import shutil
-import tarfile
-import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple
 
+from audionas.core.archives.archive import damaged, require_room
+from audionas.core.archives.listing import size_words
+from audionas.core.archives.tar import open_tar
 from audionas.core.errors import UserError
 from audionas.core.files import atomic
 from audionas.core.pool.ordered import ordered
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.images.ilsvrc import (
     CLASS,
     DEVKIT,
@@ -37,7 +38,6 @@ MD5 = {  # as in torchvision and on the download page
     DEVKIT: "fa75699e90414af021442c21a62c3abf",
 }
 COUNTS = {"classes": 1000, "train": 1_281_167, "val": 50_000}
-_DAMAGED = (tarfile.TarError, EOFError, zlib.error)
 
 
 class _Member(NamedTuple):
@@ -50,11 +50,12 @@ class _Member(NamedTuple):
 
 def classes_in_devkit(archive: Path) -> list[str]:
     """The class of each validation image, in order, from the development kit."""
-    try:
-        with tarfile.open(archive) as tar:
-            truth, meta = (_extracted(tar, f"{INSIDE}/{name}", archive) for name in (GROUND_TRUTH, META))
-    except _DAMAGED as error:
-        raise _damaged(archive, error) from error
+    with open_tar(archive) as opened:
+        files = {member.name: member for member in opened.files}
+        wanted = [f"{INSIDE}/{name}" for name in (GROUND_TRUTH, META)]
+        if missing := [f"{archive}: has no {name}" for name in wanted if name not in files]:
+            raise UserError(missing, hint=f"Expected {DEVKIT} as published.")
+        truth, meta = (opened.read(files[name]) for name in wanted)
     source = f"{archive}: {META}"
     return classes_of(
         truth.decode("ascii", "replace"), str(archive), lambda: synsets_of(io.BytesIO(meta), source)
@@ -66,11 +67,12 @@ def unpack_train(archive: Path, folder: Path, reporter: Reporter, *, workers: in
 
     Raises UserError for a member that is not a class's archive or not an image of that class.
     """
-    inner = list(_members(archive))
+    inner = _members(archive)
     for member in inner:
         if not re.fullmatch(CLASS.pattern + r"\.tar", member.name):
             raise UserError(f"{archive}: refused: '{member.name}' is not the archive of a class")
     left = [member for member in inner if not (folder / member.name.removesuffix(".tar")).is_dir()]
+    _announce(archive, left, folder, reporter, "at most ", "class")
     unpack = partial(_unpack_class, archive, folder)
     done = ordered(unpack, left, workers=workers, chunk=1)
     for _ in reporter.progress(done, f"unpacking {archive.name} (classes)", len(left)):
@@ -89,6 +91,7 @@ def unpack_val(
         target = folder / class_of(member.name, classes, f"{archive}: {member.name}") / member.name
         if not target.is_file() or target.stat().st_size != member.size:
             pairs.append((member, target))
+    _announce(archive, [member for member, _ in pairs], folder, reporter, "", "file")
     for target in {target.parent for _, target in pairs}:
         target.mkdir(parents=True, exist_ok=True)
     done = ordered(partial(_unpack_image, archive), pairs, workers=workers, chunk=64)
@@ -110,7 +113,7 @@ def _unpack_class(archive: Path, folder: Path, inner: _Member) -> None:
     draft.mkdir(parents=True)
     try:
         with archive.open("rb") as raw:
-            for member in _members(archive, raw, inner):
+            for member in _members(archive, inner):
                 if not re.fullmatch(name + r"_\d+\.JPEG", member.name):
                     raise UserError(
                         f"{archive}: {inner.name}: refused: '{member.name}' is not an image of {name}"
@@ -127,39 +130,30 @@ def _unpack_image(archive: Path, pair: tuple[_Member, Path]) -> None:
         draft.write_bytes(_bytes(raw, member, archive))
 
 
-def _extracted(tar: tarfile.TarFile, name: str, archive: Path) -> bytes:
-    try:
-        stream = tar.extractfile(name)
-    except KeyError as error:
-        raise UserError(f"{archive}: has no {name}", hint=f"Expected {DEVKIT} as published.") from error
-    if stream is None:
-        raise UserError(f"{archive}: refused: '{name}' is not a file")
-    return stream.read()
+def _members(archive: Path, inner: _Member | None = None) -> list[_Member]:
+    """The files of an archive, or of the inner one that is a member of it. Raises UserError for folders."""
+    within = (inner.offset, inner.size) if inner else (0, archive.stat().st_size)
+    with open_tar(archive, within) as opened:
+        if odd := [f"{archive}: refused: '{m.name}' is not a file" for m in opened.members if m.folder]:
+            raise UserError(odd)
+        return [_Member(member.name, member.offset, member.size) for member in opened.files]
 
 
-def _members(archive: Path, raw: IO[bytes] | None = None, inner: _Member | None = None) -> Iterator[_Member]:
-    """The files of an archive, or of the inner one at `inner` in `raw`. Raises UserError for links."""
-    try:
-        if raw is not None and inner is not None:
-            raw.seek(inner.offset)
-        with tarfile.open(archive if raw is None else None, "r:", fileobj=raw) as tar:
-            for entry in tar:
-                if not entry.isreg():
-                    raise UserError(f"{archive}: refused: '{entry.name}' is not a file")
-                if inner is not None and entry.offset_data + entry.size > inner.offset + inner.size:
-                    raise _damaged(archive, f"{inner.name} ends early")
-                yield _Member(entry.name, entry.offset_data, entry.size)
-    except _DAMAGED as error:
-        raise _damaged(archive, error) from error
+def _announce(
+    archive: Path, members: Sequence[_Member], folder: Path, reporter: Reporter, most: str, noun: str
+) -> None:
+    """Say what will be written. Raises UserError where the disk has no room for it."""
+    size = sum(member.size for member in members)
+    folder.mkdir(parents=True, exist_ok=True)
+    require_room(str(archive), size, folder)
+    if members:
+        words = f"{most}{size_words(size)} in {amount(len(members), noun)}"
+        reporter.note(f"{archive.name} will write {words}")
 
 
 def _bytes(raw: IO[bytes], member: _Member, archive: Path) -> bytes:
     raw.seek(member.offset)
     data = raw.read(member.size)
     if len(data) < member.size:
-        raise _damaged(archive, f"{member.name} ends early")
+        raise damaged(archive, f"{member.name} ends early")
     return data
-
-
-def _damaged(archive: Path, reason: object) -> UserError:
-    return UserError(f"{archive}: not a complete tar archive ({reason})", hint="Fetch it again.")

@@ -1,8 +1,7 @@
 """Intake of recordings: decode and hash every file once, report all faults, write data directories."""
 
-import shlex
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import log10
 from pathlib import Path
@@ -10,13 +9,16 @@ from pathlib import Path
 import numpy as np
 
 from audionas.core.errors import Problem, UserError, grouped, located
-from audionas.core.files import write_text
+from audionas.core.files import sweep, write_text
+from audionas.core.hostile import command, on_a_line, setting
+from audionas.core.made import claim
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio, kaldi
 from audionas.data.audio import LOUDEST, QUIETEST, TOLERANCE
 from audionas.data.kaldi import DataDir, Item
 from audionas.data.labels import NOISE, RATE, SILENCE, doubts, require_several, write_labels
 from audionas.data.overlap import compare
+from audionas.data.owned import SUMS, require_own
 from audionas.prep.examined import Found, Task, examine
 
 ON_BAD = ("error", "skip", "keep")
@@ -126,14 +128,49 @@ def store(
     return written
 
 
+def reserve(
+    out: Path,
+    splits: Iterable[str],
+    names: Iterable[str] = ("labels.txt",),
+    converted: Path | None = None,
+) -> None:
+    """Enter what a preparation writes to `out` in its list: `names`, and the folder of copies.
+
+    Drafts that a killed preparation has left are swept. Raises UserError, before anything is decoded, with
+    the files that would be replaced and are not ours, those of the data directories `splits` included.
+    """
+    places, problems = [out / split for split in splits], []
+    for place in places:
+        try:
+            require_own(place)
+        except UserError as error:
+            problems += error.problems
+    ours = any((place / SUMS).is_file() for place in places) or (out / LOG).is_file()
+    claimed = [*names, *([converted.name] if converted else [])]
+    try:
+        claim(out, claimed, earlier=lambda: claimed if ours else ())
+    except UserError as error:
+        problems += error.problems
+    if problems:
+        raise UserError(problems, hint="Move them away, or give a new folder.")
+    for folder in converted.glob("*") if converted else ():
+        sweep(folder)
+
+
 def following(out: Path, splits: Collection[str], conf: str, changes: Sequence[str] = ()) -> list[str]:
     """The commands that work with the splits that were written, ready to be pasted."""
     if {"train", "dev"} <= {*splits}:
         recipe, _, file = conf.partition("/")
-        words = [f"my_recipe/{file}", f"data.train={out / 'train'}", f"data.dev={out / 'dev'}", *changes]
-        return [f"audionas recipe copy {recipe} my_recipe", f"audionas search {shlex.join(words)}"]
+        words = [
+            f"my_recipe/{file}",
+            setting("data.train", out / "train"),
+            setting("data.dev", out / "dev"),
+            *changes,
+        ]
+        copy = command("audionas", "recipe", "copy", recipe, "my_recipe")
+        return [copy, command("audionas", "search", *words)]
     if "test" in splits:
-        return [f"audionas eval exp/NAME --data {shlex.quote(str(out / 'test'))}"]
+        return [command("audionas", "eval", "exp/NAME", "--data", out / "test")]
     return ["prepare a dev set as well (--dev): a search and a training need it"]
 
 
@@ -261,7 +298,7 @@ def _listed(problems: Sequence[str], log: Path | None) -> Path | str:
     if log is None or len(grouped(problems)) == len(problems):
         return ""
     file = log.with_name("bad.txt")
-    write_text(file, "".join(f"{problem}\n" for problem in problems))
+    write_text(file, "".join(f"{on_a_line(problem)}\n" for problem in problems))
     return file
 
 

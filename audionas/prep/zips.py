@@ -1,21 +1,20 @@
 """Zip archives of a corpus published in parts: checking their MD5, unpacking them into one tree."""
 
-import errno
 import hashlib
-import shutil
-import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from pathlib import Path
 
 from audionas.core import download
+from audionas.core.archives.archive import Archive, require_room
+from audionas.core.archives.listing import MARKS
+from audionas.core.archives.zip import open_zip
 from audionas.core.errors import UserError
 from audionas.core.files import read_text, write_text
 from audionas.core.reporter import Reporter
 
-_CHUNK = 1 << 20  # bytes hashed or copied per read
-_LINK = 0o120000  # the file type of a symbolic link in a zip's external attributes
+_CHUNK = 1 << 20  # bytes hashed per read
 
 
 def md5(path: Path) -> str:
@@ -75,9 +74,10 @@ def merge(sums: Mapping[Path, str], folder: Path, reporter: Reporter, *, jobs: i
     A completely unpacked archive leaves a mark with its sum, so a later call resumes with the others.
 
     Raises:
-        UserError: a member would land outside the folder or is a link, or an archive is damaged.
+        UserError: an archive is damaged, has members that may not be written, or all together have more than
+            the disk has room for (`core.archives`).
     """
-    marks = {archive: folder / ".unpacked" / f"{archive.name}.md5" for archive in sums}
+    marks = {archive: folder / MARKS / f"{archive.name}.md5" for archive in sums}
     left = [
         archive
         for archive, digest in sums.items()
@@ -85,60 +85,18 @@ def merge(sums: Mapping[Path, str], folder: Path, reporter: Reporter, *, jobs: i
     ]
     if not left:
         return
-    _require_room(left, folder)
+    folder.mkdir(parents=True, exist_ok=True)
 
-    def unpack(archive: Path) -> None:
-        _extract(archive, folder)
-        write_text(marks[archive], f"{sums[archive]}\n")
+    def unpack(archive: Archive) -> None:
+        for member in archive.members:
+            archive.extract(member, folder)
+        write_text(marks[archive.path], f"{sums[archive.path]}\n")
 
-    with ThreadPoolExecutor(jobs) as pool:
-        running = [pool.submit(unpack, archive) for archive in left]
+    with ExitStack() as stack, ThreadPoolExecutor(jobs) as pool:
+        opened = [stack.enter_context(open_zip(archive)) for archive in left]
+        require_room(", ".join(map(str, left)), sum(archive.size for archive in opened), folder)
+        for archive in opened:
+            archive.announce(reporter)
+        running = [pool.submit(unpack, archive) for archive in opened]
         for done in reporter.progress(as_completed(running), "unpacking archives", len(running)):
             done.result()
-
-
-def _extract(archive: Path, folder: Path) -> None:
-    """Extract all members below `folder`, each completely or not at all; zipfile checks their CRCs."""
-    members = _members(archive)
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            for member in members:
-                target = folder / member.filename
-                target.parent.mkdir(parents=True, exist_ok=True)
-                draft = target.with_name(f".{target.name}.{archive.name}.part")  # parts may share a read-me
-                with opened.open(member) as source, draft.open("wb") as out:
-                    shutil.copyfileobj(source, out, _CHUNK)
-                draft.replace(target)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as error:
-        if (
-            isinstance(error, OSError) and error.errno != errno.EINVAL
-        ):  # EINVAL: its table points outside of it
-            raise
-        raise UserError(f"{archive}: damaged ({error})", hint="Fetch it again.") from error
-
-
-def _members(archive: Path) -> list[zipfile.ZipInfo]:
-    """The files of an archive. Raises UserError for one that is not a zip or has an unsafe path."""
-    try:
-        with zipfile.ZipFile(archive) as opened:
-            members = [member for member in opened.infolist() if not member.is_dir()]
-    except (zipfile.BadZipFile, OSError) as error:
-        raise UserError(f"{archive}: not a complete zip archive ({error})", hint="Fetch it again.") from error
-    seen: set[str] = set()
-    for member in members:
-        download.inside(archive, member.filename)
-        download.require_single(archive, member.filename, seen)
-        if (member.external_attr >> 16) & 0o170000 == _LINK:
-            raise UserError(f"{archive}: refused: '{member.filename}' is a link, not a file")
-    return members
-
-
-def _require_room(archives: Sequence[Path], folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    needed = sum(member.file_size for archive in archives for member in _members(archive))
-    free = shutil.disk_usage(folder).free
-    if needed > free:
-        raise UserError(
-            f"{folder}: the archives hold {needed / 1e9:.1f} GB, but only {free / 1e9:.1f} GB are free there",
-            hint="Free some space, or prepare into a folder on another disk.",
-        )

@@ -1,6 +1,6 @@
 """`model_card.md`: the measured costs and quality of a trained model and its exported files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,9 @@ from audionas.data import kaldi
 from audionas.features import build
 from audionas.inputs.feed import config_of
 from audionas.models.bundle import ModelBundle
+from audionas.models.owned import enter
 from audionas.report import tune
+from audionas.report.markdown import code, table, text
 from audionas.spaces._base import space_of
 
 
@@ -37,6 +39,7 @@ def card(folder: Path) -> Path:
         _check(report),
     )
     out = folder / "export" / "model_card.md"
+    enter(folder, ("export/model_card.md",))
     write_text(out, "\n\n".join(part for part in sections if part) + "\n")
     return out
 
@@ -44,10 +47,10 @@ def card(folder: Path) -> Path:
 def _title(folder: Path, bundle: ModelBundle) -> str:
     spec = bundle.spec
     heard = f"{bundle.samples:,} samples of sound" if bundle.features else f"images of {spec.io.freq} pixels"
-    labels = ", ".join(f"`{label}`" for label in bundle.labels)
+    labels = ", ".join(map(code, bundle.labels))
     return (
-        f"# {folder.resolve().name}\n\n"
-        f"A network of the space `{spec.space}` (architecture {spec.id}) that distinguishes "
+        f"# {text(folder.resolve().name)}\n\n"
+        f"A network of the space {code(spec.space)} (architecture {spec.id}) that distinguishes "
         f"{amount(len(bundle.labels), 'class')} from {heard}: {labels}."
     )
 
@@ -73,7 +76,7 @@ def _costs(bundle: ModelBundle) -> str:
                 ("hop", f"{hop} samples, {1000 * hop / front_end.sample_rate:g} ms"),
                 ("state", f"{told['state_bytes']:,} bytes in float32, a quarter in int8"),
             ]
-    return "## Network\n\nWithout the front-end.\n\n" + _table(("", ""), rows)
+    return "## Network\n\nWithout the front-end.\n\n" + table(("", ""), rows)
 
 
 def _files(report: Mapping[str, Any]) -> str:
@@ -82,7 +85,7 @@ def _files(report: Mapping[str, Any]) -> str:
     head = ("file", "flash", "arena", "p50", "p95", "run by", "largest difference", "same label")
     rows = [
         (
-            f"`{name}`",
+            code(name),
             f"{row['bytes']:,} bytes",
             f"{row['arena_bytes']:,} bytes" if "arena_bytes" in row else "-",
             f"{row['latency_ms']['p50']:.3f} ms per {row['latency_ms']['per']}",
@@ -96,33 +99,33 @@ def _files(report: Mapping[str, Any]) -> str:
     lead = (
         "The arena is the working memory that TFLite-Micro reports after a call, on a computer with pointers "
         "of 8 bytes. Times are for one thread of the machine below and include the front-end. Differences "
-        f"compare probabilities with those of torch, on {report['clips_from']}."
+        f"compare probabilities with those of torch, on {text(report['clips_from'])}."
     )
-    return f"## Files\n\n{lead}\n\n" + _table(head, rows)
+    return f"## Files\n\n{lead}\n\n" + table(head, rows)
 
 
 def _accuracy(report: Mapping[str, Any]) -> str:
-    measured = [(f"`{name}`", row) for name, row in report["files"].items() if row.get("accuracy")]
+    measured = [(code(name), row) for name, row in report["files"].items() if row.get("accuracy")]
     if not measured:
         return "## Accuracy\n\nNot measured: no data were available. audionas export EXP --data DIR"
     rows = [("torch", *_right(report["torch"]), "")] if report.get("torch") else []
     for name, row in measured:
         plain = row["torch"]["accuracy"] if row.get("torch") else None
         rows.append((name, *_right(row["accuracy"]), "-" if plain is None else f"{plain:.2%}"))
-    text = (
+    said = (
         "## Accuracy\n\nIntervals are 95 %, by bootstrap over speakers, or over clips where speakers are "
         "unknown. Files that listen answer with the last score of a clip, on a part of the clips; the last "
         "column shows torch on the same clips.\n\n"
-    ) + _table(("", "accuracy", "95 % interval", "clips", "torch"), rows)
+    ) + table(("", "accuracy", "95 % interval", "clips", "torch"), rows)
     if told := report.get("int8"):
         words = (("float", "float"), ("post_training", "post-training"), ("fine_tuned", "fine-tuned"))
         parts = [f"{word} {told[key]['accuracy']:.2%}" for key, word in words if key in told]
         on = f", on {told['development_clips']} development clips: {', '.join(parts)}" if parts else ""
-        text += (
-            f"\n\nint8 is calibrated on {amount(told['clips'], 'clip')} of {told['calibrated_on']}; "
-            f"weights: {told['weights']}{on}."
+        said += (
+            f"\n\nint8 is calibrated on {amount(told['clips'], 'clip')} of {text(told['calibrated_on'])}; "
+            f"weights: {text(told['weights'])}{on}."
         )
-    return text
+    return said
 
 
 def _false_accepts(folder: Path, bundle: ModelBundle) -> str:
@@ -135,12 +138,12 @@ def _false_accepts(folder: Path, bundle: ModelBundle) -> str:
     parts = [
         "## False accepts",
         "Clips rejected at a rate of false accepts per hour, 95 % interval.",
-        _table(head, lines),
+        table(head, lines),
     ]
     for row in rows:
-        words = ", ".join(f"`{word}` {found['threshold']:.6g}" for word, found in row["words"].items())
-        line = f"{row['file']}: {words}, measured on {amount(row['clips'], 'clip')} and {row['hours']:.3g} h "
-        line += "without a keyword."
+        words = ", ".join(f"{code(word)} {found['threshold']:.6g}" for word, found in row["words"].items())
+        line = f"{code(row['file'])}: {words}, measured on {amount(row['clips'], 'clip')} and "
+        line += f"{row['hours']:.3g} h without a keyword."
         there = folder / "export" / row["file"]
         if there.exists() and row.get("sha256") not in (None, sha256(there)):
             line += " The file has changed since: audionas tune"
@@ -161,9 +164,9 @@ def _data(folder: Path, report: Mapping[str, Any]) -> str:
         rows.append(("verification", report["clips_from"]))
     if not rows:
         return "## Data\n\nunknown"
-    return "## Data\n\n" + _table(
+    return "## Data\n\n" + table(
         ("", "directory", "licence"),
-        [(part, f"`{path}`", kaldi.read_licence(Path(path)) or "unknown") for part, path in rows],
+        [(part, code(path), kaldi.read_licence(Path(path)) or "unknown") for part, path in rows],
     )
 
 
@@ -178,12 +181,12 @@ def _making(folder: Path, report: Mapping[str, Any]) -> str:
     if not rows:
         return ""
     head = ("", "command", "commit", "machine", "when")
-    return "## How it was made\n\n" + _table(
+    return "## How it was made\n\n" + table(
         head,
         [
             (
                 step,
-                f"`{env['command']}`",
+                code(env["command"]),
                 env["git"] or "unknown",
                 f"{env['machine']}, torch {env['torch']}",
                 env["started"],
@@ -207,11 +210,6 @@ def _right(found: Mapping[str, Any]) -> tuple[str, str, str]:
     return f"{found['accuracy']:.2%}", interval, f"{found['n']:,}"
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join("| " + " | ".join(str(cell).replace("|", "\\|") for cell in row) + " |" for row in lines)
-
-
 def described(shapes: dict[str, Any]) -> str:
     """The arrays and shapes in words."""
-    return ", ".join(f"`{name}` {' x '.join(map(str, shape))}" for name, shape in shapes.items())
+    return ", ".join(f"{code(name)} {' x '.join(map(str, shape))}" for name, shape in shapes.items())

@@ -3,9 +3,11 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from audionas.core import records
 from audionas.core.files import write_text
 from audionas.core.intervals import Interval
-from audionas.core.reporter import amount, clock, read_rows
+from audionas.core.records.study import SearchEpochRecord
+from audionas.core.reporter import amount, clock
 from audionas.report import compare_charts as charts
 from audionas.report import compare_table as table
 from audionas.report.compare_charts import Format, MethodDots, Seeds
@@ -14,6 +16,7 @@ from audionas.report.html import Html, bar, join, page, percent, section, tag
 from audionas.report.html import count as short
 from audionas.report.html import table as html_table
 
+_LOG = "search/metrics.jsonl"
 _BASE = "darts"  # the dashed lines show its mean, where it takes part
 _KINDS = {"skips": "skips", "pools": "pools", "nones": "none"}
 _ORDER = {
@@ -198,7 +201,7 @@ def _entropies(c: Comparison) -> Html:
         label: [
             [(row["epoch"] + 1.0, row["alpha_entropy"]) for row in log]
             for run in c.of(label)
-            if (log := read_rows(c.folder / label / str(run["seed"]) / "search" / "metrics.jsonl"))
+            if (log := records.rows(SearchEpochRecord, c.folder / label / str(run["seed"]) / _LOG))
         ]
         for label in c.labels
     }

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 
 from audionas.core.files import write_text
 from audionas.core.intervals import Interval
-from audionas.core.reporter import Reporter, amount
+from audionas.core.reporter import Reporter, amount, say
 from audionas.engine.metrics import over_seeds
 from audionas.report.html import count
+from audionas.report.markdown import code, text
+from audionas.report.markdown import table as markdown_table
 
 Form = Callable[[float], str]
 Row = Mapping[str, Any]
@@ -153,8 +155,8 @@ def show(comparison: Comparison) -> None:
     head = ("method", "seeds", *(column.title for column in columns), "step time", "memory")
     Reporter(stdout=True).table(head, rows)
     if words := alone(comparison):
-        print(words.strip())
-    print("\n".join(str(comparison.folder / f"compare.{kind}") for kind in ("md", "csv", "html")))
+        say(words.strip())
+    say(*(str(comparison.folder / f"compare.{kind}") for kind in ("md", "csv", "html")))
 
 
 def table(rows: Sequence[Row]) -> str:
@@ -169,9 +171,9 @@ def table(rows: Sequence[Row]) -> str:
 
 def markdown(comparison: Comparison) -> str:
     """The Markdown text: outcome and cost, failures, and the conditions of the measurement."""
-    lines = [f"# {comparison.title}", ""]
+    lines = [f"# {text(comparison.title)}", ""]
     scored = f"Mean ± deviation (95 % t-interval) over seeds, scored on {comparison.tested}."
-    lines += [f"{scored}{alone(comparison)}", ""]
+    lines += [text(f"{scored}{alone(comparison)}"), ""]
     lines += _block(comparison, comparison.columns(OUTCOME), _collapses)
     lines += _block(comparison, comparison.columns(COST), _ratios)
     lines += [line for line in (chosen(comparison), "") if chosen(comparison)]
@@ -185,10 +187,11 @@ def markdown(comparison: Comparison) -> str:
     if reasons := lost(comparison):
         lines += ["Not in the table:", ""]
         lines += [
-            f"- {label}, seeds {seeds} ({status}): {why}" for (label, status, why), seeds in reasons.items()
+            f"- {text(f'{label}, seeds {seeds} ({status}): {why}')}"
+            for (label, status, why), seeds in reasons.items()
         ]
         lines += [""]
-    lines += [f"- {name}: {value}" for name, value in comparison.facts.items()]
+    lines += [f"- {text(f'{name}: {value}')}" for name, value in comparison.facts.items()]
     return "\n".join(lines) + "\n"
 
 
@@ -229,7 +232,7 @@ def chosen(comparison: Comparison) -> str:
     assert test is not None
     runs = sum(len(comparison.of(label)) for label in means)
     return (
-        f"By validation accuracy on CIFAR-10, `{best}` is the best of {len(means)} methods "
+        f"By validation accuracy on CIFAR-10, {code(best)} is the best of {len(means)} methods "
         f"({amount(runs, 'run')}): {percent(means[best])} %, on the test set {percent(test['mean'])} %. "
         "The test set chooses nothing."
     )
@@ -264,7 +267,7 @@ def _block(
     if not rows:
         return ["No run has finished.", ""]
     head = ["method", "seeds", *(column.title for column in columns), *more(comparison, comparison.labels[0])]
-    return [*(f"| {' | '.join(row)} |" for row in (head, ["---", *["---:"] * (len(head) - 1)], *rows)), ""]
+    return [markdown_table(head, rows, numbers=True), ""]
 
 
 def in_a_line(reason: str) -> str:

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 from audionas.core.files import read_text
+from audionas.core.hostile import escaped
 
 _VOID = frozenset({"br", "img", "meta"})
 _THEME = Path(__file__).with_name("theme.css")
@@ -76,7 +77,7 @@ def _row(cells: Iterable[object]) -> Html:
 
 
 def _text(value: object) -> str:
-    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else escaped(str(value))
 
 
 def page(title: str, body: Html) -> str:

@@ -13,6 +13,8 @@ from audionas.methods._score import STATISTICS
 from audionas.report import html
 from audionas.report.compare_charts import Spot, spots
 from audionas.report.html import join, percent, section, table
+from audionas.report.markdown import table as markdown_table
+from audionas.report.markdown import text
 
 AGAIN = "trained again"  # one training in place of the supernet, against the others: the ceiling
 COST = "by "  # begins the name of a cost that orders, the more the better: any supernet has to surpass it
@@ -35,11 +37,11 @@ class Ranking(NamedTuple):
 def save(found: Ranking, folder: Path) -> None:
     """Write all four files."""
     write_json(folder / "rank.json", found._asdict())
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(found.rows[0]), lineterminator="\n")
+    stream = io.StringIO()
+    writer = csv.DictWriter(stream, list(found.rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(found.rows)
-    write_text(folder / "rank.csv", text.getvalue())
+    write_text(folder / "rank.csv", stream.getvalue())
     write_text(folder / "rank.md", markdown(found))
     write_text(folder / "rank.html", page(found))
 
@@ -47,9 +49,8 @@ def save(found: Ranking, folder: Path) -> None:
 def markdown(found: Ranking) -> str:
     """The Markdown text: one row per kind of statistics, then the conditions of the measurement."""
     head, rows = lines(found)
-    table_ = [f"| {' | '.join(row)} |" for row in (head, ["---"] + ["---:"] * (len(head) - 1), *rows)]
-    facts = [f"- {name}: {value}" for name, value in (*reasons(found), *found.facts.items())]
-    return "\n".join([f"# {found.title}", "", *table_, "", *facts, ""])
+    facts = [f"- {text(f'{name}: {value}')}" for name, value in (*reasons(found), *found.facts.items())]
+    return "\n".join([f"# {text(found.title)}", "", markdown_table(head, rows, numbers=True), "", *facts, ""])
 
 
 def lines(found: Ranking) -> tuple[list[str], list[list[str]]]:

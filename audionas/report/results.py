@@ -11,6 +11,7 @@ from audionas.core.arch import ArchSpec
 from audionas.core.intervals import Interval
 from audionas.core.reporter import amount
 from audionas.data import heard
+from audionas.engine.metrics import whose
 from audionas.report import charts, matrix
 from audionas.report.html import Html, bar, count, join, percent, section, size, table, tag
 from audionas.report.network import draw as draw_network
@@ -42,9 +43,8 @@ def headline(cost: Any | None, scores: Mapping[str, Any] | None, export: Mapping
     """The main numbers, as far as they are known, one tile each."""
     tiles = []
     if scores:
-        speakers = f", {amount(scores['speakers'], 'speaker')}" if scores.get("speakers") else ""
         interval = f"95\u00a0% interval {Interval.read(scores).words(percent)}"
-        notes = (interval, f"{amount(scores['n'], 'clip')}{speakers}")
+        notes = (interval, whose(scores))
         tiles.append(_tile("Accuracy", percent(scores["accuracy"]), *notes, *heard.words(scores), wide=True))
     if cost:
         tiles.append(_tile("Parameters", count(cost.params), f"{size(cost.weight_bytes)} of weights"))

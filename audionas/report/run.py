@@ -17,6 +17,7 @@ from audionas.core.records.run import (
     ExportedRecord,
     TunedRecord,
 )
+from audionas.models.owned import enter
 from audionas.report import progress, results, tune
 from audionas.report.front import draw as draw_front
 from audionas.report.html import Html, join, page, section, tag
@@ -57,6 +58,7 @@ def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
     arch = folder / "arch.json"
     spec = ArchSpec.from_json(read_text(arch), str(arch)) if arch.is_file() else None
     body = join((_title(folder, spec), *_sections(folder, spec, examples)))
+    enter(folder, ("report.html",))
     write_text(folder / "report.html", page(folder.resolve().name, body))
     return folder / "report.html"
 
@@ -108,7 +110,9 @@ def _title(folder: Path, spec: ArchSpec | None) -> Html:
     facts: list[object] = []
     if spec:
         facts = ["Architecture ", tag("code", spec.id), f" in {spec.space}"]
-        facts += [f", {key} {value}" for key, value in spec.note.items() if key in ("method", "seed")]
+        facts += [
+            f", {key} {value}" for key, value in spec.note.items() if key in ("method", "seed", "stopped")
+        ]
     steps = (
         tag("li", f"{'✓ ' * done}{step}", class_="done" if done else None)
         for step, file in {**_STEPS, **({"tune": _TUNED} if (folder / _TUNED).is_file() else {})}.items()

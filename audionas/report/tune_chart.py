@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.files import atomic
+from audionas.core.hostile import on_a_line
 from audionas.report.compare_charts import Scale
 from audionas.report.html import Html, percent, tag
 
@@ -28,21 +29,26 @@ def curves_of(rows: Sequence[Mapping[str, Any]]) -> Curves:
 
 
 def draw(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
-    """Write the curves with their bands as a PNG."""
+    """Write `figure` as a PNG."""
+    with atomic(file) as draft:
+        figure(rows).savefig(draft, dpi=130)
+
+
+def figure(rows: Sequence[Mapping[str, Any]]) -> Any:
+    """The curves with their bands, drawn by matplotlib."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import FuncFormatter, PercentFormatter
 
     curves, hours = curves_of(rows), min(row["hours"] for row in rows)
-    figure = Figure(figsize=(7, 4.2), layout="constrained")
-    axes = figure.add_subplot()
-    for number, (name, points) in enumerate(curves.items()):
+    drawn = Figure(figsize=(7, 4.2), layout="constrained")
+    axes = drawn.add_subplot()
+    for number, points in enumerate(curves.values()):
         rate, rejected, low, high = ([point[i] for point in points] for i in range(4))
         colour = _COLOURS[number % len(_COLOURS)]
         if None not in (*low, *high):
             axes.fill_between(rate, low, high, step="post", alpha=0.18, linewidth=0, color=colour)
-        axes.plot(rate, rejected, drawstyle="steps-post", linewidth=1.6, label=name, color=colour)
-    shade = f"under 3 in {hours:.3g} h: not measurable"
-    axes.axvspan(0.5 / hours, 3 / hours, color="#8a92a0", alpha=0.15, linewidth=0, label=shade)
+        axes.plot(rate, rejected, drawstyle="steps-post", linewidth=1.6, label=str(number), color=colour)
+    axes.axvspan(0.5 / hours, 3 / hours, color="#8a92a0", alpha=0.15, linewidth=0, label="shade")
     axes.set(xscale="log", xlabel="false accepts per hour", ylabel="clips rejected")
     last = max(point[0] for points in curves.values() for point in points)
     axes.set(xlim=(0.7 / hours, max(last, 3 / hours)), ylim=(0, None))
@@ -50,9 +56,18 @@ def draw(rows: Sequence[Mapping[str, Any]], file: Path) -> None:
     axes.xaxis.set_minor_formatter("")
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.grid(visible=True, color="#eeeff2")
-    axes.legend(frameon=False)
-    with atomic(file) as draft:
-        figure.savefig(draft, dpi=130)
+    _named(axes.legend(frameon=False), [*curves, f"under 3 in {hours:.3g} h: not measurable"])
+    return drawn
+
+
+def _named(legend: Any, names: Sequence[str]) -> None:
+    """Write names of others into a legend as text: no formula, no gap where the typeface lacks a letter."""
+    from matplotlib.font_manager import findfont, get_font
+
+    for entry, name in zip(legend.get_texts(), names, strict=True):
+        known = get_font(findfont(entry.get_fontproperties())).get_charmap()
+        entry.set_parse_math(False)
+        entry.set_text("".join(c if ord(c) in known else ascii(c)[1:-1] for c in on_a_line(name)))
 
 
 def svg(rows: Sequence[Mapping[str, Any]]) -> Html:

@@ -10,7 +10,7 @@ import torch
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter, amount, clock
+from audionas.core.reporter import Reporter, amount, clock, say
 from audionas.core.rng import numpy_rng
 from audionas.cost.table import ends
 from audionas.engine.optim import set_rate
@@ -85,25 +85,25 @@ def show(result: dict[str, Any]) -> None:
     """Print the result for people on standard output."""
     noun = "images" if "images" in result else "clips"
     count, io = result[noun], result["input"]
-    print("\n".join([result["device"], *result["changes"]]))
-    print(
+    say(result["device"], *result["changes"])
+    say(
         f"{count['train']} training and {count['dev']} development {noun} in "
         f"{amount(len(result['labels']), 'class')}"
     )
-    print(f"input {io['channels']}x{io['freq']}x{io['frames']}")
+    say(f"input {io['channels']}x{io['freq']}x{io['frames']}")
     if "space" in result:
         space = result["space"]
-        print(f"space {space['name']}: {amount(space['size'], 'network')}")
+        say(f"space {space['name']}: {amount(space['size'], 'network')}")
         for which in ("cheapest", "dearest"):
-            print(f"  {which}: {space[which]['params']:,} parameters, {space[which]['macs']:,} multiply-adds")
+            say(f"  {which}: {space[which]['params']:,} parameters, {space[which]['macs']:,} multiply-adds")
     if "select" in result:
         timing = result["select"]
         told = f"{amount(timing['networks'], 'network')} at {timing['seconds_a_network']:.3f} s"
-        print(f"searcher: {told}, about {clock(timing['seconds'])}")
+        say(f"searcher: {told}, about {clock(timing['seconds'])}")
     for what in ("search", "train"):
         if what in result:
             timing = result[what]
-            print(
+            say(
                 f"{what}: {timing['seconds_a_step']:.3f} s per step, {timing['steps']} steps, "
                 f"about {clock(timing['seconds'])}"
             )

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from audionas.core.arch import ArchSpec, InputSpec
-from audionas.core.reporter import Reporter, amount
+from audionas.core.reporter import Reporter, amount, say
 from audionas.cost.graph import measure
 from audionas.cost.streams import streamed
 from audionas.export.onnx import network_latency
@@ -83,17 +83,18 @@ def show(result: dict[str, Any]) -> None:
         for x in result["layers"]
     ]
     Reporter(stdout=True).table(("layer", "kind", "parameters", "multiply-adds", "output"), rows)
-    print(
-        f"\n{result['network']} ({result['arch']}): "
-        f"{result['params']:,} parameters, {result['macs']:,} multiply-adds\n"
+    say(
+        "",
+        f"{result['network']} ({result['arch']}): "
+        f"{result['params']:,} parameters, {result['macs']:,} multiply-adds",
         f"weights {result['weight_bytes']:,} bytes, peak activations {result['peak_activation_bytes']:,} "
-        f"bytes (at {result['peak_layer']}), one example in float32"
+        f"bytes (at {result['peak_layer']}), one example in float32",
     )
     if "stream" in result:
-        print(_streaming(result["stream"]))
+        say(_streaming(result["stream"]))
     if "latency_ms" in result:
         times = result["latency_ms"]
-        print(f"ONNX Runtime, one thread: {times['p50_ms']:.3f} ms, 95 % under {times['p95_ms']:.3f} ms")
+        say(f"ONNX Runtime, one thread: {times['p50_ms']:.3f} ms, 95 % under {times['p95_ms']:.3f} ms")
     if "table" in result:
         _show_table(result["table"])
 
@@ -114,6 +115,6 @@ def _show_table(known: dict[str, Any]) -> None:
         for part in PARTS
     ]
     many = amount(known["cells"], "cell")
-    print(f"\n{known['cell']}\none of {many} in the table, trained for 200 epochs:")
+    say("", known["cell"], f"one of {many} in the table, trained for 200 epochs:")
     Reporter(stdout=True).table(("data set", "part", "accuracy %", "rank", "best cell's %"), rows)
-    print(f"the best cell is the best of {many} by validation accuracy")
+    say(f"the best cell is the best of {many} by validation accuracy")

@@ -14,6 +14,7 @@ from audionas import zoo
 from audionas.core.arch import ArchSpec
 from audionas.core.files import read_json, sha256, sha256_text, write_json
 from audionas.core.registry import names
+from audionas.core.reporter import say
 from audionas.models import names as models
 
 FILE = Path(__file__).with_suffix(".json")
@@ -126,4 +127,4 @@ def _file() -> Any:
 
 if __name__ == "__main__":
     write_json(FILE, count_all())
-    print(f"wrote {FILE.name}")
+    say(f"wrote {FILE.name}")

@@ -6,7 +6,8 @@ from typing import Any
 
 from audionas.core.errors import UserError, grouped
 from audionas.core.files import write_text
-from audionas.core.reporter import Reporter, amount
+from audionas.core.made import claim
+from audionas.core.reporter import Reporter, amount, say
 from audionas.data import kaldi
 from audionas.data.kaldi import DataDir
 from audionas.data.labels import SPLITS, doubts
@@ -59,8 +60,7 @@ def show(result: Mapping[str, Any]) -> None:
         for name, row in result["directories"].items()
     ]
     Reporter(stdout=True).table(heads, rows)
-    for note in result["notes"]:
-        print(note)
+    say(*result["notes"])
 
 
 def _places(folder: Path) -> list[Path]:
@@ -76,6 +76,7 @@ def _places(folder: Path) -> list[Path]:
 
 
 def _fix(place: Path, reporter: Reporter) -> None:
+    claim(place, (LIST,), earlier=lambda: (LIST,) if (place / "before_fix").is_dir() else ())
     done = kaldi.fix(place)
     assert done is not None, place  # it has faults
     for line in grouped(done.changes):

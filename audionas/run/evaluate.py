@@ -10,22 +10,22 @@ import numpy as np
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.intervals import Interval
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, say
 from audionas.data import heard, kaldi
 from audionas.data.conf import Data
 from audionas.data.groups import read_groups
-from audionas.data.heard import Heard
 from audionas.data.kaldi import DataDir
 from audionas.engine.fusion import fused
 from audionas.engine.metrics import by_group, summary, whose
 from audionas.export import onnx
 from audionas.inputs.evaluated import open_clips, open_pictures
-from audionas.inputs.feed import config_of
-from audionas.inputs.plain import open_folder
+from audionas.inputs.plain import open_folder, tell_shared
 from audionas.inputs.split import Split
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import ImageModel, load
 from audionas.models.names import own
+from audionas.models.owned import enter, require_free
+from audionas.run.training.lineage import heard_by
 
 _BATCH = 256
 _SHARES = ("accuracy", "balanced_accuracy", "macro_f1")  # figures shown in percent for a group
@@ -58,7 +58,8 @@ def evaluate(
 
     `by` adds the figures for each group of clips: `by: {device: {a: {...}, b: {...}}}` where `utt2device` in
     the data directory gives the device of each clip (`data.groups`). The result is also written to
-    `eval/<directory>.json`; `eval.json` and `scores.json` (each clip's answer) are the latest.
+    `eval/<directory>.json`; `eval.json` and `scores.json` (each clip's answer) are the latest. Raises
+    UserError where a file that is not ours would be replaced.
 
     With `plain`, `directory` is a folder per class, of files of any rate; `pattern` finds their speakers.
     Where it is known what the model was trained on, `trained_on` counts the clips and speakers it has heard.
@@ -67,6 +68,9 @@ def evaluate(
     gives the rules for clips that cannot be read; its directories are not used.
     """
     folder = own(folder)
+    kept = f"eval/{directory.resolve().name}.json"
+    files = (kept, "scores.json", "eval.json")
+    require_free(folder, files)
     for name in by:
         read_groups(directory, name, ())  # a wrong name is reported before the clips are scored
     reporter, rules = Reporter(), data or Data()
@@ -85,27 +89,21 @@ def evaluate(
         "engine": engine,
         "arch": bundle.spec.id,
     }
-    if bundle.features is not None and (known := heard_by(folder)) is not None:
-        result["trained_on"] = heard.again(known, kaldi.read(directory) if items is None else items)
+    if bundle.features is not None:
+        if items is None:
+            items = kaldi.read(directory)
+            tell_shared(items, reporter)
+        if (known := heard_by(folder)) is not None:
+            result["trained_on"] = heard.again(known, items)
     if by:
         result["by"] = _groups(scored, directory, by)
     if bundle.features is None:
         del result["speakers"]  # images have no speakers: the interval is over the images
-    write_json(folder / "eval" / f"{directory.resolve().name}.json", result)
+    enter(folder, files)
+    write_json(folder / kept, result)
     write_json(folder / "scores.json", _rows(scored))
     write_json(folder / "eval.json", result)
     return result
-
-
-def heard_by(folder: Path) -> Heard | None:
-    """The clips a model was trained on: as written beside it, or of training data that still exist."""
-    for place in (folder / "model", folder):
-        if (place / heard.FILE).exists():
-            return heard.read(place / heard.FILE)
-    conf = config_of(folder)
-    if conf is None or conf.images is not None or not Path(conf.data.train).is_dir():
-        return None
-    return heard.of(kaldi.read(conf.data.train))
 
 
 def show(result: dict[str, Any]) -> None:
@@ -120,15 +118,16 @@ def show(result: dict[str, Any]) -> None:
             for label, row in result["per_class"].items()
         ],
     )
-    print(
-        f"\naccuracy {result['accuracy']:.2%}, 95 % interval {accuracy} over {whose(result)} "
-        f"of {result['data']} ({result['engine']})\n"
-        f"macro F1 {result['macro_f1']:.2%}, 95 % interval {macro_f1}"
+    say(
+        "",
+        f"accuracy {result['accuracy']:.2%}, 95 % interval {accuracy} over {whose(result)} "
+        f"of {result['data']} ({result['engine']})",
+        f"macro F1 {result['macro_f1']:.2%}, 95 % interval {macro_f1}",
     )
     for warning in heard.words(result):
-        print(f"\n{warning}")
+        say("", warning)
     for name, groups in result.get("by", {}).items():
-        print(f"\nby {name}:")
+        say("", f"by {name}:")
         Reporter(stdout=True).table(
             (name, "accuracy", "balanced accuracy", "macro F1", "log loss", "clips"),
             [

@@ -13,7 +13,7 @@ from audionas.core import records
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.records.run import ExportedRecord
-from audionas.core.reporter import Reporter, amount
+from audionas.core.reporter import Reporter, amount, say
 from audionas.core.rng import numpy_rng
 from audionas.cost.latency import latency
 from audionas.data.labels import write_labels
@@ -24,6 +24,7 @@ from audionas.export.verify import Parity
 from audionas.models.listener import Listener
 from audionas.models.model import Model, load
 from audionas.models.names import own
+from audionas.models.owned import BESIDE, enter, require_free
 from audionas.nn.streaming import Pooling
 from audionas.report import card
 from audionas.report.run import evaluation
@@ -57,10 +58,12 @@ def export(
     evaluation), or on seeded noise where there are none. A file that fails is deleted: a float file where a
     probability differs by over 1e-4, an int8 file where it costs over 3 points of accuracy. The target `all`
     skips, with a note, files that the model does not support. int8 is calibrated on clips of `calibrate`
-    (default: the training data). All problems are raised at the end, as one UserError.
+    (default: the training data). All problems are raised at the end, as one UserError; before anything is
+    written, files in `export/` that would be replaced and are not ours.
     """
     folder = own(folder)
     files = files_of(targets, folder.resolve().name)
+    require_free(folder, [name for file in files for name in _names(file)])
     model, reporter = load(folder), Reporter()
     trial = prepare(folder, model, data or _evaluated(folder), pool, reporter)
     int8 = Int8(folder, model, calibrate, fine_tune, reporter) if isinstance(model, Model) else None
@@ -91,21 +94,23 @@ def show(report: dict[str, Any]) -> None:
         [_line(name, row) for name, row in report["files"].items()],
     )
     one = "image" if report["image"] else "clip"
-    print(
-        f"\nLargest difference in a probability and same labels: against torch, on {report['clips_from']}. "
-        f"Times are per {one}, per hop for files that listen, front-end included, on one thread here."
+    say(
+        "",
+        f"Largest difference in a probability and same labels: against torch, on {report['clips_from']}. "
+        f"Times are per {one}, per hop for files that listen, front-end included, on one thread here.",
     )
     if told := report.get("int8"):
-        print(_int8_line(told))
+        say(_int8_line(told))
     if told := streaming.advice(report):
-        print(told)
-    print(f"all files are in {report['folder']}")
+        say(told)
+    say(f"all files are in {report['folder']}")
 
 
 def _made(file: File, job: ExportJob, trial: Trial, home: Path) -> dict[str, Any]:
     """Write and try a file; it and its companions move into place only when it has passed."""
     draft = home / ".draft"
     with alone(home.parent / ".export.lock", home):
+        enter(home.parent, _names(file))
         try:
             shutil.rmtree(draft, ignore_errors=True)  # left by a killed process
             draft.mkdir(parents=True)
@@ -116,6 +121,11 @@ def _made(file: File, job: ExportJob, trial: Trial, home: Path) -> dict[str, Any
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return row
+
+
+def _names(file: File) -> list[str]:
+    """The files that an export of this one writes, in the run folder."""
+    return [*(f"export/{name}" for name in file.names), *BESIDE, "export/.draft"]
 
 
 def _tried(file: File, path: Path, job: ExportJob, trial: Trial) -> dict[str, Any]:

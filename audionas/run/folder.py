@@ -5,10 +5,9 @@
 
 import os
 import platform
-import shlex
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,9 +19,13 @@ import audionas
 from audionas.config import Config, dump
 from audionas.core.errors import UserError
 from audionas.core.files import locked, read_json, sweep, write_json, write_text
+from audionas.core.hostile import command
 from audionas.core.reporter import Reporter, amount
 from audionas.engine import processes
-from audionas.run.emptied import emptied
+from audionas.models.owned import enter
+from audionas.run.emptied import emptied, known
+
+_ELSEWHERE = "Move it away, or give this run another name: name=..."
 
 
 class Busy(UserError):
@@ -31,14 +34,21 @@ class Busy(UserError):
 
 @contextmanager
 def phase(
-    conf: Config, name: str, facts: Mapping[str, Any], *, resume: bool, overwrite: bool
+    conf: Config,
+    name: str,
+    facts: Mapping[str, Any],
+    *,
+    resume: bool,
+    overwrite: bool,
+    makes: Sequence[str] = (),
 ) -> Iterator[tuple[Path, bool]]:
     """Yield the phase's folder and whether it is finished; held against a second process meanwhile.
 
-    `facts` must be equal for a run to resume. Raises UserError for an unfinished run without `resume`, and
-    for one that was started with other facts. A UserError before the first checkpoint ends the phase as if
-    it had not started, so that a corrected one may follow. With several processes the first does all this
-    and informs the others.
+    `facts` must be equal for a run to resume; `makes` are the files that the phase writes outside its folder.
+    Raises UserError for an unfinished run without `resume`, for one that was started with other facts, and
+    for files that the phase would replace and no run has made. A UserError before the first checkpoint ends
+    the phase as if it had not started, so that a corrected one may follow. With several processes the first
+    does all this and informs the others.
     """
     folder = conf.folder / name
     if not processes.first():
@@ -48,22 +58,17 @@ def phase(
     folder.mkdir(parents=True, exist_ok=True)
     with alone(conf.folder / f".{name}.lock", folder):
         sweep(folder)
-        if overwrite:
-            _require_ours(folder)
-            if stay := emptied(folder):
-                Reporter().note(f"{folder}: --overwrite leaves what no run has made: {', '.join(stay)}")
+        _require_ours(folder, overwrite=overwrite)
         started = folder / "run.json"
+        if started.exists() and not overwrite:
+            _require_same(folder, facts, resume=resume)
+        enter(conf.folder, makes, hint=_ELSEWHERE)
+        if overwrite and (stay := emptied(folder)):
+            Reporter().note(f"{folder}: --overwrite leaves what no run has made: {', '.join(stay)}")
         finished = (folder / "done.json").exists()
-        if started.exists():
-            require_equal(folder, read_json(started), facts)
-            if not finished and not resume:
-                raise UserError(
-                    f"{folder}: holds an unfinished run",
-                    hint="Resume it with --resume, or discard it with --overwrite.",
-                )
-        else:
+        if not started.exists():
+            write_json(folder / "env.json", environment(conf.general.seed))  # from here on it is ours
             write_text(folder / "config.yaml", dump(conf.resolved()))
-            write_json(folder / "env.json", environment(conf.general.seed))
             write_json(started, facts)
         try:
             yield folder, processes.tell(finished)
@@ -90,20 +95,34 @@ def require_there(folder: Path) -> None:
         )
 
 
-def _require_ours(folder: Path) -> None:
-    """Raise UserError where a folder that --overwrite would empty is not one that a run has made."""
-    made = any((folder / name).is_file() for name in ("run.json", "env.json"))
-    if folder.is_symlink() or (any(folder.iterdir()) and not made):
+def _require_same(folder: Path, facts: Mapping[str, Any], *, resume: bool) -> None:
+    """Raise UserError where a phase was started with other facts, or has not ended and is not to resume."""
+    require_equal(folder, read_json(folder / "run.json"), facts)
+    if not (folder / "done.json").exists() and not resume:
         raise UserError(
-            f"{folder}: not made by a run of audionas, so --overwrite leaves it as it is",
-            hint="Move it away, or give this run another name: name=...",
+            f"{folder}: holds an unfinished run",
+            hint="Resume it with --resume, or discard it with --overwrite.",
+        )
+
+
+def _require_ours(folder: Path, *, overwrite: bool) -> None:
+    """Raise UserError where no run has made a folder, and this one would empty it or write over its files."""
+    made = any((folder / name).is_file() for name in ("run.json", "env.json"))
+    if overwrite and (folder.is_symlink() or (any(folder.iterdir()) and not made)):
+        raise UserError(
+            f"{folder}: not made by a run of audionas, so --overwrite leaves it as it is", hint=_ELSEWHERE
+        )
+    if not made and (foreign := known(folder)):
+        raise UserError(
+            [f"{folder / name}: not made by a run of audionas, and would be replaced" for name in foreign],
+            hint=_ELSEWHERE,
         )
 
 
 def environment(seed: int) -> dict[str, Any]:
     """The facts that a reader needs to repeat a run: command, seed, commit, versions, machine."""
     return {
-        "command": shlex.join(["audionas", *sys.argv[1:]]),
+        "command": command("audionas", *sys.argv[1:]),
         "seed": seed,
         "git": _commit(),
         "audionas": audionas.__version__,

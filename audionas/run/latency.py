@@ -13,10 +13,12 @@ from typing import Any
 from torch import nn
 
 from audionas.config import Config
+from audionas.core import records
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, read_text
-from audionas.core.reporter import Reporter, amount
+from audionas.core.records.study import CheckRecord
+from audionas.core.reporter import Reporter, amount, say
 from audionas.core.rng import numpy_rng, seed_torch
 from audionas.cost.latency import runtime
 from audionas.cost.lookup import Entry, LatencyTable
@@ -67,15 +69,12 @@ def build(
         "check": check,
     }
     file = conf.folder / FILE
-    with phase(conf, "latency", facts, resume=True, overwrite=overwrite) as (folder, finished):
+    makes = (FILE, "latency.html")
+    with phase(conf, "latency", facts, resume=True, overwrite=overwrite, makes=makes) as (folder, finished):
         if finished and file.exists():
             reporter.note(f"{folder}: finished earlier; --overwrite measures again")
             return file
-        try:
-            table = _measure(space, io, sizes, facts, folder, reporter)
-        except UserError:  # the phase then counts as not started, and may start with other facts
-            forget(folder)
-            raise
+        table = _measure(space, io, sizes, facts, folder, reporter)
         table.save(file)
         latency.write(conf.folder / "latency.html", conf.general.name, table)
         finish(folder, {"base_ms": table.base})
@@ -86,15 +85,16 @@ def show(file: Path) -> None:
     """Print a table for people on standard output; `file` may be a run folder."""
     table = load(file)
     about, out = table.about, Reporter(stdout=True)
-    print("\n".join(f"{name}: {words}" for name, words in latency.facts(table)))
+    say(*(f"{name}: {words}" for name, words in latency.facts(table)))
     rows = []
     for name, options in table.options.items():
         low, high = min(options, key=options.__getitem__), max(options, key=options.__getitem__)
         rows.append((name, low, f"{options[low]:.4f}", high, f"{options[high]:.4f}"))
     out.table(("choice", "quickest", "ms", "slowest", "ms"), rows)
-    print(f"base {table.base:.4f} ms; {amount(len(table.entries), 'operation')} measured")
+    say(f"base {table.base:.4f} ms; {amount(len(table.entries), 'operation')} measured")
     if "check" in about:
-        print()
+        records.check(CheckRecord, about["check"], f"{_file(file)}: about.check")
+        say("")
         out.table(latency.HEAD, latency.figures(about["check"]))
 
 
@@ -141,7 +141,11 @@ def _measure(
     for spec in (*for_base, *checked):  # for measurements of the same networks on another device
         spec.save(folder / "networks" / f"{spec.id}.json")
     models = _models(space, io, found, (*for_base, *checked))
-    measured = times(models, folder, rounds=facts["rounds"], threads=facts["threads"], reporter=reporter)
+    try:
+        measured = times(models, folder, rounds=facts["rounds"], threads=facts["threads"], reporter=reporter)
+    except UserError:  # the phase then counts as not started, and may start with other facts
+        forget(models, folder)
+        raise
     about = {
         **{k: facts[k] for k in ("runtime", "threads", "rounds")},
         "date": f"{datetime.now(UTC):%Y-%m-%d}",

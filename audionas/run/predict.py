@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from audionas.core.errors import UserError
+from audionas.core.hostile import command
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
 from audionas.data.labels import is_background
@@ -75,5 +75,6 @@ def _told(model: Model, folder: Path, rows: Sequence[Mapping[str, Any]], rule: R
         )
     said.append(cuts(heard, clip, noun="recording", remedy="heard without --windows first"))
     if longer and any(map(is_background, model.labels)):
-        said.append(f"When a keyword is said in it: audionas detect {quote(str(folder))} {quote(longer[0])}")
+        spotting = command("audionas", "detect", folder, Path(longer[0]))
+        said.append(f"When a keyword is said in it: {spotting}")
     return [line for line in said if line]

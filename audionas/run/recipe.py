@@ -5,6 +5,7 @@ from pathlib import Path
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import shipped
+from audionas.core.hostile import command, on_a_line
 
 _LEAVE = shutil.ignore_patterns("data", "exp", "downloads", "__pycache__")
 
@@ -24,4 +25,4 @@ def copy(name: str, folder: Path) -> str:
         raise UserError(f"{folder}: already exists", hint="Choose a new folder.")
     shutil.copytree(shipped("recipes") / name, folder, ignore=_LEAVE)
     shutil.copy(shipped("recipes") / "parse_options.sh", folder / "parse_options.sh")
-    return f"copied to {folder}; next: cd {folder} && ./run.sh --help"
+    return f"copied to {on_a_line(folder)}; next: {command('cd', folder)} && ./run.sh --help"

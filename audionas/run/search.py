@@ -120,7 +120,11 @@ def _fitted(
     derive = derive and conf.searcher is None
     arch = conf.folder / "arch.json"
     started = facts(conf, inputs, device)
-    with phase(conf, "search", started, resume=resume, overwrite=overwrite) as (folder, finished):
+    makes = ("arch.json",) if derive else ()
+    with phase(conf, "search", started, resume=resume, overwrite=overwrite, makes=makes) as (
+        folder,
+        finished,
+    ):
         if finished and not derive:
             return None
         if finished and _derived(folder) and arch.exists():
@@ -177,6 +181,7 @@ class Searching:
     def end(self, epoch: int) -> Mapping[str, float]:
         """Log the probabilities; entropy and the share of free operations show how far it has decided."""
         level(self.run.net.buffers())
+        self.method.after_epoch()
         probabilities = self.method.probabilities()
         if processes.first():
             self._log(epoch, probabilities)
@@ -184,7 +189,7 @@ class Searching:
         if self.method.quick:
             free, kept = parameter_free(self.method.derive(), self.run.space)
             row["parameter_free"] = free / max(kept, 1)
-        return {**row, **self.method.tell()}
+        return {**row, **self.method.tell(), **self.run.told()}
 
     def _log(self, epoch: int, probabilities: Mapping[str, Mapping[str, float]]) -> None:
         log = self.folder / "alphas.jsonl"
@@ -193,16 +198,17 @@ class Searching:
         write_text(log, "".join(json.dumps(row) + "\n" for row in rows))
 
     def stop(self) -> bool:
-        """Return False: a search runs all its epochs."""
-        return False
+        """Tell whether the method has a reason to end."""
+        return bool(self.method.stop())
 
     def state(self) -> State:
         """The state of the method."""
         return self.method.state()
 
     def restore(self, state: State) -> None:
-        """Restore the state of the method."""
+        """Restore the state of the method, and the epoch after which it was saved."""
         self.method.restore(state)
+        self.run.epoch = checkpoint.latest(self.folder / "ckpt") - 1
 
 
 def _run(
@@ -228,6 +234,8 @@ def _run(
             reporter=reporter,
             remedy=_remedy(conf, method),
         )
+        if why := method.stop():
+            reporter.note(f"the search stopped after epoch {run.epoch + 1} of {run.epochs}: {why}")
         found = _derive(method, folder) if derive else None
         reporter.close()
         for batches in (train, valid, *mine):
@@ -258,8 +266,12 @@ def _derive(method: Method, folder: Path) -> ArchSpec:
     found = method.derive()
     if not method.quick and processes.first():
         write_json(folder / "derive.json", {"seconds": time.monotonic() - start})
-    record = decided(method)
-    return replace(found, note={**found.note, "decided": record.plain()}) if record is not None else found
+    note: dict[str, Any] = {}
+    if (record := decided(method)) is not None:
+        note["decided"] = record.plain()
+    if why := method.stop():
+        note["stopped"] = f"after epoch {method.run.epoch + 1} of {method.run.epochs}: {why}"
+    return replace(found, note={**found.note, **note})
 
 
 def _entropy(probabilities: Mapping[str, Mapping[str, float]]) -> float:

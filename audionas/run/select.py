@@ -20,6 +20,7 @@ from audionas.searchers._base import DEAR, Problem, Searcher
 from audionas.searchers._fronts import Front
 
 FOLDER = "select"
+MADE = ("arch.json", "front.json", "front.csv")  # in the run folder
 
 
 def select(
@@ -33,7 +34,7 @@ def select(
     searcher, reporter = conf.searcher, processes.reporter()
     assert searcher is not None
     facts = {**facts, "searcher": conf.resolved()["searcher"], "limits": limits_of(conf, searcher)}
-    with phase(conf, FOLDER, facts, resume=resume, overwrite=overwrite) as (folder, finished):
+    with phase(conf, FOLDER, facts, resume=resume, overwrite=overwrite, makes=MADE) as (folder, finished):
         file = conf.folder / "front.json"
         if finished and file.exists():
             reporter.note(f"{folder}: finished earlier; the front is {file}")

@@ -11,9 +11,10 @@ import torch
 from audionas.core import records
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_json
+from audionas.core.hostile import command, setting
 from audionas.core.intervals import Interval
 from audionas.core.records.run import AnswersRecord, ExportedRecord
-from audionas.core.reporter import Reporter, amount
+from audionas.core.reporter import Reporter, amount, say
 from audionas.core.rng import numpy_rng
 from audionas.cost import streams
 from audionas.cost.graph import measure
@@ -131,12 +132,16 @@ def _show_front(front: Mapping[str, Any]) -> None:
     file = front["file"]
     Reporter(stdout=True).table(*_fronts.table(_fronts.read(Path(file))))
     share = "" if front["hypervolume"] is None else f", hypervolume {front['hypervolume']:.1%}"
-    print(f"front         {len(front['members'])} of {amount(front['scored'], 'network')} scored{share}")
-    print(f"knee          number {front['knee']}: audionas train CONF arch={file}#{front['knee']}")
+    say(f"front         {len(front['members'])} of {amount(front['scored'], 'network')} scored{share}")
+    say(f"knee          number {front['knee']}: {_training(file, front['knee'])}")
     if picked := front["picked"]:
         limits = ", ".join(f"{name} <= {_fronts.shown(most)}" for name, most in picked["limits"].items())
         number = picked["number"]
-        print(f"picked        number {number} ({limits}): audionas train CONF arch={file}#{number}")
+        say(f"picked        number {number} ({limits}): {_training(file, number)}")
+
+
+def _training(file: str, number: int) -> str:
+    return command("audionas", "train", "CONF", setting("arch", f"{file}#{number}"))
 
 
 def show(found: dict[str, Any]) -> None:
@@ -144,26 +149,26 @@ def show(found: dict[str, Any]) -> None:
     if found["front"]:
         _show_front(found["front"])
     for choice, options in ({} if found["front"] else found["probabilities"] or {}).items():
-        print(choice)
+        say(choice)
         for option, p in options.items():
             kept = "*" if option in found["choices"][choice] else " "
-            print(f"  {kept} {option:<14} {p:6.3f} {'█' * round(p * _BAR)}")
-    print(f"architecture  {found['network']} ({found['arch']})")
+            say(f"  {kept} {option:<14} {p:6.3f} {'█' * round(p * _BAR)}")
+    say(f"architecture  {found['network']} ({found['arch']})")
     last, export = found["evaluation"], found["export"]
     if last:
         interval = Interval.read(last).words("{:.2%}".format)
         over = whose(last, "unseen speaker")
-        print(f"accuracy      {last['accuracy']:.2%} (95 % interval {interval}, {over})")
+        say(f"accuracy      {last['accuracy']:.2%} (95 % interval {interval}, {over})")
         for warning in heard.words(last):
-            print(warning)
-    print(f"parameters    {found['params']:,}")
-    print(f"multiply-adds {found['macs']:,}")
+            say(warning)
+    say(f"parameters    {found['params']:,}")
+    say(f"multiply-adds {found['macs']:,}")
     if found["stream"]:
-        print(f"streaming     {streams.line(found['stream'])}")
+        say(f"streaming     {streams.line(found['stream'])}")
     if export:
         for name, row in export.get("files", {}).items():
-            print(f"exported file {export['folder']}/{name} ({row['bytes']:,} bytes)")
-    print(f"report        {found['report']}")
+            say(f"exported file {export['folder']}/{name} ({row['bytes']:,} bytes)")
+    say(f"report        {found['report']}")
 
 
 def _examples(folder: Path) -> list[Example]:

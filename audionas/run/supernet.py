@@ -43,8 +43,9 @@ def finished(conf: Config, inputs: Inputs, device: torch.device, reporter: Repor
     method = conf.method
     assert method is not None
     method.setup(search_run(conf, inputs, device))
-    method.restore(checkpoint.load(conf.folder / "search" / "ckpt"))
-    method.run.epoch = method.run.epochs - 1  # schedules are in the state of the last step
+    folder = conf.folder / "search" / "ckpt"
+    checkpoint.restore(method, folder)
+    method.run.epoch = checkpoint.latest(folder) - 1  # schedules are in the state of the last step
     give_examples(conf, method.run, inputs, reporter)
     return method
 
@@ -63,7 +64,7 @@ def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
     sizes = sizes_of(conf, space)
     bare = bare_of(conf, method)
     seed_torch(seed, "supernet")
-    net = space.supernet(method.fill, inputs.io, dropout=options.dropout, sizes=sizes, bare=bare)
+    net = space.supernet(method.fill, inputs.io, dropout=options.dropout, sizes=sizes, bare=bare, k=method.k)
     return SearchRun(
         space=space,
         io=inputs.io,
@@ -79,6 +80,7 @@ def search_run(conf: Config, inputs: Inputs, device: torch.device) -> SearchRun:
         sizes=sizes,
         dropout=options.dropout,
         bare=bare,
+        k=method.k,
     )
 
 

@@ -5,17 +5,19 @@ and in a separate session, and a model's time is its median over the rounds.
 """
 
 import json
-import shutil
 import statistics
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import nn
 
+from audionas.core import records
 from audionas.core.files import write_text
-from audionas.core.reporter import Reporter, read_rows
+from audionas.core.records.study import TimeRecord
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.cost.latency import stopwatch
 from audionas.export import onnx
@@ -42,7 +44,8 @@ def times(
     """
     _export(models, folder / _MODELS, reporter)
     record = folder / _RECORD
-    done = {(row["round"], row["model"]): row["ms"] for row in read_rows(record)}
+    hint = f"Delete {record}: everything is measured again."
+    done = {(r["round"], r["model"]): r["ms"] for r in records.rows(TimeRecord, record, hint)}
     rest = [key for key in _order(models, rounds) if key not in done]
     write_text(record, "".join(_row(key, ms) for key, ms in done.items()))  # without a line cut off
     with record.open("a", encoding="utf-8") as log:
@@ -54,10 +57,12 @@ def times(
     return {name: [done[number, name] for number in range(rounds)] for name in models}
 
 
-def forget(folder: Path) -> None:
-    """Delete the files of `times` in a folder."""
-    shutil.rmtree(folder / _MODELS, ignore_errors=True)
-    (folder / _RECORD).unlink(missing_ok=True)
+def forget(models: Iterable[str], folder: Path) -> None:
+    """Delete the files of `times` for these models in a folder."""
+    for file in (folder / _RECORD, *(folder / _MODELS / f"{name}.onnx" for name in models)):
+        file.unlink(missing_ok=True)
+    with suppress(OSError):  # there is none, or something else is in it
+        (folder / _MODELS).rmdir()
 
 
 def _export(models: Mapping[str, Timed], folder: Path, reporter: Reporter) -> None:

@@ -1,6 +1,7 @@
 """`audionas train`: from an architecture to a trained model on disk, from scratch or from other weights."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,10 +40,11 @@ from audionas.inputs.feed import (
     scores_of,
     train_batches,
 )
+from audionas.models import owned
 from audionas.models.bundle import ModelBundle
 from audionas.nn.edge import Gates
 from audionas.run.folder import device_of, finish, phase, require_there
-from audionas.run.training import kept, max_pool, start
+from audionas.run.training import kept, lineage, max_pool, start
 from audionas.run.training.max_pool import PoolLoss
 from audionas.run.training.start import Source
 from audionas.run.training.teacher import Teaching
@@ -78,11 +80,11 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
     transfer, inputs = find_transfer(conf, spec, net, inputs, source)
     within_limits(conf, spec, wanted)
     _keep_searched(conf.folder, spec)
-    kept.keep_foreign(conf.folder)
     facts = {**transfer.facts(facts_of(conf, inputs, device, _SECTIONS)), "arch": spec.id}
     if spec.scale:
         facts["scale"] = dict(spec.scale)
-    with phase(conf, "train", facts, resume=resume, overwrite=overwrite) as (folder, finished):
+    makes = (*owned.BUNDLE, *(() if _given(conf.folder, spec) else ("arch.json",)))
+    with phase(conf, "train", facts, resume=resume, overwrite=overwrite, makes=makes) as (folder, finished):
         model = conf.folder / "model"
         if finished and (model / "bundle.json").exists():
             reporter.note(f"{folder}: finished earlier; the model is {model}")
@@ -97,7 +99,8 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
             require_there(folder)
             bundle.save(model)
             if (told := inputs.heard()) is not None:
-                write_json(model / heard.FILE, told)
+                earlier = lineage.before(conf, source, reporter)
+                write_json(model / heard.FILE, heard.plain(heard.together([told, *earlier])))
         finish(folder, result)
     accuracy = f"development accuracy {result['valid_accuracy']:.2%}; " if len(inputs.dev) else ""
     reporter.note(f"trained {spec.id}: {accuracy}written to {model}")
@@ -381,6 +384,13 @@ def _keep_searched(folder: Path, spec: ArchSpec) -> None:
             f"{arch}: found by the search in {folder / 'search'}, and not the architecture to train",
             hint="Train under another name: name=...",
         )
+
+
+def _given(folder: Path, spec: ArchSpec) -> bool:
+    """True where the file that would be written holds this network already: a user may have put it there."""
+    with suppress(UserError):
+        return find(str(folder / "arch.json")).id == spec.id
+    return False
 
 
 def features_of(spec: ArchSpec) -> Features:

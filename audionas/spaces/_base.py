@@ -22,6 +22,7 @@ from audionas.core.strict import Strict
 from audionas.nn.blocks import init_weights
 from audionas.nn.edge import Edge, EdgeFactory, FixedEdge, Gate, Gates
 from audionas.nn.ops import FREE, OPS, OpShape
+from audionas.nn.partial import partial
 
 # What a supernet leaves without affine parameters: nothing; the norms that end its options, so that no
 # option's weights can do the work of its alpha; or those that directly follow a sum of options, too.
@@ -138,14 +139,15 @@ class Space(Strict, ABC):
         sizes: Mapping[str, int] | None = None,
         final: bool = False,
         bare: Bare | None = None,
+        k: int = 1,
     ) -> nn.Module:
         """The network that holds every option, freshly initialised; `sizes` replace the usual ones.
 
         With `final` its operations are built as in final networks, for which costs are counted. `bare`, for
-        example a method's, replaces the space's own.
+        example a method's, replaces the space's own. Edges search 1/`k` of their channels (`nn/partial.py`).
         """
         scale = self._scale(sizes or {}, dropout=dropout, search=not final, bare=self._bare(not final, bare))
-        return self._initialised(fill, io, scale)
+        return self._initialised(partial(fill, k), io, scale)
 
     def inherit(self, supernet: nn.Module, spec: ArchSpec) -> dict[str, Tensor]:
         """The supernet's weights that belong to `spec`, named as `build(spec, search=True)` names them.

@@ -1,12 +1,12 @@
 """The conditions of a comparison in words, which its tables state beside their figures."""
 
-import shlex
 import sys
 from collections.abc import Mapping
 from dataclasses import asdict, fields
 
 from audionas.config import Config
 from audionas.core import records
+from audionas.core.hostile import command
 from audionas.core.records.run import EnvironmentRecord
 from audionas.report.compare_table import Row
 from audionas.run.supernet import sizes_of
@@ -22,7 +22,7 @@ def about(conf: Config, rows: Mapping[Key, Row], bench: Bench) -> dict[str, str]
     sizes = sizes_of(conf, bench.space)
     seeds = sorted({seed for _, seed in rows})
     found = {
-        "command": shlex.join(["audionas", *sys.argv[1:]]),
+        "command": command("audionas", *sys.argv[1:]),
         "commit": ", ".join(_environments(conf, rows, "git")),
         "machine": ", ".join(_environments(conf, rows, "machine")),
         "device": bench.device.type,

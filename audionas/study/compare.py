@@ -8,11 +8,13 @@ from audionas.config import Config, changed, compared
 from audionas.core import records
 from audionas.core.errors import UserError
 from audionas.core.files import write_text
+from audionas.core.made import delete
 from audionas.core.records import Record
 from audionas.core.records.run import DoneRecord
 from audionas.core.reporter import Reporter, amount
 from audionas.engine.conf import Compare
 from audionas.inputs.feed import facts_of
+from audionas.models.owned import COMPARED, enter
 from audionas.report import compare_table
 from audionas.report.compare import write as write_page
 from audionas.report.compare_table import Comparison, Row, in_a_line
@@ -47,7 +49,7 @@ def compare(conf: Config, *, resume: bool = False, overwrite: bool = False) -> C
     conf = replace(conf, compare=conf.compare or Compare())
     reporter, runs = Reporter(), runs_of(conf)
     bench = open_bench(runs[0].conf, conf, reporter)
-    conf.folder.mkdir(parents=True, exist_ok=True)
+    enter(conf.folder, COMPARED)
     _require_same(conf, runs, bench, overwrite=overwrite)
     if not resume and not overwrite:
         _require_finished(runs, known(conf.folder))
@@ -77,7 +79,7 @@ def _open(run: Run, row: Row | None, bench: Bench, *, resume: bool) -> bool:
     if row["status"] == "failed":
         return resume or not _checkpointed(run)
     done = run.conf.folder / "search" / "done.json"
-    if row["measured"] != bench.measured or not done.exists():
+    if row.get("measured") != bench.measured or not done.exists():
         return True
     return bool(records.read(DoneRecord, done).arch != row["arch"])
 
@@ -89,7 +91,7 @@ def _attempt(run: Run, bench: Bench, *, resume: bool, overwrite: bool) -> Row | 
     method = run.conf.method
     why = f"without a searcher it is {method.alike}, to which it adds objectives" if method.alike else ""
     if why := why or method.why_not(bench.space):
-        bench.reporter.note(f"refused: {why}")
+        bench.reporter.note(*f"refused: {why}".split("\n"))
         return {**name, "status": "refused", "reason": why}
     log = run.conf.folder / "error.log"
     try:
@@ -100,12 +102,13 @@ def _attempt(run: Run, bench: Bench, *, resume: bool, overwrite: bool) -> Row | 
     except UserError as error:
         reason = str(error)
     except Exception as error:  # a bug here or in an external method: the other runs continue
+        enter(run.conf.folder, (log.name,))
         write_text(log, traceback.format_exc())
         reason = f"{type(error).__name__}: {error} (traceback in {log})"
     else:
-        log.unlink(missing_ok=True)
+        delete(run.conf.folder, (log.name,))
         return {**name, "status": "done", "reason": "", **row, "measured": bench.measured}
-    bench.reporter.note(f"failed: {reason}")
+    bench.reporter.note(*f"failed: {reason}".split("\n"))
     if not _checkpointed(run):  # nothing to resume: the next call starts it afresh
         for phase in ("search", "train"):
             if not (run.conf.folder / phase / "done.json").exists():

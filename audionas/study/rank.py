@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from audionas.config import Config, changed
+from audionas.core import records
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_json
+from audionas.core.files import read_json, sweep, write_json
+from audionas.core.records.study import ScoresRecord
 from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng
 from audionas.cost.table import table
@@ -19,6 +21,7 @@ from audionas.engine.conf import Compare, Rank
 from audionas.methods._base import Method
 from audionas.methods._one_shot import OneShot
 from audionas.methods._score import STATISTICS, Scoring, score
+from audionas.models.owned import RANKED, enter
 from audionas.report.rank import Ranking, save, show
 from audionas.run.folder import Busy
 from audionas.run.search import opened, supernet
@@ -56,6 +59,8 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
     test = inputs.dev if known else scored_split(conf, inputs, conf.rank.test, reporter)
     bench = Bench(space, inputs, device, test, "", Compare(), None, {}, reporter)
     specs = drawn(space, inputs.io, sizes_of(conf, space), conf.rank)
+    for folder in dict.fromkeys((conf.folder, *(run.folder for run in runs))):
+        enter(folder, RANKED)
     for run in runs:
         supernet(run, resume=resume, overwrite=overwrite)
     told = {run.general.seed: _scored(run, bench, specs, conf.rank, overwrite=overwrite) for run in runs}
@@ -125,6 +130,8 @@ def _scored(
     """The supernet's scores for each network, by id, with each kind of batch-norm statistics."""
     file = conf.folder / "rank" / "scores.json"
     told: dict[str, Any] = read_json(file) if file.exists() and not overwrite else {}
+    hint = f"Delete {file}: the networks are scored again."
+    records.check(ScoresRecord, {"scores": told}, str(file), hint)
     wanted_kinds = {*map(str, STATISTICS), *map(_swept, options.sweep)}
     missing = [spec for spec in specs if not wanted_kinds <= set(told.get(spec.id, ()))]
     if missing:
@@ -155,7 +162,7 @@ def _trained(conf: Config, bench: Bench, specs: Sequence[ArchSpec]) -> dict[str,
     for number, (training, spec) in enumerate(todo, 1):
         bench.reporter.note(f"training {number} of {len(todo)}, {spec.id}, alone")
         file = home / "archs" / f"{spec.id}.json"
-        file.parent.mkdir(parents=True, exist_ok=True)
+        sweep(file.parent)
         if not file.exists():
             spec.save(file)
         try:

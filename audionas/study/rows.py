@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from audionas.config import Config, changed, compared
+from audionas.core import records
 from audionas.core.files import locked, write_text
-from audionas.core.reporter import read_rows
+from audionas.core.records.study import RunRecord
 from audionas.report.compare_table import Row
 
 Key = tuple[str, int]  # a method's label and a seed
@@ -55,7 +56,7 @@ def run_conf(conf: Config, label: str, seed: int, method: Mapping[str, Any]) -> 
 def known(folder: Path) -> dict[Key, Row]:
     """The last row of each run in the order of the file."""
     rows: dict[Key, Row] = {}
-    for row in read_rows(folder / "compare.jsonl"):
+    for row in _read(folder):
         rows.pop(key := (row["method"], row["seed"]), None)
         rows[key] = row
     return rows
@@ -64,8 +65,14 @@ def known(folder: Path) -> dict[Key, Row]:
 def append(folder: Path, row: Row) -> None:
     """Add a row; rows that another process adds meanwhile stay."""
     with waiting(folder):
-        rows = [*read_rows(folder / "compare.jsonl"), row]
+        rows = [*_read(folder), row]
         write_text(folder / "compare.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
+
+
+def _read(folder: Path) -> list[dict[str, Any]]:
+    """The rows. Raises UserError for the first line that is none."""
+    file = folder / "compare.jsonl"
+    return records.rows(RunRecord, file, f"Delete that line: its run is measured again. Or delete {file}.")
 
 
 @contextmanager

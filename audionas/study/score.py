@@ -12,9 +12,9 @@ from torch import Tensor
 from audionas.config import Config, changed
 from audionas.core import records
 from audionas.core.arch import ArchSpec
-from audionas.core.files import read_json
+from audionas.core.errors import UserError
 from audionas.core.records.decided import DecidedRecord
-from audionas.core.records.run import EpochRecord
+from audionas.core.records.study import DerivedRecord, SearchEpochRecord
 from audionas.core.rng import seed_torch
 from audionas.cost.graph import measure
 from audionas.engine import checkpoint
@@ -97,13 +97,15 @@ def history(conf: Config, bench: Bench) -> dict[str, Any]:
     if not conf.method.trains:
         return {"examples": 0, "steps": 0, "seconds": 0.0}
     steps, examples = budget(conf, bench.inputs)
-    rows = records.rows(EpochRecord, conf.folder / "search" / "metrics.jsonl")
+    rows = records.rows(SearchEpochRecord, log := conf.folder / "search" / "metrics.jsonl")
+    if not rows:
+        raise UserError(f"{log}: has no epoch", hint="Start again with --overwrite.")
     derive = conf.folder / "search" / "derive.json"
     seconds = sum(row["seconds"] for row in rows)
     return {
         "examples": examples * len(rows),
         "steps": steps * len(rows),
-        "seconds": seconds + (read_json(derive)["seconds"] if derive.exists() else 0.0),
+        "seconds": seconds + (records.read(DerivedRecord, derive).seconds if derive.exists() else 0.0),
         "entropy": rows[-1]["alpha_entropy"],
     }
 
@@ -124,7 +126,7 @@ def finished(conf: Config, bench: Bench) -> SearchRun:
     assert conf.method is not None
     run = search_run(conf, bench.inputs, bench.device)
     conf.method.setup(run)
-    conf.method.restore(checkpoint.load(conf.folder / "search" / "ckpt"))
+    checkpoint.restore(conf.method, conf.folder / "search" / "ckpt")
     run.epoch = run.epochs - 1  # schedules are in the state of the last step
     return conf.method.run
 

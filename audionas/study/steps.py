@@ -5,10 +5,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from audionas.config import Config
-from audionas.core.files import read_json, write_json, write_text
+from audionas.core import records
+from audionas.core.files import write_json, write_text
+from audionas.core.records.study import StepsRecord
 from audionas.core.registry import resolve
 from audionas.data.batches import Batch
 from audionas.methods._base import Method
+from audionas.models.owned import enter
 from audionas.run.supernet import halves, preparers, search_run
 from audionas.study.bench import Bench
 from audionas.study.rows import run_conf, waiting
@@ -21,7 +24,9 @@ DARTS = {"name": "darts"}  # first order, with its defaults
 def steps(conf: Config) -> Costs:
     """The costs measured so far, by label."""
     file = conf.folder / "steps.json"
-    found: Costs = read_json(file)["methods"] if file.exists() else {}
+    if not file.exists():
+        return {}
+    found: Costs = records.plain(StepsRecord, file, f"Delete {file}: steps are measured again.")["methods"]
     return found
 
 
@@ -54,7 +59,9 @@ def _measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Ben
             taken[label] = method_step(_started(conf, section, bench), *pair)
         except Exception as error:  # an error in one method does not stop the others
             failed[label] = f"{type(error).__name__}: {error}"
-            write_text(conf.folder / label / "step_error.log", traceback.format_exc())
+            log = f"{label}/step_error.log"
+            enter(conf.folder, (log,))
+            write_text(conf.folder / log, traceback.format_exc())
     costs = step_costs(list(taken.values()), bench.device, warmup=1)
     _store(conf, wanted, dict(zip(taken, costs, strict=True)), bench)
     return failed

@@ -33,6 +33,7 @@ FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "random_nas": {"draws": 20, "batches": 1, "finalists": 2},
     "proxyless_nas": {"warmup_epochs": 0, "alpha_every": 1},
 }
+LATE = ("beta_darts", "darts_es")  # DARTS with a term or a measurement: their laws are not in the fast tier
 STEPS = 2  # an epoch
 LARGE = (
     "asc_mobilenet",
@@ -91,7 +92,13 @@ def home(name: str) -> Space:
 def pair(name: str, space: Space) -> Any:
     """A case: fast where the method is at home, of the laws elsewhere."""
     away = runs(name, space) and space != home(name)
-    return pytest.param(name, space, marks=pytest.mark.laws if away else (), id=f"{name}-{named(space)}")
+    slow = away or name in LATE
+    return pytest.param(name, space, marks=pytest.mark.laws if slow else (), id=f"{name}-{named(space)}")
+
+
+def early(names: Iterable[str]) -> list[Any]:
+    """Methods by name, the late ones marked as laws."""
+    return [pytest.param(name, marks=pytest.mark.laws if name in LATE else ()) for name in names]
 
 
 def pairs(names: Iterable[str]) -> list[Any]:
@@ -212,7 +219,9 @@ def started(
     run = SearchRun(
         space=space,
         io=io,
-        net=space.supernet(method.fill, io, dropout=dropout, sizes=sizes, bare=method.bare).train(),
+        net=space.supernet(
+            method.fill, io, dropout=dropout, sizes=sizes, bare=method.bare, k=method.k
+        ).train(),
         costs=typing.cast(CostTable, Later(lambda: costs_of(space, io))),
         optim=optim or Optim(lr=0.1, final_lr=0.001, weight_decay=3e-4, clip=5.0),
         epochs=epochs,
@@ -221,6 +230,7 @@ def started(
         sizes=sizes,
         dropout=dropout,
         bare=method.bare,
+        k=method.k,
         valid=lambda: [valid for _, valid in batches(io, 2, seed=1000, size=4)],
         train=lambda: [train for train, _ in batches(io, 2, seed=2000, size=4)],
     )
@@ -245,6 +255,8 @@ def steps(method: Method, first: int, last: int) -> list[dict[str, float]]:
         progress = number / an_epoch(run.space)
         metrics = method.step(train, valid if method.halves else train, progress)
         told.append({k: float(torch.as_tensor(v).detach()) for k, v in metrics.items()})
+        if place == an_epoch(run.space) - 1:
+            method.after_epoch()
     return told
 
 

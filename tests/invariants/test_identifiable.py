@@ -28,7 +28,8 @@ def kinds(name, space, bare):
     """
     found, io = {}, input_of(space)
     with torch.device("meta"):
-        net = space.supernet(made(name).fill, io, sizes=CELLS.get(space.name), bare=bare)
+        method = made(name)
+        net = space.supernet(method.fill, io, sizes=CELLS.get(space.name), bare=bare, k=method.k)
     for edge in net.modules():
         if isinstance(edge, Edge):
             for option in edge.ops:

@@ -1,5 +1,8 @@
 """The recipe of NAS-Bench-201: the benchmark's settings, a search that is looked up, the maker of tables."""
 
+import bz2
+import os
+import pickle
 import subprocess
 import sys
 from itertools import product
@@ -16,7 +19,8 @@ from audionas.spaces.tables.nas_bench_201 import SETS, Nb201Table
 from tests.recipes.test_vision import copied, finished, methods_of, ran
 from tests.unit.images._images import npz
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "nas_bench_201"
+ROOT = Path(__file__).parents[2]
+RECIPE = ROOT / "recipes" / "nas_bench_201"
 CELL = "|nor_conv_3x3~0|+|none~0|nor_conv_3x3~1|+|skip_connect~0|none~1|skip_connect~2|"
 TINY = ("threads=1", "search.epochs=1", "search.batch_size=8", "search.channels=4")
 BRIEF = ("train.epochs=1", "train.batch_size=8", "train.channels=4")
@@ -90,53 +94,77 @@ def test_from_images_to_a_rank_and_a_trained_cell(tmp_path: Path) -> None:
     assert not (recipe / "exp" / "mine" / "search").exists()
 
 
-STAND_IN = '''
-"""The interface of nats_bench 1.8 over three cells: accuracies name data set, part, epochs and cell."""
+RESULTS = """\
+arch_str,cifar10/test_acc,cifar10/val_acc_seeds/0,cifar10/val_acc_seeds/1,cifar10/params_m,cifar10/latency_s,\
+cifar10/train_time_s,device_latency_ms/pixel
+{0},11,2,4,0.5,0.01,1000,7
+{1},11.5,2.5,,1.5,0.02,1010,8.5
+"""
 
 
-def create(file_path_or_dict, search_space, fast_mode=False, verbose=True):
-    assert search_space == "tss" and fast_mode and not verbose
-    return Api()
+def converted(folder: Path, source: Path) -> "subprocess.CompletedProcess[str]":
+    """A run of the maker of tables, which writes `out.npz`."""
+    command = [sys.executable, str(RECIPE / "local" / "table.py"), str(source), str(folder / "out.npz")]
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, check=False, text=True)
 
 
-class Api:
-    cells = {cells!r}
-
-    def __len__(self):
-        return len(self.cells)
-
-    def arch(self, index):
-        return self.cells[index]
-
-    def get_more_info(self, index, dataset, iepoch=None, hp="12", is_random=True):
-        assert hp == "200" and is_random is False
-        low = {{"cifar10-valid": 0, "cifar10": 10, "cifar100": 20, "ImageNet16-120": 30}}[dataset]
-        found = {{"train-all-time": 1000.0 + low, "test-accuracy": low + 1 + index / 4}}
-        if dataset != "cifar10":
-            found["valid-accuracy"] = low + 2 + index / 4
-        return found
-
-    def get_cost_info(self, index, dataset, hp="12"):
-        assert hp == "200" and dataset != "cifar10-valid"
-        return {{"flops": 1.0, "params": 0.5 + index, "latency": 0.01, "T-train@total": 3.0}}
-'''
-
-
-def test_a_table_is_made_from_the_benchmarks_own_package(tmp_path: Path) -> None:
-    cells = [CELL, CELL.replace("none~0", "avg_pool_3x3~0"), CELL.replace("none~0", "nor_conv_1x1~0")]
-    (tmp_path / "nats_bench.py").write_text(STAND_IN.format(cells=cells), encoding="utf-8")
-    script, out = RECIPE / "local" / "table.py", tmp_path / "table.npz"
-    command = [sys.executable, str(script), str(tmp_path), str(out)]
-    done = subprocess.run(command, env={"PYTHONPATH": str(tmp_path)}, capture_output=True, check=False)
-    assert done.returncode == 0, done.stderr.decode()
-    table = Nb201Table.load(out)
+@pytest.mark.story
+def test_a_table_is_made_from_text(tmp_path: Path) -> None:
+    cells = [CELL, CELL.replace("none~0", "avg_pool_3x3~0")]
+    (tmp_path / "results.csv").write_text(RESULTS.format(*cells))
+    done = converted(tmp_path, tmp_path / "results.csv")
+    assert done.returncode == 0, done.stderr
+    table = Nb201Table.load(tmp_path / "out.npz")
     assert list(table.rows) == cells
-    outcomes = table.of(cells[2]).outcomes
-    assert [(o.val, o.test) for o in outcomes.values()] == [(2.5, 11.5), (22.5, 21.5), (32.5, 31.5)]
-    assert (outcomes["cifar10"].params_m, outcomes["cifar10"].train_time_s) == (2.5, 1010.0)
-    assert not (tmp_path / "table.npz.part").exists()
-    usage = subprocess.run(
-        command[:2], env={"PYTHONPATH": str(tmp_path)}, capture_output=True, check=False, text=True
+    first, second = (table.of(cell).outcomes["cifar10"] for cell in cells)
+    assert (first.val, first.test, second.val, second.test) == (3, 11, 2.5, 11.5)
+    assert (second.params_m, second.latency_s, second.train_time_s) == (1.5, 0.02, 1010)
+    assert dict(table.of(cells[1]).devices) == {"pixel": 8.5}
+
+
+class Evil:
+    """Writes a file when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, ("pwned",)
+
+
+@pytest.mark.story
+@pytest.mark.parametrize("name", ["000000.pickle.pbz2", "results.csv", "NATS-tss-simple"])
+def test_a_pickle_is_refused_by_name_and_runs_nothing(tmp_path: Path, name: str) -> None:
+    raw = pickle.dumps(Evil(), protocol=0 if name == "results.csv" else None)
+    file = tmp_path / name / "meta.pickle.pbz2" if name.startswith("NATS") else tmp_path / name
+    file.parent.mkdir(exist_ok=True)
+    file.write_bytes(bz2.compress(raw) if name.endswith("2") else raw)
+    done = converted(tmp_path, tmp_path / name)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"error: {tmp_path / name}: ")
+    assert "README.md lists" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "pwned").exists()
+    assert not (tmp_path / "out.npz").exists()
+
+
+@pytest.mark.story
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        (",11,", ",many,", "row 1, cifar10/test_acc: 'many' is no number"),
+        (",11,", ",110,", "cifar10/test_acc: impossible values in 1 rows"),
+        (",7\n", "\n", "row 1 has 7 cells, the head has 8"),
+        ("test_acc", "tset_acc", "no such column: 'cifar10/tset_acc'. Did you mean 'cifar10/test_acc'?"),
+        ("arch_str", "device_latency_ms/x", "the column arch_str is missing"),
+        ("nor_conv_3x3", "nor_conv_9x9", "arch_str, row 0: "),
+    ],
+)
+def test_a_wrong_cell_of_the_text_is_told_with_its_place(
+    tmp_path: Path, old: str, new: str, said: str
+) -> None:
+    (tmp_path / "results.csv").write_text(
+        RESULTS.format(CELL, CELL.replace("none~0", "skip_connect~0")).replace(old, new)
     )
-    assert usage.returncode == 1
-    assert "RELEASE OUT" in usage.stderr
+    done = converted(tmp_path, tmp_path / "results.csv")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"results.csv: {said}" in done.stderr
+    assert [f.name for f in tmp_path.iterdir()] == ["results.csv"]

@@ -11,7 +11,9 @@ from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
+from audionas.listen.mined import Mined
 from audionas.prep import zips
+from audionas.run.times import times
 from audionas.spaces import space_of
 from audionas.zoo.find import find
 
@@ -58,3 +60,13 @@ def tar(archive: str, out: str) -> None:
 def unzip(archive: str, out: str) -> None:
     """A zip archive, unpacked into a folder."""
     zips.merge({Path(archive): "sum"}, Path(out), Reporter())
+
+
+def mined(out: str) -> None:
+    """The folder of `mine`, resumed."""
+    Mined(Path(out), {})
+
+
+def timed(out: str) -> None:
+    """Measured times, resumed when nothing is left to measure."""
+    times({}, Path(out), rounds=1, threads=1, reporter=Reporter(quiet=True))

@@ -49,6 +49,7 @@ def _manifest(form: str) -> tuple[str, ...]:
 
 
 _ENDED = ("exp/tones/search/done.json", "exp/tones/arch.json")
+_COMPARE = ("compare", "conf.yaml", "--resume")
 _ANY: tuple[str, ...] = ()  # the path of the whole file: its reader looks at a part of it only
 KINDS = {
     "config": Kind("configs", "conf.yaml", _yaml, ("conf.yaml",), 40, 1500, call="load"),
@@ -83,6 +84,16 @@ KINDS = {
     "archive of a front": Kind(
         "front", "tones/select/archive.jsonl", _mutate.in_lines, ("show", "tones"), 0, 40
     ),
+    "rows of a comparison": Kind("compared", "exp/tones/compare.jsonl", _mutate.in_lines, _COMPARE, 0, 60),
+    "steps of a comparison": Kind("compared", "exp/tones/steps.json", _json(_ANY), _COMPARE, 0, 40),
+    "seconds of a derivation": Kind(
+        *("compared", "exp/tones/fair_nas/0/search/derive.json", _json(), _COMPARE, 0, 20),
+        fresh=("exp/tones/compare.jsonl",),
+    ),
+    **{
+        door: Kind("noted", f"{door}.jsonl", _mutate.in_lines, (".",), 4, 200, call=f"{name}")
+        for door, name in (("mined", "mined"), ("times", "timed"))
+    },
     **{
         f"kaldi {name}": Kind("kaldi", f"part/{name}", _mutate.in_text, ("part",), 6, 220, call="folder")
         for name in _KALDI

@@ -23,7 +23,7 @@ MEASURED = re.compile(
 COMMAND = re.compile(
     r"^- (command|commit): .*|\b[0-9a-f]{12}(-dirty)?(?= \|)", re.MULTILINE
 )  # --resume or not
-DRAFT = re.compile(r"^\.(?!.*\.lock$)|\.(part|draft|unpacking)$")
+DRAFT = re.compile(r"^\.(?!.*\.lock$|audionas$)|\.(part|draft|unpacking)$")
 
 
 class Whole(NamedTuple):

@@ -94,6 +94,24 @@ def _front(folder: Path, data: Path, run: Run, forks: Forks) -> None:
     shutil.copyfile(folder / "tones" / "front.json", folder / "front.json")
 
 
+def _compared(folder: Path, data: Path, run: Run, forks: Forks) -> None:
+    """A finished comparison, of which one method scores networks when it derives."""
+    methods = ["darts", {"name": "fair_nas", "scoring": {"calibration": 2}}]
+    conf = {"search": {"epochs": 1}, "compare": {"methods": methods, "seeds": [0]}}
+    config(data, file=folder / "conf.yaml", out="exp", **conf)
+    _done(forks, folder, "compare", "conf.yaml")
+
+
+def _noted(folder: Path, data: Path, run: Run, forks: Forks) -> None:
+    """What `mine` and `latency` note while they work."""
+    event = {"clip": "mined-a-000001000", "seconds": 1.0, "keyword": "yes", "score": 0.9}
+    recordings = [{"id": f"r{n}", "audio": "/a.wav", "start": 0.0, "events": [event]} for n in range(3)]
+    measured = [{"round": n, "model": "call", "ms": 0.01} for n in range(3)]
+    for name, rows in (("mined", recordings), ("times", measured)):
+        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    (folder / "mined.json").write_text("{}\n")
+
+
 def _kaldi(folder: Path, data: Path, run: Run, forks: Forks) -> None:
     """Utterances that are parts of recordings, so that there are segments."""
     items = list(kaldi.read(data / "train"))
@@ -173,6 +191,8 @@ MATERIALS: dict[str, Callable[[Path, Path, Run, Forks], None]] = {
     "data": _data,
     "searched": _searched,
     "front": _front,
+    "compared": _compared,
+    "noted": _noted,
     "kaldi": _kaldi,
     "lists": _lists,
     "sounds": _sounds,

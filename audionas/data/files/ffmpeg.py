@@ -2,7 +2,6 @@
 
 import os
 import re
-import shlex
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 from audionas.core.errors import UserError
+from audionas.core.hostile import command
 
 SUFFIXES = frozenset(
     {
@@ -37,7 +37,7 @@ def conversion(path: Path | str, *more: str) -> str:
     """The command that makes a WAV beside a file, with `more` options, as it can be typed."""
     source = str(path) if not str(path).startswith("-") else f"./{path}"
     target = f"{os.path.splitext(source)[0]}{'.wav' if not source.endswith('.wav') else '.fixed.wav'}"
-    return shlex.join(["ffmpeg", "-i", source, *more, target])
+    return command("ffmpeg", "-i", source, *more, target)
 
 
 @contextmanager

@@ -5,7 +5,6 @@ A record in the folder of caches, one per data directory, has a row per file: a 
 """
 
 import hashlib
-import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ import numpy as np
 from audionas.core import tensors
 from audionas.core.errors import UserError
 from audionas.core.files import sha256, sha256_text, state
+from audionas.core.hostile import command
 from audionas.core.pool.ordered import ordered
 from audionas.core.reporter import Reporter
 from audionas.data.kaldi import DataDir
@@ -69,7 +69,7 @@ def require_unchanged(data: DataDir, folder: Path, reporter: Reporter, workers: 
 
 def remedy(path: Path) -> str:
     """Advice about changed files."""
-    accept = f"rm {shlex.quote(str(path / 'utt2sha256'))}"
+    accept = command("rm", path / "utt2sha256")
     return f"Restore changed files, or prepare the data again, or, if all labels still hold, {accept}"
 
 

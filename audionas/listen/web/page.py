@@ -2,17 +2,18 @@
 
 import shutil
 from pathlib import Path
-from shlex import quote
 from typing import Any
 
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
+from audionas.core.hostile import command
 from audionas.core.reporter import Reporter
 from audionas.listen.exported import Exported, find, trained, tuned
 from audionas.listen.hear import TAIL
 from audionas.listen.web.runtime import FILES
 from audionas.listen.web.runtime import runtime as runtime_of
 from audionas.models.names import own
+from audionas.models.owned import enter
 
 MODEL = "model.stream.onnx"
 _PAGE = Path(__file__).with_name("static")
@@ -28,12 +29,13 @@ def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> P
     facts = described(found)
     files = runtime_of(runtime, reporter)
     web = found.folder / "web"
+    copied = {file.name: file for file in (*_PAGE.iterdir(), found.file)}
+    copied |= {f"ort/{name}": files / name for name in FILES}
+    enter(found.folder, [f"web/{name}" for name in (*sorted(copied), "model.json")])
     for place in (web, web / "ort"):
         place.mkdir(parents=True, exist_ok=True)
-    for file in (*_PAGE.iterdir(), found.file):
-        shutil.copyfile(file, web / file.name)
-    for name in FILES:
-        shutil.copyfile(files / name, web / "ort" / name)
+    for name, file in copied.items():
+        shutil.copyfile(file, web / name)
     write_json(web / "model.json", facts)
     return web
 
@@ -54,9 +56,8 @@ def described(found: Exported) -> dict[str, Any]:
     if first.name != "samples":
         raise UserError(
             f"{found.file}: takes frames, which the page cannot compute",
-            hint=f"audionas export {quote(str(found.folder))} "
-            "--target onnx-stream writes one that takes samples, except "
-            "for a model with the front-end micro",
+            hint=f"{command('audionas', 'export', found.folder, '--target', 'onnx-stream')} "
+            "writes one that takes samples, except for a model with the front-end micro",
         )
     how = tuned(found)
     return {

@@ -9,7 +9,7 @@ from pathlib import Path
 from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.files import sha256
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, say
 
 VERSION = "1.30.0"
 NAME = f"onnxruntime-web-{VERSION}"
@@ -103,4 +103,4 @@ def _keep(source: Path, kept: Path, files: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":  # fill the cache, for tests without network access
-    print(runtime(None, Reporter()))
+    say(str(runtime(None, Reporter())))

@@ -17,6 +17,7 @@ from audionas.inputs import feed
 from audionas.inputs.evaluated import open_clips
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import Model
+from audionas.models.owned import TUNED, enter
 from audionas.run.ship.calibration import Calibration, features_of
 from audionas.run.ship.calibration import find as find_clips
 from audionas.run.training.fine_tune import fine_tune
@@ -107,6 +108,7 @@ def _choose(int8: Int8) -> Chosen:
     int8.reporter.note(_say("post-training", told["post_training"], told["float"]))
     if int8.fine_tune == "auto" and lost <= LOSS:
         return Chosen(model.bundle, told, first)
+    enter(int8.folder, TUNED)
     tuned = fine_tune(conf, model.bundle, int8.folder / "export" / "int8", int8.reporter)
     second = quantize.quantised(tuned, features)
     told["fine_tuned"] = dev.accuracy(quantize.scores(second, tuned, dev.features))

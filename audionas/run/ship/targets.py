@@ -27,7 +27,10 @@ class ExportJob:
 
 
 class File(NamedTuple):
-    """A file: `write(job, path)` writes it; with `listens` it runs hop by hop, else it takes clips."""
+    """A file: `write(job, path)` writes it, a `described` one with a manifest beside it.
+
+    With `listens` it runs hop by hop, else it takes clips.
+    """
 
     target: str
     name: str
@@ -35,6 +38,12 @@ class File(NamedTuple):
     runtime: str
     listens: bool = False
     int8: bool = False
+    described: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the file and of what is written beside it."""
+        return (self.name, f"{self.name.removesuffix('.tflite')}.json") if self.described else (self.name,)
 
     @property
     def ran_by(self) -> str:
@@ -73,7 +82,7 @@ def _files(name: str) -> tuple[File, ...]:
         File("int8", "model.int8.onnx", _int8, ort, int8=True),
         File("litert", "model.tflite", _litert, lite, listens=True),
         File("litert", "model.int8.tflite", _litert_int8, lite, listens=True, int8=True),
-        File("esphome", f"{name}.tflite", _esphome, lite, listens=True, int8=True),
+        File("esphome", f"{name}.tflite", _esphome, lite, listens=True, int8=True, described=True),
     )
 
 

@@ -1,6 +1,5 @@
 """Fine-tuning for int8: a few more epochs of a run's own training with weights and activations rounded."""
 
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from audionas.config import Config
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.core.rng import seed_torch
+from audionas.engine import checkpoint
 from audionas.engine.conf import Train
 from audionas.engine.fake_quant import attach, hold_norms, settle
 from audionas.engine.loop import fit
@@ -18,6 +18,7 @@ from audionas.inputs.audio import ClipInputs
 from audionas.inputs.feed import open_inputs, train_batches
 from audionas.models.bundle import ModelBundle
 from audionas.run.train import Training
+from audionas.run.training.kept import discard
 
 EPOCHS = 5
 SHARE = 0.01  # factor on the training's learning rate
@@ -32,8 +33,8 @@ def fine_tune(conf: Config, bundle: ModelBundle, folder: Path, reporter: Reporte
     conf = replace(conf, train=options(conf.train))
     inputs = _inputs(conf, bundle, reporter)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
+    discard(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     seed = conf.general.seed
     seed_torch(seed, "fine-tuning")
     net = bundle.network().get_submodule("net").to(device)
@@ -61,7 +62,7 @@ def fine_tune(conf: Config, bundle: ModelBundle, folder: Path, reporter: Reporte
     )
     log.close()
     batches.close()
-    shutil.rmtree(folder / "ckpt")
+    checkpoint.discard(folder / "ckpt")
     net.load_state_dict(work.kept())
     settle(net)
     weights = {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}

@@ -154,7 +154,7 @@ def _supernet(place: Path) -> Source:
     if not checkpoint.latest(place / "ckpt"):
         raise UserError(f"train.init: the search in {place} trained no supernet")
     file = place / "ckpt" / f"{checkpoint.latest(place / 'ckpt'):06d}" / "weights.safetensors"
-    weights = checkpoint.load(place / "ckpt").tensors["weights"]
+    weights = checkpoint.load(place / "ckpt", ["weights"]).tensors["weights"]
     features = None if conf.images is not None else conf.features or default_features(conf.space)
     return Source(str(place), sha256(file), weights, features, search=conf)
 
@@ -178,6 +178,7 @@ def _inherited(source: Source, conf: Config, spec: ArchSpec) -> Mapping[str, Ten
             dropout=conf.search.dropout,
             sizes=sizes_of(conf, space),
             bare=bare_of(conf, method),
+            k=method.k,
         )
     own = net.state_dict()
     same = {n: t for n, t in source.weights.items() if n in own and own[n].shape == t.shape}

@@ -1,27 +1,8 @@
-"""The arrays of a table file: an `.npz` without object arrays, of which nothing is unpickled."""
+"""The faults of the arrays of a table file."""
 
-import zipfile
-import zlib
-from collections.abc import Collection, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 
 import numpy as np
-
-from audionas.core.errors import UserError
-
-
-def read(path: Path, wanted: Collection[str], hint: str) -> dict[str, np.ndarray]:
-    """Those of the wanted arrays that a file has; UserError for a file of another kind."""
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {name.removesuffix(".npy"): name for name in archive.namelist()}
-            found = {}
-            for key in sorted(set(wanted) & set(members)):
-                with archive.open(members[key]) as stream:
-                    found[key] = np.lib.format.read_array(stream, allow_pickle=False)
-            return found
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
-        raise UserError(f"{path}: cannot be read as a table ({error})", hint=hint) from error
 
 
 def problems_of(arrays: Mapping[str, np.ndarray], key: str, shape: tuple[int | None, ...]) -> list[str]:

@@ -14,9 +14,10 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from audionas.core.arch import ArchSpec
+from audionas.core.archives.arrays import arrays as read
 from audionas.core.errors import UserError, did_you_mean
 from audionas.spaces._nb201_code import code, code_of, parse
-from audionas.spaces.tables.arrays import problems_of, read
+from audionas.spaces.tables.arrays import problems_of
 
 SETS = ("cifar10", "cifar100", "ImageNet16-120")
 Part = Literal["val", "test"]

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from audionas.core.arch import ArchSpec
+from audionas.core.archives.arrays import arrays as read
 from audionas.core.errors import UserError
 from audionas.spaces.nas_bench_macro import OPTIONS, NasBenchMacro, code_of
-from audionas.spaces.tables.arrays import problems_of, read
+from audionas.spaces.tables.arrays import problems_of
 
 _LAYERS = len(NasBenchMacro().choices())
 _HINT = "docs/howto/search_a_supernet.md describes the table and how to get one."

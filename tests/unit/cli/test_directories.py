@@ -8,6 +8,7 @@ import soundfile
 
 from audionas.data import kaldi
 from audionas.data.heard import FILE
+from audionas.data.kaldi import Item
 from tests._run import Run
 from tests.unit.cli._command import contents, done, refused
 
@@ -134,3 +135,7 @@ def test_a_plain_folder_says_copies_and_that_its_speakers_are_unknown(own: Run, 
     assert "attention: " in told.err
     assert "one recording under two labels" in told.err
     assert "over 3 clips of unknown speakers of" in told.out
+    items = [Item(f"{n}-0", str(file), label, 1.0) for n, label in (("a", "low"), ("b", "mid"))]
+    kaldi.write(tmp_path / "test", items)
+    told = done("eval", own.exp, "--data", tmp_path / "test")
+    assert "one recording under two labels" in told.err

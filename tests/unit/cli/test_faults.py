@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from audionas.cli.faults import told
-from tests.unit.cli._command import refused
+from tests._hostile import unseen
+from tests._tiers import story
+from tests.unit.cli._command import audionas, refused
 
 NAME = b"schl\xfcssel".decode(errors="surrogateescape")
 
@@ -47,6 +50,55 @@ def test_a_name_that_cannot_be_written_is_told() -> None:
 @pytest.mark.parametrize("error", [ValueError("x"), RuntimeError("x"), OSError("no number"), KeyError("x")])
 def test_a_fault_of_ours_stays_one(error: Exception) -> None:
     assert told(error) == ""
+
+
+LINES = (
+    *("{}", "--{}", "recipe list {}", "cost {}", "cost tc_resnet8 --classes {}"),
+    *("recipe list --{}", "recipe copy {} new", "prep {}", "list {}", "cost tc_resnet8 --input {}"),
+    *("show {} --json", "search {} {}", "--plugins {} list zoo"),
+)
+
+
+@pytest.mark.parametrize("line", story(LINES, fast=5))
+def test_what_a_wrong_line_repeats_is_escaped(line: str) -> None:
+    word = "a\x1b[31mb\u202e[red]\x85\x7f"
+    result = refused(*(part.format(word) for part in line.split()))
+    assert not unseen(result.err)
+
+
+def test_a_line_in_a_name_is_none_of_ours(tmp_path: Path) -> None:
+    lines = refused("show", tmp_path / "a\nerror: all is lost\rb").err.splitlines()
+    assert [line for line in lines if line.startswith("error:")] == lines[:1]
+    assert "\r" not in "".join(lines)
+
+
+def test_a_bug_shows_its_message_as_text(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise LookupError("a\x1b[31mb [red]")
+
+    monkeypatch.setattr(shutil, "copytree", broken)
+    result = audionas("recipe", "copy", "mini", tmp_path / "new")
+    assert result.status == 70
+    assert "LookupError: a\\x1b[31mb [red]" in result.err
+
+
+@pytest.mark.story
+@pytest.mark.parametrize(
+    "variables", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}]
+)
+@pytest.mark.parametrize(
+    "words", [("list", "zoo"), ("list", "zoo", "--json"), ("cost", "t\u202eü█"), ("--help",)]
+)
+def test_a_terminal_without_our_letters_is_no_fault(
+    words: tuple[str, ...], variables: dict[str, str], tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "audionas", *words]
+    env = {**os.environ, **variables, "PYTHONUTF8": "0"}
+    done = subprocess.run(command, env=env, capture_output=True, cwd=tmp_path)
+    assert done.returncode == (words[0] == "cost"), done.stderr
+    assert b"Traceback" not in done.stderr
+    if variables.get("PYTHONIOENCODING"):
+        (done.stdout + done.stderr).decode("ascii")
 
 
 @pytest.mark.parametrize("command", ["show", "cost", "predict"])

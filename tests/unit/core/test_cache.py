@@ -66,6 +66,17 @@ def test_rows_are_what_was_computed_in_files_of_bounded_size(tmp_path: Path) -> 
     assert first[0, 0, 0] == 20
 
 
+def test_drafts_of_a_killed_process_are_swept_and_nothing_else(tmp_path: Path) -> None:
+    build(tmp_path)
+    mine = tmp_path / "store" / "download.part"
+    for name in ("00002.part", "00099.part", mine.name):  # of this plan, of a longer one, somebody else's
+        (tmp_path / "store" / name).write_bytes(b"half")
+    before = contents(tmp_path)
+    build(tmp_path)
+    assert before.keys() - contents(tmp_path).keys() == {"00002.part", "00099.part"}
+    assert mine.read_bytes() == b"half"
+
+
 def test_computed_once_for_a_key(tmp_path: Path) -> None:
     log = tmp_path / "log"
     for _ in range(2):

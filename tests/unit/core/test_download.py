@@ -150,7 +150,7 @@ def test_a_damaged_archive_is_refused_and_nothing_stays(tmp_path: Path, keep: in
     noise = hashlib.shake_256(b"x").digest(20_000)
     packed = archive(tmp_path / "a.tar.gz", {"yes/a.wav": noise}, "w:gz")
     packed.write_bytes(packed.read_bytes()[:keep])
-    with pytest.raises(UserError, match="not a whole tar archive"):
+    with pytest.raises(UserError, match="not a whole archive"):
         download.unpack(packed, tmp_path / "audio", "x", QUIET)
     assert sorted(f.name for f in tmp_path.iterdir()) == ["a.tar.gz"]
 
@@ -161,37 +161,3 @@ def test_a_folder_of_the_user_is_not_replaced(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="exists, but was not unpacked"):
         download.unpack(archive(tmp_path / "a.tar", {"a": b"a"}), tmp_path / "audio", "x", QUIET)
     assert (tmp_path / "audio" / "mine.txt").read_text() == "mine"
-
-
-@pytest.mark.parametrize("name", [".", "x" * 300, "a\nb", "a\\..\\b"])
-def test_an_odd_member_name_is_refused(name: str, tmp_path: Path) -> None:
-    with tarfile.open(archive := tmp_path / "a.tar", "w") as tar:
-        tar.addfile(tarfile.TarInfo(name))
-    with pytest.raises(UserError, match="refused"):
-        download.unpack(archive, tmp_path / "out", "x", QUIET)
-    assert [f.name for f in tmp_path.iterdir()] == ["a.tar"]
-
-
-def test_a_case_twin_is_refused(tmp_path: Path) -> None:
-    with tarfile.open(archive := tmp_path / "a.tar", "w") as tar:
-        for name in ("x/A.wav", "x/a.wav"):
-            tar.addfile(tarfile.TarInfo(name))
-    with pytest.raises(UserError, match="twice"):
-        download.unpack(archive, tmp_path / "out", "x", QUIET)
-
-
-def test_an_archive_that_needs_more_than_the_disk_has_writes_nothing(tmp_path: Path) -> None:
-    member = tarfile.TarInfo("zeros")
-    member.size = 1 << 60
-    (archive := tmp_path / "a.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
-    with pytest.raises(UserError, match="are free"):
-        download.unpack(archive, tmp_path / "out", "x", QUIET)
-
-
-def test_a_sparse_member_is_refused(tmp_path: Path) -> None:
-    member = tarfile.TarInfo("zeros")
-    member.pax_headers = {"GNU.sparse.map": "0,0", "GNU.sparse.size": "300000000"}
-    with tarfile.open(archive := tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
-        tar.addfile(member)
-    with pytest.raises(UserError, match="sparse"):
-        download.unpack(archive, tmp_path / "out", "x", QUIET)

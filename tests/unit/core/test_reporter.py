@@ -1,12 +1,16 @@
 """What a run says: all items pass through progress, rows are cut on resume, results go to standard output."""
 
+import io
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from audionas.core.reporter import Reporter, amount, clock, read_rows, stdout_json
+from audionas.core.hostile import on_a_line
+from audionas.core.reporter import Reporter, amount, clock, read_rows, say, stdout_json
+from tests._hostile import HOSTILE, unseen
 
 
 @pytest.mark.parametrize("count", [0, 1, 5])
@@ -162,3 +166,43 @@ def test_control_characters_are_shown_not_sent(
     assert r"a\x1b[2Jb\u202ec\rd" in told
     assert "\x1b" not in told
     assert "\x07" not in told
+
+
+@pytest.mark.parametrize("label", HOSTILE)
+def test_every_way_to_print_shows_a_label_as_text(label: str, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = on_a_line(label)
+    say(label, "b")
+    Reporter().note(label)
+    Reporter().table((label, "b"), [(label, "x")], title=label)
+    told = capsys.readouterr()
+    assert told.out == f"{shown}\nb\n"
+    note, title, head, row = told.err.splitlines()
+    assert [note, title.rstrip(), head.split("  b")[0].rstrip(), row.split("  x")[0].rstrip()] == [
+        shown.rstrip()
+    ] * 4
+
+
+def test_a_bar_and_a_live_view_show_a_label_as_text(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    reporter = Reporter()
+    assert list(reporter.progress("ab", "[red]\x1b]0;x\x07\u202e", 2)) == ["a", "b"]
+    with reporter.live() as show:
+        show([[("[red]\x1b]0;y\x07\u202e", "bold")]])
+    told = capsys.readouterr().err
+    assert "[red]\\x1b]0;x\\x07\\u202e" in told
+    assert "[red]\\x1b]0;y\\x07\\u202e" in told
+    assert not {"\x1b]", "\x07", "\u202e"} & {told[i : i + n] for n in (1, 2) for i in range(len(told))}
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "utf-8", "latin-1"])
+def test_json_and_lines_are_printed_in_any_encoding(monkeypatch: pytest.MonkeyPatch, encoding: str) -> None:
+    printed = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(printed, encoding, errors="backslashreplace"))
+    stdout_json({"labels": HOSTILE})
+    json_lines = printed.getvalue()
+    say("█ ü", *HOSTILE)
+    assert tuple(json.loads(json_lines)["labels"]) == HOSTILE
+    assert not unseen(json_lines.decode(encoding))
+    assert not unseen(printed.getvalue().decode(encoding))

@@ -20,7 +20,7 @@ def clips(count: int, *, speaker: str = "anna", seconds: float = 1.0) -> DataDir
 
 
 def known(tmp_path: Path, data: DataDir) -> heard.Heard:
-    write_json(tmp_path / heard.FILE, heard.note(data))
+    write_json(tmp_path / heard.FILE, heard.plain(heard.of(data)))
     return heard.read(tmp_path / heard.FILE)
 
 
@@ -57,3 +57,13 @@ def test_words_are_said_only_where_something_was_heard() -> None:
     clips, speakers = heard.words({"n": 9, "trained_on": {"clips": 2, "speakers": 1}})
     assert clips.startswith("ATTENTION: the model was trained on 2 of these 9 clips")
     assert speakers.startswith("attention: 1 speaker of these spoke in training")
+
+
+def test_several_together_hear_what_each_has_heard() -> None:
+    part, rest = heard.Heard({"a": [(0.0, 1.0)]}, {"s"}), heard.Heard({"a": [(2.0, 3.0)], "b": []}, {"t"})
+    both = heard.together([part, rest])
+    assert both == heard.Heard({"a": [(0.0, 1.0), (2.0, 3.0)], "b": []}, {"s", "t"})
+    whole = heard.Heard({"a": []}, set())
+    assert heard.together([part, whole]).clips == heard.together([whole, part]).clips == {"a": []}
+    assert part == heard.Heard({"a": [(0.0, 1.0)]}, {"s"})
+    assert heard.plain(both)["clips"] == ["a 0.000 1.000", "a 2.000 3.000", "b"]

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from audionas.core.errors import UserError
-from audionas.data.labels import doubts, read_labels, require_several
+from audionas.data.labels import doubts, read_labels, require_several, write_labels
 
 
 @pytest.mark.parametrize("label", ["False", "true", "None", "null", "nan", "~"])
@@ -42,3 +42,9 @@ def test_a_single_class_is_refused_with_a_way_out() -> None:
 def test_a_mark_before_the_first_class_is_no_part_of_it(tmp_path: Path) -> None:
     (tmp_path / "labels.txt").write_bytes(b"\xef\xbb\xbfyes\r\nno\r\n")
     assert read_labels(tmp_path / "train") == ["yes", "no"]
+
+
+def test_a_label_of_two_lines_is_no_two_classes(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"the label 'a\\nb' is not one line"):
+        write_labels(tmp_path, ["yes", "a\nb"])
+    assert not list(tmp_path.iterdir())

@@ -61,6 +61,17 @@ def test_only_the_newest_is_kept(tmp_path: Path) -> None:
     assert same(state(10), checkpoint.load(tmp_path))
 
 
+def test_a_users_folders_beside_checkpoints_stay(tmp_path: Path) -> None:
+    ours, theirs = ["000001", ".000007.draft", "000009"], ["best", ".draft", "000001.bak"]
+    for name in (*ours, *theirs):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "state.json").write_text("{}")
+    (tmp_path / "000005").symlink_to(tmp_path / "best")
+    checkpoint.save(tmp_path, 2, state())
+    assert {f.name for f in tmp_path.iterdir()} == {"latest", "000002", "000005", *theirs}
+    assert (tmp_path / "best" / "state.json").exists()
+
+
 def test_no_checkpoint_is_epoch_0(tmp_path: Path) -> None:
     assert checkpoint.latest(tmp_path) == 0
     assert checkpoint.latest(tmp_path / "nowhere") == 0
@@ -134,3 +145,53 @@ def test_damage_is_the_users_to_fix_and_named(tmp_path: Path, file: str, damage:
     damage(tmp_path / file)  # type: ignore[operator]
     with pytest.raises(UserError, match=str(tmp_path)):
         checkpoint.load(tmp_path)
+
+
+class Net:
+    """What has two groups and a value to bring back."""
+
+    def restore(self, state: State) -> None:
+        """Read all of it."""
+        torch.nn.Linear(4, 3).load_state_dict(
+            {"weight": state.tensors["weights"]["whole"], "bias": torch.zeros(3)}
+        )
+        assert state.tensors["alphas"]
+        assert [1.0][int(state.plain["stage"])] == 1.0
+
+
+def test_a_checkpoint_that_lacks_something_or_is_of_another_network_is_an_error_of_the_user(
+    tmp_path: Path,
+) -> None:
+    good = state()
+    good.tensors["alphas"], good.plain["stage"] = {"a": torch.ones(1)}, 0
+    checkpoint.save(tmp_path, 1, good)
+    checkpoint.restore(Net(), tmp_path)
+    lacking = {"weights": "it has no 'weights'", "alphas": "it has no 'alphas'", "stage": "it has no 'stage'"}
+    for epoch, (name, said) in enumerate(lacking.items(), 2):
+        kept = {group: named for group, named in good.tensors.items() if group != name}
+        checkpoint.save(tmp_path, epoch, State(kept, {k: v for k, v in good.plain.items() if k != name}))
+        with pytest.raises(UserError, match=f"{epoch:06d}: the run cannot resume .*: {said}") as caught:
+            checkpoint.restore(Net(), tmp_path)
+        assert "--overwrite" in caught.value.hint
+    for stage in (9, None, "x"):
+        checkpoint.save(tmp_path, 9, State(good.tensors, {**good.plain, "stage": stage}))
+        with pytest.raises(UserError, match="cannot resume"):
+            checkpoint.restore(Net(), tmp_path)
+    checkpoint.save(tmp_path, 10, State({**good.tensors, "weights": {"whole": torch.ones(2, 2)}}, good.plain))
+    with pytest.raises(UserError, match="cannot resume"):
+        checkpoint.restore(Net(), tmp_path)
+    with pytest.raises(UserError, match="it has no best, average"):
+        checkpoint.load(tmp_path, ["weights", "best", "average"])
+
+
+def test_too_little_memory_is_not_a_damaged_checkpoint(tmp_path: Path) -> None:
+    class Large:
+        """What does not fit into memory."""
+
+        def restore(self, state: State) -> None:
+            """Ask for an exbibyte."""
+            torch.empty(1 << 60)
+
+    checkpoint.save(tmp_path, 1, state())
+    with pytest.raises(RuntimeError, match="allocate"):
+        checkpoint.restore(Large(), tmp_path)

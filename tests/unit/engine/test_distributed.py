@@ -14,7 +14,7 @@ from audionas.core.errors import UserError
 from audionas.core.reporter import read_rows
 from audionas.engine import distributed, processes
 from tests._factory import config, tones
-from tests.unit.engine import _ranks
+from tests.unit.engine import _hanging, _ranks
 from tests.unit.engine._ranks import QUICK, SEARCHES, Outcome
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -186,6 +186,20 @@ def test_a_process_that_dies_is_named_and_the_run_goes_on(mortal):
     done = torchrun(*command, "--resume", cwd=folder)
     assert done.returncode == 0, done.stderr
     assert left(folder / "exp/tones") == whole
+
+
+@pytest.mark.story
+@pytest.mark.parametrize("how", ["works", "stops", "waits"])
+def test_who_waits_for_the_first_process_waits_while_it_works(how, tmp_path):
+    done = torchrun(Path(_hanging.__file__), how, cwd=tmp_path)
+    if how == "works":
+        assert done.returncode == 0, done.stderr
+        assert {f"rank {rank} heard the word" for rank in (0, 1)} == set(done.stdout.splitlines())
+    else:
+        assert done.returncode != 0
+        assert "the run of 2 processes ends: rank 0 has died or does not answer" in done.stderr
+        assert "--resume" in done.stderr
+        assert "heard" not in done.stdout
 
 
 @pytest.mark.story

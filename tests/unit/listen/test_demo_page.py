@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from audionas.core.files import read_json, write_json
 from audionas.core.reporter import Reporter
 from audionas.data import audio
 from audionas.listen.detect import Found, detect
@@ -17,6 +18,7 @@ from audionas.listen.hear import around
 from audionas.listen.web.page import write
 from tests import _wake
 from tests._chromium import Page, browser, chromium
+from tests._hostile import unseen
 from tests._page import SOUNDS, runtime, served
 
 pytestmark = pytest.mark.story
@@ -146,3 +148,17 @@ def test_what_goes_wrong_is_said_in_words(page: Page, address: str) -> None:
     page.evaluate(f"{MIC}.click()")
     page.until(f"{STATUS}.includes('blocked the microphone')")
     assert page.evaluate("document.getElementById('status').classList.contains('bad')")
+
+
+def test_a_hostile_label_is_text(run: Path, page: Page, tmp_path: Path) -> None:
+    web = shutil.copytree(run / "web", tmp_path / "web")
+    told = read_json(web / "model.json")
+    name = "a\x1b[31m<b>\u202e[x"
+    told["keywords"][0]["name"] = told["labels"][0] = told["name"] = name
+    write_json(web / "model.json", told)
+    with served(web) as address:
+        scored(page, address, next(name for name, parts in SOUNDS.items() if parts["words"]))
+        title, words = page.evaluate("[document.title, document.body.innerText]")
+    assert not unseen(title + words)
+    assert "a\\u001b[31m<b>\\u202e[x" in title
+    assert words.count("a\\u001b[31m<b>\\u202e[x") >= 6  # title, facts, meter, legend, lamp, event

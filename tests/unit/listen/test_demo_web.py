@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from audionas.core.errors import UserError
+from audionas.core.made import LIST
 from audionas.core.reporter import Reporter
 from audionas.export.onnx_listeners import OnnxStream
 from audionas.listen.exported import find
@@ -153,6 +154,17 @@ def test_folder_is_whole_and_describes_the_model(run: Path, tmp_path: Path) -> N
     assert told["thresholds_from"] == "audionas tune"
     assert told["rule"]["gap"] == RULE.gap(stream.hop / 16000)
     assert (told["rule"]["smooth"], told["rule"]["patience"]) == (2, [2, 3])
+    (run / LIST).unlink()  # as an earlier version leaves it
+    assert page.write(run, QUIET, runtime=given(tmp_path / "again")) == web
+
+
+def test_a_page_that_is_not_ours_is_not_replaced(run: Path, tmp_path: Path) -> None:
+    other = shutil.copytree(run, tmp_path / "other", ignore=shutil.ignore_patterns("web", LIST))
+    (other / "web").mkdir()
+    (other / "web" / "index.html").write_text("mine")
+    with pytest.raises(UserError, match=r"index\.html: not made by audionas"):
+        page.write(other, QUIET, runtime=given(tmp_path / "dist"))
+    assert [file.name for file in (other / "web").iterdir()] == ["index.html"]
 
 
 def test_page_asks_nobody_else() -> None:

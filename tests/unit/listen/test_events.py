@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from audionas.core.errors import UserError
+from audionas.listen.detect import Found
 from audionas.listen.events import Event, Spotter, counts, fired, held, levels, merged, smoothed
 from audionas.models.listener import Listener, Rule
 
@@ -145,3 +146,9 @@ def test_what_follows_closely_is_the_same() -> None:
 def test_impossible_rules(wrong: dict[str, Any], said: str) -> None:
     with pytest.raises(UserError, match=said):
         Rule(**wrong)
+
+
+def test_a_label_track_has_one_line_per_event_whatever_the_keyword() -> None:
+    assert Found("a.wav", Event(1.5, "a\nb\t\x1b", 0.5), 1.0).label() == (
+        "0.500000\t1.500000\ta\\nb\\t\\x1b 0.500\n"
+    )

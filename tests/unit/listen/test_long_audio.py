@@ -162,6 +162,10 @@ def test_events_as_json_and_for_audacity(tuned: Heard, tmp_path: Path) -> None:
     assert text.startswith("word ")
     assert len((tmp_path / "labels" / "a-2.txt").read_text().splitlines()) == 1
     assert len(done("detect", tuned.exp, files[0]).out.splitlines()) == 2
+    before = contents(tmp_path)  # labels may have been drawn by hand: no file of that name is replaced
+    refused("detect", tuned.exp, *files, "--audacity", tmp_path / "labels", says="a-2.txt: already exists")
+    refused("detect", tuned.exp, files[0], "--audacity", tmp_path / "a.wav", says="a.wav: already exists")
+    assert contents(tmp_path) == before
 
 
 @pytest.mark.story

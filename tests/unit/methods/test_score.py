@@ -1,11 +1,13 @@
 """Scores of networks inside a supernet: what they depend on, what they leave as it was."""
 
+import copy
+
 import pytest
 import torch
 
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
-from audionas.methods import Scoring, score
+from audionas.methods import Method, Scoring, gates_of, score, score_gates
 from audionas.methods.spos import Spos
 from audionas.spaces.kws_mobilenet import KwsMobilenet
 from tests.invariants._cases import started, steps
@@ -100,3 +102,29 @@ def test_nothing_to_score_on_and_impossible_settings_are_refused(method):
         Scoring(calibration=0)
     with pytest.raises(UserError, match="batches"):
         Scoring(batches=-1)
+
+
+def test_gates_that_are_one_hot_score_as_their_network(method):
+    (spec,) = specs(method, 1)
+    for statistics in ("recalibrated", "running"):
+        gates = gates_of(method.run, spec)
+        told = score_gates(method.run, gates, method.run.valid(), statistics, draws=spec.id)
+        assert told == score(method.run, spec, Scoring(statistics=statistics))
+
+
+def test_with_each_batchs_own_statistics_it_is_training_without_dropout(method):
+    """Soft gates: the loss of a forward pass in training mode, and everything is afterwards as it was."""
+    run = method.run
+    gates = Method.gates(method, "weights")
+    before = {name: t.clone() for name, t in run.net.state_dict().items()}
+    told = score_gates(run, gates, run.valid(), "batch")
+    assert all(torch.equal(t, before[name]) for name, t in run.net.state_dict().items())
+    assert run.net.training
+    net = copy.deepcopy(run.net)
+    for module in net.modules():
+        if isinstance(module, torch.nn.Dropout):
+            module.p = 0.0
+    with torch.no_grad():
+        losses = [float(run.criterion(net(b.x, gates), b.target)) for b in run.valid()]
+    assert told["loss"] == pytest.approx(sum(losses) / len(losses), rel=1e-5)
+    assert told["loss"] != pytest.approx(score_gates(run, gates, run.valid(), "running")["loss"], rel=1e-3)

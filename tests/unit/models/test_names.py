@@ -24,7 +24,14 @@ from audionas.run.predict import predict
 from tests.unit.cli._command import done
 
 ROOT = Path(__file__).parents[3]
-PARTS = {"arch.json", "bundle.json", "measured.json", "model_card.md", "weights.safetensors"}
+PARTS = {
+    "trained_on.json",
+    "arch.json",
+    "bundle.json",
+    "measured.json",
+    "model_card.md",
+    "weights.safetensors",
+}
 
 
 @pytest.fixture
@@ -43,7 +50,7 @@ def test_kws12_comes_along() -> None:
 def test_a_model_is_whole_and_small_and_its_card_says_what_its_files_say(name: str) -> None:
     folder = models.find(name)
     assert {file.name for file in folder.iterdir()} == PARTS
-    assert sum(file.stat().st_size for file in folder.iterdir()) < 100_000
+    assert sum(f.stat().st_size for f in folder.iterdir() if f.name != "trained_on.json") < 100_000
     bundle, found = ModelBundle.load(folder), json.loads((folder / "measured.json").read_text())
     assert bundle.spec.id == models.arch(name).id == found["arch"]
     (row,) = (row for row in listing.rows("models") if row["name"] == name)
@@ -94,6 +101,10 @@ def test_results_go_to_a_copy_in_exp(silence: Path) -> None:
     assert models.own(home) == home
     assert (home / "eval" / "test.json").exists()
     assert predict(home, [Path("nothing.wav")])[0]["label"] == "_silence_"
+    (home / "arch.json").write_text("{}")  # a user's, which was replaced
+    with pytest.raises(UserError, match="holds a model other than the included kws12"):
+        models.own("kws12")
+    (home / "arch.json").unlink()
     (home / "model" / "bundle.json").write_text("{}")
     with pytest.raises(UserError, match="holds a model other than the included kws12"):
         models.own("kws12")

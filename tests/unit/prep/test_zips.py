@@ -83,7 +83,7 @@ def test_a_damaged_archive_is_said_and_leaves_no_mark(parts: list[Path], tmp_pat
         zips.merge({parts[0]: "sum"}, tmp_path / "out", Reporter())
     assert not list((tmp_path / "out").rglob("*.md5"))
     (tmp_path / "no.zip").write_bytes(b"no zip at all")
-    with pytest.raises(UserError, match="not a complete zip"):
+    with pytest.raises(UserError, match="not a whole archive"):
         zips.merge({tmp_path / "no.zip": "sum"}, tmp_path / "out", Reporter())
 
 

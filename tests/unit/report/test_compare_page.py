@@ -6,12 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from markdown_it import MarkdownIt
 
+from audionas.core.hostile import on_a_line
 from audionas.core.rng import numpy_rng
 from audionas.report import compare, compare_table
 from audionas.report import compare_charts as charts
 from audionas.report.compare_charts import MethodDots, Scale, Seeds
 from audionas.report.compare_table import Comparison
+from tests._hostile import HOSTILE, unseen
 
 METHODS = ("darts", "gdas", "fair_darts", "rome", "random_nas", "p_darts", "snas", "merge_nas")
 
@@ -91,6 +94,23 @@ def test_names_and_reasons_are_escaped(tmp_path: Path) -> None:
     assert "<i>" not in page
     assert "<b>" not in page.replace("<b></b>", "")
     assert "&lt;script&gt;" in page
+
+
+def test_hostile_names_are_text_in_both(tmp_path: Path) -> None:
+    """No markup in the Markdown, and no character in either that a reader does not see."""
+    title, tested = " ".join(HOSTILE), "".join(HOSTILE)
+    rows = [row("darts", 0, cifar10_val=0.9, cifar10_test=0.9) | {"method": label} for label in HOSTILE]
+    rows += [{"method": label, "seed": 1, "status": "failed", "reason": title} for label in HOSTILE]
+    made = comparison(tmp_path, rows, title=title)._replace(tested=tested, facts={"command": title})
+    page, text = written(made), compare_table.markdown(made)
+    assert set(unseen(page)) <= {"\t"}
+    assert not unseen(text)
+    tokens = MarkdownIt("commonmark").enable(["table", "strikethrough"]).parse(text)
+    leaves = [leaf for token in tokens for leaf in token.children or ()]
+    assert {leaf.type for leaf in leaves} == {"text", "code_inline"}
+    words = "".join(leaf.content for leaf in leaves)
+    assert words.count(on_a_line(title)) == 2  # as the title and as a fact; a reason joins its lines
+    assert all(words.count(on_a_line(label)) >= 4 for label in HOSTILE)
 
 
 @pytest.mark.parametrize("seeds", [1, 2])

@@ -32,6 +32,12 @@ SECTIONS = {
 VOID = {"meta", "img", "br"}
 
 
+def test_clips_of_unknown_speakers_are_not_counted_as_speakers() -> None:
+    scores = {"accuracy": 0.5, "interval": [0.2, 0.8], "n": 9, "speakers": 9}
+    assert "9 clips of unknown speakers" in results.headline(None, scores, None)
+    assert "3 speakers, 9 clips" in results.headline(None, {**scores, "speakers": 3}, None)
+
+
 def spec(**several: tuple[str, ...]) -> ArchSpec:
     """A network with a skip, with and without SE; `several` replaces choices."""
     taken = ("tc_k9", "tc_k3_se", "tc_k5_se", "skip", "tc_k7", "tc_k9_se")

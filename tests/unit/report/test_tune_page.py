@@ -1,9 +1,11 @@
-"""What tuning says, word for word, of one and of several."""
+"""What tuning says, word for word, of one and of several, and what its chart names."""
 
+from pathlib import Path
 from typing import Any
 
+from audionas.core.hostile import on_a_line
 from audionas.models.listener import Rule
-from audionas.report import tune
+from audionas.report import tune, tune_chart
 
 
 def row(*, many: int, target: float = 1.0, met: bool = True) -> dict[str, Any]:
@@ -44,3 +46,13 @@ def test_several_and_none_are_told_as_several() -> None:
     assert "2,000 clips (" in setting
     assert "in 2,000 recordings (" in setting
     assert "mean of 2,000 hops," in setting
+
+
+def test_hostile_labels_are_text_in_the_chart(tmp_path: Path) -> None:
+    """No formula, no missing letter (a warning is an error here), none left out for its underscore."""
+    names = ("$\\frac{", "$x^2$", "a\x1b[31mb", "\u202egpj.wav", "_unknown_", "a\nb", "sch\udcfcssel")
+    words = {name: {"curve": [[1.0, 0.2, 0.1, 0.3], [10.0, 0.1, 0.0, 0.2]]} for name in (*names, "안녕")}
+    figure = tune_chart.figure([{"file": "model.onnx", "hours": 2.0, "words": words}])
+    figure.savefig(tmp_path / "det.png", dpi=20)
+    shown = [entry.get_text() for entry in figure.axes[0].get_legend().get_texts()]
+    assert shown == [*map(on_a_line, names), "\\uc548\\ub155", "under 3 in 2 h: not measurable"]

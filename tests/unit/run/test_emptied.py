@@ -1,12 +1,11 @@
 """--overwrite deletes what runs have made, file by file, and names what stays."""
 
 import shutil
-from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
 
-from audionas.run.emptied import MADE, emptied
+from audionas.run.emptied import emptied, known
 from tests._run import Run
 from tests.unit.cli._command import done, refused
 
@@ -25,8 +24,27 @@ def test_what_a_run_has_made_is_deleted_and_links_are_not_followed(tmp_path: Pat
 
 
 def test_every_file_of_a_run_is_known(trained: Run) -> None:
-    made = [place.name for phase in ("search", "train") for place in (trained.exp / phase).iterdir()]
-    assert [name for name in made if not any(fnmatch(name, known) for known in MADE)] == []
+    for phase in ("search", "train"):
+        files = [file for file in (trained.exp / phase).rglob("*") if file.is_file()]
+        assert known(trained.exp / phase) == sorted(
+            str(file.relative_to(trained.exp / phase)) for file in files
+        )
+
+
+def test_a_users_files_within_our_folders_stay_and_are_named(tmp_path: Path) -> None:
+    ours = [
+        "ckpt/000002/state.json",
+        "ckpt/.000003.draft/weights.safetensors",
+        "models/call.onnx",
+        "env.json",
+    ]
+    theirs = ["ckpt/best/state.json", "ckpt/000002/why.txt", "models/paper.pdf", "networks/drawing.json"]
+    for name in (*ours, *theirs):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert emptied(tmp_path) == sorted([*theirs[1:], "ckpt/best"])
+    left = {str(file.relative_to(tmp_path)) for file in tmp_path.rglob("*") if file.is_file()}
+    assert left == {*theirs}
 
 
 @pytest.mark.story

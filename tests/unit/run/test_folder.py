@@ -8,7 +8,6 @@ from audionas.config import General
 from audionas.core.errors import UserError
 from audionas.core.files import atomic, name_fault, sweep, write_json
 from audionas.run import folder as page
-from audionas.run.training import kept
 
 
 @pytest.mark.parametrize(
@@ -28,31 +27,22 @@ def test_a_plain_name_is_taken(name: str) -> None:
 def test_overwrite_leaves_a_folder_that_no_run_has_made(tmp_path: Path) -> None:
     (tmp_path / "thesis.tex").write_text("years")
     with pytest.raises(UserError, match="not made by a run"):
-        page._require_ours(tmp_path)
+        page._require_ours(tmp_path, overwrite=True)
+    page._require_ours(tmp_path, overwrite=False)  # nothing of that name is written
     write_json(tmp_path / "env.json", {})
-    page._require_ours(tmp_path)
+    page._require_ours(tmp_path, overwrite=True)
     (link := tmp_path / "link").symlink_to(tmp_path)
     with pytest.raises(UserError, match="not made by a run"):
-        page._require_ours(link)
+        page._require_ours(link, overwrite=True)
 
 
-def test_a_model_that_was_not_trained_here_is_not_replaced(tmp_path: Path) -> None:
-    write_json(tmp_path / "model" / "bundle.json", {})
-    with pytest.raises(UserError, match="not trained here"):
-        kept.keep_foreign(tmp_path)
-    write_json(tmp_path / "train" / "env.json", {})
-    kept.keep_foreign(tmp_path)
-
-
-def test_only_files_of_ours_are_forgotten(tmp_path: Path) -> None:
-    away = tmp_path / "away"
-    for file in ("run/model/bundle.json", "run/model/notes.txt", "run/eval/test.json", "away/other.json"):
-        write_json(tmp_path / file, {})
-    (tmp_path / "run" / "export").symlink_to(away)
-    kept.forget(tmp_path / "run")
-    assert (away / "other.json").exists()
-    assert [f.name for f in (tmp_path / "run" / "model").iterdir()] == ["notes.txt"]
-    assert not (tmp_path / "run" / "eval").exists()
+@pytest.mark.parametrize("name", ["config.yaml", "ckpt/latest", "metrics.jsonl"])
+def test_a_phase_does_not_write_over_files_that_no_run_has_made(tmp_path: Path, name: str) -> None:
+    write_json(tmp_path / name, {})
+    with pytest.raises(UserError, match=f"{name}: not made by a run of audionas, and would be replaced"):
+        page._require_ours(tmp_path, overwrite=False)
+    write_json(tmp_path / "env.json", {})
+    page._require_ours(tmp_path, overwrite=False)
 
 
 def test_drafts_of_a_killed_run_are_swept_and_nothing_else(tmp_path: Path) -> None:

@@ -83,7 +83,11 @@ def test_an_interruption_loses_nothing(tmp_path, label, count):
     assert found == {model: [ms[model, number] for number in range(3)] for model in MODELS}
     assert all(file.stat().st_mtime_ns == then for file, then in files.items())
     assert times(MODELS, tmp_path, rounds=3, threads=1, reporter=Impatient("measured", 0)) == found
-    forget(tmp_path)
+    (mine := tmp_path / "models" / "mine.onnx").write_text("mine")
+    forget(MODELS, tmp_path)
+    assert [file for file in tmp_path.rglob("*") if file.is_file()] == [mine]
+    mine.unlink()
+    forget(MODELS, tmp_path)
     assert list(tmp_path.iterdir()) == []
 
 

@@ -55,13 +55,9 @@ def test_the_text_stars_the_knee_and_says_how_to_train_what_is_picked(run):
     text = done("show", folder, "--limit", "macs=2e6").out
     number = front.best({"macs": 2e6})
     assert f"{front.knee}*" in text
-    assert (
-        f"knee          number {front.knee}: audionas train CONF arch={folder}/front.json#{front.knee}"
-        in text
-    )
-    assert (
-        f"number {number} (macs <= 2,000,000): audionas train CONF arch={folder}/front.json#{number}" in text
-    )
+    train = f"audionas train CONF 'arch={folder}/front.json"
+    assert f"knee          number {front.knee}: {train}#{front.knee}'" in text
+    assert f"number {number} (macs <= 2,000,000): {train}#{number}'" in text
     assert find(f"{folder}/front.json#{number}") == front.member(number).spec
 
 

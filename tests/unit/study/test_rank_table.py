@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audionas.core.files import read_json
+from audionas.core.files import read_json, write_json
 from audionas.spaces.nas_bench_macro import NasBenchMacro
-from tests.unit.cli._command import done
+from tests.unit.cli._command import done, refused
 from tests.unit.images._images import npz
 from tests.unit.spaces.tables import test_nas_bench_macro as macro
 
@@ -65,3 +65,9 @@ def test_two_supernets_are_judged_by_a_table(tmp_path: Path) -> None:
     assert again["recalibrated"] == agreed["recalibrated"]
     assert "recalibrated on 2" in again
     assert NasBenchMacro().size() == len(codes)
+    scores = read_json(file := folder / "seed_3" / "rank" / "scores.json")
+    scores[next(iter(scores))]["recalibrated"]["accuracy"] = "x"
+    write_json(file, scores)
+    says = refused("rank", *words, "--resume", says="recalibrated.accuracy: ").err
+    assert f"{file}: scores." in says
+    assert f"Delete {file}" in says

@@ -1,7 +1,7 @@
 // The page's behaviour: the sources of sound, and the requests to the listener.
 
 import { Heard } from "./draw.js";
-import { View, count, find, say } from "./view.js";
+import { View, count, find, say, shown } from "./view.js";
 
 const LATE = 300; // ms from the end of a recording until its last samples are heard
 
@@ -184,7 +184,7 @@ async function take(name, bytes) {
   const peak = samples.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
   if (peak > 4) throw new Error(`${name}: its samples reach ${peak.toPrecision(6)}, but full scale is 1.`);
   find("recording").hidden = false;
-  find("name").textContent = `${name}, ${decoded.duration.toFixed(1)} s`;
+  find("name").textContent = shown(`${name}, ${decoded.duration.toFixed(1)} s`);
   whole();
 }
 

@@ -9,8 +9,12 @@ const style = getComputedStyle(document.documentElement);
 export const find = (id) => document.getElementById(id);
 export const count = (events) => (events === 1 ? "1 event" : `${events} events`);
 
+// Text of others, such as a label or the name of a file, with what nobody sees written out.
+const UNSEEN = /[\0-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]|\p{Cs}/gu;
+export const shown = (text) => text.replace(UNSEEN, (c) => `\\u${c.charCodeAt().toString(16).padStart(4, "0")}`);
+
 export function say(text, bad = false) {
-  find("status").textContent = text;
+  find("status").textContent = shown(text);
   find("status").classList.toggle("bad", bad);
 }
 
@@ -24,9 +28,9 @@ export class View {
 
   describe(config) {
     const { keywords } = this, hop = (1000 * config.hop) / config.sample_rate;
-    document.title = `${config.name} listens`;
-    find("title").textContent = keywords.map(({ name }) => name).join(", ");
-    find("facts").textContent = `${config.name}, ${config.arch}: one score per ${hop.toFixed(0)} ms`;
+    document.title = shown(`${config.name} listens`);
+    find("title").textContent = shown(keywords.map(({ name }) => name).join(", "));
+    find("facts").textContent = shown(`${config.name}, ${config.arch}: one score per ${hop.toFixed(0)} ms`);
     find("word").dataset.idle = "waiting for the word";
     const facts = {
       Model: config.file,
@@ -84,7 +88,7 @@ export class View {
     item.style.setProperty("--dot", colour);
     find("events").prepend(item);
     find("none").hidden = true;
-    find("word").textContent = keyword;
+    find("word").textContent = shown(keyword);
     find("when").textContent = `at ${clock(seconds)}, score ${score.toFixed(2)}`;
     find("lamp").style.setProperty("--fired", colour);
     find("lamp").classList.add("on");
@@ -123,6 +127,6 @@ function clock(seconds) {
 
 function made(tag, ...children) {
   const element = document.createElement(tag);
-  element.append(...children);
+  element.append(...children.map((child) => (typeof child === "string" ? shown(child) : child)));
   return element;
 }

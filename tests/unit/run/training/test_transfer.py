@@ -14,6 +14,7 @@ import torch
 from audionas.config import Config, load
 from audionas.core.files import read_json, write_json
 from audionas.core.reporter import Reporter, read_rows
+from audionas.data import heard, kaldi
 from audionas.inputs.audio import ClipInputs
 from audionas.inputs.feed import open_inputs
 from audionas.methods import gates_of
@@ -22,6 +23,7 @@ from audionas.models.model import load as model
 from audionas.nn.ops import OPS
 from audionas.run.supernet import finished
 from audionas.run.train import Training, built, wanted_features
+from audionas.run.training import lineage
 from audionas.run.training.start import Begun, find, fitting, take
 from audionas.spaces import space_of
 from audionas.zoo.find import find as find_arch
@@ -148,6 +150,31 @@ def test_other_classes_get_a_new_classifier_and_nothing_else(made: Made, tmp_pat
     assert len(listed["taken"]) == told["taken"] == len(weights(tmp_path / "x")) - 2
     before, after = weights(made.exp / "big"), weights(tmp_path / "x")
     assert {n for n in after if not torch.equal(before[n], after[n])} == set(told["new"])
+    assert hears(tmp_path / "x", made.exp / "big")
+
+
+def hears(run: Path, source: Path) -> bool:
+    """True where a model remembers its own clips and all that its source remembers."""
+    now, then = (heard.read(folder / "model" / heard.FILE) for folder in (run, source))
+    assert then.clips
+    return then.clips.keys() < now.clips.keys() and then.speakers <= now.speakers
+
+
+@pytest.mark.parametrize("key", ["train.init", "train.distill.teacher"])
+def test_a_source_that_nothing_tells_of_is_named(
+    key: str, made: Made, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.copytree(made.exp / "big", tmp_path / "big", ignore=shutil.ignore_patterns("train", heard.FILE))
+    conf = load(made.conf, [f"{key}={tmp_path / 'big'}"])
+    assert lineage.before(conf, find(conf), Reporter()) == []
+    assert f"nothing tells what {tmp_path / 'big'} was trained on" in capsys.readouterr().err
+    shutil.copy(made.exp / "big" / "model" / heard.FILE, tmp_path / "big" / "model")
+    assert lineage.before(conf, find(conf), QUIET) == [heard.read(tmp_path / "big" / "model" / heard.FILE)]
+
+
+def test_a_supernet_has_heard_what_its_search_heard(made: Made) -> None:
+    conf = load(made.conf, [f"train.init={made.exp / 'tones/search'}"])
+    assert lineage.before(conf, find(conf), QUIET) == [heard.of(kaldi.read(conf.data.train))]
 
 
 @pytest.mark.story
