@@ -1,7 +1,8 @@
 """A setting changes a search, or is refused with the reason: no method runs as another under its own name."""
 
-import copy
 import dataclasses
+import functools
+import hashlib
 import typing
 
 import pytest
@@ -12,30 +13,35 @@ from audionas.core.registry import resolve
 from audionas.methods import Bilevel
 from audionas.spaces.darts_cell import DartsCell
 from tests._tiers import laws
-from tests.invariants._cases import CHAIN, METHODS, SEARCHABLE, TRAINED, made, named, started, steps
+from tests.invariants._cases import CHAIN, SEARCHABLE, TRAINED, batches, home, made, named, started
 
-SPACES = [*(DartsCell(preset=preset) for preset in ("s2", "s3", "s4")), CHAIN]
-SPACES += [s for s in SEARCHABLE if s.name in ("nas_bench_201", "kws_mobilenet", "mix_mobilenet")]
+SPACES = [*(DartsCell(preset=preset) for preset in ("s2", "s3", "s4")), CHAIN, home("mix_path")]
+SPACES += [space for space in SEARCHABLE if space.name == "nas_bench_201"]
 OTHERS = {  # another value of a field that is neither a flag nor one of a few words
     "alpha_clip": 1e-3, "alpha_weight_decay": 0.3, "alpha_betas": (0.9, 0.9), "alpha_lr": 0.05,
     "beta": 0.3, "drop": 0.6, "drop_free": 0.6, "zero_one_weight": 3.0, "threshold": 0.4, "std": 0.7,
     "mean": 0.4, "drop_path": 0.5, "temperature": (3.0, 1.0), "samples": 3, "tempering": 1.0, "k": 2,
-    "alpha_every": 2, "keep": (0.9, 0.2), "depths": (3, 4, 4), "skip_dropout": (0.4, 0.0, 0.7), "rest": 0.0,
-    "eps": 0.5,
+    "alpha_every": 2, "keep": (0.4, 0.2), "depths": (3, 4, 4), "skip_dropout": (0.4, 0.0, 0.7), "rest": 0.9,
+    "eps": 0.5, "beta_decay": 20.0,
 }  # fmt: skip
 SHARED = {f.name for f in dataclasses.fields(Bilevel)}
-ELSEWHERE = {  # they act on what is derived, on a cost, on whole epochs, or their own tests have them
-    "cost", "cost_form", "limit", "draws", "batches", "finalists", "scoring", "warmup_epochs", "max_skips",
-    "level", "anneal",
-}  # fmt: skip
+ELSEWHERE = {
+    *("cost", "cost_form", "limit"),  # they need a cost table, which is most of a step's time
+    *("draws", "scoring", "finalists", "random_nas.batches"),  # how networks are scored when one is derived
+    "warmup_epochs",  # a search that ends before alpha moves is refused
+    "max_skips",  # it acts where a cell would get more skips, on few draws of alpha
+    *(
+        f"darts_es.{name}" for name in ("every", "window", "back", "factor", "rest")
+    ),  # 17 epochs are the least
+}
 
 
 def alternatives(name):
-    """(field, another value) for each of a method's own fields."""
+    """(field, another value) for each of a method's own fields; for DARTS, for those that all share."""
     kind = resolve("method", name)
     types = typing.get_type_hints(kind)
     for field in dataclasses.fields(kind):
-        if field.name in ELSEWHERE or (field.name in SHARED and name != "darts"):
+        if {field.name, f"{name}.{field.name}"} & ELSEWHERE or (field.name in SHARED and name != "darts"):
             continue
         default, words = getattr(made(name), field.name), typing.get_args(types[field.name])
         if types[field.name] is bool:
@@ -46,21 +52,28 @@ def alternatives(name):
             yield field.name, OTHERS[field.name]
 
 
-def outcome(method, space):
-    """All that four epochs of one step leave, and the network found."""
+@functools.cache
+def outcome(name, space, **fields):
+    """What one step leaves, as a hash, and the network that is then derived.
+
+    Alphas are drawn far apart, so that options and edges differ. The step is in the second of four epochs,
+    where schedules have begun; with stages there is one in each epoch.
+    """
+    method = made(name, **fields)
     run = started(method, space, frames=9, dropout=0.0)
-    steps(method, 0, 4)
-    tensors = [*run.net.state_dict().values(), *run.alphas.values()]
-    return [t.detach().clone() for t in tensors], copy.deepcopy(method.derive().choices)
-
-
-def same(a, b):
-    pairs = zip(a[0], b[0], strict=True) if len(a[0]) == len(b[0]) else ()
-    return (
-        len(a[0]) == len(b[0])
-        and a[1] == b[1]
-        and all(x.shape == y.shape and torch.equal(x, y) for x, y in pairs)
-    )
+    rng, total = torch.Generator().manual_seed(1), hashlib.sha256()
+    for key in sorted(run.alphas):
+        run.alphas[key].data = 4 * torch.randn(run.alphas[key].shape, generator=rng)
+    for epoch in range(4) if name == "p_darts" else [1]:
+        torch.manual_seed(epoch)
+        method.on_epoch(epoch)
+        ((train, valid),) = batches(run.io, 1, seed=epoch, size=4)
+        method.step(train, valid if method.halves else train, float(epoch))
+        for group, tensors in sorted(method.state().tensors.items()):
+            for key in sorted(tensors):
+                total.update(f"{group}/{key}/{tuple(tensors[key].shape)}".encode())
+                total.update(tensors[key].detach().contiguous().numpy().tobytes())
+    return total.hexdigest(), dict(method.derive().choices) if method.quick else None
 
 
 def refused(method, space):
@@ -74,33 +87,30 @@ def refused(method, space):
 
 @pytest.mark.laws
 @pytest.mark.parametrize("space", SPACES, ids=named)
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", [name for name in TRAINED if [*alternatives(name)]])
 def test_a_setting_changes_the_search_or_is_refused(name, space):
     if refused(made(name), space):
         return
-    low = {"threshold": 0.5001} if name == "fair_darts" else {}  # sigmoids pass it in a few steps
-    usual, idle = outcome(made(name, **low), space) if name in TRAINED else None, []
-    for field, value in alternatives(name):
-        method = made(name, **{**low, field: value})
-        if not refused(method, space) and same(outcome(method, space), usual):
-            idle.append(field)
-    assert not idle
+    told = [(f, v) for f, v in alternatives(name) if not refused(made(name, **{f: v}), space)]
+    assert not [f"{f}={v}" for f, v in told if outcome(name, space, **{f: v}) == outcome(name, space)]
 
 
 @pytest.mark.laws
 @pytest.mark.parametrize("space", SPACES, ids=named)
 def test_no_two_methods_are_one_search(space):
-    """With the settings of DARTS, whose own fields are all that sets them apart."""
+    """With the settings of DARTS, whose own fields are all that sets them apart.
+
+    DARTS-ES is left out: until its eigenvalue rises, after 17 epochs or more, it is meant to be DARTS.
+    """
     shared = {"alpha_lr": 3e-4, "alpha_betas": (0.5, 0.999), "alpha_weight_decay": 1e-3, "alpha_clip": None}
-    known = []
+    known = {}
     for name in TRAINED:
-        bilevel = issubclass(resolve("method", name), Bilevel)
-        method = made(name, **shared, warmup_epochs=0) if bilevel else made(name)
-        if refused(method, space) or method.alike:
+        fields = shared if issubclass(resolve("method", name), Bilevel) else {}
+        method = made(name, **fields)
+        if name == "darts_es" or method.alike or refused(method, space):
             continue
-        found = outcome(method, space)
-        assert not [other for other, before in known if same(found, before)], name
-        known.append((name, found))
+        found = outcome(name, space, **fields)
+        assert known.setdefault(found[0], name) == name
 
 
 CASES = laws(
