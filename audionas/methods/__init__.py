@@ -16,6 +16,7 @@ __getattr__ = door(
         "_recentre": "recentre",
         "_sample": "anneal concrete drawn gumbel one_hot_concrete rows straight_through",
         "_score": "Scoring gates_of score score_gates",
+        "_stages": "whole",
         "_unrolled": "step_ahead",
     },
 )

@@ -24,13 +24,12 @@ OTHERS = {  # another value of a field that is neither a flag nor one of a few w
     "beta": 0.3, "drop": 0.6, "drop_free": 0.6, "zero_one_weight": 3.0, "threshold": 0.4, "std": 0.7,
     "mean": 0.4, "drop_path": 0.5, "temperature": (3.0, 1.0), "samples": 3, "tempering": 1.0, "k": 2,
     "alpha_every": 2, "keep": (0.4, 0.2), "depths": (3, 4, 4), "skip_dropout": (0.4, 0.0, 0.7), "rest": 0.9,
-    "eps": 0.5, "beta_decay": 20.0,
+    "eps": 0.5, "beta_decay": 20.0, "warmup": 0.5,
 }  # fmt: skip
 SHARED = {f.name for f in dataclasses.fields(Bilevel)}
 ELSEWHERE = {
     *("cost", "cost_form", "limit"),  # they need a cost table, which is most of a step's time
     *("draws", "scoring", "finalists", "random_nas.batches"),  # how networks are scored when one is derived
-    "warmup_epochs",  # a search that ends before alpha moves is refused
     "max_skips",  # it acts where a cell would get more skips, on few draws of alpha
     *(
         f"darts_es.{name}" for name in ("every", "window", "back", "factor", "rest")

@@ -5,6 +5,7 @@ import torch
 
 from audionas.core.errors import UserError
 from audionas.engine import checkpoint
+from audionas.methods import whole
 from audionas.methods.darts import Darts
 from audionas.methods.pc_darts import PcDarts
 from audionas.spaces.darts_cell import DartsCell
@@ -21,7 +22,7 @@ every_cell = pytest.mark.parametrize("space", CELLS, ids=named)
 
 
 def prepared(space, **conf):
-    method = PcDarts(**{"warmup_epochs": 0, **conf})
+    method = PcDarts(**{"warmup": 0.0, **conf})
     started(method, space, frames=9, dropout=0.0)
     return method
 
@@ -35,8 +36,8 @@ def test_without_edge_weights_it_is_darts_with_as_many_parts_bit_for_bit(space):
     told, weights, off = [], [], {"edge_normalization": False} if space in CELLS else {}
     for method in (
         Darts(alpha_lr=6e-4, k=2),
-        PcDarts(k=2, warmup_epochs=0, **off),
-        PcDarts(k=2, warmup_epochs=0),
+        PcDarts(k=2, warmup=0.0, **off),
+        PcDarts(k=2, warmup=0.0),
         Darts(alpha_lr=6e-4),
     ):
         run = started(method, space, frames=9, dropout=0.1)
@@ -76,7 +77,7 @@ def test_edge_weights_learn_from_the_validation_loss(space):
 
 @every_space
 def test_while_the_weights_warm_up_alpha_and_beta_rest(space):
-    method = prepared(space, warmup_epochs=1)
+    method = prepared(space, warmup=0.25)
     before = {name: alpha.detach().clone() for name, alpha in method.run.alphas.items()}
     steps(method, 0, STEPS)
     assert all(torch.equal(before[name], alpha) for name, alpha in method.run.alphas.items())
@@ -143,6 +144,6 @@ def test_impossible_settings_are_refused():
 
 def test_the_settings_are_those_of_the_paper():
     method = PcDarts()
-    assert (method.k, method.warmup_epochs, method.alpha_lr) == (4, 15, 6e-4)
+    assert (method.k, whole(method.warmup, 50), method.alpha_lr) == (4, 15, 6e-4)
     assert (method.alpha_betas, method.alpha_weight_decay) == ((0.5, 0.999), 1e-3)
     assert method.edge_normalization
