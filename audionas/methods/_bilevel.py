@@ -123,7 +123,7 @@ class Bilevel(Method):
         return self.level == "two"
 
     def idle(self, space: Space) -> Mapping[str, str]:
-        """What serves another order, splits no edge's channels, or weighs edges that do not compete."""
+        """Settings for another order, for channels that no edge splits, for edges that do not compete."""
         return idle(space, self.order, self.k)
 
     def setup(self, run: SearchRun) -> None:

@@ -112,6 +112,8 @@ class DropNas(Bilevel):
         """Turn off Adam's own decay, which would affect dropped options: `penalty` applies it instead."""
         super().setup(run)
         self._optimizer.param_groups[0]["weight_decay"] = 0.0
+        rates = {False: self.drop, True: self.drop_free}
+        self._drops = any(rates[free] > 0 for free in self._groups_of(run.space))
         self._left: dict[str, tuple[int, ...]] = {}
         self._kept: dict[str, tuple[int, ...]] = {}
 
@@ -119,7 +121,7 @@ class DropNas(Bilevel):
         """Softmax over the options that a fresh draw keeps; without dropping, nothing is drawn."""
         choices = self.run.space.choices()
         kept = left = {c.name: self.run.left(c) or tuple(range(len(c.options))) for c in choices}
-        if not self.warming and not self.drop == self.drop_free == 0:
+        if self._drops and not self.warming:
             if left != self._left:
                 options = {c.name: tuple(c.options[i] for i in left[c.name]) for c in choices}
                 self._left, self._groups = left, Groups(options, self.drop, self.drop_free)

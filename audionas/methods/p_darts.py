@@ -102,7 +102,7 @@ class PDarts(Bilevel):
         return "" if "layers" in space.sizes else "it deepens the network, and a chain has one depth"
 
     def idle(self, space: Space) -> Mapping[str, str]:
-        """What concerns skips, where there are none."""
+        """Settings for skips, where there are none."""
         skips = any(OPS[option].kind == "skip" for choice in space.choices() for option in choice.options)
         off = () if skips else ("skip_dropout", "max_skips")
         return {**super().idle(space), **dict.fromkeys(off, "no option is a skip")}
