@@ -33,15 +33,18 @@ def decided(method: Method) -> DecidedRecord | None:
 
 def by_shares(space: Space, held: Scores, scores: Scores) -> dict[str, float]:
     """The margins of `strongest`: of options by `held`, on edges that stay, and of edges by `scores`."""
-    kept, found = strongest(space, scores), {}
-    for choice in space.choices():
-        if kept[choice.name] and len(alive := options(choice, held[choice.name])) > 1:
-            found[choice.name] = gap(alive.values())
+    found = by_options(space, held, strongest(space, scores))
     for edges in space.nodes() if space.inputs else []:
         if len(edges) > space.inputs:
             best = [max(scores[choice.name][o] for o in present(choice)) for choice in edges]
             found[f"inputs of {edges[0].node}"] = gap(best, space.inputs)
     return found
+
+
+def by_options(space: Space, held: Scores, kept: Mapping[str, Iterable[str]]) -> dict[str, float]:
+    """The margins between options, at each choice that keeps some."""
+    alive = {c.name: options(c, held[c.name]) for c in space.choices() if kept[c.name]}
+    return {name: gap(shares.values()) for name, shares in alive.items() if len(shares) > 1}
 
 
 def options(choice: Choice, shares: Mapping[str, float]) -> dict[str, float]:

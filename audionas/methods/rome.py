@@ -23,7 +23,7 @@ from audionas.cost.table import What
 from audionas.data.batches import Batch
 from audionas.methods._base import Phase, SearchRun
 from audionas.methods._bilevel import Bilevel
-from audionas.methods._decided import gap, options
+from audionas.methods._decided import by_options, gap
 from audionas.methods._derive import strongest
 from audionas.methods._price import displaced, exchanged, inclusion, price_of, slope_of
 from audionas.methods._sample import anneal, gates_of, gumbel, one_hot_concrete, rows, straight_through
@@ -199,14 +199,11 @@ class Rome(Bilevel):
 
     def margins(self) -> dict[str, float]:
         """Between options on the edges that stay, and between edges (pairs of them in v1) by beta's draws."""
-        held, kept, found = self.probabilities(), self.derive().choices, {}
-        for choice in self.run.space.choices():
-            if kept[choice.name] and len(alive := options(choice, held[choice.name])) > 1:
-                found[choice.name] = gap(alive.values())
+        found = by_options(self.run.space, self.probabilities(), self.derive().choices)
+        keep = 1 if self.version == "v1" else 2
         for name, edges in self.nodes().items():
             shares = self.run.alphas[name].softmax(0) if self.version == "v1" else self.inclusions()[name]
             if len(edges) > 2:
-                keep = 1 if self.version == "v1" else 2
                 found[f"inputs of {name.removeprefix('beta/')}"] = gap(shares.tolist(), keep)
         return found
 
