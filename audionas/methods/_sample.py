@@ -70,3 +70,10 @@ def gates_of(run: SearchRun, weights: Tensor, picked: Sequence[int] | None = Non
         active = run.left(choice) if picked is None else (picked[number],)
         gates[choice.name] = Gate(weights[number, : len(choice.options)], active)
     return Gates(gates)
+
+
+def with_rows(gates: Gates, rows: Tensor) -> Gates:
+    """The gates, each with its row of `rows` (choices, options) as weights."""
+    pairs = zip(gates.items(), rows, strict=True)
+    moved = {name: gate._replace(weight=row[: len(gate.weight)]) for (name, gate), row in pairs}
+    return Gates(moved, gates.extra)
