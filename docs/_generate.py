@@ -70,6 +70,8 @@ PARITY = (
     ("beta_darts", "no term in the second order", "one loss", "paper"),
     ("darts_es", "adds alpha's decay to the Hessian", "the validation loss alone", "paper"),
     ("darts_es", "measures on the last batch of the epoch", "does not say", "the first of alpha's half"),
+    ("dr_nas", "widens with copies drawn by chance", "", "in order, their readers divided"),
+    ("dr_nas", "a wider network keeps its momentum", "", "a fresh one"),
     ("sdarts", "clips, then divides by the sum", "within eps of p", "code"),
     ("fair_darts", "zero-one loss about 0.5, mean over options", "the same", "both"),
     ("darts_minus", "not public now; a 1x1 convolution", "a skip", "paper; `auxiliary: conv1`"),

@@ -13,7 +13,8 @@ __getattr__ = door(
         "_one_shot": "shared",
         "_price": "inclusion value",
         "_recentre": "recentre",
-        "_sample": "anneal concrete drawn gumbel one_hot_concrete rows straight_through with_rows",
+        "_sample": "anneal concentration concrete dirichlet drawn gumbel one_hot_concrete rows "
+        "straight_through with_rows",
         "_score": "Scoring gates_of score score_gates",
         "_unrolled": "step_ahead",
     },

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.distributions import Dirichlet
 from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import pad_sequence
 
@@ -43,6 +44,19 @@ def one_hot_concrete(logits: Tensor, temperature: float) -> Tensor:
     """The option of a concrete sample as one-hot weights, with the sample's gradient (Gumbel-max)."""
     soft = concrete(logits, temperature)
     return straight_through(one_hot(soft.argmax(-1), soft.shape[-1]).to(soft.dtype), soft)
+
+
+def concentration(logits: Tensor) -> Tensor:
+    """b = elu(logits) + 1 in double precision, at least 1e-30, without the rounding of exp - 1 + 1."""
+    logits = logits.double()
+    return torch.where(logits > 0, logits + 1, logits.clamp(max=0).exp()).clamp_min(1e-30)
+
+
+def dirichlet(logits: Tensor) -> Tensor:
+    """A draw from Dir(b) for one choice, (options,), differentiable in the logits; 0 for options at -inf."""
+    left = logits.isfinite()
+    draw = Dirichlet(concentration(logits[left])).rsample().to(logits.dtype)
+    return torch.zeros_like(logits).masked_scatter(left, draw)
 
 
 def drawn(logits: Tensor) -> Tensor:
