@@ -33,7 +33,7 @@ FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "random_nas": {"draws": 20, "batches": 1, "finalists": 2},
     "proxyless_nas": {"warmup_epochs": 0, "alpha_every": 1},
 }
-LATE = ("beta_darts", "darts_es", "sdarts", "dr_nas")  # DARTS with a small change: not in the fast tier
+LATE = ("beta_darts", "darts_es", "sdarts", "dr_nas", "darts_pt")  # near DARTS: not in the fast tier
 STEPS = 2  # an epoch
 LARGE = (
     "asc_mobilenet",
