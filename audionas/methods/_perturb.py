@@ -1,4 +1,4 @@
-"""What a supernet loses without an option or an edge, and the order in which that is asked."""
+"""The loss of a supernet without an option or an edge, and the order in which that is asked."""
 
 from collections.abc import Iterable
 from typing import Literal

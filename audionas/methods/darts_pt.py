@@ -1,8 +1,8 @@
 """DARTS-PT: an option is worth what the supernet loses without it (Wang et al., ICLR 2021, arXiv:2108.04392).
 
-The size of alpha says little about an option's part in the supernet. In the last epochs of a search, edges
-are decided in random order: each option's weight in turn becomes 0, the others stay as they are, and the
-option stays without which validation accuracy is lowest. The supernet is tuned between the decisions.
+Alpha says little about an option's part in the supernet. In the last epochs choices are decided in random
+order: each option's weight in turn becomes 0, the others stay as they are, and the option is kept without
+which validation accuracy is lowest. The supernet is tuned between the decisions.
 """
 
 from dataclasses import dataclass
