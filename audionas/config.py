@@ -18,10 +18,11 @@ from pydantic import TypeAdapter, ValidationError
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
-from audionas.core.faults import placed, refused
+from audionas.core.faults import beyond, placed, refused
 from audionas.core.files import name_fault, read_text
 from audionas.core.hostile import command
 from audionas.core.merge import merge, sections_of
+from audionas.core.records.renewed import renewed
 from audionas.core.registry import allow, names, resolve
 from audionas.core.reporter import amount
 from audionas.core.strict import Strict
@@ -154,10 +155,11 @@ def load(path: Path | str, overrides: Sequence[str] = (), *, trusted: bool = Tru
     """Read, merge and check a config; raises one UserError with every problem.
 
     A config may name classes of the user's own modules, unless it is not `trusted`: read from a folder that
-    someone else may have made.
+    someone else, or an earlier version, may have made.
     """
     path = Path(path)
     raw, base = _read(path), {}
+    raw = raw if trusted else renewed(raw)
     if "base" in raw:
         base = _read(path.parent / str(raw.pop("base")))
         if "base" in base:
@@ -353,7 +355,9 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
             if len(problems) > before:
                 del rest[name]
     try:
-        return TypeAdapter(kind).validate_python(rest)
+        filled: Any = TypeAdapter(kind).validate_python(rest)
+        problems += beyond(asdict(filled), tuple(filter(None, path.split("."))))
+        return filled
     except ValidationError as error:
         problems += [refused(kind, path, e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors()]
     except UserError as error:

@@ -29,10 +29,10 @@ CASES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any], dict[str, int],
     "nas_bench_201_gdas": ("gdas", {}, "nas_bench_201", {}, {"layers": 1, "channels": 4}, 8),
     "darts_first": ("darts", {}, "darts_cell", {}, {"layers": 3, "channels": 4}, 8),
     "darts_second": ("darts", {"order": 2}, "darts_cell", {}, {"layers": 3, "channels": 4}, 8),
-    "pc_darts": ("pc_darts", {"warmup_epochs": 0}, "darts_cell", {}, {"layers": 3, "channels": 8}, 8),
+    "pc_darts": ("pc_darts", {"warmup": 0.0}, "darts_cell", {}, {"layers": 3, "channels": 8}, 8),
     "fair_darts": ("fair_darts", {}, "darts_cell", {"preset": "no_none"}, {"layers": 3, "channels": 4}, 8),
     "darts_minus": ("darts_minus", {"beta": 0.7}, "darts_cell", {}, {"layers": 3, "channels": 4}, 8),
-    "proxyless_nas": ("proxyless_nas", {"warmup_epochs": 0}, "mobilenet", {"width": 0.5}, {}, 32),
+    "proxyless_nas": ("proxyless_nas", {"warmup": 0.0}, "mobilenet", {"width": 0.5}, {}, 32),
     "mix_path": ("mix_path", {}, "mix_mobilenet", {"width": 0.25, "most": 4}, {}, 8),
 }
 PATHS = (("k3_e3",), ("k57_e6",), ("k3579_e3",))  # of MixPath: the same option in every layer

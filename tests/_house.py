@@ -90,6 +90,10 @@ FORBIDDEN_CALLS = {
 IMPORTERS = ("import_module", "importlib.import_module", "__import__")
 
 READERS = ("core/files.py", "core/registry.py")  # who read text themselves: the door, and Python's own files
+PARSERS = (  # who parse JSON themselves: the door, and those who hear only our own processes
+    *("core/files.py", "core/pool/worker.py", "engine/processes.py", "prep/espeak.py", "prep/voices.py"),
+    "searchers/_fronts.py",  # what it has just made
+)
 
 NAMED = re.compile(r"audionas(?:\.\w+)+(?::\w+)?")
 
@@ -308,15 +312,17 @@ def unsafe_words(file: str, tree: ast.Module) -> list[str]:
 
 
 def bare_readings(file: str, tree: ast.Module) -> list[str]:
-    """Text files that are read around the door that names them in its errors."""
-    return [
-        f"{file}:{node.lineno}: {called(node) or 'read_text'}: use read_text of audionas/core/files.py"
-        for node in walked(tree)
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "read_text"
-        if file not in READERS
-    ]
+    """Text files that are read around the door that names them in its errors, and JSON beside `parsed`."""
+    found = []
+    for node in walked(tree):
+        if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute):
+            continue
+        where = f"{file}:{node.lineno}: {called(node) or node.func.attr}"
+        if node.func.attr == "read_text" and file not in READERS:
+            found.append(f"{where}: use read_text of audionas/core/files.py")
+        if called(node) in ("json.loads", "json.load") and file not in PARSERS:
+            found.append(f"{where}: use parsed or read_json of audionas/core/files.py")
+    return found
 
 
 def safe_loaders(tree: ast.Module) -> set[str]:

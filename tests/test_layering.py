@@ -87,6 +87,7 @@ def test_a_planted_reading_around_the_door_is_found() -> None:
     code = ast.parse("(place / 'labels.txt').read_text(encoding='utf-8')")
     assert len(bare_readings("data/labels.py", code)) == 1
     assert bare_readings("core/files.py", code) == []
+    assert len(bare_readings("data/readers.py", ast.parse("json.loads(line)"))) == 1
 
 
 def test_files_are_short_and_open_with_a_sentence() -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from audionas.cli.options import Exp, File, Patience, Refractory, Resample, Smooth, Threshold
+from audionas.cli.options import Exp, File, Patience, Refractory, Resample, RuleKind, Smooth, Threshold
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, say, stdout_json
 
@@ -39,8 +39,12 @@ def tune(
         ),
     ] = None,
     smooth: Annotated[int, typer.Option(help="Number of hops to average scores over; 1: no averaging.")] = 5,
-    refractory: Annotated[float, typer.Option(help="Seconds without another event after one.")] = 1.0,
+    refractory: Annotated[
+        float | None,
+        typer.Option(help="Least seconds from one event to the next; default: the model's clip and 0.5."),
+    ] = None,
     patience: Patience = None,
+    rule: RuleKind = None,
     speaker_pattern: Annotated[
         str, typer.Option(help="Pattern that finds the speaker in a file name, as in audionas prep folder.")
     ] = "",
@@ -66,6 +70,7 @@ def tune(
         smooth=smooth,
         refractory=refractory,
         patience=patience,
+        rule=rule,  # type: ignore[arg-type]
         speaker_pattern=speaker_pattern,
     )
     stdout_json(result) if as_json else page.show(result)
@@ -83,6 +88,7 @@ def detect(
     smooth: Smooth = None,
     refractory: Refractory = None,
     patience: Patience = None,
+    rule: RuleKind = None,
     resample: Resample = False,
     audacity: Annotated[
         Path | None,
@@ -111,6 +117,7 @@ def detect(
         smooth=smooth,
         refractory=refractory,
         patience=patience,
+        rule=rule,  # type: ignore[arg-type]
         audacity=audacity,
     ):
         stdout_json(found.plain(), indent=None) if as_json else say(found.words())

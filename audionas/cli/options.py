@@ -40,7 +40,14 @@ Smooth = Annotated[
 ]
 Refractory = Annotated[
     float | None,
-    typer.Option("--refractory", help="Seconds without another event after one; default: as tuned, else 1."),
+    typer.Option(
+        "--refractory",
+        help="Least seconds from one event to the next; default: as tuned, else the model's clip and 0.5.",
+    ),
+]
+RuleKind = Annotated[
+    str | None,
+    typer.Option("--rule", help="plain, or esphome: what a device's component hears; default: as tuned."),
 ]
 Patience = Annotated[
     str | None, typer.Option("--patience", help="N/M: N of the last M hops must be over the threshold.")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from audionas.core.errors import UserError
-from audionas.core.files import sha256_text, write_text
+from audionas.core.files import parsed, sha256_text, write_text
 
 SCHEMA = 1
 _MOST = (65_536, 65_536, 1_000_000, 1_000_000)  # of a file's io: more is refused before it is allocated
@@ -90,7 +90,7 @@ class ArchSpec:
     def from_json(text: str, source: str = "architecture") -> "ArchSpec":
         """Parse `to_json`; raises UserError naming `source` for anything else."""
         try:
-            raw = json.loads(text)
+            raw = parsed(text)
             choices = {k: (v,) if isinstance(v, str) else tuple(v) for k, v in raw["choices"].items()}
             io = InputSpec(**raw["io"])
             spec = ArchSpec(

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from audionas.core.errors import UserError
-from audionas.core.files import locked, read_json, write_json
+from audionas.core.files import locked, parsed, read_json, write_json
 from audionas.core.pool.ordered import ordered
 from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Mapped, Shards
@@ -237,7 +237,7 @@ def _tail(plan: Plan, file: int) -> dict[str, Any] | None:
         stream.seek(size)
         raw = stream.read()
     try:
-        tail = json.loads(raw)
+        tail = parsed(raw)
     except ValueError:
         return None
     header = plan.header(file)

@@ -167,11 +167,19 @@ def read_json(path: Path | str) -> Any:
     """Parse a JSON file; a missing or broken one is a UserError that names it."""
     text = read_text(path)
     try:
-        return json.loads(text)
+        return parsed(text)
     except json.JSONDecodeError as error:
         raise UserError(f"{path}:{error.lineno}: not valid JSON: {error.msg}") from error
-    except (RecursionError, ValueError) as error:  # ValueError: a number with thousands of digits
-        raise UserError(f"{path}: not valid JSON: nested too deeply, or a number too long") from error
+    except ValueError as error:
+        raise UserError(f"{path}: not valid JSON: {error}") from error
+
+
+def parsed(text: str | bytes) -> Any:
+    """The value of a JSON text that another may have written; ValueError for any other text, however deep."""
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def sha256(path: Path | str) -> str:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from audionas.core.errors import UserError
-from audionas.core.files import drop_draft, read_text, unwritten
+from audionas.core.files import drop_draft, parsed, read_text, unwritten
 
 Earlier = Callable[[], Collection[str]]
 LIST = ".audionas"  # in the folder; one path in it per line, entered before the file is written
@@ -99,7 +99,7 @@ def _enter(folder: Path, names: Iterable[str]) -> None:
 def _name(line: str) -> str:
     """The path in a line; empty where a killed process has cut it off, or where it is no text."""
     try:
-        name = json.loads(line) if line else ""
+        name = parsed(line) if line else ""
     except ValueError:
         return ""
     return name if isinstance(name, str) else ""

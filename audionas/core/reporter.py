@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from audionas.core.errors import UserError, grouped
 from audionas.core.estimate import Estimate
-from audionas.core.files import read_text, write_text
+from audionas.core.files import parsed, read_text, write_text
 from audionas.core.hostile import escaped, on_a_line
 
 # rich is imported where it is used: a command that prints JSON or a version needs none of it
@@ -184,8 +184,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
     lines = read_text(path).split("\n")
     for number, line in enumerate(lines, 1):
         try:
-            rows.append(json.loads(line))
-        except (ValueError, RecursionError) as error:
+            rows.append(parsed(line))
+        except ValueError as error:
             if number == len(lines):  # no newline follows: it was cut off
                 break
             raise UserError(f"{path}:{number}: not valid JSON ({error})") from error

@@ -14,21 +14,25 @@ from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.records.bundle import BundleRecord
 from audionas.cost.graph import layers
+from audionas.cost.memory import memory
 from audionas.features import Features, build
+from audionas.nn.blocks import make_endless
 from audionas.nn.streaming import Pooling, Step, Stream
 from audionas.spaces._base import space_of
 
 
 class StreamCost(NamedTuple):
     """The cost of one stream in float32: `hop` frames from one score to the next, multiply-adds per hop,
-    bytes and number of the states between hops, and frames until the start is forgotten (None: never).
+    bytes and number of the states between hops, and the frames after which nothing before matters (None:
+    never), with an exponential mean up to the factor `fades` per hop.
     """
 
     hop: int
     hop_macs: int
     state_bytes: int
     states: int
-    warm_up: int | None
+    field: int | None
+    fades: float
 
 
 def stream_cost(net: nn.Module, io: InputSpec, pool: Pooling = "window") -> StreamCost:
@@ -36,7 +40,7 @@ def stream_cost(net: nn.Module, io: InputSpec, pool: Pooling = "window") -> Stre
     step = Step(net, io, pool)
     macs = sum(layer.macs for layer in layers(step, io._replace(frames=step.hop)))
     size = sum(4 * state.numel() for state in step.start())
-    return StreamCost(step.hop, macs, size, len(step.shapes), step.warm_up)
+    return StreamCost(step.hop, macs, size, len(step.shapes), step.field, step.fades)
 
 
 def streamed(net: nn.Module, io: InputSpec) -> dict[str, Any]:
@@ -80,27 +84,32 @@ def _hindrance(spec: ArchSpec) -> str:
 def of_run(folder: Path, spec: ArchSpec) -> dict[str, Any] | None:
     """The streaming cost of a run's network, or under `why_not` the reason why it cannot; None for images.
 
-    It is a `StreamCost`, with `hop_ms` from one score to the next and `macs_per_second` of the
+    It is a `StreamCost`, with `hop_ms` from one score to the next, `macs_per_second` and the `memory` of the
     network with the front-end that it was trained with, or is meant for.
     """
     space = space_of(spec)
     if not space.features:
         return None
+    bundle = folder / "model" / "bundle.json"
+    known = records.plain(BundleRecord, bundle) if bundle.exists() else {}
     with torch.device("meta"):
-        found = streamed(space.build(spec), spec.io)
+        net = space.build(spec)
+        if known.get("format") == 1:
+            make_endless(net)
+        found = streamed(net, spec.io)
     if "why_not" in found:
         return found
-    bundle = folder / "model" / "bundle.json"
     name, _, preset = str(spec.note.get("features") or space.features).partition("/")
     meant = {"name": name, "preset": preset}
-    front_end = build(Features(**(_features(bundle) if bundle.exists() else meant)))
+    front_end = build(Features(**((known["features"] or {}) if known else meant)))
     seconds = found["hop"] * front_end.hop / front_end.sample_rate
-    return {**found, "hop_ms": 1000 * seconds, "macs_per_second": round(found["hop_macs"] / seconds)}
-
-
-def _features(bundle: Path) -> dict[str, Any]:
-    """The settings of the front-end in a `bundle.json`. Raises UserError where it is damaged."""
-    return records.plain(BundleRecord, bundle)["features"] or {}
+    kept = memory(found["field"], found["fades"], found["hop"], front_end)
+    return {
+        **found,
+        "hop_ms": 1000 * seconds,
+        "macs_per_second": round(found["hop_macs"] / seconds),
+        "memory": {**kept.plain(), "words": kept.words()},
+    }
 
 
 def line(told: Mapping[str, Any]) -> str:
@@ -109,5 +118,6 @@ def line(told: Mapping[str, Any]) -> str:
         return f"no, {told['why_not']}"
     return (
         f"a score every {told['hop_ms']:g} ms, {told['hop_macs']:,} multiply-adds each, "
-        f"{told['macs_per_second']:,} per second; remembers {told['state_bytes']:,} bytes"
+        f"{told['macs_per_second']:,} per second; remembers {told['state_bytes']:,} bytes; "
+        f"{told['memory']['words']}"
     )

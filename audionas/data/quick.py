@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from audionas.data.columns import Columns
-from audionas.data.tables import base, number, resolve
+from audionas.data.tables import LABEL, LONGEST, base, number, resolve
 
 _NAMES = ("wav.scp", "text", "utt2spk", "utt2dur", "utt2sha256")
 _SUM = re.compile(r"[0-9a-f]{64}")
@@ -51,10 +51,11 @@ def _rows(files: Sequence[BinaryIO], folder: str) -> Iterator[tuple[str, str, st
             or not last < key
             or path[0] == "|"
             or path[-1] == "|"
+            or len(label) > LABEL
             or len(speaker.split()) != 1
             or not key.startswith(speaker)
             or seconds is None
-            or seconds <= 0
+            or not 0 < seconds <= LONGEST
             or (len(files) == len(_NAMES) and not _SUM.fullmatch(content))
             or not os.path.isfile(audio)
         ):

@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import Problem, UserError
-from audionas.core.files import read_text
+from audionas.core.files import parsed, read_text
 from audionas.core.reporter import Reporter
 from audionas.data.files import listing
 from audionas.data.kaldi import Item
 from audionas.data.labels import UNKNOWN
+from audionas.data.tables import LABEL
 
 Row = Mapping[str, Any]
 # Folders that archivers, file managers and disks leave; no class is called so
@@ -245,8 +246,8 @@ def _json_lines(path: Path) -> Iterator[tuple[int, Row | str]]:
         if not raw.strip():
             continue
         try:
-            row = json.loads(raw)
-        except ValueError as error:  # broken JSON, or not UTF-8
+            row = parsed(raw)
+        except ValueError as error:  # broken or deep JSON, or not UTF-8
             yield number, f"not valid JSON ({error})"
             continue
         yield number, row if isinstance(row, dict) else "not a JSON object"
@@ -264,6 +265,8 @@ def _label(value: Any) -> str:
         raise ValueError(
             f"its label is {json.dumps(value)}, not text; write the word that is meant in quotes"
         )
+    if len(value) > LABEL:
+        raise ValueError(f"its label has {len(value):,} characters, more than {LABEL:,}")
     return value
 
 

@@ -14,6 +14,8 @@ from audionas.data.audio import TOLERANCE
 
 FILES = ("wav.scp", "segments", "text", "utt2spk", "spk2utt", "utt2dur", "utt2sha256")
 OPTIONAL = ("segments", "utt2sha256")
+LONGEST = 10_000_000  # seconds of a recording: 116 days
+LABEL = 1000  # characters of a label
 _SPACE = re.compile(r"[ \t]+")
 
 
@@ -110,6 +112,7 @@ class Tables:
         _check_speakers(self.files["utt2spk"], self.files["spk2utt"], self.present)
         _check_seconds(self.files["utt2dur"], self.files["segments"])
         _check_sums(self.files["utt2sha256"])
+        _check_labels(self.files["text"])
         for name in ("text", "utt2spk", "utt2dur", "utt2sha256"):
             if name in self.present:
                 _compare(self.keys, self.files[name])
@@ -236,8 +239,10 @@ def _check_speakers(utt2spk: TextFile, spk2utt: TextFile, present: set[str]) -> 
 def _check_seconds(utt2dur: TextFile, segments: TextFile) -> None:
     for key, value in _usable(utt2dur):
         seconds = number(value)
-        if seconds is None or seconds <= 0:
-            utt2dur.spoil(key, ": expected a number of seconds above 0, not '{}'", value)
+        if seconds is None or not 0 < seconds <= LONGEST:
+            utt2dur.spoil(
+                key, ": expected a number of seconds above 0, at most {:,}, not '{}'", LONGEST, value
+            )
         elif (segment := segments.get(key)) is not None:
             start, end = (float(part) for part in segment.split()[1:])
             if abs(end - start - seconds) > TOLERANCE:
@@ -248,6 +253,12 @@ def _check_sums(sums: TextFile) -> None:
     for key, value in _usable(sums):
         if not re.fullmatch(r"[0-9a-f]{64}", value):
             sums.spoil(key, ": not a SHA-256 in hexadecimal digits")
+
+
+def _check_labels(text: TextFile) -> None:
+    for key, value in _usable(text):
+        if len(value) > LABEL:
+            text.spoil(key, ": its label has {:,} characters, more than {:,}", len(value), LABEL)
 
 
 def _compare(keys: TextFile, table: TextFile) -> None:

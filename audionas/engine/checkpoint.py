@@ -15,9 +15,10 @@ from typing import Any, Protocol
 
 from torch import Tensor
 
-from audionas.core import tensors
+from audionas.core import records, tensors
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, read_text, write_text
+from audionas.core.files import read_text, sha256, write_text
+from audionas.core.records.run import CheckpointRecord
 
 _AGAIN = "Start again with --overwrite."
 _OWN = re.compile(r"[0-9]{6,9}|\.[0-9]{6,9}\.draft")  # folders that `save` makes
@@ -50,7 +51,8 @@ def save(folder: Path, epoch: int, state: State) -> None:
     try:
         for group, named in state.tensors.items():
             tensors.save(named, draft / f"{group}.safetensors")
-        plain = {"epoch": epoch, "groups": sorted(state.tensors), **state.plain}
+        sums = {group: sha256(draft / f"{group}.safetensors") for group in sorted(state.tensors)}
+        plain = {"epoch": epoch, "groups": [*sums], "sums": sums, **state.plain}
         write_text(draft / "state.json", json.dumps(plain, indent=2) + "\n")
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -108,10 +110,20 @@ def restore(work: Restored, folder: Path) -> None:
 def load(folder: Path, needed: Sequence[str] = ()) -> State:
     """The newest checkpoint. Raises UserError where it is damaged or lacks one of the `needed` groups."""
     where = folder / f"{latest(folder):06d}"
-    plain = read_json(where / "state.json")
-    groups = plain.get("groups") if isinstance(plain, dict) else None
-    if not isinstance(groups, list) or not all(isinstance(g, str) and g.isidentifier() for g in groups):
-        raise UserError(f"{where}: damaged checkpoint (its groups are {groups!r:.100})", hint=_AGAIN)
-    if missing := [group for group in needed if group not in groups]:
+    plain = records.plain(CheckpointRecord, where / "state.json", _AGAIN)
+    if f"{plain['epoch']:06d}" != where.name:
+        raise UserError(f"{where}: damaged checkpoint (it is of epoch {plain['epoch']})", hint=_AGAIN)
+    if missing := [group for group in needed if group not in plain["groups"]]:
         raise UserError(f"{where}: damaged checkpoint: it has no {', '.join(missing)}", hint=_AGAIN)
-    return State({g: tensors.load(where / f"{g}.safetensors", _AGAIN) for g in groups}, plain)
+    return State({group: _group(where, group, plain.get("sums")) for group in plain["groups"]}, plain)
+
+
+def _group(where: Path, group: str, sums: dict[str, str] | None) -> dict[str, Tensor]:
+    """The tensors of a group; they must be those that were saved, where the checkpoint says so."""
+    file = where / f"{group}.safetensors"
+    found = tensors.load(file, _AGAIN)
+    if sums is not None and sums.get(group) != sha256(file):
+        raise UserError(f"{file}: damaged (not what was saved: its SHA-256 differs)", hint=_AGAIN)
+    if wrong := [name for name, t in found.items() if t.is_floating_point() and t.isnan().any()]:
+        raise UserError(f"{file}: damaged (NaN in {wrong[0][:100]!r})", hint=_AGAIN)
+    return found

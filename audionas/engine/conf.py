@@ -24,6 +24,10 @@ class Search(Strict):
     while a method mixes options; where one option runs at a time they have them. `augment_alpha` augments
     alpha's half too: by default (null) images, as in the experiments of DARTS' paper, and not recordings.
 
+    An epoch of a method of two levels is one pass over the half for the weights. `budget` is what an epoch of
+    a method of one level has in common with it: as many training `examples` (by default, null), drawn from
+    all training data in about twice as many steps, or as many `steps`.
+
     Under torchrun a batch of `batch_size` is divided evenly among the processes. `bn` is the source of batch
     norm statistics: each process's share (`local`), or the whole batch (`sync`), with which the
     search equals that of one process.
@@ -37,6 +41,7 @@ class Search(Strict):
     dropout: float | None = None
     affine: bool | None = None
     augment_alpha: bool | None = None
+    budget: Literal["examples", "steps"] | None = None
     layers: int = 0
     channels: int = 0
     amp: bool = True
@@ -104,12 +109,17 @@ class Train(Strict):
     Wake words: with `loss: max_pool` a share `pool_weight` of the loss is taken at the hop of a clip with
     the highest keyword score, after the first `pool_after` frames; the network must be causal.
 
+    Streams: with `past`, half of the batches hear up to so many seconds of other clips before each clip, and
+    hops begin anywhere, as on a device; the network must be causal. 1 second or more suits a network that
+    will listen.
+
     Under torchrun a batch of `batch_size` is divided evenly among the processes; `bn` is as in `search`.
     """
 
     loss: Literal["cross_entropy", "max_pool"] = "cross_entropy"
     pool_weight: float = 0.5
     pool_after: int = 0
+    past: float = 0.0
     init: str = ""
     freeze: tuple[str, ...] = ()
     distill: Distill | None = None
@@ -137,6 +147,8 @@ class Train(Strict):
             problems.append(f"train.pool_weight is {self.pool_weight}, expected a share above 0, at most 1")
         if self.pool_after < 0:
             problems.append(f"train.pool_after is {self.pool_after}, expected frames, 0 or more")
+        if not 0 <= self.past <= 60:
+            problems.append(f"train.past is {self.past}, expected 0 (off) to 60 seconds such as 1.0")
         if self.loss == "max_pool" and self.auxiliary:
             problems.append("train.loss: max_pool excludes train.auxiliary")
         if self.every < 1:
@@ -172,10 +184,15 @@ class Compare(Strict):
     also trains each network found, by the section `train`. `test` is the data on which networks are scored: a
     data directory or, for images, any valid `images.path` (its test part); by default the development
     data. `table` is a file of NAS-Bench-201's results, in which the networks found are looked up.
+
+    `budget` is what all methods get alike: training `examples`, or `steps` of the weights, in as many epochs;
+    or the `seconds` that DARTS takes for `search.epochs`. Steps are then timed before the first search, and
+    the number of epochs that follows for each method is kept in `budget.json`.
     """
 
     methods: tuple[str | dict[str, Any], ...] | None = None
     seeds: tuple[int, ...] = (0, 1, 2)
+    budget: Literal["examples", "steps", "seconds"] = "examples"
     retrain: bool = False
     test: str = ""
     table: str = ""

@@ -171,7 +171,7 @@ def _problems(graph: Graph) -> list[str]:
         for node in graph.nodes
         if node.op not in OPERATORS
     ]
-    found += [f"{name} is a mean over the whole stream, which does not fit int8" for name in endless(graph)]
+    found += [f"{name} is a mean that adds to itself, which does not fit int8" for name in endless(graph)]
     if len(graph.states) > VARIABLES:
         found.append(f"{len(graph.states)} states, but ESPHome has room for {VARIABLES}")
     hop = graph.values[graph.frames].shape[1]

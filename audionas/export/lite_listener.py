@@ -22,7 +22,7 @@ class LiteStream(HopListener):
         if bundle.features is None:
             raise UserError(f"{file}: an image model cannot listen")
         ears = build(bundle.features)
-        self.lite, self.frames = LiteFile(file), ears.stream()
+        self.source, self.lite, self.frames = file, LiteFile(file), ears.stream()
         self.labels, self.sample_rate = bundle.labels, ears.sample_rate
         self.width, self.hop = self.lite.hop, self.lite.hop * ears.hop
         lead = 0 if ears.foreign else ears.lead

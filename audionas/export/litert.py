@@ -19,6 +19,7 @@ from audionas.export.lite.graph import Graph
 from audionas.export.lite.int8 import Quant, quantized, refuse_means
 from audionas.export.lite.trace import build
 from audionas.models.bundle import KeywordModel, ModelBundle
+from audionas.models.scores import running
 from audionas.nn.streaming import Pooling, Step
 
 _MOST = 8 << 20  # bytes of working memory to measure in
@@ -90,10 +91,11 @@ class LiteFile:
         """Map features (F, hop), before normalising, to probabilities (classes,)."""
         quant, given = quant_of(self._given[0]), np.ascontiguousarray(frames.T[None], dtype=np.float32)
         whole = given if quant is None else quant.whole(given)
-        for detail, value in zip(self._given, [whole, *self._states], strict=True):
-            self._runtime.set_tensor(detail["index"], value)
-        self._runtime.invoke()
-        scores, *self._states = (self._runtime.get_tensor(detail["index"]) for detail in self._made)
+        with running(self.file):
+            for detail, value in zip(self._given, [whole, *self._states], strict=True):
+                self._runtime.set_tensor(detail["index"], value)
+            self._runtime.invoke()
+            scores, *self._states = (self._runtime.get_tensor(detail["index"]) for detail in self._made)
         quant = quant_of(self._made[0])
         return np.asarray(scores[0] if quant is None else quant.real(scores[0]))
 

@@ -21,6 +21,7 @@ from audionas.cost.latency import latency
 from audionas.export import onnx
 from audionas.features import build
 from audionas.models.bundle import KeywordModel, ModelBundle
+from audionas.models.scores import probabilities, running
 
 Input = Literal["waveform", "frames"]
 _OPSET = 18
@@ -137,8 +138,15 @@ def _forget_sources(graph: Any) -> None:
 def session(file: Path, *, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
     """ONNX Runtime on the CPU as a function from a batch of the model's inputs, float32, to (B, classes)."""
     opened = opened_session(file, threads=threads)
-    (name,) = (given.name for given in opened.get_inputs())
-    return lambda batch: opened.run(None, {name: batch})[0]
+    with running(file):
+        (name,) = (given.name for given in opened.get_inputs())
+
+    def answered(batch: np.ndarray) -> np.ndarray:
+        with running(file):
+            scores: np.ndarray = opened.run(None, {name: batch})[0]
+        return scores
+
+    return answered
 
 
 def opened_session(file: Path, *, threads: int = 1) -> Any:
@@ -155,8 +163,15 @@ def opened_session(file: Path, *, threads: int = 1) -> Any:
 
 
 def clips(file: Path, bundle: ModelBundle, *, threads: int = 1) -> Callable[[np.ndarray], np.ndarray]:
-    """Like `session`, but takes waveforms (B, samples) even where the file takes the front-end's frames."""
-    run, opened = session(file, threads=threads), opened_session(file)
+    """Like `session`, but takes waveforms (B, samples) even where the file takes the front-end's frames.
+
+    The function raises UserError where the file gives no probabilities.
+    """
+    session_, opened = session(file, threads=threads), opened_session(file)
+
+    def run(batch: np.ndarray) -> np.ndarray:
+        return probabilities(session_(batch), len(bundle.labels), file)
+
     if opened.get_modelmeta().custom_metadata_map.get("input") != "frames":
         return run
     assert bundle.features is not None

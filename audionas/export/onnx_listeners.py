@@ -9,12 +9,14 @@ from audionas.core import records
 from audionas.core.errors import UserError
 from audionas.core.hostile import command
 from audionas.core.records.run import StreamRecord
+from audionas.core.reporter import amount
 from audionas.export.onnx import clips, opened_session
 from audionas.features import build
 from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.models.hops import HopListener, States
 from audionas.models.listener import Listener
 from audionas.models.samples import checked
+from audionas.models.scores import running
 
 _BATCH = 32  # clips per call
 
@@ -26,7 +28,7 @@ class OnnxStream(HopListener):
     """
 
     def __init__(self, file: Path, bundle: ModelBundle | None = None) -> None:
-        self.session = opened_session(file)
+        self.source, self.session = file, opened_session(file)
         self.inputs = self.session.get_inputs()
         facts = self.session.get_modelmeta().custom_metadata_map
         wanted = {"labels", "sample_rate", "hop_samples", "warm_up", "input"}
@@ -35,12 +37,24 @@ class OnnxStream(HopListener):
         records.check(StreamRecord, facts, str(file), _again(file))
         self.labels, self.sample_rate = tuple(facts["labels"].split("\n")), int(facts["sample_rate"])
         self.hop, self.warm_up = int(facts["hop_samples"]), int(facts["warm_up"])
-        self.width, self.frames = int(self.inputs[0].shape[-1]), None
+        with running(file):
+            self.width, self.frames = int(self.inputs[0].shape[-1]), None
+            classes = int(self.session.get_outputs()[0].shape[-1])
+        if len(set(self.labels)) != classes or len(self.labels) != classes:
+            named = amount(len(set(self.labels)), "label")
+            raise UserError(f"{file}: names {named} for {amount(classes, 'score')}", hint=_again(file))
+        if bundle is not None and self.labels != bundle.labels:
+            raise UserError(f"{file}: names other labels than its model", hint=_again(file))
+        ears = None if bundle is None or bundle.features is None else build(bundle.features)
         if facts["input"] == "frames":
-            if bundle is None or bundle.features is None:
+            if ears is None:
                 raise UserError(f"{file}: takes frames; the front-end of its model is needed")
-            self.frames = build(bundle.features).stream()
-        self.reset()
+            self.frames = ears.stream()
+        hop = self.width * (ears.hop if ears is not None and self.frames is not None else 1)
+        if self.hop != hop or (ears is not None and self.sample_rate != ears.sample_rate):
+            raise UserError(f"{file}: takes steps of another model, or is damaged", hint=_again(file))
+        with running(file):
+            self.reset()
 
     def start(self) -> States:
         """Zeros in the shapes that the file lists."""
@@ -48,8 +62,9 @@ class OnnxStream(HopListener):
 
     def run(self, part: np.ndarray, states: States) -> tuple[np.ndarray, States]:
         """Run one step."""
-        given = zip(self.inputs, (part, *states), strict=True)
-        scores, *after = self.session.run(None, {entry.name: array for entry, array in given})
+        with running(Path(str(self.source))):
+            given = zip(self.inputs, (part, *states), strict=True)
+            scores, *after = self.session.run(None, {entry.name: array for entry, array in given})
         return scores, after
 
 

@@ -1,14 +1,17 @@
 """The proof that an exported file gives the same answers as torch, on real clips or images."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import numpy as np
 
+from audionas.core.rng import numpy_rng
 from audionas.models.listener import Listener
 
 TOLERANCE = 1e-4  # largest difference in a probability
 POINTS = 0.03  # accuracy that int8 may lose
+PAST = 0.1  # accuracy that a stream may lose where other sound comes before a clip
 
 
 class Parity(NamedTuple):
@@ -32,9 +35,15 @@ def compare(
     return Parity(float(np.abs(a - b).max()), float((a.argmax(1) == b.argmax(1)).mean()), len(batch))
 
 
-def loses_too_much(float_accuracy: float, accuracy: float, clips: int) -> bool:
+def loses_too_much(before: float, accuracy: float, clips: int) -> bool:
     """True where int8 costs more accuracy than `POINTS`; a single clip of a small set does not decide."""
-    return float_accuracy - accuracy > max(POINTS, 1.5 / clips)
+    return before - accuracy > max(POINTS, 1.5 / clips)
+
+
+def goes_deaf(fresh: float, late: float, clips: int) -> bool:
+    """True where other sound before a clip costs more accuracy than `PAST`, by two standard errors."""
+    lost = fresh - late
+    return lost - 2 * math.sqrt(max(lost, 0) / clips) > PAST
 
 
 def heard(listener: Listener, clips: np.ndarray) -> np.ndarray:
@@ -48,6 +57,35 @@ def heard(listener: Listener, clips: np.ndarray) -> np.ndarray:
         listener.reset()
         rows.append(listener.step(clip))
     return np.stack(rows)
+
+
+def after(listener: Listener, clips: Iterable[np.ndarray], pasts: Iterable[np.ndarray]) -> np.ndarray:
+    """The last score of each clip (samples,), heard after its past, a sound of any length: (n, classes).
+
+    Silence follows a clip until the end of its last hop.
+    """
+    rows = []
+    for clip, past in zip(clips, pasts, strict=True):
+        listener.reset()
+        sound = np.concatenate((past, clip))
+        rows.append(listener.step(np.pad(sound, (0, -len(sound) % listener.hop)))[-1])
+    return np.stack(rows)
+
+
+def pasts(clips: np.ndarray, rate: int) -> tuple[list[np.ndarray], str]:
+    """Sound of 1 to 3 s to hear before each clip (n, samples), and where it comes from: the ends of others
+    of the clips joined, or seeded noise where there is only one.
+    """
+    rng = numpy_rng("export", "past")
+    lengths = rng.integers(rate, 3 * rate, len(clips), endpoint=True)
+    if len(clips) < 2:
+        found = [rng.normal(0, 0.1, length).clip(-1, 1).astype(np.float32) for length in lengths]
+        return found, "seeded noise"
+    found = []
+    for place, length in enumerate(lengths):
+        steps = rng.integers(1, len(clips), math.ceil(length / clips.shape[1]))  # never to the clip itself
+        found.append(np.concatenate(clips[(place + steps) % len(clips)])[-length:])
+    return found, "other clips of the same data"
 
 
 def compare_heard(mine: np.ndarray, theirs: np.ndarray) -> Parity:

@@ -29,13 +29,15 @@ class FrontEnd(nn.Module):
     file can hold it.
 
     `hop` is the distance between frames in samples. In a stream, a chunk is passed with the `tail` samples
-    before it, into which its frames reach (`frames`).
+    before it, into which its frames reach (`frames`). What a recursive estimate remembers of older sound
+    falls by the factor `fades` per frame; 0: there is none.
     """
 
     hop: int
     tail: int
     PRESETS: ClassVar[Mapping[str, Settings]]
     foreign: ClassVar[bool] = False
+    fades: ClassVar[float] = 0.0
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()

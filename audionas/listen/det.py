@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audionas.data.kaldi import Item
+from audionas.listen import device_rule
 from audionas.listen.events import counts, levels
 from audionas.listen.hear import Heard
 from audionas.models.listener import Rule
@@ -66,12 +67,27 @@ class Thresholds:
 class Negatives(NamedTuple):
     """Levels of the recordings without a keyword, the hours of each unit, and the name of the units."""
 
-    levels: Sequence[np.ndarray]  # (hops, keywords) each
+    scores: Sequence[np.ndarray]  # (hops, keywords) each
+    levels: Sequence[np.ndarray]  # the same shapes
     units: Sequence[np.ndarray]  # for each recording, the units of its stretches of `every` hops
     every: int
-    gap: int
+    rule: Rule
+    hop: float  # seconds
     hours: np.ndarray  # (units,)
     what: str
+
+    @property
+    def gap(self) -> int:
+        """The least number of hops from one event to the next."""
+        return self.rule.gap(self.hop)
+
+    def fired(self, number: int, place: int, thresholds: np.ndarray) -> np.ndarray:
+        """The events of the keyword in column `place` in a recording, per stretch and ascending threshold."""
+        if self.rule.kind == "esphome":
+            slices = round(self.hop / device_rule.SLICE)
+            scores = self.scores[number][:, place]
+            return device_rule.counts(scores, thresholds, self.rule.smooth, slices, self.every)
+        return counts(self.levels[number][:, place], thresholds, self.gap, self.every)
 
     @property
     def noun(self) -> str:
@@ -104,7 +120,7 @@ def negatives_of(heard: Heard, rule: Rule) -> Negatives:
             hours += parts
     level = [levels(rows, rule) for rows in heard.scores]
     what = "recordings" if whole else "one-minute blocks"
-    return Negatives(level, units, every, rule.gap(heard.hop), np.array(hours), what)
+    return Negatives(heard.scores, level, units, every, rule, heard.hop, np.array(hours), what)
 
 
 def table(best: np.ndarray, negatives: Negatives, place: int) -> Thresholds:
@@ -116,13 +132,14 @@ def table(best: np.ndarray, negatives: Negatives, place: int) -> Thresholds:
 def accepts(negatives: Negatives, place: int, thresholds: np.ndarray) -> np.ndarray:
     """The number of times that a keyword fires per unit and ascending threshold, (units, thresholds)."""
     found = np.zeros((len(negatives.hours), len(thresholds)), np.int64)
-    for level, units in zip(negatives.levels, negatives.units, strict=True):
-        np.add.at(found, units, counts(level[:, place], thresholds, negatives.gap, negatives.every))
+    for number, units in enumerate(negatives.units):
+        np.add.at(found, units, negatives.fired(number, place, thresholds))
     return found
 
 
 def _thresholds(best: np.ndarray, negatives: Negatives, place: int) -> np.ndarray:
-    """Thresholds between all neighbouring levels that matter, and above the highest; at most 1."""
+    """Thresholds between all neighbouring levels that matter, and above the highest; at most 1. With the rule
+    of a device, those of its 255 cutoffs that matter."""
     gap = negatives.gap
     tops = [
         np.maximum.reduceat(level[:, place], np.arange(0, len(level), gap))
@@ -132,7 +149,12 @@ def _thresholds(best: np.ndarray, negatives: Negatives, place: int) -> np.ndarra
     peaks = np.sort(np.concatenate(tops))
     few = int(MOST * negatives.hours.sum()) + 1
     values = np.unique(np.concatenate((best, peaks)))
-    values = values[values >= (peaks[-few] if few < len(peaks) else 0)]
+    floor = peaks[-few] if few < len(peaks) else 0
+    if negatives.rule.kind == "esphome":
+        grid = device_rule.threshold_of(np.arange(device_rule.STEPS))
+        kept: np.ndarray = grid[grid >= min(floor, grid[-1])]
+        return kept
+    values = values[values >= floor]
     if len(values) > _EXACT + _THINNED:
         rest = np.linspace(0, len(values) - _EXACT, _THINNED, endpoint=False).astype(int)
         values = np.concatenate((values[rest], values[-_EXACT:]))

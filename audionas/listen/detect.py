@@ -14,6 +14,7 @@ from audionas.listen.events import Event, Spotter
 from audionas.listen.exported import find, resolve
 from audionas.listen.hear import pieces, spotted
 from audionas.listen.sounds import blocks, recordings, require_readable, timed, unlike
+from audionas.models.listener import Kind
 
 
 class Found(NamedTuple):
@@ -47,6 +48,7 @@ def detect(
     smooth: int | None = None,
     refractory: float | None = None,
     patience: str | None = None,
+    rule: Kind | None = None,
     audacity: Path | None = None,
 ) -> Iterator[Found]:
     """Events in the order of the files and of time, each yielded as soon as it is heard.
@@ -57,8 +59,8 @@ def detect(
     recordings.
     """
     found = find(folder, file)
-    thresholds, rule, stale = resolve(
-        found, threshold, smooth=smooth, refractory=refractory, patience=patience
+    thresholds, how, stale = resolve(
+        found, threshold, smooth=smooth, refractory=refractory, patience=patience, kind=rule
     )
     paths = list(dict.fromkeys(item.audio for path in files for item in recordings(path)))
     labels = _label_files(paths, audacity)
@@ -69,9 +71,9 @@ def detect(
     if stale:
         reporter.note(f"{found.file.name} has changed since it was tuned: tune again")
     words = ", ".join(f"{word} {value:.4g}" for word, value in thresholds.items())
-    reporter.note(f"{found.file.name}: {rule.words()}; thresholds: {words}")
+    reporter.note(f"{found.file.name}: {how.words()}; thresholds: {words}")
     clip = found.bundle.samples / rate
-    spotter = Spotter(listener, thresholds, rule)
+    spotter = Spotter(listener, thresholds, how)
 
     def work() -> Iterator[list[Found]]:
         for item in items:

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from audionas.listen.device_rule import SLICE, Device, cutoff_of, steps_of
+from audionas.listen.device_rule import levels as device_levels
 from audionas.models.listener import Listener, Rule
 
 _ROWS = 1 << 16  # windows sorted per batch
@@ -56,6 +58,8 @@ def held(scores: np.ndarray, patience: tuple[int, int], past: np.ndarray | None 
 
 def levels(scores: np.ndarray, rule: Rule) -> np.ndarray:
     """The highest threshold that fires at each hop of (T, K), ignoring refractory time."""
+    if rule.kind == "esphome":
+        return device_levels(scores, rule.smooth)
     return held(smoothed(scores, rule.smooth), rule.patience)
 
 
@@ -116,6 +120,8 @@ class Spotter:
         """Forget everything heard."""
         none = np.zeros((0, len(self._columns)))
         self._hops = 0  # seen so far, including the warm-up
+        slices, cutoffs = round(self.hop_seconds / SLICE), map(cutoff_of, self._thresholds)
+        self._devices = [Device(np.array([n]), self.rule.smooth, slices) for n in cutoffs]
         self._free = [0] * len(self._columns)  # the hop from which each may fire
         self._scores, self._means = none, none
 
@@ -124,11 +130,22 @@ class Spotter:
         skip = min(max(0, self._warm_up - self._hops), len(scores))
         first, self._hops = self._hops + skip, self._hops + len(scores)
         rows = scores[skip:, self._columns]
+        if self.rule.kind == "esphome":
+            return self._by_device(rows, first)
         means = smoothed(rows, self.rule.smooth, self._scores)
         level = held(means, self.rule.patience, self._means)
         self._scores = _tail(np.concatenate((self._scores, rows)), self.rule.smooth - 1)
         self._means = _tail(np.concatenate((self._means, means)), self.rule.patience[1] - 1)
         return sorted(event for place in range(len(self.keywords)) for event in self._of(place, level, first))
+
+    def _by_device(self, rows: np.ndarray, first: int) -> list[Event]:
+        level, found = device_levels(rows, self.rule.smooth), []
+        for hop, steps in enumerate(steps_of(rows).tolist()):
+            for place, device in enumerate(self._devices):
+                if device.hop(steps[place])[0]:
+                    score = max(float(level[hop, place]), self._thresholds[place])
+                    found.append(Event((first + hop + 1) * self.hop_seconds, self.keywords[place], score))
+        return sorted(found)
 
     def _of(self, place: int, level: np.ndarray, first: int) -> list[Event]:
         gap = self.rule.gap(self.hop_seconds)

@@ -9,10 +9,12 @@ from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import sha256, write_json
 from audionas.core.hostile import command
 from audionas.core.records.bundle import BundleRecord
+from audionas.core.reporter import Reporter
 from audionas.data.labels import is_background
+from audionas.export.esphome import described
 from audionas.export.listeners import open_file
 from audionas.models.bundle import ModelBundle
-from audionas.models.listener import Listener, Rule
+from audionas.models.listener import Kind, Listener, Rule
 from audionas.models.names import own
 
 NAMES = ("model.stream.onnx", "model.onnx", "model.int8.onnx", "model.int8.tflite", "model.tflite")
@@ -36,6 +38,17 @@ class Exported(NamedTuple):
         """The labels that begin with `_`: sounds other than keywords."""
         return tuple(filter(is_background, self.bundle.labels))
 
+    @property
+    def plateau(self) -> float:
+        """Seconds for which one word may hold averaged scores up: it crosses the window of a clip, and an
+        average over 5 hops of 0.1 s at most trails behind."""
+        return self.bundle.samples / self.bundle.sample_rate + 0.5
+
+    @property
+    def of_device(self) -> bool:
+        """True for a file with a manifest, which ESPHome runs."""
+        return described(self.file)
+
     def listen(self) -> Listener:
         """The file in its own runtime, from silence."""
         return open_file(self.file, self.bundle)
@@ -48,6 +61,8 @@ def find(folder: Path, file: Path | None = None) -> Exported:
     """
     folder = own(folder)
     bundle = trained(folder)
+    if bundle.deaf:
+        Reporter().note(f"{folder}: {bundle.deaf}")
     there = folder / "export"
     if file is None:
         known = [there / name for name in NAMES] + sorted(there.glob("*.tflite"))
@@ -82,15 +97,17 @@ def resolve(
     smooth: int | None = None,
     refractory: float | None = None,
     patience: str | None = None,
+    kind: Kind | None = None,
 ) -> tuple[dict[str, float], Rule, bool]:
     """Thresholds and rule, given or else tuned, and whether the file has changed since tuning.
 
     `threshold` is a number for all keywords, or `keyword=number` each, and then no other keyword is looked
     for. Without one the tuned thresholds apply, which hold only for the tuned rule. Raises UserError where
-    there are neither, and for values out of range.
+    there are neither, for values out of range, and for a device's rule with a file that is for no device.
     """
     tuned = found.bundle.note.get("detect", {}).get(found.file.name)
-    rule = rule_of(tuned, smooth=smooth, refractory=refractory, patience=patience)
+    rule = rule_of(found.plateau, tuned, smooth=smooth, refractory=refractory, patience=patience, kind=kind)
+    require_fit(found, rule)
     given = _given(threshold, found.keywords)
     if given:
         return given, rule, False
@@ -101,9 +118,9 @@ def resolve(
             "--positives DIR --negatives DIR; "
             "or give one: --threshold 0.9",
         )
-    if rule != rule_of(tuned):
+    if rule != rule_of(found.plateau, tuned):
         raise UserError(
-            f"{found.file.name}: its thresholds were tuned with: {rule_of(tuned).words()}",
+            f"{found.file.name}: its thresholds were tuned with: {rule_of(found.plateau, tuned).words()}",
             hint="Tune again with the new settings, or give a --threshold for them.",
         )
     words = {keyword: float(word["threshold"]) for keyword, word in tuned["words"].items()}
@@ -111,22 +128,42 @@ def resolve(
 
 
 def rule_of(
-    tuned: Mapping[str, Any] | None,
+    plateau: float,
+    tuned: Mapping[str, Any] | None = None,
     *,
     smooth: int | None = None,
     refractory: float | None = None,
     patience: str | None = None,
+    kind: Kind | None = None,
 ) -> Rule:
-    """The tuned rule, or the default one, with the given parts replaced."""
-    rule = Rule()
+    """The tuned rule, or the default one, with the given parts replaced; by default one word fires once: the
+    refractory time is its `plateau`. Raises UserError for parts that a device's rule does not have."""
+    rule = Rule(refractory=plateau)
     if tuned is not None:
         need, of = tuned["patience"]
-        rule = Rule(int(tuned["smooth"]), float(tuned["refractory_s"]), (int(need), int(of)))
+        known = tuned.get("kind", "plain")
+        rule = Rule(int(tuned["smooth"]), float(tuned["refractory_s"]), (int(need), int(of)), known)
+    kind = kind or rule.kind
+    if kind == "esphome" and not (refractory is None and patience is None):
+        raise UserError(
+            "--rule esphome: a device has a cool-down of its own, and neither --refractory nor --patience",
+            hint="Leave them out; --smooth becomes its sliding_window_size.",
+        )
     return Rule(
         rule.smooth if smooth is None else smooth,
         rule.refractory if refractory is None else refractory,
         rule.patience if patience is None else _patience(patience),
+        kind,
     )
+
+
+def require_fit(found: Exported, rule: Rule) -> None:
+    """Raise UserError for a device's rule with a file that no device runs."""
+    if rule.kind == "esphome" and not found.of_device:
+        raise UserError(
+            f"--rule esphome: {found.file.name} has no manifest beside it, so ESPHome does not run it",
+            hint=command("audionas", "export", found.folder, "--target", "esphome"),
+        )
 
 
 def keep(found: Exported, note: Mapping[str, Any]) -> None:

@@ -10,11 +10,11 @@ from audionas.core.files import sweep, write_json
 from audionas.core.reporter import Reporter, amount
 from audionas.data.kaldi import Item
 from audionas.export import esphome
-from audionas.listen.exported import Exported, find, keep, rule_of
+from audionas.listen.exported import Exported, find, keep, require_fit, rule_of
 from audionas.listen.hear import hear
 from audionas.listen.measured import measured, note_of
 from audionas.listen.sounds import clips, recordings
-from audionas.models.listener import Rule
+from audionas.models.listener import Kind, Rule
 from audionas.models.owned import enter, require_free
 from audionas.report.card import card
 from audionas.report.run import write as write_report
@@ -34,6 +34,7 @@ def tune(
     smooth: int | None = None,
     refractory: float | None = None,
     patience: str | None = None,
+    rule: Kind | None = None,
     speaker_pattern: str = "",
 ) -> dict[str, Any]:
     """Choose a threshold for each keyword of each exported file. Returns the content of `tune/tune.json`.
@@ -46,12 +47,14 @@ def tune(
     """
     if not 0 < target < float("inf"):
         raise UserError(f"--target-fa-per-hour {target}: expected false accepts per hour, such as 0.5")
-    rule = rule_of(None, smooth=smooth, refractory=refractory, patience=patience)
     found = [find(folder, file) for file in files or (None,)]
+    how = rule_of(found[0].plateau, smooth=smooth, refractory=refractory, patience=patience, kind=rule)
+    for each in found:
+        require_fit(each, how)
     require_free(found[0].folder, (*_FILES, "report.html", "export/model_card.md"))
     reporter, store = Reporter(), found[0].folder / "tune" / "scores"
     sweep(store)
-    _require_no_patience(found, rule)
+    _require_no_patience(found, how)
     words, others = clips(positives, found[0], pattern=speaker_pattern)
     long = _without_keywords(recordings(negatives), found[0], negatives, reporter)
     if others:
@@ -61,7 +64,7 @@ def tune(
         listen = partial(hear, each, store=store, reporter=reporter)
         heard = listen(words, name=f"clips, {each.file.name}")
         quiet = listen(long, name=f"negatives, {each.file.name}")
-        rows.append(measured(each, heard, quiet, rule, target))
+        rows.append(measured(each, heard, quiet, how, target))
         keep(each, note_of(rows[-1]))
         if esphome.described(each.file):
             esphome.manifest(find(folder, each.file).bundle, each.file)

@@ -17,6 +17,7 @@ __getattr__ = door(
         "_sample": "anneal concentration concrete dirichlet drawn gumbel one_hot_concrete rows "
         "straight_through with_rows",
         "_score": "Scoring gates_of score score_gates",
+        "_stages": "whole",
         "_unrolled": "step_ahead",
     },
 )

@@ -6,6 +6,7 @@ lives in its `run`. The network belongs to the run too: a method supplies edges 
 
 import math
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.optim import Optimizer
 
 from audionas.core.arch import ArchSpec, Choice, InputSpec
 from audionas.core.errors import UserError
@@ -42,7 +44,8 @@ class SearchRun:
     of the alpha half, in a fixed order, for methods that score networks when they derive; `train` those of
     the other half, not augmented, for recalibrating batch norms. One-shot methods count their updates of
     the weights (`steps`) and those that each option has received, (options,) by choice. `alive` names the
-    options that are left, by choice, where some were dropped (`keep`).
+    options that are left, by choice, where some were dropped (`keep`). `taken` counts the steps
+    of the optimisers of `weights` and `alpha`; a search sets it back at every epoch.
     """
 
     space: Space
@@ -67,9 +70,10 @@ class SearchRun:
     alphas: dict[str, nn.Parameter] = field(default_factory=dict)
     updates: dict[str, Tensor] = field(default_factory=dict)
     alive: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    taken: Counter[Phase] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self.weight_optimizer = self.optim.build(self.net.parameters())
+        self._fresh()
         self._told: dict[str, tuple[Tensor | float, int]] = {}
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
 
@@ -78,7 +82,15 @@ class SearchRun:
         self.sizes = sizes
         net = self.space.supernet(fill, self.io, dropout=self.dropout, sizes=sizes, bare=self.bare, k=self.k)
         self.net = net.to(self.device).train(self.net.training)
+        self._fresh()
+
+    def _fresh(self) -> None:
         self.weight_optimizer = self.optim.build(self.net.parameters())
+        self.count(self.weight_optimizer, "weights")
+
+    def count(self, optimizer: Optimizer, of: Phase) -> None:
+        """Count the steps that an optimiser takes from now on in `taken`."""
+        optimizer.register_step_post_hook(lambda *_: self.taken.update([of]))
 
     def widen(self, fill: EdgeFactory, k: int) -> None:
         """Search 1/k of the channels, more than before, with the weights so far (`widened`).

@@ -25,6 +25,7 @@ from audionas.methods._beta_decay import smooth_maximum
 from audionas.methods._derive import strongest
 from audionas.methods._lost import replaces
 from audionas.methods._price import chances, exchanged, slope_of, value
+from audionas.methods._stages import whole
 from audionas.methods._unrolled import unrolled_gradient
 from audionas.nn.edge import Gate, Gates
 from audionas.spaces._base import Bare
@@ -36,9 +37,9 @@ class Bilevel(Method):
 
     DARTS, eq. 3-4, with xi = 0 unless `order` is 2. The alpha step requests alpha's gradient alone from
     autograd, so the weights' gradients are neither computed nor left behind. With `level: one` both follow
-    the same loss on one batch of all training data, in one backward pass. Alpha does not move in the first
-    `warmup_epochs`; `alpha_clip` bounds the norm of its gradient. `cost` adds a penalty on the cost of the
-    network that would be derived (`price`).
+    the same loss on one batch of all training data, in one backward pass. Alpha rests during `warmup`, a
+    share of the search in whole epochs, rounded down; `alpha_clip` bounds the gradient. `cost` adds
+    a penalty on the cost of the network that would be derived (`price`).
 
     `order: 2` looks one step of SGD ahead, at the current rate and momentum. `eps` is the length of its
     finite difference. The paper's 0.01 is not exact: where rectifiers switch within that length, it can be
@@ -53,13 +54,16 @@ class Bilevel(Method):
     family: ClassVar[str] = "differentiable"
     bare: ClassVar[Bare | None] = "ends"  # None where one option runs at a time: GDAS, ProxylessNAS, ...
     weights_first: ClassVar[bool] = False  # GDAS moves the weights before alpha
+    replaced: ClassVar[Mapping[str, str]] = {
+        "warmup_epochs": "Write warmup, the share of the search's epochs: for 15 of 50 epochs warmup=0.3"
+    }
     loses: ClassVar[Mapping[str, str]] = {}  # settings above that a method would lose, with the reason
 
     alpha_lr: float = 3e-4
     alpha_betas: tuple[float, float] = (0.5, 0.999)
     alpha_weight_decay: float = 1e-3
     alpha_clip: float | None = None
-    warmup_epochs: int = 0
+    warmup: float = 0.0
     level: Literal["two", "one"] = "two"
     cost: CostPenalty | None = None
     order: Literal[1, 2] = 1
@@ -79,8 +83,10 @@ class Bilevel(Method):
             problems.append(f"alpha_betas are {list(self.alpha_betas)}, expected two numbers in [0, 1)")
         if self.alpha_clip is not None and not self.alpha_clip > 0:
             problems.append(f"alpha_clip is {self.alpha_clip}, expected a positive norm")
-        if self.warmup_epochs < 0:
-            problems.append(f"warmup_epochs is {self.warmup_epochs}, expected 0 or more")
+        if not 0 <= self.warmup < 1:
+            problems.append(
+                f"warmup is {self.warmup:g}, expected a share of the search, at least 0 and below 1"
+            )
         if self.eps is not None and not 0 < self.eps < math.inf:
             problems.append(f"eps is {self.eps}, expected a positive length, or null to differentiate twice")
         if self.order == 2 and self.level == "one":
@@ -114,14 +120,8 @@ class Bilevel(Method):
         return self.level == "two"
 
     def setup(self, run: SearchRun) -> None:
-        """Make the architecture parameters and their Adam; refuse a search that ends before they move."""
+        """Make the architecture parameters and their Adam."""
         super().setup(run)
-        if self.warmup_epochs >= run.epochs:
-            raise UserError(
-                f"method.warmup_epochs is {self.warmup_epochs}, but the search ends after {run.epochs}: "
-                "alpha would never move",
-                hint="Lower method.warmup_epochs, or raise search.epochs.",
-            )
         if self.order == 2 and not isinstance(run.weight_optimizer, torch.optim.SGD):
             raise UserError(
                 f"method.order is 2, which looks a step of sgd ahead, not of {run.optim.name}",
@@ -140,6 +140,12 @@ class Bilevel(Method):
             betas=self.alpha_betas,
             weight_decay=self.alpha_weight_decay,
         )
+        run.count(self._optimizer, "alpha")
+
+    @property
+    def warming(self) -> bool:
+        """Whether alpha rests in this epoch, which belongs to the warm-up."""
+        return self.run.epoch < whole(self.warmup, self.run.epochs)
 
     def init_alphas(self) -> dict[str, Tensor]:
         """Logits (options,) by choice name; a method adds its own parameters under other names."""
@@ -180,11 +186,10 @@ class Bilevel(Method):
     def step(self, train: Batch, valid: Batch, progress: float) -> dict[str, Tensor | float]:
         """Update alpha, then the weights, as in DARTS; both at once if `level` is one."""
         set_rate(self.run.weight_optimizer, self.rate(progress))
-        moves = self.run.epoch >= self.warmup_epochs
         if self.level == "one":
-            return self.joint_step(train, alpha=moves)
+            return self.joint_step(train, alpha=not self.warming)
         first = self.weight_step(train) if self.weights_first else {}
-        metrics = self.alpha_step(valid, train) if moves else {}
+        metrics = {} if self.warming else self.alpha_step(valid, train)
         return {**metrics, **(first or self.weight_step(train))}
 
     def alpha_step(self, valid: Batch, train: Batch) -> dict[str, Tensor | float]:

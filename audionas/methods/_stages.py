@@ -16,13 +16,18 @@ class Stage(NamedTuple):
     rests: int
 
 
+def whole(share: float, epochs: int) -> int:
+    """The epochs of a share of a search, rounded down: fewer than all of them if the share is below 1."""
+    return math.floor(share * epochs + 1e-9)  # 0.29 of 100 epochs are 29, not 28
+
+
 def stage(number: int, stages: int, epochs: int, rest: float) -> Stage:
     """One of `stages` equal parts of the epochs; `rest` is the share in which alpha rests, in whole epochs.
 
     It contains each epoch e with floor(e * stages / epochs) = number.
     """
     first, end = (-(-n * epochs // stages) for n in (number, number + 1))  # rounded up
-    return Stage(first, end - first, math.floor(rest * (end - first)))
+    return Stage(first, end - first, whole(rest, end - first))
 
 
 def skip_dropout(start: float, epoch: int, within: Stage) -> float:

@@ -93,7 +93,7 @@ class DropNas(Bilevel):
         """Softmax over the options that a fresh draw keeps; without dropping, nothing is drawn."""
         choices = self.run.space.choices()
         kept = left = {c.name: self.run.left(c) or tuple(range(len(c.options))) for c in choices}
-        if self.run.epoch >= self.warmup_epochs and not self.drop == self.drop_free == 0:
+        if not self.warming and not self.drop == self.drop_free == 0:
             if left != self._left:
                 options = {c.name: tuple(c.options[i] for i in left[c.name]) for c in choices}
                 self._left, self._groups = left, Groups(options, self.drop, self.drop_free)

@@ -16,7 +16,6 @@ from torch.nn import functional
 
 from audionas.core.arch import ArchSpec, Choice
 from audionas.core.errors import UserError
-from audionas.core.reporter import amount
 from audionas.core.rng import torch_rng
 from audionas.cost.table import table
 from audionas.data.batches import Batch
@@ -57,6 +56,7 @@ class PDarts(Bilevel):
     but the last, `keep` is the share of a choice's options that is left, rounded up: 8, 5, 3. `skip_dropout`
     is the rate at the start of each stage. It falls linearly while alpha rests, jumps back, then decays
     exponentially, as in the official code, which has stages of 25 epochs; other lengths are scaled to it.
+    A search with fewer epochs than stages has the last stages only, of an epoch each.
 
     While the normal cell (in NAS-Bench-201 the cell) has more than `max_skips` skips, the weakest is
     removed and the cell derived again; it stays only if its edge has no other option left. An edge
@@ -106,18 +106,12 @@ class PDarts(Bilevel):
         return SkipDropoutEdge(choice, shape)
 
     def setup(self, run: SearchRun) -> None:
-        """Begin the first stage; UserError if there are fewer epochs than stages."""
+        """Begin the first stage that the search has."""
         self.require(run.space)
-        if run.epochs < len(self.depths):
-            raise UserError(
-                f"method p_darts has {len(self.depths)} stages, but the search has "
-                f"{amount(run.epochs, 'epoch')}",
-                hint="Raise search.epochs, or use fewer stages: method.depths, keep and skip_dropout.",
-            )
         self.run = run
         if self.cost is not None:
             run.costs = table(run.space, run.io, {**run.sizes, "layers": self.depths[-1]})
-        self._begin(0, {choice.name: choice.options for choice in run.space.choices()})
+        self._begin(self._first, {choice.name: choice.options for choice in run.space.choices()})
 
     def _begin(self, number: int, kept: Kept) -> None:
         """Make a network of the stage's depth with the options that are left, and fresh alphas."""
@@ -138,7 +132,7 @@ class PDarts(Bilevel):
     def on_epoch(self, epoch: int) -> None:
         """Begin the next stage at its first epoch."""
         super().on_epoch(epoch)
-        if epoch * len(self.depths) // self.run.epochs > self._stage:
+        if self._first + epoch * self._count // self.run.epochs > self._stage:
             held, share = self.probabilities(), self.keep[self._stage]
             kept = {
                 choice.name: thinned(choice, self.run.alive[choice.name], held[choice.name], share)
@@ -147,8 +141,17 @@ class PDarts(Bilevel):
             self._begin(self._stage + 1, kept)
 
     @property
+    def _count(self) -> int:
+        """The stages that the search has epochs for."""
+        return min(len(self.depths), self.run.epochs)
+
+    @property
+    def _first(self) -> int:
+        return len(self.depths) - self._count
+
+    @property
     def _now(self) -> Stage:
-        return stage(self._stage, len(self.depths), self.run.epochs, self.rest)
+        return stage(self._stage - self._first, self._count, self.run.epochs, self.rest)
 
     def rate(self, progress: float) -> float:
         """The learning rate; its schedule starts over in each stage."""

@@ -29,8 +29,8 @@ from audionas.spaces._base import Bare
 @dataclass(kw_only=True)
 class ProxylessNas(Bilevel):
     """The weights move first, on one drawn path; alpha follows after every `alpha_every` such steps. During
-    the warm-up, 40 of the paper's 160 epochs, paths are drawn uniformly and alpha rests (in the official code
-    for one epoch more).
+    the warm-up (40 of the paper's 160 epochs, `warmup: 0.25`) paths are drawn uniformly and alpha rests (in
+    the official code for one epoch more).
 
     `update: full` runs all operations of an edge, the inactive ones without a graph; their outputs are
     kept, while the official code computes them again in the backward pass. `update: two` draws two operations
@@ -54,7 +54,7 @@ class ProxylessNas(Bilevel):
     alpha_lr: float = 1e-3
     alpha_betas: tuple[float, float] = (0.0, 0.999)
     alpha_weight_decay: float = 0.0
-    warmup_epochs: int = 40
+    warmup: float = 0.25  # 40 of 160 epochs
     alpha_every: int = 5
     update: Literal["full", "two"] = "full"
     cost_form: Literal["added", "linear", "mul_log"] = "added"
@@ -80,7 +80,7 @@ class ProxylessNas(Bilevel):
         set_rate(self.run.weight_optimizer, self.rate(progress))
         metrics = self.weight_step(train)
         self._steps += 1
-        if self.run.epoch < self.warmup_epochs or self._steps % self.alpha_every:
+        if self.warming or self._steps % self.alpha_every:
             return metrics
         return {**metrics, **self.alpha_step(valid, train)}
 
@@ -89,7 +89,7 @@ class ProxylessNas(Bilevel):
         logits = rows(self.run)
         if phase == "alpha":
             return self._two(logits) if self.update == "two" else self._full(logits)
-        if self.run.epoch < self.warmup_epochs:
+        if self.warming:
             logits = torch.zeros_like(logits).masked_fill(logits.isinf(), -math.inf)
         weights = drawn(logits)
         return gates_of(self.run, weights, weights.argmax(-1).tolist())

@@ -15,14 +15,16 @@ from audionas.core import records
 from audionas.core import tensors as stored
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_json
+from audionas.core.files import read_json, sha256, write_json
 from audionas.core.records.bundle import BundleRecord
 from audionas.core.reporter import amount
 from audionas.features import Features, FrontEnd, Normalize, build
 from audionas.images.augment import Standardize
+from audionas.nn.blocks import make_endless
+from audionas.nn.means import EndlessMean
 from audionas.spaces._base import space_of
 
-FORMAT = 1
+FORMAT = 2  # in format 1, squeeze-and-excitation of causal networks averages over everything heard
 _AGAIN = "Train again with --overwrite."
 
 
@@ -61,7 +63,7 @@ class ModelBundle:
 
     A sound model has `features` and takes waveforms of `samples` samples. An image model has None and 0
     there and takes the shape of `spec.io`; an image file's shorter side is resized to `resize` pixels
-    before the centre is cropped.
+    before the centre is cropped. `endless` marks models of format 1.
     """
 
     spec: ArchSpec
@@ -73,6 +75,7 @@ class ModelBundle:
     weights: dict[str, Tensor]
     note: dict[str, Any]
     resize: int = 0
+    endless: bool = False
 
     @property
     def channels(self) -> int:
@@ -85,6 +88,12 @@ class ModelBundle:
         return 0 if self.channels > 1 else None
 
     @property
+    def sample_rate(self) -> int:
+        """Samples per second of a sound model."""
+        assert self.features is not None
+        return int(self.features.resolved()["sample_rate"])
+
+    @property
     def input_name(self) -> str:
         """Name of the input in exported files."""
         return "image" if self.features is None else "waveform"
@@ -94,20 +103,37 @@ class ModelBundle:
         """Shape of one example: (samples,), or (C, H, W)."""
         return tuple(self.spec.io[:3]) if self.features is None else (self.samples,)
 
+    @property
+    def deaf(self) -> str:
+        """Why a stream of the model goes deaf in time, with the remedy; "" where it does not."""
+        if not self.endless:
+            return ""
+        with torch.device("meta"):
+            net = space_of(self.spec).build(self.spec)
+        make_endless(net)
+        if not any(isinstance(part, EndlessMean) for part in net.modules()):
+            return ""
+        return (
+            "the model is of an earlier version: in a stream its squeeze-and-excitation averages over "
+            "all that was heard since the start, so it hears less and less. Training it again is enough."
+        )
+
     def save(self, folder: Path) -> None:
         """Write the weights, then the JSON that makes the folder a bundle."""
         tensors = {f"net.{name}": tensor for name, tensor in self.weights.items()}
         tensors |= {"normalize.mean": self.mean, "normalize.std": self.std}
-        stored.save(tensors, folder / "weights.safetensors", {"spec": self.spec.to_json()})
+        file = folder / "weights.safetensors"
+        stored.save(tensors, file, {"spec": self.spec.to_json()})
         write_json(
             folder / "bundle.json",
             {
-                "format": FORMAT,
+                "format": 1 if self.endless else FORMAT,
                 "arch": self.spec.id,
                 "features": None if self.features is None else asdict(self.features),
                 "labels": list(self.labels),
                 "samples": self.samples,
                 **({"resize": self.resize} if self.features is None else {}),
+                "weights": sha256(file),
                 "note": self.note,
             },
         )
@@ -125,11 +151,13 @@ class ModelBundle:
         spec_text = stored.metadata(file, _AGAIN).get("spec")
         if spec_text is None:
             raise UserError(f"{file}: damaged (it holds no architecture)", hint=_AGAIN)
-        if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+        if not isinstance(plain, dict) or plain.get("format") not in (1, FORMAT):
             raise UserError(
-                f"{folder}/bundle.json: not in format {FORMAT}, which this version reads", hint=_AGAIN
+                f"{folder}/bundle.json: not in format 1 to {FORMAT}, which this version reads", hint=_AGAIN
             )
         record = records.check(BundleRecord, plain, f"{folder}/bundle.json", _AGAIN)
+        if record.weights not in ("", sha256(file)):
+            raise UserError(f"{file}: not the weights that bundle.json was written for", hint=_AGAIN)
         _require_finite(tensors, file)
         try:
             features = plain["features"]
@@ -143,12 +171,15 @@ class ModelBundle:
                 weights={name.removeprefix("net."): tensor for name, tensor in tensors.items()},
                 note=plain["note"],
                 resize=record.resize if features is None else 0,
+                endless=record.format == 1,
             )
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f"{folder}: damaged ({type(error).__name__}: {error})", hint=_AGAIN) from error
         if plain.get("arch") != bundle.spec.id or len(bundle.labels) != bundle.spec.io.classes:
             raise UserError(f"{folder}: its two files belong to different models", hint=_AGAIN)
         io = bundle.spec.io
+        if not (bundle.std > 0).all() or bundle.std.shape != bundle.mean.shape:
+            raise UserError(f"{folder}: damaged (a spread of its statistics is not above 0)", hint=_AGAIN)
         if len(bundle.mean) != (io.channels if features is None else io.freq):
             raise UserError(f"{folder}: damaged (statistics of another input)", hint=_AGAIN)
         return bundle
@@ -160,15 +191,29 @@ class ModelBundle:
         """
         with torch.random.fork_rng(devices=[]):
             net = space_of(self.spec).build(self.spec)
+        if self.endless:
+            make_endless(net)
         try:
+            own = net.state_dict()
             net.load_state_dict(self.weights)
+            if odd := [
+                n for n, t in self.weights.items() if t.is_floating_point() != own[n].is_floating_point()
+            ]:
+                raise RuntimeError(f"{odd[0]} is {self.weights[odd[0]].dtype}, not {own[odd[0]].dtype}")
         except RuntimeError as error:
             raise UserError(
                 f"the weights do not fit architecture {self.spec.id}: {error}", hint=_AGAIN
             ) from error
         if self.features is None:
             return PictureModel(Standardize(self.mean, self.std), net).eval()
-        return KeywordModel(build(self.features), Normalize(self.mean, self.std), net).eval()
+        front_end, io = build(self.features), self.spec.io
+        if front_end.shape(self.samples) != (io.freq, io.frames):
+            raise UserError(
+                f"the model takes {io.freq} x {io.frames} features, the front-end makes "
+                f"{' x '.join(map(str, front_end.shape(self.samples)))} of {self.samples:,} samples",
+                hint=_AGAIN,
+            )
+        return KeywordModel(front_end, Normalize(self.mean, self.std), net).eval()
 
 
 def _require_finite(tensors: dict[str, Tensor], file: Path) -> None:

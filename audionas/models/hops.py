@@ -8,6 +8,7 @@ import torch
 from audionas.features import FrameStream
 from audionas.models.listener import Listener
 from audionas.models.samples import checked
+from audionas.models.scores import probabilities
 
 States = list[np.ndarray]
 
@@ -42,7 +43,9 @@ class HopListener(Listener):
             self.frames.reset()
 
     def step(self, samples: np.ndarray) -> np.ndarray:
-        """Take a step as in Listener; int16 is also accepted. Raises UserError unless given a waveform."""
+        """Take a step as in Listener; int16 is also accepted. Raises UserError unless given a
+        waveform, and where what comes out is no probability.
+        """
         heard = checked(samples)
         part = heard if self.frames is None else self.frames.step(torch.from_numpy(heard)).numpy()
         part = np.concatenate([*self.waiting, part[None]], -1)
@@ -50,6 +53,6 @@ class HopListener(Listener):
         for at in range(0, hops, self.most):
             taken = slice(at * self.width, min(at + self.most, hops) * self.width)
             scores, self.states = self.run(np.ascontiguousarray(part[..., taken]), self.states)
-            rows.append(scores)
+            rows.append(probabilities(scores, len(self.labels), self.source))
         self.waiting = [part[..., hops * self.width :].copy()]
         return np.concatenate(rows)

@@ -11,11 +11,13 @@ import torch
 from torch import Tensor, nn
 
 from audionas.core.errors import UserError
+from audionas.core.reporter import Reporter
 from audionas.data import audio, sound
 from audionas.images import augment, sets
 from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.models.names import find
 from audionas.models.samples import checked
+from audionas.models.scores import probabilities
 from audionas.models.stream import TorchStream
 from audionas.models.windows import Answer, Rule, answered, rule_for, slid
 from audionas.nn.streaming import Pooling
@@ -37,10 +39,13 @@ class Classifier(ABC):
         return net
 
     def scores(self, batch: np.ndarray) -> np.ndarray:
-        """Map (B, samples) or (B, 3, H, W) float32 inputs to (B, classes) probabilities."""
+        """Map (B, samples) or (B, 3, H, W) float32 inputs to (B, classes) probabilities.
+
+        Raises UserError where the weights make no probabilities.
+        """
         with torch.inference_mode():
             scores: np.ndarray = self.network(torch.from_numpy(batch)).numpy()
-        return scores
+        return probabilities(scores, len(self.labels), "the model")
 
     def stream(self, pool: Pooling = "window") -> TorchStream:
         """The model fed in chunks: `s.step(samples)` gives scores (m, classes), one row per completed hop;
@@ -155,5 +160,7 @@ def load(folder: str | Path) -> Model | ImageModel:
     """
     folder = find(folder)
     bundle = ModelBundle.load(folder if (folder / "bundle.json").exists() else folder / "model")
+    if bundle.deaf:
+        Reporter().note(f"{folder}: {bundle.deaf}")
     network = bundle.network()
     return Model(bundle, network) if isinstance(network, KeywordModel) else ImageModel(bundle, network)

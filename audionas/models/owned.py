@@ -12,7 +12,7 @@ from audionas.core.records import Record
 _ELSEWHERE = "Move it away, or work in another run folder."
 BUNDLE = ("model/weights.safetensors", "model/bundle.json", "model/trained_on.json")
 BESIDE = ("export/labels.txt", "export/golden.npz", "export/model_card.md", "export/report.json")
-COMPARED = ("compare.jsonl", "compare.csv", "compare.md", "compare.html", "steps.json")
+COMPARED = ("budget.json", "compare.jsonl", "compare.csv", "compare.md", "compare.html", "steps.json")
 RANKED = ("rank/scores.json", "rank/rank.json", "rank/rank.csv", "rank/rank.md", "rank/rank.html")
 TUNED = tuple(f"export/int8/{name}" for name in ("metrics.jsonl", "weights.safetensors", "bundle.json"))
 _PHASES = {  # what a phase writes outside its own folder

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from audionas.core.errors import UserError
+from audionas.cost.memory import memory
 from audionas.features import build
 from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.models.hops import HopListener, States
@@ -24,8 +25,9 @@ class StreamStep(nn.Module):
     probabilities. The states, including `sound`, have `names` and `shapes` and are zeros at the start.
 
     The first `warm_up` scores are computed before a whole clip was heard. From number `settled` on no score
-    depends on the start; None where squeeze-and-excitation forgets it too slowly. Raises UserError for an
-    image model, a network that looks ahead, and for samples where no file can hold the front-end.
+    depends on the start (with an exponential mean: by more than an eighth); None where it is never forgotten.
+    Raises UserError for an image model, a network that looks ahead, and for samples where no file can hold
+    the front-end.
     """
 
     def __init__(self, bundle: ModelBundle, *, input: Input = "waveform", pool: Pooling = "window") -> None:
@@ -48,8 +50,10 @@ class StreamStep(nn.Module):
         self.names, self.shapes = tuple(states), tuple(states.values())
         lead = 0 if ears.foreign else ears.lead
         self.warm_up = math.ceil((bundle.spec.io.frames + lead) / self.hop) - 1
-        known = self.step.warm_up
-        self.settled = None if known is None else math.ceil((known + lead) / self.hop)
+        known = self.step.field
+        fading = (self.step.window - 1) * self.hop if self.step.fades else 0
+        self.settled = None if known is None else math.ceil((known + fading + lead) / self.hop)
+        self.memory = memory(known, self.step.fades, self.hop, ears)
         self.eval()
 
     def forward(self, part: Tensor, *states: Tensor) -> tuple[Tensor, ...]:

@@ -8,11 +8,11 @@ argument, resolved in `Conv`: a causal convolution pads only the past. Images ar
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from audionas.nn._depthwise import Form, depthwise
+from audionas.nn.means import ClipMean, EndlessMean, RingMean
 
 Pair = tuple[int, int]
 # "swish" is x sigmoid(x), "hswish" x relu6(x + 3) / 6 (Howard et al., arXiv:1905.02244)
@@ -93,23 +93,6 @@ class ConvBN(nn.Sequential):
             self.act = ACTS[act]()
 
 
-class ClipMean(nn.Module):
-    """The mean over frequency and time."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, F, T) to (B, C, 1, 1)."""
-        return x.mean((2, 3), keepdim=True)
-
-
-class RunningMean(nn.Module):
-    """The mean over frequency and over the frames up to each one."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        """(B, C, F, T) to (B, C, 1, T)."""
-        count = torch.arange(1, x.shape[3] + 1, dtype=x.dtype, device=x.device)
-        return x.mean(2, keepdim=True).cumsum(3) / count
-
-
 class SEForm(NamedTuple):
     """The activation `act` of a squeeze's hidden units; `hard` makes the excitation's sigmoid the hard one.
 
@@ -135,8 +118,9 @@ class SE(nn.Module):
     """Squeeze-and-excitation (Hu et al., arXiv:1709.01507) of the given `form`, in a bottleneck that
     `entering` channels enter (0: as many as are squeezed).
 
-    The hard sigmoid is relu6(x + 3) / 6. The squeeze is the mean over the clip; with `causal` it is the
-    running mean over the frames so far, so that a frame's scale depends on no later frame.
+    The hard sigmoid is relu6(x + 3) / 6. The squeeze is the mean over the clip; with `causal` it is
+    the mean over the clip that ends with each frame (`RingMean`), so that a frame's scale depends on no later
+    frame, and on none from long before.
     """
 
     def __init__(
@@ -149,7 +133,7 @@ class SE(nn.Module):
     ) -> None:
         super().__init__()
         hidden = form.hidden(channels, entering or channels)
-        self.pool = RunningMean() if causal else ClipMean()
+        self.pool = RingMean() if causal else ClipMean()
         self.squeeze = nn.Conv2d(channels, hidden, 1)
         self.excite = nn.Conv2d(hidden, channels, 1)
         self.act = ACTS[form.act]()
@@ -159,6 +143,13 @@ class SE(nn.Module):
         """(B, C, F, T) to the same shape."""
         scale: Tensor = self.sigmoid(self.excite(self.act(self.squeeze(self.pool(x)))))
         return x * scale
+
+
+def make_endless(net: nn.Module) -> None:
+    """Let causal squeeze-and-excitation average over everything heard, as earlier versions trained it."""
+    for part in list(net.modules()):
+        if isinstance(part, SE) and isinstance(part.pool, RingMean):
+            part.add_module("pool", EndlessMean())
 
 
 class TCBlock(nn.Module):

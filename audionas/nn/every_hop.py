@@ -10,7 +10,8 @@ from torch.nn import functional
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
-from audionas.nn.blocks import ClipMean, Head
+from audionas.nn.blocks import Head
+from audionas.nn.means import ClipMean
 from audionas.nn.streaming import Step
 
 
@@ -36,14 +37,39 @@ class Hops:
         Score n of a clip is that of `streaming.Stream` after a reset: of the last `window` hops, with
         zeros for hops before the clip.
         """
-        whole = [(head, head.pool) for head in _pools(net)]
-        for head, _ in whole:
-            head.add_module("pool", _Sliding(self.window))
-        try:
+        with _pooled(net, _Sliding(self.window)):
             yield
-        finally:
-            for head, pool in whole:
-                head.add_module("pool", pool)
+
+    @contextmanager
+    def ended(self, net: nn.Module) -> Iterator[None]:
+        """In this context, `net` returns logits (B, classes) of the last `window` hops, after any past."""
+        with _pooled(net, _Last(self.window)):
+            yield
+
+
+@contextmanager
+def _pooled(net: nn.Module, mean: nn.Module) -> Iterator[None]:
+    """In this context, heads take their mean by `mean`."""
+    whole = [(head, head.pool) for head in net.modules() if isinstance(head, Head)]
+    for head, _ in whole:
+        head.add_module("pool", mean)
+    try:
+        yield
+    finally:
+        for head, pool in whole:
+            head.add_module("pool", pool)
+
+
+class _Last(nn.Module):
+    """The mean over frequency and over the last `window` frames."""
+
+    def __init__(self, window: int) -> None:
+        super().__init__()
+        self.window = window
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, F, T) to (B, C, 1, 1)."""
+        return x[..., -self.window :].mean((2, 3), keepdim=True)
 
 
 class _Sliding(nn.Module):

@@ -11,7 +11,7 @@ import numpy as np
 
 from audionas.core import records
 from audionas.core.errors import UserError
-from audionas.core.files import state
+from audionas.core.files import parsed, state
 from audionas.core.pool.ordered import ordered
 from audionas.core.records.prep import ExaminedRecord
 from audionas.core.reporter import Reporter, amount
@@ -129,8 +129,8 @@ def _logged(tasks: Sequence[Task], rate: int, log: Path | None) -> Iterator[tupl
         return
     with log.open("rb") as stream:
         for line in stream:
-            with suppress(ValueError, RecursionError, UserError, OSError):  # cut off, or the file is gone
-                told = json.loads(line)
+            with suppress(ValueError, UserError, OSError):  # cut off, or the file is gone
+                told = parsed(line)
                 records.check(ExaminedRecord, told, str(log))
                 place = told["place"]
                 same = place < len(tasks) and told["path"] == tasks[place].path and told["target"] == rate

@@ -10,7 +10,7 @@ from typing import Any
 
 from audionas.core import records
 from audionas.core.errors import UserError, grouped
-from audionas.core.files import read_text, state
+from audionas.core.files import parsed, read_text, state
 from audionas.core.records.prep import FormRecord
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio
@@ -91,8 +91,8 @@ def _logged(log: Path, form: Form) -> Mapping[str, dict[str, Any]]:
         return {}
     rows: list[dict[str, Any]] = []
     for line in read_text(log).splitlines():
-        with suppress(ValueError, RecursionError, UserError):  # it was cut off: its file is decoded again
-            row = json.loads(line)
+        with suppress(ValueError, UserError):  # it was cut off: its file is decoded again
+            row = parsed(line)
             records.check(FormRecord, row, str(log))
             rows.append(row)
     return {

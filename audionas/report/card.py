@@ -12,12 +12,14 @@ from audionas.core.intervals import Interval
 from audionas.core.records.run import EnvironmentRecord, ExportedRecord
 from audionas.core.reporter import amount
 from audionas.cost.graph import measure
+from audionas.cost.memory import memory
 from audionas.cost.streams import streamed
 from audionas.data import kaldi
 from audionas.features import build
 from audionas.inputs.feed import config_of
 from audionas.models.bundle import ModelBundle
 from audionas.models.owned import enter
+from audionas.nn.blocks import make_endless
 from audionas.report import tune
 from audionas.report.markdown import code, table, text
 from audionas.spaces._base import space_of
@@ -58,6 +60,8 @@ def _title(folder: Path, bundle: ModelBundle) -> str:
 def _costs(bundle: ModelBundle) -> str:
     with torch.device("meta"):
         net = space_of(bundle.spec).build(bundle.spec)
+        if bundle.endless:
+            make_endless(net)
         cost = measure(net, bundle.spec.io)
     rows = [("parameters", f"{cost.params:,}"), ("multiply-adds", f"{cost.macs:,} per example")]
     if bundle.features is not None:
@@ -74,6 +78,7 @@ def _costs(bundle: ModelBundle) -> str:
                     f"{told['hop_macs'] * front_end.sample_rate / hop:,.0f}",
                 ),
                 ("hop", f"{hop} samples, {1000 * hop / front_end.sample_rate:g} ms"),
+                ("memory", memory(told["field"], told["fades"], told["hop"], front_end).words()),
                 ("state", f"{told['state_bytes']:,} bytes in float32, a quarter in int8"),
             ]
     return "## Network\n\nWithout the front-end.\n\n" + table(("", ""), rows)
@@ -117,6 +122,14 @@ def _accuracy(report: Mapping[str, Any]) -> str:
         "unknown. Files that listen answer with the last score of a clip, on a part of the clips; the last "
         "column shows torch on the same clips.\n\n"
     ) + table(("", "accuracy", "95 % interval", "clips", "torch"), rows)
+    if of_stream := report.get("stream_against_clip"):
+        lines = [
+            f"{code(name)} {late['accuracy']['accuracy']:.2%}"
+            for name, row in report["files"].items()
+            if (late := row.get("past")) and late["accuracy"]
+        ]
+        said += f"\n\n{against(of_stream)}"
+        said += f" Right after 1 to 3 s of other sound: {', '.join(lines)}." if lines else ""
     if told := report.get("int8"):
         words = (("float", "float"), ("post_training", "post-training"), ("fine_tuned", "fine-tuned"))
         parts = [f"{word} {told[key]['accuracy']:.2%}" for key, word in words if key in told]
@@ -202,6 +215,14 @@ def _check(report: Mapping[str, Any]) -> str:
     return (
         "## Testing other code\n\n"
         f"`golden.npz` has inputs with the model's outputs: {described(report['golden'])}."
+    )
+
+
+def against(told: Mapping[str, Any]) -> str:
+    """The line about a stream and the clip's classifier."""
+    return (
+        f"Stream against clip: same label on {told['fresh']:.1%} of {told['clips']:,} clips from silence, on "
+        f"{told['past']:.1%} after other sound."
     )
 
 

@@ -117,14 +117,14 @@ def _forest(c: Comparison, key: str, name: str, **look: Any) -> Html:
 
 def _table(c: Comparison) -> Html:
     """All figures with their spread, in two tables."""
-    outcome, cost = c.columns(table.OUTCOME), c.columns(table.COST)
+    outcome, cost, given = (c.columns(known) for known in (table.OUTCOME, table.COST, table.GIVEN))
     lead = f"Mean ± standard deviation over seeds, with the 95 % t-interval below.{table.alone(c)}"
     first = _block(c, outcome, {"collapsed": table.collapses})
     ratios = {
         "step time": lambda c, label: table.ratio(c, label, "time_ratio"),
         "memory": lambda c, label: table.ratio(c, label, "memory_ratio"),
     }
-    words = [(column.title, column.what) for column in (*outcome, *cost)]
+    words = [(column.title, column.what) for column in (*outcome, *cost, *given)]
     words += [("collapsed", table.COLLAPSED), ("step time, memory", table.RATIOS)]
     key = tag("dl", *(join((tag("dt", a), tag("dd", b))) for a, b in words), class_="facts")
     return section(
@@ -132,6 +132,8 @@ def _table(c: Comparison) -> Html:
         first,
         tag("h3", "Cost"),
         _block(c, cost, ratios),
+        tag("h3", "What each search was given"),
+        _block(c, given, {}),
         tag("details", tag("summary", "Meaning of the columns"), key),
         lead=lead,
     )
@@ -249,8 +251,7 @@ def _steps(c: Comparison) -> Html:
     ]
     lead = (
         "One step, on one batch of each half, against a step of DARTS with its defaults, measured in turns; "
-        "memory is that kept for the backward pass. A method with one level takes about twice as many steps "
-        "per epoch."
+        "memory is that kept for the backward pass. How many steps a search takes stands above."
     )
     head = ("method", "time per step", "against DARTS", "kept for backward", "against DARTS")
     return section("Cost per step", html_table(head, rows), lead=lead)

@@ -105,8 +105,15 @@ COST = (
     Column("params", "parameters", count, "parameters of the derived network"),
     Column("macs", "multiply-adds", count, "multiply-adds of the derived network for one example"),
     Column("entropy", "entropy", lambda v: f"{v:.2f}", "entropy of the options in nats after the last epoch"),
+)
+GIVEN = (
+    Column("epochs", "epochs", whole, "epochs per search"),
+    Column("weight_steps", "weight steps", whole, "steps of the weights' optimiser per search"),
+    Column("alpha_steps", "alpha steps", whole, "steps of alpha's optimiser per search"),
+    Column(
+        "alpha_reach", "steps × rate", few, "alpha's steps times its rate: the way that Adam can have gone"
+    ),
     Column("examples", "examples", whole, "training examples drawn per search"),
-    Column("steps", "steps", whole, "steps per search"),
     Column("seconds", "search s", seconds, "seconds per search, including derivation"),
 )
 COLLAPSED = (
@@ -135,6 +142,13 @@ def show(comparison: Comparison) -> None:
             rows.append((label, len(own), *cells, *_ratios(comparison, label).values()))
     head = ("method", "seeds", *(column.title for column in columns), "step time", "memory")
     Reporter(stdout=True).table(head, rows)
+    given = comparison.columns(GIVEN)
+    rows = [
+        (label, *(_brief(comparison.spread(label, column.key), column) for column in given))
+        for label in comparison.labels
+        if comparison.of(label)
+    ]
+    Reporter(stdout=True).table(("given, on average", *(column.title for column in given)), rows)
     if words := alone(comparison):
         say(words.strip())
     say(*(str(comparison.folder / f"compare.{kind}") for kind in ("md", "csv", "html")))
@@ -142,7 +156,7 @@ def show(comparison: Comparison) -> None:
 
 def table(rows: Sequence[Row]) -> str:
     """The CSV text: every run with every figure, in full precision."""
-    keys = [*NAMES, *(column.key for column in (*OUTCOME, *COST))]
+    keys = [*NAMES, *(column.key for column in (*OUTCOME, *COST, *GIVEN))]
     stream = io.StringIO()
     writer = csv.DictWriter(stream, keys, extrasaction="ignore", lineterminator="\n")
     writer.writeheader()
@@ -157,8 +171,9 @@ def markdown(comparison: Comparison) -> str:
     lines += [text(f"{scored}{alone(comparison)}"), ""]
     lines += _block(comparison, comparison.columns(OUTCOME), _collapses)
     lines += _block(comparison, comparison.columns(COST), _ratios)
+    lines += _block(comparison, comparison.columns(GIVEN), lambda *_: {})
     lines += [line for line in (chosen(comparison), "") if chosen(comparison)]
-    shown = [*comparison.columns(OUTCOME), *comparison.columns(COST)]
+    shown = [c for known in (OUTCOME, COST, GIVEN) for c in comparison.columns(known)]
     lines += [f"- {column.title}: {column.what}" for column in shown]
     lines += [
         f"- collapsed: {COLLAPSED}",

@@ -15,7 +15,8 @@ _Table = tuple[Sequence[str], list[Sequence[object]]]
 def setting(row: Mapping[str, Any]) -> str:
     """One line about the sound, the file and the rule."""
     need, of = row["rule"]["patience"]
-    rule = Rule(row["rule"]["smooth"], row["rule"]["refractory_s"], (need, of))
+    kind = row["rule"].get("kind", "plain")
+    rule = Rule(row["rule"]["smooth"], row["rule"]["refractory_s"], (need, of), kind)
     return (
         f"{row['file']}: {amount(row['clips'], 'clip')} (drawn by {row['clips_drawn_by']}), "
         f"{row['hours']:.3g} h without a keyword in {amount(row['recordings'], 'recording')} "

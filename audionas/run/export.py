@@ -25,6 +25,7 @@ from audionas.models.listener import Listener
 from audionas.models.model import Model, load
 from audionas.models.names import own
 from audionas.models.owned import BESIDE, enter, require_free
+from audionas.models.stream import StreamStep
 from audionas.nn.streaming import Pooling
 from audionas.report import card
 from audionas.report.run import evaluation
@@ -101,6 +102,8 @@ def show(report: dict[str, Any]) -> None:
     )
     if told := report.get("int8"):
         say(_int8_line(told))
+    for line in streaming.lines(report):
+        say(line)
     if told := streaming.advice(report):
         say(told)
     say(f"all files are in {report['folder']}")
@@ -131,11 +134,13 @@ def _names(file: File) -> list[str]:
 def _tried(file: File, path: Path, job: ExportJob, trial: Trial) -> dict[str, Any]:
     """The report's row about a file. Raises Failed where the file must not be kept."""
     bundle = job.model.bundle
+    late: dict[str, Any] = {}
     if file.listens:
         listener = open_file(path, bundle)
         said = verify.heard(listener, trial.heard)
         parity, right = verify.compare_heard(trial.torch_heard, said), trial.right_heard(said)
         plain, times = trial.right_heard(trial.torch_heard), _hop_latency(listener)
+        late = _after_past(file, listener, trial, plain, right)
     else:
         run = onnx.clips(path, bundle)
         parity = verify.compare(job.model.scores, run, trial.few)
@@ -153,7 +158,49 @@ def _tried(file: File, path: Path, job: ExportJob, trial: Trial) -> dict[str, An
         "accuracy": right,
         "torch": plain,
         "latency_ms": times,
+        **late,
         **({"arena_bytes": litert.arena(path)} if file.int8 and path.suffix == ".tflite" else {}),
+    }
+
+
+def _after_past(
+    file: File,
+    listener: Listener,
+    trial: Trial,
+    plain: dict[str, Any] | None,
+    right: dict[str, Any] | None,
+) -> dict[str, Any]:
+    """The report's facts about clips that are heard after other sound.
+
+    Raises Failed where the file is another model then, or hears much less than from silence.
+    """
+    sound, source = trial.pasts
+    said = verify.after(listener, trial.heard, sound)
+    parity = verify.compare_heard(trial.torch_after[:, None], said[:, None])
+    late, of_torch = trial.right_after(said), trial.right_after(trial.torch_after)
+    kept = "The file was not kept."
+    if (not file.int8 and not parity.holds) or not math.isfinite(parity.difference):
+        raise Failed(
+            f"after {source}, scores differ from torch's by {parity.difference:.1e}, over "
+            f"{verify.TOLERANCE:.0e}",
+            hint=f"{kept} Please report this with the arch.json.",
+        )
+    if late and of_torch and verify.loses_too_much(of_torch["accuracy"], late["accuracy"], late["n"]):
+        raise Failed(
+            f"in int8 {late['accuracy']:.1%} of {amount(late['n'], 'clip')} are right after {source}, in "
+            f"float {of_torch['accuracy']:.1%}; at most {100 * verify.POINTS:.0f} points may be lost",
+            hint=f"{kept} Try --fine-tune always, or another network.",
+        )
+    fresh = plain if file.int8 else right
+    if late and fresh and verify.goes_deaf(fresh["accuracy"], late["accuracy"], late["n"]):
+        raise Failed(
+            f"{late['accuracy']:.1%} of {amount(late['n'], 'clip')} are right after 1 to 3 s of {source}, "
+            f"{fresh['accuracy']:.1%} from silence; at most {100 * verify.PAST:.0f} points may be lost",
+            hint=f"{kept} A device never hears from silence. Train with other sound before the clips: "
+            "train.past=1",
+        )
+    return {
+        "past": {"from": source, "max_difference": parity.difference, "accuracy": late, "torch": of_torch}
     }
 
 
@@ -216,6 +263,7 @@ def _reported(folder: Path, job: ExportJob, trial: Trial, rows: dict[str, Any]) 
         "files": {**kept, **rows},
         "torch": trial.torch,
         **streaming.facts(job.model),
+        **(_of_stream(job, trial) if any("past" in row for row in rows.values()) else {}),
         "environment": environment(int(bundle.note.get("seed", 0))),
     }
     if any(row["target"] in ("int8", "litert", "esphome") for row in rows.values()) and _told(job):
@@ -225,6 +273,12 @@ def _reported(folder: Path, job: ExportJob, trial: Trial, rows: dict[str, Any]) 
     write_json(home / "report.json", report)
     card.card(folder)
     return report
+
+
+def _of_stream(job: ExportJob, trial: Trial) -> dict[str, Any]:
+    """The report's facts about the model as a stream: its memory, and how often it agrees with the clips."""
+    kept = StreamStep(job.model.bundle, input="frames", pool=job.pool).memory
+    return {"memory": {**kept.plain(), "words": kept.words()}, "stream_against_clip": trial.same_as_clip}
 
 
 def _onnx(file: Path, job: ExportJob, row: dict[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from audionas.config import Config, dump
 from audionas.core.errors import UserError
 from audionas.core.files import locked, read_json, sweep, write_json, write_text
 from audionas.core.hostile import command
+from audionas.core.records.renewed import renewed
 from audionas.core.reporter import Reporter, amount
 from audionas.engine import processes
 from audionas.models.owned import enter
@@ -150,7 +151,7 @@ def device_of(conf: Config) -> tuple[torch.device, str]:
 
 def require_equal(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise UserError where a run was started with facts other than `now`."""
-    old, new = _flat(before), _flat(now)
+    old, new = _flat(renewed(before)), _flat(now)
     differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     if differing:
         lines = [

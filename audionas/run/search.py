@@ -161,7 +161,8 @@ class Searching:
         self.prepare_train, self.prepare_valid = preparers(conf, inputs, run.device)
 
     def begin(self, epoch: int) -> None:
-        """Set schedules and training mode."""
+        """Set schedules, counters and training mode."""
+        self.run.taken.clear()
         self.method.on_epoch(epoch)
         self.run.net.train()
 
@@ -174,7 +175,10 @@ class Searching:
         return self.method.step(first, second, progress)
 
     def end(self, epoch: int) -> Mapping[str, float]:
-        """Log the probabilities; entropy and the share of free operations show how far it has decided."""
+        """Log the probabilities; entropy and the share of free operations show how far it has decided.
+
+        The steps that the optimisers of weights and alpha took are those of this epoch.
+        """
         level(self.run.net.buffers())
         self.method.after_epoch()
         probabilities = self.method.probabilities()
@@ -184,6 +188,9 @@ class Searching:
         if self.method.quick:
             free, kept = parameter_free(self.method.derive(), self.run.space)
             row["parameter_free"] = free / max(kept, 1)
+        row["weight_steps"] = self.run.taken["weights"]
+        if self.run.alphas:
+            row["alpha_steps"] = self.run.taken["alpha"]
         return {**row, **self.method.tell(), **self.run.told()}
 
     def _log(self, epoch: int, probabilities: Mapping[str, Mapping[str, float]]) -> None:

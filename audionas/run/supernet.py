@@ -162,10 +162,10 @@ class Budget(NamedTuple):
 
 
 def budget(conf: Config, inputs: Inputs) -> Budget:
-    """The budget of an epoch of `conf.method`: equal examples for all methods, as far as batches allow.
+    """The budget of an epoch of `conf.method`: equal examples, as far as batches allow, or equal steps.
 
     That is one pass over the half for the weights, and as many batches of the other; a method with one level
-    draws them from all training data.
+    draws from all training data as many examples, or takes as many steps (`search.budget`).
     """
     weights, alpha = split_rows(conf, inputs)
     first, second = drawn(conf, inputs, weights), len(alpha)
@@ -176,7 +176,9 @@ def budget(conf: Config, inputs: Inputs) -> Budget:
     if conf.method.halves:
         return Budget(steps, examples)
     batch = min(size, drawn(conf, inputs, np.arange(len(inputs.train))))
-    return Budget(max(1, examples // batch), max(1, examples // batch) * batch)
+    if conf.search.budget != "steps":
+        steps = max(1, examples // batch)
+    return Budget(steps, steps * batch)
 
 
 def pairs(

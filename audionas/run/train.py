@@ -44,7 +44,7 @@ from audionas.models import owned
 from audionas.models.bundle import ModelBundle
 from audionas.nn.edge import Gates
 from audionas.run.folder import device_of, finish, phase, require_there
-from audionas.run.training import kept, lineage, max_pool, start
+from audionas.run.training import kept, lineage, max_pool, past, start
 from audionas.run.training.max_pool import PoolLoss
 from audionas.run.training.start import Source
 from audionas.run.training.teacher import Teaching
@@ -77,6 +77,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
     with torch.device("meta"):
         net = built(spec, conf.train)  # refuses an impossible network before anything is written
     max_pool.find(conf, net, inputs)
+    past.find(conf, net, inputs)
     transfer, inputs = find_transfer(conf, spec, net, inputs, source)
     within_limits(conf, spec, wanted)
     _keep_searched(conf.folder, spec)
@@ -207,7 +208,7 @@ class Training:
         self.frozen, self.teaching = freeze(net, self.options.freeze), teaching
         self.optimizer = self.options.optim.build(p for p in net.parameters() if p.requires_grad)
         self.criterion = nn.CrossEntropyLoss(label_smoothing=self.options.label_smoothing)
-        self.pooled = max_pool.find(conf, net, inputs)
+        self.pooled, self.past = max_pool.find(conf, net, inputs), past.find(conf, net, inputs)
         self.average = Average(net, self.options.ema) if self.options.ema or self.options.average else None
         self.prepare = preparer(inputs, device, conf.spec_augment, final=True)
         self.prepare_dev = preparer(inputs, device)
@@ -238,6 +239,10 @@ class Training:
             weight, drop_path = self.options.auxiliary, self.drop_path
             loss, logits = loss_of(self.net, self.criterion, x, target, weight, drop_path, self.pooled)
             told: dict[str, Tensor] = {}
+            if self.past is not None:
+                with self.past.heard(self.net, x) as late:
+                    again = loss_of(self.net, self.criterion, late, target, weight, drop_path, self.pooled)
+                loss, told["apart"] = past.joined((loss, logits), again)
             if self.teaching is not None:
                 settings, answers = self.teaching.settings, self.teaching.logits(batch, x)
                 told["divergence"] = divergence(logits, answers, settings.temperature)

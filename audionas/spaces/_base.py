@@ -21,6 +21,7 @@ from audionas.core.registry import resolve
 from audionas.core.strict import Strict
 from audionas.nn.blocks import init_weights
 from audionas.nn.edge import Edge, EdgeFactory, FixedEdge, Gate, Gates
+from audionas.nn.means import EndlessMean
 from audionas.nn.ops import FREE, OPS, OpShape
 from audionas.nn.partial import partial
 
@@ -282,6 +283,11 @@ class Space(Strict, ABC):
             return fill(choice, shape._replace(bare=scale.bare != "none"))
 
         net = self.network(told, io, scale)
+        if any(type(part) is EndlessMean for part in net.modules()):
+            raise UserError(
+                f"space {self.name}: a mean over everything so far never forgets",
+                hint="Use audionas.nn.means.RingMean, a mean over the last clip.",
+            )
         init_weights(net)
         return net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 

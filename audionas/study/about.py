@@ -15,6 +15,13 @@ from audionas.study.bench import CALIBRATION, Bench
 from audionas.study.chance import chance
 from audionas.study.rows import Key
 
+_BUDGETS = {
+    "examples": "equal examples: a method of one level draws them in about twice as many steps",
+    "steps": "equal steps of the weights: a method of one level draws about half as many examples",
+    "seconds": "equal seconds, those of DARTS in the epochs below; own epochs of each method follow from "
+    "timed steps (budget.json), scoring at the end of a search not included",
+}
+
 
 def about(conf: Config, rows: Mapping[Key, Row], bench: Bench) -> dict[str, str]:
     """The facts that hold for all runs, by name."""
@@ -31,6 +38,7 @@ def about(conf: Config, rows: Mapping[Key, Row], bench: Bench) -> dict[str, str]
         "data": f"{len(inputs.train)} training {inputs.noun}, {io.channels}x{io.freq}x{io.frames}, "
         f"{io.classes} classes",
         "scored on": bench.tested,
+        "budget": _BUDGETS[bench.compare.budget],
         "search": f"{search.epochs} epochs, batches of {search.batch_size}, split {search.split:g}",
         "seeds": " ".join(map(str, seeds)),
         "collapse by chance": chance(bench.space).words() if bench.space.watched() else "",

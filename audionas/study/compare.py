@@ -1,8 +1,9 @@
 """`audionas compare`: every method with every seed, all else equal, and tables of the results."""
 
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from audionas.config import Config, changed, compared
 from audionas.core import records
@@ -22,6 +23,7 @@ from audionas.run.folder import Busy, alone, require_equal
 from audionas.run.search import facts
 from audionas.study.about import about
 from audionas.study.bench import Bench, open_bench
+from audionas.study.budgets import begin, timed
 from audionas.study.rows import Key, Run, append, known, runs_of, waiting
 from audionas.study.score import score
 from audionas.study.steps import measure as measure_steps
@@ -49,7 +51,10 @@ def compare(conf: Config, *, resume: bool = False, overwrite: bool = False) -> C
     conf = replace(conf, compare=conf.compare or Compare())
     reporter, runs = Reporter(), runs_of(conf)
     bench = open_bench(runs[0].conf, conf, reporter)
+    conf.folder.mkdir(parents=True, exist_ok=True)
     enter(conf.folder, COMPARED)
+    begin(conf, runs, overwrite=overwrite)
+    runs, untimed = timed(conf, runs, bench)
     _require_same(conf, runs, bench, overwrite=overwrite)
     if not resume and not overwrite:
         _require_finished(runs, known(conf.folder))
@@ -57,7 +62,10 @@ def compare(conf: Config, *, resume: bool = False, overwrite: bool = False) -> C
     for number, run in enumerate(runs, 1):
         if overwrite or _open(run, known(conf.folder).get(run.key), bench, resume=resume):
             reporter.note(f"{run.words} ({number} of {len(runs)})")
-            row = _attempt(run, bench, resume=resume, overwrite=overwrite)
+            if why := untimed.get(run.label):
+                row: Row | None = {"method": run.label, "seed": run.seed, "status": "failed", "reason": why}
+            else:
+                row = _attempt(run, bench, resume=resume, overwrite=overwrite)
             if row is None:
                 left.append(run)
             elif row != known(conf.folder).get(run.key):
@@ -129,9 +137,7 @@ def _require_same(conf: Config, runs: Sequence[Run], bench: Bench, *, overwrite:
             before = records.plain(Record, started)
             now = facts((own or runs[0]).conf, bench.inputs, bench.device)
             if own is None:  # another method or seed
-                before, now = (
-                    {k: v for k, v in f.items() if k not in ("seed", "method")} for f in (before, now)
-                )
+                before, now = (_common(found, conf.compare) for found in (before, now))
             require_equal(started.parent, before, now)
     if not bench.compare.retrain or overwrite:
         return
@@ -139,6 +145,14 @@ def _require_same(conf: Config, runs: Sequence[Run], bench: Bench, *, overwrite:
     for started in sorted(conf.folder.glob("*/*/train/run.json")):
         before = records.plain(Record, started)
         require_equal(started.parent, {"train": before.get("train")}, {"train": now["train"]})
+
+
+def _common(found: Mapping[str, Any], compare: Compare | None) -> dict[str, Any]:
+    """Those facts that all runs of a comparison share; with equal seconds each method has its own epochs."""
+    common = {key: value for key, value in found.items() if key not in ("seed", "method")}
+    if compare is not None and compare.budget == "seconds":
+        common["search"] = {key: value for key, value in found["search"].items() if key != "epochs"}
+    return common
 
 
 def _require_finished(runs: Sequence[Run], rows: dict[Key, Row]) -> None:

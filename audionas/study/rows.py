@@ -49,8 +49,15 @@ def runs_of(conf: Config) -> list[Run]:
 
 def run_conf(conf: Config, label: str, seed: int, method: Mapping[str, Any]) -> Config:
     """The config of one search of a comparison; a fresh method each time."""
-    name = f"{conf.general.name}/{label}/{seed}"
-    return changed(conf, name=name, seed=seed, method=dict(method), arch=None, compare=None)
+    assert conf.compare is not None
+    own: dict[str, Any] = {
+        "name": f"{conf.general.name}/{label}/{seed}",
+        "seed": seed,
+        "method": dict(method),
+    }
+    if conf.compare.budget == "steps":
+        own["search"] = {**conf.raw.get("search", {}), "budget": "steps"}
+    return changed(conf, **own, arch=None, compare=None)
 
 
 def known(folder: Path) -> dict[Key, Row]:

@@ -1,7 +1,7 @@
 """The results of a finished search of a comparison: accuracies, costs, and the signs of a collapse."""
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,7 @@ from audionas.inputs.feed import (
     train_batches,
 )
 from audionas.methods._base import SearchRun
+from audionas.methods._bilevel import Bilevel
 from audionas.models.bundle import ModelBundle
 from audionas.nn.edge import Gates
 from audionas.run.search import search
@@ -78,21 +79,37 @@ def worth(spec: ArchSpec, space: Space) -> dict[str, Any]:
 
 def history(conf: Config, bench: Bench) -> dict[str, Any]:
     """Training examples, steps, seconds (epochs and derivation) and the last entropy, from the run's log."""
-    assert conf.method is not None
-    if not conf.method.trains:
-        return {"examples": 0, "steps": 0, "seconds": 0.0}
-    steps, examples = budget(conf, bench.inputs)
+    method = conf.method
+    assert method is not None
+    if not method.trains:
+        return {"examples": 0, "weight_steps": 0, "seconds": 0.0}
     rows = records.rows(SearchEpochRecord, log := conf.folder / "search" / "metrics.jsonl")
     if not rows:
         raise UserError(f"{log}: has no epoch", hint="Start again with --overwrite.")
     derive = conf.folder / "search" / "derive.json"
     seconds = sum(row["seconds"] for row in rows)
     return {
-        "examples": examples * len(rows),
-        "steps": steps * len(rows),
+        "epochs": len(rows),
+        "examples": budget(conf, bench.inputs).examples * len(rows),
+        **taken(rows, method.alpha_lr if isinstance(method, Bilevel) else None),
         "seconds": seconds + (records.read(DerivedRecord, derive).seconds if derive.exists() else 0.0),
         "entropy": rows[-1]["alpha_entropy"],
     }
+
+
+def taken(rows: Sequence[Mapping[str, Any]], rate: float | None) -> dict[str, float]:
+    """The steps of weights and alpha in all epochs, and alpha's times its rate: Adam's way, at most.
+
+    Logs of earlier versions have none.
+    """
+    found: dict[str, float] = {
+        name: sum(row[name] for row in rows)
+        for name in ("weight_steps", "alpha_steps")
+        if all(name in row for row in rows)
+    }
+    if rate is not None and "alpha_steps" in found:
+        found["alpha_reach"] = found["alpha_steps"] * rate
+    return found
 
 
 def inherited(conf: Config, spec: ArchSpec, bench: Bench) -> dict[str, float]:

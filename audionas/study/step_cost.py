@@ -19,6 +19,7 @@ from audionas.data.batches import Batch
 from audionas.engine.optim import Optim
 from audionas.methods._base import Method
 from audionas.methods._bilevel import Bilevel
+from audionas.methods._stages import whole
 
 
 class StepCost(NamedTuple):
@@ -63,7 +64,7 @@ def method_step(method: Method, train: Batch, valid: Batch) -> Measured:
 def _reach(method: Method, pair: tuple[Batch, Batch]) -> None:
     """Take one step per epoch until one changes the alphas: some methods hold them at first."""
     run = method.run
-    start = method.warmup_epochs if isinstance(method, Bilevel) else 0
+    start = whole(method.warmup, run.epochs) if isinstance(method, Bilevel) else 0
     for epoch in range(start, max(run.epochs, start + 1)):
         method.on_epoch(epoch)
         run.net.train()
@@ -96,7 +97,7 @@ def step_costs(
             for step in steps:
                 step.take()
         saved = [_kept_on_gpu(s, device) if device.type == "cuda" else _kept_for_backward(s) for s in steps]
-        table = [[_seconds(step, device) for step in steps] for _ in range(rounds)]
+        table = [[clocked(step.take, device) for step in steps] for _ in range(rounds)]
     return [
         StepCost(
             seconds=statistics.median(row[i] for row in table),
@@ -108,10 +109,11 @@ def step_costs(
     ]
 
 
-def _seconds(step: Measured, device: torch.device) -> float:
+def clocked(take: Callable[[], object], device: torch.device) -> float:
+    """The seconds that a step takes."""
     _wait(device)
     began = time.perf_counter()
-    step.take()
+    take()
     _wait(device)
     return time.perf_counter() - began
 

@@ -50,13 +50,13 @@ def _measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Ben
     if not wanted:
         return failed
     bench.reporter.note(f"seconds and memory per step: {', '.join(wanted)}")
-    pair = _batches(conf, bench)
-    taken = {"": method_step(_started(conf, DARTS, bench), *pair)}  # the baseline first
+    pair = first_batches(conf, bench)
+    taken = {"": method_step(started(conf, DARTS, bench), *pair)}  # the baseline first
     for label, section in wanted.items():
         if section == DARTS:
             continue  # the baseline itself
         try:
-            taken[label] = method_step(_started(conf, section, bench), *pair)
+            taken[label] = method_step(started(conf, section, bench), *pair)
         except Exception as error:  # an error in one method does not stop the others
             failed[label] = f"{type(error).__name__}: {error}"
             log = f"{label}/step_error.log"
@@ -84,7 +84,7 @@ def _store(
         write_json(conf.folder / "steps.json", {**about, "methods": {**steps(conf), **rows}})
 
 
-def _started(conf: Config, section: Mapping[str, Any], bench: Bench) -> Method:
+def started(conf: Config, section: Mapping[str, Any], bench: Bench) -> Method:
     """A method on its own fresh supernet."""
     assert conf.compare is not None
     own = run_conf(conf, "steps", conf.compare.seeds[0], section)
@@ -93,7 +93,7 @@ def _started(conf: Config, section: Mapping[str, Any], bench: Bench) -> Method:
     return own.method
 
 
-def _batches(conf: Config, bench: Bench) -> tuple[Batch, Batch]:
+def first_batches(conf: Config, bench: Bench) -> tuple[Batch, Batch]:
     """The first batch of each half, as a search sees them."""
     assert conf.compare is not None
     own = run_conf(conf, "steps", conf.compare.seeds[0], DARTS)

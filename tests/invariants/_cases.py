@@ -28,10 +28,10 @@ FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "p_darts": {"depths": (3, 3, 4)},  # below 3 layers there is no normal cell
     "rome": {"samples": 2},
     "parsec": {"samples": 2},
-    "pc_darts": {"warmup_epochs": 0},
+    "pc_darts": {"warmup": 0.0},
     **{name: {"draws": 3} for name in ("spos", "fair_nas", "mix_path", "scarlet", "moga")},
     "random_nas": {"draws": 20, "batches": 1, "finalists": 2},
-    "proxyless_nas": {"warmup_epochs": 0, "alpha_every": 1},
+    "proxyless_nas": {"warmup": 0.0, "alpha_every": 1},
 }
 LATE = ("beta_darts", "darts_es", "sdarts", "dr_nas", "darts_pt")  # near DARTS: not in the fast tier
 STEPS = 2  # an epoch

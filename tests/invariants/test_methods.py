@@ -372,8 +372,8 @@ def test_without_a_cost_none_is_told_and_none_acts(name):
 
 @pytest.mark.parametrize("name", early(BILEVEL))
 def test_alpha_rests_while_the_weights_warm_up(name):
-    method = made(name, warmup_epochs=1)
-    run = started(method, home(name), **SMALL)
+    method = made(name, warmup=0.5)
+    run = started(method, home(name), **SMALL, epochs=2)
     before = {k: a.detach().clone() for k, a in run.alphas.items()}
     train, valid = next(batches(run.io, 1, seed=0, size=4))
     method.on_epoch(0)

@@ -46,9 +46,9 @@ SIZES = [
 ]
 
 
-def supernet_of(space, fill=MixedEdge):
+def supernet_of(space, fill=MixedEdge, k=1):
     torch.manual_seed(0)
-    return shake(space.supernet(fill, input_of(space), sizes=CELLS.get(space.name)))
+    return shake(space.supernet(fill, input_of(space), sizes=CELLS.get(space.name), k=k))
 
 
 def same_states(a, b):
@@ -114,7 +114,9 @@ MAPPED = ("scarlet",)  # what its skips do in a supernet is left out, or folded 
 
 @pytest.mark.parametrize(("method", "space"), pairs(METHODS))
 def test_the_edges_of_a_method_evaluate_to_the_network(space, method):
-    supernet, x = supernet_of(space, made(method).fill).eval(), features_of(input_of(space))
+    kind = made(method)
+    supernet = supernet_of(space, kind.fill, getattr(kind, "k", 1)).eval()
+    x = features_of(input_of(space))
     for spec in some_specs(space, 1):
         with torch.no_grad():
             scores = supernet(x, space.one_hot(spec))

@@ -11,7 +11,10 @@ from audionas.core import download
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
+from audionas.data.labels import read_labels
+from audionas.export import esphome
 from audionas.listen.mined import Mined
+from audionas.models.bundle import ModelBundle
 from audionas.prep import zips
 from audionas.run.times import times
 from audionas.spaces import space_of
@@ -43,6 +46,17 @@ def folder(path: str) -> None:
         assert item.label.strip()
         assert 0 <= item.start < 1e7
         assert 0 < item.seconds < 1e7
+
+
+def classes(path: str) -> None:
+    """The classes beside a Kaldi directory."""
+    found = read_labels(path)
+    assert len(set(found)) == len(found)
+
+
+def manifest(run: str, file: str) -> None:
+    """The manifest of a wake word for ESPHome, written anew."""
+    esphome.manifest(ModelBundle.load(Path(run) / "model"), Path(file))
 
 
 def network(path: str) -> None:

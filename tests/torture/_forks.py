@@ -31,9 +31,13 @@ class Ended(NamedTuple):
 
 
 class Forks:
-    """A server, until the block ends."""
+    """A server, until the block ends; one that dies is replaced, and its command is lost."""
 
     def __enter__(self) -> "Forks":
+        self._start()
+        return self
+
+    def _start(self) -> None:
         self._server = subprocess.Popen(
             [sys.executable, "-m", "tests.torture._server"],
             cwd=ROOT,
@@ -42,7 +46,6 @@ class Forks:
             stdout=subprocess.PIPE,
             text=True,
         )
-        return self
 
     def __exit__(self, *_: object) -> None:
         assert self._server.stdin is not None
@@ -65,5 +68,8 @@ class Forks:
         assert self._server.stdout is not None
         print(json.dumps({**request, "limit": limit}), file=self._server.stdin, flush=True)
         reply = self._server.stdout.readline()
-        assert reply, "the server has ended"
+        if not reply:
+            status = self._server.wait(60)
+            self._start()
+            raise AssertionError(f"the server has ended with status {status}")
         return Ended(**json.loads(reply))

@@ -23,10 +23,13 @@ class Kind(NamedTuple):
     fresh: tuple[str, ...] = ()  # files and folders that are removed before each try
 
 
-def _yaml(rng: np.random.Generator, raw: bytes) -> Mutation:
-    if rng.random() < 0.75:
-        return _mutate.plain(rng, yaml.safe_load(raw), _dump)
-    return _mutate.in_text(rng, raw)
+def _yaml(*free: tuple[str, ...]) -> Callable[[np.random.Generator, bytes], Mutation]:
+    def mutate(rng: np.random.Generator, raw: bytes) -> Mutation:
+        if rng.random() < 0.75:
+            return _mutate.plain(rng, yaml.safe_load(raw), _dump, free)
+        return _mutate.in_text(rng, raw)
+
+    return mutate
 
 
 def _dump(value: Any) -> str:
@@ -41,6 +44,8 @@ def _json(*free: tuple[str, ...]) -> Callable[[np.random.Generator, bytes], Muta
 _PREDICT = ("predict", "run", "x.wav")
 _DETECT = ("detect", "wake", "x.wav", "--threshold", "0.5", "--file")
 _SEARCH = ("search", "conf.yaml", "--resume")
+_TRAIN = ("train", "conf.yaml", "arch=tc_resnet8", "space=null", "method=null", "searcher=null")
+_EVAL = ("eval", "run", "--data", "data/test")
 _KALDI = ("wav.scp", "text", "utt2spk", "spk2utt", "utt2dur", "utt2sha256", "segments")
 
 
@@ -49,19 +54,30 @@ def _manifest(form: str) -> tuple[str, ...]:
 
 
 _ENDED = ("exp/tones/search/done.json", "exp/tones/arch.json")
+_TRAINED = ("exp/tones/train/done.json", "exp/tones/model")
 _COMPARE = ("compare", "conf.yaml", "--resume")
 _ANY: tuple[str, ...] = ()  # the path of the whole file: its reader looks at a part of it only
 KINDS = {
-    "config": Kind("configs", "conf.yaml", _yaml, ("conf.yaml",), 40, 1500, call="load"),
-    "config base": Kind("configs", "base.yaml", _yaml, ("child.yaml",), 10, 300, call="load"),
+    "config": Kind("configs", "conf.yaml", _yaml(), ("conf.yaml",), 40, 1500, call="load"),
+    "config in check": Kind("configs", "conf.yaml", _yaml(), ("check", "conf.yaml"), 0, 100),
+    "config in train": Kind(
+        *("configs", "conf.yaml", _yaml(("space",), ("method",), ("searcher",))),
+        *((*_TRAIN, "train.epochs=1", "out=exp", "name=x"), 0, 60),
+        fresh=("exp",),
+    ),
+    "config base": Kind("configs", "base.yaml", _yaml(), ("child.yaml",), 10, 300, call="load"),
     "architecture": Kind(
         "run", "run/arch.json", _json(("note",)), ("run/arch.json",), 40, 1500, call="network"
     ),
     "architecture in cost": Kind("run", "run/arch.json", _json(("note",)), ("cost", "run/arch.json"), 0, 60),
     "bundle": Kind("run", "run/model/bundle.json", _json(("note",)), _PREDICT, 40, 1200),
     "weights": Kind("run", "run/model/weights.safetensors", _mutate.in_bytes, _PREDICT, 20, 900),
-    "labels": Kind(
-        "data", "data/labels.txt", _mutate.in_text, ("eval", "run", "--data", "data/test"), 6, 150
+    "labels": Kind("data", "data/labels.txt", _mutate.in_text, ("data/test",), 6, 150, call="classes"),
+    "recordings": Kind("data", "data/test/wav.scp", _mutate.in_text, _EVAL, 0, 60),
+    "lengths": Kind("data", "data/test/utt2dur", _mutate.in_text, _EVAL, 0, 60),
+    "sums": Kind("data", "data/test/utt2sha256", _mutate.in_text, _EVAL, 0, 60),
+    "plain utt2dur": Kind(
+        "data", "data/test/utt2dur", _mutate.in_text, ("data/test",), 4, 120, call="folder"
     ),
     "record": Kind("run", "run/train/run.json", _json(_ANY), ("show", "run"), 0, 30),
     "evaluation": Kind("run", "run/eval.json", _json(_ANY), ("show", "run"), 0, 60),
@@ -76,6 +92,10 @@ KINDS = {
     "tensors": Kind(
         *("searched", "exp/tones/search/ckpt/000002/alphas.safetensors", _mutate.in_bytes, _SEARCH, 1, 90),
         fresh=_ENDED,
+    ),
+    "training checkpoint": Kind(
+        *("trained", "exp/tones/train/ckpt/000002/state.json", _json(_ANY), (*_TRAIN, "--resume"), 2, 120),
+        fresh=_TRAINED,
     ),
     "front": Kind("front", "front.json", _json(_ANY), ("front.json",), 20, 600, call="network"),
     "shown front": Kind(
@@ -131,7 +151,10 @@ KINDS = {
         name: Kind("device", f"wake/export/{name}", _mutate.in_bytes, (*_DETECT, name), 0, 150)
         for name in ("model.tflite", "made.tflite")
     },
-    "esphome": Kind("device", "wake/export/made.json", _json(_ANY), (*_DETECT, "made.tflite"), 0, 150),
+    "esphome": Kind(
+        *("device", "wake/export/made.json", _json(_ANY), ("wake", "wake/export/made.tflite"), 0, 150),
+        call="manifest",
+    ),
 }
 OVERRIDES = (
     *(

@@ -41,7 +41,12 @@ def serve() -> None:
         importlib.import_module(name)
     ctypes.CDLL(None).prctl(ADOPT, 1, 0, 0, 0)
     for line in requests:
-        print(json.dumps(_answer(json.loads(line))), file=replies, flush=True)
+        try:
+            answer = _answer(json.loads(line))
+        except Exception:  # a fault of this file: the try is lost, and not all that follow
+            told = {"status": 70, "hung": False, "left": [], "answer": None, "out": ""}
+            answer = {**told, "err": traceback.format_exc()}
+        print(json.dumps(answer), file=replies, flush=True)
 
 
 def _answer(request: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +77,8 @@ def _become(request: dict[str, Any], place: Path) -> None:
         told = [getattr(hooks, name)(**arguments) for name, arguments in request["hooks"].items()]
         status = _run(request)
         for answer in filter(None, told):
-            (place / "told").write_text(json.dumps(answer()))
+            (place / "telling").write_text(json.dumps(answer()))
+            (place / "telling").rename(place / "told")  # whole or not at all: a kill may come now
     except BaseException:
         traceback.print_exc()
     finally:

@@ -10,6 +10,7 @@ from tests._run import Run
 from tests.torture._commands import COMMANDS, Command
 from tests.torture._forks import Forks
 from tests.torture._left import Whole, left
+from tests.torture._material import material
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,21 @@ def prepared(recordings: Path, trained: Run, tmp_path_factory: pytest.TempPathFa
         return place
 
     return make
+
+
+@pytest.fixture(scope="session")
+def materials(
+    recordings: Path, trained: Run, forks: Forks, tmp_path_factory: pytest.TempPathFactory
+) -> Callable[[str], Path]:
+    """The folder of a material, made when it is first asked for."""
+    place, made = tmp_path_factory.mktemp("mutated"), {}
+
+    def of(name: str) -> Path:
+        if name not in made:
+            made[name] = material(name, place / name, recordings, trained, forks)
+        return made[name]
+
+    return of
 
 
 @pytest.fixture(scope="session")

@@ -7,11 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests._run import Run
 from tests.torture import _mutate
 from tests.torture._forks import Ended, Forks
-from tests.torture._kinds import KINDS, OVERRIDES
-from tests.torture._material import material
+from tests.torture._kinds import KINDS, OVERRIDES, Kind
 from tests.torture._seeds import sizes, survived
 
 LIMIT = 30.0  # seconds
@@ -23,21 +21,6 @@ CASES = [
 ]
 
 
-@pytest.fixture(scope="session")
-def materials(
-    recordings: Path, trained: Run, forks: Forks, tmp_path_factory: pytest.TempPathFactory
-) -> Callable[[str], Path]:
-    """The folder of a material, made when it is first asked for."""
-    place, made = tmp_path_factory.mktemp("mutated"), {}
-
-    def of(name: str) -> Path:
-        if name not in made:
-            made[name] = material(name, place / name, recordings, trained, forks)
-        return made[name]
-
-    return of
-
-
 @pytest.mark.parametrize(("name", "tries"), CASES)
 def test_a_file_is_refused_or_read(
     materials: Callable[[str], Path], forks: Forks, name: str, tries: int
@@ -47,22 +30,20 @@ def test_a_file_is_refused_or_read(
     file = folder / kind.file
     sound = file.read_bytes()
 
-    def tried() -> Ended:
-        for name in kind.fresh:
-            _remove(folder / name)
-        return forks.run(
-            *kind.words, cwd=folder, call=kind.call, limit=LIMIT, hooks={"memory": {"more": MEMORY}}
-        )
-
     def attempt(rng: np.random.Generator) -> None:
         mutation = kind.mutate(rng, sound)
         try:
             file.write_bytes(mutation.raw)
-            check(tried(), mutation.told, nonsense=mutation.nonsense)
+            check(read(kind, folder, forks), mutation.told, nonsense=mutation.nonsense)
         finally:
             file.write_bytes(sound)
 
-    assert (whole := tried()).status == 0, whole.told
+    assert (whole := read(kind, folder, forks)).status == 0, whole.told
+    file.write_bytes(b"\xff\0{")
+    try:
+        check(read(kind, folder, forks), "no such file at all: does the command read it?", nonsense=True)
+    finally:
+        file.write_bytes(sound)
     survived(f"mutate {name}", tries, attempt)
 
 
@@ -86,6 +67,13 @@ def _override(rng: np.random.Generator) -> str:
     if rng.random() < 0.3:
         text = _mutate.in_text(rng, f"{key}={value}".encode()).raw.decode(errors="replace")
     return text.replace("\0", "").encode(errors="replace").decode()
+
+
+def read(kind: Kind, folder: Path, forks: Forks) -> Ended:
+    """The end of the command that reads a file of this kind."""
+    for name in kind.fresh:
+        _remove(folder / name)
+    return forks.run(*kind.words, cwd=folder, call=kind.call, limit=LIMIT, hooks={"memory": {"more": MEMORY}})
 
 
 def _remove(path: Path) -> None:

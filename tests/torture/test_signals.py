@@ -15,6 +15,7 @@ ENDS = {"SIGINT": (130,), "SIGTERM": (-15, 143), "SIGHUP": (-1, 129)}  # by the 
 TWICE = [
     (name, (signal,) * count) for name in ("train", "search", "prep") for signal in ENDS for count in (1, 2)
 ]
+TWICE += [(name, (signal,)) for name in ("front", "compare", "store", "export") for signal in ENDS]
 
 
 @pytest.mark.nightly

@@ -1,10 +1,10 @@
 """The model of `bundle.json`: the front-end, the labels, and how the model came about."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from audionas.core.records import Count, Natural, Record, Size
+from audionas.core.records import Count, Natural, Record, Share, Size
 from audionas.core.records.run import Rate, RateAt, Threshold
 
 Milliseconds = Annotated[float, Field(gt=0, le=60_000)]
@@ -39,6 +39,7 @@ class DetectRecord(Record):
     smooth: Count
     refractory_s: Size
     patience: Annotated[list[Count], Field(min_length=2, max_length=2)]
+    kind: Literal["plain", "esphome"] = "plain"
     words: dict[str, Threshold]
     hours: Annotated[float, Field(gt=0, le=1e9)] | None = None
     clips: Natural | None = None
@@ -60,6 +61,9 @@ class NoteRecord(Record):
 
     channels: Count = 1
     seed: int = 0
+    epochs: Natural = 0
+    valid_accuracy: Share | None = None
+    valid_loss: Size | None = None
     detect: dict[str, DetectRecord] = Field({})
 
 
@@ -72,4 +76,13 @@ class BundleRecord(Record):
     labels: Annotated[list[Label], Field(min_length=1, max_length=1_000_000)]
     samples: Annotated[int, Field(ge=0, le=100_000_000)]
     note: NoteRecord
+    weights: str = ""  # SHA-256 of weights.safetensors; earlier bundles have none
     resize: Annotated[int, Field(ge=0, le=65_536)] = 0
+
+    @model_validator(mode="after")
+    def _sensible(self) -> Self:
+        if self.features is not None and not self.samples:
+            raise ValueError("samples: expected at least 1 where there is a front-end")
+        if len(set(self.labels)) < len(self.labels):
+            raise ValueError("labels: one is there twice")
+        return self

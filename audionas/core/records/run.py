@@ -27,6 +27,7 @@ class PerClass(Record):
     recall: Share
     precision: Share
     f1: Share
+    aut: Share | None = None
     n: Natural
 
 
@@ -44,6 +45,7 @@ class EvaluationRecord(Right):
     speakers: Natural = 0
     balanced_accuracy: Share = 0.0
     macro_f1: Share = 0.0
+    log_loss: Size = 0.0
     per_class: dict[str, PerClass]
     confusion: list[list[Natural]]
     labels: list[str]
@@ -87,6 +89,24 @@ class AlphasRecord(Record):
     probabilities: dict[str, Annotated[dict[str, Share], Field(min_length=1)]]
 
 
+class CheckpointRecord(Record):
+    """`state.json` of a checkpoint: the groups of tensors beside it, and their SHA-256 since they have one.
+
+    The other keys are those of a training and of the methods that have a state without tensors.
+    """
+
+    epoch: Epoch
+    groups: list[Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]]
+    sums: dict[str, str] = Field({})
+    accuracies: list[Share] = Field([])
+    epochs: Epoch = 0
+    best: Ends | None = None
+    updates: Natural = 0
+    steps: Natural = 0
+    stage: Natural = 0
+    kept: dict[str, list[str]] = Field({})
+
+
 class DoneRecord(Record):
     """`done.json` of a search; null where a searcher is still to choose."""
 
@@ -111,13 +131,16 @@ class ArchiveRecord(Record):
     violation: Annotated[float, Field(ge=0)]
 
 
+_RANGES = {"accuracy": 1, "macro_f1": 1, "loss": 1e15, "macs": 1e15, "params": 1e15}  # from 0 to these
+
+
 class FrontRecord(Record):
     """`front.json`; its architectures are checked where they are read."""
 
     class Member(Record):
         """A network with its values, which are the same for all members."""
 
-        values: dict[str, Value]
+        values: dict[str, Value]  # those in `_RANGES` within their range
         arch: dict[str, Any]
         alike: Annotated[int, Field(ge=1, le=10**9)] = 1  # earlier files have none
 
@@ -136,6 +159,9 @@ class FrontRecord(Record):
         for number, member in enumerate(self.members):
             if wanted != member.values.keys():
                 raise ValueError(f"members.{number}.values: expected {', '.join(sorted(wanted))[:300]}")
+            for name, most in _RANGES.items():
+                if not 0 <= member.values.get(name, 0) <= most:
+                    raise ValueError(f"members.{number}.values.{name}: {member.values[name]}")
         return self
 
 
@@ -161,6 +187,29 @@ class ExportedRecord(Record):
         latency_ms: Milliseconds
         runtime: str = ""
         arena_bytes: Natural = 0
+        past: "ExportedRecord.Late | None" = None
+
+    class Late(Record):
+        """The figures of a file where other sound comes before each clip."""
+
+        source: str = Field(alias="from")
+        max_difference: Size
+        accuracy: Right | None = None
+        torch: Right | None = None
+
+    class Against(Record):
+        """How often a stream has the label of the clip's classifier."""
+
+        fresh: Share
+        past: Share
+        clips: Natural
+
+    class Remembers(Record):
+        """How long a stream remembers, in seconds (null: for ever) and in words."""
+
+        field_s: Size | None
+        to_1_percent_s: Size | None
+        words: str
 
     class Integers(Record):
         """The making of int8 files."""
@@ -186,6 +235,8 @@ class ExportedRecord(Record):
     clips_from: str = ""
     torch: Right | None = None
     int8: Integers | None = None
+    memory: Remembers | None = None
+    stream_against_clip: Against | None = None
     golden: dict[str, list[Natural]] = Field({})
     environment: EnvironmentRecord | None = None
 
@@ -230,6 +281,7 @@ class TunedRecord(Record):
 
         smooth: Natural
         refractory_s: Size
+        kind: Literal["plain", "esphome"] = "plain"
         patience: Annotated[list[Natural], Field(min_length=2, max_length=2)]
 
     class File(Record):
@@ -276,3 +328,20 @@ class StreamRecord(Record):
     hop_samples: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,7}$")]
     warm_up: Annotated[str, Field(pattern=r"^[0-9]{1,8}$")]
     input: str
+
+
+class TimedRecord(Record):
+    """The epochs of a method that last as long as the comparison's of DARTS, and how they were found."""
+
+    section: dict[str, Any]
+    seconds: Size
+    darts_seconds: Size
+    epochs: Annotated[int, Field(ge=1, le=10**9)]
+
+
+class BudgetRecord(Record):
+    """`budget.json` of a comparison: what its methods get alike, in `epochs` of the config."""
+
+    budget: Literal["examples", "steps", "seconds"]
+    epochs: Annotated[int, Field(ge=1, le=10**9)]
+    methods: dict[str, TimedRecord] = Field(default_factory=dict)

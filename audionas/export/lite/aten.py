@@ -269,6 +269,11 @@ def ones_like(b: Builder, x: Value, **options: Any) -> Tensor:
     return torch.ones(_torchs(x))
 
 
+def zeros_like(b: Builder, x: Value, **options: Any) -> Tensor:
+    """Zeros of the same shape, a known value."""
+    return torch.zeros(_torchs(x))
+
+
 def same(b: Builder, x: Value, *args: Any, **options: Any) -> Value:
     """The value unchanged, for operators that do nothing when a trained network runs."""
     return x
@@ -278,7 +283,7 @@ HANDLERS: dict[str, Callable[..., Any]] = {
     **{f.__name__.rstrip("_"): f for f in (conv2d, batch_norm, relu, relu6, hardtanh, silu, sigmoid)},
     **{f.__name__.rstrip("_"): f for f in (hardswish, hardsigmoid, add, sub, mul, div, cat, slice_, split)},
     **{f.__name__.rstrip("_"): f for f in (mean, avg_pool2d, cumsum, clamp, linear, softmax, permute)},
-    **{f.__name__.rstrip("_"): f for f in (transpose, reshape, flatten, unsqueeze, ones_like)},
+    **{f.__name__.rstrip("_"): f for f in (transpose, reshape, flatten, unsqueeze, ones_like, zeros_like)},
     "view": reshape,
     **dict.fromkeys(("alias", "contiguous", "clone", "dropout", "feature_dropout", "detach"), same),
 }

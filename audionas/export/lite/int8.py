@@ -61,7 +61,8 @@ SCORE = Quant((1 / 256,), -128)  # of softmax and the logistic function, fixed b
 def quantized(graph: Graph, features: np.ndarray, fixed: Mapping[str, Quant] = {}) -> Int8:
     """The graph in int8, with ranges from `features` (clips, F, T) run as streams; `fixed` scales stay.
 
-    Raises UserError for a network whose means never end (`refuse_means`), and for clips shorter than a hop.
+    Raises UserError for a network whose means add to themselves (`refuse_means`), and for clips shorter
+    than a hop.
     """
     refuse_means(graph)
     given = {graph.scores: SCORE} | {n.output: SCORE for n in graph.nodes if n.op in ("LOGISTIC", "SOFTMAX")}
@@ -76,7 +77,7 @@ def refuse_means(graph: Graph) -> None:
     """Raise UserError for a graph that int8 cannot hold, naming the states that cause it (`endless`)."""
     if names := endless(graph):
         raise UserError(
-            f"a mean over the whole stream does not fit int8: {', '.join(names)}",
+            f"a mean that adds to itself does not fit int8: {', '.join(names)}",
             hint="Search without squeeze-and-excitation (space.se=none, or a preset without it), "
             "and take the mean at the end over a window.",
         )

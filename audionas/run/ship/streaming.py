@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from audionas.models.model import ImageModel, Model
+from audionas.report.card import against
 
 _LOST = 0.05  # a larger share of clips that are right as clips and wrong in a stream is reported
 _SHORT = 1.0  # seconds of a clip in which an adapting front-end does not settle
@@ -16,6 +17,27 @@ def facts(model: Model | ImageModel) -> dict[str, Any]:
         return {}
     settings = model.network.front_end.settings
     return {"clip_s": model.bundle.samples / model.sample_rate, "settled": settings.get("settle")}
+
+
+def lines(report: Mapping[str, Any]) -> list[str]:
+    """Lines about a stream of the model: the sound that a score depends on, the agreement with the clip's
+    classifier, and accuracies from silence and after other sound; empty where no file listens.
+    """
+    if not (told := report.get("memory")):
+        return []
+    found = [f"{told['words'][0].upper()}{told['words'][1:]}.", against(report["stream_against_clip"])]
+    for name, row in report["files"].items():
+        late = row.get("past") or {}
+        if late.get("accuracy") and row["accuracy"]:
+            lost = row["accuracy"]["accuracy"] - late["accuracy"]["accuracy"]
+            found.append(
+                f"{name}: {row['accuracy']['accuracy']:.1%} of {row['accuracy']['n']} clips are right from "
+                f"silence, {late['accuracy']['accuracy']:.1%} after 1 to 3 s of {late['from']}."
+                + (" Train with train.past=1, which prepares for other sound." if lost > _LOST else "")
+            )
+        elif late:
+            found.append(f"{name}: heard after 1 to 3 s of {late['from']}, too.")
+    return found
 
 
 def advice(report: Mapping[str, Any]) -> str:

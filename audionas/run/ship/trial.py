@@ -1,6 +1,6 @@
 """The trial of exported files: the torch model's own answers to real clips, and the files' accuracy."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +21,7 @@ from audionas.models.model import ImageModel, Model
 from audionas.models.stream import TorchStream
 from audionas.nn.streaming import Pooling
 
-CLIPS, HEARD = 64, 128  # clips in a batch; clips for files that listen hop by hop
+CLIPS, HEARD, COMPARED = 64, 128, 1024  # clips in a batch; for files that listen; for stream against clip
 _BATCH = 256
 
 Scores = Callable[[np.ndarray], np.ndarray]
@@ -58,6 +58,42 @@ class Trial:
             return None
         answers = rows[:, -1].argmax(1)
         return _figures(answers, self.split.targets[:: self.step], self.split.speakers[:: self.step])
+
+    def right_after(self, last: np.ndarray) -> dict[str, Any] | None:
+        """The same for the last scores (n, classes) of clips that were heard after other sound."""
+        return self.right_heard(last[:, None])
+
+    @cached_property
+    def pasts(self) -> tuple[list[np.ndarray], str]:
+        """The sound before each of the clips that are heard, and where it comes from."""
+        return verify.pasts(self.heard, TorchStream(self.model.bundle, self.pool).sample_rate)
+
+    @cached_property
+    def torch_after(self) -> np.ndarray:
+        """Last scores (n, classes) of the model itself, each clip heard after its past."""
+        return verify.after(TorchStream(self.model.bundle, self.pool), self.heard, self.pasts[0])
+
+    @cached_property
+    def same_as_clip(self) -> dict[str, Any]:
+        """How often a stream ends a clip with the label of the clip's classifier, on up to `COMPARED` clips:
+        from silence and after other sound.
+        """
+        listener, rows = TorchStream(self.model.bundle, self.pool), []
+        for clips in self._compared():
+            whole = self.model.scores(clips).argmax(1)
+            fresh = verify.heard(listener, clips)[:, -1].argmax(1)
+            late = verify.after(listener, clips, verify.pasts(clips, listener.sample_rate)[0]).argmax(1)
+            rows.append(np.stack((fresh == whole, late == whole)))
+        same = np.concatenate(rows, 1)
+        return {"fresh": float(same[0].mean()), "past": float(same[1].mean()), "clips": same.shape[1]}
+
+    def _compared(self) -> Iterator[np.ndarray]:
+        if self.split is None or self.batch is None:
+            yield self.heard
+            return
+        places = range(0, len(self.split), _step(len(self.split), COMPARED))
+        for at in range(0, len(places), CLIPS):
+            yield np.concatenate([self.batch(k, k + 1)[:1] for k in places[at : at + CLIPS]])
 
     @cached_property
     def torch(self) -> dict[str, Any] | None:

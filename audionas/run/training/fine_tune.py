@@ -72,6 +72,7 @@ def options(train: Train) -> Train:
         epochs=EPOCHS,
         optim=optim,
         loss="cross_entropy",  # convolutions with rounded weights cannot be streamed
+        past=0.0,
         keep="accuracy",
         every=1,
         init="",

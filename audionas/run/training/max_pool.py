@@ -26,7 +26,7 @@ class PoolLoss:
     ) -> tuple[Tensor, Tensor]:
         """Return the loss, and the logits (B, classes) of the clips, taken at their last hop."""
         with self.hops.heard(net):
-            logits = net(x, gates).float().unflatten(0, (len(x), -1))  # (B, hops, classes)
+            logits = net(x, gates).float().unflatten(0, (len(x), -1))[:, -self.hops.window :]
         smoothing = float(getattr(criterion, "label_smoothing", 0.0))
         pooled = max_pool(logits, target, self.words, after=self.after, label_smoothing=smoothing)
         clip = logits[:, -1]
@@ -44,4 +44,4 @@ def find(conf: Config, net: nn.Module, inputs: Inputs) -> PoolLoss | None:
         hops = Hops.of(net, inputs.io)
     except UserError as error:
         raise UserError([f"train.loss: max_pool: {p}" for p in error.problems], hint=error.hint) from error
-    return PoolLoss(hops, keywords(inputs.labels), options.pool_weight, options.pool_after // hops.hop)
+    return PoolLoss(hops, keywords(inputs.labels), options.pool_weight, -(-options.pool_after // hops.hop))

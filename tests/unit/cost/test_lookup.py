@@ -279,7 +279,7 @@ def test_a_search_pays_for_latency(tmp_path):
     table = tabled(space, io, {})
     table.save(tmp_path / "phone.json")
     cost = CostPenalty(name="latency_ms", weight=0.5, table=str(tmp_path / "phone.json"))
-    method = ProxylessNas(warmup_epochs=0, cost=cost)
+    method = ProxylessNas(warmup=0.0, cost=cost)
     run = started(method, space, frames=9)
     gates = method.gates("alpha")
     price, told = method.terms(gates)
@@ -287,7 +287,7 @@ def test_a_search_pays_for_latency(tmp_path):
     torch.testing.assert_close(price, 0.5 * told["latency_ms"].log())
     assert torch.autograd.grad(price, list(run.alphas.values()), allow_unused=True)[0].abs().sum() > 0
     with pytest.raises(UserError, match="frames: 9 there, 25 in"):
-        started(ProxylessNas(warmup_epochs=0, cost=cost), space, frames=25)
+        started(ProxylessNas(warmup=0.0, cost=cost), space, frames=25)
 
 
 @pytest.mark.parametrize("fields", [{"name": "latency_ms"}, {"name": "macs", "table": "phone.json"}])

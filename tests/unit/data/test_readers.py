@@ -97,6 +97,8 @@ def test_every_bad_line_is_named(tree: Path) -> None:
         json.dumps({"key": "k", "wav": "gone.wav", "txt": "yes"}),
         json.dumps({"key": "m", "wav": "yes/anna_1.wav", "txt": "yes", "duration": "long"}),
         json.dumps({"key": "n", "wav": "yes/anna_1.wav", "txt": " "}),
+        "[" * 100_000,
+        json.dumps({"key": "o", "wav": "yes/anna_1.wav", "txt": "a" * 1001}),
     ]
     path = tree / "bad.list"
     path.write_text(good + "\n".join(rows) + "\n" + good.splitlines()[0] + "\n")
@@ -104,7 +106,7 @@ def test_every_bad_line_is_named(tree: Path) -> None:
         readers.wekws(path)
     problems = caught.value.problems
     for number, what in zip(
-        range(4, 10), ("JSON", "object", "'key'", "gone", "'long'", "empty"), strict=True
+        range(4, 12), ("JSON", "object", "'key'", "gone", "'long'", "empty", "deep", "1,001"), strict=True
     ):
         assert any(p.startswith(f"{path}:{number}: ") and what in p for p in problems), (number, problems)
     assert any("anna_1' is also that of" in problem for problem in problems)

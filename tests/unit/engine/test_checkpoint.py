@@ -23,7 +23,7 @@ def state(value: float = 1.0) -> State:
         "half": torch.tensor([0.1, float("inf"), -0.0], dtype=torch.bfloat16),
         "empty": torch.zeros(0, 3),
     }
-    return State({"weights": tensors, "nothing": {}}, {"accuracies": [0.5, value], "updates": 3})
+    return State({"weights": tensors, "nothing": {}}, {"accuracies": [0.5, 1 / value], "updates": 3})
 
 
 def same(a: State, b: State) -> bool:
@@ -131,6 +131,11 @@ def without_groups(file: Path) -> None:
         ("000001/weights.safetensors", lambda f: f.write_bytes(b"")),
         ("000001/weights.safetensors", lambda f: f.write_bytes(b"\xff" * 64)),
         ("000001/weights.safetensors", Path.unlink),
+        (
+            "000001/weights.safetensors",
+            lambda f: f.write_bytes((raw := f.read_bytes())[:-1] + bytes([raw[-1] ^ 1])),
+        ),
+        ("000001/state.json", lambda f: f.write_text(f.read_text().replace('"epoch": 1', '"epoch": 2'))),
         ("000001/state.json", cut),
         ("000001/state.json", Path.unlink),
         ("000001/state.json", without_groups),
@@ -175,7 +180,7 @@ def test_a_checkpoint_that_lacks_something_or_is_of_another_network_is_an_error_
         assert "--overwrite" in caught.value.hint
     for stage in (9, None, "x"):
         checkpoint.save(tmp_path, 9, State(good.tensors, {**good.plain, "stage": stage}))
-        with pytest.raises(UserError, match="cannot resume"):
+        with pytest.raises(UserError, match=r"cannot resume|state\.json: stage: "):
             checkpoint.restore(Net(), tmp_path)
     checkpoint.save(tmp_path, 10, State({**good.tensors, "weights": {"whole": torch.ones(2, 2)}}, good.plain))
     with pytest.raises(UserError, match="cannot resume"):

@@ -135,8 +135,8 @@ def test_ten_minutes_leave_no_trace(tmp_path: Path) -> None:
     count = 10 * 60 * 100 // lite.step.hop
     hops = lite.hops(64)[np.arange(count) % 61]
     found, wanted = told(whole, hops), told(lite.write(tmp_path / "model.tflite"), hops)
-    assert lite.step.warm_up is not None
-    settled = -(-lite.step.warm_up // lite.step.hop)
+    assert lite.step.field is not None
+    settled = -(-lite.step.field // lite.step.hop)
     assert np.array_equal(told(whole, hops[-settled - 5 :])[settled:], found[-5:])
     error = np.abs(found - wanted).max(1)
     assert error[-count // 10 :].max() <= error[: count // 10].max()

@@ -49,6 +49,38 @@ def test_one_other_score_in_one_hop_is_found() -> None:
     assert verify.compare_heard(rows, rows) == (0, 1, 2)
 
 
+def test_a_clip_is_heard_after_its_past_and_to_its_last_sample() -> None:
+    clips = np.arange(15, dtype=np.float32).reshape(3, 5)
+    pasts = [np.full(length, 100, np.float32) for length in (1, 6, 7)]
+    found = verify.after(Sums(), clips, pasts)
+    np.testing.assert_allclose(found[:, 0], clips.sum(1) + np.array([100, 600, 700]))
+
+
+def test_a_stream_that_goes_deaf_is_told_from_chance() -> None:
+    assert verify.goes_deaf(0.95, 0.5, 48)
+    assert not verify.goes_deaf(47 / 48, 42 / 48, 48)  # 10.4 points of few clips
+    assert verify.goes_deaf(0.95, 0.83, 10_000)
+    assert not verify.goes_deaf(0.95, 0.86, 10_000)
+    assert not verify.goes_deaf(0.8, 0.9, 48)
+
+
+def test_pasts_are_the_ends_of_other_clips_of_1_to_3_seconds() -> None:
+    clips = np.repeat(np.arange(20, dtype=np.float32), 10).reshape(20, 10) + np.linspace(0, 0.9, 10)
+    found, source = verify.pasts(clips.astype(np.float32), 10)
+    assert source == "other clips of the same data"
+    assert {len(past) for past in found} <= set(range(10, 31))
+    assert len({len(past) for past in found}) > 5
+    assert len(found) == len(clips)
+    for place, past in enumerate(found):
+        assert place not in past.astype(int)
+        assert past[-1] % 1 == pytest.approx(0.9, abs=1e-5)  # it ends where a clip ends
+    again, _ = verify.pasts(clips.astype(np.float32), 10)
+    assert all(np.array_equal(a, b) for a, b in zip(found, again, strict=True))
+    alone, source = verify.pasts(clips[:1].astype(np.float32), 10)
+    assert source == "seeded noise"
+    assert 10 <= len(alone[0]) <= 30
+
+
 @pytest.mark.parametrize(
     ("accuracy", "clips", "refused"),
     [

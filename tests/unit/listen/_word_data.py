@@ -33,9 +33,9 @@ def data(folder: Path, clips: int = 24) -> Path:
     return folder
 
 
-def run(folder: Path, directories: Path) -> Path:
+def run(folder: Path, directories: Path, **params: object) -> Path:
     """A trained network with the config of its training, as `audionas train` leaves them."""
-    trained(folder, FEATURES)
+    trained(folder, FEATURES, **params)
     conf = {
         "name": "word",
         "out": str(folder.parent),

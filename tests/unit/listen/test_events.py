@@ -78,12 +78,20 @@ def test_a_higher_threshold_never_gives_more_events(gap: int) -> None:
 
 
 def test_refractory_time_bounds_the_rate() -> None:
-    rule, hop = Rule(1, refractory=0.73), 0.1
+    rule, hop = Rule(1, refractory=0.73), 0.1  # 8 hops: a time is never rounded down
     for threshold in (0.0, 0.4):
         hops = fired(scores()[:, 0], threshold, rule.gap(hop))
-        assert min(b - a for a, b in pairwise(hops)) >= 7
-        assert len(hops) <= -(-400 // 7)
-    assert len(fired(np.ones(400), 0.5, rule.gap(hop))) == -(-400 // 7)
+        assert min(b - a for a, b in pairwise(hops)) >= 8
+        assert len(hops) <= -(-400 // 8)
+    assert len(fired(np.ones(400), 0.5, rule.gap(hop))) == -(-400 // 8)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "hop", "hops"), [(1.0, 0.08, 13), (0.96, 0.08, 12), (0.3, 0.1, 3), (0.0, 0.08, 1)]
+)
+def test_refractory_time_rounds_up(seconds: float, hop: float, hops: int) -> None:
+    assert Rule(refractory=seconds).gap(hop) == hops
+    assert hops * hop >= seconds - 1e-9
 
 
 def test_smoothing() -> None:

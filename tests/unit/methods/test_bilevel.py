@@ -160,7 +160,7 @@ def test_partial_channels_reach_every_method(name):
 def test_a_supernet_with_all_channels_is_not_taken_for_a_partial_one():
     run = started(Darts(), CHAIN, frames=9)
     with pytest.raises(ValueError, match=r"k=method\.k, 4"):
-        PcDarts(warmup_epochs=0).setup(run)
+        PcDarts(warmup=0.0).setup(run)
 
 
 @pytest.mark.laws

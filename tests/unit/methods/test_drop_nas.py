@@ -166,7 +166,7 @@ def test_without_dropping_its_decay_is_that_of_adam():
 
 
 def test_nothing_is_dropped_during_warm_up():
-    method = prepared(drop=0.5, warmup_epochs=1)
+    method = prepared(drop=0.5, warmup=0.25)
     for epoch, all_run in ((0, True), (1, False)):
         method.on_epoch(epoch)
         gates = method.gates("weights")

@@ -33,7 +33,7 @@ def test_what_passes_calls_on_or_has_no_hooks_can_be_joined():
     class Both(DartsMinus, PcDarts):
         pass
 
-    both = Both(warmup_epochs=0)
+    both = Both(warmup=0.0)
     assert (both.k, both.edge_normalization, both.beta) == (4, True, 1.0)
     assert issubclass(type("Early", (DartsEs, Gdas), {}), Gdas)
     with pytest.raises(UserError, match="beta is -1"):
@@ -43,9 +43,9 @@ def test_what_passes_calls_on_or_has_no_hooks_can_be_joined():
 def test_defaults_are_found_as_methods_are():
     @dataclass(kw_only=True)
     class Slow(PcDarts, DartsMinus):
-        warmup_epochs: int = 3
+        warmup: float = 0.3
 
-    assert (Slow().alpha_lr, Slow().k, Slow().warmup_epochs, Slow().decay) == (6e-4, 4, 3, "linear")
+    assert (Slow().alpha_lr, Slow().k, Slow().warmup, Slow().decay) == (6e-4, 4, 0.3, "linear")
     assert Slow(k=2, beta=0.5).k == 2
     with pytest.raises(UserError, match="needs @dataclass"):
         type("Bare", (DartsMinus, PcDarts), {})()
@@ -57,7 +57,7 @@ def test_joined_methods_do_what_both_do():
 
     @dataclass(kw_only=True)
     class Both(DartsMinus, PcDarts):
-        warmup_epochs: int = 0
+        warmup: float = 0.0
 
     method = Both()
     run = started(method, NasBench201())

@@ -346,9 +346,20 @@ def test_chains_are_refused(space):
     assert all(not PDarts().refuses(cells) for cells in (DARTS, BENCH))
 
 
-def test_fewer_epochs_than_stages_are_refused():
-    with pytest.raises(UserError, match="3 stages, but the search has 2 epochs"):
-        prepared(SMALL, epochs=2)
+@pytest.mark.laws
+@pytest.mark.parametrize("epochs", [1, 2])
+def test_with_fewer_epochs_than_stages_the_last_stages_remain(epochs):
+    """And the last keeps three options of eight, or all if it is the only one."""
+    method = prepared(SMALL, epochs=epochs, skip_dropout=(0.1, 0.4, 0.7))
+    seen = []
+    for epoch in range(epochs):
+        begin(method, epoch)
+        seen.append((method.run.sizes["layers"], method.extra()["skip_dropout"], method.rate(epoch)))
+    full = method.run.optim.lr
+    assert seen == [(3, 0.4, full), (4, 0.7, full)][-epochs:]
+    share = method.keep[-1] if epochs > 1 else 1.0
+    for choice in SMALL.choices():
+        assert len(left(method)[choice.name]) == math.ceil(share * len(choice.options))
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import torch
 
 from audionas.core.errors import UserError
 from audionas.engine import checkpoint
+from audionas.methods import whole
 from audionas.methods.darts import Darts
 from audionas.methods.pc_darts import PcDarts
 from audionas.spaces.darts_cell import DartsCell
@@ -21,7 +22,7 @@ every_cell = pytest.mark.parametrize("space", CELLS, ids=named)
 
 
 def prepared(space, **conf):
-    method = PcDarts(**{"warmup_epochs": 0, **conf})
+    method = PcDarts(**{"warmup": 0.0, **conf})
     started(method, space, frames=9, dropout=0.0)
     return method
 
@@ -35,9 +36,9 @@ def test_with_one_part_and_without_edge_weights_it_is_darts_bit_for_bit(space):
     told, weights = [], []
     for method in (
         Darts(alpha_lr=6e-4),
-        PcDarts(k=1, edge_normalization=False, warmup_epochs=0),
-        PcDarts(k=1, warmup_epochs=0),
-        PcDarts(k=2, edge_normalization=False, warmup_epochs=0),
+        PcDarts(k=1, edge_normalization=False, warmup=0.0),
+        PcDarts(k=1, warmup=0.0),
+        PcDarts(k=2, edge_normalization=False, warmup=0.0),
     ):
         run = started(method, space, frames=9, dropout=0.1)
         told.append(steps(method, 0, 2))
@@ -76,7 +77,7 @@ def test_edge_weights_learn_from_the_validation_loss(space):
 
 @every_space
 def test_while_the_weights_warm_up_alpha_and_beta_rest(space):
-    method = prepared(space, warmup_epochs=1)
+    method = prepared(space, warmup=0.25)
     before = {name: alpha.detach().clone() for name, alpha in method.run.alphas.items()}
     steps(method, 0, STEPS)
     assert all(torch.equal(before[name], alpha) for name, alpha in method.run.alphas.items())
@@ -143,6 +144,6 @@ def test_impossible_settings_are_refused():
 
 def test_the_settings_are_those_of_the_paper():
     method = PcDarts()
-    assert (method.k, method.warmup_epochs, method.alpha_lr) == (4, 15, 6e-4)
+    assert (method.k, whole(method.warmup, 50), method.alpha_lr) == (4, 15, 6e-4)
     assert (method.alpha_betas, method.alpha_weight_decay) == ((0.5, 0.999), 1e-3)
     assert method.edge_normalization

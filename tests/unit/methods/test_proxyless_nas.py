@@ -22,7 +22,7 @@ ERRORS = 4.0  # standard errors
 
 
 def prepared(space=CHAIN, *, spread=0.0, **conf):
-    method = ProxylessNas(**{"warmup_epochs": 0, "alpha_every": 1, **conf})
+    method = ProxylessNas(**{"warmup": 0.0, "alpha_every": 1, **conf})
     started(method, space, frames=9, dropout=0.0)
     rng = torch.Generator().manual_seed(8)
     for alpha in method.run.alphas.values():
@@ -77,7 +77,7 @@ def test_a_step_of_the_weights_moves_one_candidate_of_each_choice(space):
 @pytest.mark.laws
 @pytest.mark.parametrize("space", [CHAIN, NasBench201()], ids=lambda s: s.name)
 def test_paths_are_drawn_by_probability_and_uniformly_while_the_weights_warm_up(space):
-    method = prepared(space, spread=1.0, warmup_epochs=1)
+    method = prepared(space, spread=1.0, warmup=0.25)  # one of four epochs
     draws = 1500
     for epoch in (0, 1):
         method.on_epoch(epoch)
@@ -295,13 +295,17 @@ def test_impossible_settings_are_refused(conf, named):
         ProxylessNas(**conf)
 
 
-def test_a_search_that_ends_before_alpha_moves_is_refused():
-    with pytest.raises(UserError, match="alpha would never move"):
-        started(ProxylessNas(), CHAIN, epochs=40, frames=9)
-    started(ProxylessNas(), CHAIN, epochs=41, frames=9)
+@pytest.mark.parametrize(("epochs", "rests"), [(160, 40), (30, 7), (4, 1), (2, 0)])
+def test_the_warm_up_is_the_papers_share_of_the_search(epochs, rests):
+    method = prepared(warmup=ProxylessNas().warmup)
+    method.run.epochs = epochs
+    resting = []
+    for method.run.epoch in range(epochs):
+        resting.append(method.warming)
+    assert resting == [epoch < rests for epoch in range(epochs)]
 
 
 def test_the_settings_are_those_of_the_paper():
     method = ProxylessNas()
     assert (method.alpha_lr, method.alpha_betas, method.alpha_weight_decay) == (1e-3, (0.0, 0.999), 0.0)
-    assert (method.warmup_epochs, method.alpha_every, method.update) == (40, 5, "full")
+    assert (method.warmup, method.alpha_every, method.update) == (0.25, 5, "full")

@@ -95,8 +95,14 @@ def retensor(change: Callable[[dict[str, Tensor]], None]) -> Callable[[Path], No
         change(tensors)
         spec = ModelBundle.load(folder).spec.to_json()
         save_file(tensors, file, metadata={"spec": spec})
+        edit(weights="")(folder)  # as in earlier bundles: else its sum would tell
 
     return save
+
+
+def _flipped(raw: bytes) -> bytes:
+    """The bytes with the lowest bit of the last changed: a weight with another value."""
+    return raw[:-1] + bytes([raw[-1] ^ 1])
 
 
 DAMAGE: dict[str, Callable[[Path], Any]] = {
@@ -114,6 +120,11 @@ DAMAGE: dict[str, Callable[[Path], Any]] = {
     "another shape": retensor(lambda t: t.update({"net.head.linear.bias": torch.zeros(9)})),
     "no JSON": lambda f: (f / "bundle.json").write_text("{"),
     "a list": lambda f: (f / "bundle.json").write_text("[]"),
+    "weights of another training": lambda f: (f / "weights.safetensors").write_bytes(
+        _flipped((f / "weights.safetensors").read_bytes())
+    ),
+    "no samples": edit(samples=0),
+    "fewer samples": edit(samples=8000),
     "no labels": edit(labels=None),
     "no features": edit(features=None),
     "unknown features": edit(features={"name": "mfcc", "presett": "x"}),

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from audionas.nn.streaming import _MOST, Tape, _SoFar
+from audionas.nn.stream_means import MOST, SoFar, Tape
 
 pytestmark = pytest.mark.numeric
 
@@ -13,7 +13,7 @@ pytestmark = pytest.mark.numeric
 def told(x: Tensor, state: Tensor, chunk: int) -> tuple[Tensor, Tensor]:
     """Means (C, T) of frames (C, T) after a state (C + 1,), in chunks, and the state at the end."""
     tape = Tape()
-    part = _SoFar(tape, "mean")
+    part = SoFar(tape, "mean")
     kept, means = state.to(x.dtype)[None, :, None, None], []
     for frames in torch.split(x, chunk, 1):
         tape.given = {"mean": kept}
@@ -29,7 +29,7 @@ def heard(frames: int, channels: int = 3) -> Tensor:
     return x
 
 
-@pytest.mark.parametrize(("chunk", "frames"), [(1, 5000), (16, _MOST), (999, _MOST)])
+@pytest.mark.parametrize(("chunk", "frames"), [(1, 5000), (16, MOST), (999, MOST)])
 def test_until_its_count_is_full_it_is_the_mean_of_all(chunk: int, frames: int) -> None:
     x = heard(frames)
     means, state = told(x, torch.zeros(4), chunk)
@@ -40,32 +40,32 @@ def test_until_its_count_is_full_it_is_the_mean_of_all(chunk: int, frames: int) 
 
 
 def test_after_that_the_past_fades() -> None:
-    start, x = torch.tensor([0.5, 0.2, 0.1, _MOST]), heard(300).double()
+    start, x = torch.tensor([0.5, 0.2, 0.1, MOST]), heard(300).double()
     means, state = told(x, start, 1)
     wanted = start[:3].double()
     for frame in range(300):
-        wanted = wanted + (x[:, frame] - wanted) / (_MOST + 1)
+        wanted = wanted + (x[:, frame] - wanted) / (MOST + 1)
         torch.testing.assert_close(means[:, frame], wanted, rtol=0, atol=1e-12)
-    assert state[-1] == _MOST
+    assert state[-1] == MOST
 
 
 @pytest.mark.laws
 def test_days_later_float32_says_what_float64_says() -> None:
     """However far the count once was: 2^24 is where float32 would stop counting."""
     x = heard(6000)
-    for count in (_MOST, 2**24 - 1, 2**24):
+    for count in (MOST, 2**24 - 1, 2**24):
         start = torch.tensor([0.4, 0.4, 0.1, count])
         found, state = told(x, start, 1)
         wanted, _ = told(x.double(), start, 1)
         torch.testing.assert_close(found.double(), wanted, rtol=6000 * 2**-24, atol=0)  # a rounding a frame
-        assert state[-1] == _MOST
+        assert state[-1] == MOST
 
 
 @pytest.mark.laws
 @pytest.mark.parametrize("level", [0.0, 0.101, 0.15, 30.0])
 def test_it_never_sticks_far_from_what_lasts(level: float) -> None:
     """A new level, of which every single frame moves the mean by next to nothing."""
-    means, _ = told(torch.full((1, 12 * _MOST), level), torch.tensor([0.1, _MOST]), 64)
+    means, _ = told(torch.full((1, 12 * MOST), level), torch.tensor([0.1, MOST]), 64)
     assert means[0, -1] == pytest.approx(level, rel=2**-8, abs=1e-5)
-    reached = means[0, _MOST - 1].item()
+    reached = means[0, MOST - 1].item()
     assert reached == pytest.approx(level + (0.1 - level) / np.e, rel=2**-7)

@@ -36,16 +36,14 @@ def test_steps_of_an_operation_say_what_its_stream_says(name: str, stride: tuple
         return  # its frequencies are channels
     net = chain(name, stride)
     step = Step(net, IO).double()
-    if step.warm_up is None:
-        assert name.endswith("_se")
-        return
-    x = features(IO, step.warm_up + 6 * step.hop)
+    assert step.field is not None
+    x = features(IO, step.field + 6 * step.hop)
     wanted = Stream(net, IO).step(x)
     x = torch.cat((x.new_zeros(*x.shape[:2], step.hop - 1), x), 2)
     x = x[..., : x.shape[2] // step.hop * step.hop]
     with torch.inference_mode():
         scores = step(x[None])[0][0]
-    settled = step.warm_up // step.hop
+    settled = step.field // step.hop
     torch.testing.assert_close(scores[settled:], wanted[settled : len(scores)], rtol=0, atol=1e-10)
 
 

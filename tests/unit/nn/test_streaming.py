@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.registry import resolve
-from audionas.nn.blocks import SE
+from audionas.nn.means import RingMean
 from audionas.nn.streaming import Pooling, Step, Stream, hop_of
 from audionas.spaces import Space
 from tests._tiers import laws
@@ -67,10 +67,9 @@ def test_a_reset_stream_is_a_new_one(net_io: tuple[nn.Module, InputSpec]) -> Non
 def test_steps_say_what_the_stream_says(net_io: tuple[nn.Module, InputSpec]) -> None:
     net, io = net_io
     step = Step(net, io).double()
-    if step.warm_up is None:
-        assert any(isinstance(part, SE) for part in net.modules())
-        return
-    settled = step.warm_up // step.hop
+    if any(isinstance(part, RingMean) for part in net.modules()) and step.hop > 1:
+        return  # its blocks begin at its own first frame: their law is in test_finite_memory.py
+    settled = step.field // step.hop
     hops = [*range(6), *[settled // 4] * 4]  # so many in one call
     x = features(io, sum(hops) * step.hop + 1)
     wanted = told(Stream(net, io), x, 7 * step.hop)

@@ -36,7 +36,10 @@ def row(method: str, seed: int, **changes: Any) -> dict[str, Any]:
         "collapsed": free >= 5,
         "entropy": 1.1,
         "examples": 51_200,
-        "steps": 400,
+        "epochs": 30,
+        "weight_steps": 400,
+        "alpha_steps": 77,
+        "alpha_reach": 0.0231,
         "seconds": 300.0,
         "arch": f"{seed:012d}",
         "network": "tc_k3 skip",
@@ -77,6 +80,9 @@ def test_every_method_and_figure_is_shown(tmp_path: Path) -> None:
     for method in METHODS:
         assert page.count(method) > 8
     assert "91.0 ± 1.0" in page
+    given = page[page.index("What each search was given") :].partition("</table>")[0]
+    for words in ("weight steps", "alpha steps", "steps × rate", "<td>77</td>", "<td>0.0231</td>"):
+        assert words in given
     assert "of 24" in page
     assert page == written(comparison(tmp_path, rows))
 

@@ -302,3 +302,33 @@ def test_listening_worse_than_hearing_clips_is_told(
     assert (
         "Listening loses accuracy: 98.0% are right as clips, 60.0% in a stream" in capsys.readouterr().out
     ) == warned
+
+
+@pytest.mark.story
+def test_a_stream_is_compared_with_the_clip_and_told_in_the_card(word: Path) -> None:
+    page = told(word)
+    assert page["stream_against_clip"]["clips"] == CLIPS
+    row = page["files"]["model.tflite"]
+    assert row["past"]["from"] == "other clips of the same data"
+    assert row["past"]["max_difference"] <= 1e-4
+    text = (word / "export" / "model_card.md").read_text()
+    share = page["stream_against_clip"]["fresh"]
+    assert f"Stream against clip: same label on {share:.1%} of {CLIPS} clips from silence" in text
+    assert page["memory"]["words"] in text
+
+
+@pytest.mark.story
+def test_a_model_of_an_earlier_version_scores_as_before_and_is_warned_of(
+    directories: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its squeeze-and-excitation averages over everything heard."""
+    folder = run(tmp_path / "deaf", directories, space="kws_mobilenet", preset="sf16", width=0.25, steps=4)
+    bundle = ModelBundle.load(folder / "model")
+    assert not bundle.deaf
+    replace(bundle, endless=True).save(folder / "model")
+    before = audionas.load(folder)
+    assert "hears less and less" in capsys.readouterr().err
+    assert ModelBundle.load(folder / "model").endless
+    clips = np.random.default_rng(0).normal(0, 0.1, (2, bundle.samples)).astype(np.float32)
+    assert np.array_equal(before.scores(clips), bundle.network()(torch.from_numpy(clips)).detach().numpy())
+    assert "depends on everything" in before.stream().module.memory.words()

@@ -66,7 +66,7 @@ def test_costs_stand_beside_the_first():
 @pytest.mark.story
 @pytest.mark.parametrize(
     ("name", "fields"),
-    laws([("darts", {"warmup_epochs": 2}), ("noisy_darts", {"warmup_epochs": 2}), ("p_darts", {})]),
+    laws([("darts", {"warmup": 0.25}), ("noisy_darts", {"warmup": 0.25}), ("p_darts", {})]),
 )
 def test_a_methods_step_is_measured_with_alphas_that_move(name, fields):
     """P-DARTS' rest at the beginning of a stage, which is no warm-up by name."""

@@ -1,0 +1,104 @@
+"""Every method on every space by one command, 30 epochs of two steps: done, or refused with its reason."""
+
+import dataclasses
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from audionas.core.registry import resolve
+from audionas.methods import Bilevel
+from audionas.spaces import Space
+from audionas.study.rows import known
+from tests._factory import config, tones
+from tests.invariants._cases import CELLS, FIELDS, METHODS, NARROW, SEARCHABLE, TRAINED, variants
+from tests.unit.cli._command import done
+from tests.unit.images._images import npz
+
+EPOCHS, STEPS = 30, 2
+QUICK = ("cp_mobile", "nas_bench_201")  # of the laws: a chain and cells; others take minutes
+LONG = ("mix_mobilenet", "mobilenet", "moga_mobilenet")  # up to a second a step: three epochs only
+CLOCKS = ("warmup", "alpha_every")  # settings that the test leaves as they are
+
+
+def small(name: str) -> Space:
+    """A space as narrow as it comes; RobustDARTS' S3 has the fewest options of DARTS' cells."""
+    few = [space for space in variants(name) if getattr(space, "preset", "") == "s3"]
+    return few[0] if few else variants(name)[0]
+
+
+def section(name: str) -> dict[str, Any]:
+    """A method with few draws, and with its own schedule."""
+    fields = {key: value for key, value in FIELDS.get(name, {}).items() if key not in CLOCKS}
+    return {"name": name, **{k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()}}
+
+
+def written(space: Space, folder: Path, methods: list[str], epochs: int) -> Path:
+    """The config of a comparison on as few and as small examples as two steps of two need."""
+    fields = {f.name: getattr(space, f.name) for f in dataclasses.fields(space)}
+    fields = {k: v for k, v in fields.items() if k in NARROW or v != getattr(type(space)(), k)}
+    changes: dict[str, Any] = {
+        "method": None,
+        "features": None,
+        "space": {"name": space.name, **fields},
+        "search": {"epochs": epochs, "batch_size": 2, **CELLS.get(space.name, {})},
+        "compare": {"seeds": [0], "budget": "steps", "methods": [section(name) for name in methods]},
+    }
+    file = config(folder / "data", file=folder / "conf.yaml")
+    plain = yaml.safe_load(file.read_text())
+    if space.features:
+        tones(folder / "data", per_class=2, speakers=2, seconds=0.3)
+        changes["data"] = {**plain["data"], "seconds": 0.3, "resample": True}
+    else:
+        changes |= {
+            "data": None,
+            "images": {"path": str(npz(folder / "i.npz", train=12, side=8)), "dev": 0.34},
+        }
+    plain = {k: v for k, v in {**plain, **changes}.items() if v is not None}
+    file.write_text(yaml.safe_dump(plain))
+    return file
+
+
+def compared(space: Space, folder: Path, methods: list[str], epochs: int = EPOCHS) -> None:
+    """Compare, and hold every row to what the method is and says."""
+    file = written(space, folder, methods, epochs)
+    done("compare", file)
+    rows = {label: row for (label, _), row in known(folder / "exp" / "tones").items()}
+    assert list(rows) == methods
+    page = (folder / "exp" / "tones" / "compare.md").read_text()
+    for name, row in rows.items():
+        kind = resolve("method", name)
+        why = kind(**FIELDS.get(name, {})).refuses(space)
+        assert (row["status"], row["reason"]) == (("refused", why) if why else ("done", "")), name
+        if why:
+            assert f"{name}, seeds 0 (refused): {why}" in page
+            continue
+        assert (row["epochs"], row["weight_steps"]) == (epochs, epochs * STEPS), name
+        assert math.isfinite(row["entropy"])
+        if issubclass(kind, Bilevel):
+            assert 0 < row["alpha_steps"] <= row["weight_steps"], name
+            assert row["alpha_reach"] == row["alpha_steps"] * kind().alpha_lr
+        else:
+            assert "alpha_steps" not in row
+
+
+def cases() -> list[Any]:
+    """Every searchable space, by name."""
+    return [
+        pytest.param(small(name), marks=pytest.mark.laws if name in QUICK else pytest.mark.nightly, id=name)
+        for name in dict.fromkeys(space.name for space in SEARCHABLE)
+    ]
+
+
+@pytest.mark.parametrize("space", cases())
+def test_every_method_is_done_or_refused_with_its_reason(space: Space, tmp_path: Path) -> None:
+    methods = [name for name in METHODS if name in TRAINED]
+    compared(space, tmp_path, methods, epochs=3 if space.name in LONG else EPOCHS)
+
+
+@pytest.mark.laws
+def test_schedules_of_hundreds_of_epochs_fit_into_three(tmp_path: Path) -> None:
+    """ProxylessNAS' and a refused method, by the same command."""
+    compared(small("nas_bench_201"), tmp_path, ["proxyless_nas", "scarlet"], epochs=3)
