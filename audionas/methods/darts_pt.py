@@ -1,8 +1,7 @@
 """DARTS-PT: an option is worth what the supernet loses without it (Wang et al., ICLR 2021, arXiv:2108.04392).
 
 Alpha says little about an option's part in the supernet. In the last epochs choices are decided in random
-order: each option's weight in turn becomes 0, the others stay as they are, and the option is kept without
-which validation accuracy is lowest. The supernet is tuned between the decisions.
+order: each option's weight in turn becomes 0, and that is kept without which accuracy is lowest.
 """
 
 from dataclasses import dataclass
@@ -14,17 +13,18 @@ from audionas.engine.checkpoint import State
 from audionas.methods._base import Phase, SearchRun
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._perturb import Criterion, cut, idlest, mean_gates, needed, order
+from audionas.methods._stages import whole
 from audionas.nn.edge import Gates
 
 
 @dataclass(kw_only=True)
 class DartsPt(Bilevel):
-    """`tune` is the share of the epochs in which choices are decided, evenly, each before an epoch: on
+    """`tune` is the share of the epochs, at least one, before each of which choices are decided, evenly: on
     NAS-Bench-201 the paper has 25 after 100. There the weights have a fresh momentum and a tenth of the
-    schedule's rate, begun anew; alpha goes on.
+    schedule's rate, begun anew; alpha goes on. All of alpha's half is scored, with each batch's statistics;
+    the loss decides among equals. Where nodes keep few inputs they follow: the input without which the score
+    is highest goes, until few are left.
 
-    Where nodes keep few inputs they follow: the input without which the score is highest goes, until few
-    are left. All of alpha's half is scored, with each batch's statistics; the loss decides among equals.
     `class Both(DartsPt, PcDarts)` derives another method's network so. Runs on every space.
     """
 
@@ -44,15 +44,13 @@ class DartsPt(Bilevel):
             raise UserError(problems)
 
     def setup(self, run: SearchRun) -> None:
-        """Take a run of at least 2 epochs; draw the order."""
-        if run.epochs < 2:
-            raise UserError("method darts_pt decides after a search, of 1 epoch", hint="Raise search.epochs.")
+        """Take a run, and draw the order."""
         super().setup(run)
         self._order, self._decided, self._absent = order(run), 0, list[str]()
 
     @property
     def _first(self) -> int:
-        return self.run.epochs - min(max(1, round(self.tune * self.run.epochs)), self.run.epochs - 1)
+        return self.run.epochs - max(1, whole(self.tune, self.run.epochs))
 
     def on_epoch(self, epoch: int) -> None:
         """Decide what is due, up to all of it in the last epoch."""
@@ -60,6 +58,7 @@ class DartsPt(Bilevel):
         run, done = self.run, epoch + 1 - self._first
         if done > 0 and not self._decided:
             run.weight_optimizer = run.optim.build(run.net.parameters())
+            run.count(run.weight_optimizer, "weights")
         while self._decided < -(-len(self._order) * done // (run.epochs - self._first)):
             self._decide(self._order[self._decided])
             self._decided += 1

@@ -14,10 +14,8 @@ from torch import Tensor
 from torch.distributions import Dirichlet, kl_divergence
 
 from audionas.core.errors import UserError
-from audionas.core.reporter import amount
 from audionas.data.batches import Batch
 from audionas.engine.optim import set_rate
-from audionas.methods._base import SearchRun
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._sample import concentration, dirichlet
 from audionas.methods._stages import stage, thinned
@@ -31,7 +29,7 @@ class DrNas(Bilevel):
     searched instead of 1/`k`; all of them where that would split an edge that k did not. `last_k: 4` and
     `keep: 1` leave all as it is. In the first `rest` of each half, 10 of 50 epochs, alpha rests. Defaults
     are those for NAS-Bench-201; for cells k is 6, then 4 (alpha_lr 6e-4). alpha and its Adam go on, the
-    weights have one schedule and a fresh momentum.
+    weights have one schedule and a fresh momentum. A search of one epoch has the first half only.
 
     `alpha_weight_decay` is the paper's regulariser (L2); `kl` is the strength of the other, the sum over
     choices of KL(Dir(b) || Dir(1)): the paper has 1e-3 with a decay of 0. Options and edges are compared by
@@ -59,13 +57,6 @@ class DrNas(Bilevel):
         )
         if problems := [text for holds, text in rules if not holds]:
             raise UserError(problems)
-
-    def setup(self, run: SearchRun) -> None:
-        """Take a run; UserError if it is too short for two stages."""
-        super().setup(run)
-        if run.epochs < 2:
-            told = f"method dr_nas has 2 stages, but the search has {amount(run.epochs, 'epoch')}"
-            raise UserError(told, hint="Raise search.epochs.")
 
     def sample(self, logits: Tensor) -> Tensor:
         """A draw from Dir(elu(logits) + 1) over the options that are left, differentiable in the logits."""
