@@ -12,9 +12,11 @@ __getattr__ = door(
         "_derive": "parameter_free strongest",
         "_fold": "fold",
         "_one_shot": "shared",
+        "_perturb": "mean_gates needed order",
         "_price": "inclusion value",
         "_recentre": "recentre",
-        "_sample": "anneal concrete drawn gumbel one_hot_concrete rows straight_through",
+        "_sample": "anneal concentration concrete dirichlet drawn gumbel one_hot_concrete rows "
+        "straight_through with_rows",
         "_score": "Scoring gates_of score score_gates",
         "_stages": "whole",
         "_unrolled": "step_ahead",
