@@ -1,5 +1,6 @@
-"""Each operator of torch says in LiteRT, float and int8, what it says in torch; and what has no form is named."""
+"""Each operator says in LiteRT, float and int8, what it says in torch; what has no form is named."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,7 @@ class Net(nn.Module):
         self.op = op if isinstance(op, nn.Module) else _Called(op)
         with torch.no_grad():
             self.head = Head(2 * FREQ + op(torch.ones(1, CHANNELS, FREQ, HOP)).numel(), 3)
-            self.head.linear.weight.normal_(0, 3 / self.head.linear.in_features**0.5)
+            self.head.linear.weight.normal_()
 
     def forward(self, x: Tensor) -> Tensor:
         """(1, 1, F, HOP) to logits; from other lengths only the stride is taken."""
@@ -87,12 +88,20 @@ def _slopes(*values: float) -> nn.PReLU:
     return found
 
 
+def _many(x: Tensor) -> Tensor:
+    first, second = functional.pad(x, (1, 0, 0, 2)).chunk(2, 1)
+    y = torch.cat([1 - first.tanh(), functional.leaky_relu(second, 0.2)], 1)
+    y = functional.prelu(functional.channel_shuffle(y, 3), (SIDE / 3).to(x.device))
+    return functional.max_pool2d(y, (3, 2), (2, 1), (1, 0))
+
+
 SIDE = torch.linspace(-2, 2, CHANNELS)
 CASES: dict[str, Op] = {
+    "all in a row": _many,
+    **_pools(functional.avg_pool2d, [{"count_include_pad": False}, {}]),
     "pad": lambda x: functional.pad(x, (2, 0, 1, 3)),
     "chunk shuffle": lambda x: functional.channel_shuffle(torch.cat([p.tanh() for p in x.chunk(2, 1)], 1), 3),
     "prelu": _slopes(0.25, -0.5, 0, 1.5, 1, 0.1),
-    **_pools(functional.avg_pool2d, [{"count_include_pad": False}, {}]),
     **_pools(functional.max_pool2d, [{}]),
     "pad with a number": lambda x: functional.pad(x, (0, 1, 2, 0, 1, 2), value=1.5),
     "pad below zero": lambda x: functional.pad(x, (-1, 2, 3, -2), value=-0.5),
@@ -132,19 +141,29 @@ class Built:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(1)
             net = Net(op).eval()
-        self.step = Step(net, InputSpec(1, FREQ, HOP, 3))
-        self.graph: Graph = build(self.step, torch.zeros(FREQ), torch.ones(FREQ))
         self.clips = numpy_rng("aten").normal(size=(30, FREQ, HOP)).astype(np.float32)
+        io = InputSpec(1, FREQ, HOP, 3)
+        logits, last = self.logits(Step(net, io)), net.head.linear
+        with torch.no_grad():  # the scores shall move
+            last.bias -= logits.mean(0)
+            last.weight /= logits.std(0)[:, None]
+            last.bias /= logits.std(0)
+        self.step = Step(net, io)
+        self.graph: Graph = build(self.step, torch.zeros(FREQ), torch.ones(FREQ))
+
+    def logits(self, step: Step) -> Tensor:
+        """What torch says, hop by hop."""
+        states, found = step.start(), []
+        with torch.no_grad():
+            for clip in torch.from_numpy(self.clips):
+                logits, *rest = step(clip[None, None], *states)
+                states = tuple(rest)
+                found.append(logits[0, 0])
+        return torch.stack(found)
 
     def wanted(self) -> np.ndarray:
-        """The scores of torch, hop by hop."""
-        states, found = self.step.start(), []
-        with torch.inference_mode():
-            for clip in torch.from_numpy(self.clips):
-                logits, *rest = self.step(clip[None, None], *states)
-                states = tuple(rest)
-                found.append(logits[0, 0].softmax(0))
-        return torch.stack(found).numpy()
+        """The scores of torch."""
+        return self.logits(self.step).softmax(1).numpy()
 
     def line(self) -> np.ndarray:
         """The clips as one, so that a calibration hears the same stream."""
@@ -152,7 +171,7 @@ class Built:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
-@pytest.mark.parametrize("name", laws(CASES, fast=4))
+@pytest.mark.parametrize("name", laws(CASES, fast=2))
 def test_an_operator_says_what_torch_says(name: str, tmp_path: Path) -> None:
     built = Built(CASES[name])
     wanted = built.wanted()
@@ -169,7 +188,7 @@ def test_an_operator_says_what_torch_says(name: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same':UserWarning")
-@pytest.mark.parametrize("name", laws(CASES, fast=4))
+@pytest.mark.parametrize("name", laws(CASES, fast=2))
 def test_in_int8_it_is_near_and_equals_a_microcontroller(name: str, tmp_path: Path) -> None:
     built = Built(CASES[name])
     int8 = quantized(built.graph, built.line())
@@ -183,3 +202,66 @@ def test_in_int8_it_is_near_and_equals_a_microcontroller(name: str, tmp_path: Pa
     error = np.abs(found - built.wanted())
     assert error.mean() < 0.03
     assert error.max() < 0.2
+
+
+def refusal(op: Op) -> UserError:
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(1)
+        step = Step(Net(op).eval(), InputSpec(1, FREQ, HOP, 3))
+    with pytest.raises(UserError) as error:
+        build(step, torch.zeros(FREQ), torch.ones(FREQ))
+    return error.value
+
+
+WEIGHT = torch.ones(CHANNELS, CHANNELS, 1, 1)
+REFUSED: dict[str, tuple[Op, str]] = {
+    "unknown": (functional.softplus, r"operator aten\.softplus\.default cannot"),
+    "in place": (lambda x: functional.relu(x, inplace=True), r"aten\.relu_\.default, which .* inplace=False"),
+    "computed weight": (
+        lambda x: functional.conv2d(x, WEIGHT.to(x.device) * x.mean()),
+        r"aten\.mean\.default",
+    ),
+    "computed slope": (lambda x: functional.prelu(x, x.mean((2, 3))[0]), r"aten\.select\.int"),
+    "divisor": (lambda x: functional.avg_pool2d(x, 2, divisor_override=3), r"divisor_override"),
+    "dilated": (lambda x: functional.max_pool2d(x, 2, dilation=2), r"dilation \[2, 2\]"),
+    "several results": (
+        lambda x: functional.max_pool2d(x, 2, return_indices=True)[0],
+        r"max_pool2d_with_ind",
+    ),
+    "unbatched": (lambda x: functional.avg_pool2d(x.reshape(CHANNELS, FREQ, -1), 2), r"another shape than"),
+    "mean of all": (lambda x: x.mean()[None], r"aten\.mean\.default with these arguments .*'dims'"),
+    "rounded": (lambda x: torch.div(x, 2, rounding_mode="floor"), r"div\.Tensor_mode with these .*rounding"),
+    "strided slice": (lambda x: x[..., ::2], r"aten\.slice\.Tensor with these arguments"),
+    "other type": (lambda x: x.view(torch.int32).view(torch.float32), r"view\.dtype, whose shape is torch"),
+    "wrapped": (
+        lambda x: functional.pad(x, (1, 1, 0, 0), mode="circular"),
+        r"mode=circular by \[1, 1, 0, 0\]",
+    ),
+    "pad of no number": (lambda x: functional.pad(x, (1, 1), value=-torch.inf), r"a pad with -inf"),
+    "two ends": (lambda x: x.clamp(-1, 1), r"a clamp from -1"),
+    "normalised": (lambda x: functional.layer_norm(x, x.shape[-1:]), r"aten\.layer_norm\.default"),
+    "largest": (lambda x: x.amax(2), r"aten\.amax\.default"),
+    "gathered": (lambda x: x[:, [0, 2, 1]], r"aten\.index\.Tensor"),
+}
+
+
+@pytest.mark.parametrize("name", laws(REFUSED, fast=1))
+def test_what_has_no_form_is_named_with_its_layer(name: str) -> None:
+    op, said = REFUSED[name]
+    error = refusal(op)
+    assert re.search(said, str(error)), str(error)
+    assert str(error).startswith("op: ")
+    assert "--target onnx-stream" in error.hint
+
+
+@pytest.mark.laws
+def test_a_decision_on_the_data_is_refused() -> None:
+    error = refusal(lambda x: x if x.device.type == "meta" or x.sum() > 0 else -x)
+    assert str(error).startswith("torch.export cannot record the network")
+
+
+@pytest.mark.laws
+def test_a_division_has_no_int8() -> None:
+    built = Built(lambda x: x / (1.5 + x.sigmoid()))
+    with pytest.raises(UserError, match=r"op/?\d*: operator DIV has no form in int8"):
+        quantized(built.graph, built.line())
