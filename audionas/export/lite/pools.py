@@ -104,8 +104,8 @@ def _lines(
 ) -> list[_Line]:
     if len(x.shape) != 4:
         raise b.refuse("a pool in another shape than (1, C, F, n)")
-    pairs = (turned(pair) for pair in (kernel, stride, padding))
-    return [_Line(*line, ceil, counted) for line in zip(x.shape[1:3], *pairs, strict=True)]
+    lines = zip(x.shape[1:3], turned(kernel), turned(stride), turned(padding), strict=True)
+    return [_Line(n, size, step, pad, ceil, counted) for n, size, step, pad in lines]
 
 
 def _pooled(b: Builder, op: str, x: Value, lines: list[_Line]) -> Value:
@@ -114,8 +114,8 @@ def _pooled(b: Builder, op: str, x: Value, lines: list[_Line]) -> Value:
     shared = lines[0].paddings() & lines[1].paddings()
     if shared:
         shape = (1, *(len(line.windows()) for line in lines), x.shape[3])
-        size, step = (tuple(getattr(line, name) for line in lines) for name in ("size", "step"))
-        return b.add(op, [x], shape, filter=size, stride=step, padding=max(shared))
+        options = {"filter": tuple(p.size for p in lines), "stride": tuple(p.step for p in lines)}
+        return b.add(op, [x], shape, **options, padding=max(shared))
     for axis, line in enumerate(lines, 1):
         whole = [_Line(n, 1, 1) for n in x.shape[1:3]]
         parts = []

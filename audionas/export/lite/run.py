@@ -68,7 +68,7 @@ def _convolved(node: Node, x: list[Tensor]) -> Tensor:
 
 
 def _averaged(x: list[Tensor], options: dict[str, Any]) -> Tensor:
-    """What SAME pads does not count."""
+    """An average pool; the zeros of padding SAME do not count."""
     given, size, stride = x[0].permute(0, 3, 1, 2), options["filter"], options["stride"]
     y, counted = (
         functional.avg_pool2d(_filled(part, 0, options), size, stride)

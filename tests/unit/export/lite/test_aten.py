@@ -49,7 +49,7 @@ class Net(nn.Module):
         y = self.stem(x)
         z = self.hop(y)
         if x.shape[3] != HOP:
-            return z.new_zeros(1, 3)
+            return torch.zeros(1, 3, device=x.device)
         parts = [part.reshape(1, -1, 1, 1) for part in (z, self.op(y))]
         scores: Tensor = self.head(torch.cat(parts, 1))
         return scores
@@ -110,7 +110,7 @@ CASES: dict[str, Op] = {
     "pad of a vector": lambda x: functional.pad(x.mean((2, 3)), (2, 1)),
     "uneven chunks": lambda x: torch.cat(x.chunk(4, 2)[::-1], 2),
     "chunks of time": lambda x: torch.cat(x.chunk(2, -1)[::-1], -1),
-    "uneven split": lambda x: torch.cat(x.split([1, 3, 2], 1)[::-1], 1),
+    "uneven split": lambda x: torch.cat(torch.split(x, [1, 3, 2], 1)[::-1], 1),
     "shuffle": nn.ChannelShuffle(2),
     "one slope": _slopes(0.3),
     "slopes of a vector": lambda x: functional.prelu(x.mean((2, 3)), SIDE.to(x.device)),
@@ -145,9 +145,8 @@ class Built:
         io = InputSpec(1, FREQ, HOP, 3)
         logits, last = self.logits(Step(net, io)), net.head.linear
         with torch.no_grad():  # the scores shall move
-            last.bias -= logits.mean(0)
-            last.weight /= logits.std(0)[:, None]
-            last.bias /= logits.std(0)
+            last.bias.sub_(logits.mean(0)).div_(logits.std(0))
+            last.weight.div_(logits.std(0)[:, None])
         self.step = Step(net, io)
         self.graph: Graph = build(self.step, torch.zeros(FREQ), torch.ones(FREQ))
 
