@@ -137,7 +137,7 @@ class _Sub:
 
     def _computed(self, node: Node) -> None:
         """An operator. Behind one whose scale is fixed QUANTIZE makes another, where copies need it."""
-        inputs, made = [self.tensor(name) for name in node.inputs], self.tensor(node.output)
+        made, inputs = self.tensor(node.output), [self.tensor(name) for name in node.inputs]
         int8, quant = self.file.int8, FIXED.get(node.op)
         if int8 is None or quant in (None, int8.quants[node.output]):
             self.operator(node.op, inputs, [made], node.options)
