@@ -24,12 +24,16 @@ OTHERS = {  # another value of a field that is neither a flag nor one of a few w
     "beta": 0.3, "drop": 0.6, "drop_free": 0.6, "zero_one_weight": 3.0, "threshold": 0.4, "std": 0.7,
     "mean": 0.4, "drop_path": 0.5, "temperature": (3.0, 1.0), "samples": 3, "tempering": 1.0, "k": 2,
     "alpha_every": 2, "keep": (0.4, 0.2), "depths": (3, 4, 4), "skip_dropout": (0.4, 0.0, 0.7), "rest": 0.9,
-    "eps": 0.5, "beta_decay": 20.0, "warmup": 0.5,
+    "eps": 0.5, "beta_decay": 20.0, "warmup": 0.5, "radius": (0.2, 0.4), "tune": 0.6, "kl": 0.3,
+    "dr_nas.keep": 1.0,
 }  # fmt: skip
+STAGED = ("p_darts", "dr_nas", "darts_pt")
 SHARED = {f.name for f in dataclasses.fields(Bilevel)}
 ELSEWHERE = {
     *("cost", "cost_form", "limit"),  # they need a cost table, which is most of a step's time
     *("draws", "scoring", "finalists", "random_nas.batches"),  # how networks are scored when one is derived
+    "last_k",  # it acts where k has split the edges
+    "darts_pt.criterion",  # accuracy and loss agree on many a batch
     "max_skips",  # it acts where a cell would get more skips, on few draws of alpha
     *(
         f"darts_es.{name}" for name in ("every", "window", "back", "factor", "rest")
@@ -50,7 +54,7 @@ def alternatives(name):
         elif typing.get_origin(types[field.name]) is typing.Literal:
             yield from ((field.name, word) for word in words if word != default)
         else:
-            yield field.name, OTHERS[field.name]
+            yield field.name, OTHERS.get(f"{name}.{field.name}", OTHERS.get(field.name))
 
 
 @functools.cache
@@ -66,7 +70,7 @@ def outcome(name, space, **fields):
     for key in sorted(run.alphas):
         run.alphas[key].data = 4 * torch.randn(run.alphas[key].shape, generator=rng)
     size = 4 if name in BILEVEL else 2 * max(len(choice.options) for choice in space.choices())  # two a path
-    for epoch in range(4) if name == "p_darts" else [1]:
+    for epoch in range(4) if name in STAGED else [1]:
         torch.manual_seed(epoch)
         method.on_epoch(epoch)
         ((train, valid),) = batches(run.io, 1, seed=epoch, size=size)
