@@ -91,8 +91,8 @@ def latest(folder: Path) -> int:
     return int(text)
 
 
-def restore(work: Restored, folder: Path) -> None:
-    """Bring `work` back to the newest checkpoint.
+def restore(work: Restored, folder: Path) -> State:
+    """Bring `work` back to the newest checkpoint, and return that.
 
     Raises UserError where it is damaged, lacks what `work` needs, or holds tensors of other shapes.
     """
@@ -105,6 +105,7 @@ def restore(work: Restored, folder: Path) -> None:
         where = f"{folder}/{latest(folder):06d}"
         why = f"it has no {error}" if isinstance(error, KeyError) else str(error).partition("\n")[0][:300]
         raise UserError(f"{where}: the run cannot resume from this checkpoint: {why}", hint=_AGAIN) from error
+    return state
 
 
 def load(folder: Path, needed: Sequence[str] = ()) -> State:

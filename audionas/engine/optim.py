@@ -66,6 +66,11 @@ class Optim(Strict):
         if problems := [f"optim.{text}" for holds, text in rules if not holds]:
             raise UserError(problems)
 
+    def calmer(self, section: str) -> str:
+        """The overrides that calm a training: a tenth of the rate, at most 0.05, clipped gradients."""
+        clip = "" if self.clip is not None and self.clip <= 5 else f" {section}.optim.clip=5"
+        return f"{section}.optim.lr={min(self.lr / 10, 0.05):g}{clip}"
+
     def build(self, parameters: Iterable[nn.Parameter]) -> torch.optim.Optimizer:
         """A torch optimiser over `parameters`."""
         groups = parameters if self.decay_norms else _groups(list(parameters))

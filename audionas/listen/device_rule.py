@@ -1,6 +1,6 @@
 """The rule by which ESPHome's micro_wake_word turns scores into events, for many cutoffs at once.
 
-As in `streaming_model.cpp` and `micro_wake_word.cpp` of ESPHome 2025.5: a score is one of 256 steps, a cutoff
+As in `streaming_model.cpp` and `micro_wake_word.cpp` of ESPHome: a score is one of 256 steps, a cutoff
 `int(255 * probability_cutoff)`. The wake word is heard where the sum of the last scores is strictly greater
 than the cutoff times their number. Then all of them become 0, and nothing is heard until 100 slices of sound
 (10 ms each) have passed in which the newest score was under the cutoff.

@@ -9,7 +9,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, Literal
 
 import torch
@@ -168,7 +168,8 @@ class Method(Strict, ABC):
     `bare` is what its supernets leave without affine parameters; None: what the space says. A method whose
     weights mix options needs `ends` at least, or the norm that ends an option could undo alpha.
     `trains` is False for methods that need no supernet (the random baseline), `quick` for those whose
-    `derive` scores networks and is therefore called once, at the end.
+    `derive` scores networks and is therefore called once, at the end. `alike` names the method whose search a
+    searcher alone sets apart, so that a comparison leaves one of them out.
     """
 
     family: ClassVar[str] = ""
@@ -177,6 +178,7 @@ class Method(Strict, ABC):
     trains: ClassVar[bool] = True
     quick: ClassVar[bool] = True
     bare: ClassVar[Bare | None] = None
+    alike: ClassVar[str] = ""
     k = 1  # one over the share of channels that edges search; a field of methods that can search fewer
 
     def __init_subclass__(cls, **rest: Any) -> None:
@@ -200,9 +202,23 @@ class Method(Strict, ABC):
         """The reason why this method does not apply to a space; empty if it applies."""
         return ""
 
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The fields that change nothing on a space, beside the others' values, with the reason."""
+        return {}
+
+    def why_not(self, space: Space) -> str:
+        """The reason not to run on a space: it is refused, or a field was set that changes nothing there."""
+        usual = {f.name: f.default for f in fields(self)}
+        told = [
+            f"{name} changes nothing, since {why}"
+            for name, why in self.idle(space).items()
+            if getattr(self, name) != usual[name]
+        ]
+        return self.refuses(space) or "; ".join(told)
+
     def require(self, space: Space) -> None:
-        """Raise UserError with the reason if the method refuses the space."""
-        if why := self.refuses(space):
+        """Raise UserError with the reason if the method does not apply to the space as it is set."""
+        if why := self.why_not(space):
             raise UserError(
                 f"method {_name(self)} does not run on space {space.name}: {why}",
                 hint="See: audionas list methods, audionas list spaces",
@@ -278,6 +294,14 @@ class Method(Strict, ABC):
 
     def tell(self) -> Mapping[str, float]:
         """Values for the log of an epoch besides the means of its steps; none by default."""
+        return {}
+
+    def margins(self) -> dict[str, float]:
+        """By how much each choice was taken, 0 or more, by name; none where no architecture is learnt."""
+        return {}
+
+    def sharper(self) -> Mapping[str, float]:
+        """The overrides, besides more epochs, after which an undecided search decides more."""
         return {}
 
     @abstractmethod

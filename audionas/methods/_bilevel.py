@@ -22,13 +22,15 @@ from audionas.engine.optim import pack, set_rate, unpack
 from audionas.methods import _edge_weights
 from audionas.methods._base import Method, Phase, SearchRun, accuracy, require_reachable
 from audionas.methods._beta_decay import smooth_maximum
+from audionas.methods._decided import by_shares
 from audionas.methods._derive import strongest
+from audionas.methods._idle import idle
 from audionas.methods._lost import replaces
 from audionas.methods._price import chances, exchanged, slope_of, value
 from audionas.methods._stages import whole
 from audionas.methods._unrolled import unrolled_gradient
 from audionas.nn.edge import Gate, Gates
-from audionas.spaces._base import Bare
+from audionas.spaces._base import Bare, Space
 
 
 @dataclass(kw_only=True)
@@ -48,7 +50,8 @@ class Bilevel(Method):
     `k` is one over the share of channels that edges search; the others go by (`pc_darts` says where an edge
     cannot be split). `edge_normalization` weighs the edges into a node of a cell by a softmax over
     `beta/<node>`. `beta_decay` is the strength, at the end of the search, of Beta-DARTS' regulariser. A
-    method that would lose a setting refuses it.
+    method that would lose a setting refuses it. The weights' rate falls with every step; in official codes
+    it falls after every epoch.
     """
 
     family: ClassVar[str] = "differentiable"
@@ -118,6 +121,10 @@ class Bilevel(Method):
     def halves(self) -> bool:
         """One-level methods train on everything."""
         return self.level == "two"
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """Settings for another order, for channels that no edge splits, for edges that do not compete."""
+        return idle(space, self.order, self.k)
 
     def setup(self, run: SearchRun) -> None:
         """Make the architecture parameters and their Adam."""
@@ -333,6 +340,14 @@ class Bilevel(Method):
             name: {o: p if o in alive.get(name, options) else -math.inf for o, p in options.items()}
             for name, options in self.scores().items()
         }
+
+    def margins(self) -> dict[str, float]:
+        """The margins between the strongest options, and where nodes keep few inputs between edges."""
+        return by_shares(self.run.space, self.probabilities(), self.scores())
+
+    def sharper(self) -> Mapping[str, float]:
+        """Ten times the rate of alpha, where that is 0.1 at most."""
+        return {"method.alpha_lr": 10 * self.alpha_lr} if self.alpha_lr <= 0.01 else {}
 
     def derive(self) -> ArchSpec:
         """The strongest option of each choice; in cells with few inputs, only at a node's strongest edges."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.distributions import Dirichlet
 from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import pad_sequence
 
@@ -45,6 +46,19 @@ def one_hot_concrete(logits: Tensor, temperature: float) -> Tensor:
     return straight_through(one_hot(soft.argmax(-1), soft.shape[-1]).to(soft.dtype), soft)
 
 
+def concentration(logits: Tensor) -> Tensor:
+    """b = elu(logits) + 1 in double precision, at least 1e-30, without the rounding of exp - 1 + 1."""
+    logits = logits.double()
+    return torch.where(logits > 0, logits + 1, logits.clamp(max=0).exp()).clamp_min(1e-30)
+
+
+def dirichlet(logits: Tensor) -> Tensor:
+    """A draw from Dir(b) for one choice, (options,), differentiable in the logits; 0 for options at -inf."""
+    left = logits.isfinite()
+    draw = Dirichlet(concentration(logits[left])).rsample().to(logits.dtype)
+    return torch.zeros_like(logits).masked_scatter(left, draw)
+
+
 def drawn(logits: Tensor) -> Tensor:
     """An option drawn from the softmax over the last axis, as one-hot weights without a gradient."""
     picked = (logits.detach() + gumbel(*logits.shape)).argmax(-1)
@@ -70,3 +84,10 @@ def gates_of(run: SearchRun, weights: Tensor, picked: Sequence[int] | None = Non
         active = run.left(choice) if picked is None else (picked[number],)
         gates[choice.name] = Gate(weights[number, : len(choice.options)], active)
     return Gates(gates)
+
+
+def with_rows(gates: Gates, rows: Tensor) -> Gates:
+    """The gates, each with its row of `rows` (choices, options) as weights."""
+    pairs = zip(gates.items(), rows, strict=True)
+    moved = {name: gate._replace(weight=row[: len(gate.weight)]) for (name, gate), row in pairs}
+    return Gates(moved, gates.extra)

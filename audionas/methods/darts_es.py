@@ -61,7 +61,8 @@ class DartsEs(Bilevel):
             value, choices = largest_eigenvalue(self), super().derive().choices
             self.run.log("eigenvalue", value)
             kept = {name: list(options) for name, options in choices.items()}
-            self._seen.append({"epoch": self.run.epoch, "value": value, "choices": kept})
+            row = {"epoch": self.run.epoch, "value": value, "choices": kept, "margins": super().margins()}
+            self._seen.append(row)
 
     def _rise(self) -> tuple[float, float, int] | None:
         """The rise of the eigenvalue and the number of the architecture to go back to."""
@@ -78,6 +79,11 @@ class DartsEs(Bilevel):
         before, last, number = found
         rose = f"the largest eigenvalue along alpha rose from {before:.3g} to {last:.3g}"
         return f"{rose}; back to epoch {self._seen[number]['epoch'] + 1}"
+
+    def margins(self) -> dict[str, float]:
+        """The margins of the architecture that is derived, also of one that the search goes back to."""
+        found = self._rise()
+        return super().margins() if found is None else dict(self._seen[found[2]]["margins"])
 
     def derive(self) -> ArchSpec:
         """The architecture before the rise; without one, DARTS' at the end."""

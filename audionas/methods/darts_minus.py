@@ -20,6 +20,7 @@ from audionas.core.errors import UserError
 from audionas.methods._bilevel import Bilevel
 from audionas.nn.edge import Edge, Gate, MixedEdge
 from audionas.nn.ops import OPS, OpShape
+from audionas.spaces._base import Space
 
 
 class IdentityConv(nn.Module):
@@ -79,6 +80,11 @@ class DartsMinus(Bilevel):
         super().__post_init__()
         if not 0 <= self.beta < math.inf:
             raise UserError(f"beta is {self.beta}, expected 0 or a positive number")
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The form of an auxiliary skip that is off."""
+        off = ("decay", "auxiliary") if self.beta == 0 else ()
+        return {**super().idle(space), **dict.fromkeys(off, "beta is 0: no edge has an auxiliary skip")}
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
         """An edge with an auxiliary skip; with `beta: 0` a plain edge, for a search that equals DARTS."""

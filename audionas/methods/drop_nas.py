@@ -20,6 +20,7 @@ from audionas.methods._bilevel import Bilevel
 from audionas.methods._recentre import recentre
 from audionas.nn.edge import Gate, Gates
 from audionas.nn.ops import FREE, OPS
+from audionas.spaces._base import Space
 
 
 class Groups:
@@ -56,11 +57,13 @@ class Groups:
 @dataclass(kw_only=True)
 class DropNas(Bilevel):
     """`drop` is the probability that a whole group of operations with weights would be dropped; `drop_free`
-    that of the others (the official code has both). A group of one is never dropped, so if every group is
-    one operation (`darts_cell` with preset s2), the method is DARTS with one level.
+    that of the others (the official code has both). A group of one is never dropped, so a space in which
+    every group is one operation (`darts_cell` with preset s2) is refused: it would be DARTS with one level.
 
     Decay is partial: dropped operations decay neither in weight nor in alpha, within the single step of each
-    optimiser (the official code takes a second step for decay, which applies momentum twice). `rank: alpha`
+    optimiser. The official code takes a second step for decay, which applies momentum twice, on the loss
+    rate * |w|^2, whose gradient is twice that of torch's weight decay at the same rate: for its decay set
+    `alpha_weight_decay` and `search.optim.weight_decay` to twice its rates. `rank: alpha`
     compares edges by raw alpha as the official code does, `softmax` by probability: logits of different edges
     have no common scale. Nothing is dropped during warm-up. Runs on every space.
     """
@@ -82,10 +85,35 @@ class DropNas(Bilevel):
         if not (0 <= self.drop < 1 and 0 <= self.drop_free < 1):
             raise UserError(f"drop {self.drop} and drop_free {self.drop_free} must lie in [0, 1)")
 
+    def refuses(self, space: Space) -> str:
+        """The reason to refuse a space in which no group has two operations."""
+        if self._groups_of(space):
+            return super().refuses(space)
+        return "each group is one operation, which is never dropped: it would be darts with level one"
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The probability of a group that no choice has with two operations."""
+        known = self._groups_of(space)
+        none = "no choice has two operations of that group"
+        groups = {"drop": False, "drop_free": True}
+        ranks = {} if space.inputs else {"rank": "no edges compete, which alone it ranks"}
+        return {
+            **super().idle(space),
+            **{n: none for n, free in groups.items() if free not in known},
+            **ranks,
+        }
+
+    def _groups_of(self, space: Space) -> set[bool]:
+        """The groups that have two operations somewhere: True is that of operations without weights."""
+        flags = [[OPS[option].kind in FREE for option in choice.options] for choice in space.choices()]
+        return {free for free in (False, True) if any(kinds.count(free) > 1 for kinds in flags)}
+
     def setup(self, run: SearchRun) -> None:
         """Turn off Adam's own decay, which would affect dropped options: `penalty` applies it instead."""
         super().setup(run)
         self._optimizer.param_groups[0]["weight_decay"] = 0.0
+        rates = {False: self.drop, True: self.drop_free}
+        self._drops = any(rates[free] > 0 for free in self._groups_of(run.space))
         self._left: dict[str, tuple[int, ...]] = {}
         self._kept: dict[str, tuple[int, ...]] = {}
 
@@ -93,7 +121,7 @@ class DropNas(Bilevel):
         """Softmax over the options that a fresh draw keeps; without dropping, nothing is drawn."""
         choices = self.run.space.choices()
         kept = left = {c.name: self.run.left(c) or tuple(range(len(c.options))) for c in choices}
-        if not self.warming and not self.drop == self.drop_free == 0:
+        if self._drops and not self.warming:
             if left != self._left:
                 options = {c.name: tuple(c.options[i] for i in left[c.name]) for c in choices}
                 self._left, self._groups = left, Groups(options, self.drop, self.drop_free)

@@ -19,10 +19,11 @@ from audionas.cost.table import What
 from audionas.data.batches import Batch
 from audionas.engine.distributed import averaged
 from audionas.methods._bilevel import Bilevel
+from audionas.methods._decided import crossing
 from audionas.methods._derive import cells, filled, strongest
 from audionas.methods._price import price_of
 from audionas.nn.edge import Gates
-from audionas.spaces._base import Bare, present
+from audionas.spaces._base import Bare, Space, present
 
 
 def zero_one_loss(weights: Tensor, form: Literal["squared", "absolute"] = "squared") -> Tensor:
@@ -69,6 +70,20 @@ class FairDarts(Bilevel):
         if not 0 < self.threshold < 1:
             raise UserError(f"threshold is {self.threshold}, expected a sigmoid between 0 and 1")
 
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """Threshold and rule where the strongest option stays anyway, the form of a loss that is off."""
+        found = dict(super().idle(space))
+        if self.zero_one_weight == 0:
+            found["zero_one_form"] = "zero_one_weight is 0"
+        single = all(choice.least == choice.max_active == 1 for choice in space.choices())
+        if single or self.rule == "darts":
+            found["threshold"] = "the strongest option stays, whatever its sigmoid is"
+        if single:
+            found["rule"] = "every choice keeps exactly one option"
+        elif all(choice.least for choice in space.choices()) and self.rule == "threshold_edge":
+            found["rule"] = "no edge can be absent: both thresholds keep the same"
+        return found
+
     def init_alpha(self, choice: Choice) -> Tensor:
         """Initial zeros: every sigmoid starts at 0.5."""
         return torch.zeros(len(choice.options))
@@ -90,9 +105,8 @@ class FairDarts(Bilevel):
         held = self.probabilities()
         stay = strongest(self.run.space, self.standings())
         for choice in self.run.space.choices():
-            room = choice.max_active if choice.least else {"threshold_edge": 2}.get(self.rule, 1)
             if choice.least or self.rule == "threshold_edge" or stay[choice.name]:
-                found[choice.name] = self._exchanged(choice, held[choice.name], room, what)
+                found[choice.name] = self._exchanged(choice, held[choice.name], self._room(choice), what)
         for kind, members in cells(self.run.space).items():
             if f"{kind} cell" in spec.note:  # its only edge leaves as soon as another one passes
                 (lone,) = (c.name for c in members if spec.choices[c.name])
@@ -130,6 +144,28 @@ class FairDarts(Bilevel):
         parts = {"gradient_data": rest, "gradient_zero_one": pulls}
         norms = {name: torch.cat([g.flatten() for g in part]).norm() for name, part in parts.items()}
         return {**told, **norms}
+
+    def margins(self) -> dict[str, float]:
+        """The ways of sigmoids to the threshold; under the rule of DARTS the margins between them."""
+        space, held = self.run.space, self.probabilities()
+        found = super().margins()
+        if self.rule == "darts":
+            return found
+        edges = {choice.name for choice in space.choices()} if self._every_edge() else found.keys()
+        ways = {
+            c.name: crossing((held[c.name][o] for o in present(c)), self.threshold, self._room(c), c.least)
+            for c in space.choices()
+            if c.name in edges
+        }
+        return ways if self._every_edge() else {**found, **ways}
+
+    def _every_edge(self) -> bool:
+        """True where edges do not compete."""
+        return self.rule == "threshold_edge" or not self.run.space.inputs
+
+    def _room(self, choice: Choice) -> int:
+        """The most options that may stay at a choice."""
+        return choice.max_active if choice.least else {"threshold_edge": 2}.get(self.rule, 1)
 
     def derive(self) -> ArchSpec:
         """The options above the threshold that `rule` keeps."""

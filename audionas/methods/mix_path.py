@@ -5,7 +5,7 @@ the layers before and after the branches; as sums of more branches have larger s
 batch norm per number of branches, the shadow batch norm, and a network uses the one for its number.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, TypeVar
 
@@ -95,6 +95,10 @@ class MixPath(OneShot):
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
         """An edge whose options share their weights."""
         return MixEdge(choice, shape, shadow=self.shadow)
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The sharing of gradients among paths, of which an update has one."""
+        return {"shared_gradients": "an update trains one path"}
 
     def paths(self) -> Sequence[Route]:
         """The path of the next update."""

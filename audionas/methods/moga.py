@@ -23,3 +23,4 @@ class Moga(FairNas):
 
     paper: ClassVar[str] = "MoGA: Searching Beyond MobileNetV3"
     arxiv: ClassVar[str] = "1908.01314"
+    alike: ClassVar[str] = "fair_nas"

@@ -18,6 +18,7 @@ from audionas.core.errors import UserError
 from audionas.methods._bilevel import Bilevel
 from audionas.nn.edge import Edge, MixedEdge, drop_path
 from audionas.nn.ops import OPS, OpShape
+from audionas.spaces._base import Space
 
 
 class NoisyEdge(MixedEdge):
@@ -50,8 +51,11 @@ class NoisyDarts(Bilevel):
     `form: multiplicative` scales by N(1 + mean, std) instead. `noise: uniform` is mean + a U(-1, 1)
     with a = sqrt(3 std), not scaled by the deviation, as in the official code: its variance, not its
     deviation, is `std`. `drop_path: 0.3` adds the drop-path that the official code has fixed on skips and the
-    paper does not describe. `decay: cosine` fades the noise out over the search. Runs on every space; if
-    none of the options is a skip (`darts_cell` with preset s4), it is DARTS.
+    paper does not describe. `decay: cosine` fades the noise out over the search, also where it is
+    multiplicative: what fades is the deviation from 1. In the official code the skip itself fades then, as
+    it is multiplied by N(mean, std), with mean 1 for an unbiased one, times the decay; and its cosine always
+    ends after 50 epochs. Refuses spaces in which no option is a skip (`darts_cell` with preset s4), where it
+    would be DARTS.
     """
 
     paper: ClassVar[str] = "Noisy Differentiable Architecture Search"
@@ -70,6 +74,17 @@ class NoisyDarts(Bilevel):
             raise UserError(
                 f"std {self.std} must not be negative, drop_path {self.drop_path} must lie in [0, 1)"
             )
+
+    def refuses(self, space: Space) -> str:
+        """The reason to refuse a space without skips."""
+        skips = any(OPS[option].kind == "skip" for choice in space.choices() for option in choice.options)
+        why = "no option is a skip, which is all that noise disturbs: it would be darts"
+        return super().refuses(space) if skips else why
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The form of a noise that is off."""
+        off = ("noise", "form", "decay") if self.std == self.mean == 0 else ()
+        return {**super().idle(space), **dict.fromkeys(off, "there is no noise: std and mean are 0")}
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
         """An edge that knows its options' kinds, as noise needs."""

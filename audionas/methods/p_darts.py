@@ -101,6 +101,12 @@ class PDarts(Bilevel):
         """The reason to refuse chains."""
         return "" if "layers" in space.sizes else "it deepens the network, and a chain has one depth"
 
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """Settings for skips, where there are none."""
+        skips = any(OPS[option].kind == "skip" for choice in space.choices() for option in choice.options)
+        off = () if skips else ("skip_dropout", "max_skips")
+        return {**super().idle(space), **dict.fromkeys(off, "no option is a skip")}
+
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
         """An edge whose skip drops out, with every option."""
         return SkipDropoutEdge(choice, shape)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from audionas.methods._bilevel import Bilevel
+from audionas.spaces._base import Space
 
 
 @dataclass(kw_only=True)
@@ -24,8 +25,9 @@ class PcDarts(Bilevel):
 
     An edge is searched with all its channels, without a bypass, where its channels change (most strides of
     the keyword chains), where k does not divide them (with a stride: 2k), or where a causal edge has a
-    stride. A space in which no edge is split is searched as in DARTS with edge normalisation. The
-    supernet's operations are narrower than those of the final network, which inherits no weights.
+    stride. A space in which no edge is split is searched as in DARTS with edge normalisation, and refused
+    where that has no effect either. The supernet's operations are narrower than those of the final network,
+    which inherits no weights.
     """
 
     paper: ClassVar[str] = (
@@ -37,3 +39,12 @@ class PcDarts(Bilevel):
     warmup: float = 0.3  # 15 of 50 epochs
     k: int = 4
     edge_normalization: bool = True
+
+    def refuses(self, space: Space) -> str:
+        """The reason to refuse a chain in which no edge is split: that would be DARTS."""
+        wanted = {"k": self.k > 1, "edge_normalization": self.edge_normalization}
+        if any(on and name not in self.idle(space) for name, on in wanted.items()) or not any(
+            wanted.values()
+        ):
+            return super().refuses(space)
+        return f"no edge's channels can be split by k={self.k}, and no edges are weighted: it would be darts"

@@ -136,6 +136,11 @@ class ProxylessNas(Bilevel):
             total = loss * (cost.log() / math.log(target)) ** self.cost.weight
         return total + self.penalties(gates), {self.cost.name: cost}
 
+    def sharper(self) -> Mapping[str, float]:
+        """A higher rate of alpha, and a step of alpha after each one of the weights."""
+        often = {"method.alpha_every": 1} if self.alpha_every > 1 else {}
+        return {**super().sharper(), **often}
+
     def state(self) -> State:
         """The state, with the number of steps that the weights have taken."""
         state = super().state()

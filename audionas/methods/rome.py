@@ -7,6 +7,7 @@ weights'. Only the drawn edges and operations run.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from typing import ClassVar, Literal
@@ -22,6 +23,7 @@ from audionas.cost.table import What
 from audionas.data.batches import Batch
 from audionas.methods._base import Phase, SearchRun
 from audionas.methods._bilevel import Bilevel
+from audionas.methods._decided import by_options, gap
 from audionas.methods._derive import strongest
 from audionas.methods._price import displaced, exchanged, inclusion, price_of, slope_of
 from audionas.methods._sample import anneal, gates_of, gumbel, one_hot_concrete, rows, straight_through
@@ -82,6 +84,11 @@ class Rome(Bilevel):
     def refuses(self, space: Space) -> str:
         """The reason to refuse a space that does not keep two edges per node."""
         return "" if space.inputs in (0, 2) else f"its nodes keep {space.inputs} edges, but ROME draws two"
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The draw of edges where none is drawn."""
+        none = {} if space.inputs else {"version": "nodes keep all their edges, so that no edges are drawn"}
+        return {**super().idle(space), **none}
 
     def nodes(self) -> dict[str, list[str]]:
         """The edges of each node that keeps two of them, by the name of its beta; none in chains."""
@@ -189,6 +196,16 @@ class Rome(Bilevel):
             held = self.logits().softmax(-1).tolist()
         choices = self.run.space.choices()
         return {c.name: dict(zip(c.options, p, strict=False)) for c, p in zip(choices, held, strict=True)}
+
+    def margins(self) -> dict[str, float]:
+        """Between options on the edges that stay, and between edges (pairs of them in v1) by beta's draws."""
+        found = by_options(self.run.space, self.probabilities(), self.derive().choices)
+        keep = 1 if self.version == "v1" else 2
+        for name, edges in self.nodes().items():
+            shares = self.run.alphas[name].softmax(0) if self.version == "v1" else self.inclusions()[name]
+            if len(edges) > 2:
+                found[f"inputs of {name.removeprefix('beta/')}"] = gap(shares.tolist(), keep)
+        return found
 
     def derive(self) -> ArchSpec:
         """The most probable edges of each node by beta alone, then the most probable option on each."""

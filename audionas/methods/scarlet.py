@@ -7,6 +7,7 @@ represent if a convolution follows (past shortcuts: if it has an inverse), and i
 network is derived.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -62,6 +63,11 @@ class Scarlet(FairNas):
             else "no layer can be skipped; use preset=depth of kws_mobilenet or asc_mobilenet, "
             "or form=scarlet of mobilenet"
         )
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The beginning of maps that are left out."""
+        off = {} if self.stabilizer else {"init": "stabilizer is false: there are no maps"}
+        return {**super().idle(space), **off}
 
     def fill(self, choice: Choice, shape: OpShape) -> Edge:
         """An edge with maps on its skips."""

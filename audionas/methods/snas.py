@@ -20,11 +20,12 @@ from audionas.core.rng import torch_rng
 from audionas.cost.table import What
 from audionas.methods._base import Phase
 from audionas.methods._bilevel import Bilevel
+from audionas.methods._decided import gap
 from audionas.methods._derive import filled
 from audionas.methods._price import exchanged
 from audionas.methods._sample import anneal, concrete, gates_of, rows
 from audionas.nn.edge import Gates
-from audionas.spaces._base import present
+from audionas.spaces._base import Space, present
 
 
 @dataclass(kw_only=True)
@@ -56,6 +57,11 @@ class Snas(Bilevel):
         if not all(0 < t < math.inf for t in self.temperature):
             raise UserError(f"temperature is {list(self.temperature)}, expected two positive numbers")
 
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The number of inputs where nodes keep them all."""
+        none = {} if space.inputs else {"inputs": "every choice keeps an option"}
+        return {**super().idle(space), **none}
+
     def init_alpha(self, choice: Choice) -> Tensor:
         """Initial log alpha with mean 1 and deviation 0.01."""
         rng = torch_rng(self.run.seed, "alpha", choice.name)
@@ -66,6 +72,13 @@ class Snas(Bilevel):
         first, last = self.temperature
         heat = anneal(first, last, self.run.epoch, self.run.epochs) if self.anneal else first
         return gates_of(self.run, concrete(rows(self.run), heat))
+
+    def margins(self) -> dict[str, float]:
+        """Where every edge stays, `none` is one of its options."""
+        if self.inputs == "two":
+            return super().margins()
+        held = self.scores()
+        return {name: gap(shares.values()) for name, shares in held.items() if len(shares) > 1}
 
     def derive(self) -> ArchSpec:
         """The strongest option of each edge, `none` included, unless `inputs` is two."""

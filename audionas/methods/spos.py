@@ -5,7 +5,7 @@ to one another. Afterwards networks inherit its weights, get their own batch-nor
 compared without training; the paper searches them by evolution.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -14,6 +14,7 @@ from audionas.core.rng import numpy_rng
 from audionas.methods._base import SearchRun, require_reachable
 from audionas.methods._one_shot import OneShot, Route
 from audionas.methods.random import Limit
+from audionas.spaces._base import Space
 
 _DRAWS = 10_000
 
@@ -36,6 +37,10 @@ class Spos(OneShot):
         super().setup(run)
         if self.limit is not None:
             require_reachable(run, self.limit.name, self.limit.most, "method.limit.most")
+
+    def idle(self, space: Space) -> Mapping[str, str]:
+        """The sharing of gradients among paths, of which an update has one."""
+        return {"shared_gradients": "an update trains one path"}
 
     def paths(self) -> Sequence[Route]:
         """The path of the next update."""

@@ -48,6 +48,12 @@ def partial(fill: EdgeFactory, k: int) -> EdgeFactory:
     return cut
 
 
+def narrows(net: nn.Module, k: int) -> bool:
+    """True where `k` would split an edge of a supernet that is searched whole: it could not be widened."""
+    whole = [edge for edge in net.modules() if isinstance(edge, MixedEdge) and edge.k == 1]
+    return any(parts(edge.shape, k) > 1 for edge in whole)
+
+
 def widened(old: Mapping[str, Tensor], new: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The state `new`, with the values of `old` by name, each grown axis filled with copies.
 

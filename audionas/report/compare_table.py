@@ -100,6 +100,16 @@ OUTCOME = (
     Column(
         "chance", "chance %", percent, "networks of the space that keep as large a share of free operations"
     ),
+    Column("margin_least", "least margin", few, "least margin between the best two options of a choice"),
+    Column("margin_most", "largest margin", few, "largest margin between the best two options of a choice"),
+    Column("close_share", "close %", percent, "choices whose best two options are within 0.05"),
+    Column("entropy_share", "entropy %", percent, "entropy of the options against its maximum, at the end"),
+    Column(
+        "undecided",
+        "undecided %",
+        percent,
+        "searches with half of the choices close, or hardly less entropy than at the start",
+    ),
 )
 COST = (
     Column("params", "parameters", count, "parameters of the derived network"),
@@ -121,8 +131,17 @@ COLLAPSED = (
     "of the networks of the space"
 )
 RATIOS = "seconds per step and bytes kept for backward, against DARTS with its defaults in the same minutes"
-_SHARES = ("accuracy", "relaxed", "trained", "cifar10_val", "cifar10_test", "free_share")  # from 0 to 1
-_SHOWN = ("accuracy", "trained", "cifar10_test", "free_share")  # on the terminal
+_DECIDED = ("close_share", "entropy_share", "undecided")
+_SHARES = (
+    "accuracy",
+    "relaxed",
+    "trained",
+    "cifar10_val",
+    "cifar10_test",
+    "free_share",
+    *_DECIDED,
+)  # from 0 to 1
+_SHOWN = ("accuracy", "trained", "cifar10_test", "free_share", "undecided")  # on the terminal
 NAMES = ("method", "seed", "status", "reason", "arch", "network", "free", "kept", "collapsed")
 
 

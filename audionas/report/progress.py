@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from audionas.core.arch import ArchSpec
+from audionas.core.records.decided import CLOSE, DecidedRecord
 from audionas.core.reporter import amount, clock
 from audionas.report import charts as drawing
-from audionas.report.html import Html, join, percent, section, tag
+from audionas.report.html import Html, bar, join, percent, section, table, tag
 from audionas.report.paint import Paint, legend, paints
 
 Rows = Sequence[Mapping[str, Any]]
@@ -68,6 +69,28 @@ def history(rows: Rows, spec: ArchSpec | None) -> Html:
         )
     key = legend((option, colours[option]) for option in options)
     return section("Course of the search", key, tag("div", *figures, class_="grid"), lead=lead)
+
+
+def decided(record: DecidedRecord) -> Html:
+    """The margins by which the choices were taken, as bars, and what they say of the search."""
+    rows = [
+        (
+            name,
+            join((f"{margin:.3f}", bar(margin, "second" if margin < CLOSE else "accent"))),
+            _verdict(margin),
+        )
+        for name, margin in record.margins.items()
+    ]
+    lead = (
+        f"The search is {record.words}. A margin is the lead of what was taken over the next, in shares; "
+        "for independent sigmoids, the way to the threshold that one would have to cross."
+    )
+    advice = tag("p", record.advice) if record.advice else Html()
+    return section("How decided it is", advice, table(("choice", "margin", ""), rows), lead=lead)
+
+
+def _verdict(margin: float) -> str:
+    return "" if margin >= CLOSE else "close"
 
 
 def provenance(title: str, env: Mapping[str, Any], config: str) -> Html:

@@ -9,6 +9,7 @@ from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, read_text, write_text
 from audionas.core.records import Record
+from audionas.core.records.decided import DecidedRecord
 from audionas.core.records.run import (
     AlphasRecord,
     EpochRecord,
@@ -75,6 +76,9 @@ def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) 
         parts.append(results.network(spec))
     if alphas and not front.is_file():  # in a supernet its paths were drawn with these
         parts.append(progress.history(alphas, spec))
+    if spec and "decided" in spec.note:
+        told = records.check(DecidedRecord, spec.note["decided"], str(folder / "arch.json"))
+        parts.append(progress.decided(told))
     for title, step in (("Search", "search"), ("Training", "train")):
         if rows := records.rows(EpochRecord, folder / step / "metrics.jsonl"):
             parts.append(progress.curves(title, rows))

@@ -30,8 +30,9 @@ from audionas.run.supernet import (
     search_run,
     sizes_of,
 )
-from audionas.run.train import built, features_of, loss_of, sized, within_limits
+from audionas.run.train import built, features_of, sized, within_limits
 from audionas.run.training import max_pool
+from audionas.run.training.loss import loss_of
 from audionas.run.training.start import find as find_start
 from audionas.run.training.transfer import find as find_transfer
 from audionas.searchers._base import Problem

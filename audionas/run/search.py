@@ -15,6 +15,7 @@ from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
 from audionas.core.files import write_json, write_text
+from audionas.core.records.decided import DecidedRecord
 from audionas.core.records.run import AlphasRecord, DoneRecord
 from audionas.core.reporter import Reporter
 from audionas.cost.table import table
@@ -25,6 +26,8 @@ from audionas.engine.distributed import level, own_draws
 from audionas.engine.loop import Metrics, fit
 from audionas.inputs.feed import Inputs, facts_of, open_inputs
 from audionas.methods._base import Method, SearchRun
+from audionas.methods._bilevel import Bilevel
+from audionas.methods._decided import decided
 from audionas.methods._derive import parameter_free
 from audionas.run.folder import device_of, finish, phase, require_there
 from audionas.run.select import require_possible, select
@@ -78,6 +81,8 @@ def search(
     costs = table(space, inputs.io, found.scale)
     params, macs = (costs.of(found, what) for what in ("params", "macs"))
     reporter.note(f"found {found.id}: {told(found)}")
+    for line in _decided_words(found, str(arch)):
+        reporter.note(line)
     reporter.note(f"{params:,} parameters, {macs:,} multiply-adds; written to {arch}")
     return found
 
@@ -234,6 +239,7 @@ def _run(
             seed=run.seed,
             folder=folder,
             reporter=reporter,
+            remedy=_remedy(conf, method),
         )
         if why := method.stop():
             reporter.note(f"the search stopped after epoch {run.epoch + 1} of {run.epochs}: {why}")
@@ -245,15 +251,34 @@ def _run(
     return method.derive() if derive else None
 
 
+def _decided_words(found: ArchSpec, source: str) -> list[str]:
+    """How decided the search was, and what to change where it was not."""
+    if "decided" not in found.note:
+        return ["decided: not applicable, as no strengths of options are learnt here"]
+    record = records.check(DecidedRecord, found.note["decided"], source)
+    return [record.words, record.advice] if record.advice else [record.words]
+
+
+def _remedy(conf: Config, method: Method) -> str:
+    """The overrides after which a search that diverges is calmer."""
+    calmer = conf.search.optim.calmer("search")
+    if isinstance(method, Bilevel):
+        calmer += f" method.alpha_lr={min(method.alpha_lr / 10, type(method).alpha_lr):g}"
+    return f"Start again with --overwrite {calmer}."
+
+
 def _derive(method: Method, folder: Path) -> ArchSpec:
+    """The architecture found, with a note of how decided the method is."""
     start = time.monotonic()
     found = method.derive()
     if not method.quick and processes.first():
         write_json(folder / "derive.json", {"seconds": time.monotonic() - start})
+    note: dict[str, Any] = {}
+    if (record := decided(method)) is not None:
+        note["decided"] = record.plain()
     if why := method.stop():
-        said = f"after epoch {method.run.epoch + 1} of {method.run.epochs}: {why}"
-        return replace(found, note={**found.note, "stopped": said})
-    return found
+        note["stopped"] = f"after epoch {method.run.epoch + 1} of {method.run.epochs}: {why}"
+    return replace(found, note={**found.note, **note})
 
 
 def _entropy(probabilities: Mapping[str, Mapping[str, float]]) -> float:

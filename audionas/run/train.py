@@ -42,10 +42,9 @@ from audionas.inputs.feed import (
 )
 from audionas.models import owned
 from audionas.models.bundle import ModelBundle
-from audionas.nn.edge import Gates
 from audionas.run.folder import device_of, finish, phase, require_there
 from audionas.run.training import kept, lineage, max_pool, past, start
-from audionas.run.training.max_pool import PoolLoss
+from audionas.run.training.loss import loss_of
 from audionas.run.training.start import Source
 from audionas.run.training.teacher import Teaching
 from audionas.run.training.transfer import Transfer
@@ -166,27 +165,6 @@ def built(spec: ArchSpec, options: Train) -> nn.Module:
             hint="Set train.auxiliary=0.",
         )
     return net
-
-
-def loss_of(
-    net: nn.Module,
-    criterion: nn.Module,
-    x: Tensor,
-    target: Tensor,
-    auxiliary: float,
-    drop_path: float = 0.0,
-    pooled: PoolLoss | None = None,
-) -> tuple[Tensor, Tensor]:
-    """The loss, with the auxiliary head's part where it has a weight, and the logits (B, classes)."""
-    gates = Gates({}, {"drop_path": drop_path}) if drop_path else None
-    if pooled is not None:
-        return pooled(net, criterion, x, target, gates)
-    if not auxiliary:
-        logits = net(x, gates).float()
-        return criterion(logits, target), logits
-    logits, second = net.scores(x, gates)  # type: ignore[operator]
-    loss = criterion(logits.float(), target) + auxiliary * criterion(second.float(), target)
-    return loss, logits.float()
 
 
 class Training:
@@ -359,7 +337,16 @@ def _run(
     teacher = transfer.teacher
     teaching = Teaching(teacher, inputs, mine, conf, device, reporter) if teacher is not None else None
     work = Training(conf, net, inputs, device, reporter, teaching)
-    fit(work, mine.epoch, len(batches), epochs=options.epochs, seed=seed, folder=folder, reporter=reporter)
+    fit(
+        work,
+        mine.epoch,
+        len(batches),
+        epochs=options.epochs,
+        seed=seed,
+        folder=folder,
+        reporter=reporter,
+        remedy=f"Start again with --overwrite {options.optim.calmer('train')}.",
+    )
     reporter.close()
     mine.close()
     result = {**work.validate(work.kept()), "epochs": work.done or options.epochs}

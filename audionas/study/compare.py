@@ -96,7 +96,9 @@ def _attempt(run: Run, bench: Bench, *, resume: bool, overwrite: bool) -> Row | 
     """The row of a run: done, failed or refused; None where another process holds it."""
     name = {"method": run.label, "seed": run.seed}
     assert run.conf.method is not None
-    if why := run.conf.method.refuses(bench.space):
+    method = run.conf.method
+    why = f"without a searcher it is {method.alike}, to which it adds objectives" if method.alike else ""
+    if why := why or method.why_not(bench.space):
         bench.reporter.note(*f"refused: {why}".split("\n"))
         return {**name, "status": "refused", "reason": why}
     log = run.conf.folder / "error.log"

@@ -13,6 +13,7 @@ from audionas.config import Config, changed
 from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
+from audionas.core.records.decided import DecidedRecord
 from audionas.core.records.study import DerivedRecord, SearchEpochRecord
 from audionas.core.rng import seed_torch
 from audionas.cost.graph import measure
@@ -46,7 +47,7 @@ def score(conf: Config, bench: Bench, *, resume: bool, overwrite: bool) -> dict[
     found = search(changed(conf), resume=resume, overwrite=overwrite)
     assert conf.method is not None
     spec = replace(found, scale=sizes_of(conf, bench.space))
-    row: dict[str, Any] = {"arch": spec.id, **history(conf, bench)}
+    row: dict[str, Any] = {"arch": spec.id, **history(conf, bench), **decided(spec)}
     if conf.method.trains:
         row |= inherited(conf, spec, bench)
     if bench.compare.retrain:
@@ -56,6 +57,20 @@ def score(conf: Config, bench: Bench, *, resume: bool, overwrite: bool) -> dict[
     if bench.table is not None:
         row |= looked_up(spec, bench.table)
     return {**row, **worth(spec, bench.space), "network": told(spec)}
+
+
+def decided(spec: ArchSpec) -> dict[str, float]:
+    """How decided the search was, from the architecture's note; nothing where that does not apply."""
+    if "decided" not in spec.note:
+        return {}
+    record = records.check(DecidedRecord, spec.note["decided"], f"architecture {spec.id}")
+    return {
+        "margin_least": record.least,
+        "margin_most": record.most,
+        "close_share": record.close / len(record.margins),
+        "entropy_share": record.entropy,
+        "undecided": float(record.undecided),
+    }
 
 
 def looked_up(spec: ArchSpec, table: Nb201Table) -> dict[str, float]:

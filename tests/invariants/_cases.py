@@ -33,7 +33,7 @@ FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "random_nas": {"draws": 20, "batches": 1, "finalists": 2},
     "proxyless_nas": {"warmup": 0.0, "alpha_every": 1},
 }
-LATE = ("beta_darts", "darts_es")  # DARTS with a term or a measurement: their laws are not in the fast tier
+LATE = ("beta_darts", "darts_es", "sdarts", "dr_nas", "darts_pt")  # near DARTS: not in the fast tier
 STEPS = 2  # an epoch
 LARGE = (
     "asc_mobilenet",

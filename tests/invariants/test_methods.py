@@ -49,7 +49,7 @@ from tests.invariants._cases import (
 BILEVEL = [name for name in TRAINED if issubclass(resolve("method", name), Bilevel)]
 ON_CHAINS = sorted(BILEVEL, key=lambda name: name in LATE or not runs(name, CHAIN))  # these first
 # their alpha gradient is an estimate: laws of their own
-SAMPLED = ("gdas", "rome", "proxyless_nas", "parsec")
+SAMPLED = ("gdas", "rome", "proxyless_nas", "parsec", "dr_nas")
 SLOWER = ("drop_nas", "fair_nas", "moga", "scarlet", "snas")  # what is drawn differs from step to step
 LEARNING = dict(epochs=6, dropout=0.1)  # dropout draws from the generator that noise draws from
 SMALL = dict(frames=9, dropout=0.0)  # for laws that need no learning

@@ -73,7 +73,7 @@ def test_nasc_has_the_baseline_s_data_and_searches_for_f1_and_multiply_adds() ->
     assert found["searcher"]["objectives"] == {"macro_f1": "max", "macs": "min"}
     assert conf.space is not None
     assert conf.method is not None
-    assert not conf.method.refuses(conf.space)
+    assert not conf.method.why_not(conf.space)
 
 
 def test_what_it_needs_is_said(tmp_path: Path) -> None:

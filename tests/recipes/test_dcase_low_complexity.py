@@ -54,7 +54,7 @@ def test_searches_share_the_baselines_data_training_and_budget(name: str) -> Non
     assert (found["method"]["name"], found["searcher"]["name"]) == ("fair_nas", "nsga2")
     assert conf.method is not None
     assert conf.space is not None
-    assert not conf.method.refuses(conf.space)
+    assert not conf.method.why_not(conf.space)
 
 
 def test_the_budget_lets_the_baseline_pass_and_nothing_larger() -> None:

@@ -63,7 +63,7 @@ def test_nasc_searches_a_fair_supernet_for_f1_and_multiply_adds() -> None:
     assert found["searcher"]["objectives"] == {"macro_f1": "max", "macs": "min"}
     assert conf.method is not None
     assert conf.space is not None
-    assert not conf.method.refuses(conf.space)
+    assert not conf.method.why_not(conf.space)
 
 
 def test_what_it_needs_is_said(tmp_path: Path) -> None:

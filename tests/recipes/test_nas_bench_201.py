@@ -46,7 +46,7 @@ def test_a_config_names_a_method_that_runs_on_the_space(file: Path) -> None:
     assert conf.space is not None
     assert conf.space.name == "nas_bench_201"
     for method in methods_of(conf):
-        assert not method.refuses(conf.space)
+        assert not method.why_not(conf.space)
 
 
 def test_the_settings_are_those_of_the_benchmark() -> None:

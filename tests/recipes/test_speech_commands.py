@@ -46,9 +46,9 @@ def test_a_config_is_valid_and_its_method_runs_on_its_space(file: Path) -> None:
     assert (conf.data.train, conf.data.dev) == ("data/train", "data/dev")
     assert conf.augment.noise in ("", "data/noise")
     if conf.space is not None and conf.compare is not None:  # those that cannot are left out, with a note
-        assert [run for run in runs_of(conf) if run.conf.method and not run.conf.method.refuses(conf.space)]
+        assert [run for run in runs_of(conf) if run.conf.method and not run.conf.method.why_not(conf.space)]
     elif conf.space is not None and conf.method is not None:
-        assert not conf.method.refuses(conf.space)
+        assert not conf.method.why_not(conf.space)
     if conf.general.arch:
         spec = find(conf.general.arch)
         within_limits(conf, spec, file.stem)

@@ -43,7 +43,7 @@ def test_every_network_has_the_same_data_and_budget() -> None:
 def test_the_searched_space_is_what_esphome_computes() -> None:
     conf = load(RECIPE / "conf" / "searched.yaml")
     assert (conf.space.causal, len(conf.changes)) == (True, 2)
-    assert not conf.method.refuses(conf.space)
+    assert not conf.method.why_not(conf.space)
     assert conf.resolved()["searcher"]["objectives"] == {
         "macro_f1": "max",
         "state_bytes": "min",

@@ -7,13 +7,14 @@ import numpy as np
 
 from audionas.core.errors import UserError
 from audionas.export.lite.graph import Graph, Memory, Node
-from audionas.export.lite.int8 import Int8, Quant
+from audionas.export.lite.int8 import FIXED, Int8, Quant
 
 _ALIGN = 16  # bytes, which the schema requires for buffers
 _VERSIONS = {  # versions of operators in int8; in float all have version 1
     **{"CONV_2D": 3, "DEPTHWISE_CONV_2D": 3},
     **dict.fromkeys(("ADD", "MUL", "SUB", "SOFTMAX", "LOGISTIC", "STRIDED_SLICE", "CONCATENATION"), 2),
     **dict.fromkeys(("PAD", "AVERAGE_POOL_2D", "MEAN", "TRANSPOSE", "RELU", "RELU6"), 2),
+    **dict.fromkeys(("PADV2", "MIRROR_PAD", "MAX_POOL_2D", "LEAKY_RELU", "TANH", "MINIMUM"), 2),
 }
 _OPTIONS = {  # the option table of each operator, where it has one
     **{"CONV_2D": "Conv2D", "DEPTHWISE_CONV_2D": "DepthwiseConv2D"},
@@ -21,6 +22,7 @@ _OPTIONS = {  # the option table of each operator, where it has one
     **{"CONCATENATION": "Concatenation", "STRIDED_SLICE": "StridedSlice", "AVERAGE_POOL_2D": "Pool2D"},
     **{"PAD": "Pad", "TRANSPOSE": "Transpose", "RESHAPE": "Reshape", "CUMSUM": "Cumsum"},
     **{"HARD_SWISH": "HardSwish", "MINIMUM": "MaximumMinimum", "QUANTIZE": "Quantize"},
+    **{"MAX_POOL_2D": "Pool2D", "PADV2": "PadV2", "MIRROR_PAD": "MirrorPad", "LEAKY_RELU": "LeakyRelu"},
     **{"CALL_ONCE": "CallOnce", "VAR_HANDLE": "VarHandle"},
     **{"READ_VARIABLE": "ReadVariable", "ASSIGN_VARIABLE": "AssignVariable"},
 }
@@ -128,11 +130,22 @@ class _Sub:
         for node in graph.nodes:
             if internal:
                 self._read(node)
-            outputs = [self.tensor(node.output)]
-            self.operator(node.op, [self.tensor(name) for name in node.inputs], outputs, node.options)
+            self._computed(node)
             for state in graph.states if internal else ():
                 if state.kept == node.output:
                     self.assign(state, self.tensor(node.output))
+
+    def _computed(self, node: Node) -> None:
+        """An operator. Behind one whose scale is fixed QUANTIZE makes another, where copies need it."""
+        made, inputs = self.tensor(node.output), [self.tensor(name) for name in node.inputs]
+        int8, quant = self.file.int8, FIXED.get(node.op)
+        if int8 is None or quant in (None, int8.quants[node.output]):
+            self.operator(node.op, inputs, [made], node.options)
+            return
+        shape = self.file.graph.values[node.output].shape
+        first = self._tensor(f"{node.output}/fixed", shape, None, quant)
+        self.operator(node.op, inputs, [first], node.options)
+        self.operator("QUANTIZE", [first], [made], {})
 
     def _read(self, node: Node) -> None:
         for state in self.file.graph.states:

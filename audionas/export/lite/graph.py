@@ -121,4 +121,8 @@ class Builder:
 
     def refuse(self, what: str) -> UserError:
         """The error for a part that our LiteRT files cannot hold."""
-        return UserError(f"{self.where or 'the network'}: {what} cannot be written to a LiteRT file")
+        where = "the network itself" if self.where in ("", "net") else self.where
+        return UserError(
+            f"{where}: {what} cannot be written to a LiteRT file",
+            hint="Replace it in the network, or write a file for ONNX Runtime: --target onnx-stream",
+        )

@@ -16,7 +16,7 @@ from audionas.export.lite.graph import Graph, Node
 from audionas.export.lite.run import run, start
 
 MOVES = ("RESHAPE", "STRIDED_SLICE", "CONCATENATION")  # move the same numbers
-COPIES = (*MOVES, "PAD", "AVERAGE_POOL_2D", "TRANSPOSE")  # keep the scale
+COPIES = (*MOVES, "PAD", "PADV2", "MIRROR_PAD", "AVERAGE_POOL_2D", "MAX_POOL_2D", "TRANSPOSE", "MINIMUM")
 WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D")
 _BATCH = 64  # clips per batch
 _BIAS = 2**30  # the largest integer for a bias
@@ -55,7 +55,9 @@ class Int8(NamedTuple):
     data: dict[str, np.ndarray]
 
 
-SCORE = Quant((1 / 256,), -128)  # of softmax and the logistic function, fixed by the specification
+SCORE = Quant((1 / 256,), -128)  # of probabilities
+FIXED = {"LOGISTIC": SCORE, "SOFTMAX": SCORE, "TANH": Quant((1 / 128,), 0)}  # by the specification
+_FLOAT = ("DIV", "CUMSUM")  # have no kernel for int8
 
 
 def quantized(graph: Graph, features: np.ndarray, fixed: Mapping[str, Quant] = {}) -> Int8:
@@ -65,8 +67,9 @@ def quantized(graph: Graph, features: np.ndarray, fixed: Mapping[str, Quant] = {
     than a hop.
     """
     refuse_means(graph)
-    given = {graph.scores: SCORE} | {n.output: SCORE for n in graph.nodes if n.op in ("LOGISTIC", "SOFTMAX")}
-    quants = _scales(graph, _ranges(graph, features), given | dict(fixed))
+    _refuse_floats(graph)
+    ranges = _ranges(graph, features) | _known(graph)
+    quants = _scales(graph, ranges, {graph.scores: SCORE} | dict(fixed))
     data: dict[str, np.ndarray] = {}
     for node in graph.nodes:
         _constants(graph, node, quants, data)
@@ -81,6 +84,23 @@ def refuse_means(graph: Graph) -> None:
             hint="Search without squeeze-and-excitation (space.se=none, or a preset without it), "
             "and take the mean at the end over a window.",
         )
+
+
+def _refuse_floats(graph: Graph) -> None:
+    problems = [f"{n.output}: operator {n.op} has no form in int8" for n in graph.nodes if n.op in _FLOAT]
+    if problems:
+        raise UserError(problems, hint="Replace it in the network, or use the float file, model.tflite.")
+
+
+def _known(graph: Graph) -> dict[str, tuple[float, float]]:
+    """The ranges of the constants that operators copy: they share the scale of the result."""
+    values = [graph.values[name] for node in graph.nodes if node.op in COPIES for name in node.inputs]
+    known = {value.name: value.data for value in values if value.data is not None}
+    return {
+        name: (float(data.min()), float(data.max()))
+        for name, data in known.items()
+        if data.dtype == np.float32
+    }
 
 
 def endless(graph: Graph) -> list[str]:
@@ -124,7 +144,11 @@ def _ranges(graph: Graph, features: np.ndarray) -> dict[str, tuple[float, float]
 def _scales(
     graph: Graph, ranges: Mapping[str, tuple[float, float]], fixed: Mapping[str, Quant]
 ) -> dict[str, Quant]:
-    """Scales: the same one for values that are copies of each other, and for a state and its next value."""
+    """Scales: the same one for values that are copies of each other, and for a state and its next value.
+
+    It is the one that the operator which makes them must have, where all of them lie within it. Where they
+    do not, the file changes the scale behind that operator.
+    """
     parent = {name: name for name in ranges}
 
     def root(name: str) -> str:
@@ -139,12 +163,22 @@ def _scales(
     groups: dict[str, list[str]] = {}
     for name in ranges:
         groups.setdefault(root(name), []).append(name)
+    own = {node.output: FIXED[node.op] for node in graph.nodes if node.op in FIXED}
     found = {}
     for names in groups.values():
         given = [fixed[name] for name in names if name in fixed]
-        quant = given[0] if given else _asymmetric(ranges[name] for name in names)
+        wide = _asymmetric(ranges[name] for name in names)
+        made = {own[name] for name in names if name in own}
+        quant = given[0] if given else made.pop() if len(made) == 1 and _within(wide, *made) else wide
         found.update(dict.fromkeys(names, quant))
     return found
+
+
+def _within(small: Quant, large: Quant) -> bool:
+    """True where a quantiser reaches no further than another, but for a step."""
+    ends = np.array([-128, 127])
+    (step,) = large.scale
+    return bool((np.abs(large.real(large.whole(small.real(ends))) - small.real(ends)) <= step).all())
 
 
 def _asymmetric(ranges: Iterable[tuple[float, float]]) -> Quant:

@@ -67,9 +67,40 @@ def _convolved(node: Node, x: list[Tensor]) -> Tensor:
     return y.permute(0, 2, 3, 1)
 
 
-def _pooled(x: list[Tensor], options: dict[str, Any]) -> Tensor:
-    y = functional.avg_pool2d(x[0].permute(0, 3, 1, 2), options["filter"], options["stride"])
-    return y.permute(0, 2, 3, 1)
+def _averaged(x: list[Tensor], options: dict[str, Any]) -> Tensor:
+    """An average pool; the zeros of padding SAME do not count."""
+    given, size, stride = x[0].permute(0, 3, 1, 2), options["filter"], options["stride"]
+    y, counted = (
+        functional.avg_pool2d(_filled(part, 0, options), size, stride)
+        for part in (given, torch.ones_like(given[:1, :1]))
+    )
+    return (y / counted).permute(0, 2, 3, 1)
+
+
+def _largest(x: list[Tensor], options: dict[str, Any]) -> Tensor:
+    given = _filled(x[0].permute(0, 3, 1, 2), -torch.inf, options)
+    return functional.max_pool2d(given, options["filter"], options["stride"]).permute(0, 2, 3, 1)
+
+
+def _filled(x: Tensor, value: float, options: dict[str, Any]) -> Tensor:
+    """(B, C, high, wide) with what a pool of padding SAME adds, the odd line at the end."""
+    if options["padding"] == "VALID":
+        return x
+    ends: list[int] = []
+    for length, size, step in zip(x.shape[2:], options["filter"], options["stride"], strict=True):
+        missing = max(0, (-(-length // step) - 1) * step + size - length)
+        ends = [missing // 2, missing - missing // 2, *ends]
+    return functional.pad(x, ends, value=value)
+
+
+def _mirrored(x: list[Tensor], options: dict[str, Any]) -> Tensor:
+    y = x[0]
+    for axis, (before, after) in enumerate(x[1].tolist()):
+        if before or after:
+            last = y.shape[axis] - 1
+            places = (torch.arange(-before, last + after + 1)).abs()
+            y = y.index_select(axis, torch.where(places > last, 2 * last - places, places))
+    return y
 
 
 def _joined(x: list[Tensor], options: dict[str, Any]) -> Tensor:
@@ -97,7 +128,13 @@ _SIMPLE: dict[str, Callable[[list[Tensor], dict[str, Any]], Tensor]] = {
     "PAD": lambda x, o: functional.pad(x[0], x[1].flip(0).flatten().tolist()),
     "TRANSPOSE": lambda x, o: x[0].permute(x[1].tolist()),
     "MEAN": lambda x, o: x[0].mean(x[1].tolist(), keepdim=True),
-    "AVERAGE_POOL_2D": _pooled,
+    "AVERAGE_POOL_2D": _averaged,
+    "MAX_POOL_2D": _largest,
+    "PADV2": lambda x, o: functional.pad(x[0], x[1].flip(0).flatten().tolist(), value=float(x[2])),
+    "MIRROR_PAD": _mirrored,
+    "LEAKY_RELU": lambda x, o: functional.leaky_relu(x[0], o["alpha"]),
+    "PRELU": lambda x, o: torch.where(x[0] >= 0, x[0], x[0] * x[1]),
+    "TANH": lambda x, o: x[0].tanh(),
     "CUMSUM": lambda x, o: x[0].cumsum(int(x[1])),
     "QUANTIZE": lambda x, o: x[0],
 }

@@ -1,17 +1,18 @@
 """A streaming step, recorded by torch and written operator by operator as a graph."""
 
 import copy
-import operator
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from audionas.export.lite.aten import HANDLERS
+from audionas.core.errors import UserError
+from audionas.export.lite.call import called
 from audionas.export.lite.graph import LAST, Builder, Graph, Memory, Shape, Value
+from audionas.export.lite.layout import as_value
 from audionas.nn.streaming import Step
 
 
@@ -79,16 +80,23 @@ def _traced(b: Builder, step: Step, inputs: list[Value]) -> list[Value]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # torch.export's own deprecations
         x = torch.zeros(1, 1, inputs[0].shape[2], step.hop)
-        program = torch.export.export(step, (x, *step.start()))
+        try:
+            program = torch.export.export(step, (x, *step.start()))
+        except RuntimeError as error:  # torch's own for what depends on the data, and for shapes
+            reason = str(error).strip().partition("\n")[0]
+            raise UserError(f"torch.export cannot record the network: {reason}") from error
     known: dict[str, Any] = dict(zip(program.graph_signature.user_inputs, inputs, strict=True))
     for node in program.graph.nodes:
         if node.op == "placeholder":
             if node.name not in known:
                 known[node.name] = _stored(program, node.name)
         elif node.op == "call_function":
-            known[node.name] = _called(b, node, known, HANDLERS)
+            known[node.name] = called(b, node, known)
         elif node.op == "output":
-            return [known[given.name] for given in node.args[0]]
+            b.where = "the result"
+            return [as_value(b, known[given.name]) for given in node.args[0]]
+        else:
+            raise b.refuse(f"torch's node {node.target}")
     raise AssertionError("a graph ends in its output")
 
 
@@ -99,29 +107,3 @@ def _stored(program: Any, name: str) -> Tensor:
         return torch.as_tensor(program.constants[signature.inputs_to_lifted_tensor_constants[name]])
     found = program.state_dict.get(target, program.constants.get(target))
     return torch.as_tensor(found).detach()
-
-
-def _called(b: Builder, node: Any, known: dict[str, Any], handlers: dict[str, Callable[..., Any]]) -> Any:
-    """Translate one operator: compute it where all its inputs are known, else call its handler."""
-    args, kwargs = torch.fx.node.map_arg((node.args, node.kwargs), lambda given: known[given.name])
-    flat = torch.utils._pytree.tree_leaves((args, kwargs))
-    if node.target is operator.getitem:
-        return args[0][args[1]]
-    if not any(isinstance(part, Value) for part in flat):
-        return node.target(*args, **kwargs)
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
-    b.where = stack[-1][0].removeprefix("net.") if stack else ""
-    b.uses = _uses(node.all_input_nodes[0])
-    name = str(node.target).removeprefix("aten.").partition(".")[0]
-    if name not in handlers:
-        raise b.refuse(f"operator {node.target}")
-    return handlers[name](b, *args, **kwargs)
-
-
-def _uses(node: Any) -> int:
-    """The number of operators that read a recorded one's result, under any of its names."""
-    found = len(node.users)
-    while node.op == "call_function" and node.target is torch.ops.aten.alias.default:
-        node = node.args[0]
-        found = max(found, len(node.users))
-    return found

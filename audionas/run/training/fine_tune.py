@@ -50,7 +50,16 @@ def fine_tune(conf: Config, bundle: ModelBundle, folder: Path, reporter: Reporte
     )
     log = Reporter(folder)
     work = _Rounded(conf, net, inputs, device, log)
-    fit(work, batches.epoch, len(batches), epochs=EPOCHS, seed=seed, folder=folder, reporter=log)
+    fit(
+        work,
+        batches.epoch,
+        len(batches),
+        epochs=EPOCHS,
+        seed=seed,
+        folder=folder,
+        reporter=log,
+        remedy="The weights do not bear rounding: export with --fine-tune never.",
+    )
     log.close()
     batches.close()
     checkpoint.discard(folder / "ckpt")

@@ -207,3 +207,24 @@ def test_a_corrected_run_may_follow_a_refused_one(
     words = [phase, trained.conf, "arch=tc_resnet8", f"out={tmp_path}", f"{phase}.epochs=1"]
     refused(*words, override)
     done(*words)
+
+
+@pytest.mark.story
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (("search", "method.alpha_lr=1e6"), "alpha of"),
+        (("search", "method={name: spos, draws: 2}", "search.optim.lr=1e12"), "the loss"),
+        (("train", "arch=tc_resnet8", "train.optim.lr=1e12"), "the loss"),
+    ],
+    ids=lambda words: " ".join(words[:2]) if isinstance(words, tuple) else "",
+)
+def test_what_explodes_ends_with_an_error_and_leaves_no_result(
+    words: tuple[str, ...], says: str, trained: Run, tmp_path: Path
+) -> None:
+    phase, *overrides = words
+    own = (trained.conf, f"out={tmp_path}", f"{phase}.epochs=3")
+    result = refused(phase, own[0], *overrides, *own[1:], says=says)
+    assert f"--overwrite {phase}.optim.lr=" in result.err
+    assert not list(tmp_path.rglob("arch.json")) or phase == "train"
+    assert not list(tmp_path.rglob("bundle.json"))

@@ -145,6 +145,7 @@ def trained(norms: str, folder: Path) -> Outcome:
             seed=0,
             folder=folder,
             reporter=processes.reporter(),
+            remedy="",
         )
     assert work.average is not None
     averages = {f"average.{name}": t.clone() for name, t in work.average.tensors.items()}

@@ -232,3 +232,14 @@ def test_batches_are_shared_out_evenly_or_not_at_all():
     assert whole.shared(0, 1) is whole
     with pytest.raises(UserError, match="a batch of 4 cannot be divided evenly among 3 processes"):
         whole.shared(0, 3)
+
+
+@pytest.mark.story
+def test_all_processes_stop_where_a_search_explodes(tmp_path):
+    data = tones(tmp_path / "data", per_class=8)
+    config(data, file=tmp_path / "conf.yaml", search=SEARCH)
+    done = torchrun("-m", "audionas", "search", "conf.yaml", "method.alpha_lr=1e6", cwd=tmp_path)
+    assert done.returncode != 0
+    assert done.stderr.count("alpha of block1 exploded") == 1
+    assert "has died" not in done.stderr
+    assert not (tmp_path / "exp/tones/arch.json").exists()

@@ -17,6 +17,7 @@ from audionas.engine.loop import fit
 from audionas.engine.optim import Optim, pack, set_rate, unpack
 
 EPOCHS, STEPS = 4, 3
+REMEDY = "Start again with --overwrite search.optim.lr=0.01."
 OPTIM = Optim(name="adam", lr=1e-2, schedule="cosine", warmup_epochs=0.5)
 
 
@@ -82,7 +83,7 @@ def batches(epoch: int) -> Iterator[Tensor]:
 def run(folder: Path, toy: Toy, *, epochs: int = EPOCHS, seed: int = 7) -> Toy:
     reporter = Reporter(folder, since=checkpoint.latest(folder / "ckpt"), quiet=True)
     try:
-        fit(toy, batches, STEPS, epochs=epochs, seed=seed, folder=folder, reporter=reporter)
+        fit(toy, batches, STEPS, epochs=epochs, seed=seed, folder=folder, reporter=reporter, remedy=REMEDY)
     finally:
         reporter.close()
     return toy
@@ -193,5 +194,62 @@ def test_a_loss_that_is_no_number_ends_the_run_and_keeps_the_checkpoint(tmp_path
     with pytest.raises(UserError, match=r"the loss became nan in epoch 3") as caught:
         run(tmp_path, Toy(spoil=2))
     assert "optim.lr" in caught.value.hint
+    assert "checkpoint after epoch 2 is still in" in caught.value.hint
     assert checkpoint.latest(tmp_path / "ckpt") == 2
     assert len(rows(tmp_path)) == 2
+
+
+class Told(Toy):
+    """Tells these losses, one an epoch, whatever it learns."""
+
+    def __init__(self, *losses: float) -> None:
+        super().__init__()
+        self.losses = losses
+
+    def step(self, batch: Tensor, progress: float) -> Mapping[str, Tensor | float]:
+        return {**super().step(batch, progress), "loss": self.losses[int(progress)]}
+
+
+def test_a_loss_that_explodes_ends_the_run_and_the_checkpoint_before_resumes(
+    tmp_path: Path, whole: tuple[Path, Toy]
+) -> None:
+    with pytest.raises(UserError, match=r"the loss exploded: loss is 260, .* 2.5 at the first .* in epoch 3"):
+        run(tmp_path, Told(2.5, 0.1, 260.0, 0.0))
+    assert checkpoint.latest(tmp_path / "ckpt") == 2
+    resumed = run(tmp_path, Toy())
+    assert resumed.calls[0] == ("begin", 2)
+    assert equal(resumed, whole[1])
+
+
+@pytest.mark.parametrize("losses", [(0.001, 99.0, 0.1, 50.0), (500.0, 49_000.0, 1.0, 49_000.0)])
+def test_a_high_loss_is_no_explosion_where_it_may_be_one(tmp_path: Path, losses: tuple[float, ...]) -> None:
+    """Overconfident networks reach tens of nats; a teacher at a high temperature begins with hundreds."""
+    run(tmp_path, Told(*losses), epochs=2)
+    run(tmp_path, Told(*losses))  # resumed, it still knows the first step's
+    assert checkpoint.latest(tmp_path / "ckpt") == EPOCHS
+
+
+def test_the_first_loss_is_the_one_before_alpha_moved(tmp_path: Path) -> None:
+    """DARTS moves alpha first: the weights' first loss may be far above any that is sound."""
+
+    class Alpha(Toy):
+        def step(self, batch: Tensor, progress: float) -> Mapping[str, Tensor | float]:
+            return {**super().step(batch, progress), "valid_loss": 2.5, "loss": 6e9}
+
+    with pytest.raises(UserError, match=r"loss is 6e\+09, and was 2.5"):
+        run(tmp_path, Alpha())
+    assert not (tmp_path / "ckpt").exists()
+
+
+@pytest.mark.parametrize(("group", "value"), [("weights", math.nan), ("alphas", -math.inf), ("alphas", 1e6)])
+def test_what_the_last_step_spoils_no_loss_tells(tmp_path: Path, group: str, value: float) -> None:
+    class Spoilt(Toy):
+        def state(self) -> State:
+            state = super().state()
+            if self.epoch == EPOCHS - 1:
+                state.tensors[group] = {"a": torch.tensor([1.0, value])}
+            return state
+
+    with pytest.raises(UserError, match=rf"\ba\b.* in epoch {EPOCHS}"):
+        run(tmp_path, Spoilt())
+    assert checkpoint.latest(tmp_path / "ckpt") == EPOCHS - 1

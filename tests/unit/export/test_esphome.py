@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
@@ -321,3 +322,30 @@ def test_operators_means_and_states_are_counted() -> None:
     assert [text for text in problems if "SUB" in text]
     assert [text for text in problems if "head.pool is a mean" in text]
     assert problems[-1].startswith("21 states")
+
+
+class _Bent(nn.Module):
+    """Activations and a shuffle that LiteRT has, and ESPHome has not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stem = Conv(1, 4, (1, 3), causal=True)
+        self.slope, self.shuffle, self.head = nn.PReLU(4), nn.ChannelShuffle(2), Head(4, 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = functional.leaky_relu(self.shuffle(self.slope(self.stem(x)))).tanh()
+        scores: Tensor = self.head(
+            functional.max_pool2d(1 - functional.pad(y, (0, 0, 1, 1), value=1), (2, 1))
+        )
+        return scores
+
+
+@pytest.mark.laws
+def test_operators_that_only_litert_has_are_named_with_their_layer() -> None:
+    graph = build(Step(_Bent(), InputSpec(1, 4, 8, 2)), torch.zeros(4), torch.ones(4), keyword=0)
+    problems = "\n".join(esphome._problems(graph))
+    assert "operator PRELU (slope" in problems
+    assert "operator TRANSPOSE (shuffle" in problems
+    for name in ("LEAKY_RELU", "TANH", "PADV2", "SUB"):
+        assert f"operator {name} (" in problems
+    assert "MAX_POOL_2D" not in problems

@@ -1,5 +1,7 @@
 """DARTS-ES: the epoch at which it stops, the architecture that it goes back to."""
 
+import math
+
 import pytest
 
 from audionas.core.errors import UserError
@@ -25,7 +27,7 @@ def searched(monkeypatch):
             method.on_epoch(epoch)
             for number, choice in enumerate(CHAIN.choices()):
                 favour = (epoch // 2 // 3**number) % 3
-                method.run.alphas[choice.name].data.zero_()[favour] = 1.0
+                method.run.alphas[choice.name].data.zero_()[favour] = 1 + epoch / EPOCHS
             method.after_epoch()
             if method.stop():
                 break
@@ -53,6 +55,9 @@ def test_it_stops_where_the_series_rises_and_goes_back(searched):
     assert method.derive().choices == network(method, 10)
     assert Darts.derive(method).choices == network(method, 22)  # as DARTS would have ended
     assert network(method, 10) != network(method, 22)
+    choice, lead = CHAIN.choices()[0], math.exp(1 + 10 / EPOCHS)
+    margin = (lead - 1) / (lead + len(choice.options) - 1)
+    assert method.margins()[choice.name] == pytest.approx(margin) != Darts.margins(method)[choice.name]
 
 
 @pytest.mark.laws
@@ -78,6 +83,7 @@ def test_a_resumed_search_stops_for_the_same_reason(searched, tmp_path):
     again.restore(checkpoint.load(tmp_path))
     assert again.stop() == method.stop()
     assert again.derive() == method.derive()
+    assert again.margins() == method.margins()
 
 
 @pytest.mark.laws

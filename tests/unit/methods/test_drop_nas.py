@@ -20,9 +20,14 @@ EIGHT = {f"edge{i}": PRIMITIVES for i in range(100)}
 FREE_OF = [i for i, option in enumerate(PRIMITIVES) if OPS[option].kind in FREE]
 
 
+def rates(space, drop):
+    """The rate of each group that has two operations somewhere."""
+    return {name: drop for name in ("drop", "drop_free") if name not in DropNas().idle(space)}
+
+
 def prepared(space=CHAIN, drop=0.2, **conf):
     """With 0.2 each option of a group of four is dropped with q = 0.2 ** (1 / 4) = 0.67."""
-    method = DropNas(drop=drop, drop_free=drop, **conf)
+    method = DropNas(**rates(space, drop), **conf)
     started(method, space, frames=9, dropout=0.0)
     return method
 
@@ -146,7 +151,8 @@ def test_the_kept_alphas_alone_decay():
 def test_without_dropping_it_is_darts_of_one_level_bit_for_bit(space):
     told, states = [], []
     plain = dict(level="one", alpha_weight_decay=0.0)
-    for method in (Darts(**plain), DropNas(drop=0.0, drop_free=0.0, **plain), DropNas(drop=0.2, **plain)):
+    none, some = rates(space, 0.0), rates(space, 0.2)
+    for method in (Darts(**plain), DropNas(**none, **plain), DropNas(**some, **plain)):
         run = started(method, space, frames=9, dropout=0.1)
         told.append(steps(method, 0, 2))
         states.append([*run.net.state_dict().values(), *(a.detach() for a in run.alphas.values())])
@@ -156,7 +162,7 @@ def test_without_dropping_it_is_darts_of_one_level_bit_for_bit(space):
 
 def test_without_dropping_its_decay_is_that_of_adam():
     alphas = []
-    for method in (Darts(level="one"), DropNas(drop=0.0, drop_free=0.0)):
+    for method in (Darts(level="one"), DropNas(drop=0.0)):
         run = started(method, CHAIN, frames=9, dropout=0.0)
         for alpha in run.alphas.values():
             alpha.data.add_(1.0)

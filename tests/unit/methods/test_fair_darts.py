@@ -259,14 +259,16 @@ def test_a_fresh_search_in_cells_derives_something():
     assert len(kept(spec)) == len(kept(spec, "reduce")) == 1
 
 
-@pytest.mark.parametrize("rule", ["threshold_sparse", "threshold_edge"])
-def test_where_no_edge_can_be_absent_each_keeps_an_option(rule):
-    method = prepared(NasBench201(), rule=rule)
+def test_where_no_edge_can_be_absent_each_keeps_an_option_and_both_thresholds_are_one():
+    for space in (NasBench201(), SPACE):
+        with pytest.raises(UserError, match="rule changes nothing"):
+            prepared(space, rule="threshold_edge")
+    method = prepared(NasBench201())
     hold(method, "1_0", 0.9, 0.95, 0.1, 0.1, 0.1)
     choices = method.derive().choices
     assert choices["1_0"] == ("skip_connect",)  # one option is all that an edge takes here
     assert all(len(options) == 1 for options in choices.values())
-    chain = prepared(rule=rule)
+    chain = prepared()
     hold(chain, "block1", 0.9, 0.2, 0.9, 0.9)
     assert chain.derive().choices["block1"] == ("tc_k3", "tc_k7", "tc_k9")
     assert len(prepared(rule="darts").derive().choices["block1"]) == 1

@@ -19,7 +19,8 @@ from audionas.data.batches import Batch
 from audionas.inputs.feed import eval_batches, open_inputs, preparer, split_rows, train_batches
 from audionas.models.bundle import ModelBundle
 from audionas.run.search import Searching, search
-from audionas.run.train import Training, loss_of, train
+from audionas.run.train import Training, train
+from audionas.run.training.loss import loss_of
 from tests.unit.cli._command import done, refused
 from tests.unit.images._images import LABELS, npz, tree
 

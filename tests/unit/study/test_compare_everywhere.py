@@ -70,7 +70,9 @@ def compared(space: Space, folder: Path, methods: list[str], epochs: int = EPOCH
     page = (folder / "exp" / "tones" / "compare.md").read_text()
     for name, row in rows.items():
         kind = resolve("method", name)
-        why = kind(**FIELDS.get(name, {})).refuses(space)
+        why = kind(**FIELDS.get(name, {})).why_not(space)
+        if kind.alike:  # a searcher would set it apart
+            why = f"without a searcher it is {kind.alike}, to which it adds objectives"
         assert (row["status"], row["reason"]) == (("refused", why) if why else ("done", "")), name
         if why:
             assert f"{name}, seeds 0 (refused): {why}" in page

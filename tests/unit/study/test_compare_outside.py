@@ -108,6 +108,22 @@ def test_one_failure_loses_no_other(data: Path, outside: Path) -> None:
     assert not (made.exp / "Falls" / "0" / "error.log").exists()
 
 
+def test_a_search_that_explodes_is_a_failure_with_its_remedy(data: Path, outside: Path) -> None:
+    """It found a network before, and stood in the tables beside the others."""
+    wild = {"name": "darts", "as": "wild", "alpha_lr": 1e6}
+    made = conf_of(data, outside, name="wild", compare={"methods": [wild, "random"], "seeds": [0]})
+    exp = made.exp.with_name("wild")
+    result = lost("compare", made.conf)
+    assert "exploded" in result.err
+    assert {key: row["status"] for key, row in known(exp).items()} == {
+        ("wild", 0): "failed",
+        ("random", 0): "done",
+    }
+    assert "method.alpha_lr=0.0003" in (exp / "compare.md").read_text()
+    assert not (exp / "wild" / "0" / "arch.json").exists()
+    assert not (exp / "wild" / "0" / "error.log").exists()  # no bug, no traceback
+
+
 def lost(*words: object) -> Result:
     """A comparison of which some runs fail: status 1 after its tables are printed."""
     result = audionas(*words)
