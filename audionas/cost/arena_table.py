@@ -8,7 +8,8 @@ import torch
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.cost.operators import Program
-from audionas.cost.recorded import Node, Recording, Span, program, record, recorded
+from audionas.cost.recorded import record, recorded
+from audionas.cost.written import Node, Recording, Span, program
 from audionas.nn.edge import Edge
 from audionas.spaces._base import Space, present
 

@@ -3,9 +3,8 @@
 Nothing is computed and no file is made: a pass of `Step` over one hop shows every operator with its shapes.
 """
 
-from collections.abc import Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +14,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from audionas.core.arch import InputSpec
 from audionas.cost.graph import Unnormed
-from audionas.cost.operators import Operator, Program, Subgraph
+from audionas.cost.operators import Program
 from audionas.cost.operators import Tensor as Kept
+from audionas.cost.written import Node, Recording, Span, numbers, program
 from audionas.nn.edge import Edge
 from audionas.nn.streaming import Step
 
@@ -27,44 +27,9 @@ _VIEWS = (
 )
 _CONSTANTS = ("ones_like", "zeros_like", "new_zeros", "new_ones", "new_empty", "empty_like")
 _NAMES = {
-    "sigmoid": "LOGISTIC",
-    "hardtanh": "RELU6",
-    "add": "ADD",
-    "mul": "MUL",
-    "sub": "SUB",
-    "rsub": "SUB",
-    "div": "DIV",
+    **{"sigmoid": "LOGISTIC", "hardtanh": "RELU6", "add": "ADD", "mul": "MUL", "sub": "SUB", "rsub": "SUB"},
+    **{"div": "DIV", "max_pool2d_with_indices": "MAX_POOL_2D"},
 }
-
-
-class Node(NamedTuple):
-    """An operator on values by name; `known` are its constants."""
-
-    kind: str
-    reads: tuple[str, ...]
-    makes: str
-    known: tuple[Kept, ...] = ()
-    options: Mapping[str, Any] = MappingProxyType({})
-
-
-class Span(NamedTuple):
-    """The operators `first` to `last` (not included) of one edge, with the names of what goes in and out."""
-
-    edge: str
-    first: int
-    last: int
-    given: str
-    made: str
-
-
-class Recording(NamedTuple):
-    """A pass: operators, shapes by name, the next value of every state, the logits, and the edges' spans."""
-
-    nodes: list[Node]
-    shapes: dict[str, tuple[int, ...]]
-    states: dict[str, str]
-    logits: str
-    spans: list[Span]
 
 
 def recorded(net: nn.Module, io: InputSpec) -> Program:
@@ -92,14 +57,6 @@ def record(net: nn.Module, io: InputSpec, mark: str = "") -> Recording:
             scores, *kept = step(frames, *given)
     states = {name: log.name(after) for name, after in zip(step.names, kept, strict=True)}
     return Recording(log.nodes, log.shapes, states, log.plain(log.name(scores)), spans)
-
-
-def program(found: Recording, classes: int) -> Program:
-    """The program of a recording, as the writer ends and prunes it."""
-    states, shapes = dict(found.states), dict(found.shapes)
-    nodes = _shared(list(found.nodes), states, shapes)
-    nodes += _scored(nodes, found.logits, classes, shapes)
-    return _written(_needed(nodes, states), states, shapes)
 
 
 def _watched(net: nn.Module, log: "_Log") -> list[Span]:
@@ -163,20 +120,20 @@ class _Log(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._convolution(args, source, made)
         elif op == "addmm":
             c_in, c_out = args[2].shape
-            known = (Kept((c_out, 1, 1, c_in), 1, True), _known(c_out))
+            known = (Kept((c_out, 1, 1, c_in), 1, True), numbers(c_out))
             self._add("CONV_2D", [self._reshaped(source, (1, 1, 1, c_in))], made, known)
             self.shapes[self.name(made)] = (1, 1, 1, c_out)
         elif op == "hardtanh" and self.activates(args[0]):
             self.named(source, made)
         elif op in ("split", "split_with_sizes"):
             for part in made if isinstance(made, list) else [made]:
-                self._add("STRIDED_SLICE", [source], part, (_known(4),) * 3)
+                self._add("STRIDED_SLICE", [source], part, (numbers(4),) * 3)
         elif op == "slice":
-            self._add("STRIDED_SLICE", [source], made, (_known(4),) * 3)
+            self._add("STRIDED_SLICE", [source], made, (numbers(4),) * 3)
         elif op == "cat":
             self._add("CONCATENATION", reads, made)
         elif op == "mean" or (op == "avg_pool2d" and made[0, 0].numel() == 1):
-            self._add("MEAN", [source], made, (_known(1),))
+            self._add("MEAN", [source], made, (numbers(1),))
         elif op == "avg_pool2d":
             self._add("AVERAGE_POOL_2D", [source], made)
         elif op == "silu":
@@ -209,7 +166,7 @@ class _Log(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._add("PAD", [source], padded, (Kept((4, 2), 4, True),))
             source = self.name(padded)
         shape = (1, kernel[1], kernel[0], c_out) if deep else (c_out, kernel[1], kernel[0], per_group)
-        known = (Kept(shape, 1, True), _known(c_out))
+        known = (Kept(shape, 1, True), numbers(c_out))
         times = c_out // x.shape[1] if deep else 1
         kind = "DEPTHWISE_CONV_2D" if deep else "CONV_2D"
         self._add(kind, [source], made, known, stride=step, dilation=spread, same=same, multiplier=times)
@@ -231,7 +188,7 @@ class _Log(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return source
         name = f"{self.mark}RESHAPE/{len(self.nodes)}"
         self.shapes[name] = shape
-        self.nodes.append(Node("RESHAPE", (source,), name, (_known(len(shape)),)))
+        self.nodes.append(Node("RESHAPE", (source,), name, (numbers(len(shape)),)))
         return name
 
     def _maker(self, name: str) -> Node | None:
@@ -270,121 +227,12 @@ class _Norms(TorchFunctionMode):
 
 def _normalized(io: InputSpec) -> list[Node]:
     """The front-end's mean and scale, a depthwise convolution between reshapes, which makes `frames`."""
-    known = (Kept((1, 1, 1, io.freq), 1, True), _known(io.freq))
+    known = (Kept((1, 1, 1, io.freq), 1, True), numbers(io.freq))
     return [
-        Node("RESHAPE", ("given",), "lined", (_known(4),)),
+        Node("RESHAPE", ("given",), "lined", (numbers(4),)),
         Node("DEPTHWISE_CONV_2D", ("lined",), "scaled", known),
-        Node("RESHAPE", ("scaled",), "frames", (_known(4),)),
+        Node("RESHAPE", ("scaled",), "frames", (numbers(4),)),
     ]
-
-
-def _needed(nodes: list[Node], states: dict[str, str]) -> list[Node]:
-    """The operators without those that nothing reads."""
-    needed, kept = {"score/uint8", *states.values()}, []
-    for node in reversed(nodes):
-        if node.makes in needed:
-            kept.append(node)
-            needed.update(node.reads)
-    return kept[::-1]
-
-
-def _shared(nodes: list[Node], states: dict[str, str], shapes: dict[str, tuple[int, ...]]) -> list[Node]:
-    """Branches that keep the same signal share the longest state; the others read its end."""
-    heard: dict[str, list[Node]] = {}
-    for node in nodes:
-        if node.kind == "CONCATENATION" and len(node.reads) == 2 and node.reads[0] in states:
-            heard.setdefault(node.reads[1], []).append(node)
-    for branches in heard.values():
-        longest, *others = sorted(branches, key=lambda node: -shapes[node.makes][1])
-        if others:
-            first = min(nodes.index(node) for node in branches)
-            nodes.remove(longest)
-            nodes.insert(first, longest)
-        for node in others:
-            gone = states.pop(node.reads[0])
-            nodes[nodes.index(node)] = Node("STRIDED_SLICE", (longest.makes,), node.makes, (_known(4),) * 3)
-            nodes[:] = [other for other in nodes if other.makes != gone]
-    return nodes
-
-
-def _scored(nodes: list[Node], last: str, classes: int, shapes: dict[str, tuple[int, ...]]) -> list[Node]:
-    """The logits as scores in uint8: for two classes the last layer computes their difference."""
-    shapes["score"] = shapes["score/uint8"] = (1, classes if classes > 2 else 1)
-    if classes > 2:
-        shapes["line"] = (1, classes)
-        ends = [Node("RESHAPE", (last,), "line", (_known(2),)), Node("SOFTMAX", ("line",), "score")]
-    else:
-        index = next(i for i, node in enumerate(nodes) if node.makes == last)
-        (weight, _), shapes[last] = nodes[index].known, (1, 1, 1, 1)
-        one = (Kept((1, *weight.shape[1:]), 1, True), _known(1))
-        nodes[index] = nodes[index]._replace(known=one)
-        shapes["odds"] = (1, 1, 1, 1)
-        ends = [Node("LOGISTIC", (last,), "odds"), Node("RESHAPE", ("odds",), "score", (_known(2),))]
-    return [*ends, Node("QUANTIZE", ("score",), "score/uint8")]
-
-
-class _Writer:
-    """A subgraph while its tensors get numbers, in the writer's order."""
-
-    def __init__(self, shapes: dict[str, tuple[int, ...]]) -> None:
-        self.shapes = shapes
-        self.tensors: list[Kept] = []
-        self.operators: list[Operator] = []
-        self.index: dict[str, int] = {}
-
-    def tensor(self, name: str, kept: Kept | None = None) -> int:
-        """The number of a value, which is new unless it is known."""
-        if name not in self.index:
-            self.index[name] = len(self.tensors)
-            self.tensors.append(kept or Kept(self.shapes[name]))
-        return self.index[name]
-
-    def constant(self, kept: Kept) -> int:
-        """A constant of its own."""
-        return self.tensor(f"constant {len(self.tensors)}", kept)
-
-    def handle(self, state: str) -> int:
-        """The number of a variable's handle."""
-        name = f"handle of {state}"
-        if name not in self.index:
-            made = self.tensor(name, Kept((), 4, True))
-            self.operators.append(Operator("VAR_HANDLE", (), (made,), variable=state))
-        return self.index[name]
-
-    def assign(self, state: str, value: int) -> None:
-        """Store a value in a variable."""
-        self.operators.append(Operator("ASSIGN_VARIABLE", (self.handle(state), value), ()))
-
-
-def _written(nodes: list[Node], states: dict[str, str], shapes: dict[str, tuple[int, ...]]) -> Program:
-    main, start = _Writer(shapes), _Writer(shapes)
-    if states:
-        main.operators.append(Operator("CALL_ONCE", (), (), graph=1))
-    main.tensor("given")
-    for node in nodes:
-        for name in node.reads:
-            if name in states and name not in main.index:
-                handle = main.handle(name)
-                main.operators.append(Operator("READ_VARIABLE", (handle,), (main.tensor(name),)))
-        made = main.tensor(node.makes)
-        reads = (*map(main.tensor, node.reads), *map(main.constant, node.known))
-        options = {name: value for name, value in node.options.items() if name != "act"}
-        main.operators.append(Operator(node.kind, reads, (made,), **options))
-        for state, kept in states.items():
-            if kept == node.makes:
-                main.assign(state, made)
-    for state in states:
-        start.assign(state, start.constant(Kept(shapes[state], 1, True)))
-    ends = ((main.index["given"],), (main.index["score/uint8"],))
-    every = [Subgraph(tuple(main.tensors), tuple(main.operators), *ends)]
-    if states:
-        every.append(Subgraph(tuple(start.tensors), tuple(start.operators), (), ()))
-    return tuple(every)
-
-
-def _known(count: int) -> Kept:
-    """Constants of four bytes: positions, shapes or biases."""
-    return Kept((count,), 4, True)
 
 
 def _last(value: Tensor) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.cost.arena import CHIPS, need
 from audionas.cost.esp_nn import VERSIONS
+from audionas.cost.recorded import recorded
 from audionas.data.audio import write
 from audionas.export import esphome, litert
 from audionas.export.lite.graph import Graph, Node, Value
@@ -133,6 +134,9 @@ def test_the_arena_is_what_a_device_needs(hasty: Path) -> None:
     found, size = program(file), json.loads((hasty / "made.json").read_text())["micro"]["tensor_arena_size"]
     needs = [need(found, chip, version) for chip in CHIPS for version in VERSIONS]
     assert max(needs) < size < 1.1 * max(needs)
+    bundle = ModelBundle.load(hasty / "model")
+    alone = recorded(bundle.network().net, bundle.spec.io)  # the cost of a search, without a file
+    assert max(need(alone, chip, version) for chip in CHIPS for version in VERSIONS) == max(needs)
     line = esphome.memory_line(file.name, esphome.memory(file))
     assert f"{size:,} bytes on an ESP32-S3" in line
     assert "esp-nn 1.1.2 and 1.2.3" in line
