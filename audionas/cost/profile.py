@@ -34,7 +34,8 @@ CONVOLUTIONS = ("conv", "depthwise")
 class Profile:
     """The conditions on a network; None and empty set no condition.
 
-    `activations` are those that the runtime has; `squeeze` says whether it has squeeze-and-excitation;
+    `activations` are those that the runtime has; `squeeze` says whether it has squeeze-and-excitation,
+    `groups` whether it has convolutions in groups that are not depthwise;
     `states` is the most tensors that it can remember between frames; `front_end` names the only one,
     name/preset. `bytes` limits all parameters, one byte each (int8), `macs` those of DCASE's counter.
     """
@@ -42,6 +43,7 @@ class Profile:
     told: str
     causal: bool = False
     squeeze: bool = True
+    groups: bool = True
     activations: tuple[str, ...] = ()
     states: int | None = None
     front_end: str = ""
@@ -65,6 +67,7 @@ PROFILES: Mapping[str, Profile] = {
         told="ESPHome's 20 operators and 20 variables",
         causal=True,
         squeeze=False,
+        groups=False,
         activations=("relu",),
         states=20,
         front_end="micro/settled",
@@ -176,10 +179,15 @@ def _faults(part: nn.Module, profile: Profile, shape: tuple[int, ...]) -> list[s
     """The features of `part`, on the meta device with input (B, C, F, T), that the runtime does not have."""
     if not profile.squeeze and any(isinstance(module, SE) for module in part.modules()):
         return ["squeeze-and-excitation, a mean over time"]
+    convs = [] if profile.groups else [m for m in part.modules() if isinstance(m, nn.Conv2d)]
+    shapes = {(conv.in_channels, conv.groups) for conv in convs if 1 < conv.groups < conv.in_channels}
+    found = [f"a convolution of {c} channels in {groups} groups" for c, groups in sorted(shapes)]
     with torch.no_grad(), _Watch() as seen:
         _ = part(torch.empty(shape, device="meta"))
     unknown = [a for a in dict.fromkeys(seen.names) if profile.activations and a not in profile.activations]
-    return [f"activation {a}, where {' and '.join(profile.activations)} can be computed" for a in unknown]
+    return found + [
+        f"activation {a}, where {' and '.join(profile.activations)} can be computed" for a in unknown
+    ]
 
 
 def _told(name: str, found: Mapping[str, Mapping[str, _Fault]]) -> list[str]:

@@ -12,6 +12,7 @@ from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
 from audionas.cost.graph import layers
 from audionas.cost.profile import PROFILES, counted_macs, require, restrict
+from audionas.nn.blocks import Conv, Head
 from audionas.nn.streaming import Step
 from audionas.spaces import Space, space_of
 
@@ -72,6 +73,19 @@ def test_all_that_a_network_breaks_is_said_at_once() -> None:
     with pytest.raises(UserError, match=r"302,282 bytes of parameters in int8, at most 128,000"):
         require(net(big), IO, "dcase", "big")
     require(net(big), IO, "cmsis", "big")
+
+
+def test_convolutions_in_groups_do_not_fit_esphome_but_depthwise_ones_do() -> None:
+    def network(groups: int) -> torch.nn.Module:
+        convs = (Conv(1, 8, (1, 3), causal=True), Conv(8, 8, (1, 3), groups=groups, causal=True))
+        return torch.nn.Sequential(*convs, Head(8, 2))
+
+    io = InputSpec(1, 4, 8, 2)
+    with pytest.raises(UserError) as caught:
+        require(network(2), io, "esphome", "grouped")
+    assert [p.strip() for p in caught.value.problems[1:]] == ["a convolution of 8 channels in 2 groups"]
+    require(network(8), io, "esphome", "deep")
+    require(network(2), io, "cmsis", "grouped")
 
 
 @pytest.mark.laws

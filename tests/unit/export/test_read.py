@@ -9,6 +9,7 @@ import pytest
 from audionas.core.errors import UserError
 from audionas.cost.arena import arena as predicted
 from audionas.cost.arena import need
+from audionas.cost.esp_nn import VERSIONS
 from audionas.export.lite.read import program
 from tests.unit.export._arena import left, shipped
 
@@ -16,6 +17,24 @@ for _package in ("ai_edge_litert", "tflite_micro", "pymicro_wakeword"):
     pytest.importorskip(_package, reason="the extra device is not installed")
 
 SHIPPED = ("alexa", "hey_jarvis", "hey_mycroft", "okay_nabu")
+
+
+@pytest.mark.parametrize(
+    ("name", "older", "newer", "ours"),
+    [
+        ("alexa", 22_124, 30_124, 32_544),
+        ("hey_jarvis", 22_476, 29_980, 32_384),
+        ("hey_mycroft", 23_420, 31_420, 33_936),
+        ("okay_nabu", 34_492, 50_172, 54_192),
+    ],
+)
+def test_the_figures_of_the_page_on_esphome(name: str, older: int, newer: int, ours: int) -> None:
+    found = program(shipped(name)[0])
+    assert [need(found, "esp32-s3", version) for version in VERSIONS] == [older, newer]
+    assert predicted(found, "esp32-s3") == ours
+    page = (Path(__file__).parents[3] / "docs" / "howto" / "run_it_on_esphome.md").read_text()
+    row = " | ".join(f"{number:,}" for number in (shipped(name)[1], older, newer, ours))
+    assert f"| {name} | {row} |" in page
 
 
 @pytest.mark.parametrize("name", SHIPPED)
