@@ -89,7 +89,7 @@ def test_tuning_counts_what_detecting_finds(tuned: Heard) -> None:
 def test_tuning_is_kept(tuned: Heard, made: Heard) -> None:
     note = ModelBundle.load(tuned.exp / "model").note["detect"][NAME]
     row = read_json(tuned.exp / "tune" / "tune.json")["files"][0]
-    assert (note["smooth"], note["refractory_s"], note["patience"]) == (2, 1.0, [1, 1])
+    assert (note["smooth"], note["refractory_s"], note["patience"]) == (2, 1.5, [1, 1])
     assert note["words"]["word"]["threshold"] == row["words"]["word"]["threshold"]
     before, after = (read_json(exp / "model" / "bundle.json") for exp in (made.exp, tuned.exp))
     assert {k: v for k, v in after.items() if k != "note"} == {k: v for k, v in before.items() if k != "note"}
@@ -124,6 +124,21 @@ def test_equal_files_are_worth_the_same(own: Heard) -> None:
                 "twin.stream.onnx")  # fmt: skip
     assert "Files side by side" in said.out
     assert "cannot show 0.5 false accepts per hour" in said.out
+
+
+@pytest.mark.story
+def test_a_threshold_that_silences_the_word_is_not_kept(own: Heard) -> None:
+    """The word is said all through the negatives, and clips of it are cut down to silence."""
+    wave = _wake.audio(60, [2.0 + 3 * n for n in range(18)], seed=5)
+    audio.write(own.exp / "radio" / "a.wav", wave, 16000)
+    for file in sorted(own.clips.joinpath("word").iterdir())[:3]:
+        sound, rate = soundfile.read(file, dtype="float32")
+        audio.write(own.exp / "weak" / "word" / file.name, 1e-3 * sound, rate)
+    before = (own.exp / "model" / "bundle.json").read_bytes()
+    said = done("tune", own.exp, "--positives", own.exp / "weak", "--negatives", own.exp / "radio").out
+    assert "word would never be heard" in " ".join(said.split())
+    assert (own.exp / "model" / "bundle.json").read_bytes() == before
+    assert read_json(own.exp / "tune" / "tune.json")["files"][0]["words"]["word"]["rejected"] == 1
 
 
 @pytest.mark.story
