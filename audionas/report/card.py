@@ -227,8 +227,8 @@ def _check(report: Mapping[str, Any]) -> str:
 def against(told: Mapping[str, Any]) -> str:
     """The line about a stream and the clip's classifier."""
     return (
-        f"Stream against clip: same label on {told['fresh']:.1%} of {told['clips']:,} clips from silence, on "
-        f"{told['past']:.1%} after other sound."
+        f"Stream against clip: same label on {told['fresh']:.1%} of {amount(told['clips'], 'clip')} "
+        f"from silence, on {told['past']:.1%} after other sound."
     )
 
 

@@ -92,8 +92,10 @@ def home(name: str) -> Space:
 def pair(name: str, space: Space) -> Any:
     """A case: fast where the method is at home, of the laws elsewhere."""
     away = runs(name, space) and space != home(name)
-    slow = away or name in LATE
-    return pytest.param(name, space, marks=pytest.mark.laws if slow else (), id=f"{name}-{named(space)}")
+    slow = pytest.mark.laws if away or name in LATE else ()
+    if name == "darts_es" and space.name in (*LARGE, "darts_cell"):
+        slow = pytest.mark.nightly  # the curvature takes a pass for each alpha
+    return pytest.param(name, space, marks=slow, id=f"{name}-{named(space)}")
 
 
 def early(names: Iterable[str]) -> list[Any]:

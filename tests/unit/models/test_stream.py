@@ -16,6 +16,7 @@ from audionas.export.onnx_listeners import OnnxClip, OnnxStream
 from audionas.models import stream
 from audionas.models.bundle import ModelBundle
 from audionas.models.listener import Listener
+from audionas.nn.means import RingMean
 from audionas.nn.streaming import Stream
 from tests._tiers import story
 from tests.unit.export._bundles import LABELS, bundle_of
@@ -110,7 +111,10 @@ def test_the_stream_hears_the_frames_of_the_clip(case: Case) -> None:
     """Front-end over the whole sound, then the network's stream: scores from where the start is forgotten."""
     listener = stream.TorchStream(case.bundle)
     step, network, io = listener.module, case.bundle.network(), case.bundle.spec.io
-    if step.settled is None:
+    ring = any(isinstance(part, RingMean) for part in network.net.modules())
+    if (
+        step.settled is None or ring
+    ):  # its blocks begin at its own first frame: test_finite_memory.py has its law
         return
     wave = sound(listener.hop * (step.settled + 6))
     frames = inside(network.front_end, torch.from_numpy(wave))

@@ -21,6 +21,7 @@ from audionas.export.listeners import open_file
 from audionas.features import Features
 from audionas.listen.exported import find, keep
 from audionas.models.bundle import ModelBundle
+from audionas.models.owned import enter
 from audionas.report.card import card
 from audionas.run.export import export, show
 from audionas.run.ship.int8 import Int8
@@ -198,6 +199,7 @@ def test_int8_that_costs_accuracy_is_not_left(own: Path, directories: Path) -> N
     weights["stem.conv.weight"] = weights["stem.conv.weight"].clone()
     weights["stem.conv.weight"][:, 0], std[0] = 1e4, 1e8
     replace(bundle, weights=weights, std=std).save(own / "model")
+    enter(own, ["export/model.int8.tflite"])
     (own / "export").mkdir(exist_ok=True)
     (own / "export" / "model.int8.tflite").write_bytes(b"of weights before these")
     with pytest.raises(
@@ -256,6 +258,7 @@ def test_all_leaves_out_what_a_model_cannot_be_and_says_why(
     bundle = ModelBundle.load(own / "model")
     replace(bundle, features=Features(name="micro", preset="esphome")).save(own / "model")
     manifest = own / "export" / "word.json"
+    enter(own, ["export/word.json"])
     write_json(manifest, {"author": "A. Nonymous"})
     words = ("--calibrate", directories / "train", "--fine-tune", "never", "--json")
     result = done("export", own, "--target", "all", *words)

@@ -185,7 +185,7 @@ def test_tables_that_were_lost_are_made_again(finished: Made, tmp_path: Path) ->
     rows = known(made.exp)
     for file in ("compare.jsonl", "compare.csv", "compare.md", "compare.html"):
         (made.exp / file).unlink()
-    assert "epoch" not in done("compare", made.conf, "seeds=0,1").err
+    assert "epoch 1/" not in done("compare", made.conf, "seeds=0,1").err
     assert known(made.exp) == rows
 
 

@@ -18,7 +18,7 @@ from tests.unit.cli._command import done
 from tests.unit.images._images import npz
 
 EPOCHS, STEPS = 30, 2
-QUICK = ("cp_mobile", "nas_bench_201")  # of the laws: a chain and cells; others take minutes
+QUICK = ("nas_bench_201",)  # of the laws; others take minutes
 LONG = ("mix_mobilenet", "mobilenet", "moga_mobilenet")  # up to a second a step: three epochs only
 CLOCKS = ("warmup", "alpha_every")  # settings that the test leaves as they are
 
@@ -77,7 +77,9 @@ def compared(space: Space, folder: Path, methods: list[str], epochs: int = EPOCH
         if why:
             assert f"{name}, seeds 0 (refused): {why}" in page
             continue
-        assert (row["epochs"], row["weight_steps"]) == (epochs, epochs * STEPS), name
+        taken = row["epochs"]
+        assert row["weight_steps"] == taken * STEPS, name
+        assert taken == epochs or (name == "darts_es" and taken < epochs), name
         assert math.isfinite(row["entropy"])
         if issubclass(kind, Bilevel):
             assert 0 < row["alpha_steps"] <= row["weight_steps"], name
