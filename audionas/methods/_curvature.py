@@ -1,9 +1,11 @@
 """How sharply the validation loss bends along alpha, by the Hessian's largest eigenvalue, and its rise."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from audionas.core.errors import UserError
 from audionas.engine.distributed import average
@@ -29,11 +31,25 @@ def largest_eigenvalue(method: Relaxed) -> float:
     if batch is None:
         raise UserError("no held-out examples to measure the eigenvalue on", hint="Lower search.split")
     weights = {name: weight.detach() for name, weight in method.run.net.named_parameters()}
-    loss, _ = Passes(method.run).run(weights, batch, method.gates("alpha"))
-    found = average(hessian(loss, method.parameters())).double()
+    with bent(method.run.net):
+        loss, _ = Passes(method.run).run(weights, batch, method.gates("alpha"))
+        found = average(hessian(loss, method.parameters())).double()
     if not found.isfinite().all():
         raise UserError("the second derivatives of the loss in alpha are not finite", hint="Lower optim.lr")
     return float(torch.linalg.eigvalsh((found + found.T) / 2)[-1])
+
+
+@contextmanager
+def bent(net: nn.Module) -> Iterator[None]:
+    """Write hard sigmoids as clamps meanwhile: the same function, of which torch has second derivatives."""
+    hard = [part for part in net.modules() if isinstance(part, nn.Hardsigmoid)]
+    for part in hard:
+        part.forward = lambda input: functional.relu6(input + 3) / 6  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        for part in hard:
+            del part.forward
 
 
 def rise(values: Sequence[float], window: int, back: int, factor: float) -> tuple[float, float] | None:

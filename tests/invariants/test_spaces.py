@@ -108,7 +108,11 @@ def bare_is_inherited(space):
             assert torch.equal(scores, derived(x)) != again
 
 
-OWN_WEIGHTS = ("pc_darts", "merge_nas")  # their edges hold weights of other shapes: nothing is inherited
+OWN_WEIGHTS = (
+    "pc_darts",
+    "dr_nas",
+    "merge_nas",
+)  # their edges hold weights of other shapes: nothing is inherited
 MAPPED = ("scarlet",)  # what its skips do in a supernet is left out, or folded into other weights
 
 

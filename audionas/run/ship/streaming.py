@@ -32,8 +32,9 @@ def lines(report: Mapping[str, Any]) -> list[str]:
         if late.get("accuracy") and row["accuracy"]:
             lost = row["accuracy"]["accuracy"] - late["accuracy"]["accuracy"]
             found.append(
-                f"{name}: {row['accuracy']['accuracy']:.1%} of {amount(row['accuracy']['n'], 'clip')} are right "
-                f"from silence, {late['accuracy']['accuracy']:.1%} after 1 to 3 s of {late['from']}."
+                f"{name}: {row['accuracy']['accuracy']:.1%} of "
+                f"{amount(row['accuracy']['n'], 'clip')} are right from silence, "
+                f"{late['accuracy']['accuracy']:.1%} after 1 to 3 s of {late['from']}."
                 + (" Train with train.past=1, which prepares for other sound." if lost > _LOST else "")
             )
         elif late:

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from audionas.methods import hessian, largest_eigenvalue, rise
+from audionas.methods import bent, hessian, largest_eigenvalue, rise
 from audionas.methods.darts_es import DartsEs
 from tests.invariants._cases import CHAIN, started
 
@@ -20,6 +20,18 @@ def test_on_a_quadratic_it_is_its_matrix():
     torch.testing.assert_close(found[:7, :7], matrix)
     assert found.shape == (9, 9)
     assert not found[7:].any()
+
+
+def test_hard_sigmoids_bend_too():
+    """torch has no second derivative of its own hard sigmoid; the function stays the same."""
+    torch.manual_seed(0)
+    net, alpha = nn.Sequential(nn.Hardsigmoid()), nn.Parameter(torch.tensor([0.3]))
+    with bent(net):
+        assert torch.equal(net(torch.tensor([-4.0, 0.0, 4.0])), torch.tensor([0.0, 0.5, 1.0]))
+        found = hessian(net(3 * alpha).pow(2).sum(), [alpha])
+    torch.testing.assert_close(found, torch.tensor([[0.5]]))
+    x = torch.randn(100)
+    assert torch.equal(net(x), nn.functional.hardsigmoid(x))
 
 
 @pytest.mark.laws
