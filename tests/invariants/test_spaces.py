@@ -112,7 +112,7 @@ OWN_WEIGHTS = (
     "pc_darts",
     "dr_nas",
     "merge_nas",
-)  # their edges hold weights of other shapes: nothing is inherited
+)  # weights of other shapes: nothing is inherited
 MAPPED = ("scarlet",)  # what its skips do in a supernet is left out, or folded into other weights
 
 
