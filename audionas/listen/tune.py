@@ -18,7 +18,7 @@ from audionas.models.listener import Kind, Rule
 from audionas.models.owned import enter, require_free
 from audionas.report.card import card
 from audionas.report.run import write as write_report
-from audionas.report.tune import advice, rates_table, setting, unheard, words_table
+from audionas.report.tune import advice, rates_table, setting, words_table
 from audionas.report.tune_chart import draw
 
 _FILES = ("tune/tune.json", "tune/det.png")
@@ -41,8 +41,7 @@ def tune(
 
     The rule is the default one with the given parts replaced. Each of several files gets its own thresholds,
     and all are reported side by side. Writes exp/NAME/tune/, the bundle's note and the report, and again
-    everything made from them: model card and ESPHome manifest. Where a keyword would never be heard at its
-    threshold, the bundle and the manifest stay as they are.
+    everything made from them: model card and ESPHome manifest.
 
     Raises UserError where a file, a clip or a recording cannot be used, and for a target that is not a rate.
     """
@@ -66,8 +65,6 @@ def tune(
         heard = listen(words, name=f"clips, {each.file.name}")
         quiet = listen(long, name=f"negatives, {each.file.name}")
         rows.append(measured(each, heard, quiet, how, target))
-        if unheard(rows[-1]):
-            continue  # a device with such a threshold would be silent for ever; `advice` tells
         keep(each, note_of(rows[-1]))
         if esphome.described(each.file):
             esphome.manifest(find(folder, each.file).bundle, each.file)

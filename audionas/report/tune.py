@@ -52,20 +52,11 @@ def advice(row: Mapping[str, Any]) -> list[str]:
     """The meaning of the figures, and the next step."""
     total, hours, target = row["sum"], row["hours"], row["target"]
     words = ", ".join(f"{word} {found['threshold']:.4g}" for word, found in row["words"].items())
-    lost = unheard(row)
-    kept = (
-        f" The bundle's thresholds stay: at these, {' and '.join(lost)} would never be heard." if lost else ""
-    )
     if not row["met"]:
         return [
             f"{row['file']}: no threshold reaches {amount(target, 'false accept')} per hour: at {words} "
             f"there are still {total['fa_per_hour']:.3g}. Average over more hops (--smooth), require several "
-            "hops (--patience), or train again with the false accepts (audionas mine)." + kept
-        ]
-    if lost:
-        return [
-            f"{row['file']}: {amount(target, 'false accept')} per hour takes {words}.{kept} "
-            + _reachable(row, lost)
+            "hops (--patience), or train again with the false accepts (audionas mine)."
         ]
     were = "was" if total["accepts"] == 1 else "were"
     said = [
@@ -87,25 +78,6 @@ def advice(row: Mapping[str, Any]) -> list[str]:
         "The thresholds were chosen on this audio: expect somewhat more of both errors on other audio."
     )
     return said
-
-
-def unheard(row: Mapping[str, Any]) -> list[str]:
-    """The keywords of which every clip is rejected at the threshold found."""
-    return [word for word, found in row["words"].items() if found["rejected"] == 1]
-
-
-def _reachable(row: Mapping[str, Any], lost: Sequence[str]) -> str:
-    """The remedy: a rate at which these keywords are heard in part, where the negatives show one."""
-    least = [
-        min((rate for rate, missed, *_ in row["words"][word]["curve"] if missed < 1), default=None)
-        for word in lost
-    ]
-    rates = [rate for rate in least if rate is not None]
-    if len(rates) < len(least):
-        return "No threshold hears them: train again, with more clips of them."
-    together = max(rates) * len(row["words"])
-    more = f"--target-fa-per-hour {together:.3g}"
-    return f"Allow more false accepts ({more}), or train again with those heard (audionas mine)."
 
 
 def draw(result: Mapping[str, Any]) -> Html:

@@ -197,21 +197,6 @@ def test_a_target_out_of_reach() -> None:
     assert "no threshold reaches 1 false accept per hour" in tune.advice(row)[0]
 
 
-def test_a_word_that_its_threshold_silences_is_named_with_a_rate_at_which_it_is_heard() -> None:
-    heard, quiet = clips(), long(bursts=0)
-    for rows in heard.scores:
-        rows[:, 0] *= 0.5
-    for rows in quiet.scores:
-        rows[100:1000:100, 0] = rows[101:1000:100, 0] = rows[102:1000:100, 0] = 0.9
-    row = figures(heard, quiet, target=3.0)
-    assert row["met"]
-    assert tune.unheard(row) == ["hey"]
-    (said,) = tune.advice(row)
-    assert "The bundle's thresholds stay: at these, hey would never be heard." in said
-    rate = float(said.partition("--target-fa-per-hour ")[2].partition(")")[0])
-    assert tune.unheard(figures(heard, quiet, target=rate)) == []
-
-
 @pytest.mark.story
 def test_pictures(tmp_path: Path) -> None:
     row = figures(clips(), long())

@@ -127,21 +127,6 @@ def test_equal_files_are_worth_the_same(own: Heard) -> None:
 
 
 @pytest.mark.story
-def test_a_threshold_that_silences_the_word_is_not_kept(own: Heard) -> None:
-    """The word is said all through the negatives, and clips of it are cut down to silence."""
-    wave = _wake.audio(60, [2.0 + 3 * n for n in range(18)], seed=5)
-    audio.write(own.exp / "radio" / "a.wav", wave, 16000)
-    for file in sorted(own.clips.joinpath("word").iterdir())[:3]:
-        sound, rate = soundfile.read(file, dtype="float32")
-        audio.write(own.exp / "weak" / "word" / file.name, 1e-3 * sound, rate)
-    before = (own.exp / "model" / "bundle.json").read_bytes()
-    said = done("tune", own.exp, "--positives", own.exp / "weak", "--negatives", own.exp / "radio").out
-    assert "word would never be heard" in " ".join(said.split())
-    assert (own.exp / "model" / "bundle.json").read_bytes() == before
-    assert read_json(own.exp / "tune" / "tune.json")["files"][0]["words"]["word"]["rejected"] == 1
-
-
-@pytest.mark.story
 def test_one_keyword_needs_no_folders(own: Heard) -> None:
     by_folder, flat = (
         tune(own.exp, clips, own.long)["files"][0]["words"]["word"]
