@@ -224,8 +224,10 @@ def _check(report: Mapping[str, Any]) -> str:
     )
 
 
-def against(told: Mapping[str, Any]) -> str:
-    """The line about a stream and the clip's classifier."""
+def against(told: Mapping[str, Any] | None, source: str = "") -> str:
+    """The line about a stream and the clip's classifier; without figures it says on what there are none."""
+    if told is None:
+        return f"Stream against clip: not measurable on {source}; give recordings with --data DIR."
     return (
         f"Stream against clip: same label on {told['fresh']:.1%} of {amount(told['clips'], 'clip')} "
         f"from silence, on {told['past']:.1%} after other sound."

@@ -26,7 +26,10 @@ def lines(report: Mapping[str, Any]) -> list[str]:
     """
     if not (told := report.get("memory")):
         return []
-    found = [f"{told['words'][0].upper()}{told['words'][1:]}.", against(report["stream_against_clip"])]
+    found = [
+        f"{told['words'][0].upper()}{told['words'][1:]}.",
+        against(report["stream_against_clip"], report["clips_from"]),
+    ]
     for name, row in report["files"].items():
         late = row.get("past") or {}
         if late.get("accuracy") and row["accuracy"]:

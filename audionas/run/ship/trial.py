@@ -66,7 +66,8 @@ class Trial:
     @cached_property
     def pasts(self) -> tuple[list[np.ndarray], str]:
         """The sound before each of the clips that are heard, and where it comes from."""
-        return verify.pasts(self.heard, TorchStream(self.model.bundle, self.pool).sample_rate)
+        found, source = verify.pasts(self.heard, TorchStream(self.model.bundle, self.pool).sample_rate)
+        return found, source if self.split is not None else f"more {self.source}"
 
     @cached_property
     def torch_after(self) -> np.ndarray:
@@ -74,12 +75,14 @@ class Trial:
         return verify.after(TorchStream(self.model.bundle, self.pool), self.heard, self.pasts[0])
 
     @cached_property
-    def same_as_clip(self) -> dict[str, Any]:
+    def same_as_clip(self) -> dict[str, Any] | None:
         """How often a stream ends a clip with the label of the clip's classifier, on up to `COMPARED` clips:
-        from silence and after other sound.
+        from silence and after other sound. None without data: noise has one label everywhere.
         """
+        if self.split is None or self.batch is None:
+            return None
         listener, rows = TorchStream(self.model.bundle, self.pool), []
-        for clips in self._compared():
+        for clips in self._compared(len(self.split), self.batch):
             whole = self.model.scores(clips).argmax(1)
             fresh = verify.heard(listener, clips)[:, -1].argmax(1)
             late = verify.after(listener, clips, verify.pasts(clips, listener.sample_rate)[0]).argmax(1)
@@ -87,13 +90,11 @@ class Trial:
         same = np.concatenate(rows, 1)
         return {"fresh": float(same[0].mean()), "past": float(same[1].mean()), "clips": same.shape[1]}
 
-    def _compared(self) -> Iterator[np.ndarray]:
-        if self.split is None or self.batch is None:
-            yield self.heard
-            return
-        places = range(0, len(self.split), _step(len(self.split), COMPARED))
+    @staticmethod
+    def _compared(many: int, batch: Callable[[int, int], np.ndarray]) -> Iterator[np.ndarray]:
+        places = range(0, many, _step(many, COMPARED))
         for at in range(0, len(places), CLIPS):
-            yield np.concatenate([self.batch(k, k + 1)[:1] for k in places[at : at + CLIPS]])
+            yield np.concatenate([batch(k, k + 1)[:1] for k in places[at : at + CLIPS]])
 
     @cached_property
     def torch(self) -> dict[str, Any] | None:
