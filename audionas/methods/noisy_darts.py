@@ -116,7 +116,7 @@ class NoisyDarts(Bilevel):
 def _normal(y: Tensor) -> Tensor:
     """Standard normal numbers like `y`, drawn in the order of memory.
 
-    In channels_last memory `torch.randn_like` draws them one by one, at eight times the cost.
+    In channels_last memory `torch.randn_like` draws them one by one, which takes several times as long.
     """
     drawn = torch.empty_like(y)
     drawn.as_strided((drawn.numel(),), (1,)).normal_()
