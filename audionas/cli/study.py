@@ -67,12 +67,16 @@ def table(
         str,
         typer.Option(
             help="Figures: dev, epochs, latency_us, search_s, train_s, or paths in the evaluation "
-            "(per_class.*.f1; cost.PATH and done.PATH in those files; TITLE=PATH+PATH is a mean)."
+            "(per_class.*.f1; cost., done., env. and protocol. for those files; TITLE=PATH+PATH is a mean)."
         ),
     ] = "dev,accuracy,macro_f1,params,macs,search_s,train_s",
     against: Annotated[
-        str | None,
-        typer.Option(help="Value of the first field: adds paired differences from it.", show_default=False),
+        list[str] | None,
+        typer.Option(
+            "--against",
+            help="Value of the first field: adds paired differences from it; may be repeated.",
+            show_default=False,
+        ),
     ] = None,
     metric: Annotated[
         str, typer.Option(help="Figure of the differences: accuracy or macro_f1.")
@@ -95,4 +99,4 @@ def table(
     from audionas.study.table import Asked
     from audionas.study.table import table as go
 
-    go(runs, Asked(name, pool or [], columns.split(","), against, metric, evaluation, form, out))
+    go(runs, Asked(name, pool or [], columns.split(","), against or [], metric, evaluation, form, out))

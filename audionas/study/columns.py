@@ -19,7 +19,7 @@ INTERVALS = {"accuracy": "interval", "macro_f1": "macro_f1_interval"}
 class Column(NamedTuple):
     """A figure: its title, the paths whose mean it is, and how its numbers are written.
 
-    A path begins with `cost.`, `done.` or `env.` for these files of a run, else it lies in the evaluation.
+    A path begins with `cost.`, `done.`, `env.` or `protocol.` for these files; others are the evaluation's.
     """
 
     title: str
@@ -51,6 +51,7 @@ class Column(NamedTuple):
         return Interval((self.scale * found.ends[0], self.scale * found.ends[1]))
 
 
+_FILES = ("cost", "done", "env", "protocol")
 _SECONDS = {"search_s": "search", "train_s": "train"}
 COLUMNS = {
     "dev": Column("dev %", ("done.valid_accuracy",), 100, "{:.1f}"),
@@ -132,7 +133,7 @@ def cell(column: Column, row: Row, pools: Mapping[str, Pool]) -> Cell:
 def at(run: Run, path: str) -> Value:
     """The number or text under a path; None where it is missing, or a class has no clips there."""
     first, _, rest = path.partition(".")
-    source = {"cost": run.cost, "done": run.done, "env": run.env}.get(first) if rest else None
+    source = getattr(run, first) if rest and first in _FILES else None
     found: Any = run.scores if source is None else source
     for key in _keys(found, path if source is None else rest):
         if isinstance(found, dict) and found.get("n") == 0:

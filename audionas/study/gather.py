@@ -53,6 +53,11 @@ class Run:
         """`train/env.json`, or that of the search; empty where neither is there."""
         return _json(self.folder / "train" / "env.json") or _json(self.folder / "search" / "env.json")
 
+    @cached_property
+    def protocol(self) -> dict[str, Any]:
+        """`protocol.json` beside the evaluated data; empty where their preparation wrote none."""
+        return _json(Path(str(self.scores.get("data", ""))).parent / "protocol.json")
+
     def seconds(self, phase: str) -> float | None:
         """Seconds of all epochs of `search` or `train`; None where there was none."""
         found = [row.get("seconds") for row in read_rows(self.folder / phase / "metrics.jsonl")]

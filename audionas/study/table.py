@@ -35,7 +35,7 @@ class Asked(NamedTuple):
     name: str
     pool: Sequence[str]
     columns: Sequence[str]
-    against: str | None
+    against: Sequence[str]
     metric: str
     evaluation: str
     form: str
@@ -51,8 +51,7 @@ def table(named: Sequence[str], asked: Asked) -> None:
     runs = find(_folders(named), asked.name, asked.evaluation)
     rows = gathered(runs, pools)
     lines = conditions(runs)
-    if asked.against:
-        lines = [*against(rows, asked.against, asked.metric), *lines]
+    lines = [line for base in asked.against for line in against(rows, base, asked.metric)] + lines
     text = written(rows, columns_of(asked.columns, runs), pools, lines, asked.form)
     if asked.out is None:
         say(*text.splitlines())
@@ -123,6 +122,10 @@ def conditions(runs: Sequence[Run]) -> list[str]:
 
 
 def _difference(row: Row, base: Row, metric: str, names: tuple[str, str, Mapping[str, str]]) -> str:
+    title, other, rest = names
+    title = f"{title} - {other}" + "".join(f", {name} {value}" for name, value in rest.items())
+    if not (row.whole and base.whole):
+        return f"{title}: not measurable, as runs are missing"
     mine, theirs = Clips(row), Clips(base)
     if mine.ids != theirs.ids:
         raise UserError(
@@ -141,10 +144,8 @@ def _difference(row: Row, base: Row, metric: str, names: tuple[str, str, Mapping
             )
         found = paired_macro_f1(a[0], b[0], truth, mine.speakers)
     interval = Interval.read(found).words(lambda end: f"{100 * end:+.1f}")
-    title, other, rest = names
-    where = "".join(f", {name} {value}" for name, value in rest.items())
     return (
-        f"{title} - {other}{where}: {'accuracy' if metric == 'accuracy' else 'macro F1'} "
+        f"{title}: {'accuracy' if metric == 'accuracy' else 'macro F1'} "
         f"{100 * found['difference']:+.1f} points (95 % interval {interval}){_saved(row, base)}"
     )
 
@@ -197,7 +198,8 @@ def _folders(named: Sequence[str]) -> list[Path]:
     """The folders of all patterns. Raises UserError for one that finds nothing."""
     found = []
     for text in named:
-        paths = [Path(text)] if Path(text).exists() else [Path(p) for p in sorted(glob.glob(text))]
+        matched = [text] if Path(text).exists() else sorted(glob.glob(text))
+        paths = [path for each in matched if (path := Path(each)).is_dir()]
         if not paths:
             raise UserError(f"{text}: no such folder", hint="give run folders, such as 'exp/*'")
         found += paths
