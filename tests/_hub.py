@@ -1,7 +1,8 @@
 """A stand-in for the Hugging Face hub's API, for the library huggingface_hub: repositories in memory.
 
 It answers what the library asks to create a repository, to upload files in a commit (safetensors and ONNX by
-LFS; the hub of today prefers Xet, which the tests switch off) and to download a snapshot. What else is asked is 404, and a wrong token 401.
+LFS; today the hub prefers Xet, which the tests switch off) and to download a snapshot. What else is asked is
+404, and a wrong token 401.
 """
 
 import base64

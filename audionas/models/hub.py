@@ -4,7 +4,7 @@ The library huggingface_hub (extra `hub`) speaks with the server; HF_ENDPOINT na
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -56,7 +56,7 @@ def fetch(text: str) -> Path:
     where = address(text)
     with told(str(where)):
         from huggingface_hub import HfApi, snapshot_download
-        from huggingface_hub.utils import disable_progress_bars
+        from huggingface_hub.utils.tqdm import disable_progress_bars
 
         info = HfApi().model_info(where.repo, revision=where.revision, files_metadata=True)
         sizes = {file.rfilename: file.size or 0 for file in info.siblings or () if file.rfilename in FILES}
@@ -69,6 +69,29 @@ def fetch(text: str) -> Path:
             raise UserError(f"{where}: its bundle has {size:,} bytes, more than {MOST:,}")
         disable_progress_bars()
         return Path(snapshot_download(where.repo, revision=info.sha, allow_patterns=list(sizes)))
+
+
+class Commit(NamedTuple):
+    """The address of a commit, and its name."""
+
+    url: str
+    commit: str
+
+
+def send(repo: str, files: Mapping[str, Path], page: str, *, private: bool, message: str) -> Commit:
+    """Send files, by their place in the repository, and README.md in one commit; a new repository is made.
+
+    Raises UserError where the server refuses or cannot be reached.
+    """
+    with told(f"{SCHEME}{repo}"):
+        from huggingface_hub import CommitOperationAdd, HfApi
+
+        additions = [CommitOperationAdd(name, str(file)) for name, file in files.items()]
+        additions.append(CommitOperationAdd("README.md", page.encode()))
+        api = HfApi()
+        api.create_repo(repo, private=private, exist_ok=True)
+        done = api.create_commit(repo, additions, commit_message=message)
+    return Commit(str(done.commit_url), str(done.oid))
 
 
 @contextmanager

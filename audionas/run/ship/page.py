@@ -8,6 +8,7 @@ import yaml
 
 from audionas.core import records
 from audionas.core.files import read_text
+from audionas.core.hostile import command
 from audionas.core.intervals import FEWEST
 from audionas.core.records.run import EvaluationRecord
 from audionas.core.reporter import amount
@@ -67,7 +68,7 @@ def _use(folder: Path, bundle: ModelBundle, where: Address) -> str:
     lines = [
         "## Use",
         "On the command line, with audionas and its extra `hub`:",
-        f"    audionas predict {where} {example}",
+        f"    {command('audionas', 'predict', where, example)}",
         "In Python:",
         f'    import audionas\n    model = audionas.load("{where}")\n    print(model("{example}"))',
     ]
@@ -80,7 +81,7 @@ def _use(folder: Path, bundle: ModelBundle, where: Address) -> str:
             "    print([(i.name, i.shape) for i in session.get_inputs()])",
         ]
     else:
-        lines.append("Without audionas: not yet, as `model.onnx` is not exported (`audionas export`).")
+        lines.append("Without audionas: not yet, as `model.onnx` is not exported (audionas export).")
     return "\n\n".join(lines)
 
 
@@ -109,10 +110,10 @@ def _tested(scores: Mapping[str, Any] | None) -> str:
 
 
 def _weak(bundle: ModelBundle, scores: Mapping[str, Any] | None) -> list[str]:
-    """What a user must know before relying on it, from what was measured and what was not."""
+    """The limits that a user must know before relying on it: what was measured, and what was not."""
     if not scores:
-        return ["Its accuracy was never measured: `audionas eval`."]
-    lines = [text(line) for line in heard.words(scores)]
+        return ["Its accuracy was never measured: audionas eval."]
+    lines: list[str] = [text(line) for line in heard.words(scores)]
     speakers = scores.get("speakers", 0)
     if bundle.features is not None and speakers < FEWEST:
         lines.append(
@@ -133,5 +134,5 @@ def _weak(bundle: ModelBundle, scores: Mapping[str, Any] | None) -> list[str]:
                 f"False accepts were counted in {hours:.3g} h; what these hold is what it was tested against."
             )
         else:
-            lines.append("False accepts on continuous sound were not measured: `audionas tune`.")
+            lines.append("False accepts on continuous sound were not measured: audionas tune.")
     return lines

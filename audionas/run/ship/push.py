@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError, did_you_mean
+from audionas.core.hostile import command
 from audionas.core.made import made
 from audionas.core.reporter import amount, say
 from audionas.models import hub
@@ -56,18 +57,14 @@ def push(
     if dry_run:
         say("", *sent.page.splitlines(), "", "nothing was sent")
         return ""
-    with hub.told(f"{hub.SCHEME}{repo}"):
-        from huggingface_hub import CommitOperationAdd, HfApi
-
-        additions = [CommitOperationAdd(name, str(file)) for name, file in sent.files.items()]
-        additions.append(CommitOperationAdd("README.md", sent.page.encode()))
-        api = HfApi()
-        api.create_repo(repo, private=private, exist_ok=True)
-        done = api.create_commit(
-            repo, additions, commit_message=message or f"{folder.resolve().name}, by audionas"
-        )
-    say(f"sent to {done.commit_url}", f"audionas predict {hub.SCHEME}{repo}@{done.oid} recording.wav")
-    return str(done.commit_url)
+    done = hub.send(
+        repo, sent.files, sent.page, private=private, message=message or f"{folder.resolve().name}"
+    )
+    say(
+        f"sent to {done.url}",
+        command("audionas", "predict", f"{hub.SCHEME}{repo}@{done.commit}", "recording.wav"),
+    )
+    return done.url
 
 
 def contents(folder: Path, where: hub.Address, licence: str) -> Sent:
