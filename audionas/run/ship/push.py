@@ -68,7 +68,7 @@ def push(
 
 
 def contents(folder: Path, where: hub.Address, licence: str) -> Sent:
-    """What would be sent: the bundle at the top, exported files under export/, all of them of our making."""
+    """The files to send: the bundle at the top, exported files under export/, all of our making."""
     if not (folder / "model" / "bundle.json").exists():
         raise UserError(f"{folder}: holds no trained model", hint="Train one: audionas train")
     text = page(folder, where, licence)
