@@ -49,7 +49,7 @@ CORPORA = re.compile(
 FENCES = {
     "pydantic": ("config.py", "core/records/"),
     "pydantic_core": ("config.py", "core/records/"),
-    "yaml": ("config.py",),
+    "yaml": ("config.py", "run/ship/page.py"),
     "safetensors": ("core/tensors.py",),
     "onnx": ("export/", "cost/latency.py"),
     "onnxscript": ("export/", "cost/latency.py"),
@@ -71,6 +71,7 @@ FENCES = {
     "pymicro_wakeword": ("export/",),
     "pymicro_features": ("features/micro.py",),
     "sounddevice": ("listen/live.py",),
+    "huggingface_hub": ("models/hub.py",),
 }
 DOORS = {f"audionas.{room}" for room in ("methods", "searchers", "spaces", "nn")}  # lazy: core/doors.py
 PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "nats_bench"}
