@@ -24,6 +24,9 @@ class Data(Strict):
     In recordings with several `channels`, each channel is an example of its own, and the answer to a
     recording is the mean of the answers to its channels. With `balance: undersample` every epoch of training
     draws as many recordings of each class as the rarest has.
+
+    `ambient` is continuous audio without the wake word, by which `train.select` chooses weights: a data
+    directory such as `data/dev_long`. Windows as long as a clip are cut from it every `ambient_hop` seconds.
     """
 
     train: str = "data/train"
@@ -36,6 +39,8 @@ class Data(Strict):
     workers: int | None = None
     channels: int = 1
     balance: Literal["none", "undersample"] = "none"
+    ambient: str = ""
+    ambient_hop: float = 0.1
 
     def __post_init__(self) -> None:
         problems = []
@@ -43,6 +48,8 @@ class Data(Strict):
             problems.append(f"data.seconds is {self.seconds}, expected a positive length")
         if self.workers is not None and self.workers < 1:
             problems.append(f"data.workers is {self.workers}, expected at least 1")
+        if not 0 < self.ambient_hop < math.inf:
+            problems.append(f"data.ambient_hop is {self.ambient_hop}, expected seconds such as 0.1")
         if self.channels < 1:
             problems.append(f"data.channels is {self.channels}, expected at least 1")
         if self.channels > 1 and (self.resample or self.on_bad != "error"):
