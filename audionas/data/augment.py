@@ -69,7 +69,7 @@ class _Draws(NamedTuple):
 
 
 class _Clip(NamedTuple):
-    """What is drawn for a clip, the words of its generators, its id and its label."""
+    """A clip's draws, the words of its generators, its id and its label."""
 
     draw: _Draws
     words: tuple[object, ...]

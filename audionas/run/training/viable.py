@@ -54,7 +54,7 @@ class Viable:
 
 
 def find(conf: Config, inputs: Inputs, reporter: Reporter) -> Viable | None:
-    """What chooses the weights where the config asks for it. Raises UserError where it cannot be measured."""
+    """The judge of weights, if the config asks for one. Raises UserError where it cannot be measured."""
     if not conf.train.select:
         return None
     what = f"train.select: {conf.train.select}"
