@@ -72,8 +72,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
     within_limits(conf, spec, wanted)
     _keep_searched(conf.folder, spec)
     facts = {**transfer.facts(facts_of(conf, inputs, device, _SECTIONS)), "arch": spec.id}
-    for more in filter(None, (weights, judge)):
-        facts |= more.facts
+    facts |= {**(weights.facts if weights else {}), **(judge.facts if judge else {})}
     if spec.scale:
         facts["scale"] = dict(spec.scale)
     last = owned.LAST if conf.train.judged else ()

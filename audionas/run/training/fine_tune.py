@@ -42,7 +42,7 @@ def fine_tune(conf: Config, bundle: ModelBundle, folder: Path, reporter: Reporte
     seed_torch(seed, "fine-tuning")
     net = bundle.network().get_submodule("net").to(device)
     attach(net)
-    weights, judge = find_weights(conf, inputs), viable.find(conf, inputs, reporter)
+    given, judge = find_weights(conf, inputs), viable.find(conf, inputs, reporter)
     batches = train_batches(
         conf,
         inputs,
@@ -52,8 +52,8 @@ def fine_tune(conf: Config, bundle: ModelBundle, folder: Path, reporter: Reporte
         augmented=True,
         reporter=reporter,
     )
-    batches = weights.over(batches) if weights is not None else batches
-    weighing = Weighing(weights, batches, device) if weights is not None else None
+    batches = given.over(batches) if given is not None else batches
+    weighing = Weighing(given, batches, device) if given is not None else None
     log = Reporter(folder)
     work = _Rounded(conf, net, inputs, device, log, None, weighing, judge)
     fit(
