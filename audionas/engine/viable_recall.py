@@ -34,4 +34,4 @@ def average_viable_recall(recall: np.ndarray, rate: np.ndarray) -> float:
         if x != rates[-1]:
             rates.append(x)
             recalls.append(y)
-    return float(-np.trapezoid(recalls, rates)) / MOST
+    return float(np.trapezoid(recalls[::-1], rates[::-1])) / MOST

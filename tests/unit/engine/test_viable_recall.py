@@ -17,6 +17,7 @@ def test_what_lies_left_of_the_least_rate_is_not_integrated() -> None:
     assert average_viable_recall(np.full(101, 0.9), np.maximum(FALLING, 1)) == pytest.approx(0.45)
     assert average_viable_recall(np.full(101, 0.9), np.maximum(FALLING, 2)) == 0
     assert average_viable_recall(np.full(101, 0.9), np.maximum(FALLING, 2.1)) == 0
+    assert str(average_viable_recall(np.zeros(101), FALLING)) == "0.0"
 
 
 def test_the_recall_at_two_an_hour_is_interpolated_between_its_neighbours() -> None:
