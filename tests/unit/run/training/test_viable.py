@@ -17,10 +17,11 @@ from audionas.features import Features
 from audionas.inputs.feed import open_inputs
 from audionas.models.bundle import ModelBundle
 from audionas.run.train import Training, train
+from audionas.run.training.fine_tune import fine_tune
 from audionas.run.training.viable import Viable, find
 from tests._factory import tones
 from tests.unit.cli._command import done
-from tests.unit.run.training._words import EVERYTHING, word_config, words
+from tests.unit.run.training._words import EVERYTHING, SOURCES, word_config, words
 
 QUIET = Reporter(quiet=True)
 MFCC = Features(name="mfcc", preset="tc_resnet")
@@ -122,6 +123,21 @@ def test_the_best_and_the_last_weights_are_kept_and_the_figure_is_told(made: Pat
     assert "Average viable recall" in (run / "report.html").read_text()
     evaluated = done("eval", run / "last", "--data", made / "test").out
     assert "accuracy" in evaluated
+
+
+@pytest.mark.story
+def test_fine_tuning_is_weighed_and_chosen_as_its_training_was(made: Path, tmp_path: Path) -> None:
+    bundle = train(load(word_config(made, file=tmp_path / "conf.yaml", train={"epochs": 1})))
+    losses = []
+    for name, weights in (("plain", {}), ("weighed", {"sources": SOURCES, "class_weight": {"_other_": 20}})):
+        (tmp_path / name).mkdir()
+        file = word_config(made, file=tmp_path / name / "conf.yaml", train={"epochs": 1, **weights})
+        tuned = fine_tune(load(file), bundle, tmp_path / name / "int8", QUIET)
+        rows = read_rows(tmp_path / name / "int8" / "metrics.jsonl")
+        assert len(rows) == tuned.note["fine_tuned"] == 5
+        assert all(0 <= row["valid_average_viable_recall"] <= 1 for row in rows)
+        losses.append(rows[0]["loss"])
+    assert losses[1] > 2 * losses[0]  # clips of one of two labels weigh 20
 
 
 @pytest.mark.laws
