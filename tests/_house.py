@@ -56,6 +56,7 @@ FENCES = {
     "onnxruntime": ("export/", "cost/latency.py"),
     "soundfile": ("data/audio.py",),
     "torchaudio": ("features/", "data/augment.py"),
+    "librosa": ("data/effects.py",),
     "PIL": ("images/files.py",),
     "kornia": ("images/augment.py",),
     "matplotlib": ("report/",),

@@ -106,7 +106,7 @@ def folder_of(name: str, key: str, *, own: Path) -> Path:
     folder = place if (place / "bundle.json").exists() else place / "model"
     if not (folder / "bundle.json").exists():
         raise UserError(f"{key}: {name} holds no trained model", hint=_hint(place, key))
-    if folder.resolve() == (own / "model").resolve():
+    if folder.resolve() in ((own / "model").resolve(), (own / "last").resolve()):
         raise UserError(
             f"{key}: {name} is the model that this run would write", hint="Train under another name: name=..."
         )
