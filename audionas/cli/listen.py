@@ -109,20 +109,20 @@ def detect(
         str | None,
         typer.Option(
             "--rule",
-            help="plain, esphome (what a device hears) or mlperf (each score, with --truth); default: as tuned.",
+            help="plain, esphome (what a device hears), mlperf (every score, with --truth); default: as tuned.",
         ),
     ] = None,
     truth: Annotated[
         Path | None,
         typer.Option(
             "--truth",
-            help="Times of the words (file, start_s, end_s, text): count hits and misses as MLPerf Tiny does.",
+            help="Times of the words (file, start_s, end_s, text), to count hits and misses as MLPerf Tiny.",
         ),
     ] = None,
     hit_delay: Annotated[
         float,
         typer.Option(
-            help="Seconds after a word in which it may be heard: 1 by MLPerf's rules, 2 by its runner's code, "
+            help="Seconds after a word in which it may be heard: 1 by MLPerf's rules, 2 by its runner, "
             "0.5 by its training script."
         ),
     ] = 1.0,

@@ -204,7 +204,7 @@ def allot(tables: Sequence[Thresholds], most: int) -> list[list[OperatingPoint] 
 
 
 def heard(table: Thresholds) -> OperatingPoint | None:
-    """The best threshold at which a clip is heard, with as few false accepts as that takes; None without one."""
+    """The best threshold at which a clip is heard, with the fewest false accepts; None without."""
     place = int(np.searchsorted(table.rejected, 1.0)) - 1
     return _at(table, int(table.total[place])) if place >= 0 else None
 

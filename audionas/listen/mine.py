@@ -37,8 +37,8 @@ def mine(
 
     The clips, as long as the model's, lie in `out`/mined as WAV; `out`/mined.jsonl has one row per recording
     with its events, and `out`/mined.json says with which file and thresholds they were found. A second start
-    resumes after the last finished recording. Utterances in which a keyword is said, by the transcripts of the
-    recordings, are left out as in `tune`. Returns a summary in words.
+    resumes after the last finished recording. Utterances in which a keyword is said are left out as in
+    `tune`. Returns a summary in words.
 
     Raises UserError as detect does, for a label that is unknown or a keyword, for recordings that are all
     labelled as keywords, and where `out` holds something else.

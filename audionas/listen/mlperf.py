@@ -44,7 +44,7 @@ def counted(times: Iterable[float], words: Iterable[tuple[float, float]], hit_de
     """
     script = hit_delay == 0.5
     every = sorted(_micro(time) for time in times)
-    hits, misses, left = [], [], every
+    hits, misses, left = list[float](), list[float](), every
     for start, end in words:
         first, last = _micro(start), _micro(end + hit_delay) - script
         own = any(first <= time <= last for time in (every if script else left))

@@ -43,7 +43,8 @@ class Rule:
     `smooth` hops are averaged; `patience` (n, m): n of the last m averages must reach the threshold; for
     at least `refractory` seconds after an event its keyword does not fire again. With the `kind` `esphome` a
     device's component decides instead (`listen.device_rule`): it averages `smooth` scores, and has its own
-    cool-down. With `mlperf` every hop fires whose score is strictly over the threshold. Raises UserError for values out of range.
+    cool-down. With `mlperf` every hop fires whose score is strictly over the threshold. Raises UserError for
+    values out of range.
     """
 
     smooth: int = 5

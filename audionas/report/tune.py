@@ -96,7 +96,7 @@ def _unheard(row: Mapping[str, Any], words: str) -> list[str]:
         f"{row['file']}: TARGET NOT MET. With {amount(row['target'], 'false accept')} per hour or fewer, "
         f"{lost} would never be heard: every clip is rejected. Kept instead is the strictest threshold that "
         f"hears it, {words}: {percent(total['rejected'])} of the clips are rejected, at "
-        f"{total['fa_per_hour']:.3g} false accepts per hour ({rate}). Train for longer, with more clips of it, "
+        f"{total['fa_per_hour']:.3g} false accepts per hour ({rate}). Train for longer, with more clips, "
         "or again with the false accepts (audionas mine).",
         *_too_few_hours(row["target"], row["hours"]),
     ]

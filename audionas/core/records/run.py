@@ -305,13 +305,13 @@ class TunedRecord(Record):
         target: Annotated[float, Field(gt=0, le=1e9)]
         met: bool
         words: Annotated[dict[str, "TunedRecord.Word"], Field(min_length=1)]
-        unheard: list[str] = []
+        unheard: list[str] = Field([])
         sum: Rate
         at: list[RateAt]
         picovoice: RateAt | None = None
 
     files: list[File]
-    deaf: list[str] = []
+    deaf: list[str] = Field([])
 
     @model_validator(mode="after")
     def _some(self) -> Self:

@@ -1,7 +1,7 @@
 """Measures exported files on the test recordings: measure.py EXP DATA FILE...; writes EXP/test.json.
 
 A file that is missing because the export refused it is noted as such, and so is one for which `audionas tune`
-found no threshold. What is said in the recordings lies in their transcripts.tsv: utterances of the word are left out.
+found no threshold. Utterances of the word are left out of the recordings, by their transcripts.tsv.
 
 It measures clips rejected at rates of false accepts on the test recordings, and both errors at the thresholds
 that `audionas tune` chose on the development recordings. DATA/test_long holds recordings, DATA/test_espeak

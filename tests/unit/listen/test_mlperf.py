@@ -1,4 +1,4 @@
-"""MLPerf Tiny's streaming wake word: counts = two transcriptions of its descriptions, on made event series."""
+"""MLPerf Tiny's streaming wake word: counts = two transcriptions of its rules, on made event series."""
 
 from pathlib import Path
 

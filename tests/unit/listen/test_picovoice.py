@@ -1,4 +1,4 @@
-"""Picovoice's operating point on made series: as its `plot.py` interpolates, and where hours cannot carry it."""
+"""Picovoice's operating point on made series: as `plot.py` interpolates, and where hours cannot carry it."""
 
 import numpy as np
 import pytest

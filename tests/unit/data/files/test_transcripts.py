@@ -1,4 +1,4 @@
-"""Transcripts: tables read and written, wrong lines told by their place, words matched whole, spans cut out."""
+"""Transcripts: tables read and written, wrong lines told by place, words matched whole, spans cut out."""
 
 from pathlib import Path
 
