@@ -109,14 +109,14 @@ def detect(
         str | None,
         typer.Option(
             "--rule",
-            help="plain, esphome (what a device hears), mlperf (every score, with --truth); default: as tuned.",
+            help="plain, esphome (as a device hears), mlperf (each score, with --truth); default: as tuned.",
         ),
     ] = None,
     truth: Annotated[
         Path | None,
         typer.Option(
             "--truth",
-            help="Times of the words (file, start_s, end_s, text), to count hits and misses as MLPerf Tiny.",
+            help="Times of the words (file, start_s, end_s, text), to count hits as MLPerf Tiny does.",
         ),
     ] = None,
     hit_delay: Annotated[

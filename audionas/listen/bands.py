@@ -1,10 +1,10 @@
 """The uncertainty of a threshold's figures: curves with bands, and intervals.
 
-Both are 95 %. A share of clips whose speakers are unknown, and one of 0 or 1, has an exact interval (Clopper
-and Pearson), because the draws of a bootstrap cannot leave 0 and 1. A rate of false accepts has Poisson's. All
-others come from 2,000 seeded draws of ten whole groups or more; with fewer there is a reason in their place.
-Where H hours of negatives hold no false accepts, up to 3 / H per hour are still possible (one-sided 95 %): no
-rate below 3 / H can be shown.
+Both are 95 %. A share of clips whose speakers are unknown, and one of 0 or 1, has an exact interval
+(Clopper and Pearson), because the draws of a bootstrap cannot leave 0 and 1. A rate of false accepts has
+Poisson's. All others come from 2,000 seeded draws of ten whole groups or more; with fewer there is a reason
+in their place. Where H hours of negatives hold no false accepts, up to 3 / H per hour are still possible
+(one-sided 95 %): no rate below 3 / H can be shown.
 """
 
 from collections.abc import Iterator, Sequence

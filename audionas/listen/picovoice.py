@@ -1,8 +1,9 @@
 """Picovoice's operating point: the share of clips missed at one false alarm in ten hours.
 
-As in `plot.py` of Picovoice/wake-word-benchmark (commit 8491919): the miss rate is linear between two rates of false alarms, and of settings with the same rate the one that misses least counts; keywords are
-averaged. It differs in two ways: there, each keyword has a track of its own, and every frame that fires
-counts, so that an engine without a refractory time is counted several times.
+As in `plot.py` of Picovoice/wake-word-benchmark (commit 8491919): the miss rate is linear between two rates
+of false alarms, and of settings with the same rate the one that misses least counts; keywords are averaged.
+It differs in two ways: there, each keyword has a track of its own, and every frame that fires counts, so
+that an engine without a refractory time is counted several times.
 """
 
 from collections.abc import Sequence

@@ -11,7 +11,7 @@ from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data import audio
 from audionas.data.labels import RATE
-from audionas.prep.wake.sounds import ending, faded, joined, loud, spaced, within
+from audionas.prep.wake.sounds import Part, ending, faded, joined, loud, spaced, within, without
 from audionas.prep.wake.sources import GROUP_SHARES, Recording, by_split, plain, says, scan, usable
 
 RNG = numpy_rng("wake sounds")
@@ -60,7 +60,7 @@ def test_a_word_longer_than_the_clip_is_cut() -> None:
 
 def test_joined_recordings_lose_nothing_but_their_edges() -> None:
     waves = [spoken(0, 0.4, 0) for _ in range(5)]
-    pieces = list(joined(waves, 1.0))
+    pieces = [piece.wave for piece in joined(map(Part, waves), 1.0)]
     assert [len(p) for p in pieces] == [3 * len(waves[0]), 2 * len(waves[0])]
     np.testing.assert_array_equal(np.concatenate(pieces), np.concatenate([faded(w) for w in waves]))
     assert not list(joined([], 1.0))
