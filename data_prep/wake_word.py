@@ -88,7 +88,7 @@ def main(
     codec: Annotated[
         str,
         typer.Option(
-            help="Codec (opus, vorbis) through which each recording and voice goes, so that it tells no label."
+            help="Codec (opus, vorbis) through which each recording and voice goes; it then tells no label."
         ),
     ] = "",
     on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",

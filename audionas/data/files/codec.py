@@ -40,7 +40,7 @@ def of(path: Path | str) -> str:
 
 
 def through(wave: npt.NDArray[np.float32], rate: int, codec: Codec) -> npt.NDArray[np.float32]:
-    """A sound (N,) at `rate` Hz coded by libsndfile's defaults and decoded again, (N,); unchanged without one.
+    """A sound (N,) at `rate` Hz, coded by its defaults and decoded, (N,); without a codec as it is.
 
     The result depends on the sound alone. Opus takes 8, 12, 16, 24 and 48 kHz.
     """

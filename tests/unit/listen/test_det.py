@@ -151,7 +151,7 @@ def test_of_eighteen_clips_all_rejected_is_not_certainty() -> None:
 
 def test_the_band_of_a_curve_holds_the_exact_interval() -> None:
     """A bootstrap of clips that are all heard cannot leave 0."""
-    heard, quiet = clips(40), long(24)
+    heard, quiet = clips(40), long(24, 2)
     for rows in heard.scores:
         rows[6:12] = 0.95
     each, negatives = tables(heard, quiet)[0], negatives_of(quiet, RULE)
