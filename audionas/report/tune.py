@@ -107,7 +107,7 @@ def draw(result: Mapping[str, Any]) -> Html:
     rows, deaf = result["files"], [tag("p", f"{line}.") for line in result.get("deaf", ())]
     if not rows:
         return section("Detecting", *deaf, lead="No file of this run hears its keyword at any threshold.")
-    parts: list[object] = [*deaf]
+    parts: list[object] = [*deaf, *_left_out(result.get("left_out"))]
     if tune_chart.curves_of(rows):
         parts.append(tune_chart.svg(rows))
     parts.append(table(*rates_table(rows)))
@@ -120,6 +120,15 @@ def draw(result: Mapping[str, Any]) -> Html:
         "by bootstrap; in the shaded area there were too few hours to measure."
     )
     return section("Detecting", *parts, lead=lead)
+
+
+def _left_out(found: Mapping[str, Any] | None) -> list[Html]:
+    """What the negatives lost by their transcripts."""
+    if not found:
+        return []
+    said = " or ".join(found["words"])
+    lost = f"{amount(found['utterances'], 'utterance')} with {said}, {found['seconds']:.1f} s"
+    return [tag("p", f"Left out of the negatives by their transcripts: {lost}.")]
 
 
 def _figures(found: Mapping[str, Any]) -> tuple[str, ...]:

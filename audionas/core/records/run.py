@@ -310,7 +310,15 @@ class TunedRecord(Record):
         at: list[RateAt]
         picovoice: RateAt | None = None
 
+    class LeftOut(Record):
+        """What the negatives lost by their transcripts."""
+
+        utterances: Natural
+        seconds: Size
+        words: list[str]
+
     files: list[File]
+    left_out: LeftOut | None = None
     deaf: list[str] = Field([])
 
     @model_validator(mode="after")

@@ -3,7 +3,7 @@
 Where one class has a codec of its own, a network may learn the codec in place of the sound.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from io import BytesIO
 from pathlib import Path
@@ -31,12 +31,15 @@ def named(name: str) -> Codec:
     return found[name]
 
 
-def of(path: Path | str) -> str:
-    """The codec of a file, by its header or else by its name: opus, vorbis, mp3 and others, or `none`."""
+def of(path: Path | str) -> tuple[str, float]:
+    """The codec of a file by its header, else by its name (opus, vorbis, mp3 and others, or `none`), and its
+    seconds, 1 where the header cannot be read here.
+    """
     try:
-        return _LOSSY.get(soundfile.info(str(path)).subtype, LOSSLESS)
+        found = soundfile.info(str(path))
     except (soundfile.LibsndfileError, OSError):
-        return _OTHERS.get(Path(path).suffix.lower(), LOSSLESS)
+        return _OTHERS.get(Path(path).suffix.lower(), LOSSLESS), 1.0
+    return _LOSSY.get(found.subtype, LOSSLESS), found.frames / found.samplerate
 
 
 def through(wave: npt.NDArray[np.float32], rate: int, codec: Codec) -> npt.NDArray[np.float32]:
@@ -56,15 +59,18 @@ def through(wave: npt.NDArray[np.float32], rate: int, codec: Codec) -> npt.NDArr
 
 
 def difference(paths: Mapping[str, Iterable[Path | str]]) -> str:
-    """The codecs by label in words, where a codec's share of files differs by a tenth; else empty.
+    """The codecs by label in words, where a codec's share of the time differs by a tenth; else empty.
 
     `paths` are the files by label.
     """
-    kinds = {label: Counter(map(of, files)) for label, files in paths.items()}
+    seconds: dict[str, dict[str, float]] = {label: defaultdict(float) for label in paths}
+    for label, files in paths.items():
+        for codec, length in map(of, files):
+            seconds[label][codec] += length
     shares: dict[str, dict[str, float]] = defaultdict(dict)
-    for codec in sorted({codec for counts in kinds.values() for codec in counts}):
-        for label, counts in kinds.items():
-            shares[codec][label] = counts[codec] / max(1, counts.total())
+    for codec in sorted({codec for each in seconds.values() for codec in each}):
+        for label, each in seconds.items():
+            shares[codec][label] = each.get(codec, 0.0) / max(1e-9, sum(each.values()))
     if all(max(each.values()) - min(each.values()) < _DIFFERENT for each in shares.values()):
         return ""
     told = (f"{codec} in {_most(each)}" for codec, each in shares.items())

@@ -41,8 +41,10 @@ def test_labels_that_differ_in_their_codec_are_told(tmp_path: Path) -> None:
     for name, (form, subtype) in {**forms, "d.ogg": ("OGG", "VORBIS")}.items():
         soundfile.write(tmp_path / name, wave, RATE, format=form, subtype=subtype)
     flac, wav, opus, ogg = (tmp_path / name for name in ("a.flac", "b.wav", "c.opus", "d.ogg"))
-    assert [codec.of(file) for file in (flac, wav, opus, ogg)] == ["none", "none", "opus", "vorbis"]
-    assert codec.of(tmp_path / "gone.m4a") == "aac"
+    assert [codec.of(file) for file in (flac, wav, opus, ogg)] == [
+        (name, 0.25) for name in ("none", "none", "opus", "vorbis")
+    ]
+    assert codec.of(tmp_path / "gone.m4a") == ("aac", 1.0)
     assert codec.difference({"yes": [flac, flac], "no": [wav]}) == ""
     assert codec.difference({"yes": [flac, opus], "no": [opus, wav]}) == ""
     assert codec.difference({"yes": [flac] * 20, "no": [wav] * 19 + [opus]}) == ""  # 5 %
