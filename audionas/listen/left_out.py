@@ -57,7 +57,7 @@ def without_words(
 
 
 def phrases_of(keywords: Sequence[str], also: Sequence[str]) -> list[str]:
-    """What is looked for in transcripts: the keywords, and other texts that count as them."""
+    """The texts looked for in transcripts: the keywords, and others that count as them."""
     return [*(word.replace("_", " ") for word in keywords), *also]
 
 

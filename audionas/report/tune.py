@@ -81,7 +81,7 @@ def advice(row: Mapping[str, Any]) -> list[str]:
 
 
 def _too_few_hours(target: float, hours: float) -> list[str]:
-    """What the hours cannot show, if anything."""
+    """A line about a target that the hours cannot show."""
     if target * hours >= 3:
         return []
     rate = amount(target, "false accept")
@@ -123,7 +123,7 @@ def draw(result: Mapping[str, Any]) -> Html:
 
 
 def _left_out(found: Mapping[str, Any] | None) -> list[Html]:
-    """What the negatives lost by their transcripts."""
+    """The part that the negatives lost by their transcripts."""
     if not found:
         return []
     said = " or ".join(found["words"])

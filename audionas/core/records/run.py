@@ -311,7 +311,7 @@ class TunedRecord(Record):
         picovoice: RateAt | None = None
 
     class LeftOut(Record):
-        """What the negatives lost by their transcripts."""
+        """The part that the negatives lost by their transcripts."""
 
         utterances: Natural
         seconds: Size

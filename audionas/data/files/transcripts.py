@@ -21,7 +21,7 @@ _COLUMNS = ("file", "start_s", "end_s", "text")
 
 
 class Utterance(NamedTuple):
-    """What is said in a part of a file, from `start` to `end` in seconds."""
+    """A part of a file, from `start` to `end` in seconds, and what is said in it."""
 
     file: str
     start: float

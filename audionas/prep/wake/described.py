@@ -19,7 +19,7 @@ TABLE = "files.tsv"
 
 
 class Described(NamedTuple):
-    """What the tables say of a file; `speaker` is empty for noise."""
+    """A file by its tables; `speaker` is empty for noise."""
 
     source: str
     speaker: str
