@@ -12,7 +12,7 @@ from audionas.data.sound import clip
 from audionas.listen.events import Spotter, merged
 from audionas.listen.exported import Exported, find, resolve
 from audionas.listen.hear import pieces, spotted
-from audionas.listen.left_out import phrases_of, without_words
+from audionas.listen.left_out import without_words
 from audionas.listen.mined import Mined
 from audionas.listen.sounds import blocks, recordings, require_readable
 from audionas.models.listener import Listener
@@ -50,10 +50,11 @@ def mine(
     items = [item for item in items if item.label not in found.keywords]
     if not items:
         raise UserError(f"{sounds}: all recordings are labelled as keywords, so none can hold a false accept")
-    reporter, phrases = Reporter(), phrases_of(found.keywords, also)
-    items, _, left_out = without_words(items, sounds, phrases, reporter, table=transcripts)
+    reporter = Reporter()
+    kept = without_words(items, sounds, found.keywords, reporter, also=also, table=transcripts)
+    items = kept.items
     facts = {"file": found.file.name, "sha256": sha256(found.file), "data": str(data.resolve())}
-    facts |= {"without": " ".join(phrases)} if left_out else {}
+    facts |= {"without": list(kept.texts)} if kept.utterances else {}
     mined = Mined(out, {**facts, "thresholds": thresholds, "rule": rule.plain(), "label": label})
     listener = found.listen()
     ear = _Ear(listener, Spotter(listener, thresholds, rule), found.bundle.samples)

@@ -12,7 +12,7 @@ from audionas.data.kaldi import Item
 from audionas.export import esphome
 from audionas.listen.exported import Exported, find, forget, keep, require_fit, rule_of
 from audionas.listen.hear import hear
-from audionas.listen.left_out import phrases_of, without_words
+from audionas.listen.left_out import without_words
 from audionas.listen.measured import measured, note_of
 from audionas.listen.sounds import clips, recordings
 from audionas.models.listener import Kind, Rule
@@ -70,8 +70,7 @@ def tune(
     _require_no_patience(found, how)
     words, others = clips(positives, found[0], pattern=speaker_pattern)
     long = _without_keywords(recordings(negatives), found[0], negatives, reporter)
-    phrases = phrases_of(found[0].keywords, also)
-    kept = without_words(long, negatives, phrases, reporter, table=transcripts)
+    kept = without_words(long, negatives, found[0].keywords, reporter, also=also, table=transcripts)
     if others:
         reporter.note(f"{positives}: {amount(others, 'clip')} with other labels left out")
     rows, deaf = list[dict[str, Any]](), list[str]()
@@ -92,7 +91,11 @@ def tune(
             esphome.manifest(find(folder, each.file).bundle, each.file)
     result = {"positives": str(positives), "negatives": str(negatives), "target": target, "files": rows}
     if kept.utterances:
-        result["left_out"] = {"utterances": kept.utterances, "seconds": kept.seconds, "words": phrases}
+        result["left_out"] = {
+            "utterances": kept.utterances,
+            "seconds": kept.seconds,
+            "words": list(kept.texts),
+        }
     result |= {"deaf": deaf}
     _write(found[0].folder, result, reporter)
     return result

@@ -4,7 +4,6 @@
 the table's folder), `start_s` and `end_s` (seconds into the file), `text`. Other columns may be there.
 """
 
-import csv
 import math
 import os
 import re
@@ -31,22 +30,29 @@ class Utterance(NamedTuple):
 
 def read(table: Path) -> list[Utterance]:
     """The utterances of a table, in its order. Raises one UserError with every bad line."""
-    rows = csv.DictReader(read_text(table).splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE)
-    if missing := [name for name in _COLUMNS if name not in (rows.fieldnames or ())]:
+    names, rows = lines(table)
+    if missing := [name for name in _COLUMNS if name not in names]:
         raise UserError(
             f"{table}: has no column {', '.join(missing)}",
             hint=f"Its first line names the columns, with tabs between: {' '.join(_COLUMNS)}",
         )
     found, problems = [], []
     for number, row in enumerate(rows, 2):
-        start, end = (_seconds(row[name]) for name in ("start_s", "end_s"))
-        if not (row["file"] and 0 <= start < end < math.inf) or row["text"] is None:
+        start, end = (_seconds(row.get(name, "")) for name in ("start_s", "end_s"))
+        if not (row["file"] and 0 <= start < end < math.inf and "text" in row):
             problems.append(Problem(f"{table}:{number}", "expected a file, 0 <= start_s < end_s, and a text"))
         else:
             found.append(Utterance(row["file"], start, end, row["text"]))
     if problems:
         raise UserError(problems)
     return found
+
+
+def lines(table: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """The names in the first line of a table with tabs, and each further line by these, as far as it goes."""
+    first, *others = read_text(table).rstrip("\r\n").split("\n")
+    names = first.rstrip("\r").split("\t")
+    return names, [dict(zip(names, other.rstrip("\r").split("\t"), strict=False)) for other in others]
 
 
 def write(table: Path, utterances: Iterable[Utterance]) -> None:
@@ -114,8 +120,8 @@ def rest(start: float, end: float, out: Iterable[tuple[float, float]]) -> list[t
     return [*found, (at, end)]
 
 
-def _seconds(text: str | None) -> float:
+def _seconds(text: str) -> float:
     try:
-        return float(text or "nan")
+        return float(text)
     except ValueError:
         return math.nan

@@ -5,12 +5,10 @@ a speaker is never in two splits. Without that column the files are noise, each 
 has the name of the folder.
 """
 
-import csv
 from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError
-from audionas.core.files import read_text
 from audionas.data.files import transcripts
 from audionas.data.files.transcripts import Utterance
 from audionas.data.readers import slug
@@ -31,11 +29,11 @@ def described(folder: Path) -> dict[Path, Described]:
     found: dict[Path, Described] = {}
     problems = []
     for table in sorted(folder.rglob(TABLE)):
-        rows = list(csv.DictReader(read_text(table).splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
+        names, rows = transcripts.lines(table)
         said = _said(table.parent, [row.get("file") or "" for row in rows])
         for number, row in enumerate(rows, 2):
             name, speaker = row.get("file"), row.get("speaker", "")
-            if not name or ("speaker" in row and not speaker):
+            if not name or ("speaker" in names and not speaker):
                 problems.append(f"{table}:{number}: expected a file and its speaker")
                 continue
             spoken = tuple(said.get(str(table.parent / name), ()))

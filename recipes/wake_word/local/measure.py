@@ -21,7 +21,7 @@ from audionas.listen.det import MOST
 from audionas.listen.events import fired, levels
 from audionas.listen.exported import Exported, find, resolve
 from audionas.listen.hear import Heard, hear
-from audionas.listen.left_out import phrases_of, without_words
+from audionas.listen.left_out import without_words
 from audionas.listen.measured import SHOWN, measured
 from audionas.listen.sounds import clips, recordings
 from audionas.models.listener import Rule
@@ -59,8 +59,7 @@ def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
     words, _ = clips(data / "test_words", found)
     name = found.file.name
     heard = hear(found, words, store=store, reporter=reporter, name=f"clips, {name}")
-    phrases = phrases_of(found.keywords, ())
-    kept = without_words(recordings(negatives), negatives, phrases, reporter)
+    kept = without_words(recordings(negatives), negatives, found.keywords, reporter)
     quiet = hear(found, kept.items, store=store, reporter=reporter, name=f"{negatives.name}, {name}")
     thresholds, rule, _ = resolve(found, ())
     hours = sum(item.seconds for item in quiet.items) / 3600

@@ -9,7 +9,7 @@ from audionas.core.reporter import Reporter
 from audionas.data.files import transcripts
 from audionas.data.files.transcripts import Utterance
 from audionas.data.kaldi import Item
-from audionas.listen.left_out import phrases_of, without_words
+from audionas.listen.left_out import without_words
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def spans(items: list[Item]) -> list[tuple[str, float, float]]:
 def test_the_word_and_its_time_are_left_out(
     items: list[Item], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    kept = without_words(items, tmp_path, phrases_of(["computer"], ()), Reporter())
+    kept = without_words(items, tmp_path, ["computer"], Reporter())
     assert spans(kept.items) == [
         ("a-part0", 0, 10),
         ("a-part1", 14, 50),
@@ -49,14 +49,16 @@ def test_the_word_and_its_time_are_left_out(
 
 
 def test_other_texts_may_count_as_the_word(items: list[Item], tmp_path: Path) -> None:
-    kept = without_words(items[:1], tmp_path, phrases_of(["computer"], ["computers"]), Reporter())
+    kept = without_words(items[:1], tmp_path, ["computer"], Reporter(), also=["computers"])
     assert spans(kept.items) == [("a-part0", 0, 10), ("a-part1", 20, 50)]
-    assert phrases_of(["hey_jarvis"], ["jarvis"]) == ["hey jarvis", "jarvis"]
+    assert without_words(items[:1], tmp_path, ["hey_jarvis"], Reporter()).texts == ("hey jarvis",)
 
 
 def test_without_a_table_all_is_kept_and_a_wrong_one_is_told(items: list[Item], tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     assert without_words(items, tmp_path / "elsewhere", ["computer"], Reporter()).items == items
+    with pytest.raises(UserError, match=r"--also computers: .*transcripts\.tsv does not exist"):
+        without_words(items, tmp_path / "elsewhere", ["computer"], Reporter(), also=["computers"])
     with pytest.raises(UserError, match="cannot be read"):
         without_words(items, tmp_path, ["computer"], Reporter(), table=tmp_path / "none.tsv")
     with pytest.raises(UserError, match="names none of these recordings"):

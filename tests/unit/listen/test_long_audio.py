@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from audionas.core import tensors
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
 from audionas.core.rng import numpy_rng
@@ -380,3 +381,20 @@ def test_a_threshold_that_silences_the_word_is_not_kept(own: Heard) -> None:
     assert word["rejected"] < 1
     assert list(detect(own.exp, [own.exp / "dim"]))
     assert "TARGET NOT MET" in (own.exp / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_file_that_no_threshold_makes_hear_gets_none(own: Heard) -> None:
+    """Kept scores of the clips that are all 0, as of a network whose int8 outputs are dead."""
+    asked = ("tune", own.exp, "--positives", own.clips, "--negatives", own.long)
+    done(*asked)
+    for file in (own.exp / "tune" / "scores").iterdir():
+        found = dict(tensors.load_arrays(file))
+        if len(found["lengths"]) == 12:  # of the clips
+            tensors.save_arrays({**found, "scores": 0 * found["scores"]}, file)
+    result = refused(*asked, says=f"{NAME}: no threshold makes it hear word in any of the clips")
+    assert "TARGET" not in result.err
+    assert NAME not in ModelBundle.load(own.exp / "model").note["detect"]
+    told = read_json(own.exp / "tune" / "tune.json")
+    assert (told["files"], len(told["deaf"])) == ([], 1)
+    assert "no threshold makes it hear word" in (own.exp / "report.html").read_text(encoding="utf-8")
+    refused("detect", own.exp, own.long, says="no threshold is known for word")

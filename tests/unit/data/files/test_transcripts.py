@@ -26,6 +26,8 @@ def test_other_columns_may_be_there_and_every_wrong_line_is_told(tmp_path: Path)
     with pytest.raises(UserError) as caught:
         read(table)
     assert [p.partition(": ")[0] for p in caught.value.problems] == [f"{table}:{n}" for n in range(3, 8)]
+    table.write_bytes(b"\xef\xbb\xbffile\tstart_s\tend_s\ttext\r\na.wav\t0\t1\tx" + b"\0" * 200_000 + b"\r\n")
+    assert read(table)[0].text.startswith("x\0")  # a mark, Windows' line ends, a line of any length
     table.write_text("name,from,to\n")
     with pytest.raises(UserError, match="has no column file, start_s, end_s, text"):
         read(table)
