@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import sha256
@@ -53,7 +54,11 @@ def mine(
     reporter = Reporter()
     kept = without_words(items, sounds, found.keywords, reporter, also=also, table=transcripts)
     items = kept.items
-    facts = {"file": found.file.name, "sha256": sha256(found.file), "data": str(data.resolve())}
+    facts: dict[str, Any] = {
+        "file": found.file.name,
+        "sha256": sha256(found.file),
+        "data": str(data.resolve()),
+    }
     facts |= {"without": list(kept.texts)} if kept.utterances else {}
     mined = Mined(out, {**facts, "thresholds": thresholds, "rule": rule.plain(), "label": label})
     listener = found.listen()
