@@ -1,5 +1,6 @@
 """Transcripts: tables read and written, wrong lines told by place, words matched whole, spans cut out."""
 
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -61,3 +62,27 @@ def test_spans_are_by_time_and_their_rest_is_what_no_span_covers() -> None:
     assert rest(0, 10, [(0, 2), (1, 3), (2, 2.5), (9, 12)]) == [(3, 9)]  # they touch, overlap, go beyond
     assert rest(4, 6, [(1, 2), (5, 5.5), (8, 9)]) == [(4, 5), (5.5, 6)]
     assert rest(4, 6, [(0, 20)]) == []
+
+
+@pytest.mark.shared
+def test_real_transcripts_have_the_words_that_their_readme_counts(shared: Path, tmp_path: Path) -> None:
+    with tarfile.open(shared / "negatives_librispeech.tar") as tar:
+        tar.extract("negatives_librispeech/transcripts.tsv", tmp_path, filter="data")
+    rows = read(tmp_path / "negatives_librispeech" / transcripts.NAME)
+    told = {
+        "on": 170,
+        "no": 104,
+        "up": 63,
+        "down": 46,
+        "go": 25,
+        "yes": 23,
+        "left": 21,
+        "right": 16,
+        "off": 13,
+    }
+    assert {word: sum(transcripts.words(row.text).count(word) for row in rows) for word in told} == told
+    files = {row.file for row in rows}
+    assert len(files) == 55
+    spans = with_words({file: [row for row in rows if row.file == file] for file in files}, ["stop"])
+    assert sum(map(len, spans.values())) == 7
+    assert sum(row.end - row.start for row in rows) == pytest.approx(3.236 * 3600, rel=1e-3)
