@@ -54,7 +54,7 @@ FENCES = {
     "onnx": ("export/", "cost/latency.py"),
     "onnxscript": ("export/", "cost/latency.py"),
     "onnxruntime": ("export/", "cost/latency.py"),
-    "soundfile": ("data/audio.py",),
+    "soundfile": ("data/audio.py", "data/files/codec.py"),
     "torchaudio": ("features/", "data/augment.py"),
     "librosa": ("data/effects.py",),
     "PIL": ("images/files.py",),

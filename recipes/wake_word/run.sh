@@ -9,6 +9,7 @@ word=computer                            # the word, as it is spelt
 src=                                     # folders or archives of recordings, one folder per word, separated by spaces
 positives=                               # a folder of recordings of the word
 negatives=                               # a folder of any other sounds
+codec=                                   # opus or vorbis: all recordings and voices go through it
 say=300                                  # clips of the word by synthetic voices
 sentences=1                              # hours of sentences by the same voices, to train on
 espeak_hours=0                           # hours of sentences for mining and for counting false accepts
@@ -20,7 +21,7 @@ target=7                                 # false accepts per hour for which dev 
 seed=0
 
 help_message="usage: run.sh [--word WORD] [--src \"DIR DIR\"] [--positives DIR] [--negatives DIR] [--say N]
-       [--sentences H] [--espeak-hours H] [--stage N] [--stop-stage N] [--data DIR] [--target RATE] [--seed N]
+       [--codec opus] [--sentences H] [--espeak-hours H] [--stage N] [--stop-stage N] [--data DIR] [--target RATE] [--seed N]
        [--networks \"searched best mined bc_resnet1 ds_cnn_s\"] [KEY=VALUE ...]
   0 prepare   1 check   2 search   3 train   4 evaluate clips   5 export   6 tune on dev   7 measure on test
   8 table
@@ -85,6 +86,7 @@ if within 0; then
     echo "== stage 0: prepare clips and continuous negatives"
     prepare=(audionas prep wake_word "$data" --word "$word" --say "$say")
     prepare+=(--sentences "$sentences" --espeak-hours "$espeak_hours")
+    if [ -n "$codec" ]; then prepare+=(--codec "$codec"); fi
     for place in $src; do prepare+=(--src "$place"); done
     if [ -n "$positives" ]; then prepare+=(--positives "$positives"); fi
     if [ -n "$negatives" ]; then prepare+=(--negatives "$negatives"); fi
@@ -127,8 +129,14 @@ for network in $networks; do
     fi
     if within 6; then
         echo "== $network, stage 6: tune on the development recordings"
+        status=0 began=$(mktemp)
         audionas tune "$exp" --positives "$data/dev_words" --negatives "$data/dev_long" \
-            --target-fa-per-hour "$target" $(made --file)
+            --target-fa-per-hour "$target" $(made --file) || status=$?
+        if [ $status != 0 ]; then  # 1 may mean that a file hears no word at any threshold; figures are written
+            if [ $status != 1 ] || [ ! "$exp/tune/tune.json" -nt "$began" ]; then rm "$began"; exit $status; fi
+            echo "== $network: a file without a threshold stays a gap in the table"
+        fi
+        rm "$began"
     fi
     if within 7; then
         echo "== $network, stage 7: measure on the test recordings"

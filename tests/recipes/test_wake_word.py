@@ -135,7 +135,7 @@ def test_from_recordings_to_a_table(tmp_path: Path, commands: Mapping[str, str])
     assert table.count("| searched | 0 |") == 4
     (exp / "export" / "model.int8.tflite").unlink()
     gap = finished(recipe, commands, "--stage", "7", "--networks", "searched", *TINY)
-    assert "| searched | 0 | int8, `model.int8.tflite` | refused by the export |" in gap
+    assert "| searched | 0 | int8, `model.int8.tflite` | - (refused by the export) |" in gap
     assert gap.count("| searched | 0 |") == 4
     finished(recipe, commands, "--stage", "1", "--stop-stage", "3", "--networks", "best", *TINY)
     best, members = recipe / "exp" / "best_0", read_json(exp / "front.json")["members"]

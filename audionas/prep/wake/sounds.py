@@ -1,10 +1,12 @@
 """Sound for wake words: finding a word, placing it in other surroundings, joining recordings."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from audionas.data.audio import Wave
+from audionas.data.files.transcripts import Utterance, rest, with_words
 from audionas.data.labels import RATE
 
 _FRAME = RATE // 40  # 25 ms
@@ -58,19 +60,50 @@ def within(word: Wave, around: Wave, rng: np.random.Generator) -> Wave:
     return (mixed * (10 ** (rng.uniform(-20, -1) / 20) / peak)).astype(np.float32)
 
 
-def joined(waves: Iterable[Wave], seconds: float) -> Iterator[Wave]:
+class Part(NamedTuple):
+    """A sound (N,) and the utterances in it, their times in seconds from its start."""
+
+    wave: Wave
+    said: Sequence[Utterance] = ()
+
+
+def joined(recordings: Iterable[Part], seconds: float) -> Iterator[Part]:
     """Recordings in sequence, with their own pauses, in pieces of about `seconds`.
 
     Their ends are faded over 10 ms to avoid clicks.
     """
-    parts: list[Wave] = []
-    for wave in waves:
-        parts.append(faded(wave))
-        if sum(map(len, parts)) >= seconds * RATE:
-            yield np.concatenate(parts)
+    parts: list[Part] = []
+    for part in recordings:
+        parts.append(part)
+        if sum(len(each.wave) for each in parts) >= seconds * RATE:
+            yield _in_sequence(parts)
             parts = []
     if parts:
-        yield np.concatenate(parts)
+        yield _in_sequence(parts)
+
+
+def without(part: Part, word: str) -> list[Part]:
+    """A recording's parts between the utterances that say a word; the recording where none does."""
+    spans = with_words({"": part.said}, [word])[""]
+    if not spans:
+        return [part]
+    found = []
+    for start, end in rest(0.0, len(part.wave) / RATE, spans):
+        said = [
+            each._replace(start=each.start - start, end=each.end - start)
+            for each in part.said
+            if start <= each.start and each.end <= end
+        ]
+        found.append(Part(part.wave[round(start * RATE) : round(end * RATE)], said))
+    return [each for each in found if len(each.wave)]
+
+
+def _in_sequence(parts: Sequence[Part]) -> Part:
+    said, at = [], 0.0
+    for part in parts:
+        said += [each._replace(start=each.start + at, end=each.end + at) for each in part.said]
+        at += len(part.wave) / RATE
+    return Part(np.concatenate([faded(part.wave) for part in parts]), said)
 
 
 def spaced(waves: Sequence[Wave], rng: np.random.Generator) -> Wave:

@@ -10,6 +10,7 @@ from audionas.core.errors import UserError
 from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data.audio import Wave
+from audionas.data.files.codec import through
 from audionas.data.kaldi import Item
 from audionas.data.labels import RATE
 from audionas.data.readers import slug
@@ -132,7 +133,8 @@ class Spoken:
             breath = int(rng.integers(2**31))
             wanted.append({"word": text, "rate": rate, "pitch": pitch, "pitch_range": span, "seed": breath})
         with short_path(self.engine) as engine:
-            return [wave.astype(np.float32) for wave in said(f"{accent}+{variant}", wanted, Engine(*engine))]
+            waves = said(f"{accent}+{variant}", wanted, Engine(*engine))
+            return [through(wave.astype(np.float32), RATE, self.job.codec) for wave in waves]
 
 
 def split_voices(known: Sequence[str], seed: int) -> dict[SplitName, list[str]]:

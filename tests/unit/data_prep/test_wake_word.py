@@ -5,11 +5,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi
+from audionas.data.files import transcripts
+from audionas.data.files.codec import through
+from audionas.data.files.transcripts import Utterance
 from audionas.data.groups import read_groups
 from audionas.data.labels import RATE, read_labels
 from audionas.prep.wake import near_words
@@ -180,3 +184,63 @@ def test_another_language_is_spoken(tmp_path: Path) -> None:
     assert set(kaldi.read(tmp_path / "x" / "train").labels) == {"_other_", "hallo_rechner"}
     with pytest.raises(UserError, match="no voice xx-nowhere"):
         prep.main(tmp_path / "y", word="hey", say=1, near_words=0, sentences=0, language="xx-nowhere")
+
+
+def test_transcripts_travel_and_the_word_stays_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten readers say the word in the middle of 3 s; the rest is told where it lies in the long audio."""
+    rng, rows, said = numpy_rng("readers"), ["file\tspeaker"], []
+    for number in range(10):
+        audio.write(tmp_path / "word" / f"{number}.wav", clip(rng, positive=True), RATE)
+        name = f"r{number}.opus"
+        wave = np.full(3 * RATE, 0.25, np.float32)
+        wave[RATE : 2 * RATE] = 0.75  # where the word is said
+        (tmp_path / "read").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "read" / name, wave, RATE, format="OGG", subtype="OPUS")
+        rows.append(f"{name}\t{number}")
+        said += [Utterance(name, n, n + 1, text) for n, text in enumerate(("before", "my word", "after"))]
+    (tmp_path / "read" / "files.tsv").write_text("\n".join(rows))
+    transcripts.write(tmp_path / "read" / "transcripts.tsv", said)
+    out = tmp_path / "data"
+    prep.main(out, word="my word", positives=tmp_path / "word", src=[tmp_path / "read"])
+    told = " ".join(capsys.readouterr().err.split())
+    assert "labels differ in their lossy codec" in told
+    assert "--codec opus passes all recordings through the same one" in told
+    hours = {
+        split: read_json(out / "hours.json")[f"{split}_long"]["read"] for split in ("train", "dev", "test")
+    }
+    assert sum(hours.values()) * 3600 == pytest.approx(20.0)
+    for split in hours:
+        (item,) = kaldi.read(out / f"{split}_long")
+        table = out / f"{split}_long" / transcripts.NAME
+        spoken = transcripts.by_file(table, transcripts.read(table), [item.audio])[item.audio]
+        assert [u.text for u in spoken] == ["before", "after"] * (round(item.seconds) // 2)
+        assert [u.start for u in spoken] == pytest.approx(range(round(item.seconds)), abs=1e-3)
+        wave = audio.read(item.audio, rate=RATE, seconds=None)
+        assert wave.max() < 0.7
+    assert "read: the licence in its folder" in kaldi.read_licence(out)
+
+
+def test_every_recording_goes_through_the_codec(own: Path, data: Path, tmp_path: Path) -> None:
+    coded = made(own, tmp_path / "coded", codec="vorbis")
+    for one, other in zip(kaldi.read(data / "test_words"), kaldi.read(coded / "test_words"), strict=True):
+        wave, found = (audio.read(item.audio, rate=RATE, seconds=None) for item in (one, other))
+        assert one.id == other.id
+        np.testing.assert_allclose(found, through(wave, RATE, "vorbis"), atol=1.5 / 2**15)
+        assert np.abs(found - wave).max() > 10 / 2**15
+    (one,), (other,) = (kaldi.read(place / "test_long") for place in (data, coded))
+    first, second = (audio.read(item.audio, rate=RATE, seconds=None) for item in (one, other))
+    assert first.shape == second.shape
+    assert np.abs(first - second).max() > 10 / 2**15
+    with pytest.raises(UserError, match="--codec mp3: expected opus or vorbis"):
+        made(own, tmp_path / "x", codec="mp3")
+    with pytest.raises(UserError, match="holds data made with codec=None"):
+        made(own, data, codec="vorbis")
+
+
+@pytest.mark.story
+def test_a_codec_makes_the_same_data_again(own: Path, tmp_path: Path) -> None:
+    one, other = (made(own, tmp_path / name, codec="opus") for name in ("one", "other"))
+    for part in ("test_words", "test_long", "train"):
+        assert kaldi.read(one / part).fingerprint == kaldi.read(other / part).fingerprint
