@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from audionas.core import download, records
+from audionas.core import records
+from audionas.core.archives import download
 from audionas.core.errors import UserError
 from audionas.core.files import read_text, write_json
 from audionas.core.records import Record

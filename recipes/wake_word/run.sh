@@ -81,8 +81,17 @@ for network in $networks; do
         *) [ -f "conf/$network.yaml" ] || { echo "$0: --networks $network: no conf/$network.yaml" >&2; exit 1; } ;;
     esac
 done
+# prints the extras that the stages to come use: voices, the device's front-end and files, ONNX files
+extras() {
+    if within 0 && { [ "$say" != 0 ] || [ "$espeak_hours" != 0 ]; }; then echo mini; fi
+    for network in $networks; do
+        if [ "$stop_stage" -ge 1 ] && [ "$network" != ds_cnn_s ]; then echo device && break; fi
+    done
+    if [ "$stop_stage" -ge 5 ]; then echo export; fi
+}
 if within 0; then
     echo "== stage 0: prepare clips and continuous negatives"
+    python local/needs.py $(extras)
     prepare=(audionas prep wake_word "$data" --word "$word" --say "$say")
     prepare+=(--sentences "$sentences" --espeak-hours "$espeak_hours")
     for place in $src; do prepare+=(--src "$place"); done

@@ -1,5 +1,7 @@
 """The recipe of wake words: its settings, and every stage of run.sh from recordings to a table, in small."""
 
+import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,7 +19,8 @@ from tests._wake import audio as long_audio
 from tests.recipes.test_dcase2018_task5 import finished
 from tests.recipes.test_vision import copied, ran
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "wake_word"
+ROOT = Path(__file__).resolve().parents[2]
+RECIPE = ROOT / "recipes" / "wake_word"
 NETWORKS = ("searched", "bc_resnet1", "ds_cnn_s")
 TINY = (
     *("threads=1", "space.width=0.25", "search.epochs=1", "search.batch_size=16"),
@@ -67,6 +70,27 @@ def test_what_it_needs_is_said(tmp_path: Path) -> None:
     result = ran(copied("wake_word", tmp_path / "again"), "--networks", "serched", "--stage", "2")
     assert result.returncode == 1
     assert "--networks serched: no conf/serched.yaml" in result.stdout
+
+
+@pytest.mark.story
+def test_what_later_stages_need_is_asked_before_the_first(tmp_path: Path) -> None:
+    """By a Python without extras: the command is one that installs them, and nothing was made."""
+    recipe = copied("wake_word", tmp_path)
+    (recipe / "bin").mkdir()
+    (recipe / "bin" / "python").write_text(
+        f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -S "$@"\n'
+    )
+    (recipe / "bin" / "python").chmod(0o755)
+    for words, extras in {
+        (): {"mini", "device", "export"},
+        ("--say", "0"): {"device", "export"},
+        ("--networks", "ds_cnn_s", "--stop-stage", "4"): {"mini"},
+    }.items():
+        result = ran(recipe, "--positives", str(tmp_path), *words)
+        assert result.returncode == 1
+        assert set(re.findall(r"the extra (\w+) lacks", result.stdout)) == extras
+        assert re.search("pip install|setup.sh", result.stdout.splitlines()[-1])
+        assert not (recipe / "data").exists()
 
 
 @pytest.mark.story
