@@ -80,3 +80,28 @@ def test_the_extras_of_this_clone_are_those_of_its_project() -> None:
     require("dev")  # a test runs
     with pytest.raises(KeyError):
         require("devices")
+
+
+def test_setup_keeps_the_extras_of_an_earlier_call(tmp_path: Path) -> None:
+    """The next `./setup.sh`, which recipes call, neither takes them away nor installs again."""
+    shutil.copy(ROOT / "setup.sh", tmp_path)
+    python = tmp_path / ".venv" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(
+        '#!/bin/sh\n[ "$1" = - ] && echo "digest 3.11 /a path $2"\necho "$@" >> "$0.log"\nexit 0\n'
+    )
+    python.chmod(0o755)
+
+    def called(**extras: str) -> str:
+        done = subprocess.run(
+            ["bash", tmp_path / "setup.sh"],
+            env={"PATH": "/usr/bin:/bin", **extras},
+            capture_output=True,
+            text=True,
+        )
+        return done.stdout + done.stderr
+
+    assert "installing audionas[mini,export,vision,dev,device]" in called(AUDIONAS_EXTRAS="device")
+    assert called() == "setup: .venv is up to date\n"
+    assert "installing audionas[mini,export,vision,dev,device,mic]" in called(AUDIONAS_EXTRAS="mic,mini")
+    assert "-e .[mini,export,vision,dev,device,mic]" in python.with_suffix(".log").read_text()
