@@ -17,12 +17,15 @@ from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import audio, kaldi
 from audionas.data.audio import Wave
+from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
 from audionas.data.labels import RATE
 from audionas.data.readers import slug
 from audionas.prep import intake
 from audionas.prep.wake import sources
 from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
+from audionas.prep.wake.hard import Hard
+from audionas.prep.wake.hard import cut as cut_hard
 from audionas.prep.wake.near_words import WORDS
 from audionas.prep.wake.sounds import ending, joined, within
 from audionas.prep.wake.sources import NOISE, Recording, SplitName, by_split, named, plain, says
@@ -80,6 +83,15 @@ def main(
         typer.Option(help="Language of the voices, as eSpeak NG names it: de, fr-fr; en: any English."),
     ] = "en",
     seconds: Annotated[float, typer.Option(help="Length of a clip in seconds.")] = 1.5,
+    hard: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=20,
+            help="Number of hard negatives of each kind per training recording of the word (its halves, a "
+            "half twice, halves swapped, a half and another word), and per clip by voices; 0: none.",
+        ),
+    ] = 0,
     on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     seed: Annotated[int, typer.Option(help="Seed that draws the split and the voices.")] = 0,
 ) -> None:
@@ -87,7 +99,8 @@ def main(
 
     OUT/train, dev and test hold clips of two labels, the word and `_other_`; OUT/dev_words and test_words
     hold whole recordings of the word; OUT/train_long, dev_long and test_long hold continuous audio without
-    it; OUT/hours.json says how many hours come from where. No known speaker is in two splits.
+    it; OUT/hours.json says how many hours come from where. With --hard, OUT/dev_hard and test_hard hold the
+    hard negatives of dev and test, their kinds in utt2kind. No known speaker is in two splits.
 
     Example: audionas prep wake_word data --word "hey jarvis" --positives my_recordings --negatives radio
     """
@@ -103,11 +116,12 @@ def main(
         **{"espeak_hours": espeak_hours, "seconds": seconds, "speaker_pattern": speaker_pattern},
     }
     settings |= {"on_bad": on_bad} if on_bad != "error" else {}
+    settings |= {"hard": hard} if hard else {}
     if _finished(job.out, settings):
         reporter.note(f"{job.out}: already complete")
         return
     spelt = read_words(words)
-    kinds = ("", "_words", "_long", "_espeak")
+    kinds = ("", "_words", "_long", "_espeak", "_hard")
     places = (*(f"{split}{kind}" for split in SPLITS for kind in kinds), "noise")
     intake.reserve(job.out, places, ("labels.txt", kaldi.LICENCE, "hours.json", MARKER))
     found = _recordings(job, src or (), positives, negatives, speaker_pattern)
@@ -117,17 +131,23 @@ def main(
         _tell(job, splits)
     long = {split: _long(job, split, splits[split]) for split in SPLITS}
     clips = {split: _clips(job, split, splits[split], long[split]) for split in SPLITS}
+    cut = {s: list(cut_hard(job, s, splits[s], long[s], hard, _read)) if hard else [] for s in SPLITS}
     spoken = Spoken(job, spelt, language) if say or espeak_hours else None
     if say and spoken is not None:
         free = _free_splits(clips, job.label)
         for split, items in spoken.clips(say, near_words, sentences, free, long).items():
             clips[split] += items
+        for split, made in spoken.hard(say * hard, free, long) if hard else ():
+            cut[split].append(made)
+    for split in SPLITS:
+        clips[split] += [item for _, item in cut[split]]
     hours = {f"{split}_long": _kept(job, f"{split}_long", long[split]) for split in SPLITS}
     if espeak_hours and spoken is not None:
         for split in SPLITS:
             read = spoken.reading(split, espeak_hours)
             hours[f"{split}_espeak"] = _kept(job, f"{split}_espeak", read)
     _store(job, clips, splits, long)
+    _store_hard(job, cut)
     write_json(job.out / "hours.json", hours)
     for name, by_source in hours.items():
         if not by_source:
@@ -313,3 +333,11 @@ def _store(
     used = {r.source for found in splits.values() for r in found}
     used |= {"espeak" for items in clips.values() for item in items if item.speaker.startswith("espeak-")}
     kaldi.write_licence(job.out, "\n".join(LICENCES[source] for source in sorted(used)))
+
+
+def _store_hard(job: ClipJob, cut: Mapping[SplitName, Sequence[Hard]]) -> None:
+    """Write the hard negatives of dev and test once more, as data directories with their kinds."""
+    for split in ("dev", "test"):
+        if cut[split]:
+            kaldi.write(job.out / f"{split}_hard", [item for _, item in cut[split]])
+            write_groups(job.out / f"{split}_hard", "kind", {item.id: kind for kind, item in cut[split]})

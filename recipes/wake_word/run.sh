@@ -10,6 +10,7 @@ src=                                     # folders or archives of recordings, on
 positives=                               # a folder of recordings of the word
 negatives=                               # a folder of any other sounds
 say=300                                  # clips of the word by synthetic voices
+hard=2                                   # hard negatives of each kind per training recording of the word
 sentences=1                              # hours of sentences by the same voices, to train on
 espeak_hours=0                           # hours of sentences for mining and for counting false accepts
 data=data
@@ -20,8 +21,8 @@ target=7                                 # false accepts per hour for which dev 
 seed=0
 
 help_message="usage: run.sh [--word WORD] [--src \"DIR DIR\"] [--positives DIR] [--negatives DIR] [--say N]
-       [--sentences H] [--espeak-hours H] [--stage N] [--stop-stage N] [--data DIR] [--target RATE] [--seed N]
-       [--networks \"searched best mined bc_resnet1 ds_cnn_s\"] [KEY=VALUE ...]
+       [--hard N] [--sentences H] [--espeak-hours H] [--stage N] [--stop-stage N] [--data DIR] [--target RATE]
+       [--seed N] [--networks \"searched best mined bc_resnet1 ds_cnn_s\"] [KEY=VALUE ...]
   0 prepare   1 check   2 search   3 train   4 evaluate clips   5 export   6 tune on dev   7 measure on test
   8 table
 KEY=VALUE changes the configs: run.sh --positives mine --negatives radio threads=1 train.epochs=8"
@@ -93,7 +94,7 @@ if within 0; then
     echo "== stage 0: prepare clips and continuous negatives"
     python local/needs.py $(extras)
     prepare=(audionas prep wake_word "$data" --word "$word" --say "$say")
-    prepare+=(--sentences "$sentences" --espeak-hours "$espeak_hours")
+    prepare+=(--sentences "$sentences" --espeak-hours "$espeak_hours" --hard "$hard")
     for place in $src; do prepare+=(--src "$place"); done
     if [ -n "$positives" ]; then prepare+=(--positives "$positives"); fi
     if [ -n "$negatives" ]; then prepare+=(--negatives "$negatives"); fi

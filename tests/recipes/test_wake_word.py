@@ -116,17 +116,23 @@ def test_from_recordings_to_a_table(tmp_path: Path, commands: Mapping[str, str])
     assert read_json(exp / "search" / "run.json")["profile"] == "esphome"
     spec = find(str(exp / "arch.json"))
     require(space_of(spec).build(spec), spec.io, "esphome", "found")
-    rows = read_json(exp / "test.json")
-    assert [row["file"] for row in rows] == ["model.stream.onnx", "model.int8.tflite", "searched_0.tflite"]
+    files = ["model.stream.onnx", "model.int8.tflite", "searched_0.tflite"]
+    found = read_json(exp / "test.json")
+    rows, hard = ([row for row in found if (row["kind"] == "hard") == which] for which in (False, True))
+    assert [row["file"] for row in rows] == [row["file"] for row in hard] == files
+    known = {kind: 4 for kind in ("first_half", "last_half", "half_twice", "halves_swapped")}
+    assert [{kind: clips for kind, (_, clips) in row["accepted"].items()} for row in hard] == [known] * 3
     assert all(row["clips"] == 4 and not row["at"][0]["measurable"] for row in rows)
     assert read_json(exp / "export" / "searched_0.json")["wake_word"] == "computer"
     table = said[said.index("== stage 8") :]
     assert "not measurable with 0.01 h" in table
-    assert table.count("| searched | 0 |") == 4
+    assert table.count("| searched | 0 |") == 7
+    assert "| first half | last half | half twice | halves swapped | all |" in table
+    assert all(f" of {clips} |" in table for clips in (4, 16))
     (exp / "export" / "model.int8.tflite").unlink()
     gap = finished(recipe, commands, "--stage", "7", "--networks", "searched", *TINY)
     assert "| searched | 0 | int8, `model.int8.tflite` | refused by the export |" in gap
-    assert gap.count("| searched | 0 |") == 4
+    assert gap.count("| searched | 0 |") == 6
     finished(recipe, commands, "--stage", "1", "--stop-stage", "3", "--networks", "best", *TINY)
     best, members = recipe / "exp" / "best_0", read_json(exp / "front.json")["members"]
     assert read_json(best / "arch.json")["id"] == members[0]["arch"]["id"]
