@@ -43,7 +43,7 @@ def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> P
 
 
 def missing(folder: Path) -> Input | None:
-    """What the file that the page runs would take where it is not exported yet, None where it is.
+    """The input of the file that the page runs where it is not exported yet, None where it is.
 
     Raises UserError where no model has a keyword.
     """
@@ -53,7 +53,7 @@ def missing(folder: Path) -> Input | None:
 
 
 def _input(bundle: ModelBundle) -> Input:
-    """What the page gives a model: samples, or the frames of the one front-end that it computes itself."""
+    """The input that the page makes: samples, or frames of the one front-end that it computes itself."""
     return "frames" if bundle.features is not None and bundle.features.name == "micro" else "waveform"
 
 
