@@ -14,6 +14,8 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
+from audionas.core.arch import ArchSpec, InputSpec  # noqa: E402
+from audionas.core.registry import resolve  # noqa: E402
 from audionas.core.rng import numpy_rng  # noqa: E402
 from audionas.data import audio  # noqa: E402
 from audionas.data.labels import RATE  # noqa: E402
@@ -33,16 +35,23 @@ WIDTH, HEIGHT = 900, 1180
 def main(folder: Path) -> None:
     """Prepare, train, export, tune; write the page; draw it after it has heard the sentences."""
     data, exp = folder / "data", folder / "hey_robin"
-    conf = ROOT / "recipes" / "wake_word" / "conf" / "bc_resnet1.yaml"
+    conf, arch = ROOT / "recipes" / "wake_word" / "conf" / "searched.yaml", folder / "arch.json"
     run("prep", "wake_word", data, "--word", WORD, "--say", 600, "--hard", 1, "--espeak-hours", 0.5)
+    network().save(arch)
     trained = f"data.train={data / 'train'}", f"data.dev={data / 'dev'}", f"out={folder}", "name=hey_robin"
-    run("train", conf, *trained, f"arch={conf.with_suffix('.json')}", *SETTINGS)
+    run("train", conf, *trained, f"arch={arch}", *SETTINGS)
     run("export", exp, "--target", "onnx-stream", "--input", "frames", "--data", data / "dev")
     heard = "--positives", data / "dev_words", "--negatives", data / "dev_espeak"
     run("tune", exp, *heard, "--target-fa-per-hour", 6)
     run("demo-web", exp, "--no-serve")
     audio.write(exp / "web" / "kitchen.wav", spoken(), RATE)
     (ROOT / "docs" / "demo_web.png").write_bytes(picture(exp / "web", folder / "profile"))
+
+
+def network() -> ArchSpec:
+    """One network of the space that the recipe searches."""
+    space = resolve("space", "kws_tc_resnet")(causal=True, width=0.5, se="none")
+    return space.sample(numpy_rng(0, "demo web"), InputSpec(1, 40, 148, 2))
 
 
 def run(*words: object) -> None:
