@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from audionas.core import download, records
+from audionas.core import records
+from audionas.core.archives import download
 from audionas.core.errors import UserError
 from audionas.core.files import read_text, write_json
 from audionas.core.records import Record
@@ -28,6 +29,8 @@ from audionas.data.readers import slug
 from audionas.prep import intake
 from audionas.prep.wake import origins, sources
 from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
+from audionas.prep.wake.hard import Hard
+from audionas.prep.wake.hard import cut as cut_hard
 from audionas.prep.wake.near_words import WORDS
 from audionas.prep.wake.sounds import Part, ending, joined, within, without
 from audionas.prep.wake.sources import NOISE, Recording, SplitName, by_split, plain, says
@@ -92,6 +95,15 @@ def main(
             help="Codec (opus, vorbis) through which each recording and voice goes; it then tells no label."
         ),
     ] = "",
+    hard: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=20,
+            help="Number of hard negatives of each kind per training recording of the word (its halves, a "
+            "half twice, halves swapped, a half and another word), and per clip by voices; 0: none.",
+        ),
+    ] = 0,
     on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     seed: Annotated[int, typer.Option(help="Seed that draws the split and the voices.")] = 0,
 ) -> None:
@@ -100,7 +112,8 @@ def main(
     OUT/train, dev and test hold clips of two labels, the word and `_other_`; OUT/dev_words and test_words
     hold whole recordings of the word; OUT/train_long, dev_long and test_long hold continuous audio without
     it; OUT/hours.json says how many hours come from where. No known speaker is in two splits. utt2source of
-    train, dev and test names the source of each clip, for `train.sources`.
+    train, dev and test names the source of each clip, for `train.sources`. With --hard, OUT/dev_hard and
+    test_hard hold the hard negatives of dev and test, their kinds in utt2kind.
 
     A corpus with files.tsv (file, speaker) is split by its speakers, and with transcripts.tsv the utterances
     that say the word are left out of its continuous audio; the others' transcripts lie beside that.
@@ -120,11 +133,12 @@ def main(
     }
     settings |= {"on_bad": on_bad} if on_bad != "error" else {}
     settings |= {"codec": codec} if codec else {}
+    settings |= {"hard": hard} if hard else {}
     if _finished(job.out, settings):
         reporter.note(f"{job.out}: already complete")
         return
     spelt = read_words(words)
-    kinds = ("", "_words", "_long", "_espeak")
+    kinds = ("", "_words", "_long", "_espeak", "_hard")
     places = (*(f"{split}{kind}" for split in SPLITS for kind in kinds), "noise")
     intake.reserve(job.out, places, ("labels.txt", kaldi.LICENCE, "hours.json", MARKER))
     found = _recordings(job, src or (), positives, negatives, speaker_pattern)
@@ -135,17 +149,26 @@ def main(
     said: dict[str, Sequence[Utterance]] = {}  # by long recording
     long = {split: _long(job, split, splits[split], said) for split in SPLITS}
     clips = {split: _clips(job, split, splits[split], long[split]) for split in SPLITS}
+    cut = {
+        s: list(cut_hard(job, s, splits[s], long[s], hard, partial(_read, job))) if hard else []
+        for s in SPLITS
+    }
     spoken = Spoken(job, spelt, language) if say or espeak_hours else None
     if say and spoken is not None:
         free = _free_splits(clips, job.label)
         for split, items in spoken.clips(say, near_words, sentences, free, long).items():
             clips[split] += items
+        for split, made in spoken.hard(say * hard, free, long) if hard else ():
+            cut[split].append(made)
+    for split in SPLITS:
+        clips[split] += [item for _, item in cut[split]]
     hours = {f"{split}_long": _kept(job, f"{split}_long", long[split], said) for split in SPLITS}
     if espeak_hours and spoken is not None:
         for split in SPLITS:
             read = spoken.reading(split, espeak_hours)
             hours[f"{split}_espeak"] = _kept(job, f"{split}_espeak", read, {})
     _store(job, clips, splits, long)
+    _store_hard(job, cut)
     write_json(job.out / "hours.json", hours)
     for name, by_source in hours.items():
         if not by_source:
@@ -367,3 +390,11 @@ def _store(
 
 def _licence(source: str) -> str:
     return LICENCES.get(source, f"{source}: the licence in its folder")
+
+
+def _store_hard(job: ClipJob, cut: Mapping[SplitName, Sequence[Hard]]) -> None:
+    """Write the hard negatives of dev and test once more, as data directories with their kinds."""
+    for split in ("dev", "test"):
+        if cut[split]:
+            kaldi.write(job.out / f"{split}_hard", [item for _, item in cut[split]])
+            write_groups(job.out / f"{split}_hard", "kind", {item.id: kind for kind, item in cut[split]})

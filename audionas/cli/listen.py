@@ -293,9 +293,9 @@ def demo_web(
     from audionas.run.export import export
 
     reporter = Reporter()
-    if not page.exported(exp):
+    if (given := page.missing(exp)) is not None:
         reporter.note(f"exporting {page.MODEL} first")
-        export(exp, targets=["onnx-stream"])
+        export(exp, targets=["onnx-stream"], input=given)
     folder = page.write(exp, reporter, runtime=runtime)
     if no_serve:
         say(str(folder))

@@ -221,11 +221,15 @@ def _given(threshold: Sequence[str], keywords: Sequence[str]) -> dict[str, float
 
 
 class Tuned(NamedTuple):
-    """The rule by which a file's scores become events; `origin` says in words where thresholds come from."""
+    """The rule by which a file's scores become events; `origin` says in words where thresholds come from.
+
+    `known` is true where somebody chose them: they were given, or are those of `audionas tune`.
+    """
 
     thresholds: dict[str, float]  # by keyword
     rule: Rule
     origin: str
+    known: bool
 
 
 def tuned(
@@ -244,4 +248,5 @@ def tuned(
     origin = "as given" if threshold else "audionas tune" if known else f"not tuned, so {UNTUNED}"
     words = threshold or (() if known else (str(UNTUNED),))
     thresholds, rule, stale = resolve(found, words, smooth=smooth, refractory=refractory, patience=patience)
-    return Tuned(thresholds, rule, f"{origin}, but the file has changed since" if stale else origin)
+    origin = f"{origin}, but the file has changed since" if stale else origin
+    return Tuned(thresholds, rule, origin, known or bool(threshold))

@@ -9,7 +9,7 @@ from audionas.data.audio import Wave
 from audionas.data.files.transcripts import Utterance, rest, with_words
 from audionas.data.labels import RATE
 
-_FRAME = RATE // 40  # 25 ms
+FRAME = RATE // 40  # 25 ms
 _FADE = RATE // 100
 _LEAD, _TAIL = 0.05, 0.2  # seconds kept before and after a word
 
@@ -19,18 +19,18 @@ def loud(wave: Wave, most: float) -> tuple[int, int]:
 
     If that is longer than `most` seconds, the part with the most energy is taken.
     """
-    count = max(1, len(wave) // _FRAME)
-    power = np.array([np.mean(np.square(wave[i * _FRAME : (i + 1) * _FRAME])) for i in range(count)])
+    count = max(1, len(wave) // FRAME)
+    power = np.array([np.mean(np.square(wave[i * FRAME : (i + 1) * FRAME])) for i in range(count)])
     over = np.flatnonzero(power >= max(0.01 * power.max(initial=0.0), 4 * float(np.median(power))))
     if not over.size:
         over = np.array([0, count - 1])
     first, last = int(over[0]), int(over[-1]) + 1
-    width = int(most * RATE) // _FRAME
+    width = int(most * RATE) // FRAME
     if last - first > width:
         sums = np.convolve(power[first:last], np.ones(width), "valid")
         first += int(sums.argmax())
         last = first + width
-    return first * _FRAME, min(len(wave), last * _FRAME)
+    return first * FRAME, min(len(wave), last * FRAME)
 
 
 def ending(wave: Wave, seconds: float) -> tuple[float, float]:

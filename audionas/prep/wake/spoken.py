@@ -16,6 +16,7 @@ from audionas.data.labels import RATE
 from audionas.data.readers import slug
 from audionas.prep.voices import ACCENTS, Engine, find_engine, said, short_path, voice_variants
 from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
+from audionas.prep.wake.hard import Hard, texts
 from audionas.prep.wake.near_words import near
 from audionas.prep.wake.sounds import spaced, within
 from audionas.prep.wake.sources import SplitName, plain
@@ -85,6 +86,23 @@ class Spoken:
                 label = self.job.label if text == self.job.text else OTHER
                 name = slug(f"espeak-{voice}-{number:03d}-{text}")
                 yield written(self.job, name, made, label, f"espeak-{slug(voice)}", split)
+
+    def hard(
+        self, count: int, splits: Sequence[SplitName], long: Mapping[SplitName, Sequence[Item]]
+    ) -> Iterator[tuple[SplitName, Hard]]:
+        """Make `count` hard negatives in total, by the voices of each split, in surroundings of `long`."""
+        for split in splits:
+            voices, share = self.voices[split], VOICE_SHARES[split] / sum(VOICE_SHARES[s] for s in splits)
+            rng = numpy_rng(self.job.seed, "hard texts", split)
+            wanted = texts(self.job.text, self.vocabulary[split], round(count * share), rng)
+            for turn, voice in enumerate(self.job.reporter.progress(voices, f"{split}, hard", len(voices))):
+                mine = wanted[turn * len(wanted) // len(voices) : (turn + 1) * len(wanted) // len(voices)]
+                waves = self._voice(voice, [text for _, text in mine], "hard") if mine else []
+                for number, ((kind, text), wave) in enumerate(zip(mine, waves, strict=True)):
+                    rng = numpy_rng(self.job.seed, "hard", voice, number)
+                    made = within(wave, around(self.job, long[split], rng), rng) if len(wave) else wave
+                    name = slug(f"espeak-{voice}-{number:03d}-{kind}-{text}")
+                    yield split, (kind, written(self.job, name, made, OTHER, f"espeak-{slug(voice)}", split))
 
     def reading(self, split: SplitName, hours: float, turn: float = READING) -> list[Item]:
         """Make `hours` of sentences of common words; voices take turns with recordings of `turn` seconds.

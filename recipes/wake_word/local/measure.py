@@ -5,7 +5,8 @@ found no threshold. Utterances of the word are left out of the recordings, by th
 
 It measures clips rejected at rates of false accepts on the test recordings, and both errors at the thresholds
 that `audionas tune` chose on the development recordings. DATA/test_long holds recordings, DATA/test_espeak
-sentences by synthetic voices, if there are any: they are counted separately.
+sentences by synthetic voices, if there are any: they are counted separately. Of the hard negatives in
+DATA/test_hard those are counted that reach dev's threshold, by kind.
 """
 
 import json
@@ -17,6 +18,8 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
 from audionas.core.intervals import exact, poisson
 from audionas.core.reporter import Reporter
+from audionas.data import kaldi
+from audionas.data.groups import read_groups
 from audionas.listen.det import MOST
 from audionas.listen.events import fired, levels
 from audionas.listen.exported import Exported, find, resolve
@@ -26,6 +29,7 @@ from audionas.listen.measured import SHOWN, measured
 from audionas.listen.sounds import clips, recordings
 from audionas.models.listener import Rule
 
+HARD = "test_hard"
 KINDS = {"recorded": "test_long", "espeak": "test_espeak"}
 
 
@@ -45,6 +49,8 @@ def main(exp: Path, data: Path, names: list[str]) -> None:
             continue
         for kind, folder in kinds.items():
             rows.append({"kind": kind, "sources": hours[folder], **measure(found, data, data / folder)})
+        if (data / HARD).is_dir():
+            rows.append({"kind": "hard", "file": name, "accepted": accepted(found, data / HARD)})
     write_json(exp / "test.json", rows)
     print(
         json.dumps(
@@ -78,6 +84,21 @@ def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
         "least": {key: value for key, value in figures.items() if key != "curve"} | {"asked": least},
         "tuned": {"threshold": threshold, **at_threshold(heard, quiet, rule, threshold, hours)},
     }
+
+
+def accepted(found: Exported, negatives: Path) -> dict[str, list[int]]:
+    """Hard negatives that reach the tuned threshold, and all of them, by kind."""
+    clips, reporter = list(kaldi.read(negatives)), Reporter()
+    name = f"hard negatives, {found.file.name}"
+    heard = hear(found, clips, store=found.folder / "tune" / "scores", reporter=reporter, name=name)
+    thresholds, rule, _ = resolve(found, ())
+    (threshold,) = thresholds.values()
+    kinds = read_groups(negatives, "kind", [item.id for item in clips])
+    counts = {kind: [0, 0] for kind in dict.fromkeys(kinds)}
+    for kind, level in zip(kinds, highest(heard, rule).values(), strict=True):
+        counts[kind][0] += level >= threshold
+        counts[kind][1] += 1
+    return counts
 
 
 def at_threshold(heard: Heard, quiet: Heard, rule: Rule, threshold: float, hours: float) -> dict[str, Any]:

@@ -18,7 +18,7 @@ FLOAT, INT8 = "float", "int8"
 
 
 def main() -> None:
-    """Print a table of costs, and one of errors per kind of negatives."""
+    """Print a table of costs, one of errors per kind of negatives, and one of hard negatives."""
     runs = sorted(folder.parent for folder in EXP.glob("*/test.json"))
     if not runs:
         sys.exit("no measured run in exp/; start with run.sh")
@@ -38,6 +38,25 @@ def main() -> None:
             rows = known(rows)
             print(f"\nOver seeds, on the same {name}; - searched: the mean difference on the same clips\n")
             over(rows)
+    rows = [(run, row) for run in runs for row in read_json(run / "test.json") if row["kind"] == "hard"]
+    if rows:
+        print("\nHard negatives accepted with dev's threshold\n")
+        hard(rows)
+
+
+def hard(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
+    """Print the hard negatives that are accepted with dev's threshold, by file and kind."""
+    kinds = list(dict.fromkeys(kind for _, row in rows for kind in row["accepted"]))
+    head = ["network", "seed", "file", *(kind.replace("_", " ") for kind in kinds), "all"]
+    print(f"| {' | '.join(head)} |")
+    print("| --- " * len(head) + "|")
+    for run, row in rows:
+        network, seed = named(run)
+        counts = [row["accepted"].get(kind, [0, 0]) for kind in kinds]
+        counts.append([sum(count) for count in zip(*counts, strict=True)])
+        cells = [network, seed, f"{precision(row['file'])}, `{row['file']}`"]
+        cells += [f"{fired} of {clips}" for fired, clips in counts]
+        print(f"| {' | '.join(cells)} |")
 
 
 def gap(row: Mapping[str, Any]) -> str:

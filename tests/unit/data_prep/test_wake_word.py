@@ -16,7 +16,9 @@ from audionas.data.files.codec import through
 from audionas.data.files.transcripts import Utterance
 from audionas.data.groups import read_groups
 from audionas.data.labels import RATE, read_labels
+from audionas.data.readers import slug
 from audionas.prep.wake import near_words
+from audionas.prep.wake.hard import KINDS
 from audionas.prep.wake.spoken import VOICE_SHARES, split_words
 from tests._wake import audio as long_audio
 from tests._wake import clip
@@ -108,6 +110,50 @@ def test_the_same_settings_make_the_same_data(own: Path, data: Path, tmp_path: P
         assert kaldi.read(again / split).fingerprint == kaldi.read(data / split).fingerprint
 
 
+def test_hard_negatives_stay_in_the_split_of_their_recording(own: Path, tmp_path: Path) -> None:
+    """Every one holds a stretch of its own recording, and with_another one of another word's in its split."""
+    rng = numpy_rng("another word")
+    for number in range(12):
+        audio.write(tmp_path / "src" / "table" / f"t{number}.wav", clip(rng, positive=False), RATE)
+    out = made(own, tmp_path / "data", src=[tmp_path / "src"], hard=1)
+    words = {file.stem: pcm(file) for file in (own / "word").iterdir()}
+    places = {}
+    for split in ("train", "dev", "test"):
+        part = kaldi.read(out / split)
+        hard = [item for item in part if any(f"-{kind}-" in item.id for kind in KINDS)]
+        assert {item.label for item in hard} == {"_other_"}
+        mine = {item.speaker for item in part if item.label == "my_word"}
+        assert {item.speaker for item in hard} <= mine
+        places[split] = {item.speaker for item in hard}
+        counts = Counter(kind for item in hard for kind in KINDS if f"-{kind}-" in item.id)
+        assert set(counts.values()) == {len(mine)}
+        assert set(counts) == set(KINDS)  # another word is in every split
+        assert all(item.seconds <= 1.5 + 1e-6 for item in part)
+        long = [pcm(Path(item.audio)).tobytes() for item in kaldi.read(out / f"{split}_long")]
+        for item in hard if split != "train" else ():  # in training it is in other surroundings
+            told = next(kind for kind in KINDS if f"-{kind}-" in item.id)
+            (stem,) = (stem for stem in words if f"-{slug(stem)}-{told}-" in item.id)
+            middle = slice(400, 1200) if told != "halves_swapped" else slice(-1200, -400)
+            heard = pcm(Path(item.audio))
+            assert heard[middle].tobytes() in words[stem].tobytes()
+            if told == "with_another":
+                assert any(heard[-1200:-400].tobytes() in other for other in long)
+    assert sum(map(len, places.values())) == len(set.union(*places.values()))
+    assert not (out / "train_hard").exists()
+    for split in ("dev", "test"):
+        listed = kaldi.read(out / f"{split}_hard")
+        kinds = read_groups(out / f"{split}_hard", "kind", [item.id for item in listed])
+        assert all(f"-{kind}-" in item.id for kind, item in zip(kinds, listed, strict=True))
+        assert {item.id for item in listed} <= {item.id for item in kaldi.read(out / split)}
+    made(own, out, src=[tmp_path / "src"], hard=1)  # complete
+    with pytest.raises(UserError, match="holds data made with hard=1"):
+        made(own, out, src=[tmp_path / "src"], hard=2)
+
+
+def pcm(file: Path) -> np.ndarray:
+    return (audio.read(file, rate=RATE, seconds=None) * 32768).astype(np.int16)
+
+
 def test_what_is_missing_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         prep.main(tmp_path / "x", word="?!", seconds=99.0)
@@ -120,7 +166,7 @@ def test_what_is_missing_is_said_at_once(tmp_path: Path) -> None:
 def test_voices_alone_fill_every_split_and_read_sentences(tmp_path: Path) -> None:
     pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
     out = tmp_path / "spoken"
-    prep.main(out, word="hey jarvis", say=12, near_words=3, sentences=0.05, espeak_hours=0.01)
+    prep.main(out, word="hey jarvis", say=12, near_words=3, sentences=0.05, espeak_hours=0.01, hard=2)
     speakers = []
     for split, share in VOICE_SHARES.items():
         part = kaldi.read(out / split)
@@ -130,6 +176,12 @@ def test_voices_alone_fill_every_split_and_read_sentences(tmp_path: Path) -> Non
         read = [item for item in part if "-30-" in item.id]
         assert 1.5 * len(read) == pytest.approx(0.05 * 3600 * share, abs=1.5)
     assert sum(map(len, speakers)) == len(set.union(*speakers))
+    hard = [
+        Counter(read_groups(out / f"{split}_hard", "kind", [i.id for i in kaldi.read(out / f"{split}_hard")]))
+        for split in ("dev", "test")
+    ]
+    assert [count.total() for count in hard] == [round(24 * VOICE_SHARES[split]) for split in ("dev", "test")]
+    assert set(hard[1]) == set(KINDS)
     hours = read_json(out / "hours.json")
     assert hours["test_espeak"] == {"espeak": pytest.approx(0.01, rel=0.01)}
     (reading,) = kaldi.read(out / "test_espeak")
