@@ -115,12 +115,12 @@ def test_what_later_stages_need_is_asked_before_the_first(tmp_path: Path) -> Non
         f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -S "$@"\n'
     )
     (recipe / "bin" / "python").chmod(0o755)
-    for words, extras in {
+    for more, extras in {
         (): {"mini", "device", "export"},
         ("--say", "0"): {"device", "export"},
         ("--networks", "ds_cnn_s", "--stop-stage", "4"): {"mini"},
     }.items():
-        result = ran(recipe, "--positives", str(tmp_path), *words)
+        result = ran(recipe, "--positives", str(tmp_path), *more)
         assert result.returncode == 1
         assert set(re.findall(r"the extra (\w+) lacks", result.stdout)) == extras
         assert re.search("pip install|setup.sh", result.stdout.splitlines()[-1])
