@@ -20,6 +20,15 @@ def sections_of(kind: type) -> dict[str, type]:
     }
 
 
+def lists_of(kind: type) -> set[str]:
+    """The fields of `kind` that are lists of any length, for which one value is a list of one."""
+    return {
+        name
+        for name, hint in get_type_hints(kind).items()
+        if any(get_origin(t) is tuple and get_args(t)[-1] is Ellipsis for t in (hint, *get_args(hint)))
+    }
+
+
 def values_of(kind: type) -> dict[str, Mapping[str, Any]]:
     """The fields of `kind` that are mappings, with their defaults."""
     hints, found = get_type_hints(kind), dict[str, Mapping[str, Any]]()
