@@ -12,10 +12,9 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_consistent_length, column_or_1d
+from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d
 
 from audionas.api.verbs import train
 from audionas.data import audio, kaldi
@@ -58,6 +57,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
         Raises ValueError for shapes, values and labels that cannot be learned, UserError as a training does.
         """
+        if y is None:
+            raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
         waves, words = self._checked(X), column_or_1d(y, warn=True)
         check_consistent_length(waves, words, groups)
         check_classification_targets(words)
@@ -83,8 +84,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
         Raises NotFittedError before `fit`, and ValueError for waveforms of another length.
         """
-        if not hasattr(self, "model_"):
-            raise NotFittedError(f"this {type(self).__name__} is not fitted yet; call fit first")
+        check_is_fitted(self)
         waves = self._checked(X)
         if waves.shape[1] != self.n_features_in_:
             raise ValueError(
@@ -96,7 +96,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):
 
     def predict(self, X: Any) -> np.ndarray:
         """The label of each waveform. Raises as `predict_proba`."""
-        found: np.ndarray = self.classes_[self.predict_proba(X).argmax(1)]
+        best = self.predict_proba(X).argmax(1)
+        found: np.ndarray = self.classes_[best]
         return found
 
     def _checked(self, X: Any) -> np.ndarray:

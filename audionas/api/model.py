@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +35,12 @@ class Trained:
 
     def cost(self) -> Figures:
         """Parameters, multiply-adds, peak memory and weight bytes of the network, as `audionas cost`."""
+        return Figures(self._costs)
+
+    @cached_property
+    def _costs(self) -> dict[str, Any]:
         found = cost(str(_arch(self.folder)))
-        return Figures({key: value for key, value in found.items() if key not in ("network", "layers")})
+        return {key: value for key, value in found.items() if key not in ("network", "layers")}
 
     def export(self, targets: Sequence[str] | str = ("onnx",), *, quiet: bool = True, **options: Any) -> Rows:
         """Write files for other runtimes, each verified, to FOLDER/export/; one row per file.

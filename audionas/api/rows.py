@@ -8,7 +8,7 @@ from numbers import Real
 from typing import Any
 
 from audionas.core.hostile import on_a_line
-from audionas.report.html import Html, table, tag
+from audionas.report.html import table, tag
 
 _SHOWN = 20  # rows of a table
 
@@ -21,10 +21,11 @@ class Rows(list[dict[str, Any]]):
         return [row.get(key) for row in self]
 
     def __repr__(self) -> str:
-        return lined(self.head, self.cells())
+        return "\n".join(filter(None, (lined(self.head, self.cells()), self._more())))
 
     def _repr_html_(self) -> str:
-        return table(self.head, self.cells()) + self._more()
+        more = self._more()
+        return table(self.head, self.cells()) + (tag("p", more) if more else "")
 
     @property
     def head(self) -> list[str]:
@@ -36,9 +37,9 @@ class Rows(list[dict[str, Any]]):
         """The first rows as texts."""
         return [[shown(row.get(key, "")) for key in self.head] for row in self[:_SHOWN]]
 
-    def _more(self) -> Html:
+    def _more(self) -> str:
         left = len(self) - _SHOWN
-        return tag("p", f"and {left} more") if left > 0 else Html("")
+        return f"and {left} more" if left > 0 else ""
 
 
 class Figures(dict[str, Any]):
