@@ -211,8 +211,15 @@ def load(
 
 
 def worded(raw: Mapping[str, Any]) -> dict[str, Any]:
-    """The sections, those that are a name alone spelled out: `method: darts` is `method: {name: darts}`."""
-    return {k: {"name": v} if k in (*NAMED, "features") and isinstance(v, str) else v for k, v in raw.items()}
+    """The sections, those that are a name alone spelled out: `method: darts`, `features: mfcc/ds_cnn`."""
+    return {key: _spelled(key, value) for key, value in raw.items()}
+
+
+def _spelled(section: str, value: Any) -> Any:
+    if not isinstance(value, str) or section not in (*NAMED, "features"):
+        return value
+    name, slash, preset = value.partition("/") if section == "features" else (value, "", "")
+    return {"name": name, **({"preset": preset} if slash else {})}
 
 
 def _names(raw: Mapping[str, Any]) -> list[str]:

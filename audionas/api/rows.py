@@ -3,11 +3,11 @@
 Labels and file names are hostile text: it is escaped in both forms.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from numbers import Real
 from typing import Any
 
-from audionas.core.hostile import on_a_line
+from audionas.core.reporter import lined
 from audionas.report.html import table, tag
 
 _SHOWN = 20  # rows of a table
@@ -21,11 +21,10 @@ class Rows(list[dict[str, Any]]):
         return [row.get(key) for row in self]
 
     def __repr__(self) -> str:
-        return "\n".join(filter(None, (lined(self.head, self.cells()), self._more())))
+        return "\n".join([*lined(self.head, self.cells()), *self._more()]) or "(empty)"
 
     def _repr_html_(self) -> str:
-        more = self._more()
-        return table(self.head, self.cells()) + (tag("p", more) if more else "")
+        return table(self.head, self.cells()) + "".join(tag("p", line) for line in self._more())
 
     @property
     def head(self) -> list[str]:
@@ -37,16 +36,16 @@ class Rows(list[dict[str, Any]]):
         """The first rows as texts."""
         return [[shown(row.get(key, "")) for key in self.head] for row in self[:_SHOWN]]
 
-    def _more(self) -> str:
+    def _more(self) -> list[str]:
         left = len(self) - _SHOWN
-        return f"and {left} more" if left > 0 else ""
+        return [f"and {left} more"] if left > 0 else []
 
 
 class Figures(dict[str, Any]):
     """Figures by name, such as those of an evaluation: a dict, shown as a table of two columns."""
 
     def __repr__(self) -> str:
-        return lined((), self.cells())
+        return "\n".join(lined((), self.cells())) or "(empty)"
 
     def _repr_html_(self) -> str:
         return table(("", ""), self.cells())
@@ -54,15 +53,6 @@ class Figures(dict[str, Any]):
     def cells(self) -> list[list[str]]:
         """Name and value of each figure, those inside another one with its name in front."""
         return [[key, shown(value)] for key, value in _flat(self)]
-
-
-def lined(head: Iterable[str], cells: Iterable[Iterable[str]]) -> str:
-    """A table in text: columns as wide as their widest cell."""
-    rows = [[on_a_line(cell) for cell in row] for row in ([*head], *cells) if row]
-    if not rows:
-        return "(empty)"
-    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, row, wide)).rstrip() for row in rows)
 
 
 def shown(value: object) -> str:

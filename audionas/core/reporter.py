@@ -143,7 +143,8 @@ class Reporter:
     def progress(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
         """Yield `items`, showing how many are done and how long the rest will take."""
         total = total if total is not None else len(items)  # type: ignore[arg-type]
-        if self.console.is_terminal and not self.console.quiet:
+        # not is_terminal, which settings such as FORCE_COLOR turn on for a file, too
+        if self.console.file.isatty() and self.console.is_terminal and not self.console.quiet:
             yield from self._bar(items, label, total)
         else:
             yield from self._lines(items, label, total)
@@ -265,6 +266,13 @@ def _short(value: float) -> str:
 
 def _seen(part: tuple[str, str]) -> tuple[str, str]:
     return on_a_line(part[0]), part[1]
+
+
+def lined(head: Iterable[object], rows: Iterable[Iterable[object]]) -> list[str]:
+    """A table as lines of any width: columns as wide as their widest cell, each row one line."""
+    cells = [[on_a_line(cell) for cell in row] for row in ([*head], *rows) if row]
+    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, row, wide)).rstrip() for row in cells]
 
 
 def say(*lines: str) -> None:

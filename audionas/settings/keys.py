@@ -9,7 +9,7 @@ from audionas.config import NAMED, SECTIONS, General
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.merge import sections_of
 from audionas.core.registry import names, resolve
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import lined, say
 from audionas.settings.ranges import accepted
 from audionas.settings.words import line
 
@@ -48,17 +48,18 @@ def keys(prefix: str = "", search: str = "") -> list[Key]:
     chosen = [k for k in chosen if search.lower() in f"{k.key} {k.help} {' '.join(k.of)}".lower()]
     if not chosen:
         words = " and ".join(filter(None, (prefix, search and f"--search {search}")))
+        meant = did_you_mean(prefix, [*SECTIONS, *(k.key for k in found)])
         raise UserError(
-            f"no key of a config begins with or holds {words}.{did_you_mean(prefix, [k.key for k in found])}",
+            f"no key of a config begins with or holds {words}.{meant}",
             hint=f"Sections: {', '.join(SECTIONS)}",
         )
     return chosen
 
 
 def show(found: list[Key]) -> None:
-    """Print the keys as a table on standard output."""
+    """Print one line per key on standard output."""
     rows = [(k.key, k.type, k.default, k.range, " ".join(filter(None, (_who(k.of), k.help)))) for k in found]
-    Reporter(stdout=True).table(("key", "type", "default", "range", "meaning"), rows)
+    say(*lined(("key", "type", "default", "range", "meaning"), rows))
 
 
 def kinds() -> Iterator[tuple[str, str, type]]:

@@ -27,7 +27,7 @@ def accepted(kind: type, name: str, hint: Any) -> str:
 def _refusal(kind: type, name: str, value: Any) -> str | None:
     """What a class says to a value of one field with all others at their defaults; None where it takes it."""
     try:
-        kind(**_least(kind), **{name: value})
+        kind(**least(kind), **{name: value})
     except UserError as error:
         return next((p for p in error.problems if name in p), str(error))
     except (TypeError, ValueError, OverflowError):
@@ -36,7 +36,7 @@ def _refusal(kind: type, name: str, value: Any) -> str | None:
 
 
 @cache
-def _least(kind: type) -> dict[str, Any]:
+def least(kind: type) -> dict[str, Any]:
     """Values for the fields that must be given."""
     must = (f for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING)
     return {f.name: _NEEDED[f.type] for f in must if f.type in _NEEDED}

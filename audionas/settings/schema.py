@@ -10,6 +10,7 @@ from audionas.core.merge import lists_of
 from audionas.settings.keys import kinds
 from audionas.settings.words import line
 
+_POWER = r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"  # 1e-3, which YAML 1.1 reads as a text
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
@@ -30,6 +31,8 @@ def schema() -> dict[str, Any]:
     base = {"type": "string", "description": "A config whose values hold where this one has none."}
     properties = {**top["properties"], "base": base}
     properties |= {section: _section(section, several) for section, several in classes.items()}
+    found = {name: _lenient(one) for name, one in found.items()}
+    properties = {key: _lenient(one) for key, one in properties.items()}
     return {
         "$schema": DRAFT,
         "title": "A config of audionas",
@@ -67,6 +70,16 @@ def _object(kind: type, path: str, found: dict[str, Any]) -> dict[str, Any]:
     }
     made["required"] = [] if path == "" else made.get("required", [])
     return {key: value for key, value in made.items() if key not in ("title", "description")}
+
+
+def _lenient(value: Any) -> Any:
+    """The same, with numbers also as texts such as 1e-3."""
+    if isinstance(value, list):
+        return [_lenient(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    made = {key: _lenient(one) for key, one in value.items()}
+    return {**made, "type": ["number", "string"], "pattern": _POWER} if made.get("type") == "number" else made
 
 
 def _described(value: Mapping[str, Any], about: str, many: bool) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from audionas.config import NAMED, SECTIONS, General, built, dump, load
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import shipped
+from audionas.core.merge import sections_of
 from audionas.core.registry import resolve
 from audionas.cost.profile import PROFILES
 from audionas.settings.words import line
@@ -48,7 +49,8 @@ def starter(task: str, profile: str = "") -> str:
         raw["profile"] = profile
         if PROFILES.get(profile) is not None and PROFILES[profile].front_end:
             raw.pop("features", None)  # the device's own
-    built({**raw, "name": "new"})  # raises where the profile refuses the space
+    values = built({**raw, "name": "new"}).resolved()  # raises where the profile refuses the space
+    raw = {key: _typed(value, values[key]) for key, value in raw.items()}
     first = f"{task}: {TASKS[task].told}" + (f"; profile {profile}" if profile else "")
     return "\n".join([*_head(first), *_commented(raw)]) + "\n"
 
@@ -77,12 +79,30 @@ def _commented(raw: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _keys(kind: type, path: str, values: Mapping[str, Any], indent: int) -> Iterator[str]:
+    """The keys of a class; a line that is about several of them in a row stands once."""
+    inner, said = sections_of(kind), ""
     for name, value in values.items():
-        yield from _key(line(kind, f"{path}.{name}".strip(".")), {name: value}, indent)
+        key = f"{path}.{name}".strip(".")
+        told = line(kind, key)
+        if name in inner and isinstance(value, Mapping):
+            yield from _key(told, {}, indent)
+            yield f"{' ' * indent}{name}:"
+            yield from _keys(inner[name], key, value, indent + 2)
+        else:
+            yield from _key("" if told == said else told, {name: value}, indent)
+        said = told
 
 
 def _key(about: str, value: Mapping[str, Any], indent: int) -> Iterator[str]:
     """A key with the line about it above."""
     lead = " " * indent + "# "
     yield from textwrap.wrap(about, _WIDE, initial_indent=lead, subsequent_indent=lead)
-    yield textwrap.indent(dump(value).rstrip("\n"), " " * indent)
+    if value:
+        yield textwrap.indent(dump(value).rstrip("\n"), " " * indent)
+
+
+def _typed(value: Any, read: Any) -> Any:
+    """A value of a file as it was read: 1e-3, a text in YAML 1.1, is a number."""
+    if isinstance(value, Mapping) and isinstance(read, Mapping):
+        return {key: _typed(one, read.get(key, one)) for key, one in value.items()}
+    return read

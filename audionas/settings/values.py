@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from audionas.config import Config, layers, load, worded
 from audionas.core.errors import UserError
-from audionas.core.reporter import Reporter, say
+from audionas.core.reporter import lined, say
 
 _PHASES = ("train", "search")  # of a run folder; the later one holds every value of the earlier
 
@@ -28,10 +28,10 @@ def sourced(path: Path, overrides: Sequence[str] = ()) -> list[Value]:
     found = []
     for key, value in flat(conf.resolved()):
         origin = next((name for name, raw in reversed(given) if _has(raw, key)), "default")
-        if not _has(conf.raw, key):
-            origin = "name of the file" if key == "name" and origin == "default" else "default"
-        elif key == "name" and origin == "default":
+        if origin == "default" and key == "name":
             origin = "name of the file"
+        elif not _has(conf.raw, key):  # given in a section that another name replaced
+            origin = "default"
         if key != "profile" and before.get(key) != value:
             origin = f"profile {conf.general.profile}"
         found.append(Value(key, value, origin))
@@ -39,10 +39,8 @@ def sourced(path: Path, overrides: Sequence[str] = ()) -> list[Value]:
 
 
 def show(found: Sequence[Value]) -> None:
-    """Print values and origins as a table on standard output."""
-    Reporter(stdout=True).table(
-        ("key", "value", "from"), [(v.key, written(v.value), v.origin) for v in found]
-    )
+    """Print one line per value on standard output: key, value, origin."""
+    say(*lined(("key", "value", "from"), [(v.key, written(v.value), v.origin) for v in found]))
 
 
 def differences(first: Path, second: Path) -> list[dict[str, Any]]:
@@ -54,12 +52,12 @@ def differences(first: Path, second: Path) -> list[dict[str, Any]]:
 
 
 def show_differences(found: Sequence[Mapping[str, Any]], first: Path, second: Path) -> None:
-    """Print them as a table on standard output."""
+    """Print one line per difference on standard output."""
     if not found:
         say(f"{first} and {second} have the same values")
         return
     rows = [(row["key"], written(row["a"]), written(row["b"])) for row in found]
-    Reporter(stdout=True).table(("key", str(first), str(second)), rows)
+    say(*lined(("key", first, second), rows))
 
 
 def opened(place: Path) -> Config:
