@@ -48,7 +48,7 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """What the door shows, for completion."""
+    """The names of the door, for completion."""
     return sorted(
         [*_LAZY, *(m.rpartition(".")[2] for m, names in _SHOWN.items() if not names), "__version__"]
     )

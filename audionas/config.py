@@ -19,7 +19,7 @@ from audionas.core.errors import UserError, did_you_mean
 from audionas.core.faults import beyond, placed, refused
 from audionas.core.files import name_fault, read_text
 from audionas.core.hostile import command
-from audionas.core.merge import lists_of, merge, sections_of
+from audionas.core.merge import listed, merge, sections_of
 from audionas.core.records.renewed import renewed
 from audionas.core.registry import allow, names, resolve
 from audionas.core.reporter import amount
@@ -161,7 +161,7 @@ class Layer(NamedTuple):
 def layers(
     path: Path | str | None, overrides: Sequence[str] = (), over: Sequence[Layer] = ()
 ) -> Iterator[Layer]:
-    """What a config is merged from: its base, its file, what lies over them, and the overrides."""
+    """The layers that a config is merged from: its base, its file, what lies over them, overrides."""
     if path is not None:
         raw = _read(path := Path(path))
         if "base" in raw:
@@ -354,8 +354,7 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
 
     Sections within are filled first: a value that one of them refuses must not hide the others' faults.
     """
-    many = lists_of(kind)
-    rest = {k: [v] if k in many and not isinstance(v, list | tuple | None) else v for k, v in value.items()}
+    rest = listed(kind, value)
     for name, inner in sections_of(kind).items():
         if isinstance(rest.get(name), Mapping):
             before = len(problems)

@@ -22,12 +22,13 @@ from audionas.data.kaldi import Item
 from audionas.data.labels import RATE, write_labels
 
 
-class KeywordClassifier(ClassifierMixin, BaseEstimator):
+class KeywordClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # without types
     """Trains a network of the zoo, or an architecture that a search found, on waveforms in memory.
 
     `arch` is a zoo name, a file or a run folder; `rate` the sample rate in Hz; `epochs` of training;
     `dev` the share of the rows (of the groups, where they are given) that only validate; `settings` further
-    keys of a config, such as `{"train": {"batch_size": 32}}`; `folder` where the run stays (None: nowhere).
+    keys of a config, such as `{"train": {"batch_size": 32}}`; `folder` where the run stays, from which the model can be exported
+    (None: nowhere).
 
     Fitted: `classes_`, `n_features_in_` (samples of a waveform), `model_` (an audionas.Model, whose network
     is the last epoch's) and `notes_`, what the training told.

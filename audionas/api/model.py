@@ -18,7 +18,7 @@ from audionas.listen.detect import detect
 from audionas.models import model as models
 from audionas.models.bundle import ModelBundle
 from audionas.models.names import find as find_folder
-from audionas.run.cost import cost
+from audionas.run.cost import counted
 from audionas.run.export import export
 from audionas.spaces._base import space_of
 from audionas.zoo.find import find
@@ -27,7 +27,7 @@ Wave = np.ndarray | Tensor
 
 
 class Trained:
-    """What models of sound and of images share: costs, export, and how they show themselves."""
+    """The part that models of sound and of images share: costs, export, and how they show themselves."""
 
     bundle: ModelBundle
     labels: tuple[str, ...]
@@ -39,8 +39,7 @@ class Trained:
 
     @cached_property
     def _costs(self) -> dict[str, Any]:
-        found = cost(str(_arch(self.folder)))
-        return {key: value for key, value in found.items() if key not in ("network", "layers")}
+        return {key: value for key, value in counted(self.bundle.spec).items() if key != "layers"}
 
     def export(self, targets: Sequence[str] | str = ("onnx",), *, quiet: bool = True, **options: Any) -> Rows:
         """Write files for other runtimes, each verified, to FOLDER/export/; one row per file.
@@ -147,8 +146,3 @@ def create_model(name: str, classes: int = 0, *, input: str = "", **sizes: int) 
     ]:
         raise UserError(wrong, hint=f"Sizes of {name}: {', '.join(space.sizes) or 'none'}")
     return space.build(replace(spec, io=io, scale={**spec.scale, **sizes}))
-
-
-def _arch(folder: Path) -> Path:
-    """The architecture file of a run folder, an included model or a `model/` alone."""
-    return next((f for f in (folder / "arch.json", folder.parent / "arch.json") if f.is_file()), folder)

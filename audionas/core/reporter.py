@@ -66,7 +66,7 @@ def speaking(voice: Voice) -> Iterator[Voice]:
 
 
 def typed() -> str:
-    """What the user has typed, where that is no command line; else an empty string."""
+    """The words that the user has typed, where that is no command line; else an empty string."""
     return (_VOICE.get() or Voice()).words
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, fields
+from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -39,7 +40,7 @@ def keys(prefix: str = "", search: str = "") -> list[Key]:
 
     `method.darts` is a prefix, too: the keys of that method. Raises UserError where there are none.
     """
-    found = list(_every())
+    found = _every()
     section, _, name = prefix.partition(".")
     if section in NAMED and name in names(section):
         chosen = [k._replace(of=(name,)) for k in found if k.key.startswith(f"{section}.") and name in k.of]
@@ -70,7 +71,8 @@ def kinds() -> Iterator[tuple[str, str, type]]:
             yield section, name, resolve(section, name) if name else kind
 
 
-def _every() -> Iterator[Key]:
+@cache
+def _every() -> tuple[Key, ...]:
     """All keys; those that several classes have alike are one."""
     alike: dict[Key, list[str]] = {}
     for section, name, kind in kinds():
@@ -79,8 +81,7 @@ def _every() -> Iterator[Key]:
             alike.setdefault(Key(f"{section}.name", "text", "must be given", "", about), []).append(name)
         for key in _fields(kind, section, {}):
             alike.setdefault(key, []).extend([name] if name else [])
-    for key, of in alike.items():
-        yield key._replace(of=tuple(of))
+    return tuple(key._replace(of=tuple(of)) for key, of in alike.items())
 
 
 def _fields(kind: type, path: str, given: Mapping[str, Any]) -> Iterator[Key]:

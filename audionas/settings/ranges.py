@@ -25,7 +25,7 @@ def accepted(kind: type, name: str, hint: Any) -> str:
 
 
 def _refusal(kind: type, name: str, value: Any) -> str | None:
-    """What a class says to a value of one field with all others at their defaults; None where it takes it."""
+    """The answer of a class to a value of one field, all others at their defaults; None where it takes it."""
     try:
         kind(**least(kind), **{name: value})
     except UserError as error:

@@ -16,7 +16,7 @@ _WIDE = 110
 
 
 class Task(NamedTuple):
-    """What a config is for, in words, and the recipe's config from which it begins."""
+    """The purpose of a config, in words, and the recipe's config from which it begins."""
 
     told: str
     recipe: str

@@ -104,7 +104,7 @@ OF = {  # keys that no docstring describes in a line, by section or by all of th
 
 @cache
 def line(kind: type, key: str) -> str:
-    """What the last word of `key` means, a field of `kind`; empty where nothing says it."""
+    """The meaning of the last word of `key`, a field of `kind`; empty where nothing says it."""
     name, last = key.rpartition(".")[2], ".".join(key.split(".")[-2:])
     return OF.get(key) or OF.get(last) or _described(kind, name) or EVERYWHERE.get(name, "")
 

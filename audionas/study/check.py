@@ -20,7 +20,7 @@ _TRAINED = 3  # networks whose training is timed: the cheapest, one between, the
 
 
 def check(conf: Config) -> dict[str, Any]:
-    """What `run.check` tells, with the cost of a comparison or of a ranking study where the config has one.
+    """The result of `run.check`, with the cost of a comparison or a ranking study where the config has one.
 
     Raises the UserErrors of both.
     """

@@ -69,6 +69,7 @@ def test_it_learns_two_pitches_and_leaves_nothing(
     assert (found.classes_[chances.argmax(1)] == found.predict(new)).all()
     assert isinstance(found.model_, audionas.Model)
     assert list(tmp_path.iterdir()) == []
+    assert found.model_.cost()["arch"] == found.model_.bundle.spec.id
     assert capfd.readouterr() == ("", "")
     with pytest.raises(ValueError, match="expecting 8000 features"):
         found.predict(new[:, :-1])
