@@ -27,8 +27,8 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
 
     `arch` is a zoo name, a file or a run folder; `rate` the sample rate in Hz; `epochs` of training;
     `dev` the share of the rows (of the groups, where they are given) that only validate; `settings` further
-    keys of a config, such as `{"train": {"batch_size": 32}}`; `folder` where the run stays, from which the model can be exported
-    (None: nowhere).
+    keys of a config, such as `{"train": {"batch_size": 32}}`; `folder` where the run stays, to
+    export the model from there (None: nowhere).
 
     Fitted: `classes_`, `n_features_in_` (samples of a waveform), `model_` (an audionas.Model, whose network
     is the last epoch's) and `notes_`, what the training told.
