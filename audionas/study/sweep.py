@@ -97,7 +97,13 @@ def _row(one: One, *, trains: bool, resume: bool, overwrite: bool) -> dict[str, 
     spec = read_arch(conf.folder / "arch.json")
     cost = measure(space_of(spec).build(spec), spec.io)
     figures = {key: note[key] for key in ("valid_accuracy", "valid_loss") if key in note}
-    row = {**one.values, "status": "done", **figures, "params": cost.params, "macs": cost.macs}
+    row: dict[str, Any] = {
+        **one.values,
+        "status": "done",
+        **figures,
+        "params": cost.params,
+        "macs": cost.macs,
+    }
     return {**row, "network": told(spec)}
 
 
