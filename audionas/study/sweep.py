@@ -96,7 +96,7 @@ def _row(one: One, *, trains: bool, resume: bool, overwrite: bool) -> dict[str, 
     note = train(conf, resume=resume, overwrite=overwrite).note if trains else {}
     spec = read_arch(conf.folder / "arch.json")
     cost = measure(space_of(spec).build(spec), spec.io)
-    figures = {key: note[key] for key in ("valid_accuracy", "valid_loss") if key in note}
+    figures: dict[str, Any] = {key: note[key] for key in ("valid_accuracy", "valid_loss") if key in note}
     row: dict[str, Any] = {
         **one.values,
         "status": "done",
