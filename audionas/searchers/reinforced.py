@@ -40,7 +40,7 @@ class Reinforced(Nsga2):
     def problems(self) -> list[str]:
         """The problems of the fields, shares and rates included."""
         found = [*super().problems(), *(wrong := self.shares("learned", "prior", "rate", "memory"))]
-        if not wrong and self.learned + self.prior > 1:
+        if not wrong and self.prior != Reinforced.prior and self.learned + self.prior > 1:
             found.append(f"learned + prior is {self.learned + self.prior:g}, expected at most 1")
         return found
 
