@@ -1,6 +1,6 @@
 """The loss of a supernet without an option or an edge, and the order in which that is asked."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 import torch
@@ -52,9 +52,12 @@ def needed(run: SearchRun, gates: Gates, choice: Choice, criterion: Criterion) -
     return min((option for option in present(choice) if option in left), key=without)
 
 
-def idlest(run: SearchRun, gates: Gates, edges: Iterable[str], criterion: Criterion) -> str:
-    """The edge without which the supernet is best, the first among equals."""
-    return max(edges, key=lambda edge: worth(run, cut(gates, [edge]), criterion))
+def idle_inputs(
+    run: SearchRun, gates: Gates, edges: Collection[str], keep: int, criterion: Criterion
+) -> list[str]:
+    """All but `keep` edges of a node: those without which, one at a time, the supernet is best."""
+    alone = {edge: worth(run, cut(gates, [edge]), criterion) for edge in edges}
+    return sorted(edges, key=alone.__getitem__, reverse=True)[: max(len(edges) - keep, 0)]
 
 
 def cut(gates: Gates, edges: Iterable[str]) -> Gates:

@@ -12,7 +12,7 @@ from audionas.core.errors import UserError
 from audionas.engine.checkpoint import State
 from audionas.methods._base import Phase, SearchRun
 from audionas.methods._bilevel import Bilevel
-from audionas.methods._perturb import Criterion, cut, idlest, mean_gates, needed, order
+from audionas.methods._perturb import Criterion, cut, idle_inputs, mean_gates, needed, order
 from audionas.methods._stages import whole
 from audionas.nn.edge import Gates
 
@@ -22,8 +22,8 @@ class DartsPt(Bilevel):
     """`tune` is the share of the epochs, at least one, before each of which choices are decided, evenly: on
     NAS-Bench-201 the paper has 25 after 100. There the weights have a fresh momentum and a tenth of the
     schedule's rate, begun anew; alpha goes on. All of alpha's half is scored, with each batch's statistics;
-    the loss decides among equals. Where nodes keep few inputs they follow: the input without which the score
-    is highest goes, until few are left.
+    the loss decides among equals. Where nodes keep few inputs they follow: each is removed alone,
+    and those stay without which the score is lowest.
 
     `class Both(DartsPt, PcDarts)` derives another method's network so. Runs on every space.
     """
@@ -65,12 +65,11 @@ class DartsPt(Bilevel):
 
     def _decide(self, item: list[Choice]) -> None:
         """Keep an option of an edge, or as many edges of a node as it may have."""
-        run, left = self.run, [choice.name for choice in item]
+        run, gates, edges = self.run, mean_gates(self, self._absent), [choice.name for choice in item]
         if len(item) == 1:
-            run.keep({left[0]: [needed(run, mean_gates(self, self._absent), item[0], self.criterion)]})
-        while len(left) > max(run.space.inputs, 1):
-            self._absent.append(idlest(run, mean_gates(self, self._absent), left, self.criterion))
-            left.remove(self._absent[-1])
+            run.keep({edges[0]: [needed(run, gates, item[0], self.criterion)]})
+        else:
+            self._absent += idle_inputs(run, gates, edges, run.space.inputs, self.criterion)
 
     def gates(self, phase: Phase) -> Gates:
         """The gates of a step, without the edges that have gone."""
