@@ -50,9 +50,9 @@ NOTES = {
     "proxyless_nas": "SuperProxylessNASNets, mode full, operations drawn as given; null where alpha rests, "
     "as Zero was drawn; norms with eps 1e-5, not 1e-3; 640 channels in the last "
     "convolution",
-    "beta_darts": "Architect._backward_step in epoch 50 of 100 and, as `term`, the gradient of mlc_loss alone",
-    "dr_nas": "TinyNetwork(k=4, species dirichlet); `noise` is the draw; `kl` has the regulariser with scale 1",
-    "sdarts": "Random_alpha and Linf_PGD_alpha in epoch 5 of 10, space S3, at the given noise; no fallen loss",
+    "beta_darts": "Architect._backward_step in epoch 50 of 100; `term` is the gradient of mlc_loss alone",
+    "dr_nas": "TinyNetwork(k=4, species dirichlet); `noise` is the draw; `kl` has the regulariser, scale 1",
+    "sdarts": "Random_alpha and Linf_PGD_alpha in epoch 5 of 10, space S3, at the given noise",
     "darts_es": "Analyzer.compute_Hw and compute_eigenvalues without alpha's decay, space S2",
     "darts_pt": "pt_project without training between decisions, by the loss, edges in the given order",
     "darts_pt_inputs": "project_edge by the loss, before any operation is decided, space S3; edges by number",
