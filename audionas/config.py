@@ -34,6 +34,7 @@ from audionas.engine.conf import Compare, Rank, Search, Train, label_of
 from audionas.features import Features, SpecAugment
 from audionas.images.conf import Images
 from audionas.methods._base import Method
+from audionas.methods._derivation import laid, section_of
 from audionas.searchers._base import Searcher
 from audionas.spaces._base import Space
 
@@ -109,7 +110,8 @@ class Config:
             value = getattr(self, section)
             if value is not None and not (self.images is not None and section in SOUND):
                 name = {"name": self.raw[section]["name"]} if section in NAMED else {}
-                plain[section] = {**name, **_plain(asdict(value))}
+                found = section_of(value) if section == "method" else asdict(value)
+                plain[section] = {**name, **_plain(found)}
         return plain
 
 
@@ -339,6 +341,15 @@ def _named(section: str, value: Mapping[str, Any], problems: list[str], path: st
     if not issubclass(kind, SECTIONS[section]):
         problems.append(f"{path}.name: {name} is not a {SECTIONS[section].__name__}")
         return None
+    if section == "method":
+        try:
+            kind, rest = laid(kind, rest)
+        except UserError as error:
+            problems += [
+                *(placed(path, p) for p in error.problems),
+                *([f"  {error.hint}"] if error.hint else []),
+            ]
+            return None
     return _section(kind, rest, path, problems)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-from audionas.core.errors import UserError
+from audionas.core.errors import UserError, hold
 from audionas.core.strict import Strict
 from audionas.engine.optim import Optim
 
@@ -73,16 +73,15 @@ class Distill(Strict):
     cache: bool | None = None
 
     def __post_init__(self) -> None:
-        rules = (
+        hold(
             (self.teacher.strip(), "teacher is empty, expected a trained model such as exp/teacher"),
             (0 <= self.weight <= 1, f"weight is {self.weight}, expected 0 (labels alone) to 1"),
             (
                 0 < self.temperature < math.inf,
                 f"temperature is {self.temperature}, expected a positive number such as 4",
             ),
+            place="distill.",
         )
-        if problems := [f"distill.{text}" for holds, text in rules if not holds]:
-            raise UserError(problems)
 
 
 @dataclass(frozen=True, kw_only=True)

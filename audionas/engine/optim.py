@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from audionas.core.errors import UserError
+from audionas.core.errors import hold
 from audionas.core.strict import Strict
 from audionas.engine.rmsprop import RMSProp
 
@@ -39,7 +39,7 @@ class Optim(Strict):
     gamma_epochs: float = 1.0
 
     def __post_init__(self) -> None:
-        rules = (
+        hold(
             (0 < self.lr < math.inf, f"lr is {self.lr}, expected a positive number"),
             (0 <= self.final_lr < math.inf, f"final_lr is {self.final_lr}, expected 0 or a positive number"),
             (0 <= self.momentum < 1, f"momentum is {self.momentum}, expected at least 0 and below 1"),
@@ -62,9 +62,8 @@ class Optim(Strict):
                 self.schedule != "step" or self.milestones,
                 "milestones is empty: the step schedule needs epochs, [20, 40]",
             ),
+            place="optim.",
         )
-        if problems := [f"optim.{text}" for holds, text in rules if not holds]:
-            raise UserError(problems)
 
     def calmer(self, section: str) -> str:
         """The overrides that calm a training: a tenth of the rate, at most 0.05, clipped gradients."""

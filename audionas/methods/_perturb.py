@@ -37,6 +37,19 @@ def mean_gates(method: Bilevel, absent: Iterable[str] = ()) -> Gates:
     return cut(_edge_weights.scaled(run, found) if method.edge_normalization else found, absent)
 
 
+def decide(run: SearchRun, gates: Gates, item: list[Choice], criterion: Criterion) -> list[str]:
+    """Keep one option of an edge; or return the edges of a node that go."""
+    if len(item) > 1:
+        return idle_inputs(run, gates, [choice.name for choice in item], run.space.inputs, criterion)
+    run.keep({item[0].name: [needed(run, gates, item[0], criterion)]})
+    return []
+
+
+def kept(run: SearchRun, absent: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """What is left of each choice after all decisions."""
+    return {c.name: () if c.name in absent else run.alive[c.name] for c in run.space.choices()}
+
+
 def needed(run: SearchRun, gates: Gates, choice: Choice, criterion: Criterion) -> str:
     """The option without whose weight the supernet is worst, the first among equals.
 
