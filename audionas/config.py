@@ -25,7 +25,7 @@ from audionas.core.merge import merge, sections_of
 from audionas.core.records.renewed import renewed
 from audionas.core.registry import allow, names, resolve
 from audionas.core.reporter import amount
-from audionas.core.strict import Strict
+from audionas.core.strict import Strict, voids
 from audionas.cost.limits import Limits
 from audionas.cost.profile import PROFILES, restrict
 from audionas.data.augment import Augment
@@ -35,6 +35,7 @@ from audionas.features import Features, SpecAugment
 from audionas.images.conf import Images
 from audionas.methods._base import Method
 from audionas.methods._derivation import laid, section_of
+from audionas.methods._idle import in_vain
 from audionas.searchers._base import Searcher
 from audionas.spaces._base import Space
 
@@ -102,6 +103,15 @@ class Config:
     def folder(self) -> Path:
         """The run's folder, `exp/<name>`."""
         return Path(self.general.out) / self.general.name
+
+    def void(self, *sections: str) -> list[str]:
+        """Sentences about what is set in these sections and changes nothing."""
+        there = [(name, getattr(self, name)) for name in sections if getattr(self, name) is not None]
+        told = [line for name, found in there for line in voids(found, self.raw.get(name) or {}, name)]
+        if self.method is not None and "method" in sections:
+            searched = self.searcher is not None
+            told += in_vain(self.method, self.raw["method"], self.search.epochs, searched=searched)
+        return told
 
     def resolved(self) -> dict[str, Any]:
         """Every value, defaults included, as plain data that `load` reads back."""
@@ -341,15 +351,11 @@ def _named(section: str, value: Mapping[str, Any], problems: list[str], path: st
     if not issubclass(kind, SECTIONS[section]):
         problems.append(f"{path}.name: {name} is not a {SECTIONS[section].__name__}")
         return None
-    if section == "method":
-        try:
-            kind, rest = laid(kind, rest)
-        except UserError as error:
-            problems += [
-                *(placed(path, p) for p in error.problems),
-                *([f"  {error.hint}"] if error.hint else []),
-            ]
-            return None
+    try:
+        kind, rest = laid(kind, rest) if section == "method" else (kind, rest)
+    except UserError as error:
+        problems += _faults(path, error)
+        return None
     return _section(kind, rest, path, problems)
 
 
@@ -372,9 +378,12 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
     except ValidationError as error:
         problems += [refused(kind, path, e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors()]
     except UserError as error:
-        problems += [placed(path, p) for p in error.problems]
-        problems += [f"  {error.hint}"] if error.hint else []
+        problems += _faults(path, error)
     return None
+
+
+def _faults(path: str, error: UserError) -> list[str]:
+    return [*(placed(path, p) for p in error.problems), *([f"  {error.hint}"] if error.hint else [])]
 
 
 def _contradictions(features: Features) -> list[str]:

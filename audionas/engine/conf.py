@@ -83,6 +83,11 @@ class Distill(Strict):
             place="distill.",
         )
 
+    def void(self) -> Mapping[str, str]:
+        """What a teacher without weight would say."""
+        why = "weight is 0: the labels alone teach"
+        return dict.fromkeys(("temperature", "cache"), why) if self.weight == 0 else {}
+
 
 @dataclass(frozen=True, kw_only=True)
 class Train(Strict):
@@ -172,6 +177,16 @@ class Train(Strict):
             problems.append("train.freeze holds an empty pattern, expected names of parts such as stem")
         if problems:
             raise UserError(problems)
+
+    def void(self) -> Mapping[str, str]:
+        """The settings of another loss, and what labels alone would read."""
+        pool = (
+            {}
+            if self.loss == "max_pool"
+            else dict.fromkeys(("pool_weight", "pool_after"), f"loss is {self.loss}")
+        )
+        alone = self.distill is not None and self.distill.weight == 1
+        return pool | ({"label_smoothing": "distill.weight is 1: the teacher alone teaches"} if alone else {})
 
 
 @dataclass(frozen=True, kw_only=True)

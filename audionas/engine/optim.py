@@ -1,7 +1,7 @@
 """Optimiser and learning-rate schedule, as values; the rate is a pure function of the epoch."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,6 +64,24 @@ class Optim(Strict):
             ),
             place="optim.",
         )
+
+    def void(self) -> Mapping[str, str]:
+        """What another optimiser, or another schedule, would read."""
+        found = {}
+        if self.name not in ("sgd", "rmsprop"):
+            found["momentum"] = f"{self.name} has betas of its own"
+        if self.name != "sgd":
+            found["nesterov"] = f"the optimiser is {self.name}"
+        if self.weight_decay == 0:
+            found["decay_norms"] = "weight_decay is 0"
+        readers = {
+            "final_lr": ("cosine", "linear"),
+            "milestones": ("step",),
+            "gamma": ("step", "exponential"),
+            "gamma_epochs": ("exponential",),
+        }
+        why = f"the schedule is {self.schedule}"
+        return found | {name: why for name, those in readers.items() if self.schedule not in those}
 
     def calmer(self, section: str) -> str:
         """The overrides that calm a training: a tenth of the rate, at most 0.05, clipped gradients."""

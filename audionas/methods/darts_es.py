@@ -48,6 +48,13 @@ class DartsEs(Bilevel):
             (self.level == "two", "level is one, but the eigenvalue needs a validation loss: level two"),
         )
 
+    def short(self, epochs: int) -> str:
+        """DARTS, where the eigenvalue cannot be seen to rise from an architecture to go back to."""
+        seen = (epochs - 1) // self.every + 1
+        back = self.every * (seen - self.window - self.back + self.window // 2)
+        enough = seen >= self.window + self.back and back >= self.rest * epochs
+        return "" if enough else f"in {epochs} epochs it is darts: no rise can be seen in so few"
+
     def setup(self, run: SearchRun) -> None:
         """Take a run; nothing has been measured."""
         super().setup(run)
