@@ -109,8 +109,7 @@ class Config:
         there = [(name, getattr(self, name)) for name in sections if getattr(self, name) is not None]
         told = [line for name, found in there for line in voids(found, self.raw.get(name) or {}, name)]
         if self.method is not None and "method" in sections:
-            searched = self.searcher is not None
-            told += in_vain(self.method, self.raw["method"], self.search.epochs, searched=searched)
+            told += in_vain(self.method, self.raw["method"], self.search.epochs, self.searcher is not None)
         return told
 
     def resolved(self) -> dict[str, Any]:
@@ -120,8 +119,7 @@ class Config:
             value = getattr(self, section)
             if value is not None and not (self.images is not None and section in SOUND):
                 name = {"name": self.raw[section]["name"]} if section in NAMED else {}
-                found = section_of(value) if section == "method" else asdict(value)
-                plain[section] = {**name, **_plain(found)}
+                plain[section] = {**name, **_plain(section_of(value))}
         return plain
 
 

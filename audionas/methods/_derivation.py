@@ -51,9 +51,9 @@ def over(kind: type[Bilevel]) -> type[Bilevel]:
     return dataclass(kw_only=True)(type(kind.__name__, (DartsPt, kind), told))
 
 
-def section_of(method: Method) -> dict[str, Any]:
-    """The fields of a method as `laid` reads them back."""
-    found = asdict(method)
-    if isinstance(method, DartsPt) and len(type(method).__bases__) > 1:
+def section_of(value: Any) -> dict[str, Any]:
+    """The fields of a section; those of a method as `laid` reads them back."""
+    found = asdict(value)
+    if isinstance(value, DartsPt) and len(type(value).__bases__) > 1:
         found["derive"] = {"rule": RULE, **{name: found.pop(name) for name in OWN}}
     return found

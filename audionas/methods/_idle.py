@@ -25,10 +25,9 @@ def idle(space: Space, order: int, k: int) -> dict[str, str]:
     return found
 
 
-def in_vain(method: Method, given: Mapping[str, Any], epochs: int, *, searched: bool) -> list[str]:
-    """Sentences about a search of so few epochs that it is another's, and fields in whose place a searcher acts.
-
-    `given` is the method's section.
+def in_vain(method: Method, given: Mapping[str, Any], epochs: int, searched: bool) -> list[str]:
+    """Sentences about a search so short that it is another's, and about what is `given` in a section of the
+    method although a searcher acts in its place.
     """
     why = method.short(epochs)
     told = [key for key in method.searched if searched and key in given]
