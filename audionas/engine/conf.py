@@ -84,7 +84,7 @@ class Distill(Strict):
         )
 
     def void(self) -> Mapping[str, str]:
-        """What a teacher without weight would say."""
+        """The settings of a teacher without weight."""
         why = "weight is 0: the labels alone teach"
         return dict.fromkeys(("temperature", "cache"), why) if self.weight == 0 else {}
 
@@ -179,7 +179,7 @@ class Train(Strict):
             raise UserError(problems)
 
     def void(self) -> Mapping[str, str]:
-        """The settings of another loss, and what labels alone would read."""
+        """The settings of another loss, and those of labels that nothing learns from."""
         pool = (
             {}
             if self.loss == "max_pool"

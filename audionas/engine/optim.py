@@ -66,7 +66,7 @@ class Optim(Strict):
         )
 
     def void(self) -> Mapping[str, str]:
-        """What another optimiser, or another schedule, would read."""
+        """The settings that another optimiser, or another schedule, would read."""
         found = {}
         if self.name not in ("sgd", "rmsprop"):
             found["momentum"] = f"{self.name} has betas of its own"

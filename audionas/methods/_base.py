@@ -218,7 +218,7 @@ class Method(Strict, ABC):
         return self.refuses(space) or "; ".join(told)
 
     def short(self, epochs: int) -> str:
-        """What a search of so few epochs is instead; empty where they are enough."""
+        """The reason why so few epochs make another search; empty where they are enough."""
         return ""
 
     def require(self, space: Space) -> None:

@@ -46,7 +46,7 @@ def decide(run: SearchRun, gates: Gates, item: list[Choice], criterion: Criterio
 
 
 def kept(run: SearchRun, absent: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """What is left of each choice after all decisions."""
+    """The options of each choice that are left after all decisions."""
     return {c.name: () if c.name in absent else run.alive[c.name] for c in run.space.choices()}
 
 

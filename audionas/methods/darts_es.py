@@ -49,7 +49,7 @@ class DartsEs(Bilevel):
         )
 
     def short(self, epochs: int) -> str:
-        """DARTS, where the eigenvalue cannot be seen to rise from an architecture to go back to."""
+        """The reason, where the eigenvalue cannot be seen to rise from an architecture to go back to."""
         seen = (epochs - 1) // self.every + 1
         back = self.every * (seen - self.window - self.back + self.window // 2)
         enough = seen >= self.window + self.back and back >= self.rest * epochs

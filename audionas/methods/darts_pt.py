@@ -90,7 +90,7 @@ class DartsPt(Bilevel):
         return super().margins()
 
     def derive(self) -> ArchSpec:
-        """What was kept, once all is decided; before that what the method itself would derive."""
+        """The options that were kept, once all is decided; before that the method's own network."""
         if self._done:
             return self.spec_of(kept(self.run, self._absent))
         return super().derive()

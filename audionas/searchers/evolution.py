@@ -50,7 +50,7 @@ class Evolution(Searcher):
         return [*super().problems(), *self.at_least_one("population", "sample", "networks", "children")]
 
     def void(self) -> Mapping[str, str]:
-        """What makes children, where there are none."""
+        """The settings of children, where there are none."""
         why = f"networks, {self.networks}, are not more than population: none is a child"
         none = dict.fromkeys(("sample", "children"), why) if self.networks <= self.population else {}
         return {**super().void(), **none}

@@ -59,7 +59,7 @@ class Nsga2(Searcher):
         return [*found, *self._wrong_weights()]
 
     def void(self) -> Mapping[str, str]:
-        """What makes children where there are none, and weights of one objective."""
+        """The settings of children where there are none, and weights of one objective."""
         found = {"weights": "there is one objective"} if len(self.objectives) == 1 else {}
         if self.generations == 1:
             found |= dict.fromkeys(self.breeding, "one generation has no children")

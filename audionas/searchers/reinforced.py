@@ -48,7 +48,7 @@ class Reinforced(Nsga2):
         return found
 
     def void(self) -> Mapping[str, str]:
-        """How the policy learns, where it makes no child."""
+        """The settings of a policy that makes no child."""
         idle = dict.fromkeys(("rate", "memory"), "learned is 0: the policy makes no child")
         return {**(idle if self.learned == 0 else {}), **super().void()}
 

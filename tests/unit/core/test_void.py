@@ -11,7 +11,7 @@ from audionas.core.strict import voids
 from audionas.engine.conf import Distill, Train
 from audionas.engine.optim import Optim, set_rate
 from audionas.methods.darts_es import DartsEs
-from audionas.searchers._base import Problem, Score
+from audionas.searchers import Problem, Score
 from audionas.searchers.evolution import Evolution
 from audionas.searchers.nsga2 import Nsga2
 from audionas.searchers.reinforced import Reinforced
