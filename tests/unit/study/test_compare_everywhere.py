@@ -7,7 +7,7 @@ ratio of steps.
 
     space            options  a step  whole    space            options  a step  whole
     nas_bench_201       30       34     97     kws_mobilenet       48       91   (260)
-    kws_tc_resnet       27       42   (120)    darts_cell, S3      84       99   (280)
+    kws_tc_resnet       27       42     81    darts_cell, S3      84       99   (280)
     nas_bench_macro     24       76    182     asc_mobilenet       90      178   (510)
     cp_mobile           36       69   (200)    mobilenet           90      266   (760)
 
