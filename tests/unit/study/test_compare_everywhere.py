@@ -2,12 +2,12 @@
 
 The laws have eight CPU minutes for it, which is three spaces; the others are nightly. CPU milliseconds of a
 step of DARTS (two examples, narrowest form) and CPU seconds of the whole, by commit 1815991 on two shared
-cores of an AMD EPYC, torch 2.13.0. What is in brackets was not run: it is NAS-Bench-201's whole times the
-ratio of steps.
+cores of an AMD EPYC, torch 2.13.0 (nas_bench_201's whole by commit bfdc2dc, which spent 7 seconds more).
+What is in brackets was not run: it is NAS-Bench-201's whole times the ratio of steps.
 
     space            options  a step  whole    space            options  a step  whole
     nas_bench_201       30       34     97     kws_mobilenet       48       91   (260)
-    kws_tc_resnet       27       42     81    darts_cell, S3      84       99   (280)
+    kws_tc_resnet       27       42     81     darts_cell, S3      84       99   (280)
     nas_bench_macro     24       76    182     asc_mobilenet       90      178   (510)
     cp_mobile           36       69   (200)    mobilenet           90      266   (760)
 
