@@ -23,7 +23,7 @@ from audionas.core.merge import listed, merge, sections_of
 from audionas.core.records.renewed import renewed
 from audionas.core.registry import allow, names, resolve
 from audionas.core.reporter import amount
-from audionas.core.strict import Strict
+from audionas.core.strict import Strict, voids
 from audionas.cost.fitted import fit
 from audionas.cost.limits import Limits
 from audionas.data.conf import Augment, Data
@@ -31,6 +31,8 @@ from audionas.engine.conf import Compare, Rank, Search, Train, label_of
 from audionas.features import Features, SpecAugment
 from audionas.images.conf import Images
 from audionas.methods._base import Method
+from audionas.methods._derivation import laid, section_of
+from audionas.methods._idle import in_vain
 from audionas.searchers._base import Searcher
 from audionas.spaces._base import Space
 
@@ -99,6 +101,14 @@ class Config:
         """The run's folder, `exp/<name>`."""
         return Path(self.general.out) / self.general.name
 
+    def void(self, *sections: str) -> list[str]:
+        """Sentences about what is set in these sections and changes nothing."""
+        there = [(name, getattr(self, name)) for name in sections if getattr(self, name) is not None]
+        told = [line for name, found in there for line in voids(found, self.raw.get(name) or {}, name)]
+        if self.method is not None and "method" in sections:
+            told += in_vain(self.method, self.raw["method"], self.search.epochs, self.searcher is not None)
+        return told
+
     def resolved(self) -> dict[str, Any]:
         """Every value, defaults included, as plain data that `load` reads back."""
         plain: dict[str, Any] = {f.name: getattr(self.general, f.name) for f in fields(General)}
@@ -106,7 +116,7 @@ class Config:
             value = getattr(self, section)
             if value is not None and not (self.images is not None and section in SOUND):
                 name = {"name": self.raw[section]["name"]} if section in NAMED else {}
-                plain[section] = {**name, **_plain(asdict(value))}
+                plain[section] = {**name, **_plain(section_of(value))}
         return plain
 
 
@@ -345,6 +355,11 @@ def _named(section: str, value: Mapping[str, Any], problems: list[str], path: st
     if not issubclass(kind, SECTIONS[section]):
         problems.append(f"{path}.name: {name} is not a {SECTIONS[section].__name__}")
         return None
+    try:
+        kind, rest = laid(kind, rest) if section == "method" else (kind, rest)
+    except UserError as error:
+        problems += _faults(path, error)
+        return None
     return _section(kind, rest, path, problems)
 
 
@@ -367,9 +382,12 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
     except ValidationError as error:
         problems += [refused(kind, path, e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors()]
     except UserError as error:
-        problems += [placed(path, p) for p in error.problems]
-        problems += [f"  {error.hint}"] if error.hint else []
+        problems += _faults(path, error)
     return None
+
+
+def _faults(path: str, error: UserError) -> list[str]:
+    return [*(placed(path, p) for p in error.problems), *([f"  {error.hint}"] if error.hint else [])]
 
 
 def _contradictions(features: Features) -> list[str]:

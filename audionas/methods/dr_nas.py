@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Dirichlet, kl_divergence
 
-from audionas.core.errors import UserError
+from audionas.core.errors import hold
 from audionas.data.batches import Batch
 from audionas.engine.optim import set_rate
 from audionas.methods._bilevel import Bilevel
@@ -49,7 +49,7 @@ class DrNas(Bilevel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        rules = (
+        hold(
             (
                 1 <= self.last_k <= max(self.k, DrNas.last_k),
                 f"last_k is {self.last_k}, expected 1 to k, {self.k}",
@@ -58,8 +58,6 @@ class DrNas(Bilevel):
             (0 <= self.rest < 1, f"rest is {self.rest}, expected a share of a stage in [0, 1)"),
             (0 <= self.kl < float("inf"), f"kl is {self.kl}, expected 0 or a positive number"),
         )
-        if problems := [text for holds, text in rules if not holds]:
-            raise UserError(problems)
 
     def sample(self, logits: Tensor) -> Tensor:
         """A draw from Dir(elu(logits) + 1) over the options that are left, differentiable in the logits."""

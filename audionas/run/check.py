@@ -57,6 +57,7 @@ def check(conf: Config) -> dict[str, Any]:
         "config": conf.resolved(),
         "device": why,
         "changes": list(conf.changes),
+        "void": conf.void("search", "searcher", "method", "train"),
         "labels": list(inputs.labels),
         inputs.noun: {"train": len(train), "dev": len(dev)},
         "input": inputs.io._asdict(),
@@ -91,7 +92,7 @@ def show(result: dict[str, Any]) -> None:
     """Print the result for people on standard output."""
     noun = "images" if "images" in result else "clips"
     count, io = result[noun], result["input"]
-    say(result["device"], *result["changes"])
+    say(result["device"], *result["changes"], *result["void"])
     say(
         f"{count['train']} training and {count['dev']} development {noun} in "
         f"{amount(len(result['labels']), 'class')}"
