@@ -1,0 +1,108 @@
+"""MixedNet, microWakeWord's network for wake words: a strided stem, split depthwise kernels, the last frames.
+
+Source: kahrendt/microWakeWord at 71677bd, microwakeword/mixednet.py; the split kernels are Tan and Le's "MixConv".
+Those networks have no padding. This one is causal, and is the same function where the last frames that its head
+reads see none: it requires clips that are long enough.
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from torch import nn
+
+from audionas.core.arch import Choice, InputSpec
+from audionas.core.errors import UserError
+from audionas.nn.edge import EdgeFactory
+from audionas.nn.mixed.blocks import EndConv
+from audionas.nn.mixed.heads import Last, LastHead
+from audionas.nn.ops import OPS, SPLITS, OpShape
+from audionas.spaces._base import BuildSize, Space
+from audionas.spaces._chain import Chain, one_channel
+
+_EPS = 1e-3  # of batch norms, as in Keras
+_FRAME, _HOP = 30, 10  # milliseconds of the front-end `micro`
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mixednet(Space):
+    """`depth` blocks, each with a choice of its kernels and of a residual; kernels longer than `longest` are not
+    offered. Always causal.
+
+    `stem` channels and `stem_kernel` are those of the first convolution, which takes every `stride`-th frame;
+    every block has `filters` channels; the head reads the last `frames` frames (after the stride) as they are
+    (`flatten`), or their `mean` or `max`. Methods with gates and searchers choose kernels and residuals; the
+    rest are settings. microWakeWord's have stem 32, 48 or 64, filters 32 to 64, frames 1 to 17.
+    """
+
+    stem: int = 32
+    stem_kernel: Literal[3, 5] = 5
+    stride: Literal[1, 2, 3] = 3
+    depth: Literal[3, 4, 5] = 4
+    filters: int = 64
+    longest: int = 23
+    frames: int = 5
+    pool: Literal["flatten", "mean", "max"] = "flatten"
+
+    features: ClassVar[str] = "micro/settled"
+    paper: ClassVar[str] = "MixConv: Mixed Depthwise Convolutional Kernels"
+    arxiv: ClassVar[str] = "1907.09595"
+
+    def __post_init__(self) -> None:
+        """Refuse wrong values, counts below one, and a longest kernel below the shortest."""
+        super().__post_init__()
+        least = {"stem": 2, "filters": 2, "longest": min(map(max, SPLITS)), "frames": 1}
+        problems = [
+            f"{self.name}.{name} is {getattr(self, name)}, expected at least {low}"
+            for name, low in least.items()
+            if getattr(self, name) < low
+        ]
+        if problems:
+            raise UserError(problems, hint="See: audionas list spaces")
+
+    def choices(self) -> tuple[Choice, ...]:
+        """block1 to block5, as deep as `depth`; one option each."""
+        options = tuple(n for n, op in OPS.items() if op.split and op.kernel <= self.longest)
+        return tuple(Choice(f"block{i}", options) for i in range(1, self.depth + 1))
+
+    def network(self, fill: EdgeFactory, io: InputSpec, scale: BuildSize) -> nn.Module:
+        """Stem, ReLU, blocks, head; no dropout unless given. Raises UserError for clips that do not fit."""
+        one_channel(io, self.name)
+        stem = nn.Sequential()
+        stem.add_module("conv", EndConv(io.freq, self.stem, self.stem_kernel, stride=self.stride))
+        stem.add_module("act", nn.ReLU())
+        channels = (self.stem, *[self.filters] * self.depth)
+        edges = [
+            fill(choice, OpShape(c_in, self.filters, causal=True, eps=_EPS))
+            for choice, c_in in zip(self.choices(), channels, strict=False)
+        ]
+        self._require(io.frames, self._reach([max(OPS[o].kernel for o in e.ops if o in OPS) for e in edges if e is not None]))
+        head = LastHead(self.filters, io.classes, self.frames, self.pool, scale.dropout_or(0.0))
+        return Chain(stem, edges, head, fold=True)
+
+    def fitting(self, frames: int) -> int:
+        """The fewest frames, at least `frames`, that all networks of the space take."""
+        return self._fitting(frames, self._reach([max(OPS[o].kernel for o in c.options) for c in self.choices()]))
+
+    def _reach(self, kernels: list[int]) -> int:
+        """The frames that a network reads whose blocks have these kernels, the longest of each."""
+        return self.stem_kernel + self.stride * (sum(k - 1 for k in kernels) + self.frames - 1)
+
+    def _fitting(self, frames: int, reach: int) -> int:
+        return reach + self.stride * max(0, -(-(frames - reach) // self.stride))
+
+    def _require(self, frames: int, reach: int) -> None:
+        """Raise UserError where the head would read padding, or frames remain that no stride takes."""
+        if (wanted := self._fitting(frames, reach)) == frames:
+            return
+        why = (
+            f"its network reads {reach} frames, but clips have {frames}"
+            if frames < reach
+            else f"its stem takes {self.stem_kernel} and then {self.stride} frames at a time, which leaves "
+            f"{(frames - self.stem_kernel) % self.stride} of {frames}"
+        )
+        seconds = (_FRAME + _HOP * (wanted - 1)) / 1000
+        raise UserError(
+            f"space {self.name}: {why}",
+            hint=f"Take clips of {wanted} frames, {seconds:.2f} s with the front-end micro: "
+            f"data.seconds={seconds:.2f}; or set space.longest below {self.longest}",
+        )
