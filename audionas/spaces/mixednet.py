@@ -75,13 +75,16 @@ class Mixednet(Space):
             fill(choice, OpShape(c_in, self.filters, causal=True, eps=_EPS))
             for choice, c_in in zip(self.choices(), channels, strict=False)
         ]
-        self._require(io.frames, self._reach([max(OPS[o].kernel for o in e.ops if o in OPS) for e in edges if e is not None]))
+        built = [edge.ops for edge in edges if edge is not None]
+        kernels = [max((OPS[o].kernel for o in ops if o in OPS), default=1) for ops in built]
+        self._require(io.frames, self._reach(kernels))
         head = LastHead(self.filters, io.classes, self.frames, self.pool, scale.dropout_or(0.0))
         return Chain(stem, edges, head, fold=True)
 
     def fitting(self, frames: int) -> int:
         """The fewest frames, at least `frames`, that all networks of the space take."""
-        return self._fitting(frames, self._reach([max(OPS[o].kernel for o in c.options) for c in self.choices()]))
+        kernels = [max(OPS[o].kernel for o in choice.options) for choice in self.choices()]
+        return self._fitting(frames, self._reach(kernels))
 
     def _reach(self, kernels: list[int]) -> int:
         """The frames that a network reads whose blocks have these kernels, the longest of each."""
