@@ -28,14 +28,15 @@ class Mixednet(Space):
     """`depth` blocks, each with a choice of its kernels and of a residual; kernels longer than `longest` are not
     offered. Always causal.
 
-    `stem` channels and `stem_kernel` are those of the first convolution, which takes every `stride`-th frame;
-    every block has `filters` channels; the head reads the last `frames` frames (after the stride) as they are
+    `stem` channels and `stem_kernel` are those of the first convolution, with a bias or without (`stem_bias`),
+    which takes every `stride`-th frame; every block has `filters` channels; the head reads the last `frames` frames (after the stride) as they are
     (`flatten`), or their `mean` or `max`. Methods with gates and searchers choose kernels and residuals; the
     rest are settings. microWakeWord's have stem 32, 48 or 64, filters 32 to 64, frames 1 to 17.
     """
 
     stem: int = 32
     stem_kernel: Literal[3, 5] = 5
+    stem_bias: bool = False
     stride: Literal[1, 2, 3] = 3
     depth: Literal[3, 4, 5] = 4
     filters: int = 64
@@ -68,7 +69,8 @@ class Mixednet(Space):
         """Stem, ReLU, blocks, head; no dropout unless given. Raises UserError for clips that do not fit."""
         one_channel(io, self.name)
         stem = nn.Sequential()
-        stem.add_module("conv", EndConv(io.freq, self.stem, self.stem_kernel, stride=self.stride))
+        first = EndConv(io.freq, self.stem, self.stem_kernel, stride=self.stride, bias=self.stem_bias)
+        stem.add_module("conv", first)
         stem.add_module("act", nn.ReLU())
         channels = (self.stem, *[self.filters] * self.depth)
         edges = [

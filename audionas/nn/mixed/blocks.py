@@ -17,8 +17,8 @@ class EndConv(Conv):
     frames that leave no rest: `(T - kernel) % stride == 0`.
     """
 
-    def __init__(self, c_in: int, c_out: int, kernel: int, *, stride: int) -> None:
-        super().__init__(c_in, c_out, (1, kernel), stride=(1, stride), causal=True)
+    def __init__(self, c_in: int, c_out: int, kernel: int, *, stride: int, bias: bool = False) -> None:
+        super().__init__(c_in, c_out, (1, kernel), stride=(1, stride), bias=bias, causal=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c_in, 1, T) to (B, c_out, 1, ceil(T / stride))."""
