@@ -5,7 +5,7 @@ Those networks have no padding. This one is causal, and is the same function whe
 reads see none: it requires clips that are long enough.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar, Literal
 
 from torch import nn
@@ -21,6 +21,7 @@ from audionas.spaces._chain import Chain, one_channel
 
 _EPS = 1e-3  # of batch norms, as in Keras
 _FRAME, _HOP = 30, 10  # milliseconds of the front-end `micro`
+_KERNELS = frozenset(map(max, SPLITS))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +52,7 @@ class Mixednet(Space):
     def __post_init__(self) -> None:
         """Refuse wrong values, counts below one, and a longest kernel below the shortest."""
         super().__post_init__()
-        least = {"stem": 2, "filters": 2, "longest": min(map(max, SPLITS)), "frames": 1}
+        least = {"stem": 2, "filters": 2, "longest": min(_KERNELS), "frames": 1}
         problems = [
             f"{self.name}.{name} is {getattr(self, name)}, expected at least {low}"
             for name, low in least.items()
@@ -79,7 +80,7 @@ class Mixednet(Space):
         ]
         built = [edge.ops for edge in edges if edge is not None]
         kernels = [max((OPS[o].kernel for o in ops if o in OPS), default=1) for ops in built]
-        self._require(io.frames, self._reach(kernels))
+        self._require(io.frames, self._reach(kernels), searched=any(len(ops) > 1 for ops in built))
         head = LastHead(self.filters, io.classes, self.frames, self.pool, scale.dropout_or(0.0))
         return Chain(stem, edges, head, fold=True)
 
@@ -95,19 +96,19 @@ class Mixednet(Space):
     def _fitting(self, frames: int, reach: int) -> int:
         return reach + self.stride * max(0, -(-(frames - reach) // self.stride))
 
-    def _require(self, frames: int, reach: int) -> None:
+    def _require(self, frames: int, reach: int, *, searched: bool) -> None:
         """Raise UserError where the head would read padding, or frames remain that no stride takes."""
         if (wanted := self._fitting(frames, reach)) == frames:
             return
-        why = (
-            f"its network reads {reach} frames, but clips have {frames}"
-            if frames < reach
-            else f"its stem takes {self.stem_kernel} and then {self.stride} frames at a time, which leaves "
-            f"{(frames - self.stem_kernel) % self.stride} of {frames}"
-        )
+        rest = (frames - self.stem_kernel) % self.stride
+        why = f"reads {reach} frames, but clips have {frames}"
+        if frames > reach:
+            why = f"takes {self.stem_kernel} frames and then {self.stride} at a time, which leaves {rest} of {frames}"
         seconds = (_FRAME + _HOP * (wanted - 1)) / 1000
+        shorter = (k for k in range(self.longest - 1, min(_KERNELS) - 1, -1) if k in _KERNELS and searched)
+        fits = next((k for k in shorter if replace(self, longest=k).fitting(frames) == frames), 0)
         raise UserError(
-            f"space {self.name}: {why}",
-            hint=f"Take clips of {wanted} frames, {seconds:.2f} s with the front-end micro: "
-            f"data.seconds={seconds:.2f}; or set space.longest below {self.longest}",
+            f"space {self.name}: a network {why}",
+            hint=f"With the front-end micro, take clips of {wanted} frames: data.seconds={seconds:.2f}"
+            + (f", or offer shorter kernels: space.longest={fits}" if fits else ""),
         )

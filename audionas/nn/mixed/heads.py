@@ -36,6 +36,20 @@ class LastMax(LastFrames):
         return super().forward(x).amax((2, 3), keepdim=True)
 
 
+class EveryLast(nn.Module):
+    """What `pool` makes of the frames up to each one, with zeros for frames before the first."""
+
+    def __init__(self, pool: LastFrames) -> None:
+        super().__init__()
+        self.pool = pool
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, 1, T) to (B * T, C, 1, frames or 1)."""
+        line = functional.pad(x, (self.pool.frames - 1, 0)).unfold(3, self.pool.frames, 1)[:, :, 0]
+        found: Tensor = self.pool(line.transpose(1, 2).flatten(0, 1).unsqueeze(2))
+        return found
+
+
 POOLS: dict[Last, type[LastFrames]] = {"flatten": LastFrames, "mean": LastMean, "max": LastMax}
 
 

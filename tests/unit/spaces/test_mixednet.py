@@ -104,14 +104,22 @@ def test_it_is_the_network_without_padding_from_its_reach_on(kernels: tuple[str,
     [
         (98, "reads 149 frames, but clips have 98", "data.seconds=1.51"),
         (148, "reads 149 frames, but clips have 148", "data.seconds=1.51"),
-        (150, "takes 5 and then 3 frames at a time, which leaves 1 of 150", "data.seconds=1.54"),
+        (150, "takes 5 frames and then 3 at a time, which leaves 1 of 150", "data.seconds=1.54"),
     ],
 )
 def test_clips_that_do_not_fit_are_refused_with_their_length(frames: int, why: str, seconds: str) -> None:
     spec = spec_of(ALEXA, InputSpec(1, 40, frames, 2))
     with pytest.raises(UserError, match=why) as error:
         space_of(spec).build(spec)
-    assert seconds in error.value.hint
+    assert error.value.hint.endswith(seconds)
+
+
+def test_a_supernet_that_reads_more_is_offered_shorter_kernels() -> None:
+    space = resolve("space", "mixednet")()
+    with pytest.raises(UserError, match="reads 281 frames, but clips have 149") as error:
+        space.supernet(MixedEdge, InputSpec(1, 40, 149, 2))
+    assert error.value.hint.endswith("data.seconds=2.83, or offer shorter kernels: space.longest=11")
+    resolve("space", "mixednet")(longest=11).supernet(MixedEdge, InputSpec(1, 40, 149, 2))
 
 
 def test_a_supernet_needs_clips_for_its_longest_network() -> None:
