@@ -1,8 +1,7 @@
-"""MixedNet, microWakeWord's network for wake words: a strided stem, split depthwise kernels, the last frames.
+"""MixedNet, microWakeWord's network for wake words: a strided stem, split kernels, the last frames.
 
-Source: kahrendt/microWakeWord at 71677bd, microwakeword/mixednet.py; the split kernels are Tan and Le's "MixConv".
-Those networks have no padding. This one is causal, and is the same function where the last frames that its head
-reads see none: it requires clips that are long enough.
+Source: kahrendt/microWakeWord at 71677bd, microwakeword/mixednet.py. Those networks have no padding. This
+one is causal, and is the same function where its head reads no padding: it requires clips that are as long.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +13,7 @@ from audionas.core.arch import Choice, InputSpec
 from audionas.core.errors import UserError
 from audionas.nn.edge import EdgeFactory
 from audionas.nn.mixed.blocks import EndConv
-from audionas.nn.mixed.heads import Last, LastHead
+from audionas.nn.mixed.heads import LastHead
 from audionas.nn.ops import OPS, SPLITS, OpShape
 from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import Chain, one_channel
@@ -26,13 +25,13 @@ _KERNELS = frozenset(map(max, SPLITS))
 
 @dataclass(frozen=True, kw_only=True)
 class Mixednet(Space):
-    """`depth` blocks, each with a choice of its kernels and of a residual; kernels longer than `longest` are not
-    offered. Always causal.
+    """`depth` blocks, each with a choice of kernels and of a residual; no kernel is longer than `longest`.
 
-    `stem` channels and `stem_kernel` are those of the first convolution, with a bias or without (`stem_bias`),
-    which takes every `stride`-th frame; every block has `filters` channels; the head reads the last `frames` frames (after the stride) as they are
-    (`flatten`), or their `mean` or `max`. Methods with gates and searchers choose kernels and residuals; the
-    rest are settings. microWakeWord's have stem 32, 48 or 64, filters 32 to 64, frames 1 to 17.
+    The first convolution has `stem` channels, kernel `stem_kernel` and, with `stem_bias`, a bias; it takes
+    every `stride`-th frame. Every block has `filters` channels. The head reads the last `frames` frames
+    (after the stride): as they are (`pool: flatten`), their `mean` or their `max`. These are settings, as
+    methods with gates cannot choose them; kernels and residuals are searched. microWakeWord's networks have
+    a stem of 30 to 64, filters of 48 to 64 and 1 to 17 frames. Always causal.
     """
 
     stem: int = 32
@@ -103,7 +102,8 @@ class Mixednet(Space):
         rest = (frames - self.stem_kernel) % self.stride
         why = f"reads {reach} frames, but clips have {frames}"
         if frames > reach:
-            why = f"takes {self.stem_kernel} frames and then {self.stride} at a time, which leaves {rest} of {frames}"
+            taken = f"{self.stem_kernel} frames and then {self.stride} at a time"
+            why = f"takes {taken}, which leaves {rest} of {frames}"
         seconds = (_FRAME + _HOP * (wanted - 1)) / 1000
         shorter = (k for k in range(self.longest - 1, min(_KERNELS) - 1, -1) if k in _KERNELS and searched)
         fits = next((k for k in shorter if replace(self, longest=k).fitting(frames) == frames), 0)

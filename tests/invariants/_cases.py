@@ -21,7 +21,12 @@ from audionas.features import Features, build
 from audionas.methods import Method, SearchRun
 from audionas.spaces import Space, present
 
-NARROW = {"width": 0.25, "stem": 8, "filters": 8, "longest": 9}  # values of spaces' fields in tests, where they have them
+NARROW = {
+    "width": 0.25,
+    "stem": 8,
+    "filters": 8,
+    "longest": 9,
+}  # values of spaces' fields in tests, where they have them
 CELLS = {"darts_cell": {"layers": 3, "channels": 4}, "nas_bench_201": {"layers": 1, "channels": 4}}
 INPUTS = {"cp_mobile": (64, 17), "mixednet": (40, 98)}  # bands and frames, without a front-end
 FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up

@@ -129,7 +129,9 @@ def test_name_says_kernel_and_every_operation_has_a_summary(name):
     assert op.summary
     kernels = op.mix.kernels if op.mix else op.split or (op.kernel,)
     assert op.kernel == max(kernels)
-    told = f"{op.kernel}x{op.kernel}" if name in CELL else f"k{('_' * bool(op.split)).join(map(str, kernels))}"
+    told = (
+        f"{op.kernel}x{op.kernel}" if name in CELL else f"k{('_' * bool(op.split)).join(map(str, kernels))}"
+    )
     assert f"_{told}_" in f"_{name}_" if op.kernel else True
     reach = {(k if 2 in op.axes else 1, k if 3 in op.axes else 1) for k in kernels}
     convs = [m for m in made(name, 4, 4).modules() if isinstance(m, torch.nn.Conv2d)]

@@ -33,7 +33,9 @@ class MixDepthwise(nn.Module):
     one signal: its last `past` frames are all that a stream keeps. Kernels are odd, or of any size if causal.
     """
 
-    def __init__(self, channels: int, kernels: Sequence[int], *, stride: int = 1, causal: bool = True) -> None:
+    def __init__(
+        self, channels: int, kernels: Sequence[int], *, stride: int = 1, causal: bool = True
+    ) -> None:
         super().__init__()
         assert causal or all(k % 2 for k in kernels), "an even kernel has no middle"
         share = channels // len(kernels)
@@ -51,7 +53,7 @@ class MixDepthwise(nn.Module):
         return self.mixed(functional.pad(x, (self.past, 0) if self.past else (around, around)))
 
     def mixed(self, x: Tensor) -> Tensor:
-        """The branches of (B, C, 1, T), each on its channels and on the frames that end or lie where all do."""
+        """The branches of padded (B, C, 1, T), each on its channels; their windows end, or lie, together."""
         parts = x.split(self.sizes, 1) if len(self.sizes) > 1 else (x,)
         found = []
         for part, branch in zip(parts, self.branches, strict=True):

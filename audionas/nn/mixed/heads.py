@@ -1,4 +1,4 @@
-"""Heads of MixedNet that see the last frames, and no frame before them: as they are, their mean, or maximum."""
+"""Heads of MixedNet over the last frames alone: as they are, their mean, or their maximum."""
 
 from typing import Literal
 

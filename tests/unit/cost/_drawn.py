@@ -28,7 +28,12 @@ def drawn(number: int) -> ArchSpec:
 
 def mixed(number: int) -> ArchSpec:
     """A random MixedNet of one of six shapes."""
-    params = {"pool": ("flatten", "mean", "max")[number % 3], "stem": 30, "filters": 60, "depth": 3 + number % 2}
+    params = {
+        "pool": ("flatten", "mean", "max")[number % 3],
+        "stem": 30,
+        "filters": 60,
+        "depth": 3 + number % 2,
+    }
     space = space_of(ArchSpec("mixednet", params, {}, IO))
     return space.sample(numpy_rng("arena", number), IO._replace(frames=space.fitting(98)))
 

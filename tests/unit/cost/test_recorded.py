@@ -30,6 +30,7 @@ def written(spec: ArchSpec, out: Path) -> Path:
     net = space_of(spec).build(spec).eval()
     graph = build(Step(net, spec.io), torch.zeros(40), torch.ones(40), keyword=0)
     share(graph)
+    assert esphome._problems(graph) == []
     esphome._ends_in_uint8(graph)
     frames = numpy_rng("calibrate").uniform(0, 26, (1, 40, 32)).astype(np.float32)
     int8 = quantized(graph, frames, {graph.frames: esphome.INPUT, graph.scores: esphome.OUTPUT})

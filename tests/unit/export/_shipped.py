@@ -15,7 +15,7 @@ WEIGHTED = ("CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED")
 
 
 class Shipped:
-    """A file of int8 in LiteRT's reference kernels: its layers' weights in order, and its logits hop by hop."""
+    """A file in LiteRT's reference kernels: its layers' weights in order, and its logits hop by hop."""
 
     def __init__(self, file: Path) -> None:
         from ai_edge_litert.interpreter import Interpreter, OpResolverType

@@ -26,7 +26,10 @@ IO = InputSpec(1, 40, 51, 3)
             ("kws_mobilenet", {"preset": "sf8", "width": 0.5}),
             ("bc_resnet", {}),
             ("asc_mobilenet", {"width": 0.25}),
-            *(("mixednet", {"longest": 3, "depth": 3, "frames": 9, "pool": p}) for p in ("flatten", "mean", "max")),
+            *(
+                ("mixednet", {"longest": 3, "depth": 3, "frames": 9, "pool": p})
+                for p in ("flatten", "mean", "max")
+            ),
         ]
     ),
 )

@@ -17,7 +17,15 @@ FORMLESS = {
     *(name for name in OPS if name.startswith(("sep_conv", "dil_conv"))),
 }
 CAUSAL = sorted(OPS.keys() - FORMLESS)
-SOME = ("mixdw_k5_9_res", "cp_k3_e15", "mb_k3_e3_se", "mix_k35_e3", "skip", "tc_k3", "tc_k9_se")  # one of each kind
+SOME = (
+    "mixdw_k5_9_res",
+    "cp_k3_e15",
+    "mb_k3_e3_se",
+    "mix_k35_e3",
+    "skip",
+    "tc_k3",
+    "tc_k9_se",
+)  # one of each kind
 
 
 @pytest.mark.parametrize("name", laws(sorted(CAUSAL, key=lambda name: name not in SOME), fast=len(SOME)))
@@ -29,7 +37,9 @@ def test_the_stream_of_an_operation_ends_as_the_clip(name: str) -> None:
         check_laws(chain(name, (1, 1)), IO, (3,))
 
 
-@pytest.mark.parametrize("name", ["tc_k3", "mb_k3_e3_se", "mixs_k35_e3", "mixdw_k5_9_res", "cp_k3_e15", "cp_k5_e30"])
+@pytest.mark.parametrize(
+    "name", ["tc_k3", "mb_k3_e3_se", "mixs_k35_e3", "mixdw_k5_9_res", "cp_k3_e15", "cp_k5_e30"]
+)
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
 def test_steps_of_an_operation_say_what_its_stream_says(name: str, stride: tuple[int, int]) -> None:
     if name.startswith(("tc", "mixdw")) and stride[0] > 1:

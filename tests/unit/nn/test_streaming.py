@@ -25,11 +25,23 @@ CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {
     "asc": ("asc_mobilenet", {"width": 0.25}, InputSpec(1, 16, 64, 4)),
     "bc_resnet": ("bc_resnet", {"tau": 0.5}, InputSpec(1, 40, 15, 4)),
     **{
-        f"mixed {pool}": ("mixednet", {"stem": 6, "filters": 5, "longest": 9, "pool": pool}, InputSpec(1, 10, 113, 4))
+        f"mixed {pool}": (
+            "mixednet",
+            {"stem": 6, "filters": 5, "longest": 9, "pool": pool},
+            InputSpec(1, 10, 113, 4),
+        )
         for pool in ("flatten", "mean", "max")
     },
-    "mixed whole hops": ("mixednet", {"stem_kernel": 3, "stride": 3, "longest": 5, "depth": 3}, InputSpec(1, 10, 63, 4)),
-    "mixed every frame": ("mixednet", {"stem": 5, "stride": 1, "longest": 5, "depth": 3}, InputSpec(1, 10, 40, 4)),
+    "mixed whole hops": (
+        "mixednet",
+        {"stem_kernel": 3, "stride": 3, "longest": 5, "depth": 3},
+        InputSpec(1, 10, 63, 4),
+    ),
+    "mixed every frame": (
+        "mixednet",
+        {"stem": 5, "stride": 1, "longest": 5, "depth": 3},
+        InputSpec(1, 10, 40, 4),
+    ),
 }
 
 

@@ -17,7 +17,7 @@ from audionas.spaces import space_of
 from tests.unit.nn._streams import shaken
 
 ALEXA = ("5", "9", "13", "21")
-# name: multiply-adds an inference, parameters in the file, trainable, reach in frames, bytes of the rings in int8
+# multiply-adds an inference, parameters in the file, trainable, reach in frames, bytes of the rings in int8
 PUBLISHED = {
     "mixednet_alexa": (23_968, 24_481, 24_705, 149, 3_024),
     "mixednet_hey_jarvis": (21_630, 22_111, 22_321, 149, 2_840),

@@ -1,4 +1,6 @@
-"""The blocks of MixedNet compute what the unpadded ones of microWakeWord do, and learn as torch's own would."""
+"""The blocks of MixedNet compute what microWakeWord's unpadded ones do, and learn as torch's own would."""
+
+import itertools
 
 import pytest
 import torch
@@ -25,7 +27,7 @@ def valid(layer: MixDepthwise, kernels: tuple[int, ...], x: Tensor) -> Tensor:
     first = x.shape[1] - share * (len(kernels) - 1)
     ends = [0, *(first + i * share for i in range(len(kernels)))]
     found = []
-    for (low, high), kernel, branch in zip(zip(ends, ends[1:], strict=False), kernels, layer.branches, strict=True):
+    for (low, high), kernel, branch in zip(itertools.pairwise(ends), kernels, layer.branches, strict=True):
         assert branch.weight.shape == (high - low, 1, 1, kernel)
         found.append(functional.conv2d(x[:, low:high], branch.weight, branch.bias, groups=high - low))
     return torch.cat([y[..., y.shape[3] - found[-1].shape[3] :] for y in found], 1)
