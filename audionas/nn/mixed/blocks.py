@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -54,10 +55,10 @@ class MixDepthwise(nn.Module):
 
     def mixed(self, x: Tensor) -> Tensor:
         """The branches of padded (B, C, 1, T), each on its channels; their windows end, or lie, together."""
-        parts = x.split(self.sizes, 1) if len(self.sizes) > 1 else (x,)
+        parts = torch.split(x, self.sizes, 1) if len(self.sizes) > 1 else (x,)
         found = []
         for part, branch in zip(parts, self.branches, strict=True):
-            spare = self.longest - branch.kernel_size[1]  # type: ignore[index, operator]
+            spare = self.longest - branch.kernel_size[1]  # type: ignore[index]
             first, last = (spare, None) if self.past else (spare // 2, part.shape[3] - spare // 2)
             found.append(branch(part[..., first:last] if spare else part))
         return join(found) if len(found) > 1 else found[0]
