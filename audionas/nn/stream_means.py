@@ -50,7 +50,7 @@ class Mean(nn.Module):
 
 
 class Ending(Mean):
-    """What a head takes of the last `window` frames; every frame becomes a separate example."""
+    """A head's view of the last `window` frames; every frame becomes a separate example."""
 
     def __init__(self, tape: Tape, slot: str, window: int) -> None:
         super().__init__(tape, slot)

@@ -37,7 +37,7 @@ class LastMax(LastFrames):
 
 
 class EveryLast(nn.Module):
-    """What `pool` makes of the frames up to each one, with zeros for frames before the first."""
+    """The results of `pool` over the frames up to each one, with zeros for frames before the first."""
 
     def __init__(self, pool: LastFrames) -> None:
         super().__init__()
