@@ -10,7 +10,7 @@ Sections merge, values do not: `searcher.objectives={loss: min}` leaves no other
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
@@ -23,11 +23,11 @@ from audionas.core.merge import listed, merge, sections_of
 from audionas.core.records.renewed import renewed
 from audionas.core.registry import allow, names, resolve
 from audionas.core.reporter import amount
-from audionas.core.strict import Strict, voids
+from audionas.core.strict import voids
 from audionas.cost.fitted import fit
 from audionas.cost.limits import Limits
 from audionas.data.conf import Augment, Data
-from audionas.engine.conf import Compare, Rank, Search, Train, label_of
+from audionas.engine.conf import Compare, General, Rank, Search, Train, label_of
 from audionas.features import Features, SpecAugment
 from audionas.images.conf import Images
 from audionas.methods._base import Method
@@ -35,41 +35,6 @@ from audionas.methods._derivation import laid, section_of
 from audionas.methods._idle import in_vain
 from audionas.searchers._base import Searcher
 from audionas.spaces._base import Space
-
-
-@dataclass(frozen=True, kw_only=True)
-class General(Strict):
-    """The keys outside sections: the run's `name`, `out` folder, `seed`, `threads`, `device` and `arch`.
-
-    A `profile` says where the network will run: the space loses the options that this runtime does not have,
-    and a network that does not fit is not trained (`esphome`: ESPHome's micro_wake_word, `cmsis`: the kernels
-    of CMSIS-NN, `dcase`: the budget of DCASE's task 1).
-
-    A searcher's networks are scored by `workers`: processes on this machine, or with `backend: ray` actors of
-    the cluster at `address` (`auto`, or empty for one that is started here). Each has `threads` CPUs, one by
-    default, and on Ray `gpus` GPUs.
-    """
-
-    name: str
-    out: str = "exp"
-    seed: int = 0
-    threads: int | None = None
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    arch: str = ""
-    profile: Literal["none", "esphome", "dcase", "cmsis"] = "none"
-    workers: int = 1
-    backend: Literal["process", "ray"] = "process"
-    address: str = ""
-    gpus: float = 0.0
-
-    def __post_init__(self) -> None:
-        problems = [f"name: {why}" for why in filter(None, map(name_fault, self.name.split("/")))]
-        if self.threads is not None and self.threads < 1:
-            problems.append(f"threads: {self.threads}, expected at least 1")
-        if self.workers < 1:
-            problems.append(f"workers: {self.workers}, expected at least 1")
-        if problems:
-            raise UserError(problems)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""Settings for fitting networks: the `search`, `train`, `compare` and `rank` sections of a config."""
+"""Settings of runs: the keys outside sections, and `search`, `train`, `compare` and `rank` of a config."""
 
 import math
 import re
@@ -9,8 +9,44 @@ from functools import partial
 from typing import Any, Literal
 
 from audionas.core.errors import UserError, hold
+from audionas.core.files import name_fault
 from audionas.core.strict import Strict
 from audionas.engine.optim import Optim
+
+
+@dataclass(frozen=True, kw_only=True)
+class General(Strict):
+    """The keys outside sections: the run's `name`, `out` folder, `seed`, `threads`, `device` and `arch`.
+
+    A `profile` says where the network will run: the space loses the options that this runtime does not have,
+    and a network that does not fit is not trained (`esphome`: ESPHome's micro_wake_word, `cmsis`: the kernels
+    of CMSIS-NN, `dcase`: the budget of DCASE's task 1).
+
+    A searcher's networks are scored by `workers`: processes on this machine, or with `backend: ray` actors of
+    the cluster at `address` (`auto`, or empty for one that is started here). Each has `threads` CPUs, one by
+    default, and on Ray `gpus` GPUs.
+    """
+
+    name: str
+    out: str = "exp"
+    seed: int = 0
+    threads: int | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    arch: str = ""
+    profile: Literal["none", "esphome", "dcase", "cmsis"] = "none"
+    workers: int = 1
+    backend: Literal["process", "ray"] = "process"
+    address: str = ""
+    gpus: float = 0.0
+
+    def __post_init__(self) -> None:
+        problems = [f"name: {why}" for why in filter(None, map(name_fault, self.name.split("/")))]
+        if self.threads is not None and self.threads < 1:
+            problems.append(f"threads: {self.threads}, expected at least 1")
+        if self.workers < 1:
+            problems.append(f"workers: {self.workers}, expected at least 1")
+        if problems:
+            raise UserError(problems)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,11 +6,13 @@ from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from audionas.config import NAMED, SECTIONS, General
+from audionas.config import NAMED, SECTIONS
 from audionas.core.errors import UserError, did_you_mean
+from audionas.core.hostile import command
 from audionas.core.merge import sections_of
 from audionas.core.registry import names, resolve
 from audionas.core.reporter import lined, say
+from audionas.engine.conf import General
 from audionas.settings.ranges import accepted
 from audionas.settings.words import line
 
@@ -77,7 +79,7 @@ def _every() -> tuple[Key, ...]:
     alike: dict[Key, list[str]] = {}
     for section, name, kind in kinds():
         if name:
-            about = f"Which {section}: see audionas list {section}s."
+            about = f"Which {section}: see {command('audionas', 'list', section + 's')}."
             alike.setdefault(Key(f"{section}.name", "text", "must be given", "", about), []).append(name)
         for key in _fields(kind, section, {}):
             alike.setdefault(key, []).extend([name] if name else [])

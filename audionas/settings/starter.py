@@ -4,12 +4,14 @@ import textwrap
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from audionas.config import NAMED, SECTIONS, General, built, dump, load
+from audionas.config import NAMED, SECTIONS, built, dump, load
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import shipped
+from audionas.core.hostile import command
 from audionas.core.merge import sections_of
 from audionas.core.registry import resolve
 from audionas.cost.profile import PROFILES
+from audionas.engine.conf import General
 from audionas.settings.words import line
 
 _WIDE = 110
@@ -73,7 +75,9 @@ def _commented(raw: Mapping[str, Any]) -> Iterator[str]:
             yield f"{section}:"
             if section in NAMED:
                 name = str(rest.pop("name"))
-                yield from _key(f"Which {section}: audionas list {section}s.", {"name": name}, 2)
+                yield from _key(
+                    f"Which {section}: {command('audionas', 'list', section + 's')}.", {"name": name}, 2
+                )
                 kind = resolve(section, name)
             yield from _keys(kind, section, rest, 2)
 

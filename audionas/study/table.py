@@ -113,7 +113,7 @@ def conditions(runs: Sequence[Run]) -> list[str]:
     """Where, when and with what the runs were made; what they were tested on."""
     lines = []
     tested = {(run.scores.get("data", "?"), run.scores["n"]) for run in runs}
-    lines.append("tested on " + "; ".join(f"{data} ({n:,} clips)" for data, n in sorted(tested)))
+    lines.append("tested on " + "; ".join(f"{data} ({amount(n, 'clip')})" for data, n in sorted(tested)))
     for key, word in (("git", "commit"), ("torch", "torch"), ("machine", "machine")):
         found = sorted({str(run.env[key]) for run in runs if run.env.get(key)})
         if found:

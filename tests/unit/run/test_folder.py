@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from audionas.config import General
 from audionas.core.errors import UserError
 from audionas.core.files import atomic, name_fault, sweep, write_json
+from audionas.engine.conf import General
 from audionas.run import folder as page
 
 
