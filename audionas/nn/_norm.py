@@ -23,8 +23,8 @@ class Norm(nn.BatchNorm2d):
     def forward(self, x: Tensor, scale: Tensor | None = None) -> Tensor:
         """Normalise; the shape stays. Gradients of any order reach `scale`."""
         if self.momentum is None or self.running_mean is None:  # a cumulative average, or none
-            y = super().forward(x)
-            return y if scale is None else y * scale
+            plain = super().forward(x)
+            return plain if scale is None else plain * scale
         group = _group(x, self.running_mean) if self.training else 1
         if scale is None and group == 1:
             return super().forward(x)
@@ -32,6 +32,7 @@ class Norm(nn.BatchNorm2d):
             self.num_batches_tracked.add_(1)
         weight, bias = self._scaled(scale)
         if group > 1:
+            y: Tensor
             y, mean, var = _Narrow.apply(x, weight, bias, self.eps, group)  # type: ignore[no-untyped-call]
             self._follow(mean, var, x.numel() // self.num_features)
             return y

@@ -42,11 +42,12 @@ class CellEdges(nn.Module):
     def _node(
         self, number: int, states: States, gates: Gates | None, offer: Callable[[Tensor], Tensor]
     ) -> Tensor | None:
-        entering = [
-            (self.edges[f"{number}_{source}"], offer(x))
-            for source in self.entering.get(number, ())
-            if (x := states[source]) is not None
-        ]
+        entering: list[tuple[Edge, Tensor]] = []
+        for source in self.entering.get(number, ()):
+            edge, x = self.edges[f"{number}_{source}"], states[source]
+            assert isinstance(edge, Edge)
+            if x is not None:
+                entering.append((edge, offer(x)))
         return summed(entering, gates)
 
 
