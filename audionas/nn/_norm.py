@@ -13,7 +13,7 @@ from torch.nn import functional
 from torch.overrides import has_torch_function
 
 LANES = 64  # torch's kernels go over the channels of a position: with fewer they idle
-NARROW = 16, 8  # the most channels at which joining positions pays, forward and backward
+NARROW = 8  # the most channels at which joining positions pays
 LARGE = 2**16  # the fewest numbers at which it pays
 
 
@@ -64,7 +64,7 @@ def _group(x: Tensor, like: Tensor) -> int:
 
     So it is on other devices, in other layouts and types, and where someone listens to calls of torch.
     """
-    group = LANES // x.shape[1] if 0 < x.shape[1] <= NARROW[0] and x.numel() >= LARGE else 1
+    group = LANES // x.shape[1] if 0 < x.shape[1] <= NARROW and x.numel() >= LARGE else 1
     group = 1 << (group.bit_length() - 1)
     usual = x.device.type == "cpu" and x.dtype == like.dtype and not torch.compiler.is_compiling()
     dense = x.is_contiguous(memory_format=torch.channels_last) and x.shape[1] > 1
@@ -104,7 +104,7 @@ class _Narrow(Function):
         x, weight, mean, invstd = ctx.saved_tensors
         wanted = list(ctx.needs_input_grad[:3])
         backward = torch.ops.aten.native_batch_norm_backward
-        if torch.is_grad_enabled() or x.shape[1] > NARROW[1]:
+        if torch.is_grad_enabled():
             return *backward(gradient, x, weight, None, None, mean, invstd, True, ctx.eps, wanted), None, None
         gradient, group = gradient.contiguous(memory_format=torch.channels_last), ctx.group
         ones = torch.ones_like(mean).repeat(group)  # kernels sum the gradients of affine parameters alone

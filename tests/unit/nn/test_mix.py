@@ -196,11 +196,11 @@ def test_every_operation_that_ends_in_a_norm_says_so():
     assert not isinstance(nn.Identity(), EndsInNorm)
 
 
-@pytest.mark.parametrize("channels", [3, 4, 8, 16])
+@pytest.mark.parametrize("channels", [3, 4, 8])
 @pytest.mark.parametrize("affine", laws([True, False]))
 def test_a_norm_of_few_channels_is_torchs(channels, affine):
     """Output, running statistics, first gradients alone and with a graph, and second ones."""
-    side = {3: 160, 4: 128, 8: 96, 16: 64}[channels]
+    side = {3: 160, 4: 128, 8: 96}[channels]
     norm, twin = Norm(channels, affine=affine).double(), nn.BatchNorm2d(channels, affine=affine).double()
     for n in (norm, twin):
         for seed, parameter in enumerate(n.parameters()):
