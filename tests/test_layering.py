@@ -75,7 +75,7 @@ def test_third_party_packages_stay_behind_their_fences() -> None:
 
 def test_no_pickle_and_no_unsafe_yaml() -> None:
     recipes = {file: ast.parse(text) for file, text in RECIPES.items()}
-    assert len(recipes) > 10
+    assert len(recipes) > 5
     assert [b for f, tree in (TREES | recipes).items() for b in unsafe_words(f, tree)] == []
 
 

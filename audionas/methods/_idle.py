@@ -49,5 +49,5 @@ def splits(space: Space, k: int) -> bool:
         return FixedEdge(choice, shape, chosen=())
 
     with torch.device("meta"):  # channels do not depend on the input
-        space.supernet(look, InputSpec(1 if space.features else 3, 64, 64, 2))
+        space.supernet(look, InputSpec(1 if space.features else 3, 64, space.fitting(64), 2))
     return found != {1}
