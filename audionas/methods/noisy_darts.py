@@ -16,7 +16,7 @@ from torch import Tensor
 from audionas.core.arch import Choice
 from audionas.core.errors import UserError
 from audionas.methods._bilevel import Bilevel
-from audionas.nn import once
+from audionas.nn._sharing import once
 from audionas.nn.edge import Edge, MixedEdge, drop_path
 from audionas.nn.ops import OPS, OpShape
 from audionas.spaces._base import Space

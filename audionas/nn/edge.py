@@ -108,7 +108,7 @@ class MixedEdge(Edge):
         return y if scale is None else y * scale
 
     def parts(self, x: Tensor, gates: Gates | None) -> tuple[Tensor, ...] | None:
-        """What went through the options and what went by, (B, C / k, F', T') and (B, C - C / k, F', T'); with
+        """The sum of the options, (B, C / k, F', T'), and what went by, (B, C - C / k, F', T'); with
         k = 1 the first alone. The gate's `scale` is not in it.
         """
         assert gates is not None, "a supernet runs only with gates"
