@@ -16,6 +16,7 @@ from torch import Tensor
 from audionas.core.arch import Choice
 from audionas.core.errors import UserError
 from audionas.methods._bilevel import Bilevel
+from audionas.nn._sharing import once
 from audionas.nn.edge import Edge, MixedEdge, drop_path
 from audionas.nn.ops import OPS, OpShape
 from audionas.spaces._base import Space
@@ -106,11 +107,15 @@ class NoisyDarts(Bilevel):
         if self.noise == "uniform":
             eps = torch.rand_like(y).mul_(2).sub_(1).mul_(strength * math.sqrt(3 * self.std))
         else:
-            scale = y.detach().std() if self.form == "additive" else 1.0
+            scale = once(y, "deviation", _deviation) if self.form == "additive" else 1.0
             eps = _normal(y).mul_(strength * self.std * scale)
         if self.mean:
             eps.add_(strength * self.mean)
         return y + eps if self.form == "additive" else y * (1 + eps)
+
+
+def _deviation(y: Tensor) -> Tensor:
+    return y.detach().std()
 
 
 def _normal(y: Tensor) -> Tensor:

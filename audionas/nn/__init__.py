@@ -7,7 +7,7 @@ __getattr__ = door(
     {
         "_depthwise": "Form depthwise",
         "_join": "join",
-        "_norm": "EndsInNorm Norm weighted",
+        "_norm": "EndsInNorm Norm",
         "_pooling": "average_pool",
         "_sharing": "once sharing",
     },

@@ -6,7 +6,7 @@ field's terms, an edge is a mixed operation, and a gate is its weights over the 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from audionas.core.arch import Choice
-from audionas.nn._norm import weighted
-from audionas.nn._sharing import sharing
+from audionas.nn._norm import EndsInNorm
+from audionas.nn._sharing import offered, once, sharing
 from audionas.nn.ops import OPS, OpShape
 
 
@@ -101,17 +101,35 @@ class MixedEdge(Edge):
 
     def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor | None:
         """Sum the active options."""
+        parts = self.parts(x, gates)
+        if parts is None or gates is None:
+            return None
+        scale, y = gates[self.choice.name].scale, self.joined(parts)
+        return y if scale is None else y * scale
+
+    def parts(self, x: Tensor, gates: Gates | None) -> tuple[Tensor, ...] | None:
+        """The sum of the options, (B, C / k, F', T'), and what went by, (B, C - C / k, F', T'); with
+        k = 1 the first alone. The gate's `scale` is not in it.
+        """
         assert gates is not None, "a supernet runs only with gates"
         gate = gates[self.choice.name]
         if gate.active == ():
             return None
-        if self.k == 1:
-            mixed = self.mix(x, gate, gates.extra)
-        else:
-            c = self.shape.c_in
-            mixed = self.mix(x[:, :c], gate, gates.extra)
-            mixed = shuffle(torch.cat([mixed, self.bypass(x[:, c:])], dim=1), self.k)
-        return mixed if gate.scale is None else mixed * gate.scale
+        parts: tuple[Tensor, ...] = (x,)
+        if self.k > 1:
+            parts = offered(x, ("parts", self.shape.c_in), self._split)
+        searched, *rest = parts
+        passed = (once(part, ("bypass", self.shape.stride), self.bypass) for part in rest)
+        return self.mix(searched, gate, gates.extra), *passed
+
+    def _split(self, x: Tensor) -> tuple[Tensor, ...]:
+        """The channels that are searched, and the others, each in its own channels_last memory."""
+        cut = torch.split_with_sizes(x, [self.shape.c_in, x.shape[1] - self.shape.c_in], dim=1)
+        return tuple(part.contiguous(memory_format=torch.channels_last) for part in cut)
+
+    def joined(self, parts: tuple[Tensor, ...]) -> Tensor:
+        """(B, C, F, T), its channels shuffled, of the parts."""
+        return parts[0] if len(parts) == 1 else shuffle(torch.cat(parts, dim=1), self.k)
 
     def mix(self, x: Tensor, gate: Gate, extra: Mapping[str, float]) -> Tensor:
         """The weighted sum over the active options; a method's edge may add to it."""
@@ -123,12 +141,13 @@ class MixedEdge(Edge):
                 name = self.choice.options[index]
                 if OPS[name].kind == "none":
                     continue  # adds zeros
-                if index not in gate.frozen and self.passes(name):
-                    term = weighted(self.ops[name], x, weights[index])
+                op, weight = self.ops[name], weights[index]
+                if isinstance(op, EndsInNorm) and index not in gate.frozen and self.passes(name):
+                    term = op(x, weight)
                 else:
                     with torch.set_grad_enabled(torch.is_grad_enabled() and index not in gate.frozen):
-                        y = self.output(name, self.ops[name](x), extra)
-                    term = weights[index] * y
+                        y = self.output(name, op(x), extra)
+                    term = weight * y
                 total = term if total is None else total.add_(term)  # every term is a separate tensor
         if total is None:
             zeros: Tensor = OPS["none"].make(self.shape)(x)
@@ -145,6 +164,35 @@ class MixedEdge(Edge):
         An edge that overrides `output` for some options may name here those that it does not change.
         """
         return type(self).output is MixedEdge.output
+
+
+def summed(entering: Sequence[tuple[Edge, Tensor]], gates: Gates | None) -> Tensor | None:
+    """The sum of the outputs of edges, each with its input; None where no edge returns anything.
+
+    Mixed edges with the same `k` above 1 are summed part by part, which is joined once.
+    """
+    cut = {edge.k if isinstance(edge, MixedEdge) else 1 for edge, _ in entering}
+    if gates is not None and len(cut) == 1 and cut != {1}:
+        return _summed_parts(entering, gates)
+    fresh = all(isinstance(edge, MixedEdge) for edge, _ in entering)  # others may return their input
+    total: Tensor | None = None
+    for edge, x in entering:
+        y: Tensor | None = edge(x, gates)
+        if y is not None:
+            total = y if total is None else total.add_(y) if fresh else total + y
+    return total
+
+
+def _summed_parts(entering: Sequence[tuple[Edge, Tensor]], gates: Gates) -> Tensor | None:
+    total: tuple[Tensor, ...] | None = None
+    for edge, x in entering:
+        assert isinstance(edge, MixedEdge)
+        parts, scale = edge.parts(x, gates), gates[edge.choice.name].scale
+        if parts is not None:
+            scaled = parts if scale is None else tuple(part * scale for part in parts)
+            total = scaled if total is None else tuple(map(torch.add, total, scaled))
+    last = entering[-1][0]
+    return last.joined(total) if total is not None and isinstance(last, MixedEdge) else None
 
 
 class FixedEdge(Edge):

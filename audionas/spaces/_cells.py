@@ -10,7 +10,7 @@ from audionas.nn._join import join
 from audionas.nn._sharing import sharing
 from audionas.nn.blocks import Head
 from audionas.nn.cell_blocks import FactorizedReduce, ReluConvBN
-from audionas.nn.edge import Edge, Gates
+from audionas.nn.edge import Edge, Gates, summed
 from audionas.spaces._base import BuildSize
 
 Edges = Mapping[tuple[int, int], Edge | None]  # by (node, input)
@@ -42,13 +42,13 @@ class CellEdges(nn.Module):
     def _node(
         self, number: int, states: States, gates: Gates | None, offer: Callable[[Tensor], Tensor]
     ) -> Tensor | None:
-        total: Tensor | None = None
+        entering: list[tuple[Edge, Tensor]] = []
         for source in self.entering.get(number, ()):
-            x = states[source]
-            y = None if x is None else self.edges[f"{number}_{source}"](offer(x), gates)
-            if y is not None:
-                total = y if total is None else total + y
-        return total
+            edge, x = self.edges[f"{number}_{source}"], states[source]
+            assert isinstance(edge, Edge)
+            if x is not None:
+                entering.append((edge, offer(x)))
+        return summed(entering, gates)
 
 
 class Cell(nn.Module):

@@ -14,7 +14,7 @@ from audionas.nn.edge import Gate, Gates, MixedEdge
 from audionas.nn.ops import OPS, OpShape
 from audionas.spaces.darts_cell import DartsCell
 from audionas.spaces.kws_tc_resnet import KwsTcResnet
-from audionas.spaces.nas_bench_201 import NasBench201
+from audionas.spaces.nas_bench_201 import NasBench201, SumCell
 from tests._tiers import laws
 from tests.invariants._cases import batches, shake, started, steps
 
@@ -281,3 +281,13 @@ def test_the_settings_are_those_of_the_paper():
     method = NoisyDarts()
     assert (method.noise, method.form, method.std, method.mean) == ("gaussian", "additive", 0.2, 0.0)
     assert (method.decay, method.drop_path, method.alpha_lr) == ("none", 0.0, 3e-4)
+
+
+def test_the_skips_that_leave_a_node_measure_its_deviation_once():
+    x = torch.randn(2, 4, 6, 6).contiguous(memory_format=torch.channels_last)
+    edges = {(node, 0): edge_of(Choice(f"{node}_0", ("skip_connect",))) for node in (1, 2, 3)}
+    gate = Gate(torch.tensor([1.0]))
+    cell, noisy = SumCell(edges).train(), Gates({f"{node}_0": gate for node in (1, 2, 3)}, {"noise": 1.0})
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as told:
+        cell(x, noisy)
+    assert {event.key: event.count for event in told.key_averages()}["aten::std"] == 1

@@ -8,7 +8,7 @@ from audionas.core.arch import Choice, InputSpec
 from audionas.methods.darts_minus import AuxiliaryEdge
 from audionas.methods.merge_nas import MergedEdge
 from audionas.methods.noisy_darts import NoisyDarts, NoisyEdge
-from audionas.nn.edge import Edge, FixedEdge, Gate, Gates, MixedEdge, shuffle
+from audionas.nn.edge import Edge, FixedEdge, Gate, Gates, MixedEdge, shuffle, summed
 from audionas.nn.ops import OPS, OpShape
 from audionas.nn.partial import partial, parts, widened
 from audionas.spaces.darts_cell import PRIMITIVES
@@ -151,7 +151,8 @@ EDGES_OF = {
 def test_every_mixed_edge_can_be_partial(kind):
     """The first group of channels is what the edge itself makes of C / k channels, noise and all."""
     torch.manual_seed(0)
-    choice, x = Choice("here", OPTIONS), torch.randn(2, 8, 5, 5)
+    choice, last = Choice("here", OPTIONS), {"memory_format": torch.channels_last}
+    x = torch.randn(2, 8, 5, 5).contiguous(**last)
     edge = partial(EDGES_OF[kind], 4)(choice, SHAPE).train()
     alone = EDGES_OF[kind](choice, SHAPE._replace(c_in=2, c_out=2)).train()
     alone.load_state_dict(edge.state_dict())
@@ -159,7 +160,7 @@ def test_every_mixed_edge_can_be_partial(kind):
     torch.manual_seed(1)
     found = edge(x, gates)
     torch.manual_seed(1)
-    assert torch.equal(found[:, ::4], alone(x[:, :2], gates))
+    assert torch.equal(found[:, ::4], alone(x[:, :2].contiguous(**last), gates))
     assert torch.equal(found[:, 1::4], x[:, 2:4])
 
 
@@ -210,3 +211,38 @@ def test_a_supernet_has_them_as_a_field():
     net = space.supernet(MixedEdge, io, sizes={"layers": 1, "channels": 8}, k=4)
     edges = [edge for edge in net.modules() if isinstance(edge, MixedEdge)]
     assert {(edge.k, edge.shape.c_in) for edge in edges} == {(4, 2), (4, 4), (4, 8)}
+
+
+def test_edges_into_a_node_are_the_sum_of_what_each_returns():
+    """With partial channels, scales and a closed gate too; so are the gradients."""
+    io, k, rng = InputSpec(3, 8, 8, 10), 4, torch.Generator().manual_seed(0)
+    for scales in ((None, None), (torch.tensor(0.3), torch.tensor(0.7))):
+        torch.manual_seed(0)
+        fill = partial(MixedEdge, k)
+        edges = [fill(Choice(name, OPTIONS), SHAPE).double() for name in ("a", "b", "c")]
+        w = torch.rand(3, generator=rng, dtype=torch.float64).requires_grad_()
+        opened = {n: Gate(w, scale=s) for n, s in zip("ab", scales, strict=True)}
+        gates = Gates({**opened, "c": Gate(w, active=())})
+        shape = (2, SHAPE.c_in, io.freq, io.frames)
+        x = torch.randn(shape, generator=rng, dtype=torch.float64).requires_grad_()
+        found = summed([(edge, x) for edge in edges], gates)
+        wanted = edges[0](x, gates) + edges[1](x, gates)
+        torch.testing.assert_close(found, wanted, rtol=0, atol=1e-12)
+        of = [torch.autograd.grad(y.square().sum(), [x, w], retain_graph=True) for y in (found, wanted)]
+        torch.testing.assert_close(of[0], of[1])
+        assert summed([(edges[2], x)], gates) is None
+
+
+def test_the_edges_that_leave_a_node_share_its_part_its_pools_and_its_rectifier():
+    torch.manual_seed(0)
+    options = ("max_pool_3x3", "avg_pool_3x3", "sep_conv_3x3", "dil_conv_3x3")
+    fill, named = partial(MixedEdge, 4), [(node, source) for node, source in EDGES if source == 0]
+    cell = SumCell({at: fill(Choice(str(at), options), SHAPE) for at in named}).graph
+    gates = Gates({str(at): Gate(torch.full((4,), 0.25)) for at in named})
+    x = torch.randn(2, 8, 6, 6).contiguous(memory_format=torch.channels_last)
+    with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as told:
+        cell.run({0: x}, (1, 2, 3), gates)
+    calls = {event.key: event.count for event in told.key_averages()}
+    inner = len(named)  # the second half of a separable convolution has a rectifier of its own
+    assert calls["aten::max_pool2d_with_indices"] == calls["aten::split_with_sizes"] == 1
+    assert calls["aten::relu"] == 1 + inner
