@@ -5,7 +5,6 @@ import torch
 from torch import nn
 from torch.autograd import gradcheck, gradgradcheck
 from torch.nn import functional
-from torch.overrides import TorchFunctionMode
 
 from audionas.core.arch import Choice
 from audionas.nn import EndsInNorm, Norm, average_pool, once, sharing
@@ -194,42 +193,3 @@ def test_every_operation_that_ends_in_a_norm_says_so():
         if OPS[option].kind in ("conv", "pool"):
             assert isinstance(OPS[option].make(OpShape(4, 4, bare=True, pool_norm=True)), EndsInNorm)
     assert not isinstance(nn.Identity(), EndsInNorm)
-
-
-@pytest.mark.parametrize("channels", [3, 4, 8])
-@pytest.mark.parametrize("affine", laws([True, False]))
-def test_a_norm_of_few_channels_is_torchs(channels, affine):
-    """Output, running statistics, first gradients alone and with a graph, and second ones."""
-    side = {3: 160, 4: 128, 8: 96}[channels]
-    norm, twin = Norm(channels, affine=affine).double(), nn.BatchNorm2d(channels, affine=affine).double()
-    for n in (norm, twin):
-        for seed, parameter in enumerate(n.parameters()):
-            parameter.data.copy_(1 + drawn(channels, seed=seed) / 4)
-    x, scale = (3 + drawn(1, channels, side, side)).requires_grad_(), drawn(1)[0].requires_grad_()
-    y, wanted = norm(x, scale), twin(x) * scale
-    assert type(y.grad_fn).__name__ == "_NarrowBackward"
-    g, first = drawn(*y.shape, seed=1), []
-    for net, out in ((norm, y), (twin, wanted)):
-        inputs = [x, scale, *net.parameters()]
-        quick = torch.autograd.grad(out, inputs, g, retain_graph=True)
-        slow = torch.autograd.grad(out, inputs, g, create_graph=True)
-        second = torch.autograd.grad(sum(f.square().sum() for f in slow), inputs)
-        first.append([out, *quick, *slow, *second])
-    for a, b in zip(*first, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-9, atol=1e-9)
-    for a, b in zip(norm.buffers(), twin.buffers(), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
-
-
-def test_a_norm_of_few_channels_calls_torchs_where_calls_are_intercepted():
-    """As batch norms over several processes are (`engine/sync_norm.py`)."""
-
-    class Listening(TorchFunctionMode):
-        def __torch_function__(self, func, types, args=(), kwargs=None):
-            heard.append(func)
-            return func(*args, **(kwargs or {}))
-
-    heard, norm = [], Norm(4)
-    with Listening():
-        norm(torch.zeros(1, 4, 128, 128).contiguous(memory_format=torch.channels_last))
-    assert functional.batch_norm in heard
