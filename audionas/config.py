@@ -158,10 +158,10 @@ def load(path: Path | str, overrides: Sequence[str] = (), *, trusted: bool = Tru
     someone else, or an earlier version, may have made.
     """
     path = Path(path)
-    raw, base = _read(path), {}
+    raw, base = plain(path), {}
     raw = raw if trusted else renewed(raw)
     if "base" in raw:
-        base = _read(path.parent / str(raw.pop("base")))
+        base = plain(path.parent / str(raw.pop("base")))
         if "base" in base:
             raise UserError(f"{path}: its base names another base", hint="Configs inherit one level only.")
     changes = [_override(override) for override in overrides]
@@ -225,7 +225,8 @@ def _method(method: str | Mapping[str, Any]) -> dict[str, Any]:
     return {"name": method} if isinstance(method, str) else {k: v for k, v in method.items() if k != "as"}
 
 
-def _read(path: Path) -> dict[str, Any]:
+def plain(path: Path) -> dict[str, Any]:
+    """The keys and values of a YAML file, unchecked. Raises UserError where it holds anything else."""
     text = read_text(path, hint="Give the path of a YAML config.")
     try:
         raw = yaml.load(text, Loader=_Loader)  # a SafeLoader

@@ -1,8 +1,6 @@
 """The commands that bring data: prep, with one page of data_prep/ per corpus, and recipe."""
 
 import ast
-import importlib.util
-import sys
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -14,6 +12,7 @@ from typer.core import TyperGroup
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_text, shipped
 from audionas.core.reporter import say
+from audionas.expert.pages import main_of
 
 PANEL = "Data"
 commands = typer.Typer()
@@ -82,19 +81,7 @@ def register_preps(words: Sequence[str]) -> None:
     prep_app.registered_commands.clear()  # `run` may be called more than once in a process
     for name in page_names():
         page = shipped("data_prep") / f"{name}.py"
-        prep_app.command(name)(_main_of(page) if name in words else _stand_in(page))
-
-
-@cache
-def _main_of(page: Path) -> Callable[..., Any]:
-    spec = importlib.util.spec_from_file_location(f"audionas_prep_{page.stem}", page)
-    assert spec is not None, page
-    assert spec.loader is not None, page
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[spec.name] = module
-    spec.loader.exec_module(module)
-    main: Callable[..., Any] = module.main
-    return main
+        prep_app.command(name)(main_of(page) if name in words else _stand_in(page))
 
 
 @cache

@@ -1,6 +1,6 @@
 """`audionas train`: from an architecture to a trained model on disk, from scratch or from other weights."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -52,14 +52,17 @@ from audionas.run.training.transfer import find as find_transfer
 from audionas.spaces._base import space_of
 from audionas.zoo.find import find
 
+Until = Callable[[int], bool]  # told the number of finished epochs, whether a training ends
 _SECTIONS = ("augment", "spec_augment", "train")
 
 
 @processes.joined()
 @mourned()
-def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> ModelBundle:
+def train(
+    conf: Config, *, resume: bool = False, overwrite: bool = False, until: Until | None = None
+) -> ModelBundle:
     """Train `conf.general.arch` (default: the run's own arch.json, or that of the model in `train.init`).
-    Writes `exp/<name>/model/`.
+    Writes `exp/<name>/model/`. `until` may end it early; the schedule stays that of all epochs.
 
     Under torchrun every process calls this, and the first one writes.
     """
@@ -94,7 +97,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
                 kept.forget(conf.folder)
             spec.save(conf.folder / "arch.json")
         transfer.tell(inputs, reporter)
-        bundle, result = _run(conf, spec, inputs, device, folder, transfer)
+        bundle, result = _run(conf, spec, inputs, device, folder, transfer, until)
         if processes.first():
             require_there(folder)
             bundle.save(model)
@@ -181,6 +184,7 @@ class Training:
         device: torch.device,
         reporter: Reporter,
         teaching: Teaching | None = None,
+        until: Until | None = None,
     ) -> None:
         self.options, self.net, self.device, self.inputs = conf.train, net, device, inputs
         self.frozen, self.teaching = freeze(net, self.options.freeze), teaching
@@ -193,7 +197,7 @@ class Training:
         self.dev = eval_batches(conf, inputs, inputs.dev, reporter) if len(inputs.dev) else None
         self.best = Best() if self.options.keep != "last" else None
         self.accuracies: list[float] = []  # on the development data, one entry per validation
-        self.done = 0  # epochs
+        self.done, self.until = 0, until  # epochs
         self.drop_path = 0.0
 
     def begin(self, epoch: int) -> None:
@@ -283,7 +287,9 @@ class Training:
         return dict(self.net.state_dict())
 
     def stop(self) -> bool:
-        """True where the development accuracy has not risen for `patience` epochs."""
+        """True where `until` says so, or the development accuracy has not risen for `patience` epochs."""
+        if self.done and self.until is not None and self.until(self.done):
+            return True
         if not self.options.patience or len(self.accuracies) <= self.options.patience:
             return False
         before = self.accuracies[: -self.options.patience]
@@ -314,7 +320,13 @@ class Training:
 
 
 def _run(
-    conf: Config, spec: ArchSpec, inputs: Inputs, device: torch.device, folder: Path, transfer: Transfer
+    conf: Config,
+    spec: ArchSpec,
+    inputs: Inputs,
+    device: torch.device,
+    folder: Path,
+    transfer: Transfer,
+    until: Until | None,
 ) -> tuple[ModelBundle, dict[str, float]]:
     options, seed = conf.train, conf.general.seed
     reporter = processes.reporter(folder, since=checkpoint.latest(folder / "ckpt"))
@@ -336,7 +348,7 @@ def _run(
     mine = batches.shared(processes.rank(), processes.count())
     teacher = transfer.teacher
     teaching = Teaching(teacher, inputs, mine, conf, device, reporter) if teacher is not None else None
-    work = Training(conf, net, inputs, device, reporter, teaching)
+    work = Training(conf, net, inputs, device, reporter, teaching, until)
     fit(
         work,
         mine.epoch,

@@ -1,0 +1,107 @@
+"""Planning: facts become decisions, data are prepared, steps are timed, and epochs fill the given time."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from audionas.core.files import read_json, write_text
+from audionas.core.reporter import Reporter
+from audionas.expert import conf, decide, do, steps, timed
+from audionas.expert.clock import TIMED, Clock, epochs
+from audionas.expert.decide import Decision
+from audionas.expert.devices import device
+from audionas.expert.facts import Facts, facts
+from audionas.expert.networks import Network, candidates, fitting
+from audionas.expert.plan import Plan
+
+MOST = {"trial": 40, "final": 120}  # epochs: more teach a network of this size little
+
+
+def plan(made: Plan, home: Path, clock: Clock, tell: do.Told) -> None:
+    """Take every decision that comes before the work, and write each plan to `home` as it grows.
+
+    Raises UserError for recordings that cannot be used, and where no network fits the device.
+    """
+    if "seconds" not in made.decisions:
+        _examine(made, home)
+        made.save(home)
+    write_text(home / conf.FILE, conf.text(made))
+    do.run([steps.prep(made, home)], do.digests([steps.prep(made, Path(home.name))]), made, home, clock, tell)
+    if made.value("task") == "wake_word" and "rate" not in made.decisions:
+        _measurable(made, home)
+    tell("time steps")
+    _time(made, home, clock)
+    made.save(home)
+
+
+def _examine(made: Plan, home: Path) -> None:
+    """Decide what the recordings alone decide."""
+    decided = made.decisions
+    if made.word:
+        found = Facts({}, "", 0, 1.0, 1.0, 0.0)
+        decided["task"] = Decision("wake_word", "--word names one")
+        decided["word"] = Decision(made.word, "--word")
+        decided["split"] = Decision("", "synthetic voices: no voice is in two of train, dev and test")
+    else:
+        with do.logged(home):
+            found = facts(Path(made.source), Reporter())
+        decided["task"], decided["split"] = decide.task(found), decide.split(found)
+    decided["search"] = decide.search(made.minutes, found.clips or decide.SPOKEN)
+    decided["seconds"] = decide.seconds(found)
+    if decided["task"].value == "wake_word":
+        if not made.word:
+            word = found.words[0].replace("_", " ")
+            decided["word"] = Decision(word, "the folder's name")
+        others = found.clips > sum(found.labels[each] for each in found.words)
+        positives = sum(found.labels[each] for each in found.words)
+        decided["voices"] = decide.spoken(positives, bool(made.negatives) or others)
+        decided["seconds"] = Decision(max(1.5, decided["seconds"].value), "a wake word and what is before it")
+
+
+def _measurable(made: Plan, home: Path) -> None:
+    """Decide the target of false accepts, from the hours of development sound without the word."""
+    hours: dict[str, dict[str, float]] = read_json(home / "data" / "hours.json")
+    name = "dev_long" if hours.get("dev_long") else "dev_espeak"
+    made.decisions["negatives"] = Decision(
+        name, "recordings" if name == "dev_long" else "synthetic sentences"
+    )
+    made.decisions["rate"] = decide.rate(made.rate, sum(hours.get(name, {}).values()))
+
+
+def _time(made: Plan, home: Path, clock: Clock) -> None:
+    """Time an epoch of each network that fits; decide which are tried, and for how many epochs."""
+    networks = candidates(device(made.device))
+    for network in networks:
+        network.spec.save(home / "conf" / network.file)
+    rows = [(each, steps.trial_settings(made, home, each.name, each.init)) for each in networks]
+    with do.logged(home):
+        fit = fitting(rows, home / conf.FILE, made.device)
+        paces = {
+            each.name: timed.pace(home / conf.FILE, changes, max(1.0, TIMED / len(fit) - 1))
+            for each, changes in fit
+        }
+    tried = decide.tried(paces, clock.share("search"))
+    if len(tried.value) == 1:
+        made.decisions["choice"] = Decision(tried.value[0], "the only one for which there is time")
+    made.decisions["networks"] = tried._replace(
+        value={
+            each.name: {
+                "init": each.init,
+                "epoch": round(paces[each.name], 2),
+                **_epochs(clock, paces, tried, each),
+            }
+            for each, _ in fit
+            if each.name in tried.value
+        }
+    )
+
+
+def _epochs(clock: Clock, paces: Mapping[str, float], tried: Decision, network: Network) -> dict[str, int]:
+    """The epochs of a network's trial and of its training; without trials it has the time of both."""
+    pace, many = paces[network.name], len(tried.value)
+    search, training = clock.share("search"), clock.share("training")
+    if many == 1:
+        return {"trial_epochs": 0, "epochs": epochs(search + training, pace, MOST["final"])}
+    return {
+        "trial_epochs": epochs(search / many, pace, MOST["trial"]),
+        "epochs": epochs(training, pace, MOST["final"]),
+    }

@@ -1,0 +1,145 @@
+"""The steps of a plan, in order, as far as its decisions go: those after the choice need it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from audionas.core.hostile import setting
+from audionas.expert import conf, verbs
+from audionas.expert.clock import SHARES
+from audionas.expert.devices import device
+from audionas.expert.plan import Plan
+from audionas.expert.verbs import Step
+
+TRIALS = "trials"
+_FINAL = ("train.epochs", "train.init")  # settings of the user that are for the final training alone
+_OTHERS = ("name", "out")  # those that say where the run lies, which the plan knows
+
+
+def steps(plan: Plan, out: Path, name: str) -> list[Step]:
+    """The steps of a plan whose run is `out`/`name`."""
+    home = out / name
+    found = [prep(plan, home), *_trials(plan, home)]
+    if "choice" in plan.decisions:
+        found += _rest(plan, out, name)
+    return found
+
+
+def trial(network: str) -> str:
+    """The name of the step that tries a network."""
+    return f"try {network}"
+
+
+def trial_settings(plan: Plan, home: Path, network: str, init: str, epochs: int = 1) -> list[str]:
+    """The settings of the short training of a network."""
+    given = zip(plan.changes, keys(plan.changes), strict=True)
+    kept = [change for change, key in given if key not in (*_FINAL, *_OTHERS)]
+    where = [*_where(home / TRIALS, network, home), *_network(home, network, init)]
+    return [*where, f"train.epochs={epochs}", *kept]
+
+
+def keys(changes: Sequence[str]) -> list[str]:
+    """The keys of settings KEY=VALUE."""
+    return [change.partition("=")[0] for change in changes]
+
+
+def prep(plan: Plan, home: Path) -> Step:
+    """The preparation of the data."""
+    data = home / "data"
+    seed = [("seed", each.partition("=")[2]) for each in plan.changes if each.startswith("seed=")]
+    options: list[tuple[str, Any]] = [("on-bad", "skip"), *((k, int(v)) for k, v in seed[-1:])]
+    if plan.value("task") == "wake_word":
+        return _wake_word(plan, data, options)
+    options += [("speaker-pattern", plan.value("split")), ("dev", 0.15), ("test", 0.15), ("resample", True)]
+    return verbs.prep("folder", [plan.source, str(data)], [o for o in options if o[1] != ""])
+
+
+def _wake_word(plan: Plan, data: Path, options: list[tuple[str, Any]]) -> Step:
+    word = plan.value("word")
+    options = [*options, ("word", word), ("say", plan.value("voices")), ("seconds", plan.value("seconds"))]
+    if plan.source:
+        options += [("src", [Path(plan.source)])]
+        if plan.value("split"):
+            options += [("speaker-pattern", plan.value("split"))]
+    first, *more = [Path(each) for each in plan.negatives] or [None]
+    options += [("negatives", first)] if first else []
+    if more:
+        options = [(k, [*v, *more] if k == "src" else v) for k, v in options]
+    return verbs.prep("wake_word", [str(data)], options)
+
+
+def _trials(plan: Plan, home: Path) -> list[Step]:
+    """A short training of each network."""
+    found = []
+    for network, facts in plan.value("networks").items() if len(plan.value("networks")) > 1 else ():
+        changes = trial_settings(plan, home, network, facts["init"], facts["trial_epochs"])
+        found.append(
+            verbs.train(
+                trial(network),
+                home / conf.FILE,
+                changes,
+                after=("prep",),
+                reads=conf.text(plan),
+                share="search",
+                seconds=facts["trial_epochs"] * facts["epoch"],
+                pace=facts["epoch"],
+            )
+        )
+    return found
+
+
+def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
+    """The final training and what follows it."""
+    home, chosen = out / name, plan.value("choice")
+    facts = plan.value("networks")[chosen]
+    kept = [c for c, key in zip(plan.changes, keys(plan.changes), strict=True) if key not in _OTHERS]
+    several = len(plan.value("networks")) > 1
+    init = str(home / TRIALS / chosen) if several else facts["init"]  # a trial is the beginning of a training
+    changes = [*_where(out, name, home), *_network(home, chosen, init)]
+    changes += [f"train.epochs={facts['epochs']}", *kept]
+    data, target = home / "data", device(plan.device)
+    final = verbs.train(
+        "train",
+        home / conf.FILE,
+        changes,
+        after=(trial(chosen) if several else "prep",),
+        reads=conf.text(plan),
+        share="training",
+        seconds=facts["epochs"] * facts["epoch"],
+        pace=0.0 if "train.epochs" in keys(plan.changes) else facts["epoch"],
+    )
+    found = [
+        final,
+        verbs.evaluate(home, data / "test", after=("train",)),
+        verbs.export(home, target.targets, data / "test", after=("train", "eval")),
+    ]
+    if "rate" in plan.decisions:
+        found.append(
+            verbs.tune(
+                home,
+                data / "dev_words",
+                data / plan.value("negatives"),
+                plan.value("rate"),
+                after=("export",),
+            )
+        )
+    rest = 60 * plan.minutes * SHARES["rest"]
+    found.append(verbs.show(home, after=tuple(each.name for each in found)))
+    return [each if each.trains else each._replace(seconds=rest / (len(found) - 1)) for each in found]
+
+
+def _where(out: Path, name: str, home: Path) -> list[str]:
+    """The settings that say where a training reads and writes."""
+    data = home / "data"
+    return [
+        setting("out", out),
+        setting("name", name),
+        setting("data.train", data / "train"),
+        setting("data.dev", data / "dev"),
+    ]
+
+
+def _network(home: Path, network: str, init: str) -> list[str]:
+    """The settings for an architecture file and the first weights."""
+    found = [setting("arch", home / "conf" / f"{network}.json")]
+    return [*found, setting("train.init", init)] if init else found
