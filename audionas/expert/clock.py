@@ -12,7 +12,7 @@ from audionas.core.errors import UserError
 SHARES: Mapping[str, float] = {"data": 0.10, "search": 0.40, "training": 0.35, "rest": 0.15}
 TIMED = 20.0  # seconds of timed steps, part of the data's share
 OVER = 0.10  # the most by which the given time may be exceeded, as a share of it
-SLACK = 1.15  # times the planned seconds that a trial may take
+SLACK, START = 1.15, 5.0  # times the planned seconds that a trial may take, and seconds to start it
 FEWEST = 0.5  # minutes that can be given
 
 
@@ -56,7 +56,7 @@ class Clock:
         A trial takes a share of its own, so that a slow machine shortens all of them alike.
         """
         most = (1 + OVER) * self.given - later
-        return min(most, self.spent + SLACK * seconds) if share == "search" else most
+        return min(most, self.spent + SLACK * seconds + START) if share == "search" else most
 
 
 def epochs(seconds: float, pace: float, most: int) -> int:

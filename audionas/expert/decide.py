@@ -13,7 +13,7 @@ FEW_CLIPS = 300  # after augmentation: too few for a search
 FEW_SPEAKERS = 10
 COPIES = 3  # that augmentation makes of a clip, as far as a search is concerned
 FEW_POSITIVES = 500  # of a wake word: below, voices speak more
-SPOKEN = 600  # clips that they speak
+SPOKEN, SPOKEN_MINUTE = 600, 10  # clips that they speak: at most, and for each given minute
 TRIAL = 8  # epochs of a trial that says something
 
 
@@ -77,12 +77,14 @@ def search(minutes: float, clips: int) -> Decision:
     return Decision(True, f"{minutes:g} minutes and {many:,} clips after augmentation")
 
 
-def spoken(positives: int, negatives: bool) -> Decision:
+def spoken(positives: int, negatives: bool, minutes: float) -> Decision:
     """The number of clips of the wake word that synthetic voices speak, beside near words and sentences."""
     if positives >= FEW_POSITIVES and negatives:
         return Decision(0, f"{amount(positives, 'recording')} of the word, and other sound: no voices needed")
     why = f"under {FEW_POSITIVES}" if positives < FEW_POSITIVES else "but no other sound"
-    return Decision(SPOKEN, f"{amount(positives, 'recording')} of the word, {why}: voices speak more")
+    many = max(SPOKEN_MINUTE, min(SPOKEN, round(SPOKEN_MINUTE * minutes)))
+    told = f"{SPOKEN_MINUTE} clips per given minute, {SPOKEN} at most"
+    return Decision(many, f"{amount(positives, 'recording')} of the word, {why}: voices speak more ({told})")
 
 
 def rate(wanted: float, hours: float) -> Decision:

@@ -118,7 +118,6 @@ class Watch:
             return False
         self.plan.stops[self.step.name] = epochs
         self.plan.save(self.home)
-        self.tell(f"{self.step.name}: stopped after epoch {epochs}, since the time is up")
         return True
 
     def keep(self, **facts: Any) -> None:
@@ -143,3 +142,5 @@ def _do(step: Step, watch: Watch) -> None:
     with logged(watch.home):
         step.call(watch.row["fresh"], watch if step.trains else None)
     watch.keep(done=True, fresh=False)
+    if step.name in watch.plan.stops:
+        watch.tell(f"{step.name}: stopped after epoch {watch.plan.stops[step.name]}, since the time was up")

@@ -14,12 +14,14 @@ from audionas.data import audio, readers
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE
 
-# Speakers as file names tell them, most certain first: a folder per speaker, speaker_take, speaker-take
-PATTERNS = (
-    r"/(?P<speaker>[^/]+)/[^/]+$",
-    r"/(?P<speaker>[^_/]+)_[^/]*$",
-    r"/(?P<speaker>[^-/]+)-[^/]*$",
-)
+BY_FOLDER = r"^[^/]+/(?P<speaker>[^/]+)"
+# Speakers as file names tell them, most certain first: a folder per speaker, speaker_take, speaker-take. With
+# each the pattern for the preparation, which takes a file that is named otherwise for a speaker of its own.
+PATTERNS = {
+    r"/(?P<speaker>[^/]+)/[^/]+$": BY_FOLDER,
+    r"/(?P<speaker>[^_/]+)_[^/]*$": r"(?:^|/)(?P<speaker>[^_/]+)[^/]*$",
+    r"/(?P<speaker>[^-/]+)-[^/]*$": r"(?:^|/)(?P<speaker>[^-/]+)[^/]*$",
+}
 PROBED = 200  # files whose length is read
 _FIT = 0.9  # share of the names that a pattern must fit
 
@@ -73,12 +75,12 @@ def speakers_of(paths: Sequence[Path]) -> tuple[str, int]:
     A name that stands for one file only is no speaker: at least half of the speakers must have several files.
     "" and 0 where no pattern does.
     """
-    for pattern in PATTERNS:
+    for pattern, lenient in PATTERNS.items():
         found = [match["speaker"] for path in paths if (match := re.search(pattern, path.as_posix()))]
-        counts = Counter(name for name, path in zip(found, paths, strict=False) if name)
+        counts = Counter(found)
         several = sum(count > 1 for count in counts.values())
         if len(found) >= _FIT * len(paths) and 2 * several > len(counts) > 1:
-            return pattern, len(counts)
+            return lenient, len(counts)
     return "", 0
 
 

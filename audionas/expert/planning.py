@@ -39,7 +39,6 @@ def _examine(made: Plan, home: Path) -> None:
     if made.word:
         found = Facts({}, "", 0, 1.0, 1.0, 0.0)
         decided["task"] = Decision("wake_word", "--word names one")
-        decided["word"] = Decision(made.word, "--word")
         decided["split"] = Decision("", "synthetic voices: no voice is in two of train, dev and test")
     else:
         with do.logged(home):
@@ -48,23 +47,33 @@ def _examine(made: Plan, home: Path) -> None:
     decided["search"] = decide.search(made.minutes, found.clips or decide.SPOKEN)
     decided["seconds"] = decide.seconds(found)
     if decided["task"].value == "wake_word":
-        if not made.word:
-            word = found.words[0].replace("_", " ")
-            decided["word"] = Decision(word, "the folder's name")
-        others = found.clips > sum(found.labels[each] for each in found.words)
-        positives = sum(found.labels[each] for each in found.words)
-        decided["voices"] = decide.spoken(positives, bool(made.negatives) or others)
-        decided["seconds"] = Decision(max(1.5, decided["seconds"].value), "a wake word and what is before it")
+        _examine_word(made, found)
+
+
+def _examine_word(made: Plan, found: Facts) -> None:
+    """Decide what a wake word needs: its folder, other sound, voices."""
+    decided, word = made.decisions, made.word
+    for folder in found.words:
+        others = [label for label in found.labels if label != folder]
+        decided["folder"] = Decision(folder, "the only one without a _ in front")
+        decided["others"] = Decision(others, "what is not the word")
+        word = folder.replace("_", " ")
+    other = bool(made.negatives) or len(found.labels) > 1
+    decided["word"] = Decision(word, "--word" if made.word else "the name of its folder")
+    decided["voices"] = decide.spoken(sum(found.labels[each] for each in found.words), other, made.minutes)
+    decided["negatives"] = (
+        Decision("dev_long", "recordings without the word")
+        if other
+        else Decision("dev_espeak", "no recordings without the word: sentences by synthetic voices")
+    )
+    decided["seconds"] = Decision(max(1.5, decided["seconds"].value), "a wake word and what is before it")
 
 
 def _measurable(made: Plan, home: Path) -> None:
     """Decide the target of false accepts, from the hours of development sound without the word."""
     hours: dict[str, dict[str, float]] = read_json(home / "data" / "hours.json")
-    name = "dev_long" if hours.get("dev_long") else "dev_espeak"
-    made.decisions["negatives"] = Decision(
-        name, "recordings" if name == "dev_long" else "synthetic sentences"
-    )
-    made.decisions["rate"] = decide.rate(made.rate, sum(hours.get(name, {}).values()))
+    heard = sum(hours.get(made.value("negatives"), {}).values())
+    made.decisions["rate"] = decide.rate(made.rate, heard)
 
 
 def _time(made: Plan, home: Path, clock: Clock) -> None:

@@ -7,11 +7,15 @@ from typing import Any
 from audionas.core.hostile import setting
 from audionas.expert import conf, verbs
 from audionas.expert.clock import SHARES
+from audionas.expert.decide import SPOKEN
 from audionas.expert.devices import device
+from audionas.expert.facts import BY_FOLDER
 from audionas.expert.plan import Plan
 from audionas.expert.verbs import Step
+from audionas.run.ship.targets import files_of
 
 TRIALS = "trials"
+SENTENCES = 0.5  # hours for each split by as many voices as there are at most, where no other sound is given
 _FINAL = ("train.epochs", "train.init")  # settings of the user that are for the final training alone
 _OTHERS = ("name", "out")  # those that say where the run lies, which the plan knows
 
@@ -56,15 +60,20 @@ def prep(plan: Plan, home: Path) -> Step:
 
 def _wake_word(plan: Plan, data: Path, options: list[tuple[str, Any]]) -> Step:
     word = plan.value("word")
-    options = [*options, ("word", word), ("say", plan.value("voices")), ("seconds", plan.value("seconds"))]
+    say = plan.value("voices")
+    options = [*options, ("word", word), ("say", say), ("sentences", round(say / SPOKEN, 2))]
+    options += [("seconds", plan.value("seconds"))]
+    others = [
+        Path(each) for each in plan.negatives
+    ]  # as --src: the pattern of speakers is for the word's files
     if plan.source:
-        options += [("src", [Path(plan.source)])]
-        if plan.value("split"):
-            options += [("speaker-pattern", plan.value("split"))]
-    first, *more = [Path(each) for each in plan.negatives] or [None]
-    options += [("negatives", first)] if first else []
-    if more:
-        options = [(k, [*v, *more] if k == "src" else v) for k, v in options]
+        options += [("positives", Path(plan.source) / plan.value("folder"))]
+        others = [*(Path(plan.source) / each for each in plan.value("others")), *others]
+        if pattern := plan.value("split"):
+            options += [("speaker-pattern", "^(?P<speaker>[^/]+)" if pattern == BY_FOLDER else pattern)]
+    options += [("src", others)] if others else []
+    if plan.value("negatives") == "dev_espeak":
+        options += [("espeak-hours", round(SENTENCES * say / SPOKEN, 2))]
     return verbs.prep("wake_word", [str(data)], options)
 
 
@@ -120,6 +129,7 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
                 data / "dev_words",
                 data / plan.value("negatives"),
                 plan.value("rate"),
+                [file.name for file in files_of(target.targets, name) if file.listens],
                 after=("export",),
             )
         )

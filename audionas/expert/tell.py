@@ -41,6 +41,8 @@ def result(made: Plan, home: Path, time: Clock) -> Iterator[str]:
     """What came out, how sure that is, and where it lies."""
     chosen = made.decisions["choice"]
     yield f"chosen    {chosen.value}; {chosen.why}"
+    for name, epoch in made.stops.items():
+        yield f"cut       {name}: stopped after epoch {epoch}, since the time was up; this machine was slower"
     if (found := evaluation(home)) is not None:
         interval = Interval.read(found).words("{:.1%}".format)
         over = whose(found, "unseen speaker")

@@ -101,16 +101,19 @@ def export(home: Path, targets: Sequence[str], data: Path, **rest: Any) -> Step:
     )
 
 
-def tune(home: Path, positives: Path, negatives: Path, target: float, **rest: Any) -> Step:
-    """`audionas tune HOME --positives DIR --negatives DIR --target-fa-per-hour RATE`."""
+def tune(
+    home: Path, positives: Path, negatives: Path, target: float, files: Sequence[str], **rest: Any
+) -> Step:
+    """`audionas tune HOME --positives DIR --negatives DIR --target-fa-per-hour RATE --file FILE...`."""
 
     def call(overwrite: bool, until: Until | None) -> None:
         from audionas.listen.tune import tune as go
 
-        go(home, positives, negatives, target=target)
+        go(home, positives, negatives, target=target, files=[*map(Path, files)], smooth=5)
 
     words = ("tune", str(home), "--positives", str(positives), "--negatives", str(negatives))
-    return Step("tune", (*words, "--target-fa-per-hour", f"{target:g}"), call, **rest)
+    named = [word for file in files for word in ("--file", file)]
+    return Step("tune", (*words, "--target-fa-per-hour", f"{target:g}", *named), call, **rest)
 
 
 def show(home: Path, **rest: Any) -> Step:

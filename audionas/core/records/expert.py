@@ -26,7 +26,7 @@ class PlanRecord(Record):
     negatives: list[str]
     changes: list[str]
     decisions: dict[str, DecisionRecord]
-    stops: dict[str, Natural] = {}
+    stops: Annotated[dict[str, Natural], Field(default_factory=dict)]
 
 
 class StepRecord(Record):

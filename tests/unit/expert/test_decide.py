@@ -57,7 +57,11 @@ def test_a_search_needs_time_and_clips(minutes: float, clips: int, searched: boo
     ("positives", "negatives", "spoken"), [(499, True, True), (500, True, False), (500, False, True)]
 )
 def test_voices_speak_where_recordings_are_few(positives: int, negatives: bool, spoken: bool) -> None:
-    assert bool(decide.spoken(positives, negatives).value) is spoken
+    assert bool(decide.spoken(positives, negatives, 60).value) is spoken
+
+
+def test_voices_speak_less_in_less_time() -> None:
+    assert [decide.spoken(0, True, minutes).value for minutes in (0.5, 6, 60, 600)] == [10, 60, 600, 600]
 
 
 def test_the_target_is_what_the_hours_can_show() -> None:

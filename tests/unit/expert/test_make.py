@@ -43,7 +43,7 @@ def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert not (home / "train").exists()
     plan = load(home / "make.yaml")
     rows = {name: plan.value("networks")[name] for name in ("kws12_network", "tc_resnet8_w0_5")}
-    rows = {name: {**row, "trial_epochs": 2, "epochs": 3} for name, row in rows.items()}
+    rows = {name: {**row, "epoch": 100.0, "trial_epochs": 2, "epochs": 3} for name, row in rows.items()}
     plan.decisions["networks"] = plan.decisions["networks"]._replace(value=rows)
     plan.decisions.pop("choice", None)
     plan.minutes = 600.0
