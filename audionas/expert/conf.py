@@ -41,11 +41,11 @@ def settings(plan: Plan) -> dict[str, Any]:
         conf["features"] = {"name": "micro", "preset": "settled"}
     if plan.value("search"):
         conf |= {
-            "space": _SPACE,
+            "space": {**_SPACE, "causal": target.listens},
             "method": {"name": "spos"},
             "searcher": {
                 "name": "nsga2",
-                "objectives": {"macro_f1": "max", "macs": "min"},
+                "objectives": {"macro_f1": "max", "hop_macs" if target.listens else "macs": "min"},
                 "population": 16,
                 "generations": 6,
             },

@@ -43,10 +43,8 @@ def candidates(device: Device) -> list[Network]:
     ]
 
 
-def fitting(
-    networks: Sequence[tuple[Network, Sequence[str]]], conf: Path, device: str
-) -> list[tuple[Network, Sequence[str]]]:
-    """The networks, each with its settings, that fit the limits of the config. Raises UserError with what the
+def fitting(networks: Sequence[tuple[Network, Sequence[str]]], conf: Path, device: str) -> list[Network]:
+    """The networks that fit the limits of the config with their settings. Raises UserError with what the
     nearest one exceeds where there is none.
     """
     fit, refused = [], []
@@ -57,7 +55,7 @@ def fitting(
         except UserError as error:
             refused.append(error)
         else:
-            fit.append((network, changes))
+            fit.append(network)
     if not fit:
         raise UserError(
             [f"no network fits {device}; what keeps the nearest one out:", *refused[-len(WIDTHS)].problems],

@@ -1,19 +1,14 @@
 """Planning: facts become decisions, data are prepared, steps are timed, and epochs fill the given time."""
 
-from collections.abc import Mapping
 from pathlib import Path
 
 from audionas.core.files import read_json, write_text
 from audionas.core.reporter import Reporter
-from audionas.expert import conf, decide, do, steps, timed
-from audionas.expert.clock import TIMED, Clock, epochs
+from audionas.expert import budget, conf, decide, do, steps
+from audionas.expert.clock import Clock
 from audionas.expert.decide import Decision
-from audionas.expert.devices import device
 from audionas.expert.facts import Facts, facts
-from audionas.expert.networks import Network, candidates, fitting
 from audionas.expert.plan import Plan
-
-MOST = {"trial": 40, "final": 120}  # epochs: more teach a network of this size little
 
 
 def plan(made: Plan, home: Path, clock: Clock, tell: do.Told) -> None:
@@ -29,7 +24,8 @@ def plan(made: Plan, home: Path, clock: Clock, tell: do.Told) -> None:
     if made.value("task") == "wake_word" and "rate" not in made.decisions:
         _measurable(made, home)
     tell("time steps")
-    _time(made, home, clock)
+    with do.logged(home):
+        (budget.searched if made.value("search") else budget.hand_made)(made, home, clock)
     made.save(home)
 
 
@@ -74,43 +70,3 @@ def _measurable(made: Plan, home: Path) -> None:
     hours: dict[str, dict[str, float]] = read_json(home / "data" / "hours.json")
     heard = sum(hours.get(made.value("negatives"), {}).values())
     made.decisions["rate"] = decide.rate(made.rate, heard)
-
-
-def _time(made: Plan, home: Path, clock: Clock) -> None:
-    """Time an epoch of each network that fits; decide which are tried, and for how many epochs."""
-    networks = candidates(device(made.device))
-    for network in networks:
-        network.spec.save(home / "conf" / network.file)
-    rows = [(each, steps.trial_settings(made, home, each.name, each.init)) for each in networks]
-    with do.logged(home):
-        fit = fitting(rows, home / conf.FILE, made.device)
-        paces = {
-            each.name: timed.pace(home / conf.FILE, changes, max(1.0, TIMED / len(fit) - 1))
-            for each, changes in fit
-        }
-    tried = decide.tried(paces, clock.share("search"))
-    if len(tried.value) == 1:
-        made.decisions["choice"] = Decision(tried.value[0], "the only one for which there is time")
-    made.decisions["networks"] = tried._replace(
-        value={
-            each.name: {
-                "init": each.init,
-                "epoch": round(paces[each.name], 2),
-                **_epochs(clock, paces, tried, each),
-            }
-            for each, _ in fit
-            if each.name in tried.value
-        }
-    )
-
-
-def _epochs(clock: Clock, paces: Mapping[str, float], tried: Decision, network: Network) -> dict[str, int]:
-    """The epochs of a network's trial and of its training; without trials it has the time of both."""
-    pace, many = paces[network.name], len(tried.value)
-    search, training = clock.share("search"), clock.share("training")
-    if many == 1:
-        return {"trial_epochs": 0, "epochs": epochs(search + training, pace, MOST["final"])}
-    return {
-        "trial_epochs": epochs(search / many, pace, MOST["trial"]),
-        "epochs": epochs(training, pace, MOST["final"]),
-    }

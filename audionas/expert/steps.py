@@ -1,6 +1,6 @@
 """The steps of a plan, in order, as far as its decisions go: those after the choice need it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from audionas.expert.plan import Plan
 from audionas.expert.verbs import Step
 from audionas.run.ship.targets import files_of
 
-TRIALS = "trials"
+TRIALS, SEARCH = "trials", "trials/search"
 SENTENCES = 0.5  # hours for each split by as many voices as there are at most, where no other sound is given
 _FINAL = ("train.epochs", "train.init")  # settings of the user that are for the final training alone
 _OTHERS = ("name", "out")  # those that say where the run lies, which the plan knows
@@ -23,7 +23,7 @@ _OTHERS = ("name", "out")  # those that say where the run lies, which the plan k
 def steps(plan: Plan, out: Path, name: str) -> list[Step]:
     """The steps of a plan whose run is `out`/`name`."""
     home = out / name
-    found = [prep(plan, home), *_trials(plan, home)]
+    found = [prep(plan, home), *_search(plan, home), *_trials(plan, home)]
     if "choice" in plan.decisions:
         found += _rest(plan, out, name)
     return found
@@ -34,12 +34,18 @@ def trial(network: str) -> str:
     return f"try {network}"
 
 
-def trial_settings(plan: Plan, home: Path, network: str, init: str, epochs: int = 1) -> list[str]:
+def trial_settings(
+    plan: Plan, home: Path, network: str, facts: Mapping[str, Any], epochs: int = 1
+) -> list[str]:
     """The settings of the short training of a network."""
-    given = zip(plan.changes, keys(plan.changes), strict=True)
-    kept = [change for change, key in given if key not in (*_FINAL, *_OTHERS)]
-    where = [*_where(home / TRIALS, network, home), *_network(home, network, init)]
-    return [*where, f"train.epochs={epochs}", *kept]
+    where = [*_where(home / TRIALS, network, home), *_network(home, network, facts, _init(home, facts))]
+    return [*where, f"train.epochs={epochs}", *_given(plan, *_FINAL)]
+
+
+def search_settings(plan: Plan, home: Path, epochs: int) -> list[str]:
+    """The settings of the search."""
+    where = _where(home / Path(SEARCH).parent, Path(SEARCH).name, home)
+    return [*where, f"search.epochs={epochs}", *_given(plan, *_FINAL)]
 
 
 def keys(changes: Sequence[str]) -> list[str]:
@@ -77,17 +83,34 @@ def _wake_word(plan: Plan, data: Path, options: list[tuple[str, Any]]) -> Step:
     return verbs.prep("wake_word", [str(data)], options)
 
 
+def _search(plan: Plan, home: Path) -> list[Step]:
+    """The search, where there is one."""
+    if not plan.value("search"):
+        return []
+    facts = plan.value("supernet")
+    return [
+        verbs.search(
+            home / conf.FILE,
+            search_settings(plan, home, facts["epochs"]),
+            after=("prep",),
+            reads=conf.text(plan),
+            share="search",
+            seconds=facts["seconds"],
+        )
+    ]
+
+
 def _trials(plan: Plan, home: Path) -> list[Step]:
     """A short training of each network."""
     found = []
     for network, facts in plan.value("networks").items() if len(plan.value("networks")) > 1 else ():
-        changes = trial_settings(plan, home, network, facts["init"], facts["trial_epochs"])
+        changes = trial_settings(plan, home, network, facts, facts["trial_epochs"])
         found.append(
             verbs.train(
                 trial(network),
                 home / conf.FILE,
                 changes,
-                after=("prep",),
+                after=("search" if plan.value("search") else "prep",),
                 reads=conf.text(plan),
                 share="search",
                 seconds=facts["trial_epochs"] * facts["epoch"],
@@ -101,29 +124,30 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
     """The final training and what follows it."""
     home, chosen = out / name, plan.value("choice")
     facts = plan.value("networks")[chosen]
-    kept = [c for c, key in zip(plan.changes, keys(plan.changes), strict=True) if key not in _OTHERS]
-    several = len(plan.value("networks")) > 1
-    init = str(home / TRIALS / chosen) if several else facts["init"]  # a trial is the beginning of a training
-    changes = [*_where(out, name, home), *_network(home, chosen, init)]
-    changes += [f"train.epochs={facts['epochs']}", *kept]
+    several, found = len(plan.value("networks")) > 1, "search" if plan.value("search") else "prep"
+    init = (
+        str(home / TRIALS / chosen) if several else _init(home, facts)
+    )  # a trial is the beginning of a training
+    changes = [*_where(out, name, home), *_network(home, chosen, facts, init)]
+    changes += [f"train.epochs={facts['epochs']}", *_given(plan)]
     data, target = home / "data", device(plan.device)
     final = verbs.train(
         "train",
         home / conf.FILE,
         changes,
-        after=(trial(chosen) if several else "prep",),
+        after=(trial(chosen) if several else found,),
         reads=conf.text(plan),
         share="training",
         seconds=facts["epochs"] * facts["epoch"],
         pace=0.0 if "train.epochs" in keys(plan.changes) else facts["epoch"],
     )
-    found = [
+    last = [
         final,
         verbs.evaluate(home, data / "test", after=("train",)),
         verbs.export(home, target.targets, data / "test", after=("train", "eval")),
     ]
     if "rate" in plan.decisions:
-        found.append(
+        last.append(
             verbs.tune(
                 home,
                 data / "dev_words",
@@ -134,8 +158,8 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
             )
         )
     rest = 60 * plan.minutes * SHARES["rest"]
-    found.append(verbs.show(home, after=tuple(each.name for each in found)))
-    return [each if each.trains else each._replace(seconds=rest / (len(found) - 1)) for each in found]
+    last.append(verbs.show(home, after=tuple(each.name for each in last)))
+    return [each if each.trains else each._replace(seconds=rest / (len(last) - 1)) for each in last]
 
 
 def _where(out: Path, name: str, home: Path) -> list[str]:
@@ -149,7 +173,19 @@ def _where(out: Path, name: str, home: Path) -> list[str]:
     ]
 
 
-def _network(home: Path, network: str, init: str) -> list[str]:
-    """The settings for an architecture file and the first weights."""
-    found = [setting("arch", home / "conf" / f"{network}.json")]
-    return [*found, setting("train.init", init)] if init else found
+def _network(home: Path, network: str, facts: Mapping[str, Any], init: str) -> list[str]:
+    """The settings for an architecture, the first weights and the seed."""
+    found = [setting("arch", home / facts.get("arch", f"conf/{network}.json"))]
+    found += [setting("train.init", init)] if init else []
+    return [*found, *([f"seed={facts['seed']}"] if "seed" in facts else [])]
+
+
+def _init(home: Path, facts: Mapping[str, Any]) -> str:
+    """The model whose weights a trial begins with: an included one, or what the search left; "" for none."""
+    return str(home / facts["init"]) if facts["init"].startswith(SEARCH) else str(facts["init"])
+
+
+def _given(plan: Plan, *but: str) -> list[str]:
+    """The user's settings for a training, without some keys."""
+    named = zip(plan.changes, keys(plan.changes), strict=True)
+    return [change for change, key in named if key not in (*but, *_OTHERS)]

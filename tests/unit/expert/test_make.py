@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from audionas.core.files import read_json
 from audionas.expert.plan import Plan, load
 from tests._factory import tone
 from tests.unit.cli._command import contents, done, refused
@@ -131,6 +132,49 @@ def test_where_no_network_fits_the_nearest_limit_is_named(tmp_path: Path) -> Non
     assert "no network fits cpu" in result.err
     assert "tc_resnet8_w0_5" in result.err
     assert "over limits.params 100" in result.err
+
+
+def test_with_time_a_search_finds_the_finalists(tmp_path: Path) -> None:
+    source = recordings(tmp_path / "words", takes=6)
+    small = ("searcher.population=4", "searcher.generations=1", "space.width=0.25", "search.batch_size=16")
+    done("make", source, "--for", "cpu", "--minutes", 20, "--plan", f"out={tmp_path}", "name=x", *small)
+    plan, home = load(tmp_path / "x" / "make.yaml"), tmp_path / "x"
+    assert plan.value("search") is True
+    supernet = {**plan.value("supernet"), "epochs": 1}
+    plan.decisions["supernet"] = plan.decisions["supernet"]._replace(value=supernet)
+    rows = {name: plan.value("networks")[name] for name in ("searched_best_0", "kws12_network_0")}
+    rows = {name: {**row, "epoch": 100.0, "trial_epochs": 1, "epochs": 1} for name, row in rows.items()}
+    plan.decisions["networks"] = plan.decisions["networks"]._replace(value=rows)
+    plan.minutes = 600.0
+    plan.save(home)
+    done("make", home / "make.yaml")
+    assert (home / "trials" / "search" / "front.json").is_file()
+    assert (home / "trials" / "searched_best_0" / "train" / "init.json").is_file()  # from the supernet
+    assert load(home / "make.yaml").value("choice") in rows
+    assert (home / "export" / "model.onnx").is_file()
+    script = (home / "commands.sh").read_text(encoding="utf-8")
+    assert script.index("audionas search") < script.index("audionas train") < script.index("audionas eval")
+
+
+def test_a_wake_word_is_tuned_for_the_rate_that_its_hours_can_show(tmp_path: Path) -> None:
+    pytest.importorskip("espeakng_loader")
+    source = recordings(tmp_path / "words", ("low",), takes=2)
+    recordings(tmp_path / "others", ("mid", "high"), takes=4)
+    (source / "_other_").mkdir()
+    for file in (tmp_path / "others").rglob("*.wav"):
+        shutil.copy(file, source / "_other_" / f"{file.parent.name}-{file.name}")
+    words = ("make", source, "--for", "esp32-s3", "--minutes", 1, f"out={tmp_path}", "name=low")
+    result = done(*words, "train.epochs=1")
+    home = tmp_path / "low"
+    plan = load(home / "make.yaml")
+    assert plan.value("task") == "wake_word"
+    assert plan.value("voices") == 10
+    assert plan.value("rate") > 0.5
+    assert "0.5 false accepts per hour cannot be measured" in result.out
+    assert f"for {plan.value('rate'):g} false accepts per hour" in result.out
+    names = {file.name for file in (home / "export").iterdir()}
+    assert {"low.tflite", "low.json", "model.stream.onnx", "model.int8.tflite"} <= names
+    assert read_json(home / "tune" / "tune.json")["target"] == plan.value("rate")
 
 
 def test_another_plan_of_the_same_name_is_refused(planned: Path) -> None:
