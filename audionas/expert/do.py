@@ -49,12 +49,13 @@ class Done:
     @property
     def seconds(self) -> float:
         """The seconds of all steps."""
-        return sum(row["seconds"] for row in self.steps.values())
+        return float(sum(row["seconds"] for row in self.steps.values()))
 
     def used(self, digests: Mapping[str, str]) -> float:
         """The seconds of planning and of all steps, so far as they need not be done again."""
         rows = ((name, self.steps[name]) for name in digests if name in self.steps)
-        return self.planned + sum(row["seconds"] for name, row in rows if row["digest"] == digests[name])
+        kept = [row["seconds"] for name, row in rows if row["digest"] == digests[name]]
+        return float(self.planned + sum(kept))
 
 
 def left(steps: Sequence[Step], wanted: Mapping[str, str], home: Path) -> float:

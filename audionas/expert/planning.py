@@ -62,7 +62,7 @@ def _examine_word(made: Plan, found: Facts) -> None:
         if other
         else Decision("dev_espeak", "no recordings without the word: sentences by synthetic voices")
     )
-    decided["seconds"] = Decision(max(1.5, decided["seconds"].value), "a wake word and what is before it")
+    decided["seconds"] = Decision(1.5, "a wake word ends its clips, with a little of what was before")
 
 
 def _measurable(made: Plan, home: Path) -> None:

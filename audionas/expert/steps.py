@@ -144,7 +144,9 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
     last = [
         final,
         verbs.evaluate(home, data / "test", after=("train",)),
-        verbs.export(home, target.targets, data / "test", after=("train", "eval")),
+        verbs.export(
+            home, target.targets, data / "test", target.profile == "esphome", after=("train", "eval")
+        ),
     ]
     if "rate" in plan.decisions:
         last.append(

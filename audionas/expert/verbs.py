@@ -88,17 +88,16 @@ def evaluate(home: Path, data: Path, **rest: Any) -> Step:
     return Step("eval", ("eval", str(home), "--data", str(data)), call, **rest)
 
 
-def export(home: Path, targets: Sequence[str], data: Path, **rest: Any) -> Step:
-    """`audionas export HOME --target TARGETS --data DATA`."""
+def export(home: Path, targets: Sequence[str], data: Path, frames: bool, **rest: Any) -> Step:
+    """`audionas export HOME --target TARGETS --data DATA`, with `frames` as the input of ONNX files."""
 
     def call(overwrite: bool, until: Until | None) -> None:
         from audionas.run.export import export as go
 
-        go(home, targets=targets, data=data)
+        go(home, targets=targets, data=data, input="frames" if frames else "waveform")
 
-    return Step(
-        "export", ("export", str(home), "--target", ",".join(targets), "--data", str(data)), call, **rest
-    )
+    words = ("export", str(home), "--target", ",".join(targets), "--data", str(data))
+    return Step("export", (*words, *(("--input", "frames") if frames else ())), call, **rest)
 
 
 def tune(
