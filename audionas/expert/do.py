@@ -17,7 +17,7 @@ Told = Callable[[str], object]
 
 
 class Done:
-    """What has been done in a run's folder: for each step the digest of all that it depends on, the seconds
+    """The progress in a run's folder: for each step the digest of all that it depends on, the seconds
     that it took, and whether it has ended; `planned` are the seconds of planning.
     """
 
@@ -96,7 +96,7 @@ def run(
 
 
 class Watch:
-    """What a training asks after each epoch: whether it ends there. Progress is on disk by then."""
+    """The guard that a training asks after each epoch whether it ends there. Progress is on disk by then."""
 
     def __init__(
         self, step: Step, plan: Plan, home: Path, clock: Clock, done: Done, end: float, tell: Told

@@ -44,7 +44,7 @@ class Plan:
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What the user asked for."""
+        """The words of the user."""
         return {k: v for k, v in asdict(self).items() if k not in ("decisions", "stops")}
 
     def save(self, home: Path) -> None:

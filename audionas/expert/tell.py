@@ -38,7 +38,7 @@ def plan(made: Plan, time: Clock, left: float) -> Iterator[str]:
 
 
 def result(made: Plan, home: Path, time: Clock) -> Iterator[str]:
-    """What came out, how sure that is, and where it lies."""
+    """The result, how sure it is, and where it lies."""
     chosen = made.decisions["choice"]
     yield f"chosen    {chosen.value}; {chosen.why}"
     for name, epoch in made.stops.items():
