@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from audionas.core.reporter import amount
+from audionas.expert.devices import Device
 from audionas.expert.facts import Facts
 
 SCENE = 4.0  # seconds: clips as long are no words
@@ -65,6 +66,18 @@ def seconds(facts: Facts) -> Decision:
         )
     value = min(10.0, math.ceil(2 * facts.seconds) / 2)
     return Decision(value, f"95 % of the clips take up to {facts.seconds:.2f} s, rounded up to half a second")
+
+
+def files(device: Device, task: str) -> Decision:
+    """The export targets: those of the device that can hold the task."""
+    if device.words or task == "wake_word":
+        return Decision(list(device.targets), "what the device runs")
+    kept = [target for target in device.targets if target != "esphome"]
+    return Decision(
+        kept,
+        "ESPHome's component hears one word, and these are several",
+        "no file for ESPHome: its component hears one word per model; the LiteRT files hear all",
+    )
 
 
 def search(minutes: float, clips: int) -> Decision:

@@ -75,24 +75,22 @@ def digests(steps: Sequence[Step]) -> dict[str, str]:
 
 def run(
     steps: Sequence[Step], wanted: Mapping[str, str], plan: Plan, home: Path, clock: Clock, tell: Told
-) -> bool:
-    """Do the steps that are not done with the digests `wanted`; True where there were any.
+) -> None:
+    """Do the steps that are not done with the digests `wanted`.
 
     What they print goes to `make.log`; `tell` hears what begins and what is cut short. A training ends early
     where the clock says so; the plan keeps its last epoch in `stops`.
     """
-    done, any_done = Done(home), False
+    done = Done(home)
     for number, step in enumerate(steps):
         if done.holds(step, wanted[step.name]):
             continue
         if done.begin(step, wanted[step.name]):
             plan.stops.pop(step.name, None)
             plan.save(home)
-        any_done = True
         later = sum(each.seconds for each in steps[number + 1 :] if not done.holds(each, wanted[each.name]))
         tell(step.name)
         _do(step, Watch(step, plan, home, clock, done, clock.end(step.seconds, later, step.share), tell))
-    return any_done
 
 
 class Watch:

@@ -43,6 +43,9 @@ def make(
     clock, note = Clock(plan.minutes), _noting(home)
     (home / "conf").mkdir(parents=True, exist_ok=True)
     claim(home, _OWN)
+    done = do.Done(home)
+    clock.resume(done.planned + done.seconds)
+    planning.examine(plan, home)
     if "networks" not in plan.decisions:
         planning.plan(plan, home, clock, note)
         done = do.Done(home)
@@ -61,8 +64,11 @@ def _work(plan: Plan, home: Path, clock: Clock, note: do.Told) -> None:
     """Do all steps; choose the network when the trials are done."""
     every, wanted = _steps(plan, home)
     trials = [step for step in every if step.share in ("data", "search")]
-    again = do.run(trials, wanted, plan, home, clock, note) and len(plan.value("networks")) > 1
-    if again or "choice" not in plan.decisions:
+    if len(plan.value("networks")) > 1 and do.left(trials, wanted, home):
+        plan.decisions.pop("choice", None)  # the trials will tell another
+        plan.save(home)
+    do.run(trials, wanted, plan, home, clock, note)
+    if "choice" not in plan.decisions:
         places = {name: home / steps.TRIALS / name / "train" / "done.json" for name in plan.value("networks")}
         plan.decisions["choice"] = decide.choice(
             {name: read_json(place)["valid_accuracy"] for name, place in places.items()}
@@ -126,8 +132,14 @@ def _home(plan: Plan) -> tuple[Plan, Path]:
         raise UserError(f"name: {fault}")
     home = Path(given.get("out") or "exp").absolute() / name
     if not (home / FILE).exists():
+        if there := [phase for phase in ("search", "train") if (home / phase).exists()]:
+            raise UserError(
+                f"{home}: holds a run of {' and '.join(there)}", hint="Give this one another name: name=..."
+            )
         return plan, home
     before = load(home / FILE)
+    if "networks" not in before.decisions and before.asked != plan.asked:
+        return plan, home  # it was not planned to the end
     if before.asked != plan.asked:
         differing = [k for k, v in plan.asked.items() if before.asked[k] != v]
         raise UserError(

@@ -2,26 +2,34 @@
 
 from pathlib import Path
 
+from audionas.config import load
 from audionas.core.files import read_json, write_text
 from audionas.core.reporter import Reporter
 from audionas.expert import budget, conf, decide, do, steps
 from audionas.expert.clock import Clock
 from audionas.expert.decide import Decision
+from audionas.expert.devices import device
 from audionas.expert.facts import Facts, facts
 from audionas.expert.plan import Plan
 
 
-def plan(made: Plan, home: Path, clock: Clock, tell: do.Told) -> None:
-    """Take every decision that comes before the work, and write each plan to `home` as it grows.
+def examine(made: Plan, home: Path) -> None:
+    """Take the decisions that the recordings alone decide, and write plan and config to `home`.
 
-    Raises UserError for recordings that cannot be used, and where no network fits the device.
+    Raises UserError for recordings that cannot be used and for settings that are none, before that.
     """
     if "seconds" not in made.decisions:
         _examine(made, home)
-        made.save(home)
     write_text(home / conf.FILE, conf.text(made))
-    do.run([steps.prep(made, home)], do.digests([steps.prep(made, Path(home.name))]), made, home, clock, tell)
-    if made.value("task") == "wake_word" and "rate" not in made.decisions:
+    load(home / conf.FILE, steps.settings(made))
+    made.save(home)
+
+
+def plan(made: Plan, home: Path, clock: Clock, tell: do.Told) -> None:
+    """Prepare the data, time steps, and take the other decisions. Raises UserError where no network fits."""
+    prep = steps.prep(made, home)
+    do.run([prep], do.digests([steps.prep(made, Path(home.name))]), made, home, clock, tell)
+    if made.value("task") == "wake_word":
         _measurable(made, home)
     tell("time steps")
     with do.logged(home):
@@ -42,6 +50,7 @@ def _examine(made: Plan, home: Path) -> None:
         decided["task"], decided["split"] = decide.task(found), decide.split(found)
     decided["search"] = decide.search(made.minutes, found.clips or decide.SPOKEN)
     decided["seconds"] = decide.seconds(found)
+    decided["files"] = decide.files(device(made.device), decided["task"].value)
     if decided["task"].value == "wake_word":
         _examine_word(made, found)
 

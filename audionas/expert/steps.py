@@ -39,13 +39,13 @@ def trial_settings(
 ) -> list[str]:
     """The settings of the short training of a network."""
     where = [*_where(home / TRIALS, network, home), *_network(home, network, facts, _init(home, facts))]
-    return [*where, f"train.epochs={epochs}", *_given(plan, *_FINAL)]
+    return [*where, f"train.epochs={epochs}", *settings(plan, *_FINAL)]
 
 
 def search_settings(plan: Plan, home: Path, epochs: int) -> list[str]:
     """The settings of the search."""
     where = _where(home / Path(SEARCH).parent, Path(SEARCH).name, home)
-    return [*where, f"search.epochs={epochs}", *_given(plan, *_FINAL)]
+    return [*where, f"search.epochs={epochs}", *settings(plan, *_FINAL)]
 
 
 def keys(changes: Sequence[str]) -> list[str]:
@@ -129,7 +129,7 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
         str(home / TRIALS / chosen) if several else _init(home, facts)
     )  # a trial is the beginning of a training
     changes = [*_where(out, name, home), *_network(home, chosen, facts, init)]
-    changes += [f"train.epochs={facts['epochs']}", *_given(plan)]
+    changes += [f"train.epochs={facts['epochs']}", *settings(plan)]
     data, target = home / "data", device(plan.device)
     final = verbs.train(
         "train",
@@ -145,7 +145,7 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
         final,
         verbs.evaluate(home, data / "test", after=("train",)),
         verbs.export(
-            home, target.targets, data / "test", target.profile == "esphome", after=("train", "eval")
+            home, plan.value("files"), data / "test", target.profile == "esphome", after=("train", "eval")
         ),
     ]
     if "rate" in plan.decisions:
@@ -155,7 +155,7 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
                 data / "dev_words",
                 data / plan.value("negatives"),
                 plan.value("rate"),
-                [file.name for file in files_of(target.targets, name) if file.listens],
+                [file.name for file in files_of(plan.value("files"), name) if file.listens],
                 after=("export",),
             )
         )
@@ -187,7 +187,7 @@ def _init(home: Path, facts: Mapping[str, Any]) -> str:
     return str(home / facts["init"]) if facts["init"].startswith(SEARCH) else str(facts["init"])
 
 
-def _given(plan: Plan, *but: str) -> list[str]:
+def settings(plan: Plan, *but: str) -> list[str]:
     """The user's settings for a training, without some keys."""
     named = zip(plan.changes, keys(plan.changes), strict=True)
     return [change for change, key in named if key not in (*but, *_OTHERS)]

@@ -9,28 +9,15 @@ import time
 from pathlib import Path
 
 import pytest
-import soundfile
 
 from audionas.core.files import read_json
 from audionas.expert.plan import Plan, load
-from tests._factory import tone
 from tests.unit.cli._command import contents, done, refused
+from tests.unit.expert._recordings import recordings
 
 pytestmark = pytest.mark.story
 ROOT = Path(__file__).parents[3]
-WORDS = ("low", "mid", "high")
 FILES = ("model/weights.safetensors", "export/model.onnx", "export/golden.npz", "export/labels.txt")
-
-
-def recordings(folder: Path, words: tuple[str, ...] = WORDS, speakers: int = 6, takes: int = 3) -> Path:
-    """One folder per word, with files speaker_take.wav."""
-    for word in words:
-        (folder / word).mkdir(parents=True)
-        for speaker in range(speakers):
-            for take in range(takes):
-                wave = tone(word, speaker, take, classes=WORDS, seconds=1.0, rate=16000)
-                soundfile.write(folder / word / f"s{speaker}_{take}.wav", wave, 16000, subtype="PCM_16")
-    return folder
 
 
 @pytest.fixture(scope="module")
