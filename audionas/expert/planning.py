@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from audionas.config import load
+from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_text
 from audionas.core.reporter import Reporter
 from audionas.expert import budget, conf, decide, do, steps
@@ -48,6 +49,11 @@ def _examine(made: Plan, home: Path) -> None:
         with do.logged(home):
             found = facts(Path(made.source), Reporter())
         decided["task"], decided["split"] = decide.task(found), decide.split(found)
+        if made.negatives and decided["task"].value != "wake_word":
+            raise UserError(
+                f"--negatives is for a wake word, and {made.source} holds {len(found.words)} words",
+                hint="Put other sound into a folder _unknown_ beside the words, in short clips.",
+            )
     decided["search"] = decide.search(made.minutes, found.clips or decide.SPOKEN)
     decided["seconds"] = decide.seconds(found)
     decided["files"] = decide.files(device(made.device), decided["task"].value)

@@ -30,6 +30,13 @@ def test_a_run_that_make_did_not_begin_is_left_alone(source: Path, tmp_path: Pat
     assert "name=..." in result.err
 
 
+def test_negatives_of_several_words_are_refused(source: Path, tmp_path: Path) -> None:
+    words = ("make", source, "--for", "cpu", "--minutes", 5, f"out={tmp_path}", "--negatives", source / "low")
+    result = refused(*words)
+    assert "--negatives is for a wake word" in result.err
+    assert not (tmp_path / "words" / "make.yaml").exists()
+
+
 def test_a_broken_plan_is_refused_with_every_fault(tmp_path: Path) -> None:
     file = tmp_path / "make.yaml"
     file.write_text("source: 3\nword: ''\nminutes: soon\n", encoding="utf-8")
