@@ -213,8 +213,12 @@ def list_(
 
     Example: audionas list zoo --json
     """
-    from audionas.expert import devices
     from audionas.run import listing
 
-    rows = devices.rows() if kind == "devices" else listing.rows(kind)
+    if kind == "devices":
+        from audionas.expert import devices  # it imports torch, which the other lists do without
+
+        rows = devices.rows()
+    else:
+        rows = listing.rows(kind)
     stdout_json(rows) if as_json else listing.show(rows)

@@ -1,5 +1,6 @@
 """Epochs that fill the given time: steps are timed, and the shares of the clock do the rest."""
 
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from audionas.config import load
 from audionas.core.rng import numpy_rng
 from audionas.expert import conf, decide, steps, timed
-from audionas.expert.clock import TIMED, Clock, epochs
+from audionas.expert.clock import SHARES, TIMED, Clock, epochs
 from audionas.expert.decide import Decision
 from audionas.expert.devices import device
 from audionas.expert.networks import Network, candidates, fitting, opened
@@ -15,14 +16,16 @@ from audionas.expert.plan import Plan
 from audionas.run.check import check
 
 MOST = {"search": 200, "trial": 40, "final": 120}  # epochs: more teach a network of this size little
+REST = {"clips": 15.0, "listens": 30.0}  # seconds of a core for evaluation, export, thresholds and pages
 SEEDS = (0, 1)  # of each finalist
 _TRIALS = 0.6  # share of the training's time that finalists have; the chosen one has the rest
 
 
 def hand_made(made: Plan, home: Path, clock: Clock) -> None:
     """Time each network that fits; decide which are tried, and the epochs of trials and of the training."""
-    fit = _fitting(made, home)
+    fit, began = _fitting(made, home), (time.process_time(), clock.spent)
     paces = {each.name: _pace(made, home, each.name, each.init, TIMED / len(fit) - 1) for each in fit}
+    _keep(made, clock, *began)
     facts = {each.name: {"init": each.init} for each in fit}
     _share(made, facts, paces, clock.share("search"), clock.share("training"))
 
@@ -31,9 +34,8 @@ def searched(made: Plan, home: Path, clock: Clock) -> None:
     """Time the supernet, a network of its space and a hand-made one; decide the epochs of the search and of
     its finalists: the most accurate network of the front, a hand-made one, the front's knee; with two seeds.
     """
-    fit = _fitting(made, home)
+    fit, began = _fitting(made, home), (time.process_time(), clock.spent)
     hand = fit[0] if fit[0].init else fit[min(1, len(fit) - 1)]
-    made.decisions["supernet"] = _supernet(made, home, clock)
     space = load(home / conf.FILE, steps.search_settings(made, home, 1)).space
     assert space is not None
     _, io = opened(home / conf.FILE, steps.trial_settings(made, home, hand.name, {"init": ""}))
@@ -42,6 +44,8 @@ def searched(made: Plan, home: Path, clock: Clock) -> None:
         _pace(made, home, "drawn", "", TIMED / 4),
         _pace(made, home, hand.name, hand.init, TIMED / 4),
     )
+    _keep(made, clock, *began)
+    made.decisions["supernet"] = _supernet(made, home, clock)
     facts: dict[str, dict[str, Any]] = {}
     for seed in SEEDS:
         inherits = {"init": f"{steps.SEARCH}/search", "seed": seed}
@@ -51,6 +55,14 @@ def searched(made: Plan, home: Path, clock: Clock) -> None:
     paces = {name: drawn if name.startswith("searched") else known for name in facts}
     training = clock.share("training")
     _share(made, facts, paces, _TRIALS * training, (1 - _TRIALS) * training)
+
+
+def _keep(made: Plan, clock: Clock, core: float, spent: float) -> None:
+    """Decide what is kept for the rest, by the machine's speed since these seconds of core and clock."""
+    slow = (clock.spent - spent) / max(0.1, time.process_time() - core)
+    needed = REST["listens" if device(made.device).listens else "clips"]
+    made.decisions["rest"] = decide.rest(SHARES["rest"] * clock.given, needed, slow)
+    clock.rest = made.value("rest")
 
 
 def _share(

@@ -18,11 +18,14 @@ FEWEST = 0.5  # minutes that can be given
 
 @dataclass
 class Clock:
-    """Seconds `used` of `minutes`; `now` tells the time in seconds, from any beginning."""
+    """Seconds `used` of `minutes`; `now` tells the time in seconds, from any beginning. `rest` are seconds to
+    keep for what follows the training, where that is more than its share.
+    """
 
     minutes: float
     used: float = 0.0
     now: Callable[[], float] = time.monotonic
+    rest: float = 0.0
     began: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -41,8 +44,9 @@ class Clock:
         return self.now() - self.began
 
     def share(self, name: str) -> float:
-        """The seconds of a share; search and training bear together what was used beyond the data's share."""
+        """The seconds of a share; search and training bear what the data took, and the rest takes, beyond."""
         late = max(0.0, self.spent - SHARES["data"] * self.given)
+        late += max(0.0, self.rest - SHARES["rest"] * self.given)
         both = SHARES["search"] + SHARES["training"]
         return max(0.0, SHARES[name] * (self.given - late / both))
 

@@ -86,8 +86,10 @@ def search(minutes: float, clips: int) -> Decision:
     if minutes < SEARCHED:
         return Decision(False, f"{minutes:g} minutes, under {SEARCHED:g}: hand-made networks at three widths")
     if many < FEW_CLIPS:
-        return Decision(False, f"{many} clips after augmentation, under {FEW_CLIPS}: hand-made networks")
-    return Decision(True, f"{minutes:g} minutes and {many:,} clips after augmentation")
+        return Decision(
+            False, f"{amount(many, 'clip')} after augmentation, under {FEW_CLIPS}: hand-made networks"
+        )
+    return Decision(True, f"{minutes:g} minutes and {amount(many, 'clip')} after augmentation")
 
 
 def spoken(positives: int, negatives: bool, minutes: float) -> Decision:
@@ -96,7 +98,7 @@ def spoken(positives: int, negatives: bool, minutes: float) -> Decision:
         return Decision(0, f"{amount(positives, 'recording')} of the word, and other sound: no voices needed")
     why = f"under {FEW_POSITIVES}" if positives < FEW_POSITIVES else "but no other sound"
     many = max(SPOKEN_MINUTE, min(SPOKEN, round(SPOKEN_MINUTE * minutes)))
-    told = f"{SPOKEN_MINUTE} clips per given minute, {SPOKEN} at most"
+    told = f"{amount(SPOKEN_MINUTE, 'clip')} per given minute, {SPOKEN} at most"
     return Decision(many, f"{amount(positives, 'recording')} of the word, {why}: voices speak more ({told})")
 
 
@@ -111,6 +113,14 @@ def rate(wanted: float, hours: float) -> Decision:
         f"{wanted:g} false accepts per hour cannot be measured on {hours:.2f} hours; the threshold is for "
         f"{lowest:.2g}",
     )
+
+
+def rest(share: float, core: float, slow: float) -> Decision:
+    """The seconds kept for evaluation, export and pages, which need `core` seconds of a core, on a machine
+    where a second of a core takes `slow` seconds: at least their `share`.
+    """
+    told = f"they take about {core:.0f} s of a core, and a second of it took {max(1.0, slow):.1f} s here"
+    return Decision(round(max(share, core * max(1.0, slow)), 1), told)
 
 
 def tried(paces: Mapping[str, float], seconds: float) -> Decision:

@@ -6,7 +6,6 @@ from typing import Any
 
 from audionas.core.hostile import setting
 from audionas.expert import conf, verbs
-from audionas.expert.clock import SHARES
 from audionas.expert.decide import SPOKEN
 from audionas.expert.devices import device
 from audionas.expert.facts import BY_FOLDER
@@ -159,7 +158,7 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
                 after=("export",),
             )
         )
-    rest = 60 * plan.minutes * SHARES["rest"]
+    rest = plan.value("rest")
     last.append(verbs.show(home, after=tuple(each.name for each in last)))
     return [each if each.trains else each._replace(seconds=rest / (len(last) - 1)) for each in last]
 

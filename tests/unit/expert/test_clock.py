@@ -89,6 +89,8 @@ def test_search_and_training_bear_what_planning_took_too_long() -> None:
     assert clock.share("search") + clock.share("training") == pytest.approx(0.75 * 600)
     machine.time += 75
     assert clock.share("search") + clock.share("training") == pytest.approx(0.75 * 600 - 75)
+    clock.rest = 90 + 100  # a hundred more than its share
+    assert clock.share("search") + clock.share("training") == pytest.approx(0.75 * 600 - 175)
     machine.time += 6000
     assert clock.share("search") == 0
 

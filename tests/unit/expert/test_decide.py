@@ -71,6 +71,10 @@ def test_the_target_is_what_the_hours_can_show() -> None:
     assert "0.5 false accepts per hour cannot be measured on 1.50 hours" in short.warning
 
 
+def test_the_rest_has_its_share_or_what_a_slow_machine_needs() -> None:
+    assert [decide.rest(90, 15, slow).value for slow in (0.5, 1, 6, 10)] == [90, 90, 90, 150]
+
+
 def test_as_many_networks_are_tried_as_get_a_trial_worth_comparing() -> None:
     paces = {"a": 2.0, "b": 1.0, "c": 4.0}
     assert decide.tried(paces, 15).value == ["a"]
