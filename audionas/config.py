@@ -28,8 +28,7 @@ from audionas.core.reporter import amount
 from audionas.core.strict import Strict
 from audionas.cost.limits import Limits
 from audionas.cost.profile import PROFILES, restrict
-from audionas.data.augment import Augment
-from audionas.data.conf import Data
+from audionas.data.conf import Augment, Data
 from audionas.engine.conf import Compare, Rank, Search, Train, label_of
 from audionas.features import Features, SpecAugment
 from audionas.images.conf import Images

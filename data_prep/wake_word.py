@@ -16,11 +16,12 @@ from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import audio, kaldi
 from audionas.data.audio import Wave
+from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
 from audionas.data.labels import RATE
 from audionas.data.readers import slug
 from audionas.prep import intake
-from audionas.prep.wake import sources
+from audionas.prep.wake import origins, sources
 from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
 from audionas.prep.wake.near_words import WORDS
 from audionas.prep.wake.sounds import ending, joined, within
@@ -86,7 +87,8 @@ def main(
 
     OUT/train, dev and test hold clips of two labels, the word and `_other_`; OUT/dev_words and test_words
     hold whole recordings of the word; OUT/train_long, dev_long and test_long hold continuous audio without
-    it; OUT/hours.json says how many hours come from where. No known speaker is in two splits.
+    it; OUT/hours.json says how many hours come from where. No known speaker is in two splits. utt2source of
+    train, dev and test names the source of each clip, for `train.sources`.
 
     Example: audionas prep wake_word data --word "hey jarvis" --positives my_recordings --negatives radio
     """
@@ -308,7 +310,11 @@ def _store(
     parts: dict[str, Sequence[Item]] = dict(clips.items())
     if noise:
         parts["noise"] = [Item(f"noise-{n.id}", n.audio, "noise", n.seconds, speaker=NOISE) for n in noise]
-    intake.store(job.out, parts, [OTHER, job.label], job.reporter, conf="wake_word/conf/searched.yaml")
+    stored = intake.store(
+        job.out, parts, [OTHER, job.label], job.reporter, conf="wake_word/conf/searched.yaml"
+    )
+    for split in SPLITS:
+        write_groups(job.out / split, origins.NAME, {item.id: origins.origin(item) for item in stored[split]})
     used = {r.source for found in splits.values() for r in found}
     used |= {"espeak" for items in clips.values() for item in items if item.speaker.startswith("espeak-")}
     kaldi.write_licence(job.out, "\n".join(LICENCES[source] for source in sorted(used)))

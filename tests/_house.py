@@ -49,13 +49,14 @@ CORPORA = re.compile(
 FENCES = {
     "pydantic": ("config.py", "core/records/"),
     "pydantic_core": ("config.py", "core/records/"),
-    "yaml": ("config.py",),
+    "yaml": ("config.py", "run/ship/page.py"),
     "safetensors": ("core/tensors.py",),
     "onnx": ("export/", "cost/latency.py"),
     "onnxscript": ("export/", "cost/latency.py"),
     "onnxruntime": ("export/", "cost/latency.py"),
     "soundfile": ("data/audio.py",),
     "torchaudio": ("features/", "data/augment.py"),
+    "librosa": ("data/effects.py",),
     "PIL": ("images/files.py",),
     "kornia": ("images/augment.py",),
     "matplotlib": ("report/",),
@@ -71,6 +72,7 @@ FENCES = {
     "pymicro_wakeword": ("export/",),
     "pymicro_features": ("features/micro.py",),
     "sounddevice": ("listen/live.py",),
+    "huggingface_hub": ("models/hub.py",),
 }
 DOORS = {f"audionas.{room}" for room in ("methods", "searchers", "spaces", "nn")}  # lazy: core/doors.py
 PICKLES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "shelve", "marshal", "nats_bench"}

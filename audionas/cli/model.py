@@ -1,4 +1,4 @@
-"""The commands of a trained model: eval, predict, export, show."""
+"""The commands of a trained model: eval, predict, export, show, push."""
 
 from pathlib import Path
 from typing import Annotated
@@ -188,3 +188,30 @@ def show(
 
     result = page.gather(exp, limit or [])
     stdout_json(result) if as_json else page.show(result)
+
+
+@commands.command(rich_help_panel=PANEL)
+def push(
+    exp: Exp,
+    repo: Annotated[
+        str, typer.Argument(metavar="OWNER/NAME", help="Repository on the hub.", show_default=False)
+    ],
+    licence: Annotated[
+        str, typer.Option(help="Licence of the model, such as apache-2.0 or cc-by-4.0.", show_default=False)
+    ] = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the files and the page; send nothing.")
+    ] = False,
+    private: Annotated[bool, typer.Option("--private", help="Make a new repository private.")] = False,
+    message: Annotated[str, typer.Option(help="Message of the commit.", show_default=False)] = "",
+) -> None:
+    """Send a model, its exported files and a page about it to the Hugging Face hub.
+
+    The token is that of `hf auth login` or HF_TOKEN; HF_ENDPOINT names another server. Whatever takes a model
+    reads it again: audionas predict hf://OWNER/NAME recording.wav
+
+    Example: audionas push exp/mini anna/seven-words --licence cc-by-4.0 --dry-run
+    """
+    from audionas.run.ship.push import push as go
+
+    go(exp, repo, licence=licence, dry_run=dry_run, private=private, message=message)

@@ -1,4 +1,7 @@
-"""The commands that compare: methods under one budget, supernets with networks trained alone."""
+"""The commands that compare: methods in one budget, supernets with networks trained alone, finished runs."""
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
@@ -39,3 +42,61 @@ def rank(
     from audionas.study.rank import rank as go
 
     go(load(conf, overrides or []), resume=resume, overwrite=overwrite)
+
+
+@commands.command(rich_help_panel=PANEL)
+def table(
+    runs: Annotated[
+        list[str], typer.Argument(help="Run folders, or a quoted pattern: 'exp/*'.", show_default=False)
+    ],
+    name: Annotated[
+        str,
+        typer.Option(
+            help="Fields in the folders' names: '{network}_fold{fold}_{seed}'; rows differ in them."
+        ),
+    ] = "{run}",
+    pool: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--pool",
+            help="FIELD=clips, mean or spread: puts the field's runs into one row; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    columns: Annotated[
+        str,
+        typer.Option(
+            help="Figures: dev, epochs, latency_us, search_s, train_s, or paths in the evaluation "
+            "(per_class.*.f1; cost., done., env. and protocol. for those files; TITLE=PATH+PATH is a mean)."
+        ),
+    ] = "dev,accuracy,macro_f1,params,macs,search_s,train_s",
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--against",
+            help="Value of the first field: adds paired differences from it; may be repeated.",
+            show_default=False,
+        ),
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(help="Figure of the differences: accuracy or macro_f1.")
+    ] = "accuracy",
+    evaluation: Annotated[
+        str,
+        typer.Option("--eval", help="Evaluation in each run; 'eval/*.json' gives a row for each test set."),
+    ] = "eval.json",
+    form: Annotated[str, typer.Option("--format", help="md, csv or json.")] = "md",
+    out: Annotated[
+        Path | None, typer.Option(help="File to write instead of standard output.", show_default=False)
+    ] = None,
+) -> None:
+    """Print one table of finished runs: figures with 95 % intervals, costs, paired differences.
+
+    Examples: audionas table exp/*; audionas table 'exp/*' --name '{network}_{seed}' --pool seed=spread
+    --against tc_resnet8; audionas table 'exp/*_fold[1-5]_*' --name '{network}_fold{fold}_{seed}'
+    --pool fold=clips --columns macro_f1,params,macs
+    """
+    from audionas.study.table import Asked
+    from audionas.study.table import table as go
+
+    go(runs, Asked(name, pool or [], columns.split(","), against or [], metric, evaluation, form, out))

@@ -12,11 +12,12 @@ Path = tuple[str, ...]  # of a key: section, field, ...
 
 
 def sections_of(kind: type) -> dict[str, type]:
-    """The fields of `kind` that are sections themselves, optional ones included."""
+    """The fields of `kind` that are sections themselves, optional ones included, and no mappings of some."""
     return {
         name: found[0]
         for name, hint in get_type_hints(kind).items()
-        if (found := [t for t in (hint, *get_args(hint)) if isinstance(t, type) and is_dataclass(t)])
+        if get_origin(hint) is not dict
+        and (found := [t for t in (hint, *get_args(hint)) if isinstance(t, type) and is_dataclass(t)])
     }
 
 

@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from audionas.core.errors import UserError
 from audionas.core.shards import Mapped, Shards
 from audionas.data.augment import WaveAugment
-from audionas.data.balance import count, drawn
+from audionas.data.balance import Mix, count, drawn, turns
 
 
 class Batch(NamedTuple):
@@ -79,7 +79,16 @@ class Batches:
 
     def rows(self, epoch: int) -> Iterator[np.ndarray]:
         """The rows of the source in each batch of this epoch."""
-        return (rows for _, rows in self._order.plan(epoch))
+        return (rows for _, rows, _ in self._order.plan(epoch))
+
+    def mixed(self, mix: Mix) -> "Batches":
+        """Batches of as many rows an epoch, drawn by the shares of their sources, with its own workers."""
+        assert self._order.shuffle, "sources are drawn, not read in order"
+        assert self._order.classes is None, "rows are drawn by class or by source"
+        mine = copy.copy(self)
+        mine._order, mine._loader = copy.copy(self._order), None
+        mine._order.mix = mix
+        return mine
 
     def shared(self, rank: int, processes: int) -> "Batches":
         """The shares of these batches for one of several processes, with its own workers.
@@ -88,7 +97,7 @@ class Batches:
         """
         if processes == 1:
             return self
-        sizes = {len(rows) for _, rows in self._order.plan(0)}
+        sizes = {len(rows) for _, rows, _ in self._order.plan(0)}
         if uneven := sorted(size for size in sizes if size % processes):
             raise UserError(
                 [
@@ -141,8 +150,11 @@ def mourned() -> Iterator[None]:
         ) from error
 
 
-class _Order(Sampler[tuple[int, np.ndarray]]):
-    """The rows of each batch of an epoch: (epoch, rows). As a sampler it plans `self.epoch`."""
+_Wanted = tuple[int, np.ndarray, np.ndarray]  # the epoch, rows, and how often it had each before
+
+
+class _Order(Sampler[_Wanted]):
+    """The rows of each batch of an epoch. As a sampler it plans `self.epoch`."""
 
     def __init__(
         self,
@@ -156,6 +168,7 @@ class _Order(Sampler[tuple[int, np.ndarray]]):
     ) -> None:
         self.rows, self.batch_size, self.seed, self.shuffle = rows, batch_size, seed, shuffle
         self.classes, self.together = classes, together
+        self.mix: Mix | None = None
         clips = count(rows, classes=classes)
         self.last = clips - clips % batch_size if drop_last and clips >= batch_size else clips
         self.epoch = 0
@@ -164,18 +177,20 @@ class _Order(Sampler[tuple[int, np.ndarray]]):
     def __len__(self) -> int:
         return -(-self.last // self.batch_size)
 
-    def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
+    def __iter__(self) -> Iterator[_Wanted]:
         return self.plan(self.epoch)
 
-    def plan(self, epoch: int) -> Iterator[tuple[int, np.ndarray]]:
-        """An epoch's batches as (epoch, rows)."""
+    def plan(self, epoch: int) -> Iterator[_Wanted]:
+        """An epoch's batches."""
         rows = self.rows
         if self.shuffle:
-            rows = drawn(rows, self.seed, epoch, classes=self.classes, together=self.together)
+            rows = drawn(rows, self.seed, epoch, classes=self.classes, together=self.together, mix=self.mix)
+        again = turns(rows) if self.mix is not None else np.zeros(len(rows), dtype=np.int64)
         for at in range(0, self.last, self.batch_size):
-            whole = rows[at : min(at + self.batch_size, self.last)]
-            part = len(whole) // self.processes
-            yield epoch, whole[self.rank * part : (self.rank + 1) * part]
+            end = min(at + self.batch_size, self.last)
+            part = (end - at) // self.processes
+            mine = slice(at + self.rank * part, at + (self.rank + 1) * part)
+            yield epoch, rows[mine], again[mine]
 
 
 class _Clips(Dataset[Batch]):
@@ -192,14 +207,15 @@ class _Clips(Dataset[Batch]):
         self.source, self.targets, self.augment = source, torch.as_tensor(np.asarray(targets)), augment
         self.ids, self.labels = list(ids), list(labels)
 
-    def __getitem__(self, wanted: tuple[int, np.ndarray]) -> Batch:
-        epoch, rows = wanted
+    def __getitem__(self, wanted: _Wanted) -> Batch:
+        epoch, rows, again = wanted
         x = np.asarray(self.source[rows])  # fancy indexing copies: the file stays as it is
         if x.dtype == np.int16:
             x = x.astype(np.float32) / np.float32(32768)
         if self.augment is not None:
-            for place, row in enumerate(rows):
-                x[place] = self.augment(x[place], epoch=epoch, id=self.ids[row], label=self.labels[row])
+            for place, (row, turn) in enumerate(zip(rows, again.tolist(), strict=True)):
+                named = {"id": self.ids[row], "label": self.labels[row]}
+                x[place] = self.augment(x[place], epoch=epoch, turn=turn, **named)
         images = torch.from_numpy(x)
         return Batch(
             images.unsqueeze(1) if images.ndim == 3 else images, self.targets[torch.from_numpy(rows)]

@@ -86,6 +86,16 @@ class Distill(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source(Strict):
+    """The weights of a source of clips: `sampling` is the probability to draw from it, relative to the
+    others, and `penalty` a multiplier of the loss of its clips.
+    """
+
+    sampling: float = 1.0
+    penalty: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Train(Strict):
     """The final network's fit, from scratch unless `init` names the source of its first weights.
 
@@ -98,8 +108,19 @@ class Train(Strict):
     or the mean over the last `average` epochs. `patience` ends training when the development
     accuracy has not risen for this many validations. `amp` applies on a GPU only, in bfloat16.
 
-    With `keep`, the weights of the epoch with the best development accuracy or macro F1 are kept. Validation
-    follows every `every` epochs and the last one.
+    With `keep`, the weights of the epoch with the best development accuracy or macro F1 are kept, and the
+    last ones too, as a model in the run's folder `last`. Validation follows every `every` epochs and the last
+    one.
+
+    For a wake word `select: average_viable_recall` keeps the epoch in which the most clips of the word are
+    heard where continuous audio without it, `data.ambient`, fires seldom: the recall of the development
+    clips, averaged over 0 to 2 false accepts per hour (microWakeWord's measure). It needs one label without
+    `_`, the word.
+
+    With `sources`, each clip of an epoch is drawn from a source, by its `sampling`, and its loss is
+    multiplied by the source's `penalty`: `{noise: {sampling: 5, penalty: 1}}`. The source of a clip is that
+    in `utt2source` of the training directory. `class_weight` multiplies the loss of the clips of a label:
+    `{_other_: 20}`. A teacher's part of the loss has no weights.
 
     For spaces of cells: `layers` and `channels` set the size of the network (0: as in its
     architecture file); `auxiliary` weighs the loss of a second head, which is not part of the
@@ -138,6 +159,9 @@ class Train(Strict):
     average: int = 0
     patience: int = 0
     keep: Literal["last", "accuracy", "macro_f1"] = "last"
+    select: Literal["", "average_viable_recall"] = ""
+    sources: dict[str, Source] = field(default_factory=dict)
+    class_weight: dict[str, float] = field(default_factory=dict)
     every: int = 1
     optim: Optim = field(default_factory=Optim)
 
@@ -153,8 +177,15 @@ class Train(Strict):
             problems.append("train.loss: max_pool excludes train.auxiliary")
         if self.every < 1:
             problems.append(f"train.every is {self.every}, expected at least 1")
-        if self.average and self.keep != "last":
-            problems.append(f"train.average excludes train.keep: {self.keep}")
+        if self.average and self.judged:
+            key = "select" if self.select else "keep"
+            problems.append(f"train.average excludes train.{key}: {getattr(self, key)}")
+        if self.select and self.keep != "last":
+            problems.append(f"train.select excludes train.keep: {self.keep}")
+        weights = {f"class_weight.{name}": weight for name, weight in self.class_weight.items()}
+        for name, source in self.sources.items():
+            weights |= {f"sources.{name}.{key}": value for key, value in vars(source).items()}
+        problems += [f"train.{k} is {v}, expected 0 or more" for k, v in weights.items() if v < 0]
         for name, value in {"average": self.average, "patience": self.patience}.items():
             if value < 0:
                 problems.append(f"train.{name} is {value}, expected 0 (off) or a number of epochs")
@@ -173,6 +204,12 @@ class Train(Strict):
             problems.append("train.freeze holds an empty pattern, expected names of parts such as stem")
         if problems:
             raise UserError(problems)
+
+    @property
+    def judged(self) -> str:
+        """The name of the figure that chooses the weights to keep; empty where the last are kept."""
+        chosen = self.select or (self.keep if self.keep != "last" else "")
+        return chosen and f"valid_{chosen}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,7 @@ Spotting" (2016). There the loss of a keyword clip is taken at its best frame, o
 here of other clips where they are most like a keyword, as in WeKws: a false accept would occur there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
@@ -47,9 +47,9 @@ def max_pool(
     words: Sequence[int],
     *,
     after: int = 0,
-    label_smoothing: float = 0.0,
+    criterion: Callable[[Tensor, Tensor], Tensor] = functional.cross_entropy,
 ) -> Tensor:
-    """Cross-entropy in nats at the `chosen` hop of each clip, the mean over (B, hops, classes) logits."""
+    """The `criterion` of logits (B, hops, classes) at the `chosen` hop of each clip: a mean, in nats."""
     hops = chosen(logits, target, words, after)
     taught = logits[torch.arange(len(hops), device=hops.device), hops]
-    return functional.cross_entropy(taught, target, label_smoothing=label_smoothing)
+    return criterion(taught, target)

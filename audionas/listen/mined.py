@@ -13,9 +13,12 @@ from audionas.core.records import Record
 from audionas.core.records.prep import MinedRecord
 from audionas.core.reporter import amount
 from audionas.data import audio, kaldi, readers
+from audionas.data.groups import read_groups, write_groups
 from audionas.data.kaldi import DataDir, Item
 from audionas.data.labels import read_labels, write_labels
 from audionas.listen.events import Event
+
+SOURCE = "mined"  # of the new clips, where the others have sources
 
 
 class Mined:
@@ -73,6 +76,10 @@ class Mined:
             seconds = audio.length(clip)
             new.append(Item(event["clip"], str(clip.resolve()), label, seconds, 0.0, speaker, content))
         kaldi.write(self.out, [*known, *new])
+        if (known.path / "utt2source").is_file():
+            before = [item.id for item in known]
+            sources = dict(zip(before, read_groups(known.path, "source", before), strict=True))
+            write_groups(self.out, "source", {**sources, **{item.id: SOURCE for item in new}})
         again = command(setting("data.train", self.out))
         return (
             f"{amount(len(events), 'false accept')}, {len(new)} new; {self.out} has these as {label}, "

@@ -7,6 +7,7 @@ from typing import Any
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import atomic, read_json, read_text, sha256, sha256_text
+from audionas.models import hub
 
 _FOLDER = Path(__file__).parent
 _COPIED = {  # by the place in a run folder; bundle.json marks a folder as a bundle, so it is written last
@@ -23,11 +24,13 @@ def names() -> list[str]:
 
 
 def find(name: str | Path) -> Path:
-    """The folder for `name`: the path where it exists, else the model of that name.
+    """The folder for `name`: the path where it exists, else the model of that name; `hf://` is downloaded.
 
     So a folder `kws12` in the current folder takes precedence over the model kws12. Any other name is
     returned unchanged, for the reader to refuse; one that is nearly a model's raises UserError.
     """
+    if text := _address(name):
+        return hub.fetch(text)
     path = Path(name)
     if path.exists():
         return path
@@ -39,25 +42,38 @@ def find(name: str | Path) -> Path:
 
 
 def own(name: str | Path, out: str | Path = "exp") -> Path:
-    """The folder that results about a model are written to; an included model is copied to `out`/NAME.
+    """The folder for results about a model; an included one, and one from a hub, is copied to `out`/NAME.
 
     Raises UserError where that folder holds something else.
     """
-    folder = find(name)
-    if folder.resolve().parent != _FOLDER.resolve():
+    folder, text = find(name), _address(name)
+    if not text and folder.resolve().parent != _FOLDER.resolve():
         return folder
-    home = Path(out) / folder.name
+    home = Path(out) / (hub.address(text).repo.partition("/")[2] if text else folder.name)
     left = {home / place: folder / file for place, file in _COPIED.items() if not (home / place).exists()}
+    left = {there: source for there, source in left.items() if source.exists()}
     for place, file in _COPIED.items():
-        if home / place not in left and (home / place).read_bytes() != (folder / file).read_bytes():
+        if (
+            (folder / file).exists()
+            and home / place not in left
+            and (home / place).read_bytes() != (folder / file).read_bytes()
+        ):
             raise UserError(
-                f"{home}: holds a model other than the included {folder.name}",
+                f"{home}: holds a model other than {text or f'the included {folder.name}'}",
                 hint=f"Name it {home}, or work in another folder.",
             )
     for there, source in left.items():
         with atomic(there) as draft:
             shutil.copyfile(source, draft)
     return home
+
+
+def _address(name: str | Path) -> str:
+    """The address on a hub, also of a path, which keeps one slash of two; empty for anything else."""
+    text = str(name)
+    if not text.startswith("hf:/"):
+        return ""
+    return text if text.startswith(hub.SCHEME) else hub.SCHEME + text.removeprefix("hf:/")
 
 
 def arch(name: str) -> ArchSpec:
@@ -90,7 +106,7 @@ def folder_of(name: str, key: str, *, own: Path) -> Path:
     folder = place if (place / "bundle.json").exists() else place / "model"
     if not (folder / "bundle.json").exists():
         raise UserError(f"{key}: {name} holds no trained model", hint=_hint(place, key))
-    if folder.resolve() == (own / "model").resolve():
+    if folder.resolve() in ((own / "model").resolve(), (own / "last").resolve()):
         raise UserError(
             f"{key}: {name} is the model that this run would write", hint="Train under another name: name=..."
         )

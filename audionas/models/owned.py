@@ -11,6 +11,7 @@ from audionas.core.records import Record
 
 _ELSEWHERE = "Move it away, or work in another run folder."
 BUNDLE = ("model/weights.safetensors", "model/bundle.json", "model/trained_on.json")
+LAST = ("last/weights.safetensors", "last/bundle.json")
 BESIDE = ("export/labels.txt", "export/golden.npz", "export/model_card.md", "export/report.json")
 COMPARED = ("budget.json", "compare.jsonl", "compare.csv", "compare.md", "compare.html", "steps.json")
 RANKED = ("rank/scores.json", "rank/rank.json", "rank/rank.csv", "rank/rank.md", "rank/rank.html")

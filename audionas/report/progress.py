@@ -24,6 +24,7 @@ class Panel(NamedTuple):
 PANELS = (
     Panel("Loss", {"loss": "training", "valid_loss": "validation"}),
     Panel("Accuracy", {"accuracy": "training", "valid_accuracy": "validation"}, best=True),
+    Panel("Average viable recall", {"valid_average_viable_recall": "validation"}, best=True),
     Panel("Entropy of the options", {"alpha_entropy": ""}),
     Panel("Share of operations without weights", {"parameter_free": ""}),
     Panel("Alpha's gradient from the data", {"gradient_data": ""}),

@@ -31,7 +31,8 @@ from audionas.run.supernet import (
     sizes_of,
 )
 from audionas.run.train import built, features_of, sized, within_limits
-from audionas.run.training import max_pool
+from audionas.run.training import max_pool, viable, weights
+from audionas.run.training.criterion import Criterion
 from audionas.run.training.loss import loss_of
 from audionas.run.training.start import find as find_start
 from audionas.run.training.transfer import find as find_transfer
@@ -183,7 +184,9 @@ def _train_time(
     )
     prepare = preparer(inputs, device, conf.spec_augment, final=True)
     pooled = max_pool.find(conf, net, inputs)
-    optimizer, criterion = options.optim.build(net.parameters()), torch.nn.CrossEntropyLoss()
+    weights.find(conf, inputs)
+    viable.find(conf, inputs, reporter)
+    optimizer, criterion = options.optim.build(net.parameters()), Criterion()
     set_rate(optimizer, 0.0)
     times = []
     for start, batch in _clocked(batches.epoch(0), seconds):

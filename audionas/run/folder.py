@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 
 import audionas
-from audionas.config import Config, dump
+from audionas.config import SECTIONS, Config, dump
 from audionas.core.errors import UserError
 from audionas.core.files import locked, read_json, sweep, write_json, write_text
 from audionas.core.hostile import command
@@ -26,6 +27,7 @@ from audionas.engine import processes
 from audionas.models.owned import enter
 from audionas.run.emptied import emptied, known
 
+_ALWAYS = ("data", "augment", "spec_augment", "search", "train")  # sections that every config has
 _ELSEWHERE = "Move it away, or give this run another name: name=..."
 
 
@@ -152,6 +154,8 @@ def device_of(conf: Config) -> tuple[torch.device, str]:
 def require_equal(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise UserError where a run was started with facts other than `now`."""
     old, new = _flat(renewed(before)), _flat(now)
+    usual = _flat({name: asdict(SECTIONS[name]()) for name in _ALWAYS if before.get(name)})
+    old = {**{key: usual[key] for key in new if key in usual}, **old}  # settings that did not exist then
     differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     if differing:
         lines = [
@@ -170,7 +174,7 @@ def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
             for key, inner in value.items()
             for k, v in _flat(inner, f"{prefix}.{key}".strip(".")).items()
         }
-    return {prefix: value}
+    return {prefix: list(value) if isinstance(value, tuple) else value}
 
 
 def _commit() -> str:

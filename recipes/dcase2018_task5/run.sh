@@ -84,5 +84,15 @@ for n in $folds; do
 done
 if within 5; then
     echo "== stage 5: table"
-    python local/table.py
+    name="{network}_fold{fold}_{seed}" costs=params,macs
+    if compgen -G "exp/*_fold[1-4]_*" >/dev/null; then
+        runs=("exp/*_fold[1-4]_*" --name "$name" --eval eval/test.json)
+        echo "Development set: macro F1 with its interval over sessions, then means over the folds"
+        audionas table "${runs[@]}" --columns "macro_f1,$costs"
+        audionas table "${runs[@]}" --pool fold=mean --columns "macro_f1,per_class.*.f1,$costs"
+    fi
+    if compgen -G "exp/*_foldfull_*" >/dev/null; then
+        echo "Evaluation set, after training on the development set: unknown nodes, known nodes, all"
+        audionas table "exp/*_foldfull_*" --name "$name" --eval "eval/*.json" --columns macro_f1
+    fi
 fi

@@ -73,5 +73,6 @@ for network in $networks; do
 done
 if within 5; then
     echo "== stage 5: table"
-    python local/table.py
+    audionas table "exp/*_split*_*" --name "{network}_split{list}_{seed}" --columns \
+        "balanced_accuracy,log_loss,by.device.*.accuracy,params,macs"
 fi

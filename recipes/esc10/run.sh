@@ -73,5 +73,11 @@ for n in $folds; do
 done
 if within 5; then
     echo "== stage 5: table"
-    python local/table.py
+    runs=("exp/*_fold[1-5]_*" --name "{network}_fold{fold}_{seed}")
+    against=()
+    for network in alternating square; do
+        if compgen -G "exp/${network}_fold*" >/dev/null; then against+=(--against "$network" --metric macro_f1); fi
+    done
+    audionas table "${runs[@]}" --columns macro_f1,accuracy
+    audionas table "${runs[@]}" --pool fold=clips --columns macro_f1,accuracy,params,macs "${against[@]}"
 fi

@@ -90,5 +90,7 @@ fi
 if within 6; then
     echo "== stage 6: report"
     audionas show "exp/$name"
-    python3 local/results.py | tee exp/RESULTS.md
+    audionas table "exp/*" --eval "eval/*.json" --out exp/RESULTS.md \
+        --columns protocol.name,protocol.silence,n,accuracy,macro_f1,params,macs
+    cat exp/RESULTS.md
 fi

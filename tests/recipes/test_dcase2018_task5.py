@@ -1,20 +1,17 @@
 """The recipe of DCASE 2018 task 5: published settings, every stage on an imitation of the corpus."""
 
 import os
-import runpy
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from audionas.config import load
-from audionas.core.files import read_json, write_json
+from audionas.core.files import read_json
 from audionas.cost.graph import measure
 from audionas.data import kaldi
-from audionas.prep.dcase2018 import FOLDS, LABELS
 from audionas.spaces import space_of
 from audionas.zoo.find import find
 from tests.recipes import _dcase2018_task5 as imitation
@@ -108,41 +105,5 @@ def test_from_a_corpus_to_tables(tmp_path: Path, commands: Mapping[str, str]) ->
     assert {part: result["n"] for part, result in parts.items()} == {"known": 18, "unknown": 18, "all": 36}
     assert set(parts["unknown"]["by"]["node"]) == {"5", "6", "7"}
     f1 = 100 * parts["unknown"]["macro_f1"]
-    assert f"| baseline | 0 | {f1:.2f} [" in said
-    assert "| nasc | 0 | - |" in said, "one fold has no mean over folds"
-
-
-def run_of(exp: Path, network: str, part: str, f1: list[float]) -> None:
-    """What `audionas eval` leaves of a fold or of a part of the evaluation set."""
-    fold, _, file = part.partition("/")
-    folder = exp / f"{network}_fold{fold}_0"
-    rows = {label: {"f1": value, "n": 10} for label, value in zip(LABELS, f1, strict=True)}
-    whole = {"macro_f1": float(np.mean(f1)), "macro_f1_interval": [0.1, 0.9], "per_class": rows}
-    write_json(folder / "eval" / f"{file or 'test'}.json", whole)
-    write_json(folder / "cost.json", {"params": 17_577, "macs": 3_781_440})
-
-
-def test_the_score_is_the_mean_over_folds_of_each_class(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match="no finished run"):
-        runpy.run_path(str(RECIPE / "local" / "table.py"))
-    f1 = np.random.default_rng(0).random((len(FOLDS), len(LABELS)))
-    for fold, row in zip(FOLDS, f1, strict=True):
-        run_of(tmp_path / "exp", "baseline", str(fold), row.tolist())
-    for part in ("unknown", "known", "all"):
-        run_of(tmp_path / "exp", "baseline", f"full/{part}", [0.25] * 9)
-    run_of(tmp_path / "exp", "nasc", "3", [0.5] * 9)
-    runpy.run_path(str(RECIPE / "local" / "table.py"))
-    said = capsys.readouterr().out.splitlines()
-    cells = [[cell.strip() for cell in line.strip("| ").split("|")] for line in said if line.startswith("| ")]
-    folds = {row[0]: row for row in cells if len(row) == 9}
-    assert folds["baseline"][6] == f"{100 * f1.mean():.2f}"
-    assert folds["baseline"][3] == f"{100 * f1[1].mean():.2f} [10.0, 90.0]"
-    assert folds["baseline"][7:] == ["17,577", "3.78"]
-    assert folds["nasc"][2:7] == ["-", "-", "50.00 [10.0, 90.0]", "-", "-"]
-    (classes,) = (row for row in cells if len(row) == 11 and row[0] == "baseline")
-    assert classes[2:] == [f"{100 * value:.2f}" for value in f1.mean(0)]
-    told = next(row for row in cells if len(row) == 5 and row[0] == "baseline")
-    assert told[2:] == ["25.00 [10.0, 90.0]"] * 3
+    assert f"| baseline | full | 0 | unknown | {f1:.1f} [" in said
+    assert f"| nasc | 2 | 0 | {100 * result['macro_f1']:.1f} [" in said

@@ -136,29 +136,6 @@ def test_from_lists_to_the_table(tmp_path: Path) -> None:
     devices = read_json(exp / "eval.json")["by"]["device"]
     assert {name: row["n"] for name, row in devices.items()} == {"a": 20, "s1": 20, "s5": 20}
     assert "by device:" in said
-    line = said.splitlines()[-1]
-    assert line.startswith("| asc_mobilenet | 25 | 0 |")
-    assert f"| {100 * devices['s5']['accuracy']:.1f} | - |" in line
+    line = next(line for line in said.splitlines() if line.startswith("| asc_mobilenet | 25 | 0 |"))
+    assert " | ".join(f"{100 * devices[name]['accuracy']:.1f}" for name in ("a", "s1", "s5")) in line
     assert read_json(exp / "front.json")
-
-
-def test_the_table_is_ordered_by_list_and_tells_devices(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.syspath_prepend(RECIPE / "local")
-    script = str(RECIPE / "local" / "table.py")
-    with pytest.raises(SystemExit, match="no finished run"):
-        runpy.run_path(script)
-    for name, right in (("cp_mobile_split100_1", 0.6), ("baseline_split5_0", 0.4)):
-        groups = {d: {"accuracy": right + k / 100} for k, d in enumerate(("a", "s4", "s5", "s6"))}
-        figures = {"balanced_accuracy": right, "log_loss": 1.5, "by": {"device": groups}}
-        write_json(tmp_path / "exp" / name / "eval.json", figures)
-        write_json(tmp_path / "exp" / name / "cost.json", {"params": 61_148, "macs": 1, "layers": []})
-    runpy.run_path(script)
-    lines = capsys.readouterr().out.splitlines()[2:]
-    assert lines == [
-        f"| {name} | {percent} | {seed} | {r}0.00 | 1.500 | {r}0.0 {'| - ' * 5}| {r}1.0 | {r}2.0 | {r}3.0 "
-        f"| {r}2.0 | 61,148 | 16 | 0.00 |"
-        for name, percent, seed, r in (("baseline", 5, 0, 4), ("cp_mobile", 100, 1, 6))
-    ]

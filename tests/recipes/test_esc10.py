@@ -1,20 +1,16 @@
 """The recipe of ESC-10: its settings, hand-made networks from clips to scores, the maker of its table."""
 
-import runpy
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from audionas.config import load
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.files import read_json, write_json
-from audionas.core.rng import numpy_rng
+from audionas.core.files import read_json
 from audionas.cost.graph import measure
 from audionas.data import kaldi
-from audionas.engine.metrics import macro_f1, macro_f1_interval, paired_macro_f1
 from audionas.run.train import within_limits
 from audionas.spaces import space_of
 from audionas.zoo.find import find
@@ -86,63 +82,7 @@ def test_from_folds_to_scores(tmp_path: Path) -> None:
     assert read_json(exp / "eval.json")["n"] == len(kaldi.read(recipe / "data" / "fold2" / "test"))
     assert read_json(exp / "cost.json")["params"] > 100_000
     assert "macro F1" in said
+    said = finished(recipe, "--stage", "5", *words)
+    assert "| square | 2 | 0 |" in said
+    assert "| network | seed | fold | macro_f1 % | accuracy % | parameters | M multiply-adds |" in said
     assert "finished earlier" in finished(recipe, "--stage", "3", "--stop-stage", "3", *words)
-
-
-def run_of(folder: Path, network: str, fold: int, *, right: float, macs: int) -> tuple[list[str], ...]:
-    """A finished run, each of whose answers is right with some probability; answers, truth, recordings."""
-    rng = numpy_rng("esc10", network, fold)
-    truth = [LABELS[i % 3] for i in range(24)]
-    answers = [label if rng.random() < right else LABELS[rng.integers(3)] for label in truth]
-    recordings = [f"{fold}{i // 2:02d}" for i in range(24)]
-    exp = folder / "exp" / f"{network}_fold{fold}_0"
-    rows = zip(recordings, truth, answers, strict=True)
-    write_json(exp / "scores.json", [{"speaker": s, "truth": t, "label": a} for s, t, a in rows])
-    write_json(exp / "cost.json", {"macs": macs, "params": macs // 100})
-    return answers, truth, recordings
-
-
-def table(folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> list[str]:
-    monkeypatch.chdir(folder)
-    runpy.run_path(str(RECIPE / "local" / "table.py"))
-    return capsys.readouterr().out.splitlines()
-
-
-def test_the_table_holds_f1_with_intervals_costs_and_paired_differences(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    with pytest.raises(SystemExit, match="no finished run"):
-        table(tmp_path, monkeypatch, capsys)
-    both = {
-        name: [run_of(tmp_path, name, fold, right=right, macs=macs) for fold in range(1, 6)]
-        for name, right, macs in (("square", 0.5, 8_000_000), ("nasc", 0.9, 6_000_000))
-    }
-    (tmp_path / "exp" / "nasc_fold1_0" / "search").mkdir()
-    said = table(tmp_path, monkeypatch, capsys)
-    lines = {line.split("|")[1].strip(): line for line in said if line.startswith("|")}
-    number = {label: i for i, label in enumerate(LABELS)}
-    whole = {}
-    for name, folds in both.items():
-        answers, truth, recordings = ([x for fold in folds for x in fold[part]] for part in range(3))
-        whole[name] = np.array([number[x] for x in answers]), np.array([number[x] for x in truth]), recordings
-        f1, (low, high) = macro_f1(*whole[name][:2]), macro_f1_interval(*whole[name]).ends
-        assert f"| {100 * f1:.1f} [{100 * low:.1f}, {100 * high:.1f}] |" in lines[name]
-    assert lines["nasc"].rstrip().endswith("| 60,000 | 6.00 |")
-    (mine, truth, recordings), (theirs, _, _) = whole["nasc"], whole["square"]
-    found = paired_macro_f1(mine, theirs, truth, recordings)
-    low, high = found["interval"]
-    (line,) = (line for line in said if line.startswith("- "))
-    assert line.startswith("- nasc - square, seed 0, folds 1, 2, 3, 4, 5: macro F1 ")
-    assert (
-        f"{100 * found['difference']:+.1f} points (95 % interval {100 * low:+.1f} to {100 * high:+.1f})"
-        in line
-    )
-    assert line.endswith("multiply-adds -25.0 %")
-
-
-def test_a_run_with_a_missing_fold_has_no_figure_over_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    run_of(tmp_path, "nasc", 1, right=0.9, macs=6_000_000)
-    line = table(tmp_path, monkeypatch, capsys)[2]
-    assert [cell.strip() for cell in line.split("|")][4:9] == ["-"] * 5

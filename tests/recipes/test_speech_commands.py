@@ -1,8 +1,6 @@
 """The recipe of Speech Commands: settings as the papers have them, a table for each protocol at the end."""
 
-import shutil
 import subprocess
-import sys
 import tarfile
 from dataclasses import replace
 from pathlib import Path
@@ -222,19 +220,8 @@ def test_the_other_protocols_from_a_tree_to_scores(
     assert read_json(data / "protocol.json")["name"] == protocol
     assert len(read_labels(data / "train")) == PROTOCOLS[protocol]
     assert read_json(run / "eval" / "test.json")["n"] == len(kaldi.read(data / "test"))
-    table = subprocess.run(
-        [sys.executable, "local/results.py"], cwd=recipe, capture_output=True, text=True, check=True
-    )
-    assert f"| {protocol} | lists | zeros | {run.name} |" in table.stdout
-
-
-# --- tables -------------------------------------------------------------------------------------------
-
-
-def test_without_evaluations_there_is_no_table(tmp_path: Path) -> None:
-    shutil.copy(RECIPE / "local" / "results.py", tmp_path)
-    result = subprocess.run(
-        [sys.executable, "results.py"], cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert result.returncode == 1
-    assert "no evaluation in exp/" in result.stderr
+    said = finished(recipe, commands, "--protocol", protocol, "--paper", "tc_resnet8", "--stage", "6", *TINY)
+    found = read_json(run / "eval" / "test.json")
+    cells = f"| {run.name} | test | {protocol} | zeros | {found['n']:,} | {100 * found['accuracy']:.1f} ["
+    assert cells in said
+    assert cells in (recipe / "exp" / "RESULTS.md").read_text()

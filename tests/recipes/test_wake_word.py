@@ -1,21 +1,27 @@
 """The recipe of wake words: its settings, and every stage of run.sh from recordings to a table, in small."""
 
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from audionas.config import load
+from audionas.core.arch import InputSpec
 from audionas.core.files import read_json
+from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
 from audionas.cost.profile import require
 from audionas.data import audio, kaldi
+from audionas.data.conf import Augment
+from audionas.run.train import train
 from audionas.spaces import space_of
 from audionas.zoo.find import find
 from tests._wake import RATE, clip
 from tests._wake import audio as long_audio
 from tests.recipes.test_dcase2018_task5 import finished
 from tests.recipes.test_vision import copied, ran
+from tests.unit.run.training._words import words
 
 RECIPE = Path(__file__).parents[2] / "recipes" / "wake_word"
 NETWORKS = ("searched", "bc_resnet1", "ds_cnn_s")
@@ -37,6 +43,34 @@ def test_every_network_has_the_same_data_and_budget() -> None:
             "pool_after": 0,
         }
     assert found["bc_resnet1"]["features"] == found["searched"]["features"]
+
+
+def test_microwakewords_training_has_every_effect_and_chooses_by_ambience() -> None:
+    conf, usual = load(RECIPE / "conf" / "micro_wake_word.yaml"), Augment()
+    off = {f.name for f in fields(Augment) if getattr(conf.augment, f.name) == getattr(usual, f.name)}
+    roomy = {"rir", "rir_probability"}  # there are no room responses in the recipe's data
+    others = {"shift_ms", "speed", "roll_ms", "device_ir", "device_ir_probability", "device_ir_ids"}
+    silence = {"noise_volume", "silence_volume"}  # of Speech Commands' protocol
+    assert off == roomy | others | silence | {"gain_probability"}
+    assert conf.train.judged == "valid_average_viable_recall"
+    assert conf.train.class_weight == {"_other_": 20}
+    assert conf.data.ambient
+
+
+@pytest.mark.story
+def test_microwakewords_training_runs_on_its_own_settings(tmp_path: Path) -> None:
+    data = words(tmp_path / "data")
+    paths = [f"data.{name}={data / name}" for name in ("train", "dev", "ambient")]
+    small = ["data.seconds=1", "train.epochs=2", "train.batch_size=4", "threads=1", "device=cpu"]
+    spec = resolve("space", "kws_tc_resnet")(causal=True, width=0.25, se="none").sample(
+        numpy_rng("recipe"), InputSpec(1, 40, 98, 2)
+    )
+    spec.save(tmp_path / "arch.json")
+    more = [f"arch={tmp_path / 'arch.json'}", f"out={tmp_path / 'exp'}", f"augment.noise={data / 'noise'}"]
+    sources = ["train.sources={near: {sampling: 2}, far: {sampling: 10}}"]
+    train(load(RECIPE / "conf" / "micro_wake_word.yaml", [*paths, *small, *more, *sources]))
+    result = read_json(tmp_path / "exp" / "micro_wake_word" / "train" / "done.json")
+    assert 0 <= result["valid_average_viable_recall"] <= 1
 
 
 @pytest.mark.story

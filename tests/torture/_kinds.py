@@ -79,9 +79,9 @@ KINDS = {
     "plain utt2dur": Kind(
         "data", "data/test/utt2dur", _mutate.in_text, ("data/test",), 4, 120, call="folder"
     ),
-    "record": Kind("run", "run/train/run.json", _json(_ANY), ("show", "run"), 0, 30),
+    "record": Kind("searched", "exp/tones/search/run.json", _json(_ANY), _SEARCH, 1, 30, fresh=_ENDED),
     "evaluation": Kind("run", "run/eval.json", _json(_ANY), ("show", "run"), 0, 60),
-    "end": Kind("run", "run/search/done.json", _json(_ANY), ("show", "run"), 0, 20),
+    "end": Kind("searched", "exp/tones/search/done.json", _json(_ANY), _SEARCH, 1, 20),
     "rows": Kind("run", "run/train/metrics.jsonl", _mutate.in_lines, ("show", "run"), 0, 60),
     "checkpoint": Kind(
         "searched", "exp/tones/search/ckpt/000002/state.json", _json(_ANY), _SEARCH, 2, 150, fresh=_ENDED

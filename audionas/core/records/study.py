@@ -39,6 +39,15 @@ class RunRecord(Record):
     params: Size | None = None
     macs: Size | None = None
     entropy: Size | None = None
+    margin_least: Size | None = None
+    margin_most: Size | None = None
+    close_share: Share | None = None
+    entropy_share: Share | None = None
+    undecided: Share | None = None
+    epochs: Size | None = None
+    weight_steps: Size | None = None
+    alpha_steps: Size | None = None
+    alpha_reach: Size | None = None
     examples: Size | None = None
     steps: Size | None = None
     seconds: Size | None = None

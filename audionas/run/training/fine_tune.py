@@ -17,8 +17,11 @@ from audionas.features import Normalize
 from audionas.inputs.audio import ClipInputs
 from audionas.inputs.feed import open_inputs, train_batches
 from audionas.models.bundle import ModelBundle
-from audionas.run.train import Training
+from audionas.run.training import viable
 from audionas.run.training.kept import discard
+from audionas.run.training.weights import Weighing
+from audionas.run.training.weights import find as find_weights
+from audionas.run.training.work import Training
 
 EPOCHS = 5
 SHARE = 0.01  # factor on the training's learning rate
@@ -27,8 +30,8 @@ SHARE = 0.01  # factor on the training's learning rate
 def fine_tune(conf: Config, bundle: ModelBundle, folder: Path, reporter: Reporter) -> ModelBundle:
     """The bundle with weights that suit int8 better; also written to `folder`, with the log of the epochs.
 
-    It keeps the epoch that was best on the development data. Raises UserError where the data of `conf`, the
-    config of its training, no longer exist or have other classes.
+    It keeps the epoch that was best on the development data, by the measure of its training. Raises UserError
+    where the data of `conf`, the config of its training, no longer exist or have other classes.
     """
     conf = replace(conf, train=options(conf.train))
     inputs = _inputs(conf, bundle, reporter)
@@ -39,6 +42,7 @@ def fine_tune(conf: Config, bundle: ModelBundle, folder: Path, reporter: Reporte
     seed_torch(seed, "fine-tuning")
     net = bundle.network().get_submodule("net").to(device)
     attach(net)
+    given, judge = find_weights(conf, inputs), viable.find(conf, inputs, reporter)
     batches = train_batches(
         conf,
         inputs,
@@ -48,8 +52,10 @@ def fine_tune(conf: Config, bundle: ModelBundle, folder: Path, reporter: Reporte
         augmented=True,
         reporter=reporter,
     )
+    batches = given.over(batches) if given is not None else batches
+    weighing = Weighing(given, batches, device) if given is not None else None
     log = Reporter(folder)
-    work = _Rounded(conf, net, inputs, device, log)
+    work = _Rounded(conf, net, inputs, device, log, None, weighing, judge)
     fit(
         work,
         batches.epoch,
@@ -82,7 +88,7 @@ def options(train: Train) -> Train:
         optim=optim,
         loss="cross_entropy",  # convolutions with rounded weights cannot be streamed
         past=0.0,
-        keep="accuracy",
+        keep="last" if train.select else "accuracy",
         every=1,
         init="",
         freeze=(),

@@ -8,7 +8,7 @@ from audionas.core.reporter import Reporter
 from audionas.engine import checkpoint
 from audionas.models.owned import TUNED, enter
 
-_FOLDERS = ("model", "export", "eval")
+_FOLDERS = ("model", "last", "export", "eval")
 _BESIDE = ("eval.json", "scores.json", "report.html")
 
 

@@ -1,5 +1,7 @@
 """The loss of a training step: the task's, with an auxiliary head or max-pooling where these are set."""
 
+from collections.abc import Callable
+
 from torch import Tensor, nn
 
 from audionas.nn.edge import Gates
@@ -8,7 +10,7 @@ from audionas.run.training.max_pool import PoolLoss
 
 def loss_of(
     net: nn.Module,
-    criterion: nn.Module,
+    criterion: Callable[[Tensor, Tensor], Tensor],
     x: Tensor,
     target: Tensor,
     auxiliary: float,

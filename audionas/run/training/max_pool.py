@@ -1,5 +1,6 @@
 """The loss of `train.loss: max_pool`: one part for the whole clip, one where a keyword scores most."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -22,13 +23,17 @@ class PoolLoss:
     after: int
 
     def __call__(
-        self, net: nn.Module, criterion: nn.Module, x: Tensor, target: Tensor, gates: Gates | None
+        self,
+        net: nn.Module,
+        criterion: Callable[[Tensor, Tensor], Tensor],
+        x: Tensor,
+        target: Tensor,
+        gates: Gates | None,
     ) -> tuple[Tensor, Tensor]:
         """Return the loss, and the logits (B, classes) of the clips, taken at their last hop."""
         with self.hops.heard(net):
             logits = net(x, gates).float().unflatten(0, (len(x), -1))[:, -self.hops.window :]
-        smoothing = float(getattr(criterion, "label_smoothing", 0.0))
-        pooled = max_pool(logits, target, self.words, after=self.after, label_smoothing=smoothing)
+        pooled = max_pool(logits, target, self.words, after=self.after, criterion=criterion)
         clip = logits[:, -1]
         return self.weight * pooled + (1 - self.weight) * criterion(clip, target), clip
 

@@ -37,4 +37,6 @@ for report in exp/*_[0-9]/export/report.json; do
     folder=$(dirname "$(dirname "$report")")
     audionas cost "$folder" --latency --json >"$folder/cost.json"
 done
-python local/table.py
+audionas table "exp/*_[0-9]" --name "{network}_{seed}" --pool seed=spread --against tc_resnet8 --against bc_resnet1 \
+    --columns dev,accuracy,params,macs,latency_us,search_s,train_s
+audionas table "exp/*_[0-9]" --name "{network}_{seed}" --columns accuracy

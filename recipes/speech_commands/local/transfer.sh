@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Trainings of one network from scratch, from a supernet's weights, with a teacher: local/transfer.sh [SEED ...].
-# Run it again to resume; the last step prints the table and writes exp/transfer.{md,csv}.
+# Run it again to resume; the last step writes exp/transfer.{md,csv} and prints the first.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . ./path.sh
@@ -37,4 +37,8 @@ for seed in "${seeds[@]}"; do
         [ -f "$exp/eval.json" ] || audionas eval "$exp" --data data/test
     done
 done
-python local/transfer.py "${seeds[@]}"
+runs=("exp/transfer_*" --name "transfer_{training}_{seed}")
+audionas table "${runs[@]}" --pool seed=spread --columns epochs,dev,accuracy,log_loss,train_s --against scratch \
+    --out exp/transfer.md
+audionas table "${runs[@]}" --columns epochs,dev,accuracy,log_loss,train_s,env.git --format csv --out exp/transfer.csv
+cat exp/transfer.md

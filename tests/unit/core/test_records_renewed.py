@@ -55,3 +55,17 @@ def test_a_finished_run_is_recognised_by_the_settings_of_today(tmp_path: Path) -
     require_equal(tmp_path, before, now)
     with pytest.raises(UserError, match=r"method.warmup: 0.3 there, 0.2 now"):
         require_equal(tmp_path, before, {**now, "method": {"name": "pc_darts", "warmup": 0.2}})
+
+
+def test_a_setting_that_did_not_exist_then_had_its_default(tmp_path: Path) -> None:
+    before = {"train": {"epochs": 3}, "augment": {"shift_ms": 50.0}}
+    now = {"train": {"epochs": 3, **PLAIN_TRAIN}, "augment": {"shift_ms": 50.0, "gain_probability": 1.0}}
+    require_equal(tmp_path, before, now)
+    for section, key, value in (("train", "select", "average_viable_recall"), ("augment", "pitch", 3.0)):
+        with pytest.raises(UserError, match=rf"{section}\.{key}: .* there, {value} now"):
+            require_equal(tmp_path, before, {**now, section: {**now[section], key: value}})
+    with pytest.raises(UserError, match=r"train\.epochs: not set there"):
+        require_equal(tmp_path, {"augment": before["augment"]}, now)
+
+
+PLAIN_TRAIN = {"select": "", "past": 0.0, "freeze": []}

@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from audionas.core.errors import UserError
 from audionas.data import audio, kaldi, responses
-from audionas.data.augment import Augment, WaveAugment
+from audionas.data.augment import ORDERS, Augment, WaveAugment
 
 RATE, N = 16000, 16000
 RNG = np.random.default_rng(0)
@@ -21,6 +22,7 @@ ROOMS = [
 for room in ROOMS:
     room[:, :37] = 0
     room[:, 37] = 1.0  # the direct path
+UNIT = [responses.unit(room, "given") for room in ROOMS]
 DEVICES = [
     (RNG.standard_normal((1, 600)) * np.exp(-np.arange(600) / 50)).astype(np.float32) for _ in range(3)
 ]
@@ -271,3 +273,85 @@ def test_settings_are_finite(wrong: float) -> None:
             Augment(**settings)
     with pytest.raises(UserError, match="gain_db: 1000 is not from -120 to 120"):
         Augment(gain_db=(0.0, 1000.0))
+
+
+EFFECTS: dict[str, Any] = {
+    "equaliser": {"equaliser_db": 6.0},
+    "distortion": {"distortion": (0.01, 0.1)},
+    "colour": {"colour_snr_db": (10.0, 30.0)},
+    "transition": {"transition_db": (-10.0, 10.0)},
+    "gain": {"gain_db": (-45.0, 0.0)},
+    "band_stop": {},
+}
+
+
+@pytest.mark.parametrize("effect", EFFECTS)
+def test_each_effect_comes_with_its_probability_and_leaves_the_others_draws(effect: str) -> None:
+    conf = Augment(**EFFECTS[effect], **{f"{effect}_probability": 0.5})
+    changed = [not np.array_equal(wave, WAVE) for wave in each(conf, 60)]
+    assert 15 < sum(changed) < 45
+    alone = Augment(noise="given", speed=(0.9, 1.1))
+    both = replace(alone, **EFFECTS[effect], **{f"{effect}_probability": 0.5})
+    same = [np.array_equal(a, b) for a, b in zip(each(alone, 60), each(both, 60), strict=True)]
+    assert same == [not c for c in changed]
+
+
+def test_coloured_noise_lies_below_the_clip_by_its_ratio() -> None:
+    for wave in each(Augment(colour_snr_db=(20.0, 20.0)), 10):
+        noise = wave - WAVE
+        assert 10 * np.log10(np.dot(WAVE, WAVE) / np.dot(noise, noise)) == pytest.approx(20, abs=0.01)
+
+
+def test_the_same_clip_again_in_an_epoch_is_another_one() -> None:
+    augment = WaveAugment(EVERYTHING, RATE, 1, noises=NOISES, rooms=ROOMS, devices=DEVICES)
+    turns = [augment(WAVE, epoch=0, id="a", label="yes", turn=turn) for turn in (0, 1, 2, 1)]
+    assert np.array_equal(turns[1], turns[3])
+    assert not any(np.array_equal(turns[a], turns[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
+    assert np.array_equal(turns[0], augment(WAVE, epoch=0, id="a", label="yes"))
+
+
+def test_microwakewords_order_hears_the_noise_in_the_room() -> None:
+    usual = Augment(noise="given", noise_probability=1.0, rir="given", rir_probability=1.0)
+    dry = replace(usual, rir="", rir_probability=0.0)
+    other = replace(usual, order="micro_wake_word")
+    wet = {responses.heard_through(heard(dry), response).tobytes() for room in UNIT for response in room}
+    assert heard(other).tobytes() in wet
+    assert heard(usual).tobytes() not in wet
+
+
+def test_every_effect_is_in_both_orders_once() -> None:
+    usual, other = (ORDERS[name] for name in ("usual", "micro_wake_word"))
+    assert sorted(usual) == sorted(other)
+    assert len(set(usual)) == len(usual)
+
+
+def test_peaks_are_cut_or_the_clip_is_scaled() -> None:
+    loud = Augment(gain_db=(40.0, 40.0))
+    assert np.array_equal(heard(loud), np.clip(WAVE * np.float32(100), -1, 1))
+    scaled = heard(replace(loud, peaks="scaled"))
+    assert np.abs(scaled).max() == pytest.approx(1)
+    assert np.allclose(scaled, WAVE / np.abs(WAVE).max(), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({"equaliser_db": 90}, "equaliser_db: 90 is not from 0 to 60"),
+        ({"pitch": -1}, "pitch: -1 is below 0"),
+        ({"pitch": 3, "pitch_probability": 0}, "pitch: has no effect at pitch_probability 0"),
+        ({"colour_probability": 0.1}, "colour_probability: has no effect without colour_snr_db"),
+        ({"distortion": (0.2, 0.1)}, "distortion: 0.2 is above 0.1"),
+        ({"band_stop_probability": 1.5}, "band_stop_probability: 1.5 is above 1"),
+        ({"transition_db": (-10, float("nan"))}, "transition_db: nan is not a finite number"),
+    ],
+)
+def test_settings_of_effects_that_cannot_be_are_refused(settings: dict[str, Any], problem: str) -> None:
+    with pytest.raises(UserError) as caught:
+        Augment(**settings)
+    assert f"augment.{problem}" in caught.value.problems
+
+
+@pytest.mark.laws
+def test_the_pitch_comes_with_its_probability() -> None:
+    made = each(Augment(pitch=3.0, pitch_probability=0.5), 40)
+    assert 10 < sum(not np.array_equal(wave, WAVE) for wave in made) < 30

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from audionas.core.rng import numpy_rng
-from audionas.data.balance import count, drawn
+from audionas.data.balance import Mix, count, drawn, turns
 from audionas.data.batches import Batches
 
 CLASSES = np.repeat([0, 1, 2], [20, 8, 12])  # of each row; four rows a recording
@@ -57,3 +57,44 @@ def test_batches_hold_what_was_drawn_and_differ_by_epoch() -> None:
     assert (epochs[0] == epochs[2]).all()
     assert set(epochs[0]) != set(epochs[1])
     assert len(batches()) == 5
+
+
+SOURCES = np.repeat([0, 1, 2], [10, 20, 10])  # of each row
+MIX = Mix(SOURCES, np.array([0.5, 0.1, 0.4]))
+
+
+def test_sources_are_drawn_by_their_shares() -> None:
+    seen: Counter[int] = Counter()
+    for epoch in range(50):
+        seen.update(SOURCES[drawn(np.arange(40), 5, epoch, mix=MIX)].tolist())
+    assert sum(seen.values()) == 50 * 40
+    for source, share in enumerate(MIX.shares):
+        wanted, spread = 2000 * share, np.sqrt(2000 * share * (1 - share))
+        assert abs(seen[source] - wanted) < 4 * spread
+    assert drawn(np.arange(40), 5, 3, mix=MIX).tolist() == drawn(np.arange(40), 5, 3, mix=MIX).tolist()
+    assert drawn(np.arange(40), 5, 3, mix=MIX).tolist() != drawn(np.arange(40), 5, 4, mix=MIX).tolist()
+
+
+def test_all_rows_of_a_source_come_before_one_comes_again() -> None:
+    rows = drawn(np.arange(40), 5, 0, mix=MIX)
+    for source in range(3):
+        own = rows[SOURCES[rows] == source]
+        times = Counter(own.tolist())
+        many = int((source == SOURCES).sum())
+        least = len(own) // many
+        assert set(times.values()) <= {least, least + 1}
+        assert len(times) == min(len(own), many)
+
+
+def test_a_source_with_no_share_is_not_drawn_and_channels_stay_together() -> None:
+    mix = Mix(SOURCES, np.array([0.0, 0.25, 0.75]))
+    for epoch in range(10):
+        rows = drawn(np.arange(40), 1, epoch, together=5, mix=mix)
+        assert (rows >= 10).all()
+        assert len(rows) == 40
+        assert (np.diff(rows.reshape(-1, 5)) == 1).all()
+
+
+def test_turns_count_what_came_before() -> None:
+    assert turns(np.array([4, 2, 4, 4, 2, 7])).tolist() == [0, 0, 1, 2, 1, 0]
+    assert turns(np.zeros(0, dtype=int)).tolist() == []

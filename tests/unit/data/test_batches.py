@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from audionas.data.augment import Augment, WaveAugment
+from audionas.data.balance import Mix
 from audionas.data.batches import Batch, Batches
 
 CLIPS, SAMPLES = 23, 400
@@ -143,5 +144,36 @@ def test_a_started_worker_opens_the_memory_map_again(tmp_path) -> None:
         assert len(travels) < WAVES.nbytes / 4, "the file's name travels, not its contents"
         again = pickle.loads(travels)
         assert isinstance(again.source, np.memmap)
-        wanted = (0, np.array([3, 7]))
+        wanted = (0, np.array([3, 7]), np.zeros(2, int))
         assert torch.equal(again[wanted].x, clips[wanted].x)
+
+
+MIX = Mix(np.arange(CLIPS) % 3, np.array([0.7, 0.2, 0.1]))
+
+
+def test_mixed_batches_are_the_same_for_any_number_of_workers(with_workers: list[Batches]) -> None:
+    alone = make(augment=augment()).mixed(MIX)
+    batches = make(augment=augment(), workers=2).mixed(MIX)
+    with_workers.append(batches)
+    for epoch in (3, 0):
+        assert same(list(batches.epoch(epoch)), list(alone.epoch(epoch)))
+    assert not same(list(alone.epoch(0)), list(make(augment=augment()).epoch(0)))
+
+
+def test_a_clip_that_comes_again_in_an_epoch_is_augmented_anew() -> None:
+    batches = make(augment=augment()).mixed(
+        Mix(np.zeros(CLIPS, int) + (np.arange(CLIPS) > 1), np.array([1.0, 0.0]))
+    )
+    heard = [
+        (int(t), x.numpy().tobytes()) for b in batches.epoch(0) for x, t in zip(b.x, b.target, strict=True)
+    ]
+    assert {row for row, _ in heard} == {0, 1}
+    assert len(set(heard)) == len(heard) == CLIPS
+
+
+def test_processes_share_mixed_batches_and_know_their_rows() -> None:
+    whole = make(batch_size=4, drop_last=True, augment=augment()).mixed(MIX)
+    shares = [whole.shared(rank, 2) for rank in range(2)]
+    for batch, rows, *parts in zip(whole.epoch(1), whole.rows(1), *(s.epoch(1) for s in shares), strict=True):
+        assert torch.equal(batch.x, torch.cat([part.x for part in parts]))
+        assert batch.target.tolist() == rows.tolist()

@@ -1,5 +1,6 @@
 """`audionas prep wake_word`: clips, whole recordings, continuous negatives, from folders and from voices."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi
+from audionas.data.groups import read_groups
 from audionas.data.labels import RATE, read_labels
 from audionas.prep.wake import near_words
 from audionas.prep.wake.spoken import VOICE_SHARES, split_words
@@ -56,6 +58,16 @@ def test_two_labels_and_nobody_in_two_splits(data: Path) -> None:
     assert words == [8 * (1 + prep.COPIES), 4, 8]
     speakers = [{i.speaker for i in part if i.label == "my_word"} for part in parts.values()]
     assert sum(map(len, speakers)) == len(set.union(*speakers)) == 20
+
+
+def test_every_clip_has_its_source(data: Path) -> None:
+    for split in ("train", "dev", "test"):
+        items = list(kaldi.read(data / split))
+        sources = read_groups(data / split, "source", [item.id for item in items])
+        assert {(s, item.label) for s, item in zip(sources, items, strict=True)} == {
+            ("word-own", "my_word"),
+            ("own", "_other_"),
+        }
 
 
 def test_speakers_are_found_by_a_pattern(own: Path, tmp_path: Path) -> None:
@@ -131,6 +143,10 @@ def test_where_recordings_test_voices_only_train(own: Path, tmp_path: Path) -> N
     }
     assert (len(spoken["dev"]), len(spoken["test"])) == (0, 0)
     assert sum(item.label == "my_word" for item in spoken["train"]) == 4
+    items = list(kaldi.read(out / "train"))
+    sources = Counter(read_groups(out / "train", "source", [item.id for item in items]))
+    assert sources.keys() == {"word-own", "own", "word-espeak", "near-espeak", "espeak"}
+    assert sources["word-espeak"] == sources["near-espeak"] == 4
     assert 1.5 * sum("-30-" in item.id for item in spoken["train"]) == pytest.approx(72, abs=1.5)
     assert "eSpeak NG" in kaldi.read_licence(out)
 

@@ -12,6 +12,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
 from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi, readers
+from audionas.data.groups import read_groups, write_groups
 from audionas.data.labels import read_labels, write_labels
 from audionas.listen.detect import detect
 from audionas.listen.mine import mine
@@ -173,6 +174,8 @@ def test_false_accepts_become_training_clips(tuned: Heard, tmp_path: Path) -> No
     data = tmp_path / "data"
     kaldi.write(data / "train", readers.folder(tuned.clips))
     write_labels(data, _wake.LABELS)
+    ids = [item.id for item in kaldi.read(data / "train")]
+    write_groups(data / "train", "source", dict.fromkeys(ids, "home"))
     out = tmp_path / "more" / "mined"
     said = mine(tuned.exp, tuned.long, data / "train", out, threshold=["0.02"])
     new = [item for item in kaldi.read(out) if item.id.startswith("mined-")]
@@ -180,6 +183,8 @@ def test_false_accepts_become_training_clips(tuned: Heard, tmp_path: Path) -> No
     assert len(new) >= 2
     assert len(kaldi.read(out)) == 24 + len(new)
     assert {item.label for item in new} == {"_other_"}
+    assert set(read_groups(out, "source", ids)) == {"home"}
+    assert set(read_groups(out, "source", [item.id for item in new])) == {"mined"}
     assert read_labels(out) == list(_wake.LABELS)
     rows = [json.loads(line) for line in (out / "mined.jsonl").read_text().splitlines()]
     row = next(row for row in rows if row["events"])

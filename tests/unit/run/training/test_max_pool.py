@@ -47,7 +47,7 @@ def test_the_loss_is_shared_between_the_clip_and_its_best_hop() -> None:
     hops, criterion = Hops.of(net, io), torch.nn.CrossEntropyLoss(label_smoothing=0.1)
     with hops.heard(net):
         every = net(x).unflatten(0, (3, -1))
-    pooled = max_pool(every, target, [0], after=2, label_smoothing=0.1)
+    pooled = max_pool(every, target, [0], after=2, criterion=criterion)
     for weight in (0.25, 1.0):
         loss, clip = PoolLoss(hops, [0], weight, 2)(net, criterion, x, target, None)
         torch.testing.assert_close(clip, net(x), rtol=1e-4, atol=1e-5)
