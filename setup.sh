@@ -10,7 +10,7 @@ after an interruption, run it again. It needs no compiler and no system package.
 
 Environment
   AUDIONAS_PYTHON       the interpreter to use; default: the first suitable one on PATH
-  AUDIONAS_EXTRAS       further extras: AUDIONAS_EXTRAS=cluster ./setup.sh
+  AUDIONAS_EXTRAS       further extras, which later calls keep: AUDIONAS_EXTRAS=device,cluster ./setup.sh
   AUDIONAS_TORCH_INDEX  an extra package index for pip.  On Linux, PyPI serves torch with CUDA, several
                         gigabytes; a machine without a GPU needs only a CPU build, from the index that
                         pytorch.org names: AUDIONAS_TORCH_INDEX=https://... ./setup.sh
@@ -24,8 +24,9 @@ case "${1:-}" in
 esac
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
-extras="mini,export,vision,dev${AUDIONAS_EXTRAS:+,$AUDIONAS_EXTRAS}"
 marker=.venv/installed  # written last: a .venv without it is not finished
+before=$(cat $marker 2> /dev/null) || true  # its last word are the extras: those of an earlier call stay
+extras=$(tr , '\n' <<< "mini,export,vision,dev,${before##* },${AUDIONAS_EXTRAS:-}" | awk 'NF && !seen[$0]++' | paste -sd, -)
 
 candidates=(python3.11 python3.12 python3.13 python3 python)
 [[ -n ${AUDIONAS_PYTHON:-} ]] && candidates=("$AUDIONAS_PYTHON")

@@ -1,15 +1,54 @@
-"""audionas: neural architecture search for audio, from recordings to an exported keyword model."""
+"""audionas: neural architecture search for audio, from recordings to an exported keyword model.
+
+The names below are imported when they are first used: `import audionas` alone takes no time.
+"""
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
+    from audionas.api.dataset import Dataset as Dataset
+    from audionas.api.dataset import prepare as prepare
+    from audionas.api.lists import list_methods as list_methods
+    from audionas.api.lists import list_models as list_models
+    from audionas.api.lists import list_spaces as list_spaces
+    from audionas.api.model import Model as Model
+    from audionas.api.model import create_model as create_model
+    from audionas.api.model import load as load
+    from audionas.api.run import Run as Run
+    from audionas.api.verbs import compare as compare
+    from audionas.api.verbs import evaluate as evaluate
+    from audionas.api.verbs import search as search
+    from audionas.api.verbs import train as train
+    from audionas.core.errors import UserError as UserError
+    from audionas.core.reporter import Epoch as Epoch
 
 __version__ = "0.1.0"
 
-_LAZY = {"load": "audionas.models.model", "UserError": "audionas.core.errors"}
+_SHOWN = {  # by the file that has them; a module that is shown as a whole has no names
+    "audionas.api.dataset": ("Dataset", "prepare"),
+    "audionas.api.lists": ("list_methods", "list_models", "list_spaces"),
+    "audionas.api.model": ("Model", "create_model", "load"),
+    "audionas.api.run": ("Run",),
+    "audionas.api.verbs": ("compare", "evaluate", "search", "train"),
+    "audionas.core.errors": ("UserError",),
+    "audionas.core.reporter": ("Epoch",),
+    "audionas.sklearn": (),
+}
+_LAZY = {name: module for module, names in _SHOWN.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """`audionas.load` and `audionas.UserError`, imported when first used."""
+    """A name of the door, imported when first used."""
     if name in _LAZY:
         return getattr(import_module(_LAZY[name]), name)
+    if f"{__name__}.{name}" in _SHOWN:
+        return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module 'audionas' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """The names of the door, for completion."""
+    return sorted(
+        [*_LAZY, *(m.rpartition(".")[2] for m, names in _SHOWN.items() if not names), "__version__"]
+    )

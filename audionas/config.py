@@ -7,32 +7,32 @@ Sections merge, values do not: `searcher.objectives={loss: min}` leaves no other
 `name` changes replaces the base's section.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.faults import beyond, placed, refused
 from audionas.core.files import name_fault, read_text
 from audionas.core.hostile import command
-from audionas.core.merge import merge, sections_of
+from audionas.core.merge import listed, merge, sections_of
 from audionas.core.records.renewed import renewed
 from audionas.core.registry import allow, names, resolve
 from audionas.core.reporter import amount
-from audionas.core.strict import Strict
+from audionas.core.strict import Strict, voids
+from audionas.cost.fitted import fit
 from audionas.cost.limits import Limits
-from audionas.cost.profile import PROFILES, restrict
 from audionas.data.conf import Augment, Data
 from audionas.engine.conf import Compare, Rank, Search, Train, label_of
 from audionas.features import Features, SpecAugment
 from audionas.images.conf import Images
 from audionas.methods._base import Method
+from audionas.methods._derivation import laid, section_of
+from audionas.methods._idle import in_vain
 from audionas.searchers._base import Searcher
 from audionas.spaces._base import Space
 
@@ -101,6 +101,14 @@ class Config:
         """The run's folder, `exp/<name>`."""
         return Path(self.general.out) / self.general.name
 
+    def void(self, *sections: str) -> list[str]:
+        """Sentences about what is set in these sections and changes nothing."""
+        there = [(name, getattr(self, name)) for name in sections if getattr(self, name) is not None]
+        told = [line for name, found in there for line in voids(found, self.raw.get(name) or {}, name)]
+        if self.method is not None and "method" in sections:
+            told += in_vain(self.method, self.raw["method"], self.search.epochs, self.searcher is not None)
+        return told
+
     def resolved(self) -> dict[str, Any]:
         """Every value, defaults included, as plain data that `load` reads back."""
         plain: dict[str, Any] = {f.name: getattr(self.general, f.name) for f in fields(General)}
@@ -108,7 +116,7 @@ class Config:
             value = getattr(self, section)
             if value is not None and not (self.images is not None and section in SOUND):
                 name = {"name": self.raw[section]["name"]} if section in NAMED else {}
-                plain[section] = {**name, **_plain(asdict(value))}
+                plain[section] = {**name, **_plain(section_of(value))}
         return plain
 
 
@@ -129,7 +137,6 @@ SECTIONS: dict[str, type] = {
 }
 NAMED = ("space", "method", "searcher")  # sections whose class is chosen by `name`
 OPTIONAL = ("images", "features", "space", "method", "searcher", "compare", "rank", "limits")
-_USUAL_CLIP, _USUAL_IMAGE = InputSpec(1, 40, 98, 2), InputSpec(3, 32, 32, 2)  # sizes do not matter here
 SOUND = ("data", "features", "augment", "spec_augment")  # of recordings; `images` excludes them
 
 
@@ -150,35 +157,78 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def load(path: Path | str, overrides: Sequence[str] = (), *, trusted: bool = True) -> Config:
+class Layer(NamedTuple):
+    """Sections that lie over earlier ones: `origin` names their file or what was typed, and `path` leads to
+    the one key of an override.
+    """
+
+    origin: str
+    raw: dict[str, Any]
+    path: tuple[str, ...] = ()
+
+
+def layers(
+    path: Path | str | None, overrides: Sequence[str] = (), over: Sequence[Layer] = ()
+) -> Iterator[Layer]:
+    """The layers that a config is merged from: its base, its file, what lies over them, overrides."""
+    if path is not None:
+        raw = plain(path := Path(path))
+        if "base" in raw:
+            base = plain(beside := path.parent / str(raw.pop("base")))
+            if "base" in base:
+                raise UserError(
+                    f"{path}: its base names another base", hint="Configs inherit one level only."
+                )
+            yield Layer(str(beside), base)
+        yield Layer(str(path), raw)
+    yield from over
+    for override in overrides:
+        keys, nested = _override(override)
+        yield Layer(override, nested, keys)
+
+
+def load(
+    path: Path | str | None,
+    overrides: Sequence[str] = (),
+    *,
+    over: Sequence[Layer] = (),
+    trusted: bool = True,
+) -> Config:
     """Read, merge and check a config; raises one UserError with every problem.
 
     A config may name classes of the user's own modules, unless it is not `trusted`: read from a folder that
     someone else, or an earlier version, may have made.
     """
-    path = Path(path)
-    raw, base = plain(path), {}
-    raw = raw if trusted else renewed(raw)
-    if "base" in raw:
-        base = plain(path.parent / str(raw.pop("base")))
-        if "base" in base:
-            raise UserError(f"{path}: its base names another base", hint="Configs inherit one level only.")
-    changes = [_override(override) for override in overrides]
-    for given in (base, raw, *(nested for _, nested in changes)) if trusted else ():
-        for name in _names(given):
+    raw: dict[str, Any] = {}
+    written: list[Any] = []
+    for layer in layers(path, overrides, over):
+        given = worded(layer.raw if trusted else renewed(layer.raw))
+        for name in _names(given) if trusted else ():
             allow(name.partition(":")[0])
-    raw = merge(base, raw, SECTIONS, NAMED)
-    written = _compared(raw)
-    for keys, nested in changes:
-        raw = merge(raw, nested, SECTIONS, NAMED, keys)
-    raw.setdefault("name", path.stem)
-    if "/" in str(raw["name"]):
-        raise UserError(f"{path}: name: {name_fault(str(raw['name']))}")
+        raw = merge(raw, given, SECTIONS, NAMED, layer.path)
+        written = written if layer.path else _compared(raw)
+    source = "config" if path is None else str(path)
+    if path is not None:
+        raw.setdefault("name", Path(path).stem)
+    if "/" in str(raw.get("name", "")):
+        raise UserError(f"{source}: name: {name_fault(str(raw['name']))}")
     if methods := _compared(raw):  # a name on the command line means the file's section of that name
         sections = {label_of(m): m for m in written if isinstance(m, Mapping)}
         chosen = [sections.get(m, m) if isinstance(m, str) else m for m in methods]
         raw = {**raw, "compare": {**raw["compare"], "methods": chosen}}
-    return _build(raw, str(path))
+    return _build(raw, source)
+
+
+def worded(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The sections, those that are a name alone spelled out: `method: darts`, `features: mfcc/ds_cnn`."""
+    return {key: _spelled(key, value) for key, value in raw.items()}
+
+
+def _spelled(section: str, value: Any) -> Any:
+    if not isinstance(value, str) or section not in (*NAMED, "features"):
+        return value
+    name, slash, preset = value.partition("/") if section == "features" else (value, "", "")
+    return {"name": name, **({"preset": preset} if slash else {})}
 
 
 def _names(raw: Mapping[str, Any]) -> list[str]:
@@ -213,10 +263,11 @@ def dump(plain: Mapping[str, Any]) -> str:
 
 
 def _compared(raw: Mapping[str, Any]) -> list[Any]:
-    """The value of `compare.methods`, if it is a list."""
+    """The value of `compare.methods`, of which one alone is a list of one."""
     section = raw.get("compare")
     methods = section.get("methods") if isinstance(section, Mapping) else None
-    return methods if isinstance(methods, list) else []
+    methods = [methods] if isinstance(methods, str | Mapping) else methods
+    return list(methods) if isinstance(methods, list | tuple) else []
 
 
 def _method(method: str | Mapping[str, Any]) -> dict[str, Any]:
@@ -283,45 +334,11 @@ def _build(raw: dict[str, Any], source: str) -> Config:
         _named("method", _method(method), problems, f"compare.methods.{place}")
     if built.get("features") is not None:
         problems += _contradictions(built["features"])
-    changes = () if problems else _profiled(built, problems)
+    changes = () if problems else fit(built, problems)
     if problems:
         count = amount(len(problems), "problem")
         raise UserError([f"{source}: {count}", *(f"  {p}" for p in problems)])
     return Config(**built, raw=raw, changes=changes)
-
-
-def _profiled(built: dict[str, Any], problems: list[str]) -> tuple[str, ...]:
-    """Restrict the sections to what the profile allows; return the changes, in sentences."""
-    name, changes = built["general"].profile, []
-    if name == "none":
-        return ()
-    profile = PROFILES[name]
-    if profile.front_end and built["features"] is None:
-        built["features"] = _front_end(profile.front_end)
-        changes.append(f"profile {name}: features are {profile.front_end}, which the device computes")
-    elif profile.front_end and built["features"].name != (only := _front_end(profile.front_end).name):
-        problems.append(f"features: profile {name} has only the front-end {only}")
-    given = built["limits"].given if built["limits"] is not None else {}
-    for cost, most in profile.limits.items():
-        if given.get(cost, math.inf) > most:
-            given[cost] = most
-            changes.append(f"profile {name}: limits.{cost} is {most:,.0f}")
-    if given:
-        built["limits"] = Limits(**given)
-    if built["space"] is not None:
-        try:
-            io = _USUAL_IMAGE if built["images"] is not None else _USUAL_CLIP
-            built["space"], more = restrict(built["space"], name, io)
-            changes += more
-        except UserError as error:
-            problems += error.problems
-    return tuple(changes)
-
-
-def _front_end(name: str) -> Features:
-    """The front-end called name/preset."""
-    stem, preset = name.split("/")
-    return Features(name=stem, preset=preset)
 
 
 def _named(section: str, value: Mapping[str, Any], problems: list[str], path: str) -> Any:
@@ -339,6 +356,11 @@ def _named(section: str, value: Mapping[str, Any], problems: list[str], path: st
     if not issubclass(kind, SECTIONS[section]):
         problems.append(f"{path}.name: {name} is not a {SECTIONS[section].__name__}")
         return None
+    try:
+        kind, rest = laid(kind, rest) if section == "method" else (kind, rest)
+    except UserError as error:
+        problems += _faults(path, error)
+        return None
     return _section(kind, rest, path, problems)
 
 
@@ -347,7 +369,7 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
 
     Sections within are filled first: a value that one of them refuses must not hide the others' faults.
     """
-    rest = dict(value)
+    rest = listed(kind, value)
     for name, inner in sections_of(kind).items():
         if isinstance(rest.get(name), Mapping):
             before = len(problems)
@@ -361,9 +383,12 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
     except ValidationError as error:
         problems += [refused(kind, path, e["loc"], e["type"], e["msg"], e["input"]) for e in error.errors()]
     except UserError as error:
-        problems += [placed(path, p) for p in error.problems]
-        problems += [f"  {error.hint}"] if error.hint else []
+        problems += _faults(path, error)
     return None
+
+
+def _faults(path: str, error: UserError) -> list[str]:
+    return [*(placed(path, p) for p in error.problems), *([f"  {error.hint}"] if error.hint else [])]
 
 
 def _contradictions(features: Features) -> list[str]:

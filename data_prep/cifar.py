@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from audionas.core import download
+from audionas.core.archives import download
 from audionas.core.errors import UserError
 from audionas.core.hostile import command
 from audionas.core.reporter import Reporter, amount

@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple
 
 import typer
 
-from audionas.core import download
+from audionas.core.archives import download
 from audionas.core.errors import UserError
 from audionas.core.files import read_text
 from audionas.core.hostile import command, setting

@@ -8,7 +8,7 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from audionas.core import download
+from audionas.core.archives import download
 from audionas.core.errors import UserError
 from audionas.core.files import sha256, write_json, write_text
 from audionas.core.reporter import Reporter, amount

@@ -1,5 +1,6 @@
 """Prepare a wake word: clips of it and of other sounds, and continuous audio in which nobody says it."""
 
+import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -8,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from audionas.core import download, records
+from audionas.core import records
+from audionas.core.archives import download
 from audionas.core.errors import UserError
 from audionas.core.files import read_text, write_json
 from audionas.core.records import Record
@@ -16,6 +18,10 @@ from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data import audio, kaldi
 from audionas.data.audio import Wave
+from audionas.data.files import transcripts
+from audionas.data.files.codec import difference, named, through
+from audionas.data.files.transcripts import Utterance
+from audionas.data.files.transcripts import says as says_text
 from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
 from audionas.data.labels import RATE
@@ -23,9 +29,12 @@ from audionas.data.readers import slug
 from audionas.prep import intake
 from audionas.prep.wake import origins, sources
 from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
+from audionas.prep.wake.hard import Hard
+from audionas.prep.wake.hard import cut as cut_hard
 from audionas.prep.wake.near_words import WORDS
-from audionas.prep.wake.sounds import ending, joined, within
-from audionas.prep.wake.sources import NOISE, Recording, SplitName, by_split, named, plain, says
+from audionas.prep.wake.sounds import Part, ending, joined, within, without
+from audionas.prep.wake.sources import NOISE, Recording, SplitName, by_split, plain, says
+from audionas.prep.wake.sources import named as counted
 from audionas.prep.wake.spoken import SPLITS, Spoken
 
 PIECE = 300.0  # seconds of one long recording
@@ -80,6 +89,21 @@ def main(
         typer.Option(help="Language of the voices, as eSpeak NG names it: de, fr-fr; en: any English."),
     ] = "en",
     seconds: Annotated[float, typer.Option(help="Length of a clip in seconds.")] = 1.5,
+    codec: Annotated[
+        str,
+        typer.Option(
+            help="Codec (opus, vorbis) through which each recording and voice goes; it then tells no label."
+        ),
+    ] = "",
+    hard: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=20,
+            help="Number of hard negatives of each kind per training recording of the word (its halves, a "
+            "half twice, halves swapped, a half and another word), and per clip by voices; 0: none.",
+        ),
+    ] = 0,
     on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     seed: Annotated[int, typer.Option(help="Seed that draws the split and the voices.")] = 0,
 ) -> None:
@@ -88,12 +112,16 @@ def main(
     OUT/train, dev and test hold clips of two labels, the word and `_other_`; OUT/dev_words and test_words
     hold whole recordings of the word; OUT/train_long, dev_long and test_long hold continuous audio without
     it; OUT/hours.json says how many hours come from where. No known speaker is in two splits. utt2source of
-    train, dev and test names the source of each clip, for `train.sources`.
+    train, dev and test names the source of each clip, for `train.sources`. With --hard, OUT/dev_hard and
+    test_hard hold the hard negatives of dev and test, their kinds in utt2kind.
+
+    A corpus with files.tsv (file, speaker) is split by its speakers, and with transcripts.tsv the utterances
+    that say the word are left out of its continuous audio; the others' transcripts lie beside that.
 
     Example: audionas prep wake_word data --word "hey jarvis" --positives my_recordings --negatives radio
     """
     reporter = Reporter()
-    job = ClipJob(out.resolve(), slug(word.lower()), word.lower(), seconds, seed, reporter)
+    job = ClipJob(out.resolve(), slug(word.lower()), word.lower(), seconds, seed, reporter, named(codec))
     _check(job, src, positives, negatives, say, (sentences, espeak_hours))
     intake.check_on_bad(on_bad)
     _check_words(words, language, near_words if say else 0, sentences if say else 0.0, espeak_hours)
@@ -104,11 +132,13 @@ def main(
         **{"espeak_hours": espeak_hours, "seconds": seconds, "speaker_pattern": speaker_pattern},
     }
     settings |= {"on_bad": on_bad} if on_bad != "error" else {}
+    settings |= {"codec": codec} if codec else {}
+    settings |= {"hard": hard} if hard else {}
     if _finished(job.out, settings):
         reporter.note(f"{job.out}: already complete")
         return
     spelt = read_words(words)
-    kinds = ("", "_words", "_long", "_espeak")
+    kinds = ("", "_words", "_long", "_espeak", "_hard")
     places = (*(f"{split}{kind}" for split in SPLITS for kind in kinds), "noise")
     intake.reserve(job.out, places, ("labels.txt", kaldi.LICENCE, "hours.json", MARKER))
     found = _recordings(job, src or (), positives, negatives, speaker_pattern)
@@ -116,19 +146,29 @@ def main(
     splits = by_split(found, job.text, seed)
     if found:
         _tell(job, splits)
-    long = {split: _long(job, split, splits[split]) for split in SPLITS}
+    said: dict[str, Sequence[Utterance]] = {}  # by long recording
+    long = {split: _long(job, split, splits[split], said) for split in SPLITS}
     clips = {split: _clips(job, split, splits[split], long[split]) for split in SPLITS}
+    cut = {
+        s: list(cut_hard(job, s, splits[s], long[s], hard, partial(_read, job))) if hard else []
+        for s in SPLITS
+    }
     spoken = Spoken(job, spelt, language) if say or espeak_hours else None
     if say and spoken is not None:
         free = _free_splits(clips, job.label)
         for split, items in spoken.clips(say, near_words, sentences, free, long).items():
             clips[split] += items
-    hours = {f"{split}_long": _kept(job, f"{split}_long", long[split]) for split in SPLITS}
+        for split, made in spoken.hard(say * hard, free, long) if hard else ():
+            cut[split].append(made)
+    for split in SPLITS:
+        clips[split] += [item for _, item in cut[split]]
+    hours = {f"{split}_long": _kept(job, f"{split}_long", long[split], said) for split in SPLITS}
     if espeak_hours and spoken is not None:
         for split in SPLITS:
             read = spoken.reading(split, espeak_hours)
-            hours[f"{split}_espeak"] = _kept(job, f"{split}_espeak", read)
+            hours[f"{split}_espeak"] = _kept(job, f"{split}_espeak", read, {})
     _store(job, clips, splits, long)
+    _store_hard(job, cut)
     write_json(job.out / "hours.json", hours)
     for name, by_source in hours.items():
         if not by_source:
@@ -218,8 +258,10 @@ def _tell(job: ClipJob, splits: Mapping[SplitName, Sequence[Recording]]) -> None
         mine = [r for r in found if says(r, job.text)]
         rest = [r for r in found if not says(r, job.text)]
         job.reporter.note(
-            f"{split}: {amount(len(mine), 'recording')} of '{job.text}' ({named(mine)}); {named(rest)}"
+            f"{split}: {amount(len(mine), 'recording')} of '{job.text}' ({counted(mine)}); {counted(rest)}"
         )
+    if odd := "" if job.codec else _codecs(job, [r for found in splits.values() for r in found]):
+        job.reporter.note(f"attention: {odd}. --codec opus passes all recordings through the same one")
     if any(r.source == "picovoice" for found in splits.values() for r in found):
         job.reporter.note(
             "Picovoice's recordings name no speakers and are split clip by clip, so a voice may be in "
@@ -227,8 +269,16 @@ def _tell(job: ClipJob, splits: Mapping[SplitName, Sequence[Recording]]) -> None
         )
 
 
-def _long(job: ClipJob, split: SplitName, found: Sequence[Recording]) -> list[Item]:
-    """Continuous recordings without the word, joined source by source."""
+def _codecs(job: ClipJob, found: Sequence[Recording]) -> str:
+    """The codecs of the word's recordings and of the others in words, where they differ."""
+    mine, rest = ([r.path for r in found if says(r, job.text) == own] for own in (True, False))
+    return difference({job.text: mine, OTHER: rest}) if mine and rest else ""
+
+
+def _long(
+    job: ClipJob, split: SplitName, found: Sequence[Recording], said: dict[str, Sequence[Utterance]]
+) -> list[Item]:
+    """Continuous recordings without the word, joined source by source; `said` receives what they say."""
     sources: dict[str, list[Recording]] = defaultdict(list)
     for recording in found:
         if not says(recording, job.text):
@@ -236,9 +286,15 @@ def _long(job: ClipJob, split: SplitName, found: Sequence[Recording]) -> list[It
     items = []
     for source, part in sorted(sources.items()):
         order = sorted(part, key=partial(_place, job))
-        waves = (_read(r.path) for r in job.reporter.progress(order, f"{split}, {source}", len(order)))
-        for number, wave in enumerate(joined(waves, PIECE)):
-            items.append(written(job, f"{source}-{split}-{number:03d}", wave, OTHER, source, "long"))
+        shown = job.reporter.progress(order, f"{split}, {source}", len(order))
+        parts = (p for r in shown for p in without(Part(_read(job, r.path), r.said), job.text))
+        for number, piece in enumerate(joined(parts, PIECE)):
+            items.append(written(job, f"{source}-{split}-{number:03d}", piece.wave, OTHER, source, "long"))
+            if piece.said:
+                said[items[-1].audio] = piece.said
+        if lost := sum(says_text(u.text, job.text) for r in part for u in r.said):
+            told = amount(lost, "utterance")
+            job.reporter.note(f"{split}, {source}: {told} with '{job.text}' left out, by the transcripts")
     return items
 
 
@@ -253,7 +309,7 @@ def _clips(job: ClipJob, split: SplitName, found: Sequence[Recording], long: Seq
     items: list[Item] = []
     mine = [r for r in found if says(r, job.text)]
     for recording in job.reporter.progress(mine, f"{split}, '{job.text}'", len(mine)):
-        wave = _read(recording.path)
+        wave = _read(job, recording.path)
         start, length = ending(wave, job.seconds)
         name = slug(f"{recording.group}-{recording.path.stem}")
         cut = wave[round(start * RATE) : round((start + length) * RATE)]
@@ -273,17 +329,24 @@ def _free_splits(clips: Mapping[SplitName, Sequence[Item]], label: str) -> tuple
     return ("train",) if tested else SPLITS
 
 
-def _read(path: Path) -> Wave:
-    return audio.read(path, rate=RATE, seconds=None, resample=True, channel="mix", loud=True)
+def _read(job: ClipJob, path: Path) -> Wave:
+    wave = audio.read(path, rate=RATE, seconds=None, resample=True, channel="mix", loud=True)
+    return through(wave, RATE, job.codec)
 
 
-def _kept(job: ClipJob, name: str, items: Sequence[Item]) -> dict[str, float]:
-    """Write long recordings, if any, as a data directory. Returns hours by source."""
+def _kept(
+    job: ClipJob, name: str, items: Sequence[Item], said: Mapping[str, Sequence[Utterance]]
+) -> dict[str, float]:
+    """Write long recordings, if any, as a data directory with transcripts. Returns hours by source."""
     hours: dict[str, float] = defaultdict(float)
     for item in items:
         hours[item.speaker] += item.seconds / 3600
     if items:
         kaldi.write(job.out / name, items)
+    if any(item.audio in said for item in items):
+        names = {item.audio: os.path.relpath(item.audio, job.out / name) for item in items}
+        rows = [u._replace(file=names[item.audio]) for item in items for u in said.get(item.audio, ())]
+        transcripts.write(job.out / name / transcripts.NAME, rows)
     return dict(hours)
 
 
@@ -300,13 +363,18 @@ def _store(
         names = {item.id: item for item in made if not whole}
         rows = [
             written(
-                job, slug(f"{r.group}-{r.path.stem}"), _read(r.path), job.label, r.group, f"{split}_words"
+                job,
+                slug(f"{r.group}-{r.path.stem}"),
+                _read(job, r.path),
+                job.label,
+                r.group,
+                f"{split}_words",
             )
             for r in whole
         ]
         if rows or names:
             kaldi.write(job.out / f"{split}_words", rows or list(names.values()))
-    noise = [item for item in long["train"] if item.speaker == NOISE]
+    noise = [item for item in long["train"] if item.speaker.startswith(NOISE)]
     parts: dict[str, Sequence[Item]] = dict(clips.items())
     if noise:
         parts["noise"] = [Item(f"noise-{n.id}", n.audio, "noise", n.seconds, speaker=NOISE) for n in noise]
@@ -317,4 +385,16 @@ def _store(
         write_groups(job.out / split, origins.NAME, {item.id: origins.origin(item) for item in stored[split]})
     used = {r.source for found in splits.values() for r in found}
     used |= {"espeak" for items in clips.values() for item in items if item.speaker.startswith("espeak-")}
-    kaldi.write_licence(job.out, "\n".join(LICENCES[source] for source in sorted(used)))
+    kaldi.write_licence(job.out, "\n".join(map(_licence, sorted(used))))
+
+
+def _licence(source: str) -> str:
+    return LICENCES.get(source, f"{source}: the licence in its folder")
+
+
+def _store_hard(job: ClipJob, cut: Mapping[SplitName, Sequence[Hard]]) -> None:
+    """Write the hard negatives of dev and test once more, as data directories with their kinds."""
+    for split in ("dev", "test"):
+        if cut[split]:
+            kaldi.write(job.out / f"{split}_hard", [item for _, item in cut[split]])
+            write_groups(job.out / f"{split}_hard", "kind", {item.id: kind for kind, item in cut[split]})

@@ -45,8 +45,9 @@ How to add one: [howto/add_a_method.md](howto/add_a_method.md).
 PARITY_HEAD = """
 ## Official code and papers
 
-`tests/golden` holds logits and alpha gradients of official code, and `tests/invariants/test_golden.py` holds
-ours to them within 1e-9. Where code and paper differ:
+`tests/golden` holds what official code computes: logits, alpha gradients, the points at which SDARTS
+learns, the curvature of DARTS-ES, the losses by which DARTS-PT decides. `tests/invariants/test_golden.py` and
+`test_golden_near.py` hold ours to them within 1e-9. Where code and paper differ:
 
 | method | official code | paper | here |
 |---|---|---|---|

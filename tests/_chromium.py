@@ -85,7 +85,7 @@ class Page:
         """The expression's value, once it is neither false nor empty."""
         end = time.monotonic() + PATIENCE
         while not (value := self.evaluate(code)):
-            said = self.evaluate("document.body.innerText")
+            said = self.evaluate("document.body?.innerText")
             assert time.monotonic() < end, f"never came true: {code}\n{said}\n{self.logged}"
             time.sleep(0.05)
         return value

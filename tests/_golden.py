@@ -21,7 +21,7 @@ from audionas.spaces import Space
 from tests.invariants._cases import Later, costs_of
 
 HERE = Path(__file__).parent / "golden"
-CLASSES, EXAMPLES, SEED = 3, 4, 5
+CLASSES, EXAMPLES, SEED, EPOCH = 3, 4, 5, 5
 RATE, MOMENTUM, DECAY = 0.025, 0.9, 3e-4  # of the weights' SGD, for the step ahead
 CASES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any], dict[str, int], int]] = {
     # method and its fields, space and its fields, size of the supernet, pixels along a side
@@ -41,6 +41,12 @@ CASES: dict[str, tuple[str, dict[str, Any], str, dict[str, Any], dict[str, int],
     "fair_darts": ("fair_darts", {}, "darts_cell", {"preset": "no_none"}, {"layers": 3, "channels": 4}, 8),
     "darts_minus": ("darts_minus", {"beta": 0.7}, "darts_cell", {}, {"layers": 3, "channels": 4}, 8),
     "proxyless_nas": ("proxyless_nas", {"warmup": 0.0}, "mobilenet", {"width": 0.5}, {}, 32),
+    "beta_darts": ("beta_darts", {}, "nas_bench_201", {}, {"layers": 1, "channels": 4}, 8),
+    "dr_nas": ("dr_nas", {}, "nas_bench_201", {}, {"layers": 1, "channels": 8}, 8),
+    "sdarts": ("sdarts", {}, "darts_cell", {"preset": "s3"}, {"layers": 3, "channels": 4}, 8),
+    "darts_es": ("darts_es", {}, "darts_cell", {"preset": "s2"}, {"layers": 3, "channels": 4}, 8),
+    "darts_pt": ("darts_pt", {}, "nas_bench_201", {}, {"layers": 1, "channels": 4}, 8),
+    "darts_pt_inputs": ("darts_pt", {}, "darts_cell", {"preset": "s3"}, {"layers": 3, "channels": 4}, 8),
     "mix_path": ("mix_path", {}, "mix_mobilenet", {"width": 0.25, "most": 4}, {}, 8),
 }
 PATHS = (("k3_e3",), ("k57_e6",), ("k3579_e3",))  # of MixPath: the same option in every layer
@@ -68,10 +74,13 @@ def batch(side: int, shift: int = 0) -> Batch:
     return Batch(pixels, (torch.arange(EXAMPLES) + shift) % CLASSES)
 
 
-def started(case: str) -> Method:
-    """The method of a case at its supernet, with stated weights and alphas, in float64 and in training."""
+def started(case: str, **changed: Any) -> Method:
+    """The method of a case at its supernet, with stated weights and alphas, in float64 and in training.
+
+    Fields that are `changed` are those of this call.
+    """
     name, fields, space_name, parameters, sizes, side = CASES[case]
-    method: Method = resolve("method", name)(**fields)
+    method: Method = resolve("method", name)(**{**fields, **changed})
     space: Space = resolve("space", space_name)(**parameters)
     io = InputSpec(3, side, side, CLASSES)
     net = space.supernet(method.fill, io, sizes=sizes, dropout=0.0, bare=method.bare, k=method.k)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +19,7 @@ from audionas.listen.web.runtime import NAME, cache_folder
 from audionas.listen.web.server import server as page_server
 from audionas.models.bundle import ModelBundle
 from audionas.models.listener import Rule
+from audionas.models.stream import Input
 from tests import _wake
 from tests._server import running
 
@@ -28,10 +30,14 @@ SOUNDS = {
 }
 
 
-def exported(folder: Path) -> Path:
+def exported(folder: Path, features: Features | None = None, **training: int) -> Path:
     """A run folder whose model.stream.onnx tells by its threshold yes.wav from no.wav, both in it."""
-    _wake.trained(folder, Features())
-    onnx_stream.export(ModelBundle.load(folder / "model"), folder / "export" / "model.stream.onnx")
+    features = features or Features()
+    _wake.trained(folder, features, **training)
+    given: Input = "frames" if features.name == "micro" else "waveform"
+    onnx_stream.export(
+        ModelBundle.load(folder / "model"), folder / "export" / "model.stream.onnx", input=given
+    )
     found = find(folder)
     highest = []
     for name, parts in SOUNDS.items():
@@ -42,6 +48,15 @@ def exported(folder: Path) -> Path:
         highest.append(levels(scores[listener.warm_up :, :1], RULE).max())
     assert highest[0] > highest[1] + 0.5, f"the model does not tell them apart: {highest}"
     keep(found, {**RULE.plain(), "words": {"word": {"threshold": float(np.mean(highest))}}})
+    return folder
+
+
+def untuned(run: Path, folder: Path) -> Path:
+    """A copy of a run folder without its thresholds."""
+    shutil.copytree(run, folder)
+    plain = json.loads((folder / "model" / "bundle.json").read_text(encoding="utf-8"))
+    del plain["note"]["detect"]
+    (folder / "model" / "bundle.json").write_text(json.dumps(plain), encoding="utf-8")
     return folder
 
 

@@ -9,6 +9,10 @@ from tests._house import called, walked
 # What is printed passes say, note and table of the reporter; these files talk to another process.
 PRINTERS = ("core/reporter.py", "core/pool/worker.py", "prep/espeak.py")
 PRINTS = ("print", "sys.stdout.write", "sys.stderr.write", "typer.echo", "typer.secho")
+# Commands that find nothing; core/extras.py knows the right ones
+FROM_INDEX = re.compile(
+    r"\b(?:pip3?|uv) +(?:install|add)\b(?:[ \\'\"]+[\w.=<>/-]+)*?[ \\'\"]+audionas\b(?!/|\.).*"
+)
 QUOTERS = ("command", "setting")  # of core/hostile.py
 # Text before a value that makes it a word for a shell: of a command, or of a change to a config
 TYPED = re.compile(
@@ -31,6 +35,11 @@ def unescaped(file: str, tree: ast.Module) -> list[str]:
             if not quoted and TYPED.search(before):
                 found.append(f"{file}:{node.lineno}: {before!r}: use command of audionas/core/hostile.py")
     return found
+
+
+def misnamed(text: str) -> list[str]:
+    """Commands that would install audionas, or an extra of it, from an index, which has none."""
+    return [found.strip() for found in FROM_INDEX.findall(text)]
 
 
 def filled(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:

@@ -77,7 +77,9 @@ def blocks(page: Path) -> dict[str, str]:
 # --- code ---------------------------------------------------------------------------------------------
 
 WITH_CODE = [
-    pytest.param(page, id=named(page), marks=pytest.mark.story if page.stem == "stream" else ())
+    pytest.param(
+        page, id=named(page), marks=pytest.mark.story if page.stem in ("stream", "use_from_python") else ()
+    )
     for page in pages()
     if blocks(page)
 ]

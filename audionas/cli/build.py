@@ -33,7 +33,8 @@ def check(
 ) -> None:
     """Validate a config against its data: sizes, costs, and how long a search or training will take.
 
-    Of data directories: every fault, and what train, dev and test share.
+    With a section compare or rank it tells what all runs of the study take. Of data directories: every fault,
+    and what train, dev and test share.
 
     Examples: audionas check conf/search.yaml space.width=0.75; audionas check data;
     audionas check data/dev --fix
@@ -51,9 +52,10 @@ def check(
     if fix:
         raise UserError(f"{conf}: --fix repairs data directories, and this is no folder")
     from audionas.config import load
-    from audionas.run import check as page
+    from audionas.study import check as page
+    from audionas.study.compare import overrides_of
 
-    result = page.check(load(conf, overrides or []))
+    result = page.check(load(conf, overrides_of(overrides or [])))
     stdout_json(result) if as_json else page.show(result)
 
 

@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from audionas.cli.options import Exp, File, Patience, Refractory, Resample, RuleKind, Smooth, Threshold
+from audionas.cli.options import (
+    Also,
+    Exp,
+    File,
+    Patience,
+    Refractory,
+    Resample,
+    RuleKind,
+    Smooth,
+    Threshold,
+    Transcripts,
+)
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, say, stdout_json
 
@@ -45,6 +56,8 @@ def tune(
     ] = None,
     patience: Patience = None,
     rule: RuleKind = None,
+    transcripts: Transcripts = None,
+    also: Also = None,
     speaker_pattern: Annotated[
         str, typer.Option(help="Pattern that finds the speaker in a file name, as in audionas prep folder.")
     ] = "",
@@ -53,8 +66,9 @@ def tune(
 ) -> None:
     """Choose a threshold per keyword that keeps to a number of false accepts per hour of long audio.
 
-    A clip's score is the highest in it; false accepts are counted on continuous audio. Scores are kept, so
-    other settings take seconds. Writes exp/NAME/tune/, the bundle's thresholds and the report.
+    A clip's score is the highest in it; false accepts are counted on continuous audio. With a table of what
+    is said there (columns file, start_s, end_s, text), utterances that say the word are left out. Scores are
+    kept, so other settings take seconds. Writes exp/NAME/tune/, the bundle's thresholds and the report.
 
     Examples: audionas tune exp/hey --positives data/test --negatives long --target-fa-per-hour 0.5;
     audionas tune exp/hey --positives my_clips --negatives long --file model.tflite --file model.int8.tflite
@@ -71,9 +85,12 @@ def tune(
         refractory=refractory,
         patience=patience,
         rule=rule,  # type: ignore[arg-type]
+        transcripts=transcripts,
+        also=also or (),
         speaker_pattern=speaker_pattern,
     )
     stdout_json(result) if as_json else page.show(result)
+    page.require_heard(result)
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -88,7 +105,27 @@ def detect(
     smooth: Smooth = None,
     refractory: Refractory = None,
     patience: Patience = None,
-    rule: RuleKind = None,
+    rule: Annotated[
+        str | None,
+        typer.Option(
+            "--rule",
+            help="plain, esphome (as a device hears), mlperf (each score, with --truth); default: as tuned.",
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--truth",
+            help="Times of the words (file, start_s, end_s, text), to count hits as MLPerf Tiny does.",
+        ),
+    ] = None,
+    hit_delay: Annotated[
+        float,
+        typer.Option(
+            help="Seconds after a word in which it may be heard: 1 by MLPerf's rules, 2 by its runner, "
+            "0.5 by its training script."
+        ),
+    ] = 1.0,
     resample: Resample = False,
     audacity: Annotated[
         Path | None,
@@ -101,15 +138,21 @@ def detect(
 ) -> None:
     """Slide the exported model over continuous audio, and print when it heard a keyword.
 
-    Thresholds are those of audionas tune. An event's time is the end of the hop that fired.
+    Thresholds are those of audionas tune. An event's time is the end of the hop that fired. With --truth,
+    hits, misses and false positives follow, as in MLPerf Tiny's streaming wake word.
 
     Examples: audionas detect exp/hey kitchen.wav --threshold 0.9 --patience 3/5;
     audionas detect exp/hey day/*.flac --json --audacity labels
     """
 
     from audionas.listen.detect import detect as go
+    from audionas.listen.mlperf import Stream, lines
 
-    for found in go(
+    if rule == "mlperf" and truth is None:
+        raise UserError(
+            "--rule mlperf is for a stream of labelled words", hint="Give their times: --truth FILE"
+        )
+    heard = go(
         exp,
         files,
         file=file,
@@ -119,8 +162,16 @@ def detect(
         patience=patience,
         rule=rule,  # type: ignore[arg-type]
         audacity=audacity,
-    ):
+    )
+    seconds = {item.audio: item.seconds for item in heard.items}
+    stream = Stream(truth, seconds, heard.thresholds, hit_delay) if truth else None
+    events = []
+    for found in heard:
         stdout_json(found.plain(), indent=None) if as_json else say(found.words())
+        events += [(found.file, found.event)] if stream else []
+    if stream:
+        result = stream.figures(events)
+        stdout_json(result, indent=None) if as_json else say(*lines(result))
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -149,6 +200,8 @@ def mine(
     smooth: Smooth = None,
     refractory: Refractory = None,
     patience: Patience = None,
+    transcripts: Transcripts = None,
+    also: Also = None,
     resample: Resample = False,
 ) -> None:
     """Collect what the model falls for in long audio, as clips to train with.
@@ -171,6 +224,8 @@ def mine(
         smooth=smooth,
         refractory=refractory,
         patience=patience,
+        transcripts=transcripts,
+        also=also or (),
     )
     Reporter(stdout=True).note(said)
 
@@ -238,9 +293,9 @@ def demo_web(
     from audionas.run.export import export
 
     reporter = Reporter()
-    if not page.exported(exp):
+    if (given := page.missing(exp)) is not None:
         reporter.note(f"exporting {page.MODEL} first")
-        export(exp, targets=["onnx-stream"])
+        export(exp, targets=["onnx-stream"], input=given)
     folder = page.write(exp, reporter, runtime=runtime)
     if no_serve:
         say(str(folder))

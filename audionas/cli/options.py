@@ -49,6 +49,19 @@ RuleKind = Annotated[
     str | None,
     typer.Option("--rule", help="plain, or esphome: what a device's component hears; default: as tuned."),
 ]
+Transcripts = Annotated[
+    Path | None,
+    typer.Option(
+        "--transcripts",
+        help="Table of what is said in AUDIO, to leave the word out; default: its transcripts.tsv, if any.",
+    ),
+]
+Also = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--also", help="Text that counts as the word in transcripts, such as its plural; may be repeated."
+    ),
+]
 Patience = Annotated[
     str | None, typer.Option("--patience", help="N/M: N of the last M hops must be over the threshold.")
 ]

@@ -1,11 +1,12 @@
-"""The commands that compare: methods in one budget, supernets with networks trained alone, finished runs."""
+"""The commands that compare methods, supernets with networks trained alone, values, finished runs."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from audionas.cli.options import Conf, Overrides, Overwrite, Resume
+from audionas.cli.options import AsJson, Conf, Overrides, Overwrite, Resume
+from audionas.core.reporter import stdout_json
 
 PANEL = "Studies"
 commands = typer.Typer()
@@ -100,3 +101,25 @@ def table(
     from audionas.study.table import table as go
 
     go(runs, Asked(name, pool or [], columns.split(","), against or [], metric, evaluation, form, out))
+
+
+@commands.command(rich_help_panel=PANEL)
+def sweep(
+    conf: Conf,
+    overrides: Overrides = None,
+    search_only: Annotated[bool, typer.Option("--search-only", help="Search, and train nothing.")] = False,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    as_json: AsJson = False,
+) -> None:
+    """Search and train with every combination of values: writes exp/NAME/sweep.csv, a row per run.
+
+    An override that lists values, `seed=0,1,2`, is swept over. A config without a method, or with arch, is
+    only trained.
+
+    Example: audionas sweep conf/mini.yaml seed=0,1,2 search.epochs=10,30 name=epochs
+    """
+    from audionas.study import sweep as page
+
+    rows = page.sweep(conf, overrides or [], trains=not search_only, resume=resume, overwrite=overwrite)
+    stdout_json(rows) if as_json else page.show(rows)

@@ -56,6 +56,12 @@ class UserError(Exception):
         return "\n".join([*lines, *([self.hint] if self.hint else [])])
 
 
+def hold(*rules: tuple[object, str], place: str = "") -> None:
+    """Raise one UserError with the text of each rule that does not hold, after `place`."""
+    if problems := [f"{place}{text}" for holds, text in rules if not holds]:
+        raise UserError(problems)
+
+
 def located(where: object, text: str) -> Problem:
     """The text about one place as a Problem, if it is not one yet."""
     return text if isinstance(text, Problem) else Problem(where, text.removeprefix(f"{where}: "))

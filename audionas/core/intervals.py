@@ -57,6 +57,26 @@ def drawn(values: np.ndarray, many: int, noun: str) -> Interval:
     return Interval(None, f"all {noun}s give the same") if same else Interval(ends)
 
 
+def hull(*intervals: Interval) -> Interval:
+    """The narrowest interval that holds all of them; the first reason where one is not measurable."""
+    for each in intervals:
+        if each.ends is None:
+            return each
+    ends = [each.ends for each in intervals if each.ends]
+    return Interval((min(low for low, _ in ends), max(high for _, high in ends)))
+
+
+def poisson(count: int, size: float) -> Interval:
+    """The exact interval of a rate: `count` independent events in `size` hours (or anything else), size > 0.
+
+    F. Garwood, "Fiducial limits for the Poisson distribution", Biometrika 28, 1936.
+    """
+    from scipy.stats import chi2  # slow to import
+
+    low = float(chi2.ppf(0.025, 2 * count)) / 2 if count else 0.0
+    return Interval((low / size, float(chi2.ppf(0.975, 2 * count + 2)) / 2 / size))
+
+
 def exact(right: int, many: int) -> Interval:
     """Clopper and Pearson's interval of a share, for any number of independent tries from one on.
 

@@ -21,6 +21,27 @@ def sections_of(kind: type) -> dict[str, type]:
     }
 
 
+def lists_of(kind: type) -> set[str]:
+    """The fields of `kind` that are lists of any length, for which one value is a list of one."""
+    return {
+        name
+        for name, hint in get_type_hints(kind).items()
+        if any(get_origin(t) is tuple and get_args(t)[-1] is Ellipsis for t in (hint, *get_args(hint)))
+    }
+
+
+def listed(kind: type, section: Mapping[str, Any]) -> dict[str, Any]:
+    """A section of `kind` in which one value, where a list is meant, is a list of one."""
+    many, inner = lists_of(kind), sections_of(kind)
+    made: dict[str, Any] = {}
+    for key, value in section.items():
+        if key in inner and isinstance(value, Mapping):
+            made[key] = listed(inner[key], value)
+        else:
+            made[key] = [value] if key in many and not isinstance(value, list | tuple | None) else value
+    return made
+
+
 def values_of(kind: type) -> dict[str, Mapping[str, Any]]:
     """The fields of `kind` that are mappings, with their defaults."""
     hints, found = get_type_hints(kind), dict[str, Mapping[str, Any]]()

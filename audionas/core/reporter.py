@@ -1,7 +1,8 @@
 """The output of a run: console, `metrics.jsonl` and TensorBoard behind one object.
 
 Everything but results goes to standard error, so that standard output stays free for results and JSON. On a
-terminal, progress is a bar; elsewhere it is a plain line now and then, so that logs stay readable.
+terminal, progress is a bar; elsewhere it is a plain line now and then, so that logs stay readable. A program
+that calls the library sets another voice: then lines are kept instead of printed.
 """
 
 import json
@@ -9,9 +10,11 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from audionas.core.errors import UserError, grouped
 from audionas.core.estimate import Estimate
@@ -23,6 +26,48 @@ T = TypeVar("T")
 Line = Sequence[tuple[str, str]]  # parts of a line, each with rich's words for its style: "bold red"
 _QUIET_SECONDS = 10.0  # between two plain progress lines
 _BAR_SECONDS = 0.1  # between two states of a bar
+
+
+class Epoch(NamedTuple):
+    """A finished epoch, counted from 1; `seconds` it took, `left` are estimated until the last."""
+
+    folder: Path  # of the phase, such as exp/mini/search
+    epoch: int
+    epochs: int
+    values: Mapping[str, float]
+    seconds: float
+    left: float
+
+
+@dataclass(frozen=True)
+class Voice:
+    """The way in which all reporters of a call speak: `quiet` ones keep their lines in `notes`.
+
+    `hears` are called after each epoch; `words` are what the user has typed, where that is no command line.
+    """
+
+    quiet: bool = False
+    notes: list[str] = field(default_factory=list)
+    hears: Sequence[Callable[[Epoch], object]] = ()
+    words: str = ""
+
+
+_VOICE: ContextVar[Voice | None] = ContextVar("voice", default=None)
+
+
+@contextmanager
+def speaking(voice: Voice) -> Iterator[Voice]:
+    """Inside the block, reporters speak with this voice."""
+    token = _VOICE.set(voice)
+    try:
+        yield voice
+    finally:
+        _VOICE.reset(token)
+
+
+def typed() -> str:
+    """The words that the user has typed, where that is no command line; else an empty string."""
+    return (_VOICE.get() or Voice()).words
 
 
 class Reporter:
@@ -37,6 +82,8 @@ class Reporter:
     ) -> None:
         from rich.console import Console
 
+        self.voice = _VOICE.get() or Voice()
+        quiet = quiet or self.voice.quiet
         self.console = Console(
             stderr=not stdout, quiet=quiet, highlight=False, soft_wrap=True, markup=False, emoji=False
         )
@@ -50,6 +97,8 @@ class Reporter:
         """Print lines, each as one line whatever it holds."""
         for line in lines:
             self.console.print(on_a_line(line))
+            if self.voice.quiet:
+                self.voice.notes.append(on_a_line(line))
 
     def problems(self, problems: Sequence[str], file: Path | None) -> None:
         """Print what is left out and why, many problems of a kind as one line; then `file` holds them all."""
@@ -79,7 +128,8 @@ class Reporter:
         `epoch` counts from 0; the line shows it from 1. `left` is the estimated time to the end in seconds.
         """
         shown = "  ".join(f"{name} {_short(value)}" for name, value in values.items())
-        self.note(f"epoch {epoch + 1}/{epochs}  {shown}  {seconds:.1f} s  ({clock(left)} left)")
+        line = f"epoch {epoch + 1}/{epochs}  {shown}  {seconds:.1f} s  ({clock(left)} left)"
+        self.console.print(on_a_line(line))
         if self.folder is None:
             return
         row = {"epoch": epoch, **values, "seconds": seconds}
@@ -87,11 +137,14 @@ class Reporter:
             log.write(json.dumps(row) + "\n")
         for name, value in values.items():
             self._tensorboard().add_scalar(name, value, epoch)
+        for hear in self.voice.hears:
+            hear(Epoch(self.folder, epoch + 1, epochs, dict(values), seconds, left))
 
     def progress(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
         """Yield `items`, showing how many are done and how long the rest will take."""
         total = total if total is not None else len(items)  # type: ignore[arg-type]
-        if self.console.is_terminal and not self.console.quiet:
+        # not is_terminal, which settings such as FORCE_COLOR turn on for a file, too
+        if self.console.file.isatty() and self.console.is_terminal and not self.console.quiet:
             yield from self._bar(items, label, total)
         else:
             yield from self._lines(items, label, total)
@@ -145,7 +198,8 @@ class Reporter:
             left = estimate.left(done, now)
             if now - last >= _QUIET_SECONDS:
                 last = now
-                self.note(f"{label}: {done}/{total}" + ("" if left is None else f", {clock(left)} left"))
+                told = f"{label}: {done}/{total}" + ("" if left is None else f", {clock(left)} left")
+                self.console.print(on_a_line(told))
 
     def _tensorboard(self) -> Any:
         if self._board is None:
@@ -214,8 +268,17 @@ def _seen(part: tuple[str, str]) -> tuple[str, str]:
     return on_a_line(part[0]), part[1]
 
 
+def lined(head: Iterable[object], rows: Iterable[Iterable[object]]) -> list[str]:
+    """A table as lines of any width: columns as wide as their widest cell, each row one line."""
+    cells = [[on_a_line(cell) for cell in row] for row in ([*head], *rows) if row]
+    wide = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return ["  ".join(map(str.ljust, row, wide)).rstrip() for row in cells]
+
+
 def say(*lines: str) -> None:
     """Print lines for people on standard output at once, each as one line whatever it holds."""
+    if (_VOICE.get() or Voice()).quiet:
+        return
     print("".join(f"{on_a_line(line)}\n" for line in lines), end="", flush=True)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from audionas.core.errors import UserError
+from audionas.core.extras import install
 from audionas.core.rng import numpy_rng
 
 
@@ -67,5 +68,5 @@ def _onnxruntime() -> Any:
     try:
         import onnxruntime
     except ImportError as error:
-        raise UserError("latency needs ONNX Runtime", hint="pip install 'audionas[export]'") from error
+        raise UserError("latency needs ONNX Runtime", hint=install("export")) from error
     return onnxruntime

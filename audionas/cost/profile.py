@@ -96,10 +96,12 @@ class _Fault(NamedTuple):
 def restrict(space: Space, name: str, io: InputSpec) -> Restricted:
     """`space` without the options that the runtime of profile `name` cannot compute, causal if it must be.
 
-    Its networks are networks of the whole space, with the same ids. Raises UserError, with all problems,
-    where a choice is left without an option, or a part common to all networks does not fit.
+    Of `io` only the kind of input matters: clips are as long as the space needs. The networks that remain
+    are those of the whole space, with the same ids. Raises UserError, with all problems, where a choice is
+    left without an option, or a part common to all networks does not fit.
     """
     profile, changes = PROFILES[name], []
+    io = io._replace(frames=space.fitting(io.frames))
     if profile.causal and not getattr(space, "causal", True):
         space = replace(space, causal=True)  # type: ignore[call-arg]
         changes.append(f"profile {name}: space.causal is true, a frame is heard before the next one comes")

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-from audionas.core.errors import UserError
+from audionas.core.errors import UserError, hold
 from audionas.core.strict import Strict
 from audionas.engine.optim import Optim
 
@@ -73,16 +73,20 @@ class Distill(Strict):
     cache: bool | None = None
 
     def __post_init__(self) -> None:
-        rules = (
+        hold(
             (self.teacher.strip(), "teacher is empty, expected a trained model such as exp/teacher"),
             (0 <= self.weight <= 1, f"weight is {self.weight}, expected 0 (labels alone) to 1"),
             (
                 0 < self.temperature < math.inf,
                 f"temperature is {self.temperature}, expected a positive number such as 4",
             ),
+            place="distill.",
         )
-        if problems := [f"distill.{text}" for holds, text in rules if not holds]:
-            raise UserError(problems)
+
+    def void(self) -> Mapping[str, str]:
+        """The settings of a teacher without weight."""
+        why = "weight is 0: the labels alone teach"
+        return dict.fromkeys(("temperature", "cache"), why) if self.weight == 0 else {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,6 +214,16 @@ class Train(Strict):
         """The name of the figure that chooses the weights to keep; empty where the last are kept."""
         chosen = self.select or (self.keep if self.keep != "last" else "")
         return chosen and f"valid_{chosen}"
+
+    def void(self) -> Mapping[str, str]:
+        """The settings of another loss, and those of labels that nothing learns from."""
+        pool = (
+            {}
+            if self.loss == "max_pool"
+            else dict.fromkeys(("pool_weight", "pool_after"), f"loss is {self.loss}")
+        )
+        alone = self.distill is not None and self.distill.weight == 1
+        return pool | ({"label_smoothing": "distill.weight is 1: the teacher alone teaches"} if alone else {})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,7 +17,7 @@ from scipy import stats
 from sklearn.metrics import confusion_matrix, log_loss, precision_recall_fscore_support, roc_auc_score
 
 from audionas.core.bootstrap import counts
-from audionas.core.intervals import FEWEST, Interval, drawn, exact
+from audionas.core.intervals import FEWEST, Interval, drawn, exact, hull
 from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng
 
@@ -94,7 +94,8 @@ def interval(values: np.ndarray, groups: Sequence[str]) -> Interval:
     """95 % interval of the mean of `values` (n,), by bootstrap over groups.
 
     For answers that are right (1) or wrong (0) it is exact where the bootstrap sees too little: of clips
-    without known speakers, fewer than `FEWEST` are right or wrong, or all groups are right or all wrong.
+    without known speakers, fewer than `FEWEST` are right or wrong, or all groups are right or all wrong. Of
+    those with speakers, fewer than `FEWEST` right or wrong: it holds the exact interval of the clips, too.
     """
     many = len(set(groups))
     right = int(np.count_nonzero(values))
@@ -104,6 +105,8 @@ def interval(values: np.ndarray, groups: Sequence[str]) -> Interval:
             return exact(right, many)
         if many >= FEWEST and not least:
             return exact(many if right else 0, many)
+        if many >= FEWEST and least < FEWEST:
+            return hull(drawn(_means(values, groups), many, _noun(groups)), exact(right, len(values)))
     return drawn(_means(values, groups), many, _noun(groups))
 
 

@@ -1,14 +1,14 @@
 """Optimiser and learning-rate schedule, as values; the rate is a pure function of the epoch."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
-from audionas.core.errors import UserError
+from audionas.core.errors import hold
 from audionas.core.strict import Strict
 from audionas.engine.rmsprop import RMSProp
 
@@ -39,7 +39,7 @@ class Optim(Strict):
     gamma_epochs: float = 1.0
 
     def __post_init__(self) -> None:
-        rules = (
+        hold(
             (0 < self.lr < math.inf, f"lr is {self.lr}, expected a positive number"),
             (0 <= self.final_lr < math.inf, f"final_lr is {self.final_lr}, expected 0 or a positive number"),
             (0 <= self.momentum < 1, f"momentum is {self.momentum}, expected at least 0 and below 1"),
@@ -62,9 +62,26 @@ class Optim(Strict):
                 self.schedule != "step" or self.milestones,
                 "milestones is empty: the step schedule needs epochs, [20, 40]",
             ),
+            place="optim.",
         )
-        if problems := [f"optim.{text}" for holds, text in rules if not holds]:
-            raise UserError(problems)
+
+    def void(self) -> Mapping[str, str]:
+        """The settings that another optimiser, or another schedule, would read."""
+        found = {}
+        if self.name not in ("sgd", "rmsprop"):
+            found["momentum"] = f"{self.name} has betas of its own"
+        if self.name != "sgd":
+            found["nesterov"] = f"the optimiser is {self.name}"
+        if self.weight_decay == 0:
+            found["decay_norms"] = "weight_decay is 0"
+        readers = {
+            "final_lr": ("cosine", "linear"),
+            "milestones": ("step",),
+            "gamma": ("step", "exponential"),
+            "gamma_epochs": ("exponential",),
+        }
+        why = f"the schedule is {self.schedule}"
+        return found | {name: why for name, those in readers.items() if self.schedule not in those}
 
     def calmer(self, section: str) -> str:
         """The overrides that calm a training: a tenth of the rate, at most 0.05, clipped gradients."""

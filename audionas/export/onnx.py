@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
+from audionas.core.extras import install
 from audionas.core.files import atomic
 from audionas.core.hostile import command
 from audionas.core.registry import resolve
@@ -189,9 +190,7 @@ def required(name: str) -> Any:
     try:
         return importlib.import_module(name)
     except ImportError as error:
-        raise UserError(
-            f"{name.partition('.')[0]} is not installed", hint='pip install "audionas[export]"'
-        ) from error
+        raise UserError(f"{name.partition('.')[0]} is not installed", hint=install("export")) from error
 
 
 class _quiet:

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from audionas.core.errors import UserError
+from audionas.core.extras import install
 from audionas.features._frontend import FrontEnd, Settings, samples_of
 
 SCALE = 0.0390625  # per step of the library's integers: 10 / 256
@@ -125,6 +126,6 @@ def _library() -> Any:
     except ImportError as error:
         raise UserError(
             "features: the front-end micro needs pymicro-features, which is not installed",
-            hint='pip install "audionas[device]"',
+            hint=install("device"),
         ) from error
     return MicroFrontend

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from audionas.core.errors import UserError
+from audionas.core.extras import install
 from audionas.images.conf import Images
 
 _TRIES = 10  # shapes drawn for a resized crop; the first that fits is used
@@ -77,7 +78,7 @@ def jittered(x: Tensor, strengths: tuple[float, float, float, float]) -> Tensor:
         from kornia import enhance
     except ImportError as error:
         raise UserError(
-            "images.jitter needs kornia, which is not installed", hint='pip install "audionas[vision]"'
+            "images.jitter needs kornia, which is not installed", hint=install("vision")
         ) from error
     changes = (
         enhance.adjust_brightness_accumulative,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from audionas.core.errors import UserError
+from audionas.core.errors import hold
 from audionas.core.strict import Strict
 
 
@@ -45,7 +45,7 @@ class Images(Strict):
 
     def __post_init__(self) -> None:
         low, high = self.area
-        rules = (
+        hold(
             (self.path.strip(), "path is empty, expected an archive, an .npz file or a folder"),
             (0 < self.subset <= 1, f"subset is {self.subset}, expected a share above 0 and at most 1"),
             (0 <= self.dev < 1, f"dev is {self.dev}, expected a share, at least 0 and below 1"),
@@ -61,9 +61,8 @@ class Images(Strict):
                 all(0 <= strength < math.inf for strength in self.jitter) and self.jitter[3] <= 0.5,
                 f"jitter is {list(self.jitter)}, expected four strengths of at least 0, hue at most 0.5",
             ),
+            place="images.",
         )
-        if problems := [f"images.{text}" for holds, text in rules if not holds]:
-            raise UserError(problems)
 
     @property
     def folder(self) -> Path:

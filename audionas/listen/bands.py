@@ -1,8 +1,10 @@
-"""The uncertainty of a threshold's figures: curves with bands, and intervals, by bootstrap over whole groups.
+"""The uncertainty of a threshold's figures: curves with bands, and intervals.
 
-Bands and intervals are 95 %, from 2,000 seeded draws of ten groups or more; with fewer there is a reason in
-their place. Where H hours of negatives hold no false accepts, up to 3 / H per hour are still possible (95 %):
-no rate below 3 / H can be shown.
+Both are 95 %. A share of clips whose speakers are unknown, and one of 0 or 1, has an exact interval
+(Clopper and Pearson), because the draws of a bootstrap cannot leave 0 and 1. A rate of false accepts has
+Poisson's. All others come from 2,000 seeded draws of ten whole groups or more; with fewer there is a reason
+in their place. Where H hours of negatives hold no false accepts, up to 3 / H per hour are still possible
+(one-sided 95 %): no rate below 3 / H can be shown.
 """
 
 from collections.abc import Iterator, Sequence
@@ -11,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from audionas.core.bootstrap import DRAWS, TAILS, counts, percentiles
-from audionas.core.intervals import FEWEST, Interval, drawn, exact, too_few
+from audionas.core.intervals import Interval, drawn, exact, hull, poisson, too_few
 from audionas.core.rng import numpy_rng
 from audionas.listen.det import MOST, Groups, Negatives, Thresholds
 
@@ -33,7 +35,8 @@ def curve(table: Thresholds, groups: Groups, negatives: Negatives) -> list[Point
     """The least share of clips rejected at each rate of false accepts per hour or less: from 1 / H to MOST.
 
     For the band, clips are drawn by `groups` and false accepts by the units of the negatives; each draw has
-    its own curve. There is none where `band_why` has a reason.
+    its own curve. It holds the exact interval of the share too, where there is one. There is no band where
+    `band_why` has a reason.
     """
     hours = negatives.hours.sum()
     most = min(int(MOST * hours), int(table.total[0]))
@@ -66,7 +69,20 @@ def _band(table: Thresholds, groups: Groups, negatives: Negatives, rates: np.nda
         own = np.take_along_axis(rejected, first, 1)
         found.append(np.where(np.stack([each.any(1) for each in below], 1), own, 1.0))
     ends: np.ndarray = np.percentile(np.concatenate(found), TAILS, axis=0).T
+    places = np.minimum(np.searchsorted(-table.total, -np.round(rates * negatives.hours.sum())), table.last)
+    for end, column in zip(ends, places, strict=True):
+        if known := _exact(table.missed[:, column], groups).ends:
+            end[:] = min(end[0], known[0]), max(end[1], known[1])
     return ends
+
+
+def _exact(missed: np.ndarray, groups: Groups) -> Interval:
+    """The exact interval of one keyword's share of clips missed (n,), where it depends on no bootstrap."""
+    if groups.what == "clips":
+        return exact(int(missed.sum()), len(missed))
+    if missed.any() and not missed.all():
+        return Interval(None)
+    return exact(groups.many if missed.any() else 0, groups.many)
 
 
 def rejected_interval(
@@ -74,21 +90,20 @@ def rejected_interval(
 ) -> Interval:
     """Interval of the keywords' mean share of clips rejected at thresholds `at`; each is drawn by itself.
 
-    Where no clip was rejected: 0 to 3 / n, for n groups; where all were: 1 - 3 / n to 1. Where one keyword's
-    speakers are unknown and fewer than `FEWEST` clips were rejected, or not, it is exact.
+    It is exact where one keyword's speakers are unknown, and, over the groups, where no clip was rejected or
+    all were: of several keywords, as many groups each count as the one with the fewest has.
     """
     missed = [
         each.missed[:, [int(np.searchsorted(each.thresholds, threshold, side="right")) - 1]]
         for each, threshold in zip(tables, at, strict=True)
     ]
-    lost, many = int(missed[0].sum()), len(missed[0])
-    if len(groups) == 1 and groups[0].what == "clips" and min(lost, many - lost) < FEWEST:
-        return exact(lost, many)
+    if len(groups) == 1 and groups[0].what == "clips":
+        return _exact(missed[0], groups[0])
+    share, few = float(np.mean([own.mean() for own in missed])), min(own.many for own in groups)
     if why := next(filter(None, (too_few(own.many, own.noun) for own in groups)), ""):
         return Interval(None, why)
-    share, room = float(np.mean([own.mean() for own in missed])), 3 / sum(own.many for own in groups)
     if share in (0.0, 1.0):
-        return Interval((share - room, share + room)).within(0.0, 1.0)
+        return exact(int(share) * len(groups) * few, len(groups) * few)
     total = np.zeros(DRAWS)
     for place, (rows, own) in enumerate(zip(missed, groups, strict=True)):
         sums = np.column_stack((_summed(rows, own), np.bincount(own.of)))
@@ -98,20 +113,15 @@ def rejected_interval(
 
 
 def rate_interval(fired: np.ndarray, hours: np.ndarray) -> Interval:
-    """Interval of false accepts per hour, `fired` (units,) in `hours` (units,); without any, 0 to 3 / H.
+    """Interval of false accepts per hour, `fired` (units,) in `hours` (units,): Poisson's exact one.
 
-    Else the wider of two: the bootstrap's, which accounts for clusters, and Poisson's exact one, which
-    accounts for small counts.
+    Where false accepts come in clusters, the bootstrap over the units is wider on a side, and counts there.
     """
-    number, total = int(fired.sum()), float(hours.sum())
-    if not number:
-        return Interval((0.0, 3 / total))
-    from scipy.stats import chi2
-
+    found = poisson(int(fired.sum()), float(hours.sum()))
+    if not fired.any():
+        return found
     taken = np.concatenate(list(draws(np.column_stack((fired, hours)), "negatives")))
-    low, high = percentiles(taken[:, 0] / taken[:, 1])
-    fewest, most = chi2.ppf(0.025, 2 * number) / 2, chi2.ppf(0.975, 2 * number + 2) / 2
-    return Interval((min(low, float(fewest / total)), max(high, float(most / total))))
+    return hull(found, Interval(percentiles(taken[:, 0] / taken[:, 1])))
 
 
 def draws(values: np.ndarray, purpose: str) -> Iterator[np.ndarray]:

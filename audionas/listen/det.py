@@ -51,6 +51,11 @@ class Thresholds:
     missed: np.ndarray
     accepts: np.ndarray
 
+    @property
+    def last(self) -> int:
+        """The place of the highest threshold."""
+        return len(self.thresholds) - 1
+
     @cached_property
     def rejected(self) -> np.ndarray:
         """The share of clips below each threshold; it never falls."""
@@ -150,6 +155,7 @@ def _thresholds(best: np.ndarray, negatives: Negatives, place: int) -> np.ndarra
     few = int(MOST * negatives.hours.sum()) + 1
     values = np.unique(np.concatenate((best, peaks)))
     floor = peaks[-few] if few < len(peaks) else 0
+    floor = min(floor, best.max(initial=0.0))  # one threshold at least hears a clip, at whatever rate
     if negatives.rule.kind == "esphome":
         grid = device_rule.threshold_of(np.arange(device_rule.STEPS))
         kept: np.ndarray = grid[grid >= min(floor, grid[-1])]
@@ -195,6 +201,12 @@ def allot(tables: Sequence[Thresholds], most: int) -> list[list[OperatingPoint] 
         choices = [_at(each, share) for each, share in zip(tables, reversed(split), strict=True)]
         found.append(choices if np.isfinite(best[budget]) else None)
     return found
+
+
+def heard(table: Thresholds) -> OperatingPoint | None:
+    """The best threshold at which a clip is heard, with the fewest false accepts; None without."""
+    place = int(np.searchsorted(table.rejected, 1.0)) - 1
+    return _at(table, int(table.total[place])) if place >= 0 else None
 
 
 def _at(table: Thresholds, budget: int) -> OperatingPoint:

@@ -1,7 +1,8 @@
 """`audionas detect`: an exported file listens to continuous audio and reports when a keyword was said."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -39,6 +40,18 @@ class Found(NamedTuple):
         return f"{max(0.0, seconds - self.clip):.6f}\t{seconds:.6f}\t{on_a_line(keyword)} {score:.3f}\n"
 
 
+@dataclass(frozen=True)
+class Listening:
+    """The events to come, the thresholds by keyword, and the recordings with their seconds."""
+
+    events: Iterator[Found]
+    thresholds: Mapping[str, float]
+    items: Sequence[Item]
+
+    def __iter__(self) -> Iterator[Found]:
+        return self.events
+
+
 def detect(
     folder: Path,
     files: Sequence[Path],
@@ -50,7 +63,7 @@ def detect(
     patience: str | None = None,
     rule: Kind | None = None,
     audacity: Path | None = None,
-) -> Iterator[Found]:
+) -> Listening:
     """Events in the order of the files and of time, each yielded as soon as it is heard.
 
     `files` are recordings, folders of them, or Kaldi data directories; whole files are heard, each after a
@@ -86,7 +99,8 @@ def detect(
                 write_text(labels[item.audio], "".join(each.label() for each in heard))
 
     total = sum(pieces(item.seconds) for item in items)
-    return (event for new in reporter.progress(work(), "listening", total) for event in new)
+    events = (event for new in reporter.progress(work(), "listening", total) for event in new)
+    return Listening(events, thresholds, items)
 
 
 def _label_files(paths: Sequence[str], audacity: Path | None) -> dict[str, Path]:

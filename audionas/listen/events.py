@@ -150,7 +150,9 @@ class Spotter:
     def _of(self, place: int, level: np.ndarray, first: int) -> list[Event]:
         gap = self.rule.gap(self.hop_seconds)
         free = max(0, self._free[place] - first)
-        hops = fired(level[:, place], self._thresholds[place], gap, free=free)
+        least = self._thresholds[place]
+        least = float(np.nextafter(least, np.inf)) if self.rule.kind == "mlperf" else least
+        hops = fired(level[:, place], least, gap, free=free)
         if hops:
             self._free[place] = first + hops[-1] + gap
         name = self.keywords[place]

@@ -149,6 +149,12 @@ def rule_of(
             "--rule esphome: a device has a cool-down of its own, and neither --refractory nor --patience",
             hint="Leave them out; --smooth becomes its sliding_window_size.",
         )
+    if kind == "mlperf":
+        if not (smooth is None and refractory is None and patience is None):
+            raise UserError(
+                "--rule mlperf: takes each score as it is, so no --smooth, --refractory, --patience"
+            )
+        return Rule(1, 0.0, kind=kind)
     return Rule(
         rule.smooth if smooth is None else smooth,
         rule.refractory if refractory is None else refractory,
@@ -172,6 +178,14 @@ def keep(found: Exported, note: Mapping[str, Any]) -> None:
     plain = records.plain(BundleRecord, file)
     plain["note"].setdefault("detect", {})[found.file.name] = {**note, "sha256": sha256(found.file)}
     write_json(file, plain)
+
+
+def forget(found: Exported) -> None:
+    """Remove a file's tuned values from the bundle, if there are any."""
+    file = _model(found.folder) / "bundle.json"
+    plain = records.plain(BundleRecord, file)
+    if plain["note"].get("detect", {}).pop(found.file.name, None) is not None:
+        write_json(file, plain)
 
 
 def _model(folder: Path) -> Path:
@@ -207,11 +221,15 @@ def _given(threshold: Sequence[str], keywords: Sequence[str]) -> dict[str, float
 
 
 class Tuned(NamedTuple):
-    """The rule by which a file's scores become events; `origin` says in words where thresholds come from."""
+    """The rule by which a file's scores become events; `origin` says in words where thresholds come from.
+
+    `known` is true where somebody chose them: they were given, or are those of `audionas tune`.
+    """
 
     thresholds: dict[str, float]  # by keyword
     rule: Rule
     origin: str
+    known: bool
 
 
 def tuned(
@@ -230,4 +248,5 @@ def tuned(
     origin = "as given" if threshold else "audionas tune" if known else f"not tuned, so {UNTUNED}"
     words = threshold or (() if known else (str(UNTUNED),))
     thresholds, rule, stale = resolve(found, words, smooth=smooth, refractory=refractory, patience=patience)
-    return Tuned(thresholds, rule, f"{origin}, but the file has changed since" if stale else origin)
+    origin = f"{origin}, but the file has changed since" if stale else origin
+    return Tuned(thresholds, rule, origin, known or bool(threshold))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from audionas.core.errors import UserError
+from audionas.core.extras import install
 from audionas.core.reporter import Line, Reporter, amount, say, stdout_json
 from audionas.data import sound
 from audionas.listen.events import Event, Spotter
@@ -106,9 +107,7 @@ def _sounddevice() -> Any:
     try:
         import sounddevice
     except ImportError as error:
-        raise UserError(
-            "sounddevice is not installed", hint=f'pip install "audionas[mic]"\n{_WITHOUT}'
-        ) from error
+        raise UserError("sounddevice is not installed", hint=f"{install('mic')}\n{_WITHOUT}") from error
     except OSError as error:  # the package is installed, the library that it needs is not
         raise UserError(
             f"sounddevice does not load: {error}", hint=f"Debian: apt install libportaudio2\n{_WITHOUT}"

@@ -17,9 +17,11 @@ from audionas.listen.det import (
     negatives_of,
     table,
 )
+from audionas.listen.det import heard as strictest_heard
 from audionas.listen.events import levels
 from audionas.listen.exported import Exported
 from audionas.listen.hear import Heard
+from audionas.listen.picovoice import SHOWS, operating_point
 from audionas.models.listener import Rule
 
 SHOWN = (1.0, 0.5, 0.1)  # false accepts per hour at which the clips rejected are reported
@@ -38,12 +40,21 @@ class _Facts(NamedTuple):
         return float(self.negatives.hours.sum())
 
 
-def measured(found: Exported, heard: Heard, quiet: Heard, rule: Rule, target: float) -> dict[str, Any]:
-    """The figures of one file in the form of tune.json; `target` covers the false accepts of all keywords."""
+def measured(
+    found: Exported, heard: Heard, quiet: Heard, rule: Rule, target: float, *, usable: bool = True
+) -> dict[str, Any]:
+    """The figures of one file in the form of tune.json; `target` covers the false accepts of all keywords.
+
+    A threshold that rejects every clip of its keyword is of no use: with `usable` the keyword is `unheard`,
+    and has the strictest threshold at which it is heard instead, if there is one.
+    """
     facts = _facts(found, heard, quiet, rule)
     splits = allot(facts.tables, _budget(max(target, *SHOWN), facts.hours))
     chosen = splits[_budget(target, facts.hours)]
-    choices = chosen or [_strictest(each) for each in facts.tables]
+    choices = list(chosen or []) or [_strictest(each) for each in facts.tables]
+    lost = [place for place, choice in enumerate(choices) if usable and choice.rejected == 1]
+    for place in lost:
+        choices[place] = strictest_heard(facts.tables[place]) or choices[place]
     rows = zip(facts.keywords, facts.tables, facts.groups, choices, strict=True)
     return {
         "file": found.file.name,
@@ -55,13 +66,15 @@ def measured(found: Exported, heard: Heard, quiet: Heard, rule: Rule, target: fl
         "recordings": len(quiet.items),
         "negatives_drawn_by": facts.negatives.what,
         "target": target,
-        "met": chosen is not None,
+        "met": chosen is not None and not lost,
+        "unheard": [facts.keywords[place] for place in lost],
         "words": {
             word: _word(each, own, choice, facts.negatives, place)
             for place, (word, each, own, choice) in enumerate(rows)
         },
         "sum": _sum(facts, choices),
         "at": [_at_rate(rate, facts, splits) for rate in SHOWN],
+        "picovoice": operating_point(facts.tables, facts.groups, facts.hours),
     }
 
 
@@ -72,7 +85,8 @@ def note_of(row: Mapping[str, Any]) -> dict[str, Any]:
         for word, found in row["words"].items()
     }
     facts = {key: row[key] for key in ("hours", "recordings", "clips", "clips_drawn_by", "target", "met")}
-    return {**row["rule"], "words": words, **facts, "sum": row["sum"], "at": row["at"]}
+    told = {key: row[key] for key in ("sum", "at", "picovoice", "unheard")}
+    return {**row["rule"], "words": words, **facts, **told}
 
 
 def _facts(found: Exported, heard: Heard, quiet: Heard, rule: Rule) -> _Facts:
@@ -139,7 +153,7 @@ def _sum(facts: _Facts, choices: Sequence[OperatingPoint]) -> dict[str, Any]:
 
 def _at_rate(rate: float, facts: _Facts, splits: Sequence[Sequence[OperatingPoint] | None]) -> dict[str, Any]:
     """The mean share of clips rejected at a rate of false accepts, if the hours are enough to measure it."""
-    row: dict[str, Any] = {"fa_per_hour": rate, "measurable": rate * facts.hours >= 3}
+    row: dict[str, Any] = {"fa_per_hour": rate, "measurable": rate * facts.hours >= SHOWS}
     choices = splits[_budget(rate, facts.hours)]
     if not row["measurable"] or choices is None:
         return {**row, "rejected": None}

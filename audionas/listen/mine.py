@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import sha256
@@ -12,6 +13,7 @@ from audionas.data.sound import clip
 from audionas.listen.events import Spotter, merged
 from audionas.listen.exported import Exported, find, resolve
 from audionas.listen.hear import pieces, spotted
+from audionas.listen.left_out import without_words
 from audionas.listen.mined import Mined
 from audionas.listen.sounds import blocks, recordings, require_readable
 from audionas.models.listener import Listener
@@ -29,12 +31,15 @@ def mine(
     smooth: int | None = None,
     refractory: float | None = None,
     patience: str | None = None,
+    transcripts: Path | None = None,
+    also: Sequence[str] = (),
 ) -> str:
     """Write the data directory `out`: all of `data`, and, for each false accept, the clip that ends with it.
 
     The clips, as long as the model's, lie in `out`/mined as WAV; `out`/mined.jsonl has one row per recording
     with its events, and `out`/mined.json says with which file and thresholds they were found. A second start
-    resumes after the last finished recording. Returns a summary in words.
+    resumes after the last finished recording. Utterances in which a keyword is said are left out as in
+    `tune`. Returns a summary in words.
 
     Raises UserError as detect does, for a label that is unknown or a keyword, for recordings that are all
     labelled as keywords, and where `out` holds something else.
@@ -46,9 +51,17 @@ def mine(
     items = [item for item in items if item.label not in found.keywords]
     if not items:
         raise UserError(f"{sounds}: all recordings are labelled as keywords, so none can hold a false accept")
-    facts = {"file": found.file.name, "sha256": sha256(found.file), "data": str(data.resolve())}
+    reporter = Reporter()
+    kept = without_words(items, sounds, found.keywords, reporter, also=also, table=transcripts)
+    items = kept.items
+    facts: dict[str, Any] = {
+        "file": found.file.name,
+        "sha256": sha256(found.file),
+        "data": str(data.resolve()),
+    }
+    facts |= {"without": list(kept.texts)} if kept.utterances else {}
     mined = Mined(out, {**facts, "thresholds": thresholds, "rule": rule.plain(), "label": label})
-    listener, reporter = found.listen(), Reporter()
+    listener = found.listen()
     ear = _Ear(listener, Spotter(listener, thresholds, rule), found.bundle.samples)
     left = [item for item in items if item.id not in mined.done]
     require_readable(left, ear.rate, reporter)

@@ -1,6 +1,7 @@
 """The output folder of `audionas mine`: clips, the origin of each, and the data directory that they form."""
 
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from audionas.data.groups import read_groups, write_groups
 from audionas.data.kaldi import DataDir, Item
 from audionas.data.labels import read_labels, write_labels
 from audionas.listen.events import Event
+from audionas.listen.left_out import PART
 
 SOURCE = "mined"  # of the new clips, where the others have sources
 
@@ -72,7 +74,8 @@ class Mined:
             if content in sums or event["clip"] in ids:
                 continue
             sums.add(content)
-            speaker = event["clip"].rpartition("-")[0]  # a recording's clips stay together in a split
+            # a recording's clips stay together in a split
+            speaker = re.sub(rf"{PART}\d+$", "", event["clip"].rpartition("-")[0])
             seconds = audio.length(clip)
             new.append(Item(event["clip"], str(clip.resolve()), label, seconds, 0.0, speaker, content))
         kaldi.write(self.out, [*known, *new])

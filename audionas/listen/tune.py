@@ -10,8 +10,9 @@ from audionas.core.files import sweep, write_json
 from audionas.core.reporter import Reporter, amount
 from audionas.data.kaldi import Item
 from audionas.export import esphome
-from audionas.listen.exported import Exported, find, keep, require_fit, rule_of
+from audionas.listen.exported import Exported, find, forget, keep, require_fit, rule_of
 from audionas.listen.hear import hear
+from audionas.listen.left_out import without_words
 from audionas.listen.measured import measured, note_of
 from audionas.listen.sounds import clips, recordings
 from audionas.models.listener import Kind, Rule
@@ -35,6 +36,8 @@ def tune(
     refractory: float | None = None,
     patience: str | None = None,
     rule: Kind | None = None,
+    transcripts: Path | None = None,
+    also: Sequence[str] = (),
     speaker_pattern: str = "",
 ) -> dict[str, Any]:
     """Choose a threshold for each keyword of each exported file. Returns the content of `tune/tune.json`.
@@ -43,11 +46,21 @@ def tune(
     and all are reported side by side. Writes exp/NAME/tune/, the bundle's note and the report, and again
     everything made from them: model card and ESPHome manifest.
 
+    Utterances of the negatives that say a keyword, or a text of `also`, are left out with their time, where
+    there are `transcripts` (by default transcripts.tsv in `negatives`). A keyword that would never be heard
+    at its threshold gets the highest one at which it is. A file that no threshold makes hear a keyword gets
+    none, loses the one that it had, and is told in `deaf`.
+
     Raises UserError where a file, a clip or a recording cannot be used, and for a target that is not a rate.
     """
     if not 0 < target < float("inf"):
         raise UserError(f"--target-fa-per-hour {target}: expected false accepts per hour, such as 0.5")
     found = [find(folder, file) for file in files or (None,)]
+    if rule == "mlperf":
+        raise UserError(
+            "--rule mlperf: MLPerf counts the words of one labelled stream, and has no clips",
+            hint="Tune with --rule plain; count with: audionas detect --rule mlperf --truth FILE",
+        )
     how = rule_of(found[0].plateau, smooth=smooth, refractory=refractory, patience=patience, kind=rule)
     for each in found:
         require_fit(each, how)
@@ -57,18 +70,33 @@ def tune(
     _require_no_patience(found, how)
     words, others = clips(positives, found[0], pattern=speaker_pattern)
     long = _without_keywords(recordings(negatives), found[0], negatives, reporter)
+    kept = without_words(long, negatives, found[0].keywords, reporter, also=also, table=transcripts)
     if others:
         reporter.note(f"{positives}: {amount(others, 'clip')} with other labels left out")
-    rows = []
+    rows, deaf = list[dict[str, Any]](), list[str]()
     for each in found:
         listen = partial(hear, each, store=store, reporter=reporter)
         heard = listen(words, name=f"clips, {each.file.name}")
-        quiet = listen(long, name=f"negatives, {each.file.name}")
-        rows.append(measured(each, heard, quiet, how, target))
+        quiet = listen(kept.items, name=f"negatives, {each.file.name}")
+        row = measured(each, heard, quiet, how, target)
+        if dead := [word for word, own in row["words"].items() if own["rejected"] == 1]:
+            deaf.append(
+                f"{each.file.name}: no threshold makes it hear {' or '.join(dead)} in any of the clips"
+            )
+            forget(each)
+            continue
+        rows.append(row)
         keep(each, note_of(rows[-1]))
         if esphome.described(each.file):
             esphome.manifest(find(folder, each.file).bundle, each.file)
     result = {"positives": str(positives), "negatives": str(negatives), "target": target, "files": rows}
+    if kept.utterances:
+        result["left_out"] = {
+            "utterances": kept.utterances,
+            "seconds": kept.seconds,
+            "words": list(kept.texts),
+        }
+    result |= {"deaf": deaf}
     _write(found[0].folder, result, reporter)
     return result
 
@@ -82,7 +110,17 @@ def show(result: Mapping[str, Any]) -> None:
         reporter.table(*words_table(row))
         for line in advice(row):
             reporter.note(line)
-    reporter.table(*rates_table(rows), title="Files side by side" if len(rows) > 1 else "")
+    if rows:
+        reporter.table(*rates_table(rows), title="Files side by side" if len(rows) > 1 else "")
+
+
+def require_heard(result: Mapping[str, Any]) -> None:
+    """Raise UserError for files that no threshold makes hear a keyword."""
+    if result["deaf"]:
+        raise UserError(
+            result["deaf"],
+            hint="No threshold was kept. Check that the clips are of the word, or train longer.",
+        )
 
 
 def _without_keywords(items: Sequence[Item], found: Exported, path: Path, reporter: Reporter) -> list[Item]:
@@ -112,10 +150,11 @@ def _write(folder: Path, result: Mapping[str, Any], reporter: Reporter) -> None:
     """Write the figures, their chart, and the files made from them: report, model card, ESPHome manifest."""
     enter(folder, _FILES)
     write_json(folder / "tune" / "tune.json", result)
-    draw(result["files"], folder / "tune" / "det.png")
-    reporter.note(
-        f"wrote {folder}/tune/tune.json, det.png, {folder}/report.html, and the bundle's thresholds"
-    )
+    if result["files"]:
+        draw(result["files"], folder / "tune" / "det.png")
+        reporter.note(
+            f"wrote {folder}/tune/tune.json, det.png, {folder}/report.html, and the bundle's thresholds"
+        )
     write_report(folder)
     if (folder / "export" / "report.json").is_file():
         card(folder)

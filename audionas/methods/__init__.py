@@ -12,7 +12,7 @@ __getattr__ = door(
         "_derive": "parameter_free strongest",
         "_fold": "fold",
         "_one_shot": "shared",
-        "_perturb": "mean_gates needed order",
+        "_perturb": "idle_inputs mean_gates needed order",
         "_price": "inclusion value",
         "_recentre": "recentre",
         "_sample": "anneal concentration concrete dirichlet drawn gumbel one_hot_concrete rows "

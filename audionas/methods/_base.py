@@ -178,6 +178,7 @@ class Method(Strict, ABC):
     trains: ClassVar[bool] = True
     quick: ClassVar[bool] = True
     bare: ClassVar[Bare | None] = None
+    searched: ClassVar[tuple[str, ...]] = ()  # fields of `derive`, in whose place a searcher searches
     alike: ClassVar[str] = ""
     k = 1  # one over the share of channels that edges search; a field of methods that can search fewer
 
@@ -215,6 +216,10 @@ class Method(Strict, ABC):
             if getattr(self, name) != usual[name]
         ]
         return self.refuses(space) or "; ".join(told)
+
+    def short(self, epochs: int) -> str:
+        """The reason why so few epochs make another search; empty where they are enough."""
+        return ""
 
     def require(self, space: Space) -> None:
         """Raise UserError with the reason if the method does not apply to the space as it is set."""

@@ -7,7 +7,8 @@ from typing import Any
 def hidden(cls: type) -> list[str]:
     """The methods of a class's bases that others of them hide without calling them, as `Class.name`.
 
-    A method that calls super() passes the call on, and hides nothing.
+    A method that calls super() passes the call on, and hides nothing. issubclass is not asked: a class that
+    is refused while it is made shares the caches of its bases' ABCs, and would spoil later answers.
     """
     found = []
     for name in {name for base in cls.__mro__ for name in vars(base) if _is_hook(base, name)}:
@@ -16,7 +17,7 @@ def hidden(cls: type) -> list[str]:
             (n for n, base in enumerate(owners) if not passes_on(vars(base)[name], name)), len(owners)
         )
         above = owners[ends] if ends < len(owners) else object
-        found += [f"{base.__name__}.{name}" for base in owners[ends + 1 :] if not issubclass(above, base)]
+        found += [f"{base.__name__}.{name}" for base in owners[ends + 1 :] if base not in above.__mro__]
     return sorted(found)
 
 

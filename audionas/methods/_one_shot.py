@@ -37,6 +37,7 @@ class OneShot(Method):
 
     family: ClassVar[str] = "one-shot"
     quick: ClassVar[bool] = False
+    searched: ClassVar[tuple[str, ...]] = ("draws",)
 
     shared_gradients: Literal["sum", "mean"] = "sum"
     scoring: Scoring = field(default_factory=Scoring)

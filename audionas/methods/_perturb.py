@@ -1,6 +1,6 @@
 """The loss of a supernet without an option or an edge, and the order in which that is asked."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal
 
 import torch
@@ -37,6 +37,19 @@ def mean_gates(method: Bilevel, absent: Iterable[str] = ()) -> Gates:
     return cut(_edge_weights.scaled(run, found) if method.edge_normalization else found, absent)
 
 
+def decide(run: SearchRun, gates: Gates, item: list[Choice], criterion: Criterion) -> list[str]:
+    """Keep one option of an edge; or return the edges of a node that go."""
+    if len(item) > 1:
+        return idle_inputs(run, gates, [choice.name for choice in item], run.space.inputs, criterion)
+    run.keep({item[0].name: [needed(run, gates, item[0], criterion)]})
+    return []
+
+
+def kept(run: SearchRun, absent: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """The options of each choice that are left after all decisions."""
+    return {c.name: () if c.name in absent else run.alive[c.name] for c in run.space.choices()}
+
+
 def needed(run: SearchRun, gates: Gates, choice: Choice, criterion: Criterion) -> str:
     """The option without whose weight the supernet is worst, the first among equals.
 
@@ -52,9 +65,12 @@ def needed(run: SearchRun, gates: Gates, choice: Choice, criterion: Criterion) -
     return min((option for option in present(choice) if option in left), key=without)
 
 
-def idlest(run: SearchRun, gates: Gates, edges: Iterable[str], criterion: Criterion) -> str:
-    """The edge without which the supernet is best, the first among equals."""
-    return max(edges, key=lambda edge: worth(run, cut(gates, [edge]), criterion))
+def idle_inputs(
+    run: SearchRun, gates: Gates, edges: Collection[str], keep: int, criterion: Criterion
+) -> list[str]:
+    """All but `keep` edges of a node: those without which, one at a time, the supernet is best."""
+    alone = {edge: worth(run, cut(gates, [edge]), criterion) for edge in edges}
+    return sorted(edges, key=alone.__getitem__, reverse=True)[: max(len(edges) - keep, 0)]
 
 
 def cut(gates: Gates, edges: Iterable[str]) -> Gates:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from audionas.core.arch import ArchSpec
-from audionas.core.errors import UserError
+from audionas.core.errors import hold
 from audionas.engine.checkpoint import State
 from audionas.methods._base import SearchRun
 from audionas.methods._bilevel import Bilevel
@@ -41,14 +41,19 @@ class DartsEs(Bilevel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        rules = (
+        hold(
             (min(self.every, self.window, self.back) >= 1, "every, window and back must be at least 1"),
             (1 <= self.factor < math.inf, f"factor is {self.factor}, expected at least 1"),
             (0 <= self.rest < 1, f"rest is {self.rest}, expected a share of the epochs in [0, 1)"),
             (self.level == "two", "level is one, but the eigenvalue needs a validation loss: level two"),
         )
-        if problems := [text for holds, text in rules if not holds]:
-            raise UserError(problems)
+
+    def short(self, epochs: int) -> str:
+        """The reason, where the eigenvalue cannot be seen to rise from an architecture to go back to."""
+        seen = (epochs - 1) // self.every + 1
+        back = self.every * (seen - self.window - self.back + self.window // 2)
+        enough = seen >= self.window + self.back and back >= self.rest * epochs
+        return "" if enough else f"in {epochs} epochs it is darts: no rise can be seen in so few"
 
     def setup(self, run: SearchRun) -> None:
         """Take a run; nothing has been measured."""

@@ -7,12 +7,13 @@ order: each option's weight in turn becomes 0, and that is kept without which ac
 from dataclasses import dataclass
 from typing import ClassVar
 
-from audionas.core.arch import Choice
-from audionas.core.errors import UserError
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import hold
 from audionas.engine.checkpoint import State
 from audionas.methods._base import Phase, SearchRun
 from audionas.methods._bilevel import Bilevel
-from audionas.methods._perturb import Criterion, cut, idlest, mean_gates, needed, order
+from audionas.methods._decided import by_shares
+from audionas.methods._perturb import Criterion, cut, decide, kept, mean_gates, order
 from audionas.methods._stages import whole
 from audionas.nn.edge import Gates
 
@@ -22,10 +23,11 @@ class DartsPt(Bilevel):
     """`tune` is the share of the epochs, at least one, before each of which choices are decided, evenly: on
     NAS-Bench-201 the paper has 25 after 100. There the weights have a fresh momentum and a tenth of the
     schedule's rate, begun anew; alpha goes on. All of alpha's half is scored, with each batch's statistics;
-    the loss decides among equals. Where nodes keep few inputs they follow: the input without which the score
-    is highest goes, until few are left.
+    the loss decides among equals. Where nodes keep few inputs they follow: each is removed alone,
+    and those stay without which the score is lowest.
 
-    `class Both(DartsPt, PcDarts)` derives another method's network so. Runs on every space.
+    Every method that mixes options derives its network so with `derive: {rule: perturbation}` in its section,
+    beside which `tune` and `criterion` stand. Runs on every space.
     """
 
     paper: ClassVar[str] = "Rethinking Architecture Selection in Differentiable NAS"
@@ -36,12 +38,10 @@ class DartsPt(Bilevel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        rules = (
+        hold(
             (0 < self.tune < 1, f"tune is {self.tune}, expected a share in (0, 1)"),
             (self.level == "two", "level is one, but options are scored on a half of their own: level two"),
         )
-        if problems := [text for holds, text in rules if not holds]:
-            raise UserError(problems)
 
     def setup(self, run: SearchRun) -> None:
         """Take a run, and draw the order."""
@@ -60,17 +60,9 @@ class DartsPt(Bilevel):
             run.weight_optimizer = run.optim.build(run.net.parameters())
             run.count(run.weight_optimizer, "weights")
         while self._decided < -(-len(self._order) * done // (run.epochs - self._first)):
-            self._decide(self._order[self._decided])
+            gates = mean_gates(self, self._absent)
+            self._absent += decide(run, gates, self._order[self._decided], self.criterion)
             self._decided += 1
-
-    def _decide(self, item: list[Choice]) -> None:
-        """Keep an option of an edge, or as many edges of a node as it may have."""
-        run, left = self.run, [choice.name for choice in item]
-        if len(item) == 1:
-            run.keep({left[0]: [needed(run, mean_gates(self, self._absent), item[0], self.criterion)]})
-        while len(left) > max(run.space.inputs, 1):
-            self._absent.append(idlest(run, mean_gates(self, self._absent), left, self.criterion))
-            left.remove(self._absent[-1])
 
     def gates(self, phase: Phase) -> Gates:
         """The gates of a step, without the edges that have gone."""
@@ -86,6 +78,22 @@ class DartsPt(Bilevel):
         """The scores; those of edges that have gone are below all others."""
         found = super().scores()
         return found | {name: {o: p - 2 for o, p in found[name].items()} for name in self._absent}
+
+    @property
+    def _done(self) -> bool:
+        return self._decided == len(self._order)
+
+    def margins(self) -> dict[str, float]:
+        """The margins between inputs, once all is decided."""
+        if self._done:
+            return by_shares(self.run.space, self.probabilities(), self.scores())
+        return super().margins()
+
+    def derive(self) -> ArchSpec:
+        """The options that were kept, once all is decided; before that the method's own network."""
+        if self._done:
+            return self.spec_of(kept(self.run, self._absent))
+        return super().derive()
 
     def state(self) -> State:
         """The state, with the decisions."""

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Dirichlet, kl_divergence
 
-from audionas.core.errors import UserError
+from audionas.core.errors import hold
 from audionas.data.batches import Batch
 from audionas.engine.optim import set_rate
 from audionas.methods._bilevel import Bilevel
@@ -49,14 +49,15 @@ class DrNas(Bilevel):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        rules = (
-            (1 <= self.last_k <= self.k, f"last_k is {self.last_k}, expected 1 to k, {self.k}"),
+        hold(
+            (
+                1 <= self.last_k <= max(self.k, DrNas.last_k),
+                f"last_k is {self.last_k}, expected 1 to k, {self.k}",
+            ),
             (0 < self.keep <= 1, f"keep is {self.keep}, expected a share in (0, 1]"),
             (0 <= self.rest < 1, f"rest is {self.rest}, expected a share of a stage in [0, 1)"),
             (0 <= self.kl < float("inf"), f"kl is {self.kl}, expected 0 or a positive number"),
         )
-        if problems := [text for holds, text in rules if not holds]:
-            raise UserError(problems)
 
     def sample(self, logits: Tensor) -> Tensor:
         """A draw from Dir(elu(logits) + 1) over the options that are left, differentiable in the logits."""
@@ -76,7 +77,8 @@ class DrNas(Bilevel):
         if epoch >= stage(1, 2, run.epochs, self.rest).first and not run.alive:
             choices = run.space.choices()
             run.keep({c.name: thinned(c, c.options, share[c.name], self.keep) for c in choices})
-            if (k := 1 if narrows(run.net, self.last_k) else self.last_k) < run.k:
+            last = min(self.last_k, self.k)  # its default must not refuse a smaller k
+            if (k := 1 if narrows(run.net, last) else last) < run.k:
                 run.widen(self.fill, k)
             run.log("k", k)
 

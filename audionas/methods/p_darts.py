@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from audionas.core.arch import ArchSpec, Choice
-from audionas.core.errors import UserError
+from audionas.core.errors import hold
 from audionas.core.rng import torch_rng
 from audionas.cost.table import table
 from audionas.data.batches import Batch
@@ -80,7 +80,7 @@ class PDarts(Bilevel):
     def __post_init__(self) -> None:
         super().__post_init__()
         stages, falling = len(self.depths), sorted(self.keep, reverse=True)
-        rules = (
+        hold(
             (stages and min(self.depths) >= 1, f"depths {list(self.depths)}: expected layers, at least 1"),
             (
                 len(self.keep) == stages - 1 and all(0 < k <= 1 for k in self.keep),
@@ -94,8 +94,6 @@ class PDarts(Bilevel):
             (0 <= self.rest < 1, f"rest is {self.rest}, expected a share of a stage in [0, 1)"),
             (self.max_skips >= 0, f"max_skips is {self.max_skips}, expected 0 or more"),
         )
-        if problems := [text for holds, text in rules if not holds]:
-            raise UserError(problems)
 
     def refuses(self, space: Space) -> str:
         """The reason to refuse chains."""

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 from torch.nn.utils.rnn import pad_sequence
 
-from audionas.core.errors import UserError
+from audionas.core.errors import hold
 from audionas.data.batches import Batch
 from audionas.engine.distributed import average
 from audionas.methods._bilevel import Bilevel, resting
@@ -50,13 +50,11 @@ class Sdarts(Bilevel):
     def __post_init__(self) -> None:
         super().__post_init__()
         own = [h for h in ("relax", "sample", "gates") if replaces(type(self), Bilevel, h)]
-        rules = (
+        hold(
             (all(0 <= r <= 1 for r in self.radius), f"radius {list(self.radius)}: expected two in [0, 1]"),
             (self.level == "two", "level is one, but the weights' step needs a pass of its own: level two"),
             (not own, f"{type(self).__name__} has its own {', '.join(own)}: its weights are no softmax"),
         )
-        if problems := [text for holds, text in rules if not holds]:
-            raise UserError(problems)
 
     def weight_gates(self, train: Batch) -> Gates:
         """The gates at p'."""

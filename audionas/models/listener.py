@@ -10,7 +10,7 @@ import numpy as np
 from audionas.core.errors import UserError
 from audionas.core.reporter import amount
 
-Kind = Literal["plain", "esphome"]
+Kind = Literal["plain", "esphome", "mlperf"]
 
 
 class Listener(ABC):
@@ -43,7 +43,8 @@ class Rule:
     `smooth` hops are averaged; `patience` (n, m): n of the last m averages must reach the threshold; for
     at least `refractory` seconds after an event its keyword does not fire again. With the `kind` `esphome` a
     device's component decides instead (`listen.device_rule`): it averages `smooth` scores, and has its own
-    cool-down. Raises UserError for values out of range.
+    cool-down. With `mlperf` every hop fires whose score is strictly over the threshold. Raises UserError for
+    values out of range.
     """
 
     smooth: int = 5
@@ -80,6 +81,8 @@ class Rule:
         """The rule in the words that are printed."""
         if self.kind == "esphome":
             return f"ESPHome's rule, mean of {amount(self.smooth, 'score')}"
+        if self.kind == "mlperf":
+            return "MLPerf Tiny's rule, each score strictly over the threshold"
         need, of = self.patience
         patience = "" if of == 1 else f", {need} of {amount(of, 'hop')} over the threshold"
         return f"mean of {amount(self.smooth, 'hop')}{patience}, refractory time {self.refractory:g} s"

@@ -38,7 +38,8 @@ class Conv(nn.Conv2d):
     """A convolution that keeps ceil(size / stride) positions along both axes.
 
     Frequency is padded on both sides. Time is padded on both sides, or, with `causal`, by
-    dilation * (kernel - 1) frames of the past only. Kernels are (frequency, time) and odd.
+    dilation * (kernel - 1) frames of the past only. Kernels are (frequency, time) and odd; one over time may
+    be even if it is causal.
     """
 
     def __init__(

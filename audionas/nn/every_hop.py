@@ -1,9 +1,10 @@
 """A causal network's score at every hop of a clip: the scores of its stream, batched and differentiable."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeGuard
 
 from torch import Tensor, nn
 from torch.nn import functional
@@ -12,6 +13,7 @@ from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.nn.blocks import Head
 from audionas.nn.means import ClipMean
+from audionas.nn.mixed.heads import EveryLast, LastFrames, LastHead
 from audionas.nn.streaming import Step
 
 
@@ -24,9 +26,11 @@ class Hops:
 
     @staticmethod
     def of(net: nn.Module, io: InputSpec) -> "Hops":
-        """The hops of a network; UserError where it looks ahead or does not end in a mean over the clip."""
+        """The hops of a network; UserError where it looks ahead, or ends in something else than a mean over
+        the clip or its last frames.
+        """
         step = Step(net, io)
-        if not _pools(net):
+        if not _heads(net):
             raise UserError("the network does not end in a mean over the clip, so it has one score per clip")
         return Hops(step.hop, math.ceil(io.frames / step.hop))
 
@@ -34,25 +38,25 @@ class Hops:
     def heard(self, net: nn.Module) -> Iterator[None]:
         """In this context, `net` returns (B * hops, classes) logits, those of an example in a row.
 
-        Score n of a clip is that of `streaming.Stream` after a reset: of the last `window` hops, with
-        zeros for hops before the clip.
+        Score n of a clip is that of `streaming.Stream` after a reset: of the last `window` hops, or of as
+        many as the head reads, with zeros for hops before the clip.
         """
-        with _pooled(net, _Sliding(self.window)):
+        with _pooled(net, lambda pool: EveryLast(pool) if _few(pool) else _Sliding(self.window)):
             yield
 
     @contextmanager
     def ended(self, net: nn.Module) -> Iterator[None]:
         """In this context, `net` returns logits (B, classes) of the last `window` hops, after any past."""
-        with _pooled(net, _Last(self.window)):
+        with _pooled(net, lambda pool: pool if _few(pool) else _Last(self.window)):
             yield
 
 
 @contextmanager
-def _pooled(net: nn.Module, mean: nn.Module) -> Iterator[None]:
-    """In this context, heads take their mean by `mean`."""
-    whole = [(head, head.pool) for head in net.modules() if isinstance(head, Head)]
-    for head, _ in whole:
-        head.add_module("pool", mean)
+def _pooled(net: nn.Module, other: Callable[[nn.Module], nn.Module]) -> Iterator[None]:
+    """In this context, heads have the `other` pool of theirs."""
+    whole = [(head, head.pool) for head in _heads(net)]
+    for head, pool in whole:
+        head.add_module("pool", other(pool))
     try:
         yield
     finally:
@@ -86,5 +90,11 @@ class _Sliding(nn.Module):
         return means.permute(0, 3, 1, 2).flatten(0, 1).unsqueeze(3)
 
 
-def _pools(net: nn.Module) -> list[Head]:
-    return [part for part in net.modules() if isinstance(part, Head) and isinstance(part.pool, ClipMean)]
+def _heads(net: nn.Module) -> list[Head | LastHead]:
+    heads = [part for part in net.modules() if isinstance(part, (Head, LastHead))]
+    return [head for head in heads if isinstance(head.pool, (ClipMean, LastFrames))]
+
+
+def _few(pool: nn.Module) -> TypeGuard[LastFrames]:
+    """True for what reads as many frames in a stream as in a clip."""
+    return isinstance(pool, LastFrames)

@@ -3,7 +3,7 @@
 A name is kind + kernel (`tc_k9_se`, `mb_k5_e6`), or the field's own (`sep_conv_3x3`, `skip_connect`); an
 operation is one line here and a block in another file. The kernel of `tc`, `mb` and `mix` lies along
 time, that of `mbf` along frequency, that of `mbs`, `mixs`, `cp` and of the field's own along both axes.
-`mix_k35_e3` has kernels 3 and 5 in parallel.
+`mix_k35_e3` has kernels 3 and 5 in parallel. `mixdw_k5_9` gives half of the channels to each of two kernels.
 """
 
 from collections.abc import Callable
@@ -16,6 +16,7 @@ from audionas.nn.blocks import Act, ConvBN, MBBlock, SEForm, TCBlock
 from audionas.nn.cell_blocks import DilConv, FactorizedReduce, Noise, PoolNorm, ReluConvBN, SepConv, Zero
 from audionas.nn.cp_block import CPBlock
 from audionas.nn.mix import Mix, MixBlock, mixes
+from audionas.nn.mixed.blocks import MixedBlock
 
 
 class OpShape(NamedTuple):
@@ -49,7 +50,7 @@ class Op(NamedTuple):
 
     Kinds: skip, pool, none, noise (none of them has weights where the shape stays), conv. `axes` are those
     of a (B, C, F, T) tensor along which the kernel lies: 2 frequency, 3 time. `mix` holds the kernels in
-    parallel and the expansion; `kernel` is then the largest.
+    parallel and the expansion, `split` the kernels that share the channels; `kernel` is then the largest.
     """
 
     make: Callable[[OpShape], nn.Module]
@@ -59,6 +60,7 @@ class Op(NamedTuple):
     dilation: int = 1
     axes: tuple[int, ...] = (3,)
     mix: Mix | None = None
+    split: tuple[int, ...] = ()
 
 
 def _tc(shape: OpShape, *, kernel: int, se: bool, wide: bool) -> nn.Module:
@@ -112,6 +114,19 @@ def _mix(shape: OpShape, *, mix: Mix, axes: tuple[int, ...]) -> nn.Module:
         causal=shape.causal,
         act=shape.act,
         bare=shape.bare,
+    )
+
+
+def _mixdw(shape: OpShape, *, kernels: tuple[int, ...], residual: bool) -> nn.Module:
+    return MixedBlock(
+        shape.c_in,
+        shape.c_out,
+        kernels,
+        residual=residual,
+        stride=shape.stride[1],
+        causal=shape.causal,
+        bare=shape.bare,
+        eps=shape.eps,
     )
 
 
@@ -174,6 +189,7 @@ def _noise(shape: OpShape) -> nn.Module:
 KERNELS = (3, 5, 7, 9)
 SQUARE = (2, 3)  # a kernel along both axes
 CP_EXPANSIONS = (15, 21, 30)  # expansions of CP-Mobile's bottlenecks, in tenths
+SPLITS = ((3,), (5,), (9,), (13,), (17,), (21,), (23,), (5, 9), (7, 11), (7, 13), (9, 15))  # of MixedNet
 FREE = ("skip", "pool", "none", "noise")  # kinds without weights, which fill collapsed networks
 
 OPS: dict[str, Op] = {
@@ -238,6 +254,17 @@ OPS: dict[str, Op] = {
         )
         for k in KERNELS[:2]
         for e in CP_EXPANSIONS
+    },
+    **{
+        f"mixdw_k{'_'.join(map(str, kernels))}{'_res' * residual}": Op(
+            partial(_mixdw, kernels=kernels, residual=bool(residual)),
+            "conv",
+            max(kernels),
+            f"MixedNet block, kernel {' and '.join(map(str, kernels))}{', residual' * residual}",
+            split=kernels,
+        )
+        for kernels in SPLITS
+        for residual in (0, 1)
     },
     "none": Op(_none, "none", summary="zeros: the edge is cut"),
     "noise": Op(_noise, "noise", summary="Gaussian noise instead of the input"),

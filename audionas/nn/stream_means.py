@@ -32,13 +32,13 @@ class Tape:
             self.kept[slot] = x[..., -past:]
         return x
 
-    def skipped(self, slot: str, stride: int, frames: int) -> int:
-        """The number of `frames` new frames before the first that a stride takes."""
+    def skipped(self, slot: str, stride: int, frames: int, late: int = 0) -> int:
+        """The number of `frames` new frames before the first that a stride takes; `late` come before all."""
         if self.seen is None:
             return stride - 1
         before = self.seen.get(slot, 0)
         self.seen[slot] = before + frames
-        return -before % stride
+        return (late - before) % stride
 
 
 class Mean(nn.Module):
@@ -49,29 +49,54 @@ class Mean(nn.Module):
         self.tape, self.slot = tape, slot
 
 
-class Window(Mean):
-    """The mean over the last `window` frames; every frame becomes a separate example."""
+class Ending(Mean):
+    """A head's view of the last `window` frames; every frame becomes a separate example."""
 
     def __init__(self, tape: Tape, slot: str, window: int) -> None:
         super().__init__(tape, slot)
         self.window = window
 
+
+class Window(Ending):
+    """Their mean."""
+
     def forward(self, x: Tensor) -> Tensor:
         """(1, C, F, n) to (n, C, 1, 1)."""
-        line = x.mean(2, keepdim=True)
-        if self.window > 1:
-            line = torch.cat((self.tape.past(self.slot, line, self.window - 1), line), 3)
-            self.tape.kept[self.slot] = line[..., 1 - self.window :]
+        line = self.tape.extended(self.slot, x.mean(2, keepdim=True), self.window - 1)
         if not x.shape[3]:
             return x.new_zeros(0, x.shape[1], 1, 1)
         return functional.avg_pool2d(line, (1, self.window), 1).permute(3, 1, 2, 0)
 
 
-class Exponential(Mean):
-    """A mean with decaying weights and the same mean age as one over `window` frames; used as `Window`."""
+class Largest(Ending):
+    """Their largest value; for one frequency."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, 1, n) to (n, C, 1, 1)."""
+        line = self.tape.extended(self.slot, x, self.window - 1)
+        if not x.shape[3]:
+            return x.new_zeros(0, x.shape[1], 1, 1)
+        return functional.max_pool2d(line, (1, self.window), 1).permute(3, 1, 2, 0)
+
+
+class Newest(Ending):
+    """The frames themselves; for one frequency."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, 1, n) to (n, C, 1, window)."""
+        line = self.tape.extended(self.slot, x, self.window - 1)
+        if x.shape[3] == 1:
+            return line
+        if not x.shape[3]:
+            return x.new_zeros(0, x.shape[1], 1, self.window)
+        return line.unfold(3, self.window, 1)[0].permute(2, 0, 1, 3)
+
+
+class Exponential(Ending):
+    """A mean with decaying weights and the same mean age as one over `window` frames."""
 
     def __init__(self, tape: Tape, slot: str, window: int) -> None:
-        super().__init__(tape, slot)
+        super().__init__(tape, slot, window)
         self.share = 2 / (window + 1)
 
     def forward(self, x: Tensor) -> Tensor:

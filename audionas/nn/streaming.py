@@ -19,10 +19,13 @@ from audionas.nn.blocks import SE, Head
 from audionas.nn.cell_blocks import FactorizedReduce, Noise, PoolNorm, Zero
 from audionas.nn.cp_block import Average, LogitMap
 from audionas.nn.means import ClipMean, EndlessMean, RingMean
-from audionas.nn.stream_means import Exponential, Ring, SoFar, Tape, Window
+from audionas.nn.mixed.blocks import EndConv, MixDepthwise
+from audionas.nn.mixed.heads import LastFrames, LastHead, LastMax, LastMean
+from audionas.nn.stream_means import Ending, Exponential, Largest, Newest, Ring, SoFar, Tape, Window
 
 Pooling = Literal["window", "exponential"]
 _MANY = 1024  # frames, enough to measure strides
+_LAST = {LastFrames: Newest, LastMean: Window, LastMax: Largest}
 _FORMLESS = (ClipMean, nn.AvgPool2d, nn.MaxPool2d, PoolNorm, FactorizedReduce, Zero, Noise, LogitMap)
 
 
@@ -31,7 +34,7 @@ class Step(nn.Module):
 
     `frames` is (1, C, F, n), n a multiple of `hop`; `scores` is (1, n / hop, classes), logits. `states` are
     float32 tensors of `shapes`, zeros at the start, under `names`. A score belongs to the last frame of its
-    hop. If hop - 1 frames of zeros come first, its scores equal those of `Stream` after `field` frames; with
+    hop. If `lead` frames of zeros come first, its scores equal those of `Stream` after `field` frames; with
     `RingMean`, whose blocks begin at the first frame of each, nearly.
 
     The mean at the end is taken over the last clip (`window`), or exponentially with the same
@@ -49,10 +52,13 @@ class Step(nn.Module):
         super().__init__()
         strides = _strides(net, io)
         self.hop = _hop(net, strides)
-        self.window = math.ceil(io.frames / self.hop)
         self.tape = Tape()
         self.net = _replaced(net, self.tape, io, strides, pool).eval()
-        parts = [part for part in self.net.modules() if isinstance(part, (_Conv, _Average, Ring))]
+        ends = [part.window for part in self.net.modules() if isinstance(part, Ending)]
+        self.window = max(ends, default=math.ceil(io.frames / self.hop))
+        parts = [part for part in self.net.modules() if isinstance(part, (_Conv, _Average, _Mixed, Ring))]
+        late = [part.whole_hops() for part in parts if isinstance(part, _Conv) and part.late is not None]
+        self.lead = self.hop - 1 - sum(late)
         shadow = copy.deepcopy(self).float().to("meta")
         _ = shadow.net(torch.zeros(1, io.channels, io.freq, self.hop, device="meta"))
         self.names = tuple(shadow.tape.kept)
@@ -116,18 +122,41 @@ class _Conv(nn.Conv2d):
     tape: Tape
     slot: str
     past: int
+    late: int | None = None  # an `EndConv`'s frames before the first that its stride takes
+    whole = False  # chunks are whole hops, and what an `EndConv` does not read of them is not kept
+
+    def whole_hops(self) -> int:
+        """Keep no more of an `EndConv`'s past than whole hops need. Returns `late`."""
+        assert self.late is not None
+        self.past, self.whole = self.past - (self.stride[1] - 1), True
+        return self.late
 
     def forward(self, x: Tensor) -> Tensor:
         """(1, c_in, F, n) to (1, c_out, F', as many as the stride takes of n)."""
         frames, step = x.shape[3], self.stride[1]
         x = self.tape.extended(self.slot, x, self.past)
-        skip = self.tape.skipped(self.slot, step, frames) if step > 1 else 0
+        strided = step > 1 and not self.whole
+        skip = self.tape.skipped(self.slot, step, frames, self.late or 0) if strided else 0
         pad, reach = int(self.padding[0]), self.dilation[0] * (self.kernel_size[0] - 1)
         if skip >= frames:
             high = (x.shape[2] + 2 * pad - reach - 1) // self.stride[0] + 1
             return x.new_zeros(x.shape[0], self.out_channels, high, 0)
         args = (self.weight, self.bias, self.stride, (pad, 0), self.dilation, self.groups)
         return functional.conv2d(x[..., skip:], *args)
+
+
+class _Mixed(MixDepthwise):
+    """Split kernels that read one past from the tape; `_replaced` makes it from another."""
+
+    tape: Tape
+    slot: str
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, 1, n) to (1, C, 1, as many as the stride takes of n)."""
+        frames = x.shape[3]
+        x = self.tape.extended(self.slot, x, self.past)
+        skip = self.tape.skipped(self.slot, self.stride, frames) if self.stride > 1 else 0
+        return x.new_zeros(*x.shape[:3], 0) if skip >= frames else self.mixed(x[..., skip:])
 
 
 class _Average(Average):
@@ -157,7 +186,7 @@ def _hop(net: nn.Module, strides: dict[str, int]) -> int:
 
 
 def _strides(net: nn.Module, io: InputSpec) -> dict[str, int]:
-    """The input frames per frame that a convolution, an average or a `RingMean` receives, by its name."""
+    """The input frames per frame that what reads the past receives, by its name."""
     shadow = copy.deepcopy(net).float().to("meta").eval()
     found: dict[str, int] = {}
     frames = _MANY
@@ -166,7 +195,7 @@ def _strides(net: nn.Module, io: InputSpec) -> dict[str, int]:
         found[name] = round(frames / given.shape[3])
 
     for name, part in shadow.named_modules():
-        if isinstance(part, (nn.Conv2d, Average, RingMean)):
+        if isinstance(part, (nn.Conv2d, MixDepthwise, Average, RingMean)):
             part.register_forward_pre_hook(lambda _, args, name=name: watch(name, args[0]))
     _ = shadow(torch.zeros(1, io.channels, io.freq, frames, device="meta"))
     return found
@@ -176,15 +205,23 @@ def _replaced(net: nn.Module, tape: Tape, io: InputSpec, strides: dict[str, int]
     """A copy of the network whose parts read and write the tape."""
     window = math.ceil(io.frames / _hop(net, strides))
     net = copy.deepcopy(net)
-    why = []
+    why: list[str] = []
+    mixed: set[str] = set()
     for name, part in list(net.named_modules()):
         within = net.get_submodule(name.rpartition(".")[0])
-        if isinstance(part, (nn.Conv2d, Average)):
+        if isinstance(part, (nn.Conv2d, MixDepthwise, Average)):
+            if ".branches." in name and name.rpartition(".branches.")[0] in mixed:
+                continue  # it reads what its `MixDepthwise` gives it
             why += [f"{name} looks ahead in time"] if _looks_ahead(part) else []
-            _become(part, tape, name)
+            mixed |= {name} if isinstance(part, MixDepthwise) else set()
+            _become(part, tape, name, io)
         elif isinstance(part, ClipMean) and isinstance(within, Head):
             mean = Window if pool == "window" else Exponential
             within.add_module("pool", mean(tape, name, window))
+        elif type(part) in _LAST:
+            assert isinstance(within, LastHead)
+            kind = Exponential if isinstance(part, LastMean) and pool == "exponential" else _LAST[type(part)]
+            within.add_module("pool", kind(tape, name, part.frames))
         elif isinstance(part, RingMean):
             assert isinstance(within, SE)
             within.add_module("pool", Ring(tape, name, math.ceil(io.frames / strides[name])))
@@ -201,14 +238,19 @@ def _replaced(net: nn.Module, tape: Tape, io: InputSpec, strides: dict[str, int]
     return net
 
 
-def _looks_ahead(part: nn.Conv2d | Average) -> bool:
-    wide = part.kernel_size[1] > 1 if isinstance(part, nn.Conv2d) else True
+def _looks_ahead(part: nn.Conv2d | MixDepthwise | Average) -> bool:
+    wide = part.longest > 1 if isinstance(part, MixDepthwise) else True
+    wide = part.kernel_size[1] > 1 if isinstance(part, nn.Conv2d) else wide
     return wide and not getattr(part, "past", 0)
 
 
-def _become(part: nn.Conv2d | Average, tape: Tape, slot: str) -> None:
-    """Turn a part into a `_Conv` or `_Average`: same weights, same name, same place."""
+def _become(part: nn.Conv2d | MixDepthwise | Average, tape: Tape, slot: str, io: InputSpec) -> None:
+    """Turn a part into a `_Conv`, `_Mixed` or `_Average`: same weights, same name, same place."""
     past = getattr(part, "past", 0)
-    part.__class__ = _Conv if isinstance(part, nn.Conv2d) else _Average
-    assert isinstance(part, (_Conv, _Average))
+    late = (io.frames - 1) % part.stride[1] if isinstance(part, EndConv) else None
+    kinds = {nn.Conv2d: _Conv, MixDepthwise: _Mixed, Average: _Average}
+    part.__class__ = next(form for kind, form in kinds.items() if isinstance(part, kind))
+    assert isinstance(part, (_Conv, _Mixed, _Average))
     part.past, part.tape, part.slot = past, tape, slot
+    if isinstance(part, _Conv):
+        part.late = late

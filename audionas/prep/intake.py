@@ -1,6 +1,6 @@
 """Intake of recordings: decode and hash every file once, report all faults, write data directories."""
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from math import log10
@@ -15,6 +15,7 @@ from audionas.core.made import claim
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio, kaldi
 from audionas.data.audio import LOUDEST, QUIETEST, TOLERANCE
+from audionas.data.files.codec import difference
 from audionas.data.kaldi import DataDir, Item
 from audionas.data.labels import NOISE, RATE, SILENCE, doubts, require_several, write_labels
 from audionas.data.overlap import compare
@@ -81,11 +82,22 @@ def take(
     if on_bad == "keep":
         _keep(unfit, found, reporter)
     _tell(found, tasks, reporter)
+    if odd := _codecs(good):
+        reporter.note(f"attention: {odd}")
     report(problems, any(good.values()), on_bad, converted is not None, reporter, log)
     good = _apart(good, on_bad, reporter, log)
     if log is not None:
         log.unlink()
     return good
+
+
+def _codecs(splits: Mapping[str, Sequence[Item]]) -> str:
+    """The codecs by label in words, where they differ; without the labels of which silence is no fault."""
+    paths = defaultdict[str, list[str]](list)
+    for item in (item for items in splits.values() for item in items):
+        if item.label not in QUIET:
+            paths[item.label].append(item.audio)
+    return difference(paths)
 
 
 def store(

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from audionas.core.errors import UserError
+from audionas.core.extras import install
 
 RATE = 16_000  # Hz of the output
 ACCENTS = (  # British is called "en"
@@ -39,7 +40,7 @@ def find_engine() -> Engine:
     except ImportError as error:
         raise UserError(
             "eSpeak NG speaks the embedded data set, and it is not installed",
-            hint='Run: pip install "audionas[mini]"   (eSpeak NG is licensed under GPL-3.0)',
+            hint=f"Run: {install('mini')}   (eSpeak NG is licensed under GPL-3.0)",
         ) from error
     return Engine(espeakng_loader.get_library_path(), espeakng_loader.get_data_path())
 

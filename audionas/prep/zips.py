@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import ExitStack
 from pathlib import Path
 
-from audionas.core import download
+from audionas.core.archives import download
 from audionas.core.archives.archive import Archive, require_room
 from audionas.core.archives.listing import MARKS
 from audionas.core.archives.zip import open_zip

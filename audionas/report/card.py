@@ -125,8 +125,8 @@ def _accuracy(report: Mapping[str, Any]) -> str:
         rows.append((name, *_right(row["accuracy"]), "-" if plain is None else f"{plain:.2%}"))
     said = (
         "## Accuracy\n\nIntervals are 95 %, by bootstrap over speakers, or over clips where speakers are "
-        "unknown. Files that listen answer with the last score of a clip, on a part of the clips; the last "
-        "column shows torch on the same clips.\n\n"
+        "unknown; where few clips are wrong they hold the exact one. Files that listen answer with the last "
+        "score of a clip, on a part of the clips; the last column shows torch on the same clips.\n\n"
     ) + table(("", "accuracy", "95 % interval", "clips", "torch"), rows)
     if of_stream := report.get("stream_against_clip"):
         lines = [

@@ -35,6 +35,8 @@ def traits(option: str) -> Traits:
     kernel = op.kernel if op else 0
     parts = [part for part in option.split("_")[1:] if part != f"k{kernel}"]
     words = {"se": "SE", "wide": "wide"}
+    if op and op.split:
+        parts = [*(f"+{k}" for k in op.split[:-1]), *(part for part in parts if part == "res")]
     if op and op.mix:
         words[op.mix.name.split("_")[0]] = "+" + ",".join(map(str, op.mix.kernels[:-1]))
     extras = (

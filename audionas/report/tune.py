@@ -9,6 +9,7 @@ from audionas.models.listener import Rule
 from audionas.report import tune_chart
 from audionas.report.html import Html, percent, section, table, tag
 
+PICOVOICE = "Picovoice: missed at 1 in 10 h"
 _Table = tuple[Sequence[str], list[Sequence[object]]]
 
 
@@ -40,11 +41,12 @@ def words_table(row: Mapping[str, Any]) -> _Table:
 def rates_table(rows: Sequence[Mapping[str, Any]]) -> _Table:
     """One row per file: clips rejected at the rates of false accepts that its hours can measure."""
     rates = [at["fa_per_hour"] for at in rows[0]["at"]]
-    head = ("File", *(f"Rejected at {rate:g} FA/h" for rate in rates), "At the thresholds")
+    head = ("File", *(f"Rejected at {rate:g} FA/h" for rate in rates), PICOVOICE, "At the thresholds")
     lines = []
     for row in rows:
         at = f"{percent(row['sum']['rejected'])} at {row['sum']['fa_per_hour']:.3g} FA/h"
-        lines.append((row["file"], *(_rate(each, row["hours"]) for each in row["at"]), at))
+        shown = [*row["at"], row.get("picovoice")]  # an earlier version had none
+        lines.append((row["file"], *(_rate(each, row["hours"]) for each in shown), at))
     return head, [*lines]
 
 
@@ -52,6 +54,8 @@ def advice(row: Mapping[str, Any]) -> list[str]:
     """The meaning of the figures, and the next step."""
     total, hours, target = row["sum"], row["hours"], row["target"]
     words = ", ".join(f"{word} {found['threshold']:.4g}" for word, found in row["words"].items())
+    if row.get("unheard"):
+        return _unheard(row, words)
     if not row["met"]:
         return [
             f"{row['file']}: no threshold reaches {amount(target, 'false accept')} per hour: at {words} "
@@ -65,12 +69,8 @@ def advice(row: Mapping[str, Any]) -> list[str]:
         f"({total['fa_per_hour']:.3g} per hour)."
     ]
     if not total["accepts"]:
-        said.append(f"None in {hours:.3g} h means at most {3 / hours:.3g} per hour (95 %).")
-    if target * hours < 3:
-        said.append(
-            f"{hours:.3g} h of negatives cannot show {amount(target, 'false accept')} per hour: give at "
-            f"least {3 / target:.3g} h."
-        )
+        said.append(f"None in {hours:.3g} h means at most {3 / hours:.3g} per hour (one-sided 95 %).")
+    said += _too_few_hours(target, hours)
     bandless = {word: found["band_why"] for word, found in row["words"].items() if found.get("band_why")}
     if bandless:
         said.append(f"The curves of {', '.join(bandless)} have no band: {next(iter(bandless.values()))}.")
@@ -80,10 +80,34 @@ def advice(row: Mapping[str, Any]) -> list[str]:
     return said
 
 
+def _too_few_hours(target: float, hours: float) -> list[str]:
+    """A line about a target that the hours cannot show."""
+    if target * hours >= 3:
+        return []
+    rate = amount(target, "false accept")
+    return [f"{hours:.3g} h of negatives cannot show {rate} per hour: give at least {3 / target:.3g} h."]
+
+
+def _unheard(row: Mapping[str, Any], words: str) -> list[str]:
+    """The advice for keywords that no threshold within the target hears."""
+    lost, total = " and ".join(row["unheard"]), row["sum"]
+    rate = Interval.read(total, "fa_interval").words("{:.3g}".format)
+    return [
+        f"{row['file']}: TARGET NOT MET. With {amount(row['target'], 'false accept')} per hour or fewer, "
+        f"{lost} would never be heard: every clip is rejected. Kept instead is the strictest threshold that "
+        f"hears it, {words}: {percent(total['rejected'])} of the clips are rejected, at "
+        f"{total['fa_per_hour']:.3g} false accepts per hour ({rate}). Train for longer, with more clips, "
+        "or again with the false accepts (audionas mine).",
+        *_too_few_hours(row["target"], row["hours"]),
+    ]
+
+
 def draw(result: Mapping[str, Any]) -> Html:
     """The section of the report."""
-    rows = result["files"]
-    parts: list[object] = []
+    rows, deaf = result["files"], [tag("p", f"{line}.") for line in result.get("deaf", ())]
+    if not rows:
+        return section("Detecting", *deaf, lead="No file of this run hears its keyword at any threshold.")
+    parts: list[object] = [*deaf, *_left_out(result.get("left_out"))]
     if tune_chart.curves_of(rows):
         parts.append(tune_chart.svg(rows))
     parts.append(table(*rates_table(rows)))
@@ -98,6 +122,15 @@ def draw(result: Mapping[str, Any]) -> Html:
     return section("Detecting", *parts, lead=lead)
 
 
+def _left_out(found: Mapping[str, Any] | None) -> list[Html]:
+    """The part that the negatives lost by their transcripts."""
+    if not found:
+        return []
+    said = " or ".join(found["words"])
+    lost = f"{amount(found['utterances'], 'utterance')} with {said}, {found['seconds']:.1f} s"
+    return [tag("p", f"Left out of the negatives by their transcripts: {lost}.")]
+
+
 def _figures(found: Mapping[str, Any]) -> tuple[str, ...]:
     per_hour = Interval.read(found, "fa_interval").words("{:.3g}".format)
     return _rejected(found), f"{found['accepts']:,}", f"{found['fa_per_hour']:.3g} ({per_hour})"
@@ -109,7 +142,9 @@ def _rejected(found: Mapping[str, Any]) -> str:
     return f"{percent(found['rejected'])} ({interval})"
 
 
-def _rate(at: Mapping[str, Any], hours: float) -> str:
+def _rate(at: Mapping[str, Any] | None, hours: float) -> str:
+    if at is None:
+        return "-"
     if not at["measurable"]:
         return f"not measurable with {hours:.3g} h"
     if at["rejected"] is None:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from audionas.config import Config
-from audionas.core.arch import ArchSpec
+from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, amount, clock, say
 from audionas.core.rng import numpy_rng
@@ -58,19 +58,24 @@ def check(conf: Config, *, seconds: float = 0.0) -> dict[str, Any]:
         "config": conf.resolved(),
         "device": why,
         "changes": list(conf.changes),
+        "void": conf.void("search", "searcher", "method", "train"),
         "labels": list(inputs.labels),
         inputs.noun: {"train": len(train), "dev": len(dev)},
         "input": inputs.io._asdict(),
     }
     if conf.images is None:
         result["speakers"] = {"train": len(set(train.speakers)), "dev": len(set(dev.speakers))}
-    if conf.space is not None and conf.method is not None:
+    if conf.space is not None:
         space = conf.space
         result["space"] = {"name": space.name, "size": space.size(), **ends(space, inputs.io)}
+    if conf.space is not None and conf.method is not None:
         problem = Problem(space, inputs.io, sizes_of(conf, space), conf.general.seed)
         if conf.searcher is not None:
             require_possible(conf, problem)
-        result["search"] = _search_time(conf, inputs, device, reporter)
+        result["search"] = search_time(conf, inputs, device, reporter)
+        if conf.method.trains:
+            weights = conf.method.run.net.parameters()
+            result["supernet"] = {"params": sum(weight.numel() for weight in weights)}
         if conf.searcher is not None:
             result["select"] = _select_time(conf, inputs, problem, reporter)
     if spec is not None:
@@ -80,7 +85,7 @@ def check(conf: Config, *, seconds: float = 0.0) -> dict[str, Any]:
             net = built(spec, conf.train)
         transfer, inputs = find_transfer(conf, spec, net, inputs, find_start(conf))
         transfer.tell(inputs, reporter)
-        result["train"] = _train_time(conf, inputs, spec, device, reporter, seconds)
+        result["train"] = train_time(conf, inputs, spec, device, reporter, seconds)
     return result
 
 
@@ -88,7 +93,7 @@ def show(result: dict[str, Any]) -> None:
     """Print the result for people on standard output."""
     noun = "images" if "images" in result else "clips"
     count, io = result[noun], result["input"]
-    say(result["device"], *result["changes"])
+    say(result["device"], *result["changes"], *result["void"])
     say(
         f"{count['train']} training and {count['dev']} development {noun} in "
         f"{amount(len(result['labels']), 'class')}"
@@ -99,6 +104,8 @@ def show(result: dict[str, Any]) -> None:
         say(f"space {space['name']}: {amount(space['size'], 'network')}")
         for which in ("cheapest", "dearest"):
             say(f"  {which}: {space[which]['params']:,} parameters, {space[which]['macs']:,} multiply-adds")
+    if "supernet" in result:
+        say(f"  with every option, as it is searched: {result['supernet']['params']:,} parameters")
     if "select" in result:
         timing = result["select"]
         told = f"{amount(timing['networks'], 'network')} at {timing['seconds_a_network']:.3f} s"
@@ -130,7 +137,11 @@ def _space(conf: Config) -> Space:
     return conf.space
 
 
-def _search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: Reporter) -> dict[str, Any]:
+def search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: Reporter) -> dict[str, Any]:
+    """Seconds of a step of the config's method, and of its whole search, by a few timed steps.
+
+    Raises UserError where the method refuses the space, or cannot meet its own limit.
+    """
     assert conf.method is not None
     conf.method.setup(search_run(conf, inputs, device))
     if not conf.method.trains:
@@ -152,30 +163,36 @@ def _search_time(conf: Config, inputs: Inputs, device: torch.device, reporter: R
 
 def _select_time(conf: Config, inputs: Inputs, problem: Problem, reporter: Reporter) -> dict[str, Any]:
     """The time to score all networks that the searcher asks for, on the supernet as it is now."""
-    method = conf.method
-    assert method is not None
     assert conf.searcher is not None
-    give_examples(conf, method.run, inputs, reporter)
-    scoring = method.scoring if isinstance(method, OneShot) else Scoring()
-    times = []
-    for seed in range(_STEPS):
-        spec = problem.space.sample(numpy_rng("check", seed), problem.io)
-        start = time.monotonic()
-        score(method.run, spec, scoring)
-        times.append(time.monotonic() - start)
-    count, each = conf.searcher.budget(problem.space), min(times)
+    count, each = conf.searcher.budget(problem.space), scoring_time(conf, inputs, problem.io, reporter)
     seconds = each * count / conf.general.workers
     return {"seconds_a_network": each, "networks": count, "seconds": seconds}
 
 
-def _train_time(
+def scoring_time(conf: Config, inputs: Inputs, io: InputSpec, reporter: Reporter) -> float:
+    """Seconds to score one network on the supernet that `search_time` has set up."""
+    method = conf.method
+    assert method is not None
+    give_examples(conf, method.run, inputs, reporter)
+    scoring = method.scoring if isinstance(method, OneShot) else Scoring()
+    times = []
+    for seed in range(_STEPS):
+        spec = method.run.space.sample(numpy_rng("check", seed), io)
+        start = time.monotonic()
+        score(method.run, spec, scoring)
+        times.append(time.monotonic() - start)
+    return min(times)
+
+
+def train_time(
     conf: Config,
     inputs: Inputs,
     spec: ArchSpec,
     device: torch.device,
     reporter: Reporter,
-    seconds: float,
+    seconds: float = 0.0,
 ) -> dict[str, Any]:
+    """Seconds of a step of training `spec`, and of all its epochs, by a few timed steps."""
     options = conf.train
     net = built(spec, options).to(device).train()
     rows = np.arange(len(inputs.train))

@@ -36,12 +36,21 @@ def cost(
     io = InputSpec.parse(shape, classes) if shape else spec.io._replace(classes=classes)
     spec = replace(spec, io=io, scale={**spec.scale, **(sizes or {})})
     known = {} if table_file is None else {"table": looked_up(spec, table_file)}
-    space = space_of(spec)
+    return {
+        "network": network,
+        **counted(spec),
+        **({"latency_ms": network_latency(space_of(spec).build(spec), io)} if timed else {}),
+        **known,
+    }
+
+
+def counted(spec: ArchSpec) -> dict[str, Any]:
+    """The counts of an architecture at its input and size, per layer and in total, as `cost` returns them."""
+    space, io = space_of(spec), spec.io
     with torch.device("meta"):  # counting needs no weights
         net = space.build(spec)
         found = measure(net, io)
     return {
-        "network": network,
         "arch": spec.id,
         "input": io._asdict(),
         "params": found.params,
@@ -54,8 +63,6 @@ def cost(
             for x in found.layers
         ],
         **({"stream": streamed(net, io)} if space.features else {}),
-        **({"latency_ms": network_latency(space.build(spec), io)} if timed else {}),
-        **known,
     }
 
 

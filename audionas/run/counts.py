@@ -75,7 +75,9 @@ def counted(architecture: str) -> dict[str, int]:
 
 
 def count_space(name: str) -> dict[str, Any]:
-    """Count what `space` gives, at twelve classes of one second, or at CIFAR-10's input for images."""
+    """Count what `space` gives, at twelve classes of one second or, where all its networks need more, of
+    that; at CIFAR-10's input for images.
+    """
     from audionas.core.arch import InputSpec
     from audionas.core.registry import resolve
     from audionas.core.rng import numpy_rng
@@ -88,7 +90,8 @@ def count_space(name: str) -> dict[str, Any]:
     io, features = InputSpec(3, 32, 32, 10), default_features(found)
     if features is not None:
         front_end = build(features)
-        io = InputSpec(1, *front_end.shape(front_end.sample_rate), 12)
+        bands, frames = front_end.shape(front_end.sample_rate)
+        io = InputSpec(1, bands, found.fitting(frames), 12)
     return {
         "choices": len(found.choices()),
         "size": found.size(),

@@ -22,7 +22,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import locked, read_json, sweep, write_json, write_text
 from audionas.core.hostile import command
 from audionas.core.records.renewed import renewed
-from audionas.core.reporter import Reporter, amount
+from audionas.core.reporter import Reporter, amount, typed
 from audionas.engine import processes
 from audionas.models.owned import enter
 from audionas.run.emptied import emptied, known
@@ -125,7 +125,7 @@ def _require_ours(folder: Path, *, overwrite: bool) -> None:
 def environment(seed: int) -> dict[str, Any]:
     """The facts that a reader needs to repeat a run: command, seed, commit, versions, machine."""
     return {
-        "command": command("audionas", *sys.argv[1:]),
+        "command": typed() or command("audionas", *sys.argv[1:]),
         "seed": seed,
         "git": _commit(),
         "audionas": audionas.__version__,

@@ -101,7 +101,7 @@ def opened(conf: Config) -> tuple[Inputs, torch.device, Reporter]:
     reporter = processes.reporter()
     device, why = device_of(conf)
     reporter.note(why)
-    for change in conf.changes:
+    for change in (*conf.changes, *conf.void("search", "searcher", "method")):
         reporter.note(change)
     return open_inputs(conf, conf.features or default_features(space), reporter), device, reporter
 

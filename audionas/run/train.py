@@ -60,6 +60,8 @@ def train(
     reporter = processes.reporter()
     device, why = device_of(conf)
     reporter.note(why)
+    for line in conf.void("train"):
+        reporter.note(line)
     inputs = open_inputs(conf, wanted_features(conf, spec, source), reporter)
     spec = replace(sized(spec, conf.train), io=inputs.io)
     for name, asked in (("patience", conf.train.patience), ("keep", conf.train.keep != "last")):

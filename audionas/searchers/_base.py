@@ -102,6 +102,11 @@ class Searcher(Strict, ABC):
             found.append("latency: empty, but latency_ms needs a table (audionas latency build CONF)")
         return found
 
+    def void(self) -> Mapping[str, str]:
+        """A table of latencies that nothing reads; subclasses add theirs."""
+        used = "latency_ms" in (*self.objectives, *self.limits)
+        return {} if used else {"latency": "latency_ms is no objective and no limit"}
+
     def violation(self, values: Mapping[str, float]) -> float:
         """The excess of costs over the limits: the sum of the excess shares, 0.0 if all are satisfied."""
         return sum(max(0.0, values[name] / most - 1.0) for name, most in self.limits.items())

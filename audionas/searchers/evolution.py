@@ -4,6 +4,7 @@ It has one objective, the first of the section; the others are scored too, so th
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
@@ -47,6 +48,12 @@ class Evolution(Searcher):
     def problems(self) -> list[str]:
         """The problems of the fields, counts included."""
         return [*super().problems(), *self.at_least_one("population", "sample", "networks", "children")]
+
+    def void(self) -> Mapping[str, str]:
+        """The settings of children, where there are none."""
+        why = f"networks, {self.networks}, are not more than population: none is a child"
+        none = dict.fromkeys(("sample", "children"), why) if self.networks <= self.population else {}
+        return {**super().void(), **none}
 
     def budget(self, space: Space) -> int:
         """The number of requests, the first population included."""

@@ -5,6 +5,7 @@ objectives that matter.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -41,6 +42,8 @@ class Nsga2(Searcher):
     crowding distance; without them objectives count equally.
     """
 
+    breeding: ClassVar[tuple[str, ...]] = ("crossover", "mutation", "weights")
+
     paper: ClassVar[str] = "A fast and elitist multiobjective genetic algorithm: NSGA-II"
 
     population: int = 50
@@ -54,6 +57,13 @@ class Nsga2(Searcher):
         found = [*super().problems(), *self.at_least_one("population", "generations")]
         found += self.shares("crossover", *(["mutation"] if self.mutation is not None else []))
         return [*found, *self._wrong_weights()]
+
+    def void(self) -> Mapping[str, str]:
+        """The settings of children where there are none, and weights of one objective."""
+        found = {"weights": "there is one objective"} if len(self.objectives) == 1 else {}
+        if self.generations == 1:
+            found |= dict.fromkeys(self.breeding, "one generation has no children")
+        return {**super().void(), **found}
 
     def budget(self, space: Space) -> int:
         """The number of networks in all generations, if each is full."""

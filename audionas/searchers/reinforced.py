@@ -4,6 +4,7 @@ This is the multi-objective search of FairNAS (arXiv:1907.01845v1) and SCARLET (
 as it is known: mutation by a learned policy, guided by a prior, and at random. Unpublished details are ours.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -32,6 +33,8 @@ class Reinforced(Nsga2):
     )
     arxiv: ClassVar[str] = "1907.01845"
 
+    breeding: ClassVar[tuple[str, ...]] = (*Nsga2.breeding, "learned", "prior", "rate", "memory")
+
     learned: float = 0.5
     prior: float = 0.25
     rate: float = 0.2
@@ -40,9 +43,14 @@ class Reinforced(Nsga2):
     def problems(self) -> list[str]:
         """The problems of the fields, shares and rates included."""
         found = [*super().problems(), *(wrong := self.shares("learned", "prior", "rate", "memory"))]
-        if not wrong and self.learned + self.prior > 1:
+        if not wrong and self.prior != Reinforced.prior and self.learned + self.prior > 1:
             found.append(f"learned + prior is {self.learned + self.prior:g}, expected at most 1")
         return found
+
+    def void(self) -> Mapping[str, str]:
+        """The settings of a policy that makes no child."""
+        idle = dict.fromkeys(("rate", "memory"), "learned is 0: the policy makes no child")
+        return {**(idle if self.learned == 0 else {}), **super().void()}
 
     def mutations(self, vectors: Vectors) -> "ReinforcedMutation":
         """The mixture of the three mutations."""

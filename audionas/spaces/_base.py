@@ -208,6 +208,10 @@ class Space(Strict, ABC):
             groups.setdefault(choice.node or choice.name, []).append(choice)
         return list(groups.values())
 
+    def fitting(self, frames: int) -> int:
+        """The fewest frames, at least `frames`, that all networks of the space take; by default any."""
+        return frames
+
     def repair(self, choices: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
         """The nearest choices that `check` accepts; spaces with dependent choices override it."""
         return {name: tuple(options) for name, options in choices.items()}

@@ -8,6 +8,7 @@ from audionas.config import Config
 from audionas.core import records
 from audionas.core.hostile import command
 from audionas.core.records.run import EnvironmentRecord
+from audionas.core.reporter import typed
 from audionas.report.compare_table import Row
 from audionas.run.supernet import sizes_of
 from audionas.spaces._base import Space
@@ -29,7 +30,7 @@ def about(conf: Config, rows: Mapping[Key, Row], bench: Bench) -> dict[str, str]
     sizes = sizes_of(conf, bench.space)
     seeds = sorted({seed for _, seed in rows})
     found = {
-        "command": command("audionas", *sys.argv[1:]),
+        "command": typed() or command("audionas", *sys.argv[1:]),
         "commit": ", ".join(_environments(conf, rows, "git")),
         "machine": ", ".join(_environments(conf, rows, "machine")),
         "device": bench.device.type,

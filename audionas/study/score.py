@@ -16,7 +16,7 @@ from audionas.core.errors import UserError
 from audionas.core.records.decided import DecidedRecord
 from audionas.core.records.study import DerivedRecord, SearchEpochRecord
 from audionas.core.rng import seed_torch
-from audionas.cost.graph import measure
+from audionas.cost.graph import layers
 from audionas.engine import checkpoint
 from audionas.engine.recalibrate import recalibrated
 from audionas.inputs.feed import (
@@ -88,8 +88,9 @@ def looked_up(spec: ArchSpec, table: Nb201Table) -> dict[str, float]:
 def worth(spec: ArchSpec, space: Space) -> dict[str, Any]:
     """Parameters and multiply-adds, and the kept operations without weights against the chance level."""
     with torch.random.fork_rng(devices=[]):
-        cost = measure(space.build(spec), spec.io)
-    return {"params": cost.params, "macs": cost.macs, **judged(spec, space)}
+        found = layers(space.build(spec), spec.io)
+    costs = {"params": sum(layer.params for layer in found), "macs": sum(layer.macs for layer in found)}
+    return {**costs, **judged(spec, space)}
 
 
 def history(conf: Config, bench: Bench) -> dict[str, Any]:

@@ -4,6 +4,6 @@ if [ -f ../../setup.sh ]; then
     ../../setup.sh
     . ../../.venv/bin/activate
 elif ! command -v audionas >/dev/null; then
-    echo "$0: audionas is not installed; pip install \"audionas[vision,export]\"" >&2
+    echo "$0: no command audionas: activate the environment that has it (source .venv/bin/activate in a clone)" >&2
     exit 1
 fi

@@ -9,7 +9,9 @@ word=computer                            # the word, as it is spelt
 src=                                     # folders or archives of recordings, one folder per word, separated by spaces
 positives=                               # a folder of recordings of the word
 negatives=                               # a folder of any other sounds
+codec=                                   # opus or vorbis: all recordings and voices go through it
 say=300                                  # clips of the word by synthetic voices
+hard=2                                   # hard negatives of each kind per training recording of the word
 sentences=1                              # hours of sentences by the same voices, to train on
 espeak_hours=0                           # hours of sentences for mining and for counting false accepts
 data=data
@@ -20,8 +22,8 @@ target=7                                 # false accepts per hour for which dev 
 seed=0
 
 help_message="usage: run.sh [--word WORD] [--src \"DIR DIR\"] [--positives DIR] [--negatives DIR] [--say N]
-       [--sentences H] [--espeak-hours H] [--stage N] [--stop-stage N] [--data DIR] [--target RATE] [--seed N]
-       [--networks \"searched best mined bc_resnet1 ds_cnn_s\"] [KEY=VALUE ...]
+       [--codec opus] [--hard N] [--sentences H] [--espeak-hours H] [--stage N] [--stop-stage N] [--data DIR]
+       [--target RATE] [--seed N] [--networks \"searched best mined bc_resnet1 ds_cnn_s\"] [KEY=VALUE ...]
   0 prepare   1 check   2 search   3 train   4 evaluate clips   5 export   6 tune on dev   7 measure on test
   8 table
 KEY=VALUE changes the configs: run.sh --positives mine --negatives radio threads=1 train.epochs=8"
@@ -81,10 +83,20 @@ for network in $networks; do
         *) [ -f "conf/$network.yaml" ] || { echo "$0: --networks $network: no conf/$network.yaml" >&2; exit 1; } ;;
     esac
 done
+# prints the extras that the stages to come use: voices, the device's front-end and files, ONNX files
+extras() {
+    if within 0 && { [ "$say" != 0 ] || [ "$espeak_hours" != 0 ]; }; then echo mini; fi
+    for network in $networks; do
+        if [ "$stop_stage" -ge 1 ] && [ "$network" != ds_cnn_s ]; then echo device && break; fi
+    done
+    if [ "$stop_stage" -ge 5 ]; then echo export; fi
+}
 if within 0; then
     echo "== stage 0: prepare clips and continuous negatives"
+    python local/needs.py $(extras)
     prepare=(audionas prep wake_word "$data" --word "$word" --say "$say")
-    prepare+=(--sentences "$sentences" --espeak-hours "$espeak_hours")
+    prepare+=(--sentences "$sentences" --espeak-hours "$espeak_hours" --hard "$hard")
+    if [ -n "$codec" ]; then prepare+=(--codec "$codec"); fi
     for place in $src; do prepare+=(--src "$place"); done
     if [ -n "$positives" ]; then prepare+=(--positives "$positives"); fi
     if [ -n "$negatives" ]; then prepare+=(--negatives "$negatives"); fi
@@ -127,8 +139,14 @@ for network in $networks; do
     fi
     if within 6; then
         echo "== $network, stage 6: tune on the development recordings"
+        status=0 began=$(mktemp)
         audionas tune "$exp" --positives "$data/dev_words" --negatives "$data/dev_long" \
-            --target-fa-per-hour "$target" $(made --file)
+            --target-fa-per-hour "$target" $(made --file) || status=$?
+        if [ $status != 0 ]; then  # 1 may mean that a file hears no word at any threshold; figures are written
+            if [ $status != 1 ] || [ ! "$exp/tune/tune.json" -nt "$began" ]; then rm "$began"; exit $status; fi
+            echo "== $network: a file without a threshold stays a gap in the table"
+        fi
+        rm "$began"
     fi
     if within 7; then
         echo "== $network, stage 7: measure on the test recordings"

@@ -15,9 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests import _golden as g
+from tests.golden.near_darts import FAMILY
 
 DARTS = ("quark0/darts", "f276dd346a09ae3160f8e3aca5c7b193fda1da37", "cnn")
 XAUTODL = ("D-X-Y/AutoDL-Projects", "f46486e21b71ae6459a700be720d7648b5429569", ".")
+PERTURBED = ("ruocwang/darts-pt", "4ec3149dea0d77efd8e4c118f578b454dad5e0ac", ".")
 SOURCES = {
     "nas_bench_201_darts": XAUTODL,
     "nas_bench_201_gdas": XAUTODL,
@@ -28,6 +30,12 @@ SOURCES = {
     "fair_darts": ("xiaomi-automl/FairDARTS", "270cfc94ef4bf851f359ab5caf741f23316ea7c9", "fairdarts"),
     "proxyless_nas": ("mit-han-lab/proxylessnas", "bf58b5c330677afa4bfaf933488b68779f9ec601", "search"),
     "mix_path": ("xiaomi-automl/MixPath", "38e601d0282cf0c82982cce0484f19f6afc684ff", "S1"),
+    "beta_darts": ("Sunshine-Ye/Beta-DARTS", "f3077048c8cf1fef977496f8e46869cb07e73e30", "."),
+    "dr_nas": ("xiangning-chen/DrNAS", "f2caa4dbdd96c1be29b56cb7ed47a74a184e6ef0", "201-space"),
+    "sdarts": ("xiangning-chen/SmoothDARTS", "d3dbfed06643d5fd4056edd90891ec9109634ada", "."),
+    "darts_es": ("automl/RobustDARTS", "3dec3fedaa1770614bbfd4b98f5299d946ea7ac6", "."),
+    "darts_pt": PERTURBED,
+    "darts_pt_inputs": PERTURBED,
 }
 NOTES = {
     "nas_bench_201_darts": "TinyNetworkDarts(affine=False); biases of convolutions before norms are 0",
@@ -42,6 +50,12 @@ NOTES = {
     "proxyless_nas": "SuperProxylessNASNets, mode full, operations drawn as given; null where alpha rests, "
     "as Zero was drawn; norms with eps 1e-5, not 1e-3; 640 channels in the last "
     "convolution",
+    "beta_darts": "Architect._backward_step in epoch 50 of 100; `term` is the gradient of mlc_loss alone",
+    "dr_nas": "TinyNetwork(k=4, species dirichlet); `noise` is the draw; `kl` has the regulariser, scale 1",
+    "sdarts": "Random_alpha and Linf_PGD_alpha in epoch 5 of 10, space S3, at the given noise",
+    "darts_es": "Analyzer.compute_Hw and compute_eigenvalues without alpha's decay, space S2",
+    "darts_pt": "pt_project without training between decisions, by the loss, edges in the given order",
+    "darts_pt_inputs": "project_edge by the loss, before any operation is decided, space S3; edges by number",
     "mix_path": "SuperNetwork(shadow_bn=True), a quarter of the channels; the gradient is the stem's",
 }
 
@@ -229,13 +243,16 @@ def main() -> None:
     """Write the file of one case."""
     case, checkout = sys.argv[1:]
     repository, commit, folder = SOURCES[case]
-    sys.path.insert(0, str(Path(checkout) / folder))
-    for name in ("auto_augment", "torchvision", "torchvision.transforms"):  # of data only
-        sys.modules.setdefault(name, SimpleNamespace(CIFAR10Policy=None, transforms=None))  # type: ignore[arg-type]
+    sys.path[:0] = [str(Path(checkout) / folder), checkout]
+    idle = SimpleNamespace(CIFAR10Policy=None, transforms=None, VisionDataset=object, utils=None)
+    idle.NASBench201API = idle.Image = idle.datasets = None
+    outside = ("transforms", "datasets", "datasets.utils")
+    for name in ("auto_augment", "nas_201_api", "PIL", "torchvision", *(f"torchvision.{n}" for n in outside)):
+        sys.modules.setdefault(name, idle)  # type: ignore[arg-type]  # of data only
     torch.set_default_dtype(torch.float64)
     torch.Tensor.cuda = nn.Module.cuda = lambda self, *_: self  # type: ignore[assignment, method-assign]
     family = {"nas_bench_201_darts": nas_bench_201, "nas_bench_201_gdas": nas_bench_201}
-    family |= {"proxyless_nas": proxyless, "mix_path": mix_path}
+    family |= {"proxyless_nas": proxyless, "mix_path": mix_path, **FAMILY}
     found = family.get(case, network)(case)
     told = {"source": f"https://github.com/{repository}", "commit": commit, "note": NOTES.get(case, "")}
     numbers = {n: [None if v != v else v for v in t.detach().flatten().tolist()] for n, t in found.items()}

@@ -21,9 +21,14 @@ from audionas.features import Features, build
 from audionas.methods import Method, SearchRun
 from audionas.spaces import Space, present
 
-NARROW = {"width": 0.25}  # the value of a space's field in tests, where it has the field
+NARROW = {
+    "width": 0.25,
+    "stem": 8,
+    "filters": 8,
+    "longest": 9,
+}  # values of spaces' fields in tests, where they have them
 CELLS = {"darts_cell": {"layers": 3, "channels": 4}, "nas_bench_201": {"layers": 1, "channels": 4}}
-INPUTS = {"cp_mobile": (64, 17)}  # bands and frames in place of 256 and 65
+INPUTS = {"cp_mobile": (64, 17), "mixednet": (40, 98)}  # bands and frames, without a front-end
 FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "p_darts": {"depths": (3, 3, 4)},  # below 3 layers there is no normal cell
     "rome": {"samples": 2},
@@ -123,7 +128,7 @@ def named(value: Any) -> str:
     told = [
         str(v) if isinstance(v, str) else k
         for k, v in own.items()
-        if v != getattr(type(value)(), k) and k != "width"
+        if v != getattr(type(value)(), k) and k not in NARROW
     ]
     return "-".join([value.name, *told])
 
@@ -132,7 +137,8 @@ def named(value: Any) -> str:
 def input_of(space: Space, classes: int = CLASSES) -> InputSpec:
     """What one second of sound becomes under the front-end that the space was made for; or a small image."""
     if space.name in INPUTS:
-        return InputSpec(1, *INPUTS[space.name], classes)
+        bands, frames = INPUTS[space.name]
+        return InputSpec(1, bands, space.fitting(frames), classes)
     name, _, preset = space.features.partition("/")
     if not name:
         return InputSpec(3, 8, 8, classes)
@@ -215,7 +221,7 @@ def started(
     """A run of `method` on `space` over short inputs, before its first step."""
     method.require(space)
     io = input_of(space)
-    io = io._replace(frames=frames) if space.features else io
+    io = io._replace(frames=space.fitting(frames)) if space.features else io
     sizes = CELLS.get(space.name, {})
     seed_torch(seed, "supernet")
     run = SearchRun(

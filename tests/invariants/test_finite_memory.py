@@ -1,7 +1,5 @@
 """Finite memory: causal operations, spaces and published networks forget after their stated field."""
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -20,7 +18,7 @@ from tests.unit.nn._streams import chain, shaken
 from tests.unit.nn.test_stream_ops import CAUSAL as OPERATIONS
 from tests.unit.nn.test_stream_ops import IO
 from tests.unit.nn.test_stream_zoo import CAUSAL as ZOO
-from tests.unit.nn.test_stream_zoo import SPECS
+from tests.unit.nn.test_stream_zoo import streaming
 from tests.unit.nn.test_streaming import CAUSAL as SPACES
 from tests.unit.nn.test_streaming import made
 
@@ -45,12 +43,10 @@ def test_a_network_of_every_space_forgets(name: str) -> None:
 @pytest.mark.laws
 @pytest.mark.parametrize("name", ZOO)
 def test_a_published_network_forgets(name: str) -> None:
-    spec = SPECS[name]
-    io = spec.io._replace(frames=15)
-    spec = dataclasses.replace(spec, params={**spec.params, "causal": True}, io=io)
+    spec = streaming(name)
     torch.manual_seed(0)
     net = shaken(space_of(spec).build(spec))
-    forgets(Step(net, io), io)
+    forgets(Step(net, spec.io), spec.io)
 
 
 def squeezed() -> tuple[nn.Module, InputSpec]:
@@ -68,7 +64,7 @@ def test_a_mean_over_everything_breaks_the_law() -> None:
     assert (one[field:] - other[field:]).abs().amax(1).min() > 1e-4  # to the last hop
 
 
-@pytest.mark.parametrize("name", laws(["tc_resnet", "bc_resnet", "depth", "asc"]))
+@pytest.mark.parametrize("name", laws(["tc_resnet", "bc_resnet", "depth", "asc", "mixed mean"]))
 def test_an_exponential_mean_falls_by_its_factor(name: str) -> None:
     net, io = made(name)
     step = Step(net, io, "exponential")

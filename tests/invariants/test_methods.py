@@ -328,7 +328,8 @@ def test_a_cost_penalty_alone_makes_the_network_cheaper(name, space, aimed):
         pytest.skip("its score function moves alpha also where every network is equally good")
     if name == "fair_darts" and space.inputs:
         pytest.skip("no sigmoid reaches the threshold in three steps: each cell keeps one edge")
-    io = input_of(space)._replace(frames=SMALL["frames"]) if space.features else input_of(space)
+    io = input_of(space)
+    io = io._replace(frames=space.fitting(SMALL["frames"])) if space.features else io
     costs = costs_of(space, io)
     if name == "p_darts":  # it prices its last depth
         costs = started(made(name, cost=CostPenalty()), space, **SMALL).costs

@@ -42,6 +42,8 @@ SIZES = [
     ("kws_mobilenet", {"preset": "depth"}, 8**4 * 9**4),
     ("kws_mobilenet", {"preset": "darts"}, 9**8),
     *(("kws_mobilenet", {"preset": f"mix{m}"}, k**8) for m, k in ((2, 20), (3, 28), (4, 30))),
+    ("mixednet", {}, 22**4),
+    ("mixednet", {"longest": 9, "depth": 5}, 8**5),
     *(("mix_mobilenet", {"most": m}, k**12) for m, k in ((2, 20), (3, 28), (4, 30))),
 ]
 

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 PATIENCE = 600  # seconds before a recipe that does not move counts as hung
 
 pytestmark = pytest.mark.story
-pytest.importorskip("espeakng_loader", reason='the demo data need the extra: pip install "audionas[mini]"')
-pytest.importorskip("onnxruntime", reason='the export needs the extra: pip install "audionas[export]"')
+pytest.importorskip("espeakng_loader", reason="the extra mini is not installed")
+pytest.importorskip("onnxruntime", reason="the extra export is not installed")
 
 
 def small_copy(folder: Path) -> Path:

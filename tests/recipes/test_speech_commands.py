@@ -177,7 +177,7 @@ def test_an_unknown_protocol_is_refused(recipe: Path, commands: dict[str, str]) 
 def test_v2_12_is_searched_trained_scored_on_both_test_sets_and_exported(
     recipe: Path, commands: dict[str, str], corpus: Path
 ) -> None:
-    pytest.importorskip("onnxruntime", reason='the export needs the extra: pip install "audionas[export]"')
+    pytest.importorskip("onnxruntime", reason="the extra export is not installed")
     source = ("--src", str(corpus / "tree.tar"), "--test-archive", str(corpus / "second"))
     small = ("space.width=0.25", "search.epochs=1", "search.batch_size=16", *TINY)
     said = finished(recipe, commands, *source, "--stop-stage", "1", *small)

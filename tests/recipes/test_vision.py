@@ -152,11 +152,11 @@ def ran(recipe: Path, *words: str, **variables: str) -> subprocess.CompletedProc
     command.parent.mkdir(exist_ok=True)
     command.write_text(f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m audionas "$@"\n')
     command.chmod(0o755)
-    path = f"{command.parent}{os.pathsep}{os.environ['PATH']}"
+    path = os.pathsep.join([str(command.parent), str(Path(sys.executable).parent), os.environ["PATH"]])
     return subprocess.run(
         ["bash", "run.sh", *words],
         cwd=recipe,
-        env={**os.environ, **variables, "PATH": path, "OMP_NUM_THREADS": "1"},
+        env={**os.environ, **variables, "PATH": path, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -201,7 +201,7 @@ def test_the_commands_of_several_gpus_stand_before_audionas(tmp_path: Path) -> N
 
 @pytest.mark.story
 def test_cifar_from_images_to_a_report_with_another_method_in_two_processes(tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime", reason='the export needs the extra: pip install "audionas[export]"')
+    pytest.importorskip("onnxruntime", reason="the extra export is not installed")
     recipe = copied("cifar", tmp_path)
     data = npz(tmp_path / "tiny.npz", side=16)
     words = ("--src", str(data), "--method", "fair_darts", "space.preset=no_none", *TINY, *CELLS)

@@ -1,5 +1,7 @@
 """The recipe of wake words: its settings, and every stage of run.sh from recordings to a table, in small."""
 
+import re
+import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -23,7 +25,8 @@ from tests.recipes.test_dcase2018_task5 import finished
 from tests.recipes.test_vision import copied, ran
 from tests.unit.run.training._words import words
 
-RECIPE = Path(__file__).parents[2] / "recipes" / "wake_word"
+ROOT = Path(__file__).resolve().parents[2]
+RECIPE = ROOT / "recipes" / "wake_word"
 NETWORKS = ("searched", "bc_resnet1", "ds_cnn_s")
 TINY = (
     *("threads=1", "space.width=0.25", "search.epochs=1", "search.batch_size=16"),
@@ -104,6 +107,27 @@ def test_what_it_needs_is_said(tmp_path: Path) -> None:
 
 
 @pytest.mark.story
+def test_what_later_stages_need_is_asked_before_the_first(tmp_path: Path) -> None:
+    """By a Python without extras: the command is one that installs them, and nothing was made."""
+    recipe = copied("wake_word", tmp_path)
+    (recipe / "bin").mkdir()
+    (recipe / "bin" / "python").write_text(
+        f'#!/bin/sh\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -S "$@"\n'
+    )
+    (recipe / "bin" / "python").chmod(0o755)
+    for more, extras in {
+        (): {"mini", "device", "export"},
+        ("--say", "0"): {"device", "export"},
+        ("--networks", "ds_cnn_s", "--stop-stage", "4"): {"mini"},
+    }.items():
+        result = ran(recipe, "--positives", str(tmp_path), *more)
+        assert result.returncode == 1
+        assert set(re.findall(r"the extra (\w+) lacks", result.stdout)) == extras
+        assert re.search("pip install|setup.sh", result.stdout.splitlines()[-1])
+        assert not (recipe / "data").exists()
+
+
+@pytest.mark.story
 def test_from_recordings_to_a_table(tmp_path: Path, commands: Mapping[str, str]) -> None:
     for package in ("pymicro_features", "onnxruntime", "ai_edge_litert", "tflite_micro"):
         pytest.importorskip(package, reason="the extra 'device' is not installed")
@@ -120,7 +144,7 @@ def test_from_recordings_to_a_table(tmp_path: Path, commands: Mapping[str, str])
         "--negatives",
         str(tmp_path / "other"),
     )
-    said = finished(recipe, commands, *own, "--say", "0", "--networks", "searched", *TINY)
+    said = finished(recipe, commands, *own, "--say", "0", "--hard", "0", "--networks", "searched", *TINY)
     exp = recipe / "exp" / "searched_0"
     assert "profile esphome removes tc_k3_se" in said
     assert read_json(exp / "search" / "run.json")["profile"] == "esphome"
@@ -134,9 +158,19 @@ def test_from_recordings_to_a_table(tmp_path: Path, commands: Mapping[str, str])
     assert "not measurable with 0.01 h" in table
     assert table.count("| searched | 0 |") == 4
     (exp / "export" / "model.int8.tflite").unlink()
-    gap = finished(recipe, commands, "--stage", "7", "--networks", "searched", *TINY)
-    assert "| searched | 0 | int8, `model.int8.tflite` | refused by the export |" in gap
-    assert gap.count("| searched | 0 |") == 4
+    hard = ("--data", "hard", "--networks", "searched")
+    finished(recipe, commands, *own, *hard, "--say", "0", "--hard", "1", "--stop-stage", "0")
+    gap = finished(recipe, commands, *hard, "--stage", "7", *TINY)
+    assert "| searched | 0 | int8, `model.int8.tflite` | - (refused by the export) |" in gap
+    assert gap.count("| searched | 0 |") == 6
+    assert "| first half | half twice | halves swapped | last half | all |" in gap
+    rows = [row for row in read_json(exp / "test.json") if row["kind"] == "hard"]
+    known = dict.fromkeys(("first_half", "half_twice", "halves_swapped", "last_half"), 4)
+    assert [{kind: clips for kind, (_, clips) in row["accepted"].items()} for row in rows] == [known] * 2
+    for row in rows:
+        counts = row["accepted"].values()
+        cells = [f"{fired} of 4" for fired, _ in counts] + [f"{sum(fired for fired, _ in counts)} of 16"]
+        assert f"`{row['file']}` | {' | '.join(cells)} |" in gap
     finished(recipe, commands, "--stage", "1", "--stop-stage", "3", "--networks", "best", *TINY)
     best, members = recipe / "exp" / "best_0", read_json(exp / "front.json")["members"]
     assert read_json(best / "arch.json")["id"] == members[0]["arch"]["id"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from audionas import config
-from audionas.core import download
+from audionas.core.archives import download
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi

@@ -30,7 +30,7 @@ def test_a_killed_worker(
     forks: Forks, prepared: Callable[..., Path], whole: Callable[..., Whole], kind: str, tries: int
 ) -> None:
     if kind == "ray":
-        pytest.importorskip("ray", reason="Ray is not installed: pip install 'audionas[cluster]'")
+        pytest.importorskip("ray", reason="the extra cluster is not installed")
     name, more = WORDS[kind]
     command, expected = COMMANDS[name], whole(name, *more)
 

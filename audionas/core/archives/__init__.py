@@ -1,1 +1,1 @@
-"""The one door for archives: `tar` and `zip` open them, `listing` checks, `archive` writes what was said."""
+"""The one door for archives: `download` fetches, `tar` and `zip` open, `listing` checks, `archive` writes."""

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from audionas.core.errors import UserError
+from audionas.core.extras import install
 from audionas.core.files import read_text
 from audionas.core.pool.worker import Answerer
 
 try:
     ray: Any = import_module("ray")  # Any: the types are checked with and without Ray
 except ModuleNotFoundError as error:
-    raise UserError("backend=ray: Ray is not installed", hint="pip install 'audionas[cluster]'") from error
+    raise UserError("backend=ray: Ray is not installed", hint=install("cluster")) from error
 
 _SECONDS = 5.0  # for the head of a cluster to answer
 _HOW = "Start it first: ray start --head --port=6379, and on the other nodes ray start --address=HEAD:6379"

@@ -45,6 +45,7 @@ class DetectRecord(Record):
     clips: Natural | None = None
     sum: Rate | None = None
     at: list[RateAt] | None = None
+    picovoice: RateAt | None = None
     sha256: str = ""
 
     @model_validator(mode="after")

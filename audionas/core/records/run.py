@@ -305,10 +305,27 @@ class TunedRecord(Record):
         target: Annotated[float, Field(gt=0, le=1e9)]
         met: bool
         words: Annotated[dict[str, "TunedRecord.Word"], Field(min_length=1)]
+        unheard: list[str] = Field([])
         sum: Rate
         at: list[RateAt]
+        picovoice: RateAt | None = None
 
-    files: Annotated[list[File], Field(min_length=1)]
+    class LeftOut(Record):
+        """The part that the negatives lost by their transcripts."""
+
+        utterances: Natural
+        seconds: Size
+        words: list[str]
+
+    files: list[File]
+    left_out: LeftOut | None = None
+    deaf: list[str] = Field([])
+
+    @model_validator(mode="after")
+    def _some(self) -> Self:
+        if not self.files and not self.deaf:
+            raise ValueError("expected a file")
+        return self
 
 
 class ManifestRecord(Record):

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from audionas.core.errors import UserError
+from audionas.core.extras import install
 from audionas.export.lite.graph import Graph, Memory, Node
 from audionas.export.lite.int8 import FIXED, Int8, Quant
 
@@ -60,7 +61,7 @@ def imported(name: str) -> Any:
     try:
         return import_module(name)
     except ImportError as error:
-        raise UserError(f"{name} is not installed", hint='pip install "audionas[device]"') from error
+        raise UserError(f"{name} is not installed", hint=install("device")) from error
 
 
 class _File:

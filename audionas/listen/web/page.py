@@ -12,8 +12,10 @@ from audionas.listen.exported import Exported, find, trained, tuned
 from audionas.listen.hear import TAIL
 from audionas.listen.web.runtime import FILES
 from audionas.listen.web.runtime import runtime as runtime_of
+from audionas.models.bundle import ModelBundle
 from audionas.models.names import own
 from audionas.models.owned import enter
+from audionas.models.stream import Input
 
 MODEL = "model.stream.onnx"
 _PAGE = Path(__file__).with_name("static")
@@ -40,24 +42,32 @@ def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> P
     return web
 
 
-def exported(folder: Path) -> bool:
-    """True where the file that the page runs exists. Raises UserError where no model has a keyword."""
+def missing(folder: Path) -> Input | None:
+    """The input of the file that the page runs where it is not exported yet, None where it is.
+
+    Raises UserError where no model has a keyword.
+    """
     folder = own(folder)
-    trained(folder)
-    return (folder / "export" / MODEL).exists()
+    bundle = trained(folder)
+    return None if (folder / "export" / MODEL).exists() else _input(bundle)
+
+
+def _input(bundle: ModelBundle) -> Input:
+    """The input that the page makes: samples, or frames of the one front-end that it computes itself."""
+    return "frames" if bundle.features is not None and bundle.features.name == "micro" else "waveform"
 
 
 def described(found: Exported) -> dict[str, Any]:
-    """The facts that the page needs about the model: labels, hop, silence, states, keywords, the rule."""
+    """The facts that the page needs about the model: labels, hop, inputs, silence, keywords, the rule."""
     from audionas.export.onnx_listeners import OnnxStream
 
     stream = OnnxStream(found.file, found.bundle)
     first, *states = stream.inputs
-    if first.name != "samples":
+    if first.name == "frames" and _input(found.bundle) != "frames":
         raise UserError(
-            f"{found.file}: takes frames, which the page cannot compute",
-            hint=f"{command('audionas', 'export', found.folder, '--target', 'onnx-stream')} "
-            "writes one that takes samples, except for a model with the front-end micro",
+            f"{found.file}: takes frames, and the page computes only those of the front-end micro",
+            hint="Write one that takes samples: "
+            + command("audionas", "export", found.folder, "--target", "onnx-stream"),
         )
     how = tuned(found)
     return {
@@ -67,6 +77,7 @@ def described(found: Exported) -> dict[str, Any]:
         "labels": list(stream.labels),
         "sample_rate": stream.sample_rate,
         "hop": stream.hop,
+        "input": {"name": first.name, "shape": list(first.shape)},
         "warm_up": stream.warm_up,
         "tail": round(TAIL * stream.sample_rate),  # samples of silence after a recording
         "states": [{"name": state.name, "shape": list(state.shape)} for state in states],
@@ -74,6 +85,7 @@ def described(found: Exported) -> dict[str, Any]:
             {"name": name, "column": stream.labels.index(name), "threshold": threshold}
             for name, threshold in how.thresholds.items()
         ],
+        "tuned": how.known,
         "thresholds_from": how.origin,
         "rule": {
             **how.rule.plain(),

@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from audionas.core import download
+from audionas.core.archives import download
 from audionas.core.errors import UserError
 from audionas.core.files import sha256
 from audionas.core.reporter import Reporter, say

@@ -9,6 +9,7 @@ import numpy as np
 from audionas.core.reporter import Reporter
 from audionas.data import audio
 from audionas.data.audio import Wave
+from audionas.data.files.codec import Codec
 from audionas.data.kaldi import Item
 from audionas.data.labels import RATE
 from audionas.data.readers import slug
@@ -26,6 +27,7 @@ class ClipJob:
     seconds: float
     seed: int
     reporter: Reporter
+    codec: Codec = ""  # through which every recording and voice goes
 
 
 def written(job: ClipJob, name: str, wave: Wave, label: str, speaker: str, folder: str) -> Item:

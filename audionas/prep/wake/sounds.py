@@ -1,13 +1,15 @@
 """Sound for wake words: finding a word, placing it in other surroundings, joining recordings."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from audionas.data.audio import Wave
+from audionas.data.files.transcripts import Utterance, rest, with_words
 from audionas.data.labels import RATE
 
-_FRAME = RATE // 40  # 25 ms
+FRAME = RATE // 40  # 25 ms
 _FADE = RATE // 100
 _LEAD, _TAIL = 0.05, 0.2  # seconds kept before and after a word
 
@@ -17,18 +19,18 @@ def loud(wave: Wave, most: float) -> tuple[int, int]:
 
     If that is longer than `most` seconds, the part with the most energy is taken.
     """
-    count = max(1, len(wave) // _FRAME)
-    power = np.array([np.mean(np.square(wave[i * _FRAME : (i + 1) * _FRAME])) for i in range(count)])
+    count = max(1, len(wave) // FRAME)
+    power = np.array([np.mean(np.square(wave[i * FRAME : (i + 1) * FRAME])) for i in range(count)])
     over = np.flatnonzero(power >= max(0.01 * power.max(initial=0.0), 4 * float(np.median(power))))
     if not over.size:
         over = np.array([0, count - 1])
     first, last = int(over[0]), int(over[-1]) + 1
-    width = int(most * RATE) // _FRAME
+    width = int(most * RATE) // FRAME
     if last - first > width:
         sums = np.convolve(power[first:last], np.ones(width), "valid")
         first += int(sums.argmax())
         last = first + width
-    return first * _FRAME, min(len(wave), last * _FRAME)
+    return first * FRAME, min(len(wave), last * FRAME)
 
 
 def ending(wave: Wave, seconds: float) -> tuple[float, float]:
@@ -58,19 +60,50 @@ def within(word: Wave, around: Wave, rng: np.random.Generator) -> Wave:
     return (mixed * (10 ** (rng.uniform(-20, -1) / 20) / peak)).astype(np.float32)
 
 
-def joined(waves: Iterable[Wave], seconds: float) -> Iterator[Wave]:
+class Part(NamedTuple):
+    """A sound (N,) and the utterances in it, their times in seconds from its start."""
+
+    wave: Wave
+    said: Sequence[Utterance] = ()
+
+
+def joined(recordings: Iterable[Part], seconds: float) -> Iterator[Part]:
     """Recordings in sequence, with their own pauses, in pieces of about `seconds`.
 
     Their ends are faded over 10 ms to avoid clicks.
     """
-    parts: list[Wave] = []
-    for wave in waves:
-        parts.append(faded(wave))
-        if sum(map(len, parts)) >= seconds * RATE:
-            yield np.concatenate(parts)
+    parts: list[Part] = []
+    for part in recordings:
+        parts.append(part)
+        if sum(len(each.wave) for each in parts) >= seconds * RATE:
+            yield _in_sequence(parts)
             parts = []
     if parts:
-        yield np.concatenate(parts)
+        yield _in_sequence(parts)
+
+
+def without(part: Part, word: str) -> list[Part]:
+    """A recording's parts between the utterances that say a word; the recording where none does."""
+    spans = with_words({"": part.said}, [word])[""]
+    if not spans:
+        return [part]
+    found = []
+    for start, end in rest(0.0, len(part.wave) / RATE, spans):
+        said = [
+            each._replace(start=each.start - start, end=each.end - start)
+            for each in part.said
+            if start <= each.start and each.end <= end
+        ]
+        found.append(Part(part.wave[round(start * RATE) : round(end * RATE)], said))
+    return [each for each in found if len(each.wave)]
+
+
+def _in_sequence(parts: Sequence[Part]) -> Part:
+    said, at = [], 0.0
+    for part in parts:
+        said += [each._replace(start=each.start + at, end=each.end + at) for each in part.said]
+        at += len(part.wave) / RATE
+    return Part(np.concatenate([faded(part.wave) for part in parts]), said)
 
 
 def spaced(waves: Sequence[Wave], rng: np.random.Generator) -> Wave:

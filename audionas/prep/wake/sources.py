@@ -13,7 +13,9 @@ from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data import audio
 from audionas.data.files import listing
+from audionas.data.files.transcripts import Utterance
 from audionas.prep import intake
+from audionas.prep.wake.described import Described, described
 
 SplitName = Literal["train", "dev", "test"]
 GROUP_SHARES: dict[SplitName, float] = {"train": 0.4, "dev": 0.2, "test": 0.4}  # shares of groups
@@ -28,7 +30,7 @@ class Recording(NamedTuple):
     """A file: its source, the word said in it ("" if unknown), and its group.
 
     A group is never in two splits: it is a speaker, or the donor of the recordings, or else the file alone.
-    `whole` marks groups with recordings of several unnamed people.
+    `whole` marks groups with recordings of several unnamed people; `said` is what is said when, if known.
     """
 
     path: Path
@@ -36,15 +38,16 @@ class Recording(NamedTuple):
     word: str
     group: str
     whole: bool = False
+    said: tuple[Utterance, ...] = ()
 
 
 def scan(folder: Path, *, pattern: str = "", say: listing.Say | None = None) -> list[Recording]:
     """Every audio file under `folder`, in the order of their paths.
 
-    Picovoice's wake words, Mycroft's community wake words and Speech Commands are recognised by their layout;
-    elsewhere a file's word is its folder, and its group is the match of `pattern`, a regular expression with
-    a group `speaker`, in its path. `say` is told what looks like sound and is left out. Raises UserError
-    where there is no audio, or no such group.
+    Picovoice's wake words, Mycroft's community wake words and Speech Commands are recognised by their
+    layout, corpora with a files.tsv by that (`described`); elsewhere a file's word is its folder, and its
+    group is the match of `pattern`, a regular expression with a group `speaker`, in its path. `say` is
+    told what looks like sound and is left out. Raises UserError where there is no audio, or no such group.
     """
     files = listing.sounds(folder, say) if folder.is_dir() else []
     if not files:
@@ -52,10 +55,12 @@ def scan(folder: Path, *, pattern: str = "", say: listing.Say | None = None) -> 
     expression = re.compile(pattern) if pattern else None
     if expression is not None and "speaker" not in expression.groupindex:
         raise UserError(f"--speaker-pattern '{pattern}': has no group called speaker")
-    donors = _donors(folder)
+    donors, tables = _donors(folder), described(folder)
     found, problems = [], []
     for file in files:
-        known = _mycroft(file, donors) or _speech_commands(file) or _picovoice(file)
+        known = (
+            _described(file, tables) or _mycroft(file, donors) or _speech_commands(file) or _picovoice(file)
+        )
         match = expression.search(file.relative_to(folder).as_posix()) if expression else None
         if known is None and expression is not None and match is None:
             problems.append(f"{file}: the speaker pattern '{pattern}' does not match its path")
@@ -154,6 +159,16 @@ def _donors(folder: Path) -> dict[Path, str]:
                     donor = re.sub(r"^license-\d*-?", "", Path(row["licence_file"]).stem)
                     found[table.parent / row["path"]] = donor
     return found
+
+
+def _described(file: Path, tables: dict[Path, Described]) -> Recording | None:
+    if file not in tables:
+        return None
+    source, speaker, said = tables[file]
+    if not speaker:
+        return Recording(file, f"{NOISE}_{source}", "", f"{NOISE}-{source}-{file.stem}", said=said)
+    source = f"speech_{source}" if source.startswith(NOISE) else source
+    return Recording(file, source, "", f"{source}-{speaker}", said=said)
 
 
 def _mycroft(file: Path, donors: dict[Path, str]) -> Recording | None:

@@ -10,11 +10,13 @@ from audionas.core.errors import UserError
 from audionas.core.reporter import amount
 from audionas.core.rng import numpy_rng, seed_of
 from audionas.data.audio import Wave
+from audionas.data.files.codec import through
 from audionas.data.kaldi import Item
 from audionas.data.labels import RATE
 from audionas.data.readers import slug
 from audionas.prep.voices import ACCENTS, Engine, find_engine, said, short_path, voice_variants
 from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
+from audionas.prep.wake.hard import Hard, texts
 from audionas.prep.wake.near_words import near
 from audionas.prep.wake.sounds import spaced, within
 from audionas.prep.wake.sources import SplitName, plain
@@ -85,6 +87,23 @@ class Spoken:
                 name = slug(f"espeak-{voice}-{number:03d}-{text}")
                 yield written(self.job, name, made, label, f"espeak-{slug(voice)}", split)
 
+    def hard(
+        self, count: int, splits: Sequence[SplitName], long: Mapping[SplitName, Sequence[Item]]
+    ) -> Iterator[tuple[SplitName, Hard]]:
+        """Make `count` hard negatives in total, by the voices of each split, in surroundings of `long`."""
+        for split in splits:
+            voices, share = self.voices[split], VOICE_SHARES[split] / sum(VOICE_SHARES[s] for s in splits)
+            rng = numpy_rng(self.job.seed, "hard texts", split)
+            wanted = texts(self.job.text, self.vocabulary[split], round(count * share), rng)
+            for turn, voice in enumerate(self.job.reporter.progress(voices, f"{split}, hard", len(voices))):
+                mine = wanted[turn * len(wanted) // len(voices) : (turn + 1) * len(wanted) // len(voices)]
+                waves = self._voice(voice, [text for _, text in mine], "hard") if mine else []
+                for number, ((kind, text), wave) in enumerate(zip(mine, waves, strict=True)):
+                    rng = numpy_rng(self.job.seed, "hard", voice, number)
+                    made = within(wave, around(self.job, long[split], rng), rng) if len(wave) else wave
+                    name = slug(f"espeak-{voice}-{number:03d}-{kind}-{text}")
+                    yield split, (kind, written(self.job, name, made, OTHER, f"espeak-{slug(voice)}", split))
+
     def reading(self, split: SplitName, hours: float, turn: float = READING) -> list[Item]:
         """Make `hours` of sentences of common words; voices take turns with recordings of `turn` seconds.
 
@@ -132,7 +151,8 @@ class Spoken:
             breath = int(rng.integers(2**31))
             wanted.append({"word": text, "rate": rate, "pitch": pitch, "pitch_range": span, "seed": breath})
         with short_path(self.engine) as engine:
-            return [wave.astype(np.float32) for wave in said(f"{accent}+{variant}", wanted, Engine(*engine))]
+            waves = said(f"{accent}+{variant}", wanted, Engine(*engine))
+            return [through(wave.astype(np.float32), RATE, self.job.codec) for wave in waves]
 
 
 def split_voices(known: Sequence[str], seed: int) -> dict[SplitName, list[str]]:

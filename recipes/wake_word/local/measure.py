@@ -1,10 +1,12 @@
 """Measures exported files on the test recordings: measure.py EXP DATA FILE...; writes EXP/test.json.
 
-A file that is missing because the export refused it is noted as such.
+A file that is missing because the export refused it is noted as such, and so is one for which `audionas tune`
+found no threshold. Utterances of the word are left out of the recordings, by their transcripts.tsv.
 
 It measures clips rejected at rates of false accepts on the test recordings, and both errors at the thresholds
 that `audionas tune` chose on the development recordings. DATA/test_long holds recordings, DATA/test_espeak
-sentences by synthetic voices, if there are any: they are counted separately.
+sentences by synthetic voices, if there are any: they are counted separately. Of the hard negatives in
+DATA/test_hard those are counted that reach dev's threshold, by kind.
 """
 
 import json
@@ -14,15 +16,20 @@ from typing import Any
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
+from audionas.core.intervals import exact, poisson
 from audionas.core.reporter import Reporter
+from audionas.data import kaldi
+from audionas.data.groups import read_groups
 from audionas.listen.det import MOST
 from audionas.listen.events import fired, levels
 from audionas.listen.exported import Exported, find, resolve
 from audionas.listen.hear import Heard, hear
+from audionas.listen.left_out import without_words
 from audionas.listen.measured import SHOWN, measured
 from audionas.listen.sounds import clips, recordings
 from audionas.models.listener import Rule
 
+HARD = "test_hard"
 KINDS = {"recorded": "test_long", "espeak": "test_espeak"}
 
 
@@ -32,11 +39,18 @@ def main(exp: Path, data: Path, names: list[str]) -> None:
     kinds = {kind: folder for kind, folder in KINDS.items() if (data / folder).is_dir()}
     for name in names:
         if not (exp / "export" / name).is_file():
-            rows += [{"kind": kind, "file": name, "refused": True} for kind in kinds]
+            rows += [{"kind": kind, "file": name, "gap": "refused by the export"} for kind in kinds]
             continue
         found = find(exp, Path(name))
+        if name not in found.bundle.note.get("detect", {}):
+            rows += [
+                {"kind": kind, "file": name, "gap": "no threshold makes it hear the word"} for kind in kinds
+            ]
+            continue
         for kind, folder in kinds.items():
             rows.append({"kind": kind, "sources": hours[folder], **measure(found, data, data / folder)})
+        if (data / HARD).is_dir():
+            rows.append({"kind": "hard", "file": name, "accepted": accepted(found, data / HARD)})
     write_json(exp / "test.json", rows)
     print(
         json.dumps(
@@ -51,13 +65,12 @@ def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
     words, _ = clips(data / "test_words", found)
     name = found.file.name
     heard = hear(found, words, store=store, reporter=reporter, name=f"clips, {name}")
-    quiet = hear(
-        found, recordings(negatives), store=store, reporter=reporter, name=f"{negatives.name}, {name}"
-    )
+    kept = without_words(recordings(negatives), negatives, found.keywords, reporter)
+    quiet = hear(found, kept.items, store=store, reporter=reporter, name=f"{negatives.name}, {name}")
     thresholds, rule, _ = resolve(found, ())
     hours = sum(item.seconds for item in quiet.items) / 3600
     least = max(3 / hours, min(SHOWN))  # the lowest rate that these hours can measure
-    row = measured(found, heard, quiet, rule, min(least, MOST))
+    row = measured(found, heard, quiet, rule, min(least, MOST), usable=False)
     (word, figures), (threshold,) = next(iter(row["words"].items())), thresholds.values()
     return {
         "file": name,
@@ -66,19 +79,41 @@ def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
         "hours": row["hours"],
         "clips": row["clips"],
         "at": row["at"],
+        "picovoice": row["picovoice"],
         "levels": highest(heard, rule),
         "least": {key: value for key, value in figures.items() if key != "curve"} | {"asked": least},
         "tuned": {"threshold": threshold, **at_threshold(heard, quiet, rule, threshold, hours)},
     }
 
 
-def at_threshold(heard: Heard, quiet: Heard, rule: Rule, threshold: float, hours: float) -> dict[str, float]:
+def accepted(found: Exported, negatives: Path) -> dict[str, list[int]]:
+    """Hard negatives that reach the tuned threshold, and all of them, by kind."""
+    clips, reporter = list(kaldi.read(negatives)), Reporter()
+    name = f"hard negatives, {found.file.name}"
+    heard = hear(found, clips, store=found.folder / "tune" / "scores", reporter=reporter, name=name)
+    thresholds, rule, _ = resolve(found, ())
+    (threshold,) = thresholds.values()
+    kinds = read_groups(negatives, "kind", [item.id for item in clips])
+    counts = {kind: [0, 0] for kind in dict.fromkeys(kinds)}
+    for kind, level in zip(kinds, highest(heard, rule).values(), strict=True):
+        counts[kind][0] += level >= threshold
+        counts[kind][1] += 1
+    return counts
+
+
+def at_threshold(heard: Heard, quiet: Heard, rule: Rule, threshold: float, hours: float) -> dict[str, Any]:
     """Share of clips rejected, false accepts and their rate per hour at a threshold chosen elsewhere."""
     best = highest(heard, rule).values()
     gap = rule.gap(quiet.hop)
     accepts = sum(len(fired(levels(rows, rule)[:, 0], threshold, gap)) for rows in quiet.scores)
-    rejected = sum(level < threshold for level in best) / len(best)
-    return {"rejected": rejected, "accepts": accepts, "fa_per_hour": accepts / hours}
+    missed = sum(level < threshold for level in best)
+    return {
+        "rejected": missed / len(best),
+        **exact(missed, len(best)).plain("rejected_interval"),
+        "accepts": accepts,
+        "fa_per_hour": accepts / hours,
+        **poisson(accepts, hours).plain("fa_interval"),
+    }
 
 
 def highest(heard: Heard, rule: Rule) -> dict[str, float]:

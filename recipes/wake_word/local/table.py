@@ -18,7 +18,7 @@ FLOAT, INT8 = "float", "int8"
 
 
 def main() -> None:
-    """Print a table of costs, and one of errors per kind of negatives."""
+    """Print a table of costs, one of errors per kind of negatives, and one of hard negatives."""
     runs = sorted(folder.parent for folder in EXP.glob("*/test.json"))
     if not runs:
         sys.exit("no measured run in exp/; start with run.sh")
@@ -30,13 +30,43 @@ def main() -> None:
         print(costs(run))
     for kind, name in NAMES.items():
         rows = [(run, row) for run in runs for row in read_json(run / "test.json") if row["kind"] == kind]
-        rows = sorted(rows, key=lambda each: "refused" in each[1])  # gaps at the end
+        rows = sorted(rows, key=lambda each: gap(each[1]))  # gaps at the end
         if rows:
-            print(f"\nFalse accepts on {rows[0][1]['hours']:.2f} h of {name} ({sources(rows[0][1])})\n")
+            about = f"{rows[0][1]['hours']:.2f} h of {name} ({sources(rows[0][1])})" if known(rows) else name
+            print(f"\nFalse accepts on {about}\n")
             errors(rows)
-            rows = [(run, row) for run, row in rows if "refused" not in row]
+            rows = known(rows)
             print(f"\nOver seeds, on the same {name}; - searched: the mean difference on the same clips\n")
             over(rows)
+    rows = [(run, row) for run in runs for row in read_json(run / "test.json") if row["kind"] == "hard"]
+    if rows:
+        print("\nHard negatives accepted with dev's threshold\n")
+        hard(rows)
+
+
+def hard(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
+    """Print the hard negatives that are accepted with dev's threshold, by file and kind."""
+    kinds = list(dict.fromkeys(kind for _, row in rows for kind in row["accepted"]))
+    head = ["network", "seed", "file", *(kind.replace("_", " ") for kind in kinds), "all"]
+    print(f"| {' | '.join(head)} |")
+    print("| --- " * len(head) + "|")
+    for run, row in rows:
+        network, seed = named(run)
+        counts = [row["accepted"].get(kind, [0, 0]) for kind in kinds]
+        counts.append([sum(count) for count in zip(*counts, strict=True)])
+        cells = [network, seed, f"{precision(row['file'])}, `{row['file']}`"]
+        cells += [f"{fired} of {clips}" for fired, clips in counts]
+        print(f"| {' | '.join(cells)} |")
+
+
+def gap(row: Mapping[str, Any]) -> str:
+    """Why a file has no figures; empty where it has."""
+    return str(row.get("gap", "refused by the export" if "refused" in row else ""))
+
+
+def known(rows: list[tuple[Path, Mapping[str, Any]]]) -> list[tuple[Path, Mapping[str, Any]]]:
+    """The rows with figures."""
+    return [(run, row) for run, row in rows if not gap(row)]
 
 
 def over(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
@@ -80,27 +110,28 @@ def mean_rejected(seeds: Mapping[str, Mapping[str, Any]], chosen: list[str]) -> 
 
 def errors(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
     """Print the clips rejected at rates of false accepts, by file."""
-    told = [place for place, at in enumerate(rows[0][1]["at"]) if at["measurable"]]
-    unknown = [f"{at['fa_per_hour']:g}" for at in rows[0][1]["at"] if not at["measurable"]]
+    asked = rows[0][1].get("at", [])
+    told = [place for place, at in enumerate(asked) if at["measurable"]]
+    unknown = [f"{at['fa_per_hour']:g}" for at in asked if not at["measurable"]]
     if unknown:
         print(f"At {', '.join(unknown)} FA/h: not measurable with {rows[0][1]['hours']:.2f} h.\n")
-    rates = [f"rejected % at {rows[0][1]['at'][place]['fa_per_hour']:g} FA/h" for place in told]
+    rates = [f"rejected % at {asked[place]['fa_per_hour']:g} FA/h" for place in told]
     head = ["network", "seed", "file", *rates, "rejected % at the lowest rate that can be measured (95 %)"]
-    head += ["with dev's threshold: rejected %, FA/h", "arena bytes", "ms per hop"]
+    head += ["with dev's threshold: rejected % (95 %), FA/h (95 %)", "arena bytes", "ms per hop"]
     print(f"| {' | '.join(head)} |")
     print("| --- " * len(head) + "|")
     for run, row in rows:
         network, seed = named(run)
-        if "refused" in row:
-            cells = [network, seed, f"{precision(row['file'])}, `{row['file']}`", "refused by the export"]
-            print(f"| {' | '.join(cells + [''] * (len(head) - len(cells)))} |")
+        if why := gap(row):
+            cells = [network, seed, f"{precision(row['file'])}, `{row['file']}`", f"- ({why})"]
+            print(f"| {' | '.join(cells + ['-'] * (len(head) - len(cells)))} |")
             continue
         file = read_json(run / "export" / "report.json")["files"][row["file"]]
         least, tuned = row["least"], row["tuned"]
         cells = [network, seed, f"{precision(row['file'])}, `{row['file']}`"]
         cells += [at_rate(row["at"][place]) for place in told]
         cells.append(f"{at_rate(least)} at {least['fa_per_hour']:.2f}")
-        cells.append(f"{100 * tuned['rejected']:.1f}, {tuned['fa_per_hour']:.2f}")
+        cells.append(f"{at_rate(tuned)}, {tuned['fa_per_hour']:.2f}{rate_interval(tuned)}")
         arena = file.get("arena_bytes")
         cells += [f"{arena:,}" if arena else "-", f"{file['latency_ms']['p50']:.2f}"]
         print(f"| {' | '.join(cells)} |")
@@ -123,7 +154,16 @@ def at_rate(at: Mapping[str, Any]) -> str:
     """Clips rejected at a rate that the hours can measure; "-" where no threshold is strict enough."""
     if at["rejected"] is None:
         return "-"
+    if "rejected_interval" not in at:  # measured by an earlier version
+        return f"{100 * at['rejected']:.1f}"
     return percent(at["rejected"], Interval.read(at, "rejected_interval"))
+
+
+def rate_interval(tuned: Mapping[str, Any]) -> str:
+    """The interval of a rate in brackets; what an earlier version measured has none."""
+    if "fa_interval" not in tuned:
+        return ""
+    return f" ({Interval.read(tuned, 'fa_interval').words('{:.2f}'.format)})"
 
 
 def percent(share: float, interval: Interval) -> str:

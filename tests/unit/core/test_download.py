@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from audionas.core import download
+from audionas.core.archives import download
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from tests._server import Server, running

@@ -1,6 +1,7 @@
 """The pool over a real Ray cluster of two nodes, both on this machine."""
 
 import os
+import re
 import socket
 import sys
 import time
@@ -9,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from audionas.core.errors import UserError
+from audionas.core.extras import install
 from audionas.core.pool.pool import MOST_DEATHS, Pool
 from tests.unit.core import _pool_workers
 
-ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'audionas[cluster]'")
+ray = pytest.importorskip("ray", reason="the extra cluster is not installed")
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -136,5 +138,5 @@ def test_an_address_that_is_none():
 def test_without_ray_the_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)  # what an import of it then does: ModuleNotFoundError
     monkeypatch.delitem(sys.modules, "audionas.core.pool.ray", raising=False)
-    with pytest.raises(UserError, match=r"pip install 'audionas\[cluster\]'"):
+    with pytest.raises(UserError, match=re.escape(install("cluster"))):
         Pool(_pool_workers.facts, {}, backend="ray").__enter__()

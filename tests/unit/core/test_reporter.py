@@ -45,10 +45,19 @@ def test_a_bar_on_a_terminal_yields_the_same(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     reporter = Reporter()
     assert reporter.console.is_terminal
     assert list(reporter.progress(iter("abc"), "spelling", 3)) == ["a", "b", "c"]
     assert "spelling" in capsys.readouterr().err
+
+
+def test_a_file_is_no_terminal_whatever_colours_are_forced(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert list(Reporter().progress(range(1000), "counting")) == list(range(1000))
+    assert capsys.readouterr().err == ""  # a bar would have drawn each of its states into the file
 
 
 def test_notes_go_to_standard_error_and_tables_where_they_were_asked_for(
@@ -186,6 +195,7 @@ def test_a_bar_and_a_live_view_show_a_label_as_text(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     reporter = Reporter()
     assert list(reporter.progress("ab", "[red]\x1b]0;x\x07\u202e", 2)) == ["a", "b"]
     with reporter.live() as show:

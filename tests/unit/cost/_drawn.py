@@ -26,6 +26,18 @@ def drawn(number: int) -> ArchSpec:
     return ArchSpec(name, empty.params, choices, IO)
 
 
+def mixed(number: int) -> ArchSpec:
+    """A random MixedNet of one of six shapes."""
+    params = {
+        "pool": ("flatten", "mean", "max")[number % 3],
+        "stem": 30,
+        "filters": 60,
+        "depth": 3 + number % 2,
+    }
+    space = space_of(ArchSpec("mixednet", params, {}, IO))
+    return space.sample(numpy_rng("arena", number), IO._replace(frames=space.fitting(98)))
+
+
 def chain(option: str, width: float = 1.0, classes: int = 2) -> ArchSpec:
     """The keyword chain with one option everywhere."""
     choices = {f"block{i}": (option,) for i in range(1, 7)}

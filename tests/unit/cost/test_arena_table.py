@@ -9,7 +9,7 @@ from audionas.cost.table import table
 from audionas.run.candidates import Costs
 from audionas.searchers import Problem
 from audionas.spaces import space_of
-from tests.unit.cost._drawn import IO, SPACES, chain, drawn, on_meta
+from tests.unit.cost._drawn import IO, SPACES, chain, drawn, mixed, on_meta
 
 
 @pytest.mark.laws
@@ -20,6 +20,17 @@ def test_a_table_of_a_space_has_the_programs_of_its_networks() -> None:
         spec = drawn(number)
         if number % len(SPACES) in tables:
             assert tables[number % len(SPACES)].of(spec) == recorded(on_meta(spec), IO)
+
+
+@pytest.mark.laws
+def test_a_table_of_mixednet_has_the_programs_of_its_networks() -> None:
+    """Blocks with one kernel and with two, with a residual and without."""
+    first = mixed(0)
+    whole = ArenaTable(space_of(first), first.io)
+    for number in range(0, 36, 6):
+        spec = mixed(number)
+        assert whole.of(spec) == recorded(on_meta(spec), spec.io)
+    assert whole._frame is not None  # it was joined, not recorded anew
 
 
 @pytest.mark.laws

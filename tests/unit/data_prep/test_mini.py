@@ -2,6 +2,7 @@
 
 import importlib.util
 import itertools
+import re
 import shutil
 import sys
 from dataclasses import replace
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from audionas.core.errors import UserError
+from audionas.core.extras import install
 from audionas.core.files import read_json, shipped, write_json
 from audionas.core.reporter import Reporter
 from audionas.data import audio, kaldi
@@ -211,5 +213,5 @@ def test_a_voice_that_does_not_exist_is_an_error():
 
 def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)  # as if it were not installed
-    with pytest.raises(UserError, match=r"pip install \"audionas\[mini\]\".*GPL-3.0"):
+    with pytest.raises(UserError, match=re.escape(install("mini")) + ".*GPL-3.0"):
         mini.find_engine()

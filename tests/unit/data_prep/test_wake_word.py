@@ -5,14 +5,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from audionas.core.errors import UserError
 from audionas.core.files import read_json
 from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi
+from audionas.data.files import transcripts
+from audionas.data.files.codec import through
+from audionas.data.files.transcripts import Utterance
 from audionas.data.groups import read_groups
 from audionas.data.labels import RATE, read_labels
+from audionas.data.readers import slug
 from audionas.prep.wake import near_words
+from audionas.prep.wake.hard import KINDS
 from audionas.prep.wake.spoken import VOICE_SHARES, split_words
 from tests._wake import audio as long_audio
 from tests._wake import clip
@@ -104,6 +110,50 @@ def test_the_same_settings_make_the_same_data(own: Path, data: Path, tmp_path: P
         assert kaldi.read(again / split).fingerprint == kaldi.read(data / split).fingerprint
 
 
+def test_hard_negatives_stay_in_the_split_of_their_recording(own: Path, tmp_path: Path) -> None:
+    """Every one holds a stretch of its own recording, and with_another one of another word's in its split."""
+    rng = numpy_rng("another word")
+    for number in range(12):
+        audio.write(tmp_path / "src" / "table" / f"t{number}.wav", clip(rng, positive=False), RATE)
+    out = made(own, tmp_path / "data", src=[tmp_path / "src"], hard=1)
+    words = {file.stem: pcm(file) for file in (own / "word").iterdir()}
+    places = {}
+    for split in ("train", "dev", "test"):
+        part = kaldi.read(out / split)
+        hard = [item for item in part if any(f"-{kind}-" in item.id for kind in KINDS)]
+        assert {item.label for item in hard} == {"_other_"}
+        mine = {item.speaker for item in part if item.label == "my_word"}
+        assert {item.speaker for item in hard} <= mine
+        places[split] = {item.speaker for item in hard}
+        counts = Counter(kind for item in hard for kind in KINDS if f"-{kind}-" in item.id)
+        assert set(counts.values()) == {len(mine)}
+        assert set(counts) == set(KINDS)  # another word is in every split
+        assert all(item.seconds <= 1.5 + 1e-6 for item in part)
+        long = [pcm(Path(item.audio)).tobytes() for item in kaldi.read(out / f"{split}_long")]
+        for item in hard if split != "train" else ():  # in training it is in other surroundings
+            told = next(kind for kind in KINDS if f"-{kind}-" in item.id)
+            (stem,) = (stem for stem in words if f"-{slug(stem)}-{told}-" in item.id)
+            middle = slice(400, 1200) if told != "halves_swapped" else slice(-1200, -400)
+            heard = pcm(Path(item.audio))
+            assert heard[middle].tobytes() in words[stem].tobytes()
+            if told == "with_another":
+                assert any(heard[-1200:-400].tobytes() in other for other in long)
+    assert sum(map(len, places.values())) == len(set.union(*places.values()))
+    assert not (out / "train_hard").exists()
+    for split in ("dev", "test"):
+        listed = kaldi.read(out / f"{split}_hard")
+        kinds = read_groups(out / f"{split}_hard", "kind", [item.id for item in listed])
+        assert all(f"-{kind}-" in item.id for kind, item in zip(kinds, listed, strict=True))
+        assert {item.id for item in listed} <= {item.id for item in kaldi.read(out / split)}
+    made(own, out, src=[tmp_path / "src"], hard=1)  # complete
+    with pytest.raises(UserError, match="holds data made with hard=1"):
+        made(own, out, src=[tmp_path / "src"], hard=2)
+
+
+def pcm(file: Path) -> np.ndarray:
+    return (audio.read(file, rate=RATE, seconds=None) * 32768).astype(np.int16)
+
+
 def test_what_is_missing_is_said_at_once(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         prep.main(tmp_path / "x", word="?!", seconds=99.0)
@@ -116,7 +166,7 @@ def test_what_is_missing_is_said_at_once(tmp_path: Path) -> None:
 def test_voices_alone_fill_every_split_and_read_sentences(tmp_path: Path) -> None:
     pytest.importorskip("espeakng_loader", reason="the extra 'mini' is not installed")
     out = tmp_path / "spoken"
-    prep.main(out, word="hey jarvis", say=12, near_words=3, sentences=0.05, espeak_hours=0.01)
+    prep.main(out, word="hey jarvis", say=12, near_words=3, sentences=0.05, espeak_hours=0.01, hard=2)
     speakers = []
     for split, share in VOICE_SHARES.items():
         part = kaldi.read(out / split)
@@ -126,6 +176,12 @@ def test_voices_alone_fill_every_split_and_read_sentences(tmp_path: Path) -> Non
         read = [item for item in part if "-30-" in item.id]
         assert 1.5 * len(read) == pytest.approx(0.05 * 3600 * share, abs=1.5)
     assert sum(map(len, speakers)) == len(set.union(*speakers))
+    hard = [
+        Counter(read_groups(out / f"{split}_hard", "kind", [i.id for i in kaldi.read(out / f"{split}_hard")]))
+        for split in ("dev", "test")
+    ]
+    assert [count.total() for count in hard] == [round(24 * VOICE_SHARES[split]) for split in ("dev", "test")]
+    assert set(hard[1]) == set(KINDS)
     hours = read_json(out / "hours.json")
     assert hours["test_espeak"] == {"espeak": pytest.approx(0.01, rel=0.01)}
     (reading,) = kaldi.read(out / "test_espeak")
@@ -180,3 +236,63 @@ def test_another_language_is_spoken(tmp_path: Path) -> None:
     assert set(kaldi.read(tmp_path / "x" / "train").labels) == {"_other_", "hallo_rechner"}
     with pytest.raises(UserError, match="no voice xx-nowhere"):
         prep.main(tmp_path / "y", word="hey", say=1, near_words=0, sentences=0, language="xx-nowhere")
+
+
+def test_transcripts_travel_and_the_word_stays_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Ten readers say the word in the middle of 3 s; the rest is told where it lies in the long audio."""
+    rng, rows, said = numpy_rng("readers"), ["file\tspeaker"], []
+    for number in range(10):
+        audio.write(tmp_path / "word" / f"{number}.wav", clip(rng, positive=True), RATE)
+        name = f"r{number}.opus"
+        wave = np.full(3 * RATE, 0.25, np.float32)
+        wave[RATE : 2 * RATE] = 0.75  # where the word is said
+        (tmp_path / "read").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "read" / name, wave, RATE, format="OGG", subtype="OPUS")
+        rows.append(f"{name}\t{number}")
+        said += [Utterance(name, n, n + 1, text) for n, text in enumerate(("before", "my word", "after"))]
+    (tmp_path / "read" / "files.tsv").write_text("\n".join(rows))
+    transcripts.write(tmp_path / "read" / "transcripts.tsv", said)
+    out = tmp_path / "data"
+    prep.main(out, word="my word", positives=tmp_path / "word", src=[tmp_path / "read"])
+    told = " ".join(capsys.readouterr().err.split())
+    assert "labels differ in their lossy codec" in told
+    assert "--codec opus passes all recordings through the same one" in told
+    hours = {
+        split: read_json(out / "hours.json")[f"{split}_long"]["read"] for split in ("train", "dev", "test")
+    }
+    assert sum(hours.values()) * 3600 == pytest.approx(20.0)
+    for split in hours:
+        (item,) = kaldi.read(out / f"{split}_long")
+        table = out / f"{split}_long" / transcripts.NAME
+        spoken = transcripts.by_file(table, transcripts.read(table), [item.audio])[item.audio]
+        assert [u.text for u in spoken] == ["before", "after"] * (round(item.seconds) // 2)
+        assert [u.start for u in spoken] == pytest.approx(range(round(item.seconds)), abs=1e-3)
+        wave = audio.read(item.audio, rate=RATE, seconds=None)
+        assert wave.max() < 0.7
+    assert "read: the licence in its folder" in kaldi.read_licence(out)
+
+
+def test_every_recording_goes_through_the_codec(own: Path, data: Path, tmp_path: Path) -> None:
+    coded = made(own, tmp_path / "coded", codec="vorbis")
+    for one, other in zip(kaldi.read(data / "test_words"), kaldi.read(coded / "test_words"), strict=True):
+        wave, found = (audio.read(item.audio, rate=RATE, seconds=None) for item in (one, other))
+        assert one.id == other.id
+        np.testing.assert_allclose(found, through(wave, RATE, "vorbis"), atol=1.5 / 2**15)
+        assert np.abs(found - wave).max() > 10 / 2**15
+    (one,), (other,) = (kaldi.read(place / "test_long") for place in (data, coded))
+    first, second = (audio.read(item.audio, rate=RATE, seconds=None) for item in (one, other))
+    assert first.shape == second.shape
+    assert np.abs(first - second).max() > 10 / 2**15
+    with pytest.raises(UserError, match="--codec mp3: expected opus or vorbis"):
+        made(own, tmp_path / "x", codec="mp3")
+    with pytest.raises(UserError, match="holds data made with codec=None"):
+        made(own, data, codec="vorbis")
+
+
+@pytest.mark.story
+def test_a_codec_makes_the_same_data_again(own: Path, tmp_path: Path) -> None:
+    one, other = (made(own, tmp_path / name, codec="opus") for name in ("one", "other"))
+    for part in ("test_words", "test_long", "train"):
+        assert kaldi.read(one / part).fingerprint == kaldi.read(other / part).fingerprint

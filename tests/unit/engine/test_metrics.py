@@ -115,6 +115,17 @@ def test_many_errors_are_left_to_the_bootstrap() -> None:
     assert high - low < exactly.high - exactly.low
 
 
+def test_few_errors_of_known_speakers_leave_the_doubt_of_the_clips() -> None:
+    """One wrong clip of 36, by 12 speakers: draws of speakers alone end at 0.917."""
+    right, groups = np.arange(36) > 0, [f"s{i % 12}" for i in range(36)]
+    low, high = interval(right, groups).ends
+    clips = stats.binomtest(35, 36).proportion_ci(0.95, "exact")
+    assert low == clips.low < 0.86
+    assert high == 1.0
+    many = np.arange(36) >= 12
+    assert interval(many, groups).ends != interval(right, groups).ends
+
+
 def test_speakers_who_are_all_right_count_one_try_each() -> None:
     groups = [f"s{i % 12}" for i in range(60)]
     assert interval(np.ones(60), groups).ends == pytest.approx((0.025 ** (1 / 12), 1.0))

@@ -16,15 +16,19 @@ SAMPLES = 16000
 
 
 SIDE = 32
+# by space: a front-end that a file can hold, and settings whose networks fit a second of it
+SMALL: dict[str, tuple[str, dict[str, object]]] = {"mixednet": ("mfcc/tc_resnet", {"longest": 9, "depth": 3})}
 
 
-def bundle_of(space_name: str, **params: object) -> ModelBundle:
-    """A random architecture of a space, on one second of its own front-end or on small images.
+def bundle_of(space_name: str, ears: str = "", **params: object) -> ModelBundle:
+    """A random architecture of a space, on one second of its own front-end, or of `ears`, or on small images.
 
-    Spaces of cells are built with few cells of few channels.
+    Spaces of cells are built with few cells of few channels; others as `SMALL` says, where nothing is given.
     """
+    if not (ears or params):
+        ears, params = SMALL.get(space_name, (ears, params))
     space = resolve("space", space_name)(**params)
-    name, _, preset = space.features.partition("/")
+    name, _, preset = (ears or space.features).partition("/")
     features = Features(name=name, preset=preset) if name else None
     io = InputSpec(3, SIDE, SIDE, len(LABELS))
     if features is not None:

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor, nn
 
 from audionas.core.arch import InputSpec
-from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
 from audionas.export.lite.file import pack
 from audionas.export.lite.int8 import Int8, quantized
 from audionas.export.lite.trace import build
 from audionas.nn.streaming import Pooling, Step
+from tests.unit.nn._streams import causal
 
 CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {
     "tc": ("kws_tc_resnet", {"se": "none", "width": 0.5}, InputSpec(1, 40, 50, 2)),
@@ -22,6 +22,9 @@ CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {
     "mix": ("kws_mobilenet", {"preset": "mix3", "width": 0.25}, InputSpec(1, 40, 50, 4)),
     "asc": ("asc_mobilenet", {"width": 0.25}, InputSpec(1, 40, 64, 4)),
     "bc_resnet": ("bc_resnet", {"tau": 1.0}, InputSpec(1, 40, 41, 4)),
+    "mixed": ("mixednet", {"longest": 15, "stem": 15, "filters": 12}, InputSpec(1, 40, 185, 2)),
+    "mixed mean": ("mixednet", {"longest": 9, "filters": 12, "pool": "mean"}, InputSpec(1, 40, 113, 2)),
+    "mixed max": ("mixednet", {"longest": 5, "filters": 12, "pool": "max"}, InputSpec(1, 40, 65, 4)),
 }
 SQUEEZED = ("kws_mobilenet", {"preset": "sf16", "width": 0.25}, InputSpec(1, 40, 37, 4))
 
@@ -32,7 +35,7 @@ class Lite:
     def __init__(self, space: str, params: dict[str, Any], io: InputSpec, pool: Pooling = "window") -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
-            built = resolve("space", space)(causal=True, **params)
+            built = causal(space, **params)
             net = built.build(built.sample(np.random.default_rng(3), io)).eval()
             for part in net.modules():
                 if isinstance(part, nn.BatchNorm2d):

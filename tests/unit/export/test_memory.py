@@ -21,6 +21,7 @@ SPACES = {
     "tc": ("kws_tc_resnet", {"width": 0.25, "causal": True, "se": "none"}),
     "se": ("kws_mobilenet", {"preset": "sf16", "width": 0.25, "causal": True}),
     "bc": ("bc_resnet", {"tau": 0.5, "causal": True}),
+    "mixed": ("mixednet", {"longest": 9, "depth": 3, "filters": 16, "ears": "mfcc/tc_resnet"}),
 }
 
 

@@ -12,6 +12,7 @@ import pytest
 from audionas.core.files import read_json, write_json
 from audionas.core.reporter import Reporter
 from audionas.data import audio
+from audionas.features import Features
 from audionas.listen.detect import Found, detect
 from audionas.listen.exported import find
 from audionas.listen.hear import around
@@ -19,27 +20,39 @@ from audionas.listen.web.page import write
 from tests import _wake
 from tests._chromium import Page, browser, chromium
 from tests._hostile import unseen
-from tests._page import SOUNDS, runtime, served
+from tests._page import SOUNDS, exported, facts, runtime, served, untuned
 
 pytestmark = pytest.mark.story
 MIC = "document.getElementById('mic')"
 STATUS = "document.getElementById('status').textContent"
 EVENTS = "document.querySelectorAll('#events li').length"
+SCORE = "document.querySelector('.meter:not(.level) .value').textContent"
+MARKS = "document.querySelectorAll('.mark').length"
 
 
 @pytest.fixture(scope="module")
-def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder with its page."""
+def kept() -> Path:
+    """The runtime of a page, where there is a browser too."""
     if chromium() is None:
         reason = "chromium is not installed (Debian: apt install chromium)"
         pytest.fail(reason) if os.environ.get("AUDIONAS_BROWSER") else pytest.skip(reason)
-    kept = runtime()
-    made = request.getfixturevalue("made_run")  # not before it is known that there is a browser
-    folder = shutil.copytree(made, tmp_path_factory.mktemp("page") / "made")
+    return runtime()
+
+
+def paged(made: Path, folder: Path, kept: Path) -> Path:
+    """A copy of a run folder with its page, and the sounds beside it."""
+    shutil.copytree(made, folder)
     web = write(folder, Reporter(quiet=True), runtime=kept)
     for name in SOUNDS:
         shutil.copyfile(folder / name, web / name)
     return folder
+
+
+@pytest.fixture(scope="module")
+def run(kept: Path, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder with its page."""
+    made = request.getfixturevalue("made_run")  # not before it is known that there is a browser
+    return paged(made, tmp_path_factory.mktemp("page") / "made", kept)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +83,50 @@ def plain(found: Iterable[Found]) -> list[tuple[str, Any]]:
 
 
 def test_page_fires_on_the_word_only_and_scores_as_python(run: Path, page: Page, address: str) -> None:
+    as_python(run, page, address)
+    assert page.evaluate(MARKS) == 1  # the threshold that was tuned
+    assert page.evaluate("document.getElementById('legend').textContent").endswith("dashed: the threshold")
+
+
+def test_page_hears_the_devices_front_end_as_python(kept: Path, page: Page, tmp_path: Path) -> None:
+    """A model that takes frames of `micro`, which the page computes itself: how recipes/wake_word ends."""
+    pytest.importorskip("pymicro_features", reason="needs the extra device")
+    made = exported(tmp_path / "made", Features(name="micro", preset="esphome"), clips=1024, steps=128)
+    folder = paged(made, tmp_path / "micro", kept)
+    assert facts(folder / "web")["input"]["name"] == "frames"
+    with served(folder / "web") as address:
+        as_python(folder, page, address)
+        page.evaluate("document.getElementById('clear').click()")
+        page.evaluate("document.getElementById('play').click()")
+        assert page.until(f"{STATUS}.startsWith('Played') && {STATUS}") == "Played to the end: 0 events."
+
+
+def test_page_of_a_model_that_nobody_tuned_shows_scores_and_no_threshold(
+    run: Path, page: Page, kept: Path, tmp_path: Path
+) -> None:
+    folder = untuned(run, tmp_path / "fresh")
+    write(folder, Reporter(quiet=True), runtime=kept)
+    with served(folder / "web") as address:
+        page.send(
+            "Browser.setPermission", permission={"name": "microphone"}, setting="granted", origin=address
+        )
+        page.open(f"{address}/")
+        page.until(f"location.origin === '{address}' && {MIC} && !{MIC}.disabled")
+        page.evaluate(f"{MIC}.click()")
+        page.until(f"Number({SCORE}) > 0")  # a first score
+        assert page.evaluate(MARKS) == 0
+        legend, about = page.evaluate(
+            "['legend', 'about'].map((id) => document.getElementById(id).textContent)"
+        )
+        assert "dashed" not in legend
+        assert "no threshold was tuned" in legend
+        assert "Thresholdsnot tuned, so 0.5" in about
+        page.evaluate(f"{MIC}.click()")
+    assert page.logged == []
+
+
+def as_python(run: Path, page: Page, address: str) -> None:
+    """The page's scores and events of both sounds are Python's, and only the word is one."""
     found = find(run)
     for name, parts in SOUNDS.items():
         told = scored(page, address, name)

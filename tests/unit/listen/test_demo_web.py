@@ -22,10 +22,12 @@ from audionas.core.errors import UserError
 from audionas.core.made import LIST
 from audionas.core.reporter import Reporter
 from audionas.export.onnx_listeners import OnnxStream
+from audionas.features import Features
 from audionas.listen.exported import find
 from audionas.listen.web import page, runtime
 from audionas.listen.web.server import server as page_server
-from tests._page import RULE, facts, served
+from tests import _wake
+from tests._page import RULE, facts, served, untuned
 from tests._server import Server, running
 from tests.unit.cli._command import done
 
@@ -146,6 +148,7 @@ def test_folder_is_whole_and_describes_the_model(run: Path, tmp_path: Path) -> N
     assert (told["labels"], told["hop"]) == (list(stream.labels), stream.hop)
     assert (told["sample_rate"], told["warm_up"]) == (16000, stream.warm_up)
     assert told["tail"] == 8000
+    assert told["input"] == {"name": "samples", "shape": [1, stream.hop]}
     assert [(s["name"], s["shape"]) for s in told["states"]] == [(i.name, i.shape) for i in stream.inputs[1:]]
     (keyword,) = told["keywords"]
     assert (keyword["name"], keyword["column"]) == ("word", 0)
@@ -173,18 +176,12 @@ def test_page_asks_nobody_else() -> None:
         assert not re.search(r"(?:https?:)?//[\w-]+\.\w", file.read_text(encoding="utf-8")), file
 
 
-def untuned(run: Path, folder: Path) -> Path:
-    shutil.copytree(run, folder)
-    plain = json.loads((folder / "model" / "bundle.json").read_text(encoding="utf-8"))
-    del plain["note"]["detect"]
-    (folder / "model" / "bundle.json").write_text(json.dumps(plain), encoding="utf-8")
-    return folder
-
-
 def test_untuned_model_says_so(run: Path, tmp_path: Path) -> None:
     folder = untuned(run, tmp_path / "other")
     told = page.described(find(folder))
     assert (told["keywords"][0]["threshold"], told["thresholds_from"]) == (0.5, "not tuned, so 0.5")
+    assert not told["tuned"]
+    assert page.described(find(run))["tuned"]
 
 
 @pytest.mark.story
@@ -211,7 +208,7 @@ def test_what_cannot_be_exported_is_refused_before_a_word_about_exporting(
         plain = json.loads(about.read_text(encoding="utf-8"))
         about.write_text(json.dumps({**plain, "labels": labels}), encoding="utf-8")
     with pytest.raises(UserError, match="none of its labels is" if labels else "no trained model here"):
-        page.exported(folder)
+        page.missing(folder)
     assert capsys.readouterr().err == ""
     assert not (folder / "export").exists()
 
@@ -227,6 +224,19 @@ def test_command_exports_the_file_where_it_is_missing(run: Path, tmp_path: Path)
     assert (folder / "web" / "model.stream.onnx").read_bytes() == (
         folder / "export" / "model.stream.onnx"
     ).read_bytes()
+
+
+@pytest.mark.story
+def test_command_exports_frames_for_the_front_end_that_the_page_computes(tmp_path: Path) -> None:
+    pytest.importorskip("pymicro_features", reason="needs the extra device")
+    folder = _wake.trained(tmp_path / "device", Features(name="micro", preset="esphome"), clips=32, steps=1)
+    assert page.missing(folder) == "frames"
+    told = done("demo-web", folder, "--runtime", given(tmp_path / "dist"), "--no-serve")
+    assert "exporting model.stream.onnx first" in told.err
+    stream = OnnxStream(folder / "export" / "model.stream.onnx", find(folder).bundle)
+    name, shape = facts(folder / "web")["input"].values()
+    assert (name, shape[:3], stream.hop) == ("frames", [1, 1, 40], 160 * shape[3])
+    assert page.missing(folder) is None
 
 
 # --- the server ------------------------------------------------------------------------------------------

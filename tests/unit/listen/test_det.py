@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from audionas.core.intervals import Interval, exact
+from audionas.core.intervals import Interval, exact, poisson
 from audionas.data.kaldi import Item
 from audionas.listen.bands import curve, rate_interval, rejected_interval
-from audionas.listen.det import Thresholds, accepts, allot, groups_of, negatives_of, table
+from audionas.listen.det import Groups, Thresholds, accepts, allot, groups_of, negatives_of, table
 from audionas.listen.events import fired, levels
 from audionas.listen.hear import Heard
 from audionas.listen.measured import measured, note_of
@@ -132,14 +132,42 @@ def test_intervals() -> None:
     few = rejected_interval(both, [groups_of(i, speakers=True) for i in own], none)
     assert few == Interval(None, "6 speakers, fewer than 10")
     least = rejected_interval(both, [groups_of(i, speakers=False) for i in own], none)
-    assert least == Interval((0.0, 3 / sum(map(len, own))))
+    assert least == exact(0, sum(map(len, own)))
+    every = [np.nextafter(1.0, 0), np.nextafter(1.0, 0)]
+    assert rejected_interval(both, [groups_of(i, speakers=False) for i in own], every) == exact(120, 120)
     alone = rejected_interval(both[:1], [groups_of(own[0], speakers=False)], none[:1])
     assert alone == exact(0, len(own[0]))
 
 
+def test_of_eighteen_clips_all_rejected_is_not_certainty() -> None:
+    missed, accepts = np.ones((18, 1), bool), np.zeros((20, 1), np.int64)
+    each = Thresholds(np.array([0.9]), missed, accepts)
+    for what in ("clips", "speakers"):  # each by another speaker
+        found = rejected_interval([each], [Groups(np.arange(18), what)], [0.9])
+        assert found.words("{:.1%}".format) == "81.5% to 100.0%", what
+    some = Thresholds(np.array([0.9]), np.arange(36)[:, None] < 12, accepts)  # no bootstrap, however many
+    assert rejected_interval([some], [Groups(np.arange(36), "clips")], [0.9]) == exact(12, 36)
+
+
+def test_the_band_of_a_curve_holds_the_exact_interval() -> None:
+    """A bootstrap of clips that are all heard cannot leave 0."""
+    heard, quiet = clips(40), long(24, 2)
+    for rows in heard.scores:
+        rows[6:12] = 0.95
+    each, negatives = tables(heard, quiet)[0], negatives_of(quiet, RULE)
+    for what, speakers in (("clips", False), ("speakers", True)):
+        groups = groups_of([i for i in heard.items if i.label == "hey"], speakers=speakers)
+        points = [p for p in curve(each, groups, negatives) if p.rejected == 0]
+        assert points
+        assert all(p.high >= exact(0, groups.many).ends[1] for p in points), what
+
+
 def test_rates_of_few_events_are_known_badly() -> None:
     hours = np.full(120, 1 / 60)
-    assert rate_interval(np.zeros(120), hours).ends == (0.0, pytest.approx(1.5))
+    assert rate_interval(np.zeros(120), hours).ends == pytest.approx(poisson(0, 2.0).ends)
+    assert rate_interval(np.ones(120), hours).ends == pytest.approx(
+        poisson(120, 2.0).ends
+    )  # evenly: a bootstrap sees no doubt
     one = np.eye(1, 120)[0]
     assert rate_interval(one, hours).ends[1] == pytest.approx(5.572 / 2, abs=0.001)  # Poisson, exact
     clustered = np.zeros(120)
@@ -188,13 +216,44 @@ def test_figures_keep_the_target_and_say_what_hours_cannot_tell() -> None:
 
 
 def test_a_target_out_of_reach() -> None:
-    quiet = long()
+    heard, quiet = clips(), long()
     for rows in quiet.scores:
         rows[:, 1] = 1.0
-    row = figures(clips(), quiet, target=1.0)
+    row = figures(heard, quiet, target=1.0)
     assert not row["met"]
-    assert row["words"]["stop"]["threshold"] == 1.0
+    assert row["unheard"] == ["hey", "stop"]  # only silence is strict enough
+    assert 0 < row["words"]["stop"]["rejected"] < 1
+    for rows in heard.scores:
+        rows[6:12] = 1.0
+    row = figures(heard, quiet, target=1.0)
+    assert (row["met"], row["unheard"], row["words"]["stop"]["threshold"]) == (False, [], 1.0)
     assert "no threshold reaches 1 false accept per hour" in tune.advice(row)[0]
+
+
+def test_a_word_that_its_threshold_silences_gets_the_strictest_that_hears_it() -> None:
+    heard, quiet = clips(), long(bursts=0)
+    for rows in heard.scores:
+        rows[:, 0] *= 0.5
+    for rows in quiet.scores:
+        rows[100:2000:100, 0] = rows[101:2000:100, 0] = rows[102:2000:100, 0] = 0.9
+    row = figures(heard, quiet, target=3.0)
+    word = row["words"]["hey"]
+    assert (row["met"], row["unheard"]) == (False, ["hey"])
+    assert word["accepts"] == 4 * 19  # as few as it takes, beyond the 60 per hour that a table holds else
+    assert 0 < word["threshold"] < 0.5
+    assert word["rejected"] < 1
+    (said,) = tune.advice(row)
+    assert "TARGET NOT MET. With 3 false accepts per hour or fewer, hey would never be heard" in said
+    raw: Any = SimpleNamespace(keywords=WORDS, file=Path("a"))
+    assert measured(raw, heard, quiet, RULE, 3.0, usable=False)["words"]["hey"]["rejected"] == 1
+    assert "unheard" in note_of(row)
+
+
+def test_a_word_without_any_score_stays_unheard() -> None:
+    heard, quiet = clips(), long()
+    for rows in heard.scores:
+        rows[:, 0] = 0
+    assert figures(heard, quiet)["words"]["hey"]["rejected"] == 1
 
 
 @pytest.mark.story

@@ -26,11 +26,15 @@ from tests.unit.features.test_stream import inside
 for _package in ("onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(_package)
 
+MIXED = {"longest": 9, "depth": 3, "filters": 16, "ears": "mfcc/tc_resnet"}
 CASES: dict[str, tuple[str, dict[str, Any], stream.Input, stream.Pooling]] = {
     "tc": ("kws_tc_resnet", {"width": 0.5, "se": "none"}, "waveform", "window"),
     "se": ("kws_mobilenet", {"preset": "sf16", "width": 0.25}, "waveform", "exponential"),
     "bc": ("bc_resnet", {"tau": 0.5}, "waveform", "window"),
     "asc": ("asc_mobilenet", {"width": 0.25}, "frames", "window"),
+    "mixed": ("mixednet", MIXED, "waveform", "window"),
+    "mixed mean": ("mixednet", {**MIXED, "pool": "mean"}, "frames", "exponential"),
+    "mixed max": ("mixednet", {**MIXED, "pool": "max"}, "frames", "window"),
 }
 CLOSE = 4e-4  # of a score; `liven` scales what single precision leaves open as well, to 0.8e-4 (asc, SSE4.1)
 
@@ -49,7 +53,8 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def made(folder: Path, which: str) -> Case:
     space, params, input, pool = CASES[which]
-    bundle = bundle_of(space, causal=True, **params)
+    always = {} if space == "mixednet" else {"causal": True}
+    bundle = bundle_of(space, **always, **params)
     liven(bundle)
     file = folder / "export" / "model.stream.onnx"
     onnx_stream.export(bundle, file, input=input, pool=pool)
@@ -119,8 +124,8 @@ def test_the_stream_hears_the_frames_of_the_clip(case: Case) -> None:
     wave = sound(listener.hop * (step.settled + 6))
     frames = inside(network.front_end, torch.from_numpy(wave))
     lead = network.front_end.lead
-    first = (step.hop - 1 - lead) % step.hop  # the first frame that ends a hop
-    before = (lead + first - (step.hop - 1)) // step.hop  # scores with frames that reach before the start
+    first = (step.step.lead - lead) % step.hop  # the first frame from which a stream's hops are the step's
+    before = (lead + first - step.step.lead) // step.hop  # scores with frames that reach before the start
     with torch.inference_mode():
         heard = network.normalize(frames[None])[0][..., first:]
         wanted = Stream(network.net, io).step(heard).softmax(1).numpy()

@@ -1,14 +1,25 @@
 """What every law of streaming needs: networks whose silence is not silent, chunks, a chain around an op."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from audionas.core.arch import InputSpec
+from audionas.core.registry import resolve
 from audionas.nn.blocks import Head
 from audionas.nn.ops import OPS, OpShape
 from audionas.nn.streaming import Stream
+from audionas.spaces import Space
 
 CHUNKS = (1, 2, 3, 7)
+
+
+def causal(name: str, **params: Any) -> Space:
+    """A space in its causal form, which some have as a setting and some always."""
+    kind = resolve("space", name)
+    space: Space = kind(**({"causal": True} if hasattr(kind, "causal") else {}), **params)
+    return space
 
 
 def shaken(net: nn.Module) -> nn.Module:

@@ -17,7 +17,15 @@ FORMLESS = {
     *(name for name in OPS if name.startswith(("sep_conv", "dil_conv"))),
 }
 CAUSAL = sorted(OPS.keys() - FORMLESS)
-SOME = ("cp_k3_e15", "mb_k3_e3_se", "mix_k35_e3", "skip", "tc_k3", "tc_k9_se")  # one of each kind
+SOME = (
+    "mixdw_k5_9_res",
+    "cp_k3_e15",
+    "mb_k3_e3_se",
+    "mix_k35_e3",
+    "skip",
+    "tc_k3",
+    "tc_k9_se",
+)  # one of each kind
 
 
 @pytest.mark.parametrize("name", laws(sorted(CAUSAL, key=lambda name: name not in SOME), fast=len(SOME)))
@@ -29,17 +37,19 @@ def test_the_stream_of_an_operation_ends_as_the_clip(name: str) -> None:
         check_laws(chain(name, (1, 1)), IO, (3,))
 
 
-@pytest.mark.parametrize("name", ["tc_k3", "mb_k3_e3_se", "mixs_k35_e3", "cp_k3_e15", "cp_k5_e30"])
+@pytest.mark.parametrize(
+    "name", ["tc_k3", "mb_k3_e3_se", "mixs_k35_e3", "mixdw_k5_9_res", "cp_k3_e15", "cp_k5_e30"]
+)
 @pytest.mark.parametrize("stride", [(1, 1), (2, 2)])
 def test_steps_of_an_operation_say_what_its_stream_says(name: str, stride: tuple[int, int]) -> None:
-    if name.startswith("tc") and stride[0] > 1:
+    if name.startswith(("tc", "mixdw")) and stride[0] > 1:
         return  # its frequencies are channels
     net = chain(name, stride)
     step = Step(net, IO).double()
     assert step.field is not None
     x = features(IO, step.field + 6 * step.hop)
     wanted = Stream(net, IO).step(x)
-    x = torch.cat((x.new_zeros(*x.shape[:2], step.hop - 1), x), 2)
+    x = torch.cat((x.new_zeros(*x.shape[:2], step.lead), x), 2)
     x = x[..., : x.shape[2] // step.hop * step.hop]
     with torch.inference_mode():
         scores = step(x[None])[0][0]

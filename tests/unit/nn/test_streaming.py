@@ -14,7 +14,7 @@ from audionas.nn.means import RingMean
 from audionas.nn.streaming import Pooling, Step, Stream, hop_of
 from audionas.spaces import Space
 from tests._tiers import laws
-from tests.unit.nn._streams import CHUNKS, features, shaken, told
+from tests.unit.nn._streams import CHUNKS, causal, features, shaken, told
 
 CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {
     "tc": ("kws_tc_resnet", {"width": 0.25}, InputSpec(1, 10, 25, 4)),
@@ -24,12 +24,30 @@ CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {
     "mix": ("kws_mobilenet", {"preset": "mix3", "width": 0.25}, InputSpec(1, 10, 25, 4)),
     "asc": ("asc_mobilenet", {"width": 0.25}, InputSpec(1, 16, 64, 4)),
     "bc_resnet": ("bc_resnet", {"tau": 0.5}, InputSpec(1, 40, 15, 4)),
+    **{
+        f"mixed {pool}": (
+            "mixednet",
+            {"stem": 6, "filters": 5, "longest": 9, "pool": pool},
+            InputSpec(1, 10, 113, 4),
+        )
+        for pool in ("flatten", "mean", "max")
+    },
+    "mixed whole hops": (
+        "mixednet",
+        {"stem_kernel": 3, "stride": 3, "longest": 5, "depth": 3},
+        InputSpec(1, 10, 63, 4),
+    ),
+    "mixed every frame": (
+        "mixednet",
+        {"stem": 5, "stride": 1, "longest": 5, "depth": 3},
+        InputSpec(1, 10, 40, 4),
+    ),
 }
 
 
 def made(which: str) -> tuple[nn.Module, InputSpec]:
     name, params, io = CAUSAL[which]
-    space: Space = resolve("space", name)(causal=True, **params)
+    space = causal(name, **params)
     torch.manual_seed(0)
     return shaken(space.build(space.sample(np.random.default_rng(3), io))), io
 
@@ -73,7 +91,7 @@ def test_steps_say_what_the_stream_says(net_io: tuple[nn.Module, InputSpec]) -> 
     hops = [*range(6), *[settled // 4] * 4]  # so many in one call
     x = features(io, sum(hops) * step.hop + 1)
     wanted = told(Stream(net, io), x, 7 * step.hop)
-    x = torch.cat((x.new_zeros(*x.shape[:2], step.hop - 1), x), 2)
+    x = torch.cat((x.new_zeros(*x.shape[:2], step.lead), x), 2)
     states: tuple[Tensor, ...] = ()
     found, at = [], 0
     with torch.inference_mode():

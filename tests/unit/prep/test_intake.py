@@ -291,3 +291,21 @@ def test_a_length_that_was_left_open_is_said(tmp_path: Path, capsys: pytest.Capt
     taken = intake.take({"all": [item]}, rate=RATE, on_bad="error", converted=None, reporter=Reporter())
     assert taken["all"][0].seconds == 0.1
     assert "1 file without a stated length, read to the end" in capsys.readouterr().err
+
+
+def test_labels_that_differ_in_their_codec_are_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rng, items = np.random.default_rng(0), []
+    for label, form, subtype in (("yes", "FLAC", "PCM_16"), ("no", "OGG", "OPUS")):
+        path = tmp_path / f"{label}.{form.lower()}"
+        soundfile.write(path, rng.normal(0, 0.1, 8000), 16000, format=form, subtype=subtype)
+        items.append(Item(label, str(path), label, 0.0))
+    intake.take({"train": items}, rate=16000, on_bad="error", converted=None, reporter=Reporter(), workers=1)
+    said = " ".join(capsys.readouterr().err.split())
+    assert "attention: labels differ in their lossy codec" in said
+    assert "opus in 0% of yes and 100% of no" in said
+    intake.take(
+        {"train": items[:1]}, rate=16000, on_bad="error", converted=None, reporter=Reporter(), workers=1
+    )
+    assert "attention" not in capsys.readouterr().err

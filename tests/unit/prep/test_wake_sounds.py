@@ -10,8 +10,10 @@ from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data import audio
+from audionas.data.files import transcripts
+from audionas.data.files.transcripts import Utterance
 from audionas.data.labels import RATE
-from audionas.prep.wake.sounds import ending, faded, joined, loud, spaced, within
+from audionas.prep.wake.sounds import Part, ending, faded, joined, loud, spaced, within, without
 from audionas.prep.wake.sources import GROUP_SHARES, Recording, by_split, plain, says, scan, usable
 
 RNG = numpy_rng("wake sounds")
@@ -60,7 +62,7 @@ def test_a_word_longer_than_the_clip_is_cut() -> None:
 
 def test_joined_recordings_lose_nothing_but_their_edges() -> None:
     waves = [spoken(0, 0.4, 0) for _ in range(5)]
-    pieces = list(joined(waves, 1.0))
+    pieces = [piece.wave for piece in joined(map(Part, waves), 1.0)]
     assert [len(p) for p in pieces] == [3 * len(waves[0]), 2 * len(waves[0])]
     np.testing.assert_array_equal(np.concatenate(pieces), np.concatenate([faded(w) for w in waves]))
     assert not list(joined([], 1.0))
@@ -154,3 +156,51 @@ def test_recordings_that_cannot_be_used_are_named_together(
     (tmp_path / "word" / "text.wav").unlink()
     assert len(usable(scan(tmp_path), "keep", Reporter())) == 4
     assert capsys.readouterr().err.count("kept: ") == 2
+
+
+def told(folder: Path) -> Path:
+    """A corpus of two speakers with transcripts, and one of noise, each described by its table."""
+    rows = ["file\tspeaker\tsex"]
+    said = []
+    for speaker in (11, 12):
+        for take in range(2):
+            name = f"{speaker}-{take}.wav"
+            audio.write(folder / "read" / name, spoken(1.0, 1.0, 2.0), RATE)
+            rows.append(f"{name}\t{speaker}\tF")
+            said += [
+                Utterance(name, 0, 1, "ONE"),
+                Utterance(name, 1, 2, "MY WORD"),
+                Utterance(name, 2, 4, "TWO"),
+            ]
+    (folder / "read" / "files.tsv").write_text("\n".join(rows))
+    transcripts.write(folder / "read" / "transcripts.tsv", said)
+    audio.write(folder / "rooms" / "hall.wav", spoken(1.0, 1.0, 2.0), RATE)
+    (folder / "rooms" / "files.tsv").write_text("file\tauthor\nhall.wav\tsomebody\n")
+    return folder
+
+
+def test_corpora_with_tables_have_speakers_transcripts_and_noise(tmp_path: Path) -> None:
+    found = {r.path.name: r for r in scan(told(tmp_path))}
+    assert {r.group for r in found.values()} == {"read-11", "read-12", "noise-rooms-hall"}
+    assert {r.source for r in found.values()} == {"read", "noise_rooms"}
+    assert {r.word for r in found.values()} == {""}
+    assert [u.text for u in found["11-1.wav"].said] == ["ONE", "MY WORD", "TWO"]
+    assert found["hall.wav"].said == ()
+    (tmp_path / "read" / "files.tsv").write_text("file\tspeaker\n11-0.wav\t\n\t11\n")
+    with pytest.raises(UserError, match="expected a file and its speaker") as caught:
+        scan(tmp_path)
+    assert len(caught.value.problems) == 2
+
+
+def test_what_says_the_word_is_cut_out_and_the_others_move(tmp_path: Path) -> None:
+    wave = np.arange(4 * RATE, dtype=np.float32)
+    said = [Utterance("a", 0, 1, "one"), Utterance("a", 1, 2, "my word"), Utterance("a", 2, 4, "two")]
+    parts = without(Part(wave, said), "my word")
+    assert [len(part.wave) / RATE for part in parts] == [1.0, 2.0]
+    assert parts[1].wave[0] == 2 * RATE
+    (piece,) = joined([*parts, Part(wave[:RATE], said[:1])], 60.0)
+    assert [(u.start, u.end, u.text) for u in piece.said] == [(0, 1, "one"), (1, 3, "two"), (3, 4, "one")]
+    assert len(piece.wave) == 4 * RATE
+    whole = Part(wave, said)
+    assert without(whole, "word my") == [whole]
+    assert without(Part(wave[: 2 * RATE], [Utterance("a", 0, 2, "word")]), "word") == []

@@ -377,6 +377,8 @@ def test_every_operation_is_read_from_its_name(option: str) -> None:
 def test_smaller_kernels_in_parallel_are_told_beside_the_largest() -> None:
     assert traits("mix_k359_e6") == (9, False, ("+3,5", "×6"))
     assert traits("mixs_k7_e3") == (7, False, ("×3",))
+    assert traits("mixdw_k5_9_res") == (9, False, ("+5", "res"))
+    assert traits("mixdw_k13") == (13, False, ())
 
 
 @pytest.mark.parametrize("values", [[0.1001, 0.1002, 0.1003], [5_101_000, 5_102_000, 5_103_000]])

@@ -101,12 +101,12 @@ export function drawScores(canvas, heard, style, keywords) {
   const shown = heard.rows.slice(from, Math.max(from, until));
   const time = (i) => x((heard.firstRow + from + i + 1) * heard.hopTime); // a score belongs to its hop's end
   const curve = (score) => highest(shown.map(score), width).map(([i, value]) => [time(i), y(value)]);
-  keywords.forEach(({ column, threshold, name, colour }) => {
+  keywords.forEach(({ column, threshold, name, colour, tuned }) => {
     context.globalAlpha = 0.35;
     line(context, colour, 1, curve((row) => row.scores[column]));
     context.globalAlpha = 1;
     line(context, colour, 2, curve((row) => row.levels[name]));
-    line(context, colour, 1.2, [[MARGIN.left, y(threshold)], [MARGIN.left + width, y(threshold)]], [5, 4]);
+    if (tuned) line(context, colour, 1.2, [[MARGIN.left, y(threshold)], [MARGIN.left + width, y(threshold)]], [5, 4]);
   });
   for (const event of heard.events) {
     const keyword = keywords.find(({ name }) => name === event.keyword);

@@ -2,6 +2,7 @@
 
 import * as ort from "./ort/ort.wasm.bundle.min.mjs";
 import { Detector } from "./detector.js";
+import { ears } from "./ears.js";
 import { Spectrum } from "./spectrum.js";
 
 const PIECE = 100; // hops of a whole file between two reports
@@ -24,24 +25,20 @@ class Listener {
   // Forget everything heard, and use `step` samples per column from now on. A recording is heard after silence.
   reset(step, recording = false) {
     this.states = Object.fromEntries(this.config.states.map(({ name, shape }) => [name, zeros(shape)]));
+    this.ears = ears(this.config.input);
     this.detector = new Detector(this.config);
     this.spectrum = new Spectrum(this.config.sample_rate, step);
-    this.rest = new Float32Array(0);
-    this.hops = 0;
+    this.hops = 0; // the number of the next score; those of the silence before a recording are negative
     const turn = ++this.turn; // requests from before a reset are dropped
     if (recording) this.work = this.work.then(() => this.settle(turn)).catch(fail);
   }
 
   // Hear silence as long as the warm-up, without reports: so all of a recording counts, however short.
   async settle(turn) {
-    const { hop, warm_up } = this.config, silence = new Float32Array(hop);
-    for (let done = 0; done < warm_up; done++) {
-      const scores = await this.score(silence, turn);
-      if (turn !== this.turn) return;
-      this.detector.step(scores);
-    }
+    const { hop, warm_up } = this.config;
+    this.hops = -warm_up; // a front-end that still waits for samples scores some of it with the recording
     this.detector.lead = warm_up;
-    this.hops = 0;
+    await this.scored(new Float32Array(warm_up * hop), turn);
   }
 
   // Process blocks one by one: each step needs the states of the previous one.
@@ -52,39 +49,27 @@ class Listener {
   }
 
   async step(samples, turn, whole) {
-    const { hop } = this.config;
-    const all = new Float32Array(this.rest.length + samples.length);
-    all.set(this.rest);
-    all.set(samples, this.rest.length);
-    const hops = Math.floor(all.length / hop), piece = whole ? PIECE : Math.max(hops, 1);
-    let shown = 0; // samples of this block already in the spectrogram
-    for (let done = 0; turn === this.turn && (done < hops || !done);) {
-      const until = Math.min(done + piece, hops), first = this.hops;
-      const rows = [];
-      for (; done < until; done++) {
-        const scores = await this.score(all.slice(done * hop, (done + 1) * hop), turn);
-        if (turn !== this.turn) return;
-        rows.push({ scores, ...this.detector.step(scores) });
-      }
-      const heard = done === hops ? samples.length : Math.max(shown, done * hop - this.rest.length);
-      const part = samples.subarray(shown, heard);
-      shown = heard;
-      const columns = this.spectrum.columns(part), share = hops ? done / hops : 1;
+    const piece = whole ? PIECE * this.config.hop : samples.length;
+    for (let at = 0; at < samples.length; at += piece) {
+      const part = samples.subarray(at, at + piece), first = Math.max(0, this.hops);
+      const rows = await this.scored(part, turn);
+      if (turn !== this.turn) return;
+      const columns = this.spectrum.columns(part), share = Math.min(1, (at + piece) / samples.length);
       report({ type: "heard", label: this.label, first, rows, columns, level: level(part), share });
-      if (done >= hops) break;
     }
-    if (turn === this.turn) this.rest = all.slice(hops * hop);
   }
 
-  // The probabilities after one more hop.
-  async score(samples, turn) {
-    const { hop, states } = this.config;
-    const made = await this.session.run({ samples: new ort.Tensor("float32", samples, [1, hop]), ...this.states });
-    if (turn === this.turn) {
-      for (const { name } of states) this.states[name] = made[`${name}_next`];
-      this.hops++;
+  // The scores that end within these samples, with levels and events; none of a silence before a recording.
+  async scored(samples, turn) {
+    const { input: { name, shape }, states } = this.config, rows = [];
+    for (const input of this.ears.step(samples)) {
+      const made = await this.session.run({ [name]: new ort.Tensor("float32", input, shape), ...this.states });
+      if (turn !== this.turn) return rows;
+      for (const state of states) this.states[state.name] = made[`${state.name}_next`];
+      const scores = Array.from(made.scores.data), row = { scores, ...this.detector.step(scores) };
+      if (this.hops++ >= 0) rows.push(row);
     }
-    return Array.from(made.scores.data);
+    return rows;
   }
 }
 

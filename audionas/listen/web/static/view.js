@@ -20,7 +20,7 @@ export function say(text, bad = false) {
 
 export class View {
   constructor(config) {
-    this.keywords = config.keywords.map((keyword, i) => ({ ...keyword, token: `--k${i % COLOURS}` }));
+    this.keywords = config.keywords.map((keyword, i) => ({ ...keyword, token: `--k${i % COLOURS}`, tuned: config.tuned }));
     this.meters = [];
     this.describe(config);
     matchMedia("(prefers-color-scheme: dark)").onchange = () => this.recolour();
@@ -35,9 +35,9 @@ export class View {
     const facts = {
       Model: config.file,
       Labels: config.labels.join(", "),
-      Input: `${config.sample_rate} Hz, ${config.hop} samples per step, ${config.states.length} states`,
+      Input: `${config.sample_rate} Hz, ${config.hop} samples per step, ${config.input.name === "frames" ? "front-end micro, " : ""}${config.states.length} states`,
       Rule: config.rule.words,
-      Thresholds: `${keywords.map(({ name, threshold }) => `${name} ${+threshold.toFixed(4)}`).join(", ")} (${config.thresholds_from})`,
+      Thresholds: config.tuned ? `${keywords.map(({ name, threshold }) => `${name} ${+threshold.toFixed(4)}`).join(", ")} (${config.thresholds_from})` : config.thresholds_from,
       "Warm-up": `the first ${config.warm_up} scores (${((config.warm_up * hop) / 1000).toFixed(2)} s) from the microphone are ignored; before a recording the model hears silence of that length`,
     };
     for (const [name, value] of Object.entries(facts)) find("about").append(made("dt", name), made("dd", value));
@@ -47,7 +47,7 @@ export class View {
       keyword.swatch = made("i");
       find("legend").append(made("span", keyword.swatch, keyword.name));
     }
-    find("legend").append(made("small", " dashed: the threshold"));
+    find("legend").append(made("small", config.tuned ? " dashed: the threshold" : ` no threshold was tuned: it fires at ${keywords[0].threshold}`));
   }
 
   meter(name, keyword) {
@@ -55,7 +55,7 @@ export class View {
     const row = made("div", made("span", name), track, value);
     row.className = keyword ? "meter" : "meter level";
     [track.className, fill.className, mark.className, value.className] = ["track", "fill", "mark", "value"];
-    if (keyword) {
+    if (keyword?.tuned) {
       mark.style.left = `calc(${100 * keyword.threshold}% - 1px)`;
       track.append(mark);
     }

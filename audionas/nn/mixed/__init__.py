@@ -1,0 +1,1 @@
+"""The blocks of MixedNet, microWakeWord's network for wake words: split depthwise kernels, and heads."""

@@ -1,0 +1,51 @@
+"""What `import audionas` shows: every name is there, is completed, and costs nothing before it is used."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import audionas
+
+SLOW = ("torch", "numpy", "sklearn", "yaml", "pydantic", "rich", "audionas.api")
+WANTED = (
+    *("prepare", "search", "train", "evaluate", "compare", "load", "create_model"),
+    *("list_models", "list_methods", "list_spaces", "UserError", "Dataset", "Run", "Model", "Epoch"),
+)
+
+
+@pytest.mark.parametrize("name", WANTED)
+def test_the_door_shows_it(name: str) -> None:
+    assert name in dir(audionas)
+    assert getattr(audionas, name).__name__ == name
+    assert getattr(audionas, name).__doc__
+
+
+def test_everything_that_is_shown_is_there() -> None:
+    assert [name for name in dir(audionas) if getattr(audionas, name, None) is None] == []
+    assert audionas.sklearn.KeywordClassifier.__name__ == "KeywordClassifier"
+
+
+def test_another_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="'audionas' has no attribute 'serach'"):
+        _ = audionas.serach  # type: ignore[attr-defined]
+
+
+def test_editors_are_shown_the_same_names() -> None:
+    tree = ast.parse(Path(audionas.__file__).read_text(encoding="utf-8"))
+    told = {
+        f"{node.module}.{alias.asname}"
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and node.module.startswith("audionas.")
+        for alias in node.names
+    }
+    assert told == {f"{module}.{name}" for name, module in audionas._LAZY.items()}
+
+
+def test_the_import_alone_imports_nothing_slow() -> None:
+    ask = f"import sys, audionas; dir(audionas); print([n for n in {SLOW} if n in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", ask], env=os.environ, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
