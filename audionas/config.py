@@ -137,9 +137,9 @@ def layers(
 ) -> Iterator[Layer]:
     """The layers that a config is merged from: its base, its file, what lies over them, overrides."""
     if path is not None:
-        raw = _read(path := Path(path))
+        raw = plain(path := Path(path))
         if "base" in raw:
-            base = _read(beside := path.parent / str(raw.pop("base")))
+            base = plain(beside := path.parent / str(raw.pop("base")))
             if "base" in base:
                 raise UserError(
                     f"{path}: its base names another base", hint="Configs inherit one level only."
@@ -240,7 +240,8 @@ def _method(method: str | Mapping[str, Any]) -> dict[str, Any]:
     return {"name": method} if isinstance(method, str) else {k: v for k, v in method.items() if k != "as"}
 
 
-def _read(path: Path) -> dict[str, Any]:
+def plain(path: Path) -> dict[str, Any]:
+    """The keys and values of a YAML file, unchecked. Raises UserError where it holds anything else."""
     text = read_text(path, hint="Give the path of a YAML config.")
     try:
         raw = yaml.load(text, Loader=_Loader)  # a SafeLoader

@@ -6,7 +6,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from audionas.api.pages import main_of
 from audionas.api.rows import Figures
 from audionas.api.voice import called
 from audionas.core.errors import UserError, did_you_mean
@@ -14,6 +13,7 @@ from audionas.core.files import shipped
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import DataDir
 from audionas.data.labels import RATE, SPLITS, is_background, read_labels
+from audionas.expert.pages import main_of
 from audionas.listen.sounds import recordings
 
 Place = str | Path

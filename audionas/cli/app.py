@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from audionas import __version__
-from audionas.cli import build, config, data, faults, listen, model, study
+from audionas.cli import build, config, data, faults, listen, make, model, study
 from audionas.core.errors import UserError
 from audionas.core.hostile import on_a_line
 from audionas.core.registry import allow
@@ -46,7 +46,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (data, config, build, model, listen, study):
+for part in (make, data, config, build, model, listen, study):
     app.add_typer(part.commands)
 
 

@@ -92,7 +92,14 @@ def search(
 
 @commands.command(rich_help_panel=PANEL)
 def train(
-    conf: Conf, overrides: Overrides = None, resume: Resume = False, overwrite: Overwrite = False
+    conf: Conf,
+    overrides: Overrides = None,
+    resume: Resume = False,
+    overwrite: Overwrite = False,
+    until: Annotated[
+        int,
+        typer.Option(min=0, help="Last epoch to train, on the schedule of all of them; 0: the last one."),
+    ] = 0,
 ) -> None:
     """Train an architecture, from scratch or from the weights of train.init: writes exp/NAME/model/.
 
@@ -105,7 +112,8 @@ def train(
     from audionas.run.train import train as go
 
     with joined():
-        go(load(conf, overrides or []), resume=resume, overwrite=overwrite)
+        end = (lambda done: done >= until) if until else None
+        go(load(conf, overrides or []), resume=resume, overwrite=overwrite, until=end)
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -198,16 +206,21 @@ def list_(
     kind: Annotated[
         str,
         typer.Argument(
-            help="Kind to list: methods, searchers, spaces, ops, zoo or models.", show_default=False
+            help="Kind to list: methods, searchers, spaces, ops, zoo, models or devices.", show_default=False
         ),
     ],
     as_json: AsJson = False,
 ) -> None:
-    """List methods, searchers, spaces, ops (operations), zoo (networks) or models (trained).
+    """List methods, searchers, spaces, ops (operations), zoo (networks), models (trained) or devices.
 
     Example: audionas list zoo --json
     """
     from audionas.run import listing
 
-    rows = listing.rows(kind)
+    if kind == "devices":
+        from audionas.expert import devices  # it imports torch, which the other lists do without
+
+        rows = devices.rows()
+    else:
+        rows = listing.rows(kind)
     stdout_json(rows) if as_json else listing.show(rows)

@@ -9,10 +9,10 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from audionas.api.pages import main_of
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import read_text, shipped
 from audionas.core.reporter import say
+from audionas.expert.pages import main_of
 
 PANEL = "Data"
 commands = typer.Typer()

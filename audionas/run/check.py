@@ -43,8 +43,9 @@ from audionas.zoo.find import find
 _STEPS = 2  # timed steps, after one to warm up
 
 
-def check(conf: Config) -> dict[str, Any]:
-    """Everything a run would find out in its first minute; only the feature cache is written.
+def check(conf: Config, *, seconds: float = 0.0) -> dict[str, Any]:
+    """Everything a run would find out in its first minute; only the feature cache is written. Steps of a
+    training are timed for at least so many `seconds`, within one epoch.
 
     Raises the same UserErrors as `search` and `train` would.
     """
@@ -84,7 +85,7 @@ def check(conf: Config) -> dict[str, Any]:
             net = built(spec, conf.train)
         transfer, inputs = find_transfer(conf, spec, net, inputs, find_start(conf))
         transfer.tell(inputs, reporter)
-        result["train"] = train_time(conf, inputs, spec, device, reporter)
+        result["train"] = train_time(conf, inputs, spec, device, reporter, seconds)
     return result
 
 
@@ -184,7 +185,12 @@ def scoring_time(conf: Config, inputs: Inputs, io: InputSpec, reporter: Reporter
 
 
 def train_time(
-    conf: Config, inputs: Inputs, spec: ArchSpec, device: torch.device, reporter: Reporter
+    conf: Config,
+    inputs: Inputs,
+    spec: ArchSpec,
+    device: torch.device,
+    reporter: Reporter,
+    seconds: float = 0.0,
 ) -> dict[str, Any]:
     """Seconds of a step of training `spec`, and of all its epochs, by a few timed steps."""
     options = conf.train
@@ -200,7 +206,7 @@ def train_time(
     optimizer, criterion = options.optim.build(net.parameters()), Criterion()
     set_rate(optimizer, 0.0)
     times = []
-    for start, batch in _clocked(batches.epoch(0)):
+    for start, batch in _clocked(batches.epoch(0), seconds):
         x, target = prepare(batch)
         loss, _ = loss_of(net, criterion, x, target, options.auxiliary, pooled=pooled)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -209,11 +215,11 @@ def train_time(
     return _timing(times, len(batches) * options.epochs)
 
 
-def _clocked(items: Any) -> Any:
-    """The first few items, each with the time of its request."""
-    iterator = iter(items)
-    for _ in range(_STEPS + 1):
-        start = time.monotonic()
+def _clocked(items: Any, seconds: float = 0.0) -> Any:
+    """The first few items, or those of so many seconds, each with the time of its request."""
+    iterator, began, count = iter(items), time.monotonic(), 0
+    while count <= _STEPS or time.monotonic() < began + seconds:
+        start, count = time.monotonic(), count + 1
         item = next(iterator, None)
         if item is None:
             return

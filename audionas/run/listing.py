@@ -18,7 +18,8 @@ def rows(kind: str) -> list[dict[str, Any]]:
     """One row per name: paper, arXiv number, one-sentence summary, family, and facts of the kind."""
     if kind not in KINDS:
         raise UserError(
-            f"'{kind}' cannot be listed.{did_you_mean(kind, KINDS)}", hint=f"Give one of: {', '.join(KINDS)}"
+            f"'{kind}' cannot be listed.{did_you_mean(kind, KINDS)}",
+            hint=f"Give one of: {', '.join(KINDS)}, devices",
         )
     listed = {
         "methods": _methods,
@@ -33,7 +34,18 @@ def rows(kind: str) -> list[dict[str, Any]]:
 
 def show(found: list[dict[str, Any]]) -> None:
     """Print a table on standard output: name, counts or measurements if there are any, summary."""
-    columns = ("family", "choices", "size", "params", "macs", "streams", "published", "measured")
+    columns = (
+        "operators",
+        "memory",
+        "family",
+        "choices",
+        "size",
+        "params",
+        "macs",
+        "streams",
+        "published",
+        "measured",
+    )
     counted = [k for k in columns if all(k in row for row in found) and any(_cell(row[k]) for row in found)]
     cells = [[row["name"], *(_cell(row[k]) for k in counted), row["summary"]] for row in found]
     Reporter(stdout=True).table(("name", *counted, "summary"), cells)

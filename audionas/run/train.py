@@ -38,7 +38,7 @@ from audionas.run.training.transfer import find as find_transfer
 from audionas.run.training.viable import Viable
 from audionas.run.training.weights import Weighing, Weights
 from audionas.run.training.weights import find as find_weights
-from audionas.run.training.work import Training
+from audionas.run.training.work import Training, Until
 from audionas.spaces._base import space_of
 from audionas.zoo.find import find
 
@@ -47,9 +47,11 @@ _SECTIONS = ("augment", "spec_augment", "train")
 
 @processes.joined()
 @mourned()
-def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> ModelBundle:
+def train(
+    conf: Config, *, resume: bool = False, overwrite: bool = False, until: Until | None = None
+) -> ModelBundle:
     """Train `conf.general.arch` (default: the run's own arch.json, or that of the model in `train.init`).
-    Writes `exp/<name>/model/`.
+    Writes `exp/<name>/model/`. `until` may end it early; the schedule stays that of all epochs.
 
     Under torchrun every process calls this, and the first one writes.
     """
@@ -89,7 +91,7 @@ def train(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Mod
                 kept.forget(conf.folder)
             spec.save(conf.folder / "arch.json")
         transfer.tell(inputs, reporter)
-        bundle, end, result = _run(conf, spec, inputs, device, folder, transfer, weights, judge)
+        bundle, end, result = _run(conf, spec, inputs, device, folder, transfer, weights, judge, until)
         if processes.first():
             require_there(folder)
             bundle.save(model)
@@ -172,6 +174,7 @@ def _run(
     transfer: Transfer,
     weights: Weights | None,
     judge: Viable | None,
+    until: Until | None,
 ) -> tuple[ModelBundle, ModelBundle, dict[str, float]]:
     """Train; return the model of the weights to keep, that of the last ones, and the result."""
     options, seed = conf.train, conf.general.seed
@@ -195,7 +198,7 @@ def _run(
     teacher = transfer.teacher
     teaching = Teaching(teacher, inputs, mine, conf, device, reporter) if teacher is not None else None
     weighing = Weighing(weights, mine, device) if weights is not None else None
-    work = Training(conf, net, inputs, device, reporter, teaching, weighing, judge)
+    work = Training(conf, net, inputs, device, reporter, teaching, weighing, judge, until)
     fit(
         work,
         mine.epoch,

@@ -1,6 +1,6 @@
 """The work of a training for the epoch loop: steps on the loss, an average of the weights, validation."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -27,6 +27,8 @@ from audionas.run.training.teacher import Teaching
 from audionas.run.training.viable import Viable
 from audionas.run.training.weights import Weighing
 
+Until = Callable[[int], bool]  # told the number of finished epochs, whether a training ends
+
 
 class Training:
     """The work of a training: steps on the loss, an average of the weights, validation in each epoch.
@@ -45,6 +47,7 @@ class Training:
         teaching: Teaching | None = None,
         weighing: Weighing | None = None,
         viable: Viable | None = None,
+        until: Until | None = None,
     ) -> None:
         self.options, self.net, self.device, self.inputs = conf.train, net, device, inputs
         self.frozen, self.teaching = freeze(net, self.options.freeze), teaching
@@ -57,7 +60,7 @@ class Training:
         self.dev = eval_batches(conf, inputs, inputs.dev, reporter) if len(inputs.dev) else None
         self.best = Best() if self.options.judged else None
         self.accuracies: list[float] = []  # on the development data, one entry per validation
-        self.done = 0  # epochs
+        self.done, self.until = 0, until  # epochs
         self.drop_path = 0.0
 
     def begin(self, epoch: int) -> None:
@@ -154,7 +157,9 @@ class Training:
         return dict(self.net.state_dict())
 
     def stop(self) -> bool:
-        """True where the development accuracy has not risen for `patience` epochs."""
+        """True where `until` says so, or the development accuracy has not risen for `patience` epochs."""
+        if self.done and self.until is not None and self.until(self.done):
+            return True
         if not self.options.patience or len(self.accuracies) <= self.options.patience:
             return False
         before = self.accuracies[: -self.options.patience]

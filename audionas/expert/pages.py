@@ -1,4 +1,4 @@
-"""The pages of data_prep/ as functions: files that are no modules of the package, imported by their path."""
+"""The pages of `data_prep/` as functions: each file is loaded when its page is first asked for."""
 
 import importlib.util
 import sys
@@ -10,7 +10,7 @@ from typing import Any
 
 @cache
 def main_of(page: Path) -> Callable[..., Any]:
-    """The function `main` of a page."""
+    """The function `main` of the page in a file."""
     spec = importlib.util.spec_from_file_location(f"audionas_prep_{page.stem}", page)
     assert spec is not None, page
     assert spec.loader is not None, page

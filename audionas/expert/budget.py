@@ -1,0 +1,118 @@
+"""Epochs that fill the given time: steps are timed, and the shares of the clock do the rest."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from audionas.config import load
+from audionas.core.rng import numpy_rng
+from audionas.expert import conf, decide, steps, timed
+from audionas.expert.clock import SHARES, TIMED, Clock, epochs
+from audionas.expert.decide import Decision
+from audionas.expert.devices import device
+from audionas.expert.networks import Network, candidates, fitting, opened
+from audionas.expert.plan import Plan
+from audionas.run.check import check
+
+MOST = {"search": 200, "trial": 40, "final": 120}  # epochs: more teach a network of this size little
+REST = {"clips": 15.0, "listens": 30.0}  # seconds of a core for evaluation, export, thresholds and pages
+SEEDS = (0, 1)  # of each finalist
+_TRIALS = 0.6  # share of the training's time that finalists have; the chosen one has the rest
+
+
+def hand_made(made: Plan, home: Path, clock: Clock) -> None:
+    """Time each network that fits; decide which are tried, and the epochs of trials and of the training."""
+    fit, began = _fitting(made, home), (time.process_time(), clock.spent)
+    paces = {each.name: _pace(made, home, each.name, each.init, TIMED / len(fit) - 1) for each in fit}
+    _keep(made, clock, *began)
+    facts = {each.name: {"init": each.init} for each in fit}
+    _share(made, facts, paces, clock.share("search"), clock.share("training"))
+
+
+def searched(made: Plan, home: Path, clock: Clock) -> None:
+    """Time the supernet, a network of its space and a hand-made one; decide the epochs of the search and of
+    its finalists: the most accurate network of the front, a hand-made one, the front's knee; with two seeds.
+    """
+    fit, began = _fitting(made, home), (time.process_time(), clock.spent)
+    hand = fit[0] if fit[0].init else fit[min(1, len(fit) - 1)]
+    space = load(home / conf.FILE, steps.search_settings(made, home, 1)).space
+    assert space is not None
+    _, io = opened(home / conf.FILE, steps.trial_settings(made, home, hand.name, {"init": ""}))
+    space.sample(numpy_rng("make"), io).save(home / "conf" / "drawn.json")
+    drawn, known = (
+        _pace(made, home, "drawn", "", TIMED / 4),
+        _pace(made, home, hand.name, hand.init, TIMED / 4),
+    )
+    _keep(made, clock, *began)
+    made.decisions["supernet"] = _supernet(made, home, clock)
+    facts: dict[str, dict[str, Any]] = {}
+    for seed in SEEDS:
+        inherits = {"init": f"{steps.SEARCH}/search", "seed": seed}
+        facts[f"searched_best_{seed}"] = {**inherits, "arch": f"{steps.SEARCH}#1"}
+        facts[f"{hand.name}_{seed}"] = {"init": hand.init, "arch": f"conf/{hand.file}", "seed": seed}
+        facts[f"searched_knee_{seed}"] = {**inherits, "arch": steps.SEARCH}
+    paces = {name: drawn if name.startswith("searched") else known for name in facts}
+    training = clock.share("training")
+    _share(made, facts, paces, _TRIALS * training, (1 - _TRIALS) * training)
+
+
+def _keep(made: Plan, clock: Clock, core: float, spent: float) -> None:
+    """Decide what is kept for the rest, by the machine's speed since these seconds of core and clock."""
+    slow = (clock.spent - spent) / max(0.1, time.process_time() - core)
+    needed = REST["listens" if device(made.device).listens else "clips"]
+    made.decisions["rest"] = decide.rest(SHARES["rest"] * clock.given, needed, slow)
+    clock.rest = made.value("rest")
+
+
+def _share(
+    made: Plan,
+    facts: Mapping[str, dict[str, Any]],
+    paces: Mapping[str, float],
+    trials: float,
+    training: float,
+) -> None:
+    """Decide which networks are tried, in the seconds of all `trials`, and for how many epochs they train.
+
+    Where there is time for one only, its training has the time of both.
+    """
+    tried = decide.tried(paces, trials)
+    many = len(tried.value)
+    if many == 1:
+        made.decisions["choice"] = Decision(tried.value[0], "the only one for which there is time")
+        trials, training = 0.0, trials + training
+    rows = {
+        name: {
+            **facts[name],
+            "epoch": round(paces[name], 2),
+            "trial_epochs": epochs(trials / many, paces[name], MOST["trial"]),
+            "epochs": epochs(training, paces[name], MOST["final"]),
+        }
+        for name in tried.value
+    }
+    made.decisions["networks"] = tried._replace(value=rows)
+
+
+def _supernet(made: Plan, home: Path, clock: Clock) -> Decision:
+    """The epochs of the supernet: what the scoring of networks leaves of the search's time."""
+    found = check(load(home / conf.FILE, steps.search_settings(made, home, 1)))
+    epoch, scoring = found["search"]["seconds"], found["select"]["seconds"]
+    share = clock.share("search")
+    count = epochs(max(0.0, share - scoring), epoch, MOST["search"])
+    why = f"timed here: {epoch:.1f} s per epoch, {scoring:.0f} s for {found['select']['networks']} scores"
+    return Decision({"epochs": count, "seconds": round(count * epoch + scoring, 1)}, why)
+
+
+def _fitting(made: Plan, home: Path) -> list[Network]:
+    """The hand-made networks that fit; their architectures are written to `conf/`."""
+    networks = candidates(device(made.device))
+    for network in networks:
+        network.spec.save(home / "conf" / network.file)
+    rows = [(each, steps.trial_settings(made, home, each.name, {"init": each.init})) for each in networks]
+    return fitting(rows, home / conf.FILE, made.device)
+
+
+def _pace(made: Plan, home: Path, name: str, init: str, seconds: float) -> float:
+    """The seconds of an epoch of the network in `conf/NAME.json`."""
+    changes = steps.trial_settings(made, home, name, {"init": init})
+    return timed.pace(home / conf.FILE, changes, max(1.0, seconds))

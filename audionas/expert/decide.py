@@ -1,0 +1,144 @@
+"""The decisions of an expert: each a pure function from facts to a value, with the reason in a sentence."""
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from audionas.core.reporter import amount
+from audionas.expert.devices import Device
+from audionas.expert.facts import Facts
+
+SCENE = 4.0  # seconds: clips as long are no words
+SEARCHED = 20.0  # minutes: below, a search has no time
+FEW_CLIPS = 300  # after augmentation: too few for a search
+FEW_SPEAKERS = 10
+COPIES = 3  # that augmentation makes of a clip, as far as a search is concerned
+FEW_POSITIVES = 500  # of a wake word: below, voices speak more
+SPOKEN, SPOKEN_MINUTE = 600, 10  # clips that they speak: at most, and for each given minute
+TRIAL = 8  # epochs of a trial that says something
+
+
+class Decision(NamedTuple):
+    """A value and its reason; `warning` is what the user should know about it."""
+
+    value: Any
+    why: str
+    warning: str = ""
+
+
+def task(facts: Facts) -> Decision:
+    """`keywords`, `wake_word` or `scenes`."""
+    if facts.seconds >= SCENE:
+        return Decision("scenes", f"95 % of the clips take up to {facts.seconds:.1f} s, {SCENE:g} s or more")
+    if len(facts.words) == 1:
+        return Decision("wake_word", f"one word, {facts.words[0]}; all else is background")
+    return Decision("keywords", f"{amount(len(facts.words), 'word')}, one folder each")
+
+
+def split(facts: Facts) -> Decision:
+    """The pattern that finds speakers, or "" to split by recording."""
+    if facts.speakers >= 3:
+        few = facts.speakers < FEW_SPEAKERS
+        told = amount(facts.speakers, "speaker")
+        return Decision(
+            facts.pattern,
+            f"the file names tell {told}: nobody is in two of train, dev and test",
+            f"{told}, fewer than {FEW_SPEAKERS}: no interval can be measured" if few else "",
+        )
+    found = (
+        f"{amount(facts.speakers, 'speaker')}, and three splits need three"
+        if facts.pattern
+        else "no speakers"
+    )
+    return Decision(
+        "",
+        f"the file names tell {found}: split by recording",
+        "one voice may be in train and test, so accuracy on new voices stays unknown; name files "
+        "speaker_take.wav",
+    )
+
+
+def seconds(facts: Facts) -> Decision:
+    """The length of a clip as the network hears it, in seconds."""
+    if facts.seconds <= 1.0:
+        return Decision(
+            1.0, f"95 % of the clips take up to {facts.seconds:.2f} s; a second is usual for words"
+        )
+    value = min(10.0, math.ceil(2 * facts.seconds) / 2)
+    return Decision(value, f"95 % of the clips take up to {facts.seconds:.2f} s, rounded up to half a second")
+
+
+def files(device: Device, task: str) -> Decision:
+    """The export targets: those of the device that can hold the task."""
+    if device.words or task == "wake_word":
+        return Decision(list(device.targets), "what the device runs")
+    kept = [target for target in device.targets if target != "esphome"]
+    return Decision(
+        kept,
+        "ESPHome's component hears one word, and these are several",
+        "no file for ESPHome: its component hears one word per model; the LiteRT files hear all",
+    )
+
+
+def search(minutes: float, clips: int) -> Decision:
+    """True where architectures are searched."""
+    many = clips * COPIES
+    if minutes < SEARCHED:
+        return Decision(False, f"{minutes:g} minutes, under {SEARCHED:g}: hand-made networks at three widths")
+    if many < FEW_CLIPS:
+        return Decision(
+            False, f"{amount(many, 'clip')} after augmentation, under {FEW_CLIPS}: hand-made networks"
+        )
+    return Decision(True, f"{minutes:g} minutes and {amount(many, 'clip')} after augmentation")
+
+
+def spoken(positives: int, negatives: bool, minutes: float) -> Decision:
+    """The number of clips of the wake word that synthetic voices speak, beside near words and sentences."""
+    if positives >= FEW_POSITIVES and negatives:
+        return Decision(0, f"{amount(positives, 'recording')} of the word, and other sound: no voices needed")
+    why = f"under {FEW_POSITIVES}" if positives < FEW_POSITIVES else "but no other sound"
+    many = max(SPOKEN_MINUTE, min(SPOKEN, round(SPOKEN_MINUTE * minutes)))
+    told = f"{amount(SPOKEN_MINUTE, 'clip')} per given minute, {SPOKEN} at most"
+    return Decision(many, f"{amount(positives, 'recording')} of the word, {why}: voices speak more ({told})")
+
+
+def rate(wanted: float, hours: float) -> Decision:
+    """The target of false accepts per hour: the wanted one, or the lowest that so many hours can show."""
+    lowest = 3.0 / hours if hours else math.inf  # no event in H hours: at most 3 / H with 95 % confidence
+    if wanted >= lowest:
+        return Decision(wanted, f"{hours:.2f} hours of other sound can show it")
+    return Decision(
+        float(f"{lowest:.2g}"),
+        f"{hours:.2f} hours of other sound cannot show less than {lowest:.2g} (3 / hours, the rule of three)",
+        f"{wanted:g} false accepts per hour cannot be measured on {hours:.2f} hours; the threshold is for "
+        f"{lowest:.2g}",
+    )
+
+
+def rest(share: float, core: float, slow: float) -> Decision:
+    """The seconds kept for evaluation, export and pages, which need `core` seconds of a core, on a machine
+    where a second of a core takes `slow` seconds: at least their `share`.
+    """
+    told = f"they take about {core:.0f} s of a core, and a second of it took {max(1.0, slow):.1f} s here"
+    return Decision(round(max(share, core * max(1.0, slow)), 1), told)
+
+
+def tried(paces: Mapping[str, float], seconds: float) -> Decision:
+    """The networks, by name with their seconds per epoch, that are tried within `seconds`: as many, in order,
+    as leave each a trial worth comparing.
+    """
+    kept: list[str] = []
+    for name in paces:
+        if kept and any(seconds / (len(kept) + 1) < TRIAL * paces[each] for each in (*kept, name)):
+            break
+        kept.append(name)
+    told = ", ".join(f"{name} {pace:.1f} s" for name, pace in paces.items())
+    some = f"{amount(len(kept), 'network')} can be tried for {TRIAL} epochs or more in {seconds:.0f} s"
+    return Decision(kept, f"{some}; timed here, per epoch: {told}")
+
+
+def choice(accuracies: Mapping[str, float]) -> Decision:
+    """The network with the best accuracy on development clips; of equal ones the first, which is smaller."""
+    best = max(accuracies, key=accuracies.__getitem__)
+    told = ", ".join(f"{name} {accuracy:.1%}" for name, accuracy in accuracies.items())
+    return Decision(best, f"development accuracy of the trials: {told}")

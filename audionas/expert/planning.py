@@ -1,0 +1,87 @@
+"""Planning: facts become decisions, data are prepared, steps are timed, and epochs fill the given time."""
+
+from pathlib import Path
+
+from audionas.config import load
+from audionas.core.errors import UserError
+from audionas.core.files import read_json, write_text
+from audionas.core.reporter import Reporter
+from audionas.expert import budget, conf, decide, do, steps
+from audionas.expert.clock import Clock
+from audionas.expert.decide import Decision
+from audionas.expert.devices import device
+from audionas.expert.facts import Facts, facts
+from audionas.expert.plan import Plan
+
+
+def examine(made: Plan, home: Path) -> None:
+    """Take the decisions that the recordings alone decide, and write plan and config to `home`.
+
+    Raises UserError for recordings that cannot be used and for settings that are none, before that.
+    """
+    if "seconds" not in made.decisions:
+        _examine(made, home)
+    write_text(home / conf.FILE, conf.text(made))
+    load(home / conf.FILE, steps.settings(made))
+    made.save(home)
+
+
+def plan(made: Plan, home: Path, clock: Clock, tell: do.Told) -> None:
+    """Prepare the data, time steps, and take the other decisions. Raises UserError where no network fits."""
+    prep = steps.prep(made, home)
+    do.run([prep], do.digests([steps.prep(made, Path(home.name))]), made, home, clock, tell)
+    if made.value("task") == "wake_word":
+        _measurable(made, home)
+    tell("time steps")
+    with do.logged(home):
+        (budget.searched if made.value("search") else budget.hand_made)(made, home, clock)
+    made.save(home)
+
+
+def _examine(made: Plan, home: Path) -> None:
+    """Decide what the recordings alone decide."""
+    decided = made.decisions
+    if made.word:
+        found = Facts({}, "", 0, 1.0, 1.0, 0.0)
+        decided["task"] = Decision("wake_word", "--word names one")
+        decided["split"] = Decision("", "synthetic voices: no voice is in two of train, dev and test")
+    else:
+        with do.logged(home):
+            found = facts(Path(made.source), Reporter())
+        decided["task"], decided["split"] = decide.task(found), decide.split(found)
+        if made.negatives and decided["task"].value != "wake_word":
+            raise UserError(
+                f"--negatives is for a wake word, and {made.source} holds {len(found.words)} words",
+                hint="Put other sound into a folder _unknown_ beside the words, in short clips.",
+            )
+    decided["search"] = decide.search(made.minutes, found.clips or decide.SPOKEN)
+    decided["seconds"] = decide.seconds(found)
+    decided["files"] = decide.files(device(made.device), decided["task"].value)
+    if decided["task"].value == "wake_word":
+        _examine_word(made, found)
+
+
+def _examine_word(made: Plan, found: Facts) -> None:
+    """Decide what a wake word needs: its folder, other sound, voices."""
+    decided, word = made.decisions, made.word
+    for folder in found.words:
+        others = [label for label in found.labels if label != folder]
+        decided["folder"] = Decision(folder, "the only one without a _ in front")
+        decided["others"] = Decision(others, "what is not the word")
+        word = folder.replace("_", " ")
+    other = bool(made.negatives) or len(found.labels) > 1
+    decided["word"] = Decision(word, "--word" if made.word else "the name of its folder")
+    decided["voices"] = decide.spoken(sum(found.labels[each] for each in found.words), other, made.minutes)
+    decided["negatives"] = (
+        Decision("dev_long", "recordings without the word")
+        if other
+        else Decision("dev_espeak", "no recordings without the word: sentences by synthetic voices")
+    )
+    decided["seconds"] = Decision(1.5, "a wake word ends its clips, with a little of what was before")
+
+
+def _measurable(made: Plan, home: Path) -> None:
+    """Decide the target of false accepts, from the hours of development sound without the word."""
+    hours: dict[str, dict[str, float]] = read_json(home / "data" / "hours.json")
+    heard = sum(hours.get(made.value("negatives"), {}).values())
+    made.decisions["rate"] = decide.rate(made.rate, heard)

@@ -1,0 +1,54 @@
+"""What is refused before any work, and leaves no plan behind."""
+
+from pathlib import Path
+
+import pytest
+
+from audionas.expert import decide
+from audionas.expert.devices import device
+from tests.unit.cli._command import refused
+from tests.unit.expert._recordings import recordings
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A few recordings of two words."""
+    return recordings(tmp_path_factory.mktemp("made") / "words", ("low", "mid"), speakers=3, takes=2)
+
+
+def test_a_wrong_setting_leaves_no_plan(source: Path, tmp_path: Path) -> None:
+    words = ("make", source, "--for", "cpu", "--minutes", 5, f"out={tmp_path}", "train.epoch=3")
+    result = refused(*words)
+    assert "train.epoch: unknown key" in result.err
+    assert not (tmp_path / "words" / "make.yaml").exists()
+
+
+def test_a_run_that_make_did_not_begin_is_left_alone(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "words" / "train").mkdir(parents=True)
+    result = refused("make", source, "--for", "cpu", "--minutes", 5, f"out={tmp_path}")
+    assert "holds a run of train" in result.err
+    assert "name=..." in result.err
+
+
+def test_negatives_of_several_words_are_refused(source: Path, tmp_path: Path) -> None:
+    words = ("make", source, "--for", "cpu", "--minutes", 5, f"out={tmp_path}", "--negatives", source / "low")
+    result = refused(*words)
+    assert "--negatives is for a wake word" in result.err
+    assert not (tmp_path / "words" / "make.yaml").exists()
+
+
+def test_a_broken_plan_is_refused_with_every_fault(tmp_path: Path) -> None:
+    file = tmp_path / "make.yaml"
+    file.write_text("source: 3\nword: ''\nminutes: soon\n", encoding="utf-8")
+    result = refused("make", file)
+    for part in ("source", "minutes", "device", "decisions"):
+        assert part in result.err
+
+
+def test_a_device_of_one_word_gets_no_file_for_several() -> None:
+    esp = device("esp32-s3")
+    assert "esphome" in decide.files(esp, "wake_word").value
+    several = decide.files(esp, "keywords")
+    assert several.value == ["onnx-stream", "litert"]
+    assert several.warning
+    assert decide.files(device("cpu"), "keywords").value == ["onnx"]

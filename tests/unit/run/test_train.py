@@ -1,0 +1,18 @@
+"""A training that ends early keeps the schedule of all its epochs."""
+
+from pathlib import Path
+
+from audionas.core.files import read_json
+from audionas.core.reporter import read_rows
+from tests._run import Run
+from tests.unit.cli._command import done
+
+
+def test_a_training_until_an_epoch_is_the_beginning_of_the_whole_one(trained: Run, tmp_path: Path) -> None:
+    arch = f"arch={trained.exp / 'arch.json'}"
+    done("train", trained.conf, "name=cut", f"out={tmp_path}", arch, "--until", 2)
+    whole = read_rows(trained.exp / "train" / "metrics.jsonl")
+    cut = read_rows(tmp_path / "cut" / "train" / "metrics.jsonl")
+    assert len(whole) > len(cut) == 2
+    assert [row | {"seconds": 0} for row in cut] == [row | {"seconds": 0} for row in whole[:2]]
+    assert read_json(tmp_path / "cut" / "train" / "done.json")["epochs"] == 2
