@@ -107,11 +107,12 @@ def rate(wanted: float, hours: float) -> Decision:
     lowest = 3.0 / hours if hours else math.inf  # no event in H hours: at most 3 / H with 95 % confidence
     if wanted >= lowest:
         return Decision(wanted, f"{hours:.2f} hours of other sound can show it")
+    lowest = float(f"{lowest:.2g}")
     return Decision(
-        float(f"{lowest:.2g}"),
-        f"{hours:.2f} hours of other sound cannot show less than {lowest:.2g} (3 / hours, the rule of three)",
+        lowest,
+        f"{hours:.2f} hours of other sound cannot show less than {lowest:g} (3 / hours, the rule of three)",
         f"{wanted:g} false accepts per hour cannot be measured on {hours:.2f} hours; the threshold is for "
-        f"{lowest:.2g}",
+        f"{lowest:g}",
     )
 
 

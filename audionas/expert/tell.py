@@ -1,18 +1,20 @@
 """The lines that `audionas make` prints: data, what can be measured, device, plan, result, files."""
 
+import math
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from audionas.core.files import read_json
 from audionas.core.hostile import command
-from audionas.core.intervals import Interval
 from audionas.core.reporter import amount, clock
-from audionas.engine.metrics import whose
-from audionas.expert.clock import Clock
+from audionas.expert import quality
+from audionas.expert.clock import OVER, Clock
+from audionas.expert.decide import TRIAL
 from audionas.expert.devices import device, memory
 from audionas.expert.plan import FILE, Plan
 from audionas.expert.script import FILE as SCRIPT
+from audionas.expert.steps import keys
 from audionas.report.run import evaluation
 
 
@@ -32,6 +34,7 @@ def plan(made: Plan, time: Clock, left: float) -> Iterator[str]:
     for name, row in rows.items() if len(rows) == 1 else ():
         begins = f", from the weights of {row['init']}" if row["init"] else ""
         yield f"plan      train {name} for {amount(row['epochs'], 'epoch')}{begins}"
+    yield from late(made, time, left)
     ends = datetime.now().astimezone() + timedelta(seconds=left)
     used = f"{clock(time.spent)} used of {clock(time.given)}"
     yield f"time      {used}; ends about {ends:%H:%M}, in {clock(left)}"
@@ -44,26 +47,34 @@ def result(made: Plan, home: Path, time: Clock) -> Iterator[str]:
     for name, epoch in made.stops.items():
         yield f"cut       {name}: stopped after epoch {epoch}, since the time was up; this machine was slower"
     if (found := evaluation(home)) is not None:
-        interval = Interval.read(found).words("{:.1%}".format)
-        over = whose(found, "unseen speaker")
-        clips = amount(found["n"], "test clip")
-        yield f"accuracy  {found['accuracy']:.1%} of {clips} (95 % interval {interval}, {over})"
+        yield from quality.lines(made, found)
     if "rate" in made.decisions:
-        yield from _tuned(home)
+        yield from quality.tuned(home)
+    yield from late(made, time, 0.0)
     report = read_json(home / "export" / "report.json")
     files = ", ".join(f"{name} ({row['bytes'] / 1000:,.0f} kB)" for name, row in report["files"].items())
     yield f"files     {home}/export: {files}"
     yield f"page      {home}/report.html; decisions: {home}/{FILE}; the same by verbs: {home}/{SCRIPT}"
     yield f"time      {clock(time.spent)} of {clock(time.given)}"
-    yield f"try       {command('audionas', 'predict', home, 'recording.wav')}"
+    if made.value("task") == "wake_word":
+        said = command("audionas", "detect", home, "recording.wav")
+        yield f"try       {said}; in a browser: {command('audionas', 'demo-web', home)}"
+    else:
+        yield f"try       {command('audionas', 'predict', home, 'recording.wav')}"
 
 
-def _tuned(home: Path) -> Iterator[str]:
-    """The threshold of each file, with what it misses."""
-    found = read_json(home / "tune" / "tune.json")
-    for row in found["files"]:
-        for word, each in row["words"].items():
-            yield (
-                f"threshold {row['file']}: {word} at {each['threshold']:.3f} for "
-                f"{found['target']:g} false accepts per hour of {row['hours']:.2f} h"
-            )
+def late(made: Plan, time: Clock, left: float) -> Iterator[str]:
+    """A line where the plan cannot keep the time, or trains for too few epochs to learn."""
+    rows = made.value("networks")
+    if (row := rows.get(made.value("choice") if "choice" in made.decisions else next(iter(rows)))) is None:
+        return
+    told = []
+    if time.spent + left > (1 + OVER) * time.given:
+        needs = "needs" if left else "took"
+        told.append(f"the plan {needs} {clock(time.spent + left)}, and {clock(time.given)} were given")
+    few = 0 if "train.epochs" in keys(made.changes) else max(0, TRIAL - row["epochs"])
+    if few:
+        told.append(f"{amount(row['epochs'], 'epoch')} of training teaches little")
+    if told:
+        seconds = time.spent + left + few * row["epoch"]
+        yield f"limit     {'; '.join(told)}: give --minutes {max(1, math.ceil(seconds / 60))} or more"
