@@ -24,9 +24,10 @@ def make(
     word: str = "",
     device: str = "",
     minutes: float | None = None,
-    fa_per_hour: float = 0.5,
+    fa_per_hour: float | None = None,
     negatives: Iterable[Place] = (),
     plan: bool = False,
+    again: bool = False,
     quiet: bool = True,
     callbacks: Sequence[Callback] = (),
     **keys: Any,
@@ -35,8 +36,8 @@ def make(
 
     `source` is a folder with one folder per word, a Dataset that was prepared from one (its negatives count
     too), or the `make.yaml` of an earlier plan; or `word` is what voices say. With `plan` it stops before the
-    trainings. The same call again resumes. Raises UserError as the command does, and for a Dataset whose
-    recordings are not known.
+    trainings. The same call again resumes; with `again` it plans anew, and replaces what is there. Raises
+    UserError as the command does, and for a Dataset whose recordings are not known.
     """
     place, more = source, [Path(each) for each in negatives]
     if isinstance(source, Dataset):
@@ -57,6 +58,7 @@ def make(
             negatives=more,
             changes=list(_changes(plain(keys))),
             only_plan=plan,
+            again=again,
             reporter=Reporter(),
         )
     planned = [setting("name", home.name), setting("out", str(home.parent))]

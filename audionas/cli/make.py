@@ -34,16 +34,26 @@ def make(
         typer.Option("--negatives", help="Folder of sound without the word; may be repeated."),
     ] = None,
     rate: Annotated[
-        float, typer.Option("--fa-per-hour", help="False accepts per hour for which a wake word is tuned.")
-    ] = 0.5,
+        float | None,
+        typer.Option(
+            "--fa-per-hour",
+            help="False accepts per hour for which a wake word is tuned; default: 0.5.",
+            show_default=False,
+        ),
+    ] = None,
     only_plan: Annotated[
         bool, typer.Option("--plan", help="Prepare data, time steps and decide; stop before the trainings.")
+    ] = False,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Plan again from the recordings, and replace the model that is there."),
     ] = False,
 ) -> None:
     """Make a model from recordings: decides, trains, evaluates, exports and tunes within the given time.
 
     Writes exp/NAME/make.yaml, each decision with its why, and commands.sh, the same by verbs. Run the same
-    command to resume. With a make.yaml, redoes what its changes concern.
+    command to resume; add --again where recordings were added. With a make.yaml, redoes what its changes
+    concern.
 
     Examples: audionas make my_words --for cpu --minutes 10; audionas make --word "hey jarvis" --for esp32-s3
     --minutes 90; audionas make exp/my_words/make.yaml train.epochs=40
@@ -61,4 +71,5 @@ def make(
         negatives=negatives or (),
         changes=rest if source is not None else [each for each in (first, *rest) if each],
         only_plan=only_plan,
+        again=again,
     )

@@ -13,7 +13,14 @@ SHARES: Mapping[str, float] = {"data": 0.10, "search": 0.40, "training": 0.35, "
 TIMED = 20.0  # seconds of timed steps, part of the data's share
 OVER = 0.10  # the most by which the given time may be exceeded, as a share of it
 SLACK, START = 1.15, 5.0  # times the planned seconds that a trial may take, and seconds to start it
-FEWEST = 0.5  # minutes that can be given
+FEWEST, MOST = 0.5, 1e6  # minutes that can be given
+
+
+def fault(minutes: float) -> str:
+    """Why so many minutes cannot be given; "" where they can."""
+    if FEWEST <= minutes <= MOST:
+        return ""
+    return f"--minutes {minutes:g}: expected {FEWEST:g} to {MOST:,.0f}, such as 60"
 
 
 @dataclass
@@ -29,8 +36,8 @@ class Clock:
     began: float = field(init=False)
 
     def __post_init__(self) -> None:
-        if not FEWEST <= self.minutes < 1e6:
-            raise UserError(f"--minutes {self.minutes:g}: expected at least {FEWEST:g}, such as 60")
+        if told := fault(self.minutes):
+            raise UserError(told)
         self.began = self.now() - self.used
 
     @property

@@ -32,6 +32,13 @@ class Done:
         """Write `done.json`."""
         write_json(self.file, {"planned": self.planned, "steps": self.steps})
 
+    def again(self) -> None:
+        """Begin anew: no second counts, and each step that has begun has results to replace."""
+        self.planned = 0.0
+        for row in self.steps.values():
+            row |= {"digest": "", "seconds": 0.0, "done": False, "fresh": True}
+        self.save()
+
     def holds(self, step: Step, digest: str) -> bool:
         """True where the step has ended with nothing changed since."""
         row = self.steps.get(step.name, {})

@@ -6,7 +6,7 @@ from audionas.config import load
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_text
 from audionas.core.reporter import Reporter
-from audionas.expert import budget, conf, decide, do, steps
+from audionas.expert import budget, conf, decide, do, since, steps
 from audionas.expert.clock import Clock
 from audionas.expert.decide import Decision
 from audionas.expert.devices import device
@@ -14,13 +14,19 @@ from audionas.expert.facts import Facts, facts
 from audionas.expert.plan import Plan
 
 
-def examine(made: Plan, home: Path) -> None:
+def examine(made: Plan, home: Path, *, rated: bool = False) -> None:
     """Take the decisions that the recordings alone decide, and write plan and config to `home`.
 
-    Raises UserError for recordings that cannot be used and for settings that are none, before that.
+    `rated` where the user gave a rate of false accepts. Raises UserError for recordings that cannot be used
+    and for settings that are none, before that.
     """
     if "seconds" not in made.decisions:
         _examine(made, home)
+    if rated and made.value("task") != "wake_word":
+        raise UserError(
+            f"--fa-per-hour is for a wake word, and {made.source} holds several words or scenes",
+            hint="Leave --fa-per-hour out: nothing is tuned for several words.",
+        )
     write_text(home / conf.FILE, conf.text(made))
     load(home / conf.FILE, steps.settings(made))
     made.save(home)
@@ -41,6 +47,7 @@ def plan(made: Plan, home: Path, clock: Clock, tell: do.Told) -> None:
 def _examine(made: Plan, home: Path) -> None:
     """Decide what the recordings alone decide."""
     decided = made.decisions
+    decided[since.NAME] = since.seen(made)
     if made.word:
         found = Facts({}, "", 0, 1.0, 1.0, 0.0)
         decided["task"] = Decision("wake_word", "--word names one")

@@ -1,4 +1,4 @@
-"""What a result is worth, in lines: accuracy, recall of a wake word, its misses, and where it is no result."""
+"""What a result is worth, in lines: accuracy, recall of a wake word, its misses, and where that is none."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -24,7 +24,9 @@ def lines(made: Plan, found: Row) -> Iterator[str]:
     clips = amount(found["n"], "test clip")
     yield f"accuracy  {found['accuracy']:.1%} of {clips} (95 % interval {interval}, {whose(found, noun)})"
     yield from _chance(made, found)
-    yield from (f"limit     NEVER HEARD: {word}, in none of {clips}; {_REMEDY}" for word, clips in _deaf(found))
+    yield from (
+        f"limit     NEVER HEARD: {word}, in none of {clips}; {_REMEDY}" for word, clips in _deaf(found)
+    )
 
 
 def tuned(home: Path) -> Iterator[str]:
@@ -38,8 +40,8 @@ def tuned(home: Path) -> Iterator[str]:
                 f"threshold {row['file']}: {word} at {each['threshold']:.3f} misses {missed} of "
                 f"{amount(each['clips'], 'recording')} (95 % interval "
                 f"{Interval.read(each, 'rejected_interval').words('{:.1%}'.format)}); "
-                f"{amount(each['accepts'], 'false accept')} in {row['hours']:.2f} h, {each['fa_per_hour']:.1f} "
-                f"per hour ({wrong}; target {found['target']:g})"
+                f"{amount(each['accepts'], 'false accept')} in {row['hours']:.2f} h, "
+                f"{each['fa_per_hour']:.1f} per hour ({wrong}; target {found['target']:g})"
             )
     yield from (f"limit     {line}; {_REMEDY}" for line in found["deaf"])
 
@@ -64,7 +66,9 @@ def _chance(made: Plan, found: Row) -> Iterator[str]:
     ends = Interval.read(found).ends or exact(round(found["accuracy"] * found["n"]), found["n"]).ends
     assert ends is not None
     if ends[0] <= guess:
-        told = f"the interval of accuracy begins at {ends[0]:.1%}, and always the same answer gives {guess:.1%}"
+        told = (
+            f"the interval of accuracy begins at {ends[0]:.1%}, and always the same answer gives {guess:.1%}"
+        )
         yield f"limit     MAY BE CHANCE: {told}; {_REMEDY}"
 
 
@@ -76,6 +80,5 @@ def _deaf(found: Row) -> Iterator[tuple[str, str]]:
 def _words(found: Row) -> Iterator[tuple[str, int, int]]:
     """Each word that has test clips: its name, how many are heard, how many there are."""
     for number, label in enumerate(found["labels"]):
-        if many := found["per_class"][label]["n"]:
-            if not label.startswith("_"):
-                yield label, found["confusion"][number][number], many
+        if (many := found["per_class"][label]["n"]) and not label.startswith("_"):
+            yield label, found["confusion"][number][number], many

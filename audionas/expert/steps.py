@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from audionas.config import dump
 from audionas.core.hostile import setting
-from audionas.expert import conf, verbs
+from audionas.expert import conf, since, verbs
 from audionas.expert.decide import SPOKEN
 from audionas.expert.devices import device
 from audionas.expert.facts import BY_FOLDER
@@ -60,7 +61,9 @@ def prep(plan: Plan, home: Path) -> Step:
     if plan.value("task") == "wake_word":
         return _wake_word(plan, data, options)
     options += [("speaker-pattern", plan.value("split")), ("dev", 0.15), ("test", 0.15), ("resample", True)]
-    return verbs.prep("folder", [plan.source, str(data)], [o for o in options if o[1] != ""])
+    return verbs.prep(
+        "folder", [plan.source, str(data)], [o for o in options if o[1] != ""], reads=_seen(plan)
+    )
 
 
 def _wake_word(plan: Plan, data: Path, options: list[tuple[str, Any]]) -> Step:
@@ -79,7 +82,12 @@ def _wake_word(plan: Plan, data: Path, options: list[tuple[str, Any]]) -> Step:
     options += [("src", others)] if others else []
     if plan.value("negatives") == "dev_espeak":
         options += [("espeak-hours", round(SENTENCES * say / SPOKEN, 2))]
-    return verbs.prep("wake_word", [str(data)], options)
+    return verbs.prep("wake_word", [str(data)], options, reads=_seen(plan))
+
+
+def _seen(plan: Plan) -> str:
+    """The recordings as the plan saw them, as text; earlier versions did not look."""
+    return dump(plan.value(since.NAME)) if since.NAME in plan.decisions else ""
 
 
 def _search(plan: Plan, home: Path) -> list[Step]:

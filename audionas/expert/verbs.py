@@ -6,13 +6,19 @@ are late: a plan that only prints commands needs none of them.
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from shutil import rmtree
 from typing import Any, NamedTuple
 
+from audionas.core.errors import UserError
 from audionas.core.files import shipped
 from audionas.expert.pages import main_of
 
 Until = Callable[[int], bool]  # told the epochs done, whether a training ends
 Words = tuple[str, ...]
+
+_PREP = (  # hints of the preparation name options that make does not have
+    "Record more files of what is named, or move it out of the folder; then repeat the command."
+)
 
 
 class Step(NamedTuple):
@@ -37,8 +43,11 @@ class Step(NamedTuple):
         return self.words[0] == "train"
 
 
-def prep(page: str, places: Sequence[str], options: Sequence[tuple[str, Any]]) -> Step:
-    """`audionas prep PAGE`; an option that is True has no value, one given several times is a list."""
+def prep(page: str, places: Sequence[str], options: Sequence[tuple[str, Any]], **rest: Any) -> Step:
+    """`audionas prep PAGE`; an option that is True has no value, one given several times is a list.
+
+    The last of the `places` is the folder that it writes; data of an earlier plan there are deleted.
+    """
     words: list[str] = ["prep", page, *places]
     keywords: dict[str, Any] = {}
     for name, value in options:
@@ -48,9 +57,16 @@ def prep(page: str, places: Sequence[str], options: Sequence[tuple[str, Any]]) -
         keywords[key] = value
 
     def call(overwrite: bool, until: Until | None) -> None:
-        main_of(shipped("data_prep") / f"{page}.py")(*map(Path, places), **keywords)
+        if overwrite and (out := Path(places[-1])).is_dir() and not out.is_symlink():
+            rmtree(out)
+        try:
+            main_of(shipped("data_prep") / f"{page}.py")(*map(Path, places), **keywords)
+        except UserError as error:
+            if "--" not in error.hint:
+                raise
+            raise UserError(error.problems, hint=_PREP, listed=error.listed) from error
 
-    return Step("prep", tuple(words), call, share="data")
+    return Step("prep", tuple(words), call, share="data", **rest)
 
 
 def train(name: str, conf: Path, changes: Sequence[str], **rest: Any) -> Step:

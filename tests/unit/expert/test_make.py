@@ -158,7 +158,9 @@ def test_a_wake_word_is_tuned_for_the_rate_that_its_hours_can_show(tmp_path: Pat
     assert plan.value("voices") == 10
     assert plan.value("rate") > 0.5
     assert "0.5 false accepts per hour cannot be measured" in result.out
-    assert f"for {plan.value('rate'):g} false accepts per hour" in result.out
+    assert f"target {plan.value('rate'):g})" in result.out
+    assert "test recordings heard" in result.out
+    assert "audionas detect" in result.out
     names = {file.name for file in (home / "export").iterdir()}
     assert {"low.tflite", "low.json", "model.stream.onnx", "model.int8.tflite"} <= names
     assert read_json(home / "tune" / "tune.json")["target"] == plan.value("rate")

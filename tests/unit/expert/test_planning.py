@@ -27,7 +27,7 @@ def test_a_run_that_make_did_not_begin_is_left_alone(source: Path, tmp_path: Pat
     (tmp_path / "words" / "train").mkdir(parents=True)
     result = refused("make", source, "--for", "cpu", "--minutes", 5, f"out={tmp_path}")
     assert "holds a run of train" in result.err
-    assert "name=..." in result.err
+    assert "name=words_2" in result.err
 
 
 def test_negatives_of_several_words_are_refused(source: Path, tmp_path: Path) -> None:
@@ -52,3 +52,17 @@ def test_a_device_of_one_word_gets_no_file_for_several() -> None:
     assert several.value == ["onnx-stream", "litert"]
     assert several.warning
     assert decide.files(device("cpu"), "keywords").value == ["onnx"]
+
+
+def test_a_rate_for_several_words_is_refused_and_no_folder_is_left(source: Path, tmp_path: Path) -> None:
+    words = ("make", source, "--for", "cpu", "--minutes", 5, f"out={tmp_path}/exp", "--fa-per-hour", 0.5)
+    assert "--fa-per-hour is for a wake word" in refused(*words).err
+    assert not (tmp_path / "exp").exists()
+
+
+def test_hints_name_no_options_that_make_lacks(tmp_path: Path) -> None:
+    few = recordings(tmp_path / "few", ("low", "mid"), speakers=2, takes=1)
+    result = refused("make", few, "--for", "cpu", "--minutes", 5, f"out={tmp_path}")
+    assert "class 'low': 2 files cannot fill 3 splits" in result.err
+    assert "--min-clips" not in result.err
+    assert "Record more files" in result.err
