@@ -1,7 +1,8 @@
 """What a call of `audionas make` asks for: a new plan, or an earlier one that goes on; else what is wrong."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from audionas.core.errors import UserError
 from audionas.core.files import name_fault
@@ -92,6 +93,7 @@ def _home(plan: Plan, again: bool) -> tuple[Plan, Path]:
     if wrong := name_fault(name):
         raise UserError(f"name: {wrong}")
     home = Path(given.get("out") or "exp").absolute() / name
+    _require_apart(plan, home)
     if not (home / FILE).exists():
         if there := [phase for phase in ("search", "train") if (home / phase).exists()]:
             raise UserError(
@@ -114,6 +116,17 @@ def _home(plan: Plan, again: bool) -> tuple[Plan, Path]:
     return before, home
 
 
+def _require_apart(plan: Plan, home: Path) -> None:
+    """Raise UserError where recordings lie in the run's folder, which may be replaced, or it in theirs."""
+    here = home.resolve()
+    for place in (Path(each).resolve() for each in (plan.source, *plan.negatives) if each):
+        if here.is_relative_to(place) or place.is_relative_to(here):
+            raise UserError(
+                f"{home}: the folder of the run, and {place} holds recordings: one lies in the other",
+                hint=f"Give the run a folder of its own: name={home.name}_2, or out=...",
+            )
+
+
 def _remedy(plan: Plan, home: Path, differing: Sequence[str]) -> str:
     """Commands that go on with the plan that is there, change it, or replace it."""
     beside = f"give this one another name: name={home.name}_2"
@@ -133,7 +146,7 @@ def _earlier(
     file: Path,
     minutes: float | None,
     changes: Sequence[str],
-    fresh: dict[str, object],
+    fresh: Mapping[str, Any],
     again: bool,
     problems: list[str],
 ) -> Plan:

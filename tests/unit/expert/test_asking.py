@@ -93,3 +93,12 @@ def test_places_that_hold_no_recordings_are_named(plan: Plan, tmp_path: Path) ->
     assert "is a file" in refused("make", file, "--for", "cpu", "--minutes", 5).err
     result = refused("make", plan.source, tmp_path / "x", "--for", "cpu", "--minutes", 5, *plan.changes)
     assert f"{tmp_path}/x: a second folder" in result.err
+
+
+@pytest.mark.parametrize(("out", "name"), [(".", "words"), ("words", "run"), (".", "x")])
+def test_a_run_and_its_recordings_do_not_lie_in_each_other(tmp_path: Path, out: str, name: str) -> None:
+    source = tmp_path / "x" / "data" if name == "x" else tmp_path / "words"
+    source.mkdir(parents=True)
+    words = ("make", source, "--for", "cpu", "--minutes", 5, f"out={tmp_path / out}", f"name={name}")
+    assert "one lies in the other" in refused(*words).err
+    assert source.is_dir()

@@ -172,3 +172,16 @@ def test_another_plan_of_the_same_name_is_refused(planned: Path) -> None:
     result = refused("make", source, "--for", "browser", "--minutes", 5, *where)
     assert "device: cpu there, browser now" in result.err
     assert isinstance(load(planned / "make.yaml"), Plan)
+
+
+def test_recordings_that_were_added_are_in_the_plan_that_again_makes(tmp_path: Path) -> None:
+    source = recordings(tmp_path / "words", ("low", "mid"))
+    words = ("make", source, "--for", "cpu", "--minutes", 0.5, "--plan", f"out={tmp_path}/exp", "name=x")
+    done(*words)
+    home = tmp_path / "exp" / "x"
+    recordings(source, ("high",))
+    assert "1 word more (high), 18 files more" in refused(*words).err
+    done("make", home / "make.yaml", "--plan", "--again")
+    assert "high" in (home / "data" / "labels.txt").read_text(encoding="utf-8").split()
+    assert "high" in load(home / "make.yaml").value("recordings")
+    done(*words)

@@ -62,7 +62,7 @@ def test_a_rate_for_several_words_is_refused_and_no_folder_is_left(source: Path,
 
 def test_hints_name_no_options_that_make_lacks(tmp_path: Path) -> None:
     few = recordings(tmp_path / "few", ("low", "mid"), speakers=2, takes=1)
-    result = refused("make", few, "--for", "cpu", "--minutes", 5, f"out={tmp_path}")
+    result = refused("make", few, "--for", "cpu", "--minutes", 5, f"out={tmp_path}/exp")
     assert "class 'low': 2 files cannot fill 3 splits" in result.err
     assert "--min-clips" not in result.err
     assert "Record more files" in result.err
