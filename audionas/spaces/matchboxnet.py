@@ -26,13 +26,13 @@ _EPS = 1e-3  # of batch norms
 
 @dataclass(frozen=True, kw_only=True)
 class Matchboxnet(Space):
-    """No choices. MatchboxNet-3xRxC has `repeat` R sub-blocks, 1 or 2 in the paper, and `width` C.
+    """No choices. MatchboxNet-3xRxC has `repeat` R sub-blocks, 1 or 2 in the paper, and `filters` C.
 
     NeMo fills clips of 1 s with frames of zeros up to 128; here a network takes the frames there are.
     """
 
     repeat: int = 1
-    width: int = 64
+    filters: int = 64
     causal: bool = False
 
     features: ClassVar[str] = "mfcc/matchboxnet"
@@ -47,7 +47,7 @@ class Matchboxnet(Space):
         super().__post_init__()
         problems = [
             f"{self.name}.{name} is {getattr(self, name)}, expected at least 1"
-            for name in ("repeat", "width")
+            for name in ("repeat", "filters")
             if getattr(self, name) < 1
         ]
         if problems:
@@ -66,10 +66,10 @@ class Matchboxnet(Space):
         c_in = _WIDE
         for i, kernel in enumerate(kernels, 1):
             block = TCSBlock(
-                c_in, self.width, kernel, repeat=self.repeat, residual=True, causal=self.causal
+                c_in, self.filters, kernel, repeat=self.repeat, residual=True, causal=self.causal
             )
             body.add_module(f"block{i}", block)
-            c_in = self.width
+            c_in = self.filters
         body.add_module("far", TCSBlock(c_in, _WIDE, last, dilation=_DILATION, causal=self.causal))
         body.add_module("tail", ConvBN(_WIDE, _WIDE, (1, 1), eps=_EPS))
         return Chain(body, [], Head(_WIDE, io.classes, scale.dropout_or(0.0)), fold=True)

@@ -1,7 +1,7 @@
 """SparkNet: four separable convolutions over time and noisy gates, for 32 MFCCs.
 
 Svirsky et al., "Sparse Binarization for Fast Keyword Spotting". The released code could not be read: layers
-are those of a public re-implementation, and make the published counts of parameters at widths 16 and 32.
+are those of a public re-implementation, and make the published counts of parameters with 16 and 32 filters.
 """
 
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ _KERNELS = (11, 15, 19, 29)  # all but the first have a residual branch
 
 @dataclass(frozen=True, kw_only=True)
 class Sparknet(Space):
-    """No choices. The paper's networks have 32 `gates` and a `width` of 4 to 32 channels."""
+    """No choices. The paper's networks have 32 `gates` and 4 to 32 `filters`, its channels."""
 
-    width: int = 32
+    filters: int = 32
     gates: int = 32
     causal: bool = False
 
@@ -37,7 +37,7 @@ class Sparknet(Space):
         super().__post_init__()
         problems = [
             f"{self.name}.{name} is {getattr(self, name)}, expected at least 1"
-            for name in ("width", "gates")
+            for name in ("filters", "gates")
             if getattr(self, name) < 1
         ]
         if problems:
@@ -52,8 +52,8 @@ class Sparknet(Space):
         one_channel(io, self.name)
         body, c_in = nn.Sequential(), io.freq
         for i, kernel in enumerate(_KERNELS, 1):
-            block = TCSBlock(c_in, self.width, kernel, residual=i > 1, causal=self.causal)
+            block = TCSBlock(c_in, self.filters, kernel, residual=i > 1, causal=self.causal)
             body.add_module(f"block{i}", block)
-            c_in = self.width
-        head = GateHead(self.width, self.gates, io.classes, scale.dropout_or(0.0))
+            c_in = self.filters
+        head = GateHead(self.filters, self.gates, io.classes, scale.dropout_or(0.0))
         return Chain(body, [], head, fold=True)

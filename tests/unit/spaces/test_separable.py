@@ -53,7 +53,7 @@ def test_matchboxnet_has_the_printed_parameters_at_the_papers_classes(classes: i
 @pytest.mark.parametrize("causal", [True, False])
 def test_causal_networks_never_look_ahead(name: str, causal: bool) -> None:
     torch.manual_seed(0)
-    space = resolve("space", name)(causal=causal, width=8)
+    space = resolve("space", name)(causal=causal, filters=8)
     body = space.build(space.spec({}, InputSpec(1, 10, 80, 4))).eval().stem
     x = torch.randn(1, 10, 1, 80)
     changed = torch.cat([x[..., :64], torch.randn(1, 10, 1, 16)], 3)
@@ -66,8 +66,8 @@ def test_causal_networks_never_look_ahead(name: str, causal: bool) -> None:
 @pytest.mark.parametrize(
     ("name", "params"),
     [
-        ("sparknet", {"width": 0, "gates": -1}),
-        ("matchboxnet", {"repeat": 0, "width": 0}),
+        ("sparknet", {"filters": 0, "gates": -1}),
+        ("matchboxnet", {"repeat": 0, "filters": 0}),
     ],
 )
 def test_counts_below_one_are_refused_together(name: str, params: dict[str, int]) -> None:
