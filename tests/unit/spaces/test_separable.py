@@ -1,4 +1,4 @@
-"""SparkNet and MatchboxNet: their exact counts, what they refuse, and that the causal forms never look ahead."""
+"""SparkNet and MatchboxNet: exact counts, what they refuse, and causal forms that never look ahead."""
 
 import pytest
 import torch
@@ -68,6 +68,7 @@ def test_causal_networks_never_look_ahead(name: str, causal: bool) -> None:
     [
         ("sparknet", {"filters": 0, "gates": -1}),
         ("matchboxnet", {"repeat": 0, "filters": 0}),
+        ("kws_sparknet", {"filters": 0}),
     ],
 )
 def test_counts_below_one_are_refused_together(name: str, params: dict[str, int]) -> None:
@@ -81,3 +82,17 @@ def test_only_one_feature_map(name: str) -> None:
     space = resolve("space", name)()
     with pytest.raises(UserError, match="one feature map"):
         space.build(space.spec({}, InputSpec(3, 32, 101, 12)))
+
+
+def test_sparknet_is_a_network_of_the_space_around_it() -> None:
+    """The same parameters and the same function."""
+    options = ("tcs_k11", "tcs_k15_res", "tcs_k19_res", "tcs_k29_res")
+    around, spec = resolve("space", "kws_sparknet")(filters=16), zoo.load("sparknet_c16")
+    chosen = around.spec({f"block{i}": (o,) for i, o in enumerate(options, 1)}, spec.io)
+    torch.manual_seed(0)
+    found, wanted = around.build(chosen).eval(), space_of(spec).build(spec).eval()
+    found.load_state_dict(dict(zip(found.state_dict(), wanted.state_dict().values(), strict=True)))
+    x = torch.randn(2, 1, 32, 101)
+    with torch.no_grad():
+        assert torch.equal(found(x), wanted(x))
+    assert around.size() == 2_916
