@@ -290,7 +290,7 @@ class Method(Strict, ABC):
         """Add the gradient of the training loss to the weights' `grad`; returns metrics."""
         logits = self.run.logits(train.x, self.weight_gates(train))
         loss = self.run.criterion(logits, train.target)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         return {"loss": loss, "accuracy": accuracy(logits, train.target)}
 
     def _move_weights(self) -> None:

@@ -41,4 +41,5 @@ def opened(mu: Tensor) -> Tensor:
 
 def open_share(mu: Tensor) -> Tensor:
     """The mean probability that a gate is above 0, Phi((mu + 0.5) / 0.5), a scalar."""
-    return torch.special.ndtr((mu + 0.5) / NOISE).mean()
+    share: Tensor = torch.special.ndtr((mu + 0.5) / NOISE).mean()
+    return share
