@@ -280,6 +280,7 @@ class TunedRecord(Record):
         """A keyword with its curve: points of rate, rejected share and their band."""
 
         clips: Natural
+        at_start: Natural = 0  # earlier files have none
         curve: list[Annotated[list[Value | None], Field(min_length=4)]]
         band_why: str = ""
 
