@@ -123,7 +123,7 @@ def _weighed(archive: Path, inner: Sequence[_Member], reporter: Reporter, worker
 
 
 def _weigh(archive: Path, inner: _Member) -> tuple[list[int], list[str], bool]:
-    """The bytes of each image of a class, what is wrong with its archive, and whether that has an end mark."""
+    """The bytes of each image of a class, what is wrong with its archive, and True where it has an end."""
     name = inner.name.removesuffix(".tar")
     try:
         images, ended = _listed(archive, inner)

@@ -90,6 +90,7 @@ class ScoresRecord(Record):
         """How a network does with the supernet's weights."""
 
         accuracy: Share
+        macro_f1: Share = 0.0
         loss: Value
 
     scores: dict[str, dict[str, Score]]

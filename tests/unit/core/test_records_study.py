@@ -101,6 +101,7 @@ WRONG: list[tuple[type[records.Record], tuple[Any, ...], Any]] = [
     (ScoresRecord, ("scores",), []),
     (ScoresRecord, ("scores", "tc-1", "recalibrated", "accuracy"), "x"),
     (ScoresRecord, ("scores", "tc-1", "recalibrated"), {"accuracy": 0.5}),
+    (ScoresRecord, ("scores", "tc-1", "recalibrated", "macro_f1"), "x"),
     (DerivedRecord, ("seconds",), None),
     (SearchEpochRecord, ("alpha_entropy",), "x"),
     (SearchEpochRecord, ("seconds",), None),
