@@ -237,5 +237,4 @@ def test_a_file_has_no_parallel_branch() -> None:
         net = space.build(space.spec({c.name: (option,) for c in space.choices()}, io)).eval()
         graph = build(Step(net, io), torch.zeros(10), torch.ones(10))
         found.append([(node.op, graph.values[node.output].shape) for node in graph.nodes])
-        assert sum(op == "DEPTHWISE_CONV_2D" for op, _ in found[-1]) == 3
     assert found[0] == found[1]
