@@ -50,4 +50,5 @@ class TEBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(B, c_in, 1, T) to (B, c_out, 1, ceil(T / stride))."""
         y: Tensor = self.project(self.depthwise(self.expand(x)))
-        return y + self.shortcut(x)
+        shortcut: Tensor = self.shortcut(x)
+        return y + shortcut

@@ -57,6 +57,10 @@ class Branches(nn.Module):
         found: Tensor = self.last(total if self.again is None else self.again(total))
         return found
 
+    def branches(self) -> list[ConvBN]:
+        """The convolutions with their norms, in the order of `kernels`."""
+        return [branch for branch in self.sums.values() if isinstance(branch, ConvBN)]
+
     @torch.no_grad()
     def folded(self) -> ConvBN:
         """One convolution and its norm with the function that the branches have in evaluation mode.
@@ -67,7 +71,7 @@ class Branches(nn.Module):
         """
         if self.training:
             raise RuntimeError("branches that train cannot be folded: call eval() first")
-        like = next(iter(self.sums.values())).conv
+        like = self.branches()[0].conv
         with torch.device("meta"):
             make = partial(ConvBN, like.in_channels, like.out_channels, stride=like.stride)
             form = {"groups": like.groups, "causal": self.causal}
@@ -94,7 +98,7 @@ class Branches(nn.Module):
 
     def _scaled(self, like: Conv) -> Iterator[tuple[Tensor, Tensor]]:
         """Each branch's kernel, scaled and as long as the longest, and its shift."""
-        for branch in self.sums.values():
+        for branch in self.branches():
             scale, shift = _affine(branch.bn)
             yield self._placed(branch.conv.weight * scale[:, None, None, None]), shift
         if self.identity is not None:

@@ -4,9 +4,12 @@ import pytest
 import torch
 
 from audionas import zoo
+from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.registry import resolve
+from audionas.cost.arena_table import ArenaTable
 from audionas.cost.graph import layers, unfolded
+from audionas.cost.limits import NOUNS, measured
 from audionas.cost.table import table
 from audionas.nn.fold.fold import folded
 from audionas.spaces import space_of
@@ -55,6 +58,21 @@ def test_a_search_counts_folded_networks() -> None:
         assert costs.of(drawn, "params") == sum(row.params for row in rows)
         assert costs.of(drawn, "macs") == sum(row.macs for row in rows)
         assert costs.options["block1"][option] == costs.options["block1"][other]
+
+
+@pytest.mark.laws
+def test_every_limit_sees_the_folded_network() -> None:
+    """Activations, streams and the arena of ESPHome's file too, each network alone and from a search's table."""
+    space, io = resolve("space", "tenet")(filters=8, causal=True), InputSpec(1, 40, 98, 2)
+    names = [name for name in NOUNS if name != "arena_esp32"]
+    arenas, found, programs = ArenaTable(space, io), [], []
+    for option in ("mt_k9", "te_k9"):
+        spec = space.spec({c.name: (option,) for c in space.choices()}, io)
+        with torch.device("meta"):
+            found.append(measured(space.build(spec), io, names))
+        programs.append(arenas.of(spec))
+    assert found[0] == found[1]
+    assert programs[0] == programs[1]
 
 
 def test_counts_below_one_are_refused_together() -> None:
