@@ -7,6 +7,7 @@ from audionas import zoo
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.registry import resolve
+from audionas.cost.arena import arena
 from audionas.cost.arena_table import ArenaTable
 from audionas.cost.graph import layers, unfolded
 from audionas.cost.limits import NOUNS, measured
@@ -62,17 +63,17 @@ def test_a_search_counts_folded_networks() -> None:
 
 @pytest.mark.laws
 def test_every_limit_sees_the_folded_network() -> None:
-    """Activations, streams and the arena of ESPHome's file too, each network alone and from a search's table."""
+    """Activations, streams and arenas too, each network alone and from the table of a search."""
     space, io = resolve("space", "tenet")(filters=8, causal=True), InputSpec(1, 40, 98, 2)
     names = [name for name in NOUNS if name != "arena_esp32"]
-    arenas, found, programs = ArenaTable(space, io), [], []
+    arenas, found, sizes = ArenaTable(space, io), [], []
     for option in ("mt_k9", "te_k9"):
         spec = space.spec({c.name: (option,) for c in space.choices()}, io)
         with torch.device("meta"):
             found.append(measured(space.build(spec), io, names))
-        programs.append(arenas.of(spec))
+        sizes.append(arena(arenas.of(spec), "esp32-s3"))
     assert found[0] == found[1]
-    assert programs[0] == programs[1]
+    assert sizes == [one["arena_esp32s3"] for one in found]
 
 
 def test_counts_below_one_are_refused_together() -> None:
