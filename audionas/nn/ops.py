@@ -5,6 +5,7 @@ operation is one line here and a block in another file. The kernel of `tc`, `mb`
 time, that of `mbf` along frequency, that of `mbs`, `mixs`, `cp` and of the field's own along both axes.
 `mix_k35_e3` has kernels 3 and 5 in parallel. `mixdw_k5_9` gives half of the channels to each of two kernels.
 `mt_k9` and `rep_k5` train several kernels side by side and are one convolution in use (`nn/fold`).
+`tcs` is a depthwise kernel along time and a 1x1 convolution.
 """
 
 from collections.abc import Callable
@@ -20,6 +21,7 @@ from audionas.nn.fold.blocks import TEBlock
 from audionas.nn.fold.branches import Branches
 from audionas.nn.mix import Mix, MixBlock, mixes
 from audionas.nn.mixed.blocks import MixedBlock
+from audionas.nn.separable.blocks import TCSBlock
 
 
 class OpShape(NamedTuple):
@@ -147,6 +149,19 @@ def _te(shape: OpShape, *, kernels: tuple[int, ...]) -> nn.Module:
     )
 
 
+def _tcs(shape: OpShape, *, kernel: int, residual: bool) -> nn.Module:
+    return TCSBlock(
+        shape.c_in,
+        shape.c_out,
+        kernel,
+        residual=residual,
+        stride=shape.stride[1],
+        causal=shape.causal,
+        bare=shape.bare,
+        eps=shape.eps,
+    )
+
+
 def _rep(shape: OpShape, *, kernels: tuple[int, ...]) -> nn.Module:
     return Branches(
         shape.c_in,
@@ -220,6 +235,7 @@ KERNELS = (3, 5, 7, 9)
 SQUARE = (2, 3)  # a kernel along both axes
 CP_EXPANSIONS = (15, 21, 30)  # expansions of CP-Mobile's bottlenecks, in tenths
 SPLITS = ((3,), (5,), (9,), (13,), (17,), (21,), (23,), (5, 9), (7, 11), (7, 13), (9, 15))  # of MixedNet
+LONG = (11, 15, 19, 29)  # kernels of SparkNet's separable convolutions
 FREE = ("skip", "pool", "none", "noise")  # kinds without weights, which fill collapsed networks
 
 OPS: dict[str, Op] = {
@@ -316,6 +332,16 @@ OPS: dict[str, Op] = {
             branches=(k, 1),
         )
         for k in (3, 5, 9)
+    },
+    **{
+        f"tcs_k{k}{'_res' * residual}": Op(
+            partial(_tcs, kernel=k, residual=bool(residual)),
+            "conv",
+            k,
+            f"separable convolution over time, kernel {k}{', residual' * residual}, as in SparkNet",
+        )
+        for k in LONG
+        for residual in (0, 1)
     },
     "none": Op(_none, "none", summary="zeros: the edge is cut"),
     "noise": Op(_noise, "noise", summary="Gaussian noise instead of the input"),
