@@ -26,6 +26,7 @@ from audionas.cost.places import Place, places
 from audionas.cost.table import table as cost_table
 from audionas.engine.agreement import agreement
 from audionas.inputs.feed import open_inputs
+from audionas.nn.fold.fold import in_use
 from audionas.report import latency
 from audionas.run.folder import finish, phase
 from audionas.run.supernet import default_features, sizes_of
@@ -181,7 +182,7 @@ def _models(
 
 def _network(space: Space, spec: ArchSpec) -> nn.Module:
     seed_torch("latency", spec.id)
-    return space.build(spec)
+    return in_use(space.build(spec))
 
 
 def _entry(place: Place, at: Mapping[str, int], measured: Times) -> Entry:

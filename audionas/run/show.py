@@ -17,7 +17,7 @@ from audionas.core.records.run import AnswersRecord, ExportedRecord
 from audionas.core.reporter import Reporter, amount, say
 from audionas.core.rng import numpy_rng
 from audionas.cost import streams
-from audionas.cost.graph import measure
+from audionas.cost.graph import measure, unfolded
 from audionas.data import audio, heard, kaldi
 from audionas.data.kaldi import Item
 from audionas.data.sound import clip
@@ -52,7 +52,8 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
         )
     front = _front(fronts, limits) if fronts.exists() else None
     spec = read_arch(arch)
-    cost = measure(space_of(spec).build(spec), spec.io)
+    net = space_of(spec).build(spec)
+    cost = measure(net, spec.io)
     history = probabilities(folder)
     found: dict[str, Any] = {
         "folder": str(folder),
@@ -62,6 +63,7 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
         "network": told(spec),
         "params": cost.params,
         "macs": cost.macs,
+        "in_training": unfolded(net, spec.io),
         "stream": streams.of_run(folder, spec),
         "probabilities": history[-1]["probabilities"] if history else None,
         "front": front,
@@ -163,6 +165,8 @@ def show(found: dict[str, Any]) -> None:
             say(warning)
     say(f"parameters    {found['params']:,}")
     say(f"multiply-adds {found['macs']:,}")
+    if more := found["in_training"]:
+        say(f"in training   {more['params']:,} parameters, {more['macs']:,} multiply-adds, before the fold")
     if found["stream"]:
         say(f"streaming     {streams.line(found['stream'])}")
     if export:

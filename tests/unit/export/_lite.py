@@ -21,6 +21,7 @@ CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {
     "mb": ("kws_mobilenet", {"preset": "depth", "width": 0.25}, InputSpec(1, 40, 37, 4)),
     "mix": ("kws_mobilenet", {"preset": "mix3", "width": 0.25}, InputSpec(1, 40, 50, 4)),
     "asc": ("asc_mobilenet", {"width": 0.25}, InputSpec(1, 40, 64, 4)),
+    "tenet": ("tenet", {"filters": 8}, InputSpec(1, 40, 50, 4)),
     "bc_resnet": ("bc_resnet", {"tau": 1.0}, InputSpec(1, 40, 41, 4)),
     "sparknet": ("sparknet", {"filters": 16}, InputSpec(1, 32, 101, 4)),
     "matchboxnet": ("matchboxnet", {"filters": 16, "repeat": 2}, InputSpec(1, 40, 50, 4)),
