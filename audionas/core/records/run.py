@@ -113,6 +113,19 @@ class DoneRecord(Record):
     arch: str | None
 
 
+class TrainedRecord(Record):
+    """`done.json` of a training; earlier files do not tell the development data."""
+
+    class Development(Record):
+        """Its number of clips, and where they lie."""
+
+        clips: Natural
+        data: str = ""
+
+    valid_accuracy: Share | None = None
+    development: Development | None = None
+
+
 class EnvironmentRecord(Record):
     """`env.json`: the facts that a reader needs to repeat a run."""
 
