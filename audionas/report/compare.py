@@ -266,8 +266,9 @@ def _entropies(c: Comparison) -> Html:
         if lines
     ]
     lead = (
-        "Vertical: the mean entropy of a search's options in nats, over the epochs, a measure of how undecided it still "
-        "is: one line per seed, all on one scale. It falls to 0 where one option is certain."
+        "Vertical: the mean entropy of a search's options in nats, over the epochs, a measure of how "
+        "undecided it still is: one line per seed, all on one scale. It falls to 0 where one option is "
+        "certain."
     )
     return section("Entropy of the options", tag("div", *figures, class_="grid"), lead=lead)
 

@@ -237,9 +237,9 @@ def lines(
                 tag("polyline", points=points, fill="none", stroke="var(--accent)", stroke_width=1.6,
                     stroke_opacity=0.75)
             )  # fmt: skip
+    whole = f"0 0 {left + wide + 14:.0f} {top + tall + 22 + _TITLE}"
     return tag(
-        "svg", *parts, viewBox=f"0 0 {left + wide + 14:.0f} {top + tall + 22 + _TITLE}", role="img", aria_label=name,
-        class_="chart",
+        "svg", *parts, viewBox=whole, role="img", aria_label=name, class_="chart",
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ _Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 class Axis(NamedTuple):
-    """A quantity: the words beside the axis, the format of round numbers, the better direction, its bounds."""
+    """A quantity: the words beside the axis, its figures' format, the better direction, its bounds."""
 
     name: str
     form: Format

@@ -125,6 +125,9 @@ def _curve(name: str, points: Sequence[Sequence[float]], x: Scale, y: Scale, col
     ring = " ".join([*steps(low), *reversed(steps(high))]) if band else ""
     look = {"fill": "none", "stroke": f"var(--{colour})", "stroke_width": 1.8}
     shade = [tag("polygon", points=ring, fill=f"var(--{colour})", fill_opacity=0.16)] if band else []
+    if len(xs) == 1:  # a line of one point shows nothing
+        dot = tag("circle", cx=xs[0], cy=y(rejected[0]), r=4, fill=f"var(--{colour})")
+        return [*shade, tag("g", tag("title", name), dot)]
     return [
         *shade,
         tag("polyline", tag("title", name), points=" ".join(steps(rejected)), **look),

@@ -8,7 +8,7 @@ from audionas.report.html import Html, tag
 
 
 class Advice(NamedTuple):
-    """What an expert would say of a page's figures, and the command to type next; empty where there is none."""
+    """What an expert would say of a page's figures, and the command to type next, if there is one."""
 
     what: str
     do: str = ""

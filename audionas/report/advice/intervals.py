@@ -29,8 +29,8 @@ def of_seeds(seeds: Mapping[str, int], typed: str) -> Advice | None:
     if not single:
         return None
     return Advice(
-        f"{amount(len(single), 'method')} ran with one seed ({', '.join(single)}): how far chance moves these "
-        "figures cannot be measured. Add seeds, what is done is kept:",
+        f"{amount(len(single), 'method')} ran with one seed ({', '.join(single)}): how far chance moves "
+        "these figures cannot be measured. Add seeds, what is done is kept:",
         again(typed, f"compare.seeds={_SEEDS}"),
     )
 

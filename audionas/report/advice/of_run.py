@@ -60,7 +60,7 @@ def advice(run: Run) -> Iterator[Advice | None]:
         yield missed(run.tuned, run.folder)
         yield few_hours(run.tuned, run.folder)
     elif run.exported:
-        yield untuned(run.labels, list(run.exported["files"]), run.folder, data)
+        yield untuned(run.labels, list(run.exported.get("files", ())), run.folder, data)
 
 
 def _last(folder: Path) -> bool:

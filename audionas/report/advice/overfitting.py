@@ -30,9 +30,9 @@ def overfitted(
         name = setting("name", f"{folder.resolve().name}_best")
         return Advice(
             f"Overfitting: development accuracy fell from {percent(best['valid_accuracy'])} "
-            f"(epoch {best['epoch'] + 1}) to {percent(end['valid_accuracy'])} (epoch {end['epoch'] + 1}) while "
-            f"training accuracy rose to {percent(end['accuracy'])}. The model has the weights of the last "
-            "epoch. Keep those of the best one:",
+            f"(epoch {best['epoch'] + 1}) to {percent(end['valid_accuracy'])} (epoch {end['epoch'] + 1}) "
+            f"while training accuracy rose to {percent(end['accuracy'])}. The model has the weights of the "
+            "last epoch. Keep those of the best one:",
             command(*words, name, "train.keep=accuracy"),
         )
     if end["accuracy"] - end["valid_accuracy"] >= _BEHIND:

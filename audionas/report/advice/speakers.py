@@ -16,7 +16,8 @@ def few_speakers(scores: Mapping[str, Any], folder: Path) -> Advice | None:
     if not 0 < many < FEWEST or many == scores["n"]:
         return None
     return Advice(
-        f"Tested on {amount(many, 'speaker')}: others may fare far worse, and how much cannot be measured with "
-        f"fewer than {FEWEST}. Record more people, each in one part of the data alone, and test on them:",
+        f"Tested on {amount(many, 'speaker')}: others may fare far worse, and how much cannot be measured "
+        f"with fewer than {FEWEST}. Record more people, each in one part of the data alone, and test "
+        "on them:",
         command("audionas", "eval", folder, "--data", "more_speakers/test"),
     )

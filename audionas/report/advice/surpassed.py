@@ -19,7 +19,8 @@ def surpassed(
         return None
     longer = (setting("name", f"{title}_longer"), f"search.epochs={2 * epochs}")
     return Advice(
-        f"The supernet orders the networks no better than their cost: tau-b {told[own]:.2f} ({own} statistics) "
-        f"against {cheap[best]:.2f} {best}. A search by it would find little. Train the supernet for longer:",
+        f"The supernet orders the networks no better than their cost: tau-b {told[own]:.2f} ({own} "
+        f"statistics) against {cheap[best]:.2f} {best}. A search by it would find little. "
+        "Train the supernet for longer:",
         again(typed, *longer) if epochs else "",
     )

@@ -20,8 +20,8 @@ def untuned(labels: Sequence[str], files: Sequence[str], folder: Path, dev: str 
         return None
     tune = ("audionas", "tune", folder, "--positives", dev or "data/dev", "--negatives", "hours_of_sound")
     return Advice(
-        "No threshold was tuned: a device would fire at a score of 0.5, and how often by mistake is not known. "
-        "Measure it on hours of sound without a keyword:",
+        "No threshold was tuned: a device would fire at a score of 0.5, and how often by mistake is not "
+        "known. Measure it on hours of sound without a keyword:",
         command(*tune),
     )
 

@@ -14,7 +14,7 @@ def untrained(members: int, knee: int, folder: Path, *, trained: bool) -> Advice
     what = setting("arch", f"{folder / 'front.json'}#{knee}")
     name = setting("name", f"{folder.resolve().name}_knee")
     return Advice(
-        f"None of the {amount(members, 'network')} on the front is trained: what is shown of their quality is the "
-        f"supernet's guess. Train the knee, then its neighbours, before you choose:",
+        f"None of the {amount(members, 'network')} on the front is trained: what is shown of their quality "
+        "is the supernet's guess. Train the knee, then its neighbours, before you choose:",
         command("audionas", "train", folder / "select" / "config.yaml", what, name),
     )

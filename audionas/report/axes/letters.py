@@ -1,4 +1,4 @@
-"""The room that words take in a chart, so that none is cut: an upper bound, since the page's font is unknown."""
+"""The room that words take in a chart, so that none is cut: an upper bound, as no font is known."""
 
 from collections.abc import Iterable
 from unicodedata import east_asian_width

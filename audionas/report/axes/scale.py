@@ -1,7 +1,6 @@
 """A scale from values to pixels, with round numbers on it."""
 
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 
@@ -32,7 +31,7 @@ class Scale:
         end: float,
         *,
         count: float = 6,
-        bounds: Bounds = Bounds(),  # noqa: B008 - a tuple does not change
+        bounds: Bounds = Bounds(),
     ) -> None:
         floor, ceiling = min(low, bounds.low), max(high, bounds.high)  # what was measured is always shown
         more = max(0.0, bounds.least - (high - low)) / 2

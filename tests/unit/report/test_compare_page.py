@@ -12,7 +12,8 @@ from audionas.core.hostile import on_a_line
 from audionas.core.rng import numpy_rng
 from audionas.report import compare, compare_table
 from audionas.report import compare_charts as charts
-from audionas.report.compare_charts import MethodDots, Scale, Seeds
+from audionas.report.axes.scale import SHARE, Scale, ticks
+from audionas.report.compare_charts import Look, MethodDots, Plane, Seeds
 from audionas.report.compare_table import Comparison
 from tests._hostile import HOSTILE, unseen
 
@@ -67,6 +68,7 @@ def test_every_method_and_figure_is_shown(tmp_path: Path) -> None:
     page = written(comparison(tmp_path, rows))
     heads = re.findall(r"<h2>(.*?)</h2>", page)
     assert heads == [
+        "Before you believe the figures",
         "Accuracy by the table",
         "Accuracy, trained from scratch",
         "Accuracy, inherited weights",
@@ -153,7 +155,7 @@ def test_a_method_without_a_supernet_has_no_inherited_accuracy(tmp_path: Path) -
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-3.2, 8.1), (1e6, 1.3e6), (0.912, 0.9121)])
 @pytest.mark.parametrize("count", [3, 6])
 def test_ticks_are_round_numbers_inside(low: float, high: float, count: int) -> None:
-    found = charts.ticks(low, high, count)
+    found = ticks(low, high, count)
     assert count / 2 <= len(found) <= 2 * count + 1
     assert all(low <= tick <= high for tick in found)
     step = found[1] - found[0]
@@ -174,7 +176,8 @@ def test_an_interval_without_bounds_has_no_end_marks() -> None:
     narrow = Seeds("b", (0.5, 0.52), 0.51, (0.49, 0.53))
     form = (str, str)
     count = [
-        charts.forest([g, narrow], form, "x", limits=(0, 1)).count('stroke-width="2"') for g in (wide, narrow)
+        charts.forest([g, narrow], form, "x", Look(bounds=SHARE)).count('stroke-width="2"')
+        for g in (wide, narrow)
     ]
     assert count == [1 + 3, 3 + 3]
 
@@ -182,7 +185,7 @@ def test_an_interval_without_bounds_has_no_end_marks() -> None:
 def test_labels_of_a_scatter_do_not_overlap() -> None:
     rng = numpy_rng("scatter")
     clouds = [MethodDots(name, [tuple(rng.normal(size=2))]) for name in METHODS]
-    svg = charts.scatter(clouds, (str, str), "x")
+    svg = charts.scatter(clouds, Plane((str, str), ("a", "b")), "x", Look())
     label = re.compile(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)"[^>]*paint[^>]*>(\w+)</text>')
     share = {"start": 0.0, "middle": 0.5, "end": 1.0}
     places = [(float(x) - share[anchor] * 7 * len(n), float(y), n) for x, y, anchor, n in label.findall(svg)]
