@@ -24,7 +24,7 @@ _BOX = (0.125, 0.21, 0.855, 0.73)  # the axes inside the figure: left, bottom, w
 
 
 class Shares(NamedTuple):
-    """What a chart of shares shows besides its lines, in percent.
+    """The rest of a chart of shares, besides its lines, in percent.
 
     `chance` is a dotted line. `clips` is the number behind each point of the last line, whose band shows what
     the draw of so few alone allows.

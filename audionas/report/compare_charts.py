@@ -30,7 +30,7 @@ class Seeds(NamedTuple):
 
 
 class Look(NamedTuple):
-    """What a chart of accuracies shows besides its values.
+    """The rest of a chart of accuracies, besides its values.
 
     `title` with the unit stands below the axis. `bounds` limit the scale. `against` draws a dashed line, and
     `chance` a dotted one where the scale reaches it. `clips` is the number that each value was measured on:

@@ -8,7 +8,7 @@ from audionas.report.html import Html, tag
 
 
 class Advice(NamedTuple):
-    """What an expert would say of a page's figures, and the command to type next, if there is one."""
+    """A sentence of an expert on a page's figures, and the command to type next, if there is one."""
 
     what: str
     do: str = ""

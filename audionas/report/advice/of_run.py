@@ -22,7 +22,7 @@ from audionas.searchers._fronts import Front
 
 
 class Run(NamedTuple):
-    """What the report has read of a run: None where the file does not exist."""
+    """The files that the report has read of a run: None where the file does not exist."""
 
     folder: Path
     spec: ArchSpec | None = None

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 
 class Bounds(NamedTuple):
-    """What a scale may show: from `low` to `high`, which the figure cannot exceed, and `least` of it at once.
+    """The range of a scale: from `low` to `high`, which the figure cannot exceed, and `least` of it at once.
 
     `least` keeps differences that mean nothing from filling the page, such as one clip of 63.
     """
