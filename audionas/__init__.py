@@ -12,6 +12,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from audionas.api.lists import list_methods as list_methods
     from audionas.api.lists import list_models as list_models
     from audionas.api.lists import list_spaces as list_spaces
+    from audionas.api.making import make as make
     from audionas.api.model import Model as Model
     from audionas.api.model import create_model as create_model
     from audionas.api.model import load as load
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 _SHOWN = {  # by the file that has them; a module that is shown as a whole has no names
     "audionas.api.dataset": ("Dataset", "prepare"),
     "audionas.api.lists": ("list_methods", "list_models", "list_spaces"),
+    "audionas.api.making": ("make",),
     "audionas.api.model": ("Model", "create_model", "load"),
     "audionas.api.run": ("Run",),
     "audionas.api.verbs": ("compare", "evaluate", "search", "train"),

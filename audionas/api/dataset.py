@@ -23,12 +23,19 @@ class Dataset:
     """A folder with the data directories train, dev and test, as `prepare` writes it.
 
     `negatives` are folders of long sound without a keyword, for thresholds and false accepts; `notes` is what
-    the preparation told. Raises UserError where there is no training data, and for a folder of negatives
-    without audio.
+    the preparation told, `source` the folder that it was prepared from, where that is known. Raises UserError
+    where there is no training data, and for a folder of negatives without audio.
     """
 
-    def __init__(self, folder: Place, negatives: Iterable[Place] = (), *, notes: Iterable[str] = ()) -> None:
-        self.folder, self.notes = Path(folder), list(notes)
+    def __init__(
+        self,
+        folder: Place,
+        negatives: Iterable[Place] = (),
+        *,
+        notes: Iterable[str] = (),
+        source: Path | None = None,
+    ) -> None:
+        self.folder, self.notes, self.source = Path(folder), list(notes), source
         self.negatives = tuple(map(Path, [negatives] if isinstance(negatives, Place) else negatives))
         if not (self.folder / "train" / "wav.scp").is_file():
             raise UserError(
@@ -101,7 +108,7 @@ def prepare(
             raise UserError(wrong, hint=f"Options: {', '.join(known)}")
         there = Path(out) if out is not None else source.with_name(f"{source.name}_data")
         main(source, there, **options)
-    return Dataset(there, negatives, notes=notes)
+    return Dataset(there, negatives, notes=notes, source=source)
 
 
 def _counts(data: DataDir) -> dict[str, Any]:

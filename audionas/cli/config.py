@@ -64,17 +64,26 @@ def new(
     task: Annotated[
         str, typer.Argument(help="Task: keywords, wake_word, scenes or images.", show_default=False)
     ],
-    profile: Annotated[
-        str, typer.Option("--profile", help="Runtime of the device: esphome, cmsis or dcase; default: none.")
+    device: Annotated[
+        str,
+        typer.Option(
+            "--for", help="Device that will run the model: audionas list devices.", show_default=False
+        ),
     ] = "",
 ) -> None:
     """Print a commented config to begin with.
 
-    Example: audionas config new keywords --profile cmsis > my_words.yaml
+    Example: audionas config new keywords --for cortex-m4 > my_words.yaml
     """
+    from audionas.expert.devices import device as device_of
     from audionas.settings.starter import starter
 
-    say(*starter(task, profile).rstrip("\n").split("\n"))
+    if not device:
+        text = starter(task)
+    else:
+        found = device_of(device)
+        text = starter(task, "" if found.profile == "none" else found.profile, found.limits, device)
+    say(*text.rstrip("\n").split("\n"))
 
 
 @config_app.command()

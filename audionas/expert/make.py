@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from audionas.core.errors import UserError
 from audionas.core.files import name_fault, read_json, write_text
@@ -29,8 +28,8 @@ def make(
     changes: Sequence[str] = (),
     only_plan: bool = False,
     reporter: Reporter | None = None,
-) -> dict[str, Any]:
-    """Plan, do the work, and print what came of it; the same call again resumes. Returns the plan's values.
+) -> Path:
+    """Plan, do the work, and print what came of it; the same call again resumes. Returns the run's folder.
 
     `source` is a folder with one folder per word, or the `make.yaml` of an earlier plan, which `changes`
     change. Raises UserError for what cannot be used, with all problems of the call.
@@ -57,7 +56,7 @@ def make(
     if not only_plan:
         _work(plan, home, clock, note)
         reporter.note(*tell.result(plan, home, clock))
-    return {name: each.value for name, each in plan.decisions.items()}
+    return home
 
 
 def _work(plan: Plan, home: Path, clock: Clock, note: do.Told) -> None:

@@ -32,14 +32,16 @@ TASKS = {
 }
 
 
-def starter(task: str, profile: str = "") -> str:
-    """A commented config for a task, within what the runtime of `profile` computes.
+def starter(task: str, profile: str = "", limits: Mapping[str, float] | None = None, device: str = "") -> str:
+    """A commented config for a task, within what the runtime of `profile` computes and within `limits`.
+
+    The first line names `device`, for which these are.
 
     Raises UserError for an unknown task or profile, and where the profile has none of the task's networks.
     """
     known: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
         ("task", task, TASKS),
-        ("--profile", profile or "none", {"none": "", **PROFILES}),
+        ("profile", profile or "none", {"none": "", **PROFILES}),
     )
     if wrong := [
         f"{what} {word}: unknown.{did_you_mean(word, all_)}" for what, word, all_ in known if word not in all_
@@ -51,9 +53,11 @@ def starter(task: str, profile: str = "") -> str:
         raw["profile"] = profile
         if PROFILES.get(profile) is not None and PROFILES[profile].front_end:
             raw.pop("features", None)  # the device's own
+    if limits:
+        raw["limits"] = {**raw.get("limits", {}), **limits}
     values = built({**raw, "name": "new"}).resolved()  # raises where the profile refuses the space
     raw = {key: _typed(value, values[key]) for key, value in raw.items()}
-    first = f"{task}: {TASKS[task].told}" + (f"; profile {profile}" if profile else "")
+    first = f"{task}: {TASKS[task].told}" + (f"; for {device or profile}" if device or profile else "")
     return "\n".join([*_head(first), *_commented(raw)]) + "\n"
 
 

@@ -19,6 +19,7 @@ MEASURED = re.compile(
     r"\b\d+(\.\d+)?(?= ?(ms|s|seconds|MB|MiB|GB|GiB)\b)"  # in a sentence
     r"|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+\d\d:\d\d"
     r"|[\d.]+ \| [\d.]+ × \| [\d.]+ × \|"  # the last columns of the tables of compare
+    r"|(?m:(?<=\| )[\d.,]+ \|$)"  # and of what it gave each method, the seconds of a search
 )
 COMMAND = re.compile(
     r"^- (command|commit): .*|\b[0-9a-f]{12}(-dirty)?(?= \|)", re.MULTILINE

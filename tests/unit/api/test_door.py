@@ -12,7 +12,7 @@ import audionas
 
 SLOW = ("torch", "numpy", "sklearn", "yaml", "pydantic", "rich", "audionas.api")
 WANTED = (
-    *("prepare", "search", "train", "evaluate", "compare", "load", "create_model"),
+    *("prepare", "make", "search", "train", "evaluate", "compare", "load", "create_model"),
     *("list_models", "list_methods", "list_spaces", "UserError", "Dataset", "Run", "Model", "Epoch"),
 )
 

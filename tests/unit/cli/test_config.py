@@ -33,8 +33,11 @@ def test_a_config_that_is_shown_is_a_config(tmp_path: Path) -> None:
 
 
 def test_a_new_config_is_printed_alone(tmp_path: Path) -> None:
-    text = done("config", "new", "keywords", "--profile", "dcase").out
-    assert yaml.safe_load(text)["profile"] == "dcase"
+    text = done("config", "new", "keywords", "--for", "cortex-m4").out
+    assert yaml.safe_load(text)["profile"] == "cmsis"
+    assert yaml.safe_load(text)["limits"]["peak_bytes"] == 256_000
+    assert text.startswith("# keywords: several words, one per clip; for cortex-m4.")
+    refused("config", "new", "keywords", "--for", "esp-32", says="Did you mean 'esp32'?")
     assert refused("config", "new", "nothing", says="Tasks: keywords")
 
 

@@ -1,0 +1,73 @@
+"""`make`: from recordings to a model on a device within a given time, as `audionas make`."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from audionas.api.dataset import Dataset, Place
+from audionas.api.run import Run
+from audionas.api.settings import plain
+from audionas.api.voice import Callback, called
+from audionas.config import load
+from audionas.core.errors import UserError
+from audionas.core.hostile import setting
+from audionas.core.reporter import Reporter
+from audionas.expert import make as making
+from audionas.expert.conf import FILE
+
+
+def make(
+    source: Dataset | Place | None = None,
+    /,
+    *,
+    word: str = "",
+    device: str = "",
+    minutes: float | None = None,
+    fa_per_hour: float = 0.5,
+    negatives: Iterable[Place] = (),
+    plan: bool = False,
+    quiet: bool = True,
+    callbacks: Sequence[Callback] = (),
+    **keys: Any,
+) -> Run:
+    """Make a model, as `audionas make`: `run.best` is it, and `make.yaml` in `run.folder` has every decision.
+
+    `source` is a folder with one folder per word, a Dataset that was prepared from one (its negatives count
+    too), or the `make.yaml` of an earlier plan; or `word` is what voices say. With `plan` it stops before the
+    trainings. The same call again resumes. Raises UserError as the command does, and for a Dataset whose
+    recordings are not known.
+    """
+    place, more = source, [Path(each) for each in negatives]
+    if isinstance(source, Dataset):
+        if source.source is None:
+            raise UserError(
+                f"{source.folder}: the recordings that it was prepared from are not known",
+                hint="Give their folder: audionas.make('my_words', device='cpu', minutes=10)",
+            )
+        place, more = source.source, [*source.negatives, *more]
+    given = {"source": str(place), "word": word, "device": device, "minutes": minutes, **keys}
+    with called("make", given, quiet=quiet, callbacks=callbacks) as notes:
+        home = making.make(
+            None if place is None else Path(str(place)),
+            word=word,
+            device=device,
+            minutes=minutes,
+            rate=fa_per_hour,
+            negatives=more,
+            changes=list(_changes(plain(keys))),
+            only_plan=plan,
+            reporter=Reporter(),
+        )
+    planned = [setting("name", home.name), setting("out", str(home.parent))]
+    return Run(home, None if (home / "train").exists() else load(home / FILE, planned), notes)
+
+
+def _changes(keys: Mapping[str, Any], path: str = "") -> Iterable[str]:
+    """Nested keys as the settings of a command line."""
+    for key, value in keys.items():
+        if isinstance(value, Mapping) and value:
+            yield from _changes(value, f"{path}{key}.")
+        else:
+            name = f"{path}{key}"
+            yield setting(name, value) if isinstance(value, str) else f"{name}={json.dumps(value)}"
