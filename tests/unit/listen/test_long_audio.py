@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from html import unescape
 from pathlib import Path
 
 import numpy as np
@@ -97,10 +96,7 @@ def test_tuning_is_kept(tuned: Heard, made: Heard) -> None:
     assert note["words"]["word"]["threshold"] == row["words"]["word"]["threshold"]
     before, after = (read_json(exp / "model" / "bundle.json") for exp in (made.exp, tuned.exp))
     assert {k: v for k, v in after.items() if k != "note"} == {k: v for k, v in before.items() if k != "note"}
-    page = (tuned.exp / "report.html").read_text(encoding="utf-8")
-    assert "<h2>Detecting</h2>" in page
-    head = page.partition("<header>")[2].partition("</header>")[0]
-    assert f"<code>{read_json(tuned.exp / 'tune' / 'tune.json')['command']}</code>" in unescape(head)
+    assert "<h2>Detecting</h2>" in (tuned.exp / "report.html").read_text(encoding="utf-8")
     assert (tuned.exp / "tune" / "det.png").exists()
 
 

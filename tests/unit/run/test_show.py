@@ -107,6 +107,7 @@ def mistaken(trained: Run, tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.story
 @pytest.mark.parametrize("sound", [True, False])
 def test_wrong_clips_are_heard_in_the_report_unless_left_out(mistaken: Path, sound: bool) -> None:
     gather(mistaken, sound=sound)
@@ -115,6 +116,7 @@ def test_wrong_clips_are_heard_in_the_report_unless_left_out(mistaken: Path, sou
     assert ("inside this page" in page) == sound
 
 
+@pytest.mark.story
 def test_a_push_sends_no_page_with_sound(mistaken: Path) -> None:
     gather(mistaken)
     said = done("push", mistaken, "anna/words", "--licence", "mit", "--dry-run").out
