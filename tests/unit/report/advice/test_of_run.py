@@ -53,6 +53,15 @@ def test_what_the_training_kept_is_read_from_its_settings(folder: Path) -> None:
     assert "fell from 50.0 %" in said(folder)
 
 
+def test_a_tuning_that_failed_is_told_and_its_command_stands_in_the_head(folder: Path) -> None:
+    (folder / "tune").mkdir()
+    told = {"files": [], "deaf": ["m.onnx: hears nothing"], "command": "audionas tune <b>"}
+    (folder / "tune/tune.json").write_text(json.dumps(told))
+    assert "was not met by m.onnx" in said(folder)
+    head = (folder / "report.html").read_text(encoding="utf-8").partition("</header>")[0]
+    assert "audionas tune &lt;b&gt;" in head
+
+
 FILE = {
     "bytes": 9,
     "max_difference": 0.0,
