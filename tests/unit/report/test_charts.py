@@ -25,3 +25,11 @@ def test_one_clip_of_63_does_not_span_a_curve() -> None:
     assert max(ticks_of(drawn)) - min(ticks_of(drawn)) >= 15
     assert "fill: var(--accent)" in drawn
     assert "fill: var(--accent)" not in charts.curves(line, ["accent"], "x", charts.Shares())
+
+
+@pytest.mark.parametrize("values", [[0.1001, 0.1002, 0.1003], [5_101_000, 5_102_000, 5_103_000]])
+def test_the_numbers_on_an_axis_differ(values: list[float]) -> None:
+    drawn = charts.curves({"": ([1, 2, 3], values)}, ["accent"], "x")
+    words = Page(f"<body>{drawn}</body>").words
+    ticks = [word for word in words if word.strip() and word not in ("1", "2", "3")]
+    assert len(ticks) == len(set(ticks)) >= 2
