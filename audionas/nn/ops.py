@@ -4,6 +4,7 @@ A name is kind + kernel (`tc_k9_se`, `mb_k5_e6`), or the field's own (`sep_conv_
 operation is one line here and a block in another file. The kernel of `tc`, `mb` and `mix` lies along
 time, that of `mbf` along frequency, that of `mbs`, `mixs`, `cp` and of the field's own along both axes.
 `mix_k35_e3` has kernels 3 and 5 in parallel. `mixdw_k5_9` gives half of the channels to each of two kernels.
+`tcs` is a depthwise kernel along time and a 1x1 convolution.
 """
 
 from collections.abc import Callable
@@ -17,6 +18,7 @@ from audionas.nn.cell_blocks import DilConv, FactorizedReduce, Noise, PoolNorm, 
 from audionas.nn.cp_block import CPBlock
 from audionas.nn.mix import Mix, MixBlock, mixes
 from audionas.nn.mixed.blocks import MixedBlock
+from audionas.nn.separable.blocks import TCSBlock
 
 
 class OpShape(NamedTuple):
@@ -130,6 +132,19 @@ def _mixdw(shape: OpShape, *, kernels: tuple[int, ...], residual: bool) -> nn.Mo
     )
 
 
+def _tcs(shape: OpShape, *, kernel: int, residual: bool) -> nn.Module:
+    return TCSBlock(
+        shape.c_in,
+        shape.c_out,
+        kernel,
+        residual=residual,
+        stride=shape.stride[1],
+        causal=shape.causal,
+        bare=shape.bare,
+        eps=shape.eps,
+    )
+
+
 def _skip(shape: OpShape) -> nn.Module:
     """Identity, or where the shape changes a 1x1 convolution with the stride and batch norm."""
     if shape.keeps:
@@ -190,6 +205,7 @@ KERNELS = (3, 5, 7, 9)
 SQUARE = (2, 3)  # a kernel along both axes
 CP_EXPANSIONS = (15, 21, 30)  # expansions of CP-Mobile's bottlenecks, in tenths
 SPLITS = ((3,), (5,), (9,), (13,), (17,), (21,), (23,), (5, 9), (7, 11), (7, 13), (9, 15))  # of MixedNet
+LONG = (11, 15, 19, 29)  # kernels of SparkNet's separable convolutions
 FREE = ("skip", "pool", "none", "noise")  # kinds without weights, which fill collapsed networks
 
 OPS: dict[str, Op] = {
@@ -264,6 +280,16 @@ OPS: dict[str, Op] = {
             split=kernels,
         )
         for kernels in SPLITS
+        for residual in (0, 1)
+    },
+    **{
+        f"tcs_k{k}{'_res' * residual}": Op(
+            partial(_tcs, kernel=k, residual=bool(residual)),
+            "conv",
+            k,
+            f"separable convolution over time, kernel {k}{', residual' * residual}, as in SparkNet",
+        )
+        for k in LONG
         for residual in (0, 1)
     },
     "none": Op(_none, "none", summary="zeros: the edge is cut"),

@@ -323,7 +323,7 @@ def _runs(c: Comparison) -> Html:
                     _kept(row),
                     clock(row["seconds"]),
                     row["arch"],
-                    tag("code", row["network"], class_="wrap"),
+                    tag("code", row.get("network") or "-", class_="wrap"),
                 )
             )
     head = ("run", "inherited", "free", "search", "architecture", "network")

@@ -56,12 +56,13 @@ def advice(row: Mapping[str, Any]) -> list[str]:
     total, hours, target = row["sum"], row["hours"], row["target"]
     words = ", ".join(f"{word} {found['threshold']:.4g}" for word, found in row["words"].items())
     if row.get("unheard"):
-        return _unheard(row, words)
+        return [*_unheard(row, words), *_at_start(row)]
     if not row["met"]:
         return [
             f"{row['file']}: no threshold reaches {amount(target, 'false accept')} per hour: at {words} "
             f"there are still {total['fa_per_hour']:.3g}. Average over more hops (--smooth), require several "
-            "hops (--patience), or train again with the false accepts (audionas mine)."
+            "hops (--patience), or train again with the false accepts (audionas mine).",
+            *_at_start(row),
         ]
     were = "was" if total["accepts"] == 1 else "were"
     said = [
@@ -71,7 +72,7 @@ def advice(row: Mapping[str, Any]) -> list[str]:
     ]
     if not total["accepts"]:
         said.append(f"None in {hours:.3g} h means at most {3 / hours:.3g} per hour (one-sided 95 %).")
-    said += filter(None, [too_few_hours(target, hours)])
+    said += [*_at_start(row), *filter(None, [too_few_hours(target, hours)])]
     bandless = {word: found["band_why"] for word, found in row["words"].items() if found.get("band_why")}
     if bandless:
         said.append(f"The curves of {', '.join(bandless)} have no band: {next(iter(bandless.values()))}.")
@@ -79,6 +80,17 @@ def advice(row: Mapping[str, Any]) -> list[str]:
         "The thresholds were chosen on this audio: expect somewhat more of both errors on other audio."
     )
     return said
+
+
+def _at_start(row: Mapping[str, Any]) -> list[str]:
+    """A line for each keyword that most clips set off before it can have been said."""
+    return [
+        f"{row['file']}: NOT THE WORD. {found['at_start']} of {amount(found['clips'], 'clip')} of {word} "
+        "reach the threshold as soon as they begin: the network hears silence end, and any sound that begins "
+        "may set it off. Train for longer, or with more other sound."
+        for word, found in row["words"].items()
+        if 2 * found.get("at_start", 0) > found.get("clips", 0)
+    ]
 
 
 def _unheard(row: Mapping[str, Any], words: str) -> list[str]:

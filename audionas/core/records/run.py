@@ -45,6 +45,8 @@ class EvaluationRecord(Right):
     speakers: Natural = 0
     balanced_accuracy: Share = 0.0
     macro_f1: Share = 0.0
+    macro_f1_interval: Ends | None = None
+    macro_f1_interval_why: str = ""
     log_loss: Size = 0.0
     per_class: dict[str, PerClass]
     confusion: list[list[Natural]]
@@ -68,6 +70,7 @@ class AnswersRecord(Record):
         """The model's answer for one clip."""
 
         id: str
+        speaker: str = ""
         truth: str
         label: str
         score: Share
@@ -114,7 +117,7 @@ class DoneRecord(Record):
 
 
 class TrainedRecord(Record):
-    """`done.json` of a training; earlier files do not tell the development data."""
+    """`done.json` of a training, as far as pages show it; earlier files do not tell the development data."""
 
     class Development(Record):
         """Its number of clips, and where they lie."""
@@ -122,8 +125,25 @@ class TrainedRecord(Record):
         clips: Natural
         data: str = ""
 
-    valid_accuracy: Share | None = None
     development: Development | None = None
+    epochs: Epoch = 0
+    best_epoch: Epoch | None = None
+    valid_loss: Value | None = None
+    valid_accuracy: Share | None = None
+    valid_macro_f1: Share | None = None
+
+
+class CostRecord(Record):
+    """`cost.json`, as far as a table shows it."""
+
+    class Times(Record):
+        """Milliseconds of one call."""
+
+        p50_ms: Size
+
+    params: Natural
+    macs: Natural
+    latency_ms: Times | None = None
 
 
 class EnvironmentRecord(Record):
@@ -293,6 +313,7 @@ class TunedRecord(Record):
         """A keyword with its curve: points of rate, rejected share and their band."""
 
         clips: Natural
+        at_start: Natural = 0  # earlier files have none
         curve: list[Annotated[list[Value | None], Field(min_length=4)]]
         band_why: str = ""
 

@@ -22,6 +22,8 @@ CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {
     "mix": ("kws_mobilenet", {"preset": "mix3", "width": 0.25}, InputSpec(1, 40, 50, 4)),
     "asc": ("asc_mobilenet", {"width": 0.25}, InputSpec(1, 40, 64, 4)),
     "bc_resnet": ("bc_resnet", {"tau": 1.0}, InputSpec(1, 40, 41, 4)),
+    "sparknet": ("sparknet", {"filters": 16}, InputSpec(1, 32, 101, 4)),
+    "matchboxnet": ("matchboxnet", {"filters": 16, "repeat": 2}, InputSpec(1, 40, 50, 4)),
     "mixed": ("mixednet", {"longest": 15, "stem": 15, "filters": 12}, InputSpec(1, 40, 185, 2)),
     "mixed mean": ("mixednet", {"longest": 9, "filters": 12, "pool": "mean"}, InputSpec(1, 40, 113, 2)),
     "mixed max": ("mixednet", {"longest": 5, "filters": 12, "pool": "max"}, InputSpec(1, 40, 65, 4)),

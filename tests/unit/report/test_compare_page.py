@@ -58,6 +58,12 @@ def comparison(folder: Path, rows: list[dict[str, Any]], **changes: Any) -> Comp
     return Comparison(folder=folder, tested="620 clips", facts={"space": "kws"}, **{**plain, **changes})
 
 
+def test_a_run_of_an_earlier_version_has_no_words_for_its_network(tmp_path: Path) -> None:
+    old = row("darts", 0)
+    del old["network"]
+    assert '<code class="wrap">-</code>' in written(comparison(tmp_path, [old]))
+
+
 def written(made: Comparison) -> str:
     compare.write(made)
     return (made.folder / "compare.html").read_text()
