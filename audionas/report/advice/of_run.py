@@ -8,7 +8,8 @@ from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.records import Record
 from audionas.core.records.decided import DecidedRecord
-from audionas.core.records.run import EpochRecord, TrainedRecord
+from audionas.core.records.run import EpochRecord
+from audionas.core.records.trained import TrainedRecord
 from audionas.report.advice.apart import far_apart
 from audionas.report.advice.box import Advice
 from audionas.report.advice.hours import few_hours
