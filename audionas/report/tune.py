@@ -7,6 +7,7 @@ from audionas.core.intervals import Interval
 from audionas.core.reporter import amount
 from audionas.models.listener import Rule
 from audionas.report import tune_chart
+from audionas.report.advice.hours import too_few_hours
 from audionas.report.html import Html, percent, section, table, tag
 
 PICOVOICE = "Picovoice: missed at 1 in 10 h"
@@ -71,7 +72,7 @@ def advice(row: Mapping[str, Any]) -> list[str]:
     ]
     if not total["accepts"]:
         said.append(f"None in {hours:.3g} h means at most {3 / hours:.3g} per hour (one-sided 95 %).")
-    said += [*_at_start(row), *_too_few_hours(target, hours)]
+    said += [*_at_start(row), *filter(None, [too_few_hours(target, hours)])]
     bandless = {word: found["band_why"] for word, found in row["words"].items() if found.get("band_why")}
     if bandless:
         said.append(f"The curves of {', '.join(bandless)} have no band: {next(iter(bandless.values()))}.")
@@ -92,14 +93,6 @@ def _at_start(row: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _too_few_hours(target: float, hours: float) -> list[str]:
-    """A line about a target that the hours cannot show."""
-    if target * hours >= 3:
-        return []
-    rate = amount(target, "false accept")
-    return [f"{hours:.3g} h of negatives cannot show {rate} per hour: give at least {3 / target:.3g} h."]
-
-
 def _unheard(row: Mapping[str, Any], words: str) -> list[str]:
     """The advice for keywords that no threshold within the target hears."""
     lost, total = " and ".join(row["unheard"]), row["sum"]
@@ -110,7 +103,7 @@ def _unheard(row: Mapping[str, Any], words: str) -> list[str]:
         f"hears it, {words}: {percent(total['rejected'])} of the clips are rejected, at "
         f"{total['fa_per_hour']:.3g} false accepts per hour ({rate}). Train for longer, with more clips, "
         "or again with the false accepts (audionas mine).",
-        *_too_few_hours(row["target"], row["hours"]),
+        *filter(None, [too_few_hours(row["target"], row["hours"])]),
     ]
 
 

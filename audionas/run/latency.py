@@ -17,6 +17,7 @@ from audionas.core import records
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, read_text
+from audionas.core.records.run import EnvironmentRecord
 from audionas.core.records.study import CheckRecord
 from audionas.core.reporter import Reporter, amount, say
 from audionas.core.rng import numpy_rng, seed_torch
@@ -77,7 +78,8 @@ def build(
             return file
         table = _measure(space, io, sizes, facts, folder, reporter)
         table.save(file)
-        latency.write(conf.folder / "latency.html", conf.general.name, table)
+        typed = records.read(EnvironmentRecord, folder / "env.json").command
+        latency.write(conf.folder / "latency.html", conf.general.name, table, typed)
         finish(folder, {"base_ms": table.base})
     return file
 

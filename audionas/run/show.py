@@ -23,6 +23,7 @@ from audionas.data.kaldi import Item
 from audionas.data.sound import clip
 from audionas.engine.metrics import whose
 from audionas.models.model import load
+from audionas.report.clips.sound import wav
 from audionas.report.run import Example, evaluation, probabilities
 from audionas.report.run import write as write_report
 from audionas.searchers import _fronts
@@ -36,8 +37,9 @@ _EXAMPLES = 6
 _BAR = 20  # characters of a full bar
 
 
-def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
-    """A summary of everything in the run folder; also writes `report.html`.
+def gather(folder: Path, limits: Sequence[str] = (), *, sound: bool = True) -> dict[str, Any]:
+    """A summary of everything in the run folder; also writes `report.html`, with the `sound` of a few clips
+    that the model got wrong.
 
     `limits` such as `macs=1e6` pick the best network of the front within them. Raises UserError where there
     is no run, no front to pick from, no such cost, or no network within the limits.
@@ -71,7 +73,7 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
     exported = folder / "export" / "report.json"
     found["evaluation"] = evaluation(folder)
     found["export"] = records.plain(ExportedRecord, exported) if exported.exists() else None
-    found["report"] = str(write_report(folder, _examples(folder)))
+    found["report"] = str(write_report(folder, _examples(folder, sound=sound)))
     return found
 
 
@@ -175,7 +177,7 @@ def show(found: dict[str, Any]) -> None:
     say(f"report        {found['report']}")
 
 
-def _examples(folder: Path) -> list[Example]:
+def _examples(folder: Path, *, sound: bool) -> list[Example]:
     """A few clips of the last evaluation with the model's answers; mistakes first, at most half."""
     last = evaluation(folder)
     if last is None or not (folder / "scores.json").exists():
@@ -191,10 +193,10 @@ def _examples(folder: Path) -> list[Example]:
     items = {item.id: item for item in kaldi.read(directory)}
     model = load(folder)
     chosen = [row for row in (*right, *wrong) if row["id"] in items]
-    return [_example(items[row["id"]], row, model) for row in chosen]
+    return [_example(items[row["id"]], row, model, sound=sound) for row in chosen]
 
 
-def _example(item: Item, row: dict[str, Any], model: Any) -> Example:
+def _example(item: Item, row: dict[str, Any], model: Any, *, sound: bool) -> Example:
     rate, samples, first = model.sample_rate, model.bundle.samples, model.bundle.first_channel
     seconds, form = min(item.seconds, samples / rate), {} if first is None else {"channel": first}
     part = clip(item.audio, rate, start=item.start, seconds=seconds, loud=True, **form)
@@ -202,4 +204,5 @@ def _example(item: Item, row: dict[str, Any], model: Any) -> Example:
     with torch.inference_mode():
         seen = model.network.normalize(model.network.front_end(torch.from_numpy(wave)[None]))
     features: np.ndarray = seen[0, 0].numpy()  # as the network sees it
-    return Example(Path(item.audio).name, row["truth"], row["label"], row["score"], features)
+    heard = wav(wave, rate) if sound and row["truth"] != row["label"] else b""
+    return Example(Path(item.audio).name, row["truth"], row["label"], row["score"], features, heard)

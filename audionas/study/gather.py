@@ -12,7 +12,8 @@ import numpy as np
 from audionas.core import records
 from audionas.core.errors import Problem, UserError, did_you_mean
 from audionas.core.files import read_json
-from audionas.core.records.run import AnswersRecord, CostRecord, EvaluationRecord, TrainedRecord
+from audionas.core.records.run import AnswersRecord, CostRecord, EvaluationRecord
+from audionas.core.records.trained import TrainedRecord
 from audionas.core.reporter import Reporter, read_rows
 
 Pool = Literal["clips", "mean", "spread"]

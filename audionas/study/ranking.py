@@ -58,7 +58,8 @@ def ranking(
             found[f"{name}, all {truth.many:,}"] = {"kendall": {"value": truth.whole[name], "interval": None}}
     if again:
         found[AGAIN] = {**order(again[0], again[1], again[1], top), **_spread(again[0])}
-    return Ranking(conf.general.name, rows, found, _facts(conf, rows, truth, runs))
+    facts = _facts(conf, rows, truth, runs)
+    return Ranking(conf.general.name, rows, found, facts, truth.clips, specs[0].io.classes)
 
 
 def _orders(specs: Sequence[ArchSpec], scores: Mapping[int, Scores]) -> dict[str, np.ndarray]:

@@ -116,16 +116,6 @@ class DoneRecord(Record):
     arch: str | None
 
 
-class TrainedRecord(Record):
-    """`done.json` of a training, as far as a table shows it."""
-
-    epochs: Epoch = 0
-    best_epoch: Epoch | None = None
-    valid_loss: Value | None = None
-    valid_accuracy: Share | None = None
-    valid_macro_f1: Share | None = None
-
-
 class CostRecord(Record):
     """`cost.json`, as far as a table shows it."""
 

@@ -24,9 +24,9 @@ from audionas.core.records.run import (
     FrontRecord,
     ManifestRecord,
     StreamRecord,
-    TrainedRecord,
     TunedRecord,
 )
+from audionas.core.records.trained import TrainedRecord
 
 RIGHT = {"accuracy": 0.5, "interval": None, "interval_why": "2 speakers, fewer than 10", "n": 4}
 CLASS = {"recall": 0.5, "precision": 0.5, "f1": 0.5, "aut": None, "n": 2}
