@@ -12,7 +12,8 @@ import numpy as np
 from audionas.core import records
 from audionas.core.errors import Problem, UserError, did_you_mean
 from audionas.core.files import read_json
-from audionas.core.records.run import AnswersRecord, EvaluationRecord
+from audionas.core.records.run import AnswersRecord, CostRecord, EvaluationRecord
+from audionas.core.records.trained import TrainedRecord
 from audionas.core.reporter import Reporter, read_rows
 
 Pool = Literal["clips", "mean", "spread"]
@@ -41,12 +42,12 @@ class Run:
     @cached_property
     def cost(self) -> dict[str, Any]:
         """`cost.json`; empty where the network was not measured."""
-        return _json(self.folder / "cost.json")
+        return _checked(CostRecord, self.folder / "cost.json")
 
     @cached_property
     def done(self) -> dict[str, Any]:
         """`train/done.json`; empty where nothing was trained."""
-        return _json(self.folder / "train" / "done.json")
+        return _checked(TrainedRecord, self.folder / "train" / "done.json")
 
     @cached_property
     def env(self) -> dict[str, Any]:
@@ -195,6 +196,11 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 def _of(run: Run, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(run.fields[name] for name in names)
+
+
+def _checked(model: type[records.Record], path: Path) -> dict[str, Any]:
+    """The object in a file, if there is one. Raises UserError where it is not as `model` says."""
+    return records.plain(model, path) if path.exists() else {}
 
 
 def _json(path: Path) -> dict[str, Any]:
