@@ -1,4 +1,4 @@
-"""What a call of `audionas make` asks for: a new plan, or an earlier one that goes on; else what is wrong."""
+"""The plan that a call of `audionas make` asks for, new or resumed; else all that is wrong with the call."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -62,7 +62,7 @@ def kept(plan: Plan, changes: Sequence[str]) -> list[str]:
 def _faults(
     minutes: float | None, rate: float | None, negatives: Sequence[Path], changes: Sequence[str]
 ) -> Iterator[str]:
-    """What is wrong whatever the plan."""
+    """The faults of a call, whatever its plan."""
     yield from (f"--negatives {each}: no such folder" for each in negatives if not each.is_dir())
     if minutes is not None and (told := fault(minutes)):
         yield told
@@ -75,7 +75,7 @@ def _faults(
 
 
 def _places(source: Path | None, word: str) -> Iterator[str]:
-    """What is wrong with the recordings of a new plan."""
+    """The faults of the recordings of a new plan."""
     if (source is None) == (not word):
         yield "expected a folder with one folder per word, or --word, and not both"
     if source is not None and source.is_file():
@@ -128,12 +128,12 @@ def _require_apart(plan: Plan, home: Path) -> None:
 
 
 def _remedy(plan: Plan, home: Path, differing: Sequence[str]) -> str:
-    """Commands that go on with the plan that is there, change it, or replace it."""
+    """The commands that resume the plan that is there, change it, or replace it."""
     beside = f"give this one another name: name={home.name}_2"
     if {*differing} <= {"minutes", "changes"}:
         words = ["--minutes", f"{plan.minutes:g}"] if "minutes" in differing else []
         change = command("audionas", "make", home / FILE, *words, *_settings(plan.changes))
-        return f"Go on: {command('audionas', 'make', home / FILE)}; change it: {change}; or {beside}"
+        return f"Resume: {command('audionas', 'make', home / FILE)}; change it: {change}; or {beside}"
     words = ["--word", plan.word] if plan.word else [plan.source]
     words += ["--for", plan.device, "--minutes", f"{plan.minutes:g}"]
     words += [word for each in plan.negatives for word in ("--negatives", each)]

@@ -7,7 +7,7 @@ from typing import Any
 
 from audionas.config import load
 from audionas.core.rng import numpy_rng
-from audionas.expert import conf, decide, steps, timed
+from audionas.expert import conf, decide, steps
 from audionas.expert.clock import SHARES, TIMED, Clock, epochs
 from audionas.expert.decide import Decision
 from audionas.expert.devices import device
@@ -18,6 +18,8 @@ from audionas.run.check import check
 MOST = {"search": 200, "trial": 40, "final": 120}  # epochs: more teach a network of this size little
 REST = {"clips": 15.0, "listens": 30.0}  # seconds of a core for evaluation, export, thresholds and pages
 SEEDS = (0, 1)  # of each finalist
+_FORWARD = 0.4  # of a training step: what a clip costs that is only heard, as development clips are
+_ENDING = 0.3  # seconds of checkpoints and reports per epoch
 _TRIALS = 0.6  # share of the training's time that finalists have; the chosen one has the rest
 
 
@@ -113,6 +115,10 @@ def _fitting(made: Plan, home: Path) -> list[Network]:
 
 
 def _pace(made: Plan, home: Path, name: str, init: str, seconds: float) -> float:
-    """The seconds of an epoch of the network in `conf/NAME.json`."""
+    """The seconds of an epoch of the network in `conf/NAME.json`, by steps timed for about `seconds`."""
     changes = steps.trial_settings(made, home, name, {"init": init})
-    return timed.pace(home / conf.FILE, changes, max(1.0, seconds))
+    config = load(home / conf.FILE, changes)
+    found: dict[str, Any] = check(config, seconds=max(1.0, seconds))
+    count, number = found["clips"], found["train"]["steps"] / config.train.epochs
+    heard = 1 + _FORWARD * count["dev"] / max(1, count["train"])
+    return float(number * found["train"]["seconds_a_step"] * heard + _ENDING)

@@ -1,4 +1,4 @@
-"""What a result is worth, in lines: accuracy, recall of a wake word, its misses, and where that is none."""
+"""The worth of a result, in lines: accuracy, recall of a wake word, its misses, and where that is none."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path

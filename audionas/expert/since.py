@@ -28,7 +28,7 @@ def seen(made: Plan) -> Decision:
 
 
 def changed(made: Plan) -> str:
-    """What differs from the recordings that the plan saw; "" for nothing, and for plans that did not look.
+    """Each difference from the recordings that the plan saw; "" for nothing, and for plans that did not look.
 
     Recordings that are gone as a whole are not needed: the prepared data hold them.
     """
