@@ -72,9 +72,10 @@ def late(made: Plan, time: Clock, left: float) -> Iterator[str]:
     if time.spent + left > (1 + OVER) * time.given:
         needs = "needs" if left else "took"
         told.append(f"the plan {needs} {clock(time.spent + left)}, and {clock(time.given)} were given")
-    few = 0 if "train.epochs" in keys(made.changes) else max(0, TRIAL - row["epochs"])
+    epochs = made.stops.get("train", row["epochs"])
+    few = 0 if "train.epochs" in keys(made.changes) else max(0, TRIAL - epochs)
     if few:
-        told.append(f"{amount(row['epochs'], 'epoch')} of training teaches little")
+        told.append(f"{amount(epochs, 'epoch')} of training teaches little")
     if told:
         seconds = time.spent + left + few * row["epoch"]
         yield f"limit     {'; '.join(told)}: give --minutes {max(1, math.ceil(seconds / 60))} or more"
