@@ -10,8 +10,9 @@ import pytest
 
 from audionas import zoo
 from audionas.core.files import write_json, write_text
+from audionas.cost.graph import measure
 from audionas.engine.metrics import interval, macro_f1, macro_f1_interval, over_seeds, paired, summary
-from audionas.run.cost import counted
+from audionas.spaces._base import space_of
 from tests.unit.cli._command import done, refused
 
 LABELS = ["no", "yes"]
@@ -56,9 +57,9 @@ def test_a_network_that_was_not_measured_is_counted(tmp_path: Path) -> None:
         (tmp_path / f"x_{seed}" / "cost.json").unlink()
     write_text(tmp_path / "x_0" / "arch.json", spec.to_json())
     first, second = rows_of(tmp_path / "x_*", "--columns", "params,macs")
-    cost = counted(spec)
-    assert first["parameters"] == cost["params"]
-    assert first["M multiply-adds"] == pytest.approx(cost["macs"] / 1e6)
+    net = space_of(spec).build(spec)
+    assert first["parameters"] == sum(p.numel() for p in net.parameters())
+    assert first["M multiply-adds"] == pytest.approx(measure(net, spec.io).macs / 1e6)
     assert second["parameters"] is None
 
 
