@@ -24,7 +24,9 @@ def sourced(path: Path, overrides: Sequence[str] = ()) -> list[Value]:
     path, trusted = config_file(path), not path.is_dir()
     conf = load(path, overrides, trusted=trusted)
     given = [(layer.origin, worded(layer.raw)) for layer in layers(path, overrides)]
-    bare = conf if conf.general.profile == "none" else load(path, [*overrides, "profile=none"], trusted=trusted)
+    bare = (
+        conf if conf.general.profile == "none" else load(path, [*overrides, "profile=none"], trusted=trusted)
+    )
     before = dict(flat(bare.resolved()))
     found = []
     for key, value in flat(conf.resolved()):
