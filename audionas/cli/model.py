@@ -178,15 +178,21 @@ def show(
             help="Pick the front's best network with COST at most MOST, as COST=MOST; may be repeated.",
         ),
     ] = None,
+    sound: Annotated[
+        bool,
+        typer.Option("--audio/--no-audio", help="Put the sound of a few wrong clips into the report."),
+    ] = True,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run found and how well it does; writes exp/NAME/report.html.
+
+    Whoever gets the report can hear these clips: give private recordings --no-audio.
 
     Examples: audionas show exp/mini; audionas show exp/front --limit macs=1e6 --limit params=5e4
     """
     from audionas.run import show as page
 
-    result = page.gather(exp, limit or [])
+    result = page.gather(exp, limit or [], sound=sound)
     stdout_json(result) if as_json else page.show(result)
 
 

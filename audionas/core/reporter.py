@@ -282,6 +282,15 @@ def say(*lines: str) -> None:
     print("".join(f"{on_a_line(line)}\n" for line in lines), end="", flush=True)
 
 
+@contextmanager
+def script() -> Iterator[None]:
+    """The work of a script: a UserError inside the block ends it with its lines on standard error."""
+    try:
+        yield
+    except UserError as error:
+        sys.exit("\n".join(on_a_line(line) for line in f"error: {error}".split("\n")))
+
+
 def stdout_json(value: Any, indent: int | None = 2) -> None:
     """Print one JSON document on standard output, at once: what `--json` promises.
 

@@ -19,6 +19,7 @@ from torch.utils import _pytree as pytree
 
 from audionas.core.arch import InputSpec
 from audionas.nn.edge import Gates
+from audionas.nn.fold.fold import folds, in_use
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,10 @@ class Cost:
 
 
 def measure(net: nn.Module, io: InputSpec) -> Cost:
-    """All costs of a final network, `net(x)`. Takes a second or two; `layers` alone takes milliseconds."""
+    """All costs of a final network, `net(x)`, with its parallel branches folded. Takes a second or two;
+    `layers` alone takes milliseconds.
+    """
+    net = in_use(net)
     found = layers(net, io)
     params = sum(layer.params for layer in found)
     statistics = sum(b.numel() for b in net.buffers() if b.is_floating_point())
@@ -57,12 +61,25 @@ def measure(net: nn.Module, io: InputSpec) -> Cost:
     return Cost(params, sum(layer.macs for layer in found), 4 * (params + statistics), peak, where, found)
 
 
+def unfolded(net: nn.Module, io: InputSpec) -> dict[str, int] | None:
+    """Parameters and MACs in training of a network with parallel branches; None for one without."""
+    if not folds(net):
+        return None
+    found = _layers(net, io, None)
+    return {what: sum(getattr(layer, what) for layer in found) for what in ("params", "macs")}
+
+
 def layers(net: nn.Module, io: InputSpec, gates: Gates | None = None) -> list[LayerCost]:
-    """Parameters and MACs of every layer in the order of use, from one pass on the meta device.
+    """Parameters and MACs of every layer in the order of use, from one pass on the meta device. Parallel
+    branches are counted as the one convolution into which they fold.
 
     A supernet needs `gates`, whose weights lie on the meta device. For a layer that is used twice,
     MACs count twice, parameters once; unused layers come last, without MACs.
     """
+    return _layers(in_use(net), io, gates)
+
+
+def _layers(net: nn.Module, io: InputSpec, gates: Gates | None) -> list[LayerCost]:
     with _shadow(net) as shadow:
         owners = {module: name for name, module in shadow.named_modules() if _own_params(module)}
         found: dict[str, LayerCost] = {}
@@ -117,7 +134,7 @@ def peak_activation(net: nn.Module, io: InputSpec) -> tuple[int, str]:
     overwrites an input of its output's size if it is the last to read it. Weights, tensors
     computed from weights alone, and the scratch memory of kernels are not counted.
     """
-    program = torch.export.export(copy.deepcopy(net).to("meta").eval(), (example(io),))
+    program = torch.export.export(copy.deepcopy(in_use(net)).to("meta").eval(), (example(io),))
     owner = _memory_owners(program.graph, program.graph_signature.user_inputs)
     last = {owner[arg]: node for node in program.graph.nodes for arg in node.all_input_nodes if arg in owner}
     alive: dict[fx.Node, int] = {}

@@ -13,6 +13,7 @@ from audionas.cost.arena import Chip, arena
 from audionas.cost.graph import layers, peak_activation
 from audionas.cost.recorded import recorded
 from audionas.cost.streams import stream_cost
+from audionas.nn.fold.fold import in_use
 
 NOUNS = {  # the name of each cost in messages
     "macs": "multiply-adds",
@@ -94,6 +95,7 @@ def measured(net: nn.Module, io: InputSpec, names: Collection[str]) -> dict[str,
     a network that ESPHome's component cannot run.
     """
     found: dict[str, int] = {}
+    net = in_use(net)
     if {"macs", "params", "weight_bytes"} & set(names):
         every = layers(net, io)
         params = sum(layer.params for layer in every)

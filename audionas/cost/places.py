@@ -11,6 +11,7 @@ from audionas.core.reporter import amount
 from audionas.core.rng import seed_torch
 from audionas.nn.blocks import init_weights
 from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
+from audionas.nn.fold.fold import in_use
 from audionas.nn.ops import OPS, OpShape
 from audionas.spaces._base import Space, present
 
@@ -45,12 +46,12 @@ class Place(NamedTuple):
         return words if shape.stride == (1, 1) else f"{words}, stride {shape.stride[0]}x{shape.stride[1]}"
 
     def build(self) -> nn.Module:
-        """The operation as in final networks, in evaluation mode; weights depend on the name alone."""
+        """The operation as in final networks, folded, in evaluation mode; weights depend on its name only."""
         with torch.random.fork_rng(devices=[]):
             seed_torch("place", self.name)
             module = OPS[self.option].make(self.shape)
             init_weights(module)
-        return module.eval()
+        return in_use(module).eval()
 
     @property
     def free(self) -> bool:

@@ -18,6 +18,7 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.graph import LayerCost, layers
 from audionas.nn.blocks import SE
 from audionas.nn.edge import Edge, MixedEdge
+from audionas.nn.fold.fold import in_use
 from audionas.nn.ops import OpShape
 from audionas.nn.streaming import Step
 from audionas.spaces._base import Space, present
@@ -126,7 +127,7 @@ def require(net: nn.Module, io: InputSpec, name: str, what: str, *, costs: bool 
 
     Without `costs`, the network's size is ignored.
     """
-    profile, shadow = PROFILES[name], copy.deepcopy(net).to("meta").eval()
+    profile, shadow = PROFILES[name], copy.deepcopy(in_use(net)).to("meta").eval()
     problems = _faults(shadow, profile, (1, *io[:3]))
     if profile.causal:
         try:

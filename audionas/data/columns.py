@@ -39,7 +39,7 @@ class Columns:
     def __init__(self, rows: Iterable[Row] = ()) -> None:
         self.ids, self.speakers, self.audio, self.sums = Strings(), Strings(), Strings(), Strings()
         self._labels = Strings()
-        self._seconds, self._starts = array("d"), array("d")
+        self.seconds, self._starts = array("d"), array("d")
         for row in rows:
             self.append(row)
 
@@ -54,7 +54,7 @@ class Columns:
             (self.sums, content),
         ):
             column.append(text)
-        self._seconds.append(seconds)
+        self.seconds.append(seconds)
         self._starts.append(start)
 
     def __len__(self) -> int:
@@ -69,7 +69,7 @@ class Columns:
             self.ids[index],
             self.audio[index],
             intern(self._labels[index]),
-            self._seconds[index],
+            self.seconds[index],
             self._starts[index],
             intern(self.speakers[index]),
             self.sums[index],

@@ -26,7 +26,7 @@ from audionas.data import audio
 from audionas.data.columns import Columns
 from audionas.data.owned import SUMS, require_own
 from audionas.data.quick import quick
-from audionas.data.tables import FILES, Tables, base
+from audionas.data.tables import FILES, Tables, base, goes_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +49,19 @@ _row = attrgetter(*Item.__slots__)  # its fields, in order
 class DataDir(Sequence[Item]):
     """The utterances of a data directory, or a part of them, in C-locale order of their ids.
 
-    They are held in columns, at about 200 bytes each; an item is made when it is requested.
+    They are held in columns, at about 200 bytes each; an item is made when it is requested. Where they are
+    `whole`, without segments, each must last as long as its file.
     """
 
     def __init__(
-        self, path: Path | str, items: Iterable[Item] | Columns, sums: "_Sums | None" = None
+        self,
+        path: Path | str,
+        items: Iterable[Item] | Columns,
+        sums: "_Sums | None" = None,
+        *,
+        whole: bool = False,
     ) -> None:
-        self.path = Path(path)
+        self.path, self.whole = Path(path), whole
         self._sums = _Sums() if sums is None else sums
         columns = items if isinstance(items, Columns) else Columns(map(_row, items))
         self._columns = columns.in_order()
@@ -77,16 +83,16 @@ class DataDir(Sequence[Item]):
 
     def chosen(self, indices: Iterable[int]) -> "DataDir":
         """The utterances at these places."""
-        return DataDir(self.path, self._columns.chosen(indices), self._sums)
+        return DataDir(self.path, self._columns.chosen(indices), self._sums, whole=self.whole)
 
     def content(self, item: Item) -> str:
         """The SHA-256 of an utterance's file: that of preparation, or taken now and kept."""
         return item.sha256 or self._sums[item.audio]
 
     @property
-    def files(self) -> Iterator[tuple[str, str]]:
-        """Path and recorded SHA-256 of the audio of each utterance, quicker than from its items."""
-        return zip(self._columns.audio, self._columns.sums, strict=True)
+    def files(self) -> Iterator[tuple[str, str, float]]:
+        """Path and recorded SHA-256 of the audio of each utterance, and its seconds: quicker than items."""
+        return zip(self._columns.audio, self._columns.sums, self._columns.seconds, strict=True)
 
     @cached_property
     def labels(self) -> list[str]:
@@ -139,16 +145,18 @@ def read(path: Path | str) -> DataDir:
     Raises one UserError with every fault of the directory, each with its file and line.
     """
     if (columns := quick(path)) is not None:
-        return DataDir(path, columns)
+        return DataDir(path, columns, whole=True)
     tables = Tables(path)  # all of its files at once: they report the faults
     if faults := tables.faults():
         raise UserError(faults, hint=_repair(path))
-    return DataDir(path, _items(tables))
+    return DataDir(path, _items(tables), whole=not tables.segmented)
 
 
 def validate(path: Path | str) -> list[Problem]:
     """Every fault of a directory as `file:line: what is wrong`; an empty list if there is none."""
-    return Tables(path).faults()
+    tables = Tables(path)
+    tables.measure()
+    return tables.faults()
 
 
 def write(path: Path | str, items: Iterable[Item], relative: bool = True) -> DataDir:
@@ -174,13 +182,13 @@ def _write(path: Path | str, items: Iterable[Item], relative: bool = True) -> Da
     data = DataDir(path, columns)
     if problems := problems + _problems(data):
         raise UserError(problems)
-    partial = data.partial
+    partial = data.partial or any(goes_on(path, seconds) for path, _, seconds in data.files)
     for name, lines in _lines(data, relative, partial).items():
         with atomic(data.path / name) as temporary, temporary.open("w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
     if not partial:
         (data.path / "segments").unlink(missing_ok=True)
-    return data
+    return DataDir(path, columns, whole=not partial)
 
 
 class Repair(NamedTuple):
@@ -196,9 +204,10 @@ def repair(path: Path | str) -> Repair | None:
     """The repair that `fix` would make of a directory; None for a valid one. Nothing is written.
 
     Lines are sorted, duplicate and incomplete utterances dropped, ids prefixed with their speaker, spk2utt
-    regenerated, and missing durations measured.
+    regenerated, and durations measured that are missing or not those of the recordings.
     """
     tables = Tables(path)
+    tables.measure()
     if not (changes := tables.faults()):
         return None
     kept: dict[str, Item] = {}

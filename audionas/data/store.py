@@ -78,7 +78,7 @@ def waves(
         reporter,
         label=f"decoding {data.path}",
         faulty=on_bad == "skip",
-        hint=_hint(data, bool(changed)),
+        hint=_hint(data, changed),
         workers=workers,
     )
     array, bad = found.array, found.faults
@@ -93,9 +93,9 @@ def waves(
     return Waves(array.choose(kept), kept, key, data.fingerprint)
 
 
-def _hint(data: DataDir, changed: bool) -> str:
+def _hint(data: DataDir, changed: Mapping[int, str]) -> str:
     advice = "Repair or remove these recordings, or set on_bad to skip (or resample to true) under data."
-    return f"{advice}\n{sums.remedy(data.path)}." if changed else advice
+    return f"{advice}\n{sums.remedy(data.path, changed.values())}." if changed else advice
 
 
 def _decoded(data: DataDir, form: _Reading, changed: Mapping[int, str], start: int, stop: int) -> Block:

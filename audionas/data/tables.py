@@ -17,6 +17,7 @@ OPTIONAL = ("segments", "utt2sha256")
 LONGEST = 10_000_000  # seconds of a recording: 116 days
 LABEL = 1000  # characters of a label
 _SPACE = re.compile(r"[ \t]+")
+_GUESSED = 0.3  # seconds: two frames of an MP3 at 8 kHz, by which a length that no header states may be wrong
 
 
 class Line(NamedTuple):
@@ -105,6 +106,16 @@ class Tables:
                 found.setdefault(utterance, speaker)
         return found
 
+    def measure(self) -> None:
+        """Compare the seconds of whole recordings with their files too: a header is read of each."""
+        utt2dur = self.files["utt2dur"]
+        for key, value in () if self.segmented else _usable(utt2dur):
+            if (path := self.audio(key)) is None:
+                continue
+            lasts = _length(self.files["wav.scp"], key, path)
+            if isfinite(lasts) and misfits(path, float(value), lasts):
+                utt2dur.spoil(key, ": {} s, but its recording has {:.3f} s", value, lasts)
+
     def _check(self) -> None:
         _check_audio(self.files["wav.scp"], self.base)
         if self.segmented:
@@ -128,6 +139,20 @@ def base(folder: Path | str) -> str:
 def resolve(folder: str, path: str) -> str:
     """An entry of wav.scp as an absolute path."""
     return os.path.normpath(os.path.join(folder, path))
+
+
+def misfits(path: str, recorded: float, lasts: float) -> bool:
+    """True where a recording lasts longer or shorter than what is recorded of it."""
+    return abs(lasts - recorded) > (_GUESSED if path.lower().endswith(".mp3") else TOLERANCE)
+
+
+def goes_on(path: str, seconds: float) -> bool:
+    """True where a recording, if it can be read, goes on after these seconds."""
+    try:
+        lasts = audio.length(path)
+    except UserError:
+        return False
+    return lasts > seconds and misfits(path, seconds, lasts)
 
 
 def number(text: str) -> float | None:

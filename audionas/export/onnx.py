@@ -23,6 +23,7 @@ from audionas.export import onnx
 from audionas.features import build
 from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.models.scores import probabilities, running
+from audionas.nn.fold.fold import in_use
 
 Input = Literal["waveform", "frames"]
 _OPSET = 18
@@ -212,5 +213,5 @@ def network_latency(net: nn.Module, io: InputSpec) -> dict[str, float | int]:
     shape = (1, io.channels, io.freq, io.frames)
     with TemporaryDirectory() as folder:
         file = Path(folder) / "network.onnx"
-        onnx.write(net.eval(), torch.zeros(2, *shape[1:]), file, name="features", facts={})
+        onnx.write(in_use(net).eval(), torch.zeros(2, *shape[1:]), file, name="features", facts={})
         return latency(file, shape)

@@ -1,4 +1,4 @@
-"""Mel-frequency cepstral coefficients: the front-end of TC-ResNet and DS-CNN."""
+"""Mel-frequency cepstral coefficients: the front-end of TC-ResNet, DS-CNN, MatchboxNet and SparkNet."""
 
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -18,6 +18,9 @@ class MFCC(FrontEnd):
     ARM's keyword-spotting code (Zhang et al. 2017, arXiv 1711.07128) has 40/20 ms, 40 bands over 20-4000
     Hz of the magnitude spectrum, 10 coefficients and 49 frames per second; filters that are triangular in
     hertz instead of mel, the offset 1e-6 in place of its floor 1e-12, and the orthonormal scale are ours.
+    `matchboxnet`: Majumdar and Ginsburg 2020 (arXiv 2004.08531) as in NVIDIA's NeMo: 25 ms window, 10 ms hop,
+    64 bands up to 8000 Hz, power spectrum, log(x + 1e-6), 64 coefficients; 101 frames per second. `sparknet`:
+    Svirsky et al. 2024 (arXiv 2406.06634), the same with 32 bands and 32 coefficients.
     """
 
     PRESETS: ClassVar[Mapping[str, Settings]] = {
@@ -45,6 +48,32 @@ class MFCC(FrontEnd):
             "f_max": 4000.0,
             "center": False,
             "power": 1.0,
+            "log_offset": 1e-6,
+        },
+        "matchboxnet": {
+            "sample_rate": 16000,
+            "window_ms": 25.0,
+            "hop_ms": 10.0,
+            "n_fft": 512,
+            "n_mels": 64,
+            "n_mfcc": 64,
+            "f_min": 0.0,
+            "f_max": 8000.0,
+            "center": True,
+            "power": 2.0,
+            "log_offset": 1e-6,
+        },
+        "sparknet": {
+            "sample_rate": 16000,
+            "window_ms": 25.0,
+            "hop_ms": 10.0,
+            "n_fft": 512,
+            "n_mels": 32,
+            "n_mfcc": 32,
+            "f_min": 0.0,
+            "f_max": 8000.0,
+            "center": True,
+            "power": 2.0,
             "log_offset": 1e-6,
         },
     }

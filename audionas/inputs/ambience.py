@@ -11,6 +11,7 @@ from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Shards
 from audionas.data import kaldi
 from audionas.data.conf import Data
+from audionas.data.files import sums
 from audionas.data.kaldi import DataDir, Item
 from audionas.data.store import waves
 from audionas.features import feature_store
@@ -59,6 +60,8 @@ def open_ambience(data: Data, inputs: ClipInputs, word: str, reporter: Reporter)
             f"{inputs.samples / ears.sample_rate:g} s, and no hours to count false accepts in",
             hint="Give minutes to hours of continuous audio in which nobody says the word.",
         )
+    if data.on_bad != "keep":  # as a whole: its pieces say nothing about its length
+        sums.require_unchanged(directory, cache_of(data), reporter, data.workers)
     frames = max(1, round(data.ambient_hop * ears.sample_rate / ears.hop))
     pieces, windows = _cut(directory, ears.sample_rate, inputs.samples, frames * ears.hop)
     decoded = waves(

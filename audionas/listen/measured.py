@@ -24,6 +24,7 @@ from audionas.listen.hear import Heard
 from audionas.listen.picovoice import SHOWS, operating_point
 from audionas.models.listener import Rule
 
+START = 0.15  # seconds: nobody has said a word within these
 SHOWN = (1.0, 0.5, 0.1)  # false accepts per hour at which the clips rejected are reported
 
 
@@ -69,7 +70,10 @@ def measured(
         "met": chosen is not None and not lost,
         "unheard": [facts.keywords[place] for place in lost],
         "words": {
-            word: _word(each, own, choice, facts.negatives, place)
+            word: {
+                **_word(each, own, choice, facts.negatives, place),
+                "at_start": _at_start(found, heard, rule, word, choice.threshold),
+            }
             for place, (word, each, own, choice) in enumerate(rows)
         },
         "sum": _sum(facts, choices),
@@ -135,6 +139,13 @@ def _word(
         "band_why": band_why(groups, negatives),
         "curve": [list(point) for point in curve(table, groups, negatives)],
     }
+
+
+def _at_start(found: Exported, heard: Heard, rule: Rule, word: str, threshold: float) -> int:
+    """The clips of a word that reach the threshold within START: by beginning, not by what is said."""
+    place, hops = found.keywords.index(word), max(1, int(START / heard.hop))
+    own = (rows for item, rows in zip(heard.items, heard.scores, strict=True) if item.label == word)
+    return sum(bool(levels(rows, rule)[:hops, place].max(initial=0.0) >= threshold) for rows in own)
 
 
 def _sum(facts: _Facts, choices: Sequence[OperatingPoint]) -> dict[str, Any]:

@@ -89,9 +89,8 @@ def blocks(item: Item, rate: int) -> Iterator[audio.Wave]:
 
 
 def _prepared(path: Path) -> DataDir:
-    """The utterances of a data directory; a recording that changed since its sum was taken is refused."""
-    data = kaldi.read(path)
-    return sums.require_unchanged(data, path.parent / "cache", Reporter()) if data[0].sha256 else data
+    """The utterances of a data directory; a recording is refused that is not what was recorded of it."""
+    return sums.require_unchanged(kaldi.read(path), path.parent / "cache", Reporter())
 
 
 def require_readable(items: Sequence[Item], rate: int, reporter: Reporter) -> None:

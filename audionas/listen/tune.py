@@ -1,5 +1,6 @@
 """`audionas tune`: thresholds for a target of false accepts per hour, measured on long audio."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -7,7 +8,8 @@ from typing import Any
 
 from audionas.core.errors import UserError
 from audionas.core.files import sweep, write_json
-from audionas.core.reporter import Reporter, amount
+from audionas.core.hostile import command
+from audionas.core.reporter import Reporter, amount, typed
 from audionas.data.kaldi import Item
 from audionas.export import esphome
 from audionas.listen.exported import Exported, find, forget, keep, require_fit, rule_of
@@ -96,7 +98,7 @@ def tune(
             "seconds": kept.seconds,
             "words": list(kept.texts),
         }
-    result |= {"deaf": deaf}
+    result |= {"deaf": deaf, "command": typed() or command("audionas", *sys.argv[1:])}
     _write(found[0].folder, result, reporter)
     return result
 

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Literal
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn import functional
 from torch.optim import Optimizer
 
 from audionas.core.arch import ArchSpec, Choice, InputSpec
@@ -30,6 +31,7 @@ from audionas.methods._lost import hidden, keep_defaults
 from audionas.nn.edge import Edge, EdgeFactory, Gate, Gates, MixedEdge
 from audionas.nn.ops import OpShape
 from audionas.nn.partial import widened
+from audionas.nn.separable.penalties import penalised
 from audionas.spaces._base import Bare, Space, present
 
 Phase = Literal["alpha", "weights"]
@@ -75,7 +77,11 @@ class SearchRun:
     def __post_init__(self) -> None:
         self._fresh()
         self._told: dict[str, tuple[Tensor | float, int]] = {}
-        self.criterion = nn.CrossEntropyLoss(label_smoothing=self.label_smoothing)
+
+    def criterion(self, logits: Tensor, target: Tensor) -> Tensor:
+        """The loss of the logits (B, classes) of the last forward pass, with its penalties."""
+        loss = functional.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
+        return penalised(loss, self.net)
 
     def renew(self, fill: EdgeFactory, sizes: Mapping[str, int]) -> None:
         """Make a fresh supernet of another size, drawn from torch's generator, with a fresh optimiser."""
@@ -284,7 +290,7 @@ class Method(Strict, ABC):
         """Add the gradient of the training loss to the weights' `grad`; returns metrics."""
         logits = self.run.logits(train.x, self.weight_gates(train))
         loss = self.run.criterion(logits, train.target)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         return {"loss": loss, "accuracy": accuracy(logits, train.target)}
 
     def _move_weights(self) -> None:

@@ -81,7 +81,7 @@ class OneShot(Method):
         spec = self.spec_of(path)
         logits = self.run.logits(train.x, gates_of(self.run, spec))
         loss = self.run.criterion(logits, train.target)
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         for choice in self.run.space.choices():
             for option in spec.choices[choice.name]:
                 self.run.updates[choice.name][choice.options.index(option)] += 1

@@ -21,6 +21,7 @@ from audionas.core.reporter import amount
 from audionas.features import Features, FrontEnd, Normalize, build
 from audionas.images.augment import Standardize
 from audionas.nn.blocks import make_endless
+from audionas.nn.fold.fold import in_use
 from audionas.nn.means import EndlessMean
 from audionas.spaces._base import space_of
 
@@ -187,12 +188,14 @@ class ModelBundle:
     def network(self) -> KeywordModel | PictureModel:
         """The whole model in evaluation mode: a batch of inputs to probabilities (B, classes).
 
-        Raises UserError where the weights do not fit the architecture.
+        Its parallel branches are folded. Raises UserError where the weights do not fit the architecture.
         """
         with torch.random.fork_rng(devices=[]):
             net = space_of(self.spec).build(self.spec)
         if self.endless:
             make_endless(net)
+        if self.weights.keys() == in_use(net).state_dict().keys():
+            net = in_use(net)  # tuned for int8: its branches were folded before
         try:
             own = net.state_dict()
             net.load_state_dict(self.weights)
@@ -205,7 +208,7 @@ class ModelBundle:
                 f"the weights do not fit architecture {self.spec.id}: {error}", hint=_AGAIN
             ) from error
         if self.features is None:
-            return PictureModel(Standardize(self.mean, self.std), net).eval()
+            return PictureModel(Standardize(self.mean, self.std), in_use(net)).eval()
         front_end, io = build(self.features), self.spec.io
         if front_end.shape(self.samples) != (io.freq, io.frames):
             raise UserError(
@@ -213,7 +216,7 @@ class ModelBundle:
                 f"{' x '.join(map(str, front_end.shape(self.samples)))} of {self.samples:,} samples",
                 hint=_AGAIN,
             )
-        return KeywordModel(front_end, Normalize(self.mean, self.std), net).eval()
+        return KeywordModel(front_end, Normalize(self.mean, self.std), in_use(net)).eval()
 
 
 def _require_finite(tensors: dict[str, Tensor], file: Path) -> None:

@@ -101,12 +101,17 @@ def _of_kernel(gradient: Tensor, x: Tensor, kernel: Tensor, form: Form) -> Tenso
 
 
 def _of_wide_kernel(gradient: Tensor, x: Tensor, kernel: Tensor, form: Form) -> Tensor:
-    """The gradient of a wide kernel as that of narrow ones side by side, each with its own columns."""
-    width, found = kernel.shape[3], torch.empty_like(kernel)
+    """The gradient of a wide kernel as that of narrow ones side by side, each with its own columns.
+
+    It is 0 for one that sees nothing but padding: a kernel may be longer than twice its input.
+    """
+    width, found = kernel.shape[3], torch.zeros_like(kernel)
     narrow = kernel.new_empty(*kernel.shape[:3], WIDE)  # only its size is read
     reach = (gradient.shape[3] - 1) * form.stride[1] + WIDE  # columns that a narrow kernel sees
     for first in (*range(0, width - WIDE, WIDE), width - WIDE):
         left = form.padding[1] - first
+        if not -x.shape[3] < left < reach:
+            continue
         seen = functional.pad(x, (left, reach - left - x.shape[3]))
         moved = Form(form.stride, (form.padding[0], 0))
         found[..., first : first + WIDE] = _torchs(gradient, seen, narrow, moved, (False, True))[1]

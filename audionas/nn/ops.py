@@ -4,6 +4,8 @@ A name is kind + kernel (`tc_k9_se`, `mb_k5_e6`), or the field's own (`sep_conv_
 operation is one line here and a block in another file. The kernel of `tc`, `mb` and `mix` lies along
 time, that of `mbf` along frequency, that of `mbs`, `mixs`, `cp` and of the field's own along both axes.
 `mix_k35_e3` has kernels 3 and 5 in parallel. `mixdw_k5_9` gives half of the channels to each of two kernels.
+`mt_k9` and `rep_k5` train several kernels side by side and are one convolution in use (`nn/fold`).
+`tcs` is a depthwise kernel along time and a 1x1 convolution.
 """
 
 from collections.abc import Callable
@@ -15,8 +17,11 @@ from torch import nn
 from audionas.nn.blocks import Act, ConvBN, MBBlock, SEForm, TCBlock
 from audionas.nn.cell_blocks import DilConv, FactorizedReduce, Noise, PoolNorm, ReluConvBN, SepConv, Zero
 from audionas.nn.cp_block import CPBlock
+from audionas.nn.fold.blocks import TEBlock
+from audionas.nn.fold.branches import Branches
 from audionas.nn.mix import Mix, MixBlock, mixes
 from audionas.nn.mixed.blocks import MixedBlock
+from audionas.nn.separable.blocks import TCSBlock
 
 
 class OpShape(NamedTuple):
@@ -50,7 +55,8 @@ class Op(NamedTuple):
 
     Kinds: skip, pool, none, noise (none of them has weights where the shape stays), conv. `axes` are those
     of a (B, C, F, T) tensor along which the kernel lies: 2 frequency, 3 time. `mix` holds the kernels in
-    parallel and the expansion, `split` the kernels that share the channels; `kernel` is then the largest.
+    parallel and the expansion, `split` the kernels that share the channels, `branches` those that fold into
+    one after training; `kernel` is then the largest.
     """
 
     make: Callable[[OpShape], nn.Module]
@@ -61,6 +67,7 @@ class Op(NamedTuple):
     axes: tuple[int, ...] = (3,)
     mix: Mix | None = None
     split: tuple[int, ...] = ()
+    branches: tuple[int, ...] = ()
 
 
 def _tc(shape: OpShape, *, kernel: int, se: bool, wide: bool) -> nn.Module:
@@ -130,6 +137,44 @@ def _mixdw(shape: OpShape, *, kernels: tuple[int, ...], residual: bool) -> nn.Mo
     )
 
 
+def _te(shape: OpShape, *, kernels: tuple[int, ...]) -> nn.Module:
+    return TEBlock(
+        shape.c_in,
+        shape.c_out,
+        kernels,
+        stride=shape.stride[1],
+        causal=shape.causal,
+        bare=shape.bare,
+        eps=shape.eps,
+    )
+
+
+def _tcs(shape: OpShape, *, kernel: int, residual: bool) -> nn.Module:
+    return TCSBlock(
+        shape.c_in,
+        shape.c_out,
+        kernel,
+        residual=residual,
+        stride=shape.stride[1],
+        causal=shape.causal,
+        bare=shape.bare,
+        eps=shape.eps,
+    )
+
+
+def _rep(shape: OpShape, *, kernels: tuple[int, ...]) -> nn.Module:
+    return Branches(
+        shape.c_in,
+        shape.c_out,
+        kernels,
+        stride=shape.stride[1],
+        causal=shape.causal,
+        identity=True,
+        bare=shape.bare,
+        eps=shape.eps,
+    )
+
+
 def _skip(shape: OpShape) -> nn.Module:
     """Identity, or where the shape changes a 1x1 convolution with the stride and batch norm."""
     if shape.keeps:
@@ -190,6 +235,7 @@ KERNELS = (3, 5, 7, 9)
 SQUARE = (2, 3)  # a kernel along both axes
 CP_EXPANSIONS = (15, 21, 30)  # expansions of CP-Mobile's bottlenecks, in tenths
 SPLITS = ((3,), (5,), (9,), (13,), (17,), (21,), (23,), (5, 9), (7, 11), (7, 13), (9, 15))  # of MixedNet
+LONG = (11, 15, 19, 29)  # kernels of SparkNet's separable convolutions
 FREE = ("skip", "pool", "none", "noise")  # kinds without weights, which fill collapsed networks
 
 OPS: dict[str, Op] = {
@@ -264,6 +310,37 @@ OPS: dict[str, Op] = {
             split=kernels,
         )
         for kernels in SPLITS
+        for residual in (0, 1)
+    },
+    **{
+        f"te_k{k}": Op(partial(_te, kernels=(k,)), "conv", k, f"TENet block, kernel {k}, expansion 3")
+        for k in KERNELS
+    },
+    "mt_k9": Op(
+        partial(_te, kernels=KERNELS),
+        "conv",
+        9,
+        "TENet block, kernels 3, 5, 7 and 9 in training, folded to one kernel 9",
+        branches=KERNELS,
+    ),
+    **{
+        f"rep_k{k}": Op(
+            partial(_rep, kernels=(k, 1)),
+            "conv",
+            k,
+            f"RepVGG block, kernels {k} and 1 and the input in training, folded to one kernel {k}",
+            branches=(k, 1),
+        )
+        for k in (3, 5, 9)
+    },
+    **{
+        f"tcs_k{k}{'_res' * residual}": Op(
+            partial(_tcs, kernel=k, residual=bool(residual)),
+            "conv",
+            k,
+            f"separable convolution over time, kernel {k}{', residual' * residual}, as in SparkNet",
+        )
+        for k in LONG
         for residual in (0, 1)
     },
     "none": Op(_none, "none", summary="zeros: the edge is cut"),

@@ -3,6 +3,7 @@
 The network is not rewritten. In a copy, modules that look at more than one frame are replaced by ones with
 the same weights and names that read the past from a tape and write it back: convolutions over time keep the
 frames that their kernel still needs, means keep what they average. All other modules work frame by frame.
+Parallel branches are folded first.
 """
 
 import copy
@@ -18,6 +19,7 @@ from audionas.core.errors import UserError
 from audionas.nn.blocks import SE, Head
 from audionas.nn.cell_blocks import FactorizedReduce, Noise, PoolNorm, Zero
 from audionas.nn.cp_block import Average, LogitMap
+from audionas.nn.fold.fold import in_use
 from audionas.nn.means import ClipMean, EndlessMean, RingMean
 from audionas.nn.mixed.blocks import EndConv, MixDepthwise
 from audionas.nn.mixed.heads import LastFrames, LastHead, LastMax, LastMean
@@ -50,6 +52,7 @@ class Step(nn.Module):
 
     def __init__(self, net: nn.Module, io: InputSpec, pool: Pooling = "window") -> None:
         super().__init__()
+        net = in_use(net)
         strides = _strides(net, io)
         self.hop = _hop(net, strides)
         self.tape = Tape()
@@ -93,6 +96,7 @@ class Stream:
 
     def __init__(self, net: nn.Module, io: InputSpec, pool: Pooling = "window") -> None:
         self.io = io
+        net = in_use(net)
         strides = _strides(net, io)
         self.hop = _hop(net, strides)
         self.tape = Tape()

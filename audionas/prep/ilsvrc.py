@@ -65,14 +65,15 @@ def classes_in_devkit(archive: Path) -> list[str]:
 def unpack_train(archive: Path, folder: Path, reporter: Reporter, *, workers: int | None = None) -> None:
     """Unpack each class's inner archive to `folder/<class>`, which appears complete; existing ones are kept.
 
-    Raises UserError for a member that is not a class's archive or not an image of that class.
+    All inner archives are listed before anything is written. Raises UserError for every member that is not a
+    class's archive or not an image of that class, and as `open_tar` does.
     """
     inner = _members(archive)
     for member in inner:
         if not re.fullmatch(CLASS.pattern + r"\.tar", member.name):
             raise UserError(f"{archive}: refused: '{member.name}' is not the archive of a class")
     left = [member for member in inner if not (folder / member.name.removesuffix(".tar")).is_dir()]
-    _announce(archive, left, folder, reporter, "at most ", "class")
+    _announce(archive, _weighed(archive, left, reporter, workers), folder, reporter)
     unpack = partial(_unpack_class, archive, folder)
     done = ordered(unpack, left, workers=workers, chunk=1)
     for _ in reporter.progress(done, f"unpacking {archive.name} (classes)", len(left)):
@@ -91,7 +92,7 @@ def unpack_val(
         target = folder / class_of(member.name, classes, f"{archive}: {member.name}") / member.name
         if not target.is_file() or target.stat().st_size != member.size:
             pairs.append((member, target))
-    _announce(archive, [member for member, _ in pairs], folder, reporter, "", "file")
+    _announce(archive, [member.size for member, _ in pairs], folder, reporter)
     for target in {target.parent for _, target in pairs}:
         target.mkdir(parents=True, exist_ok=True)
     done = ordered(partial(_unpack_image, archive), pairs, workers=workers, chunk=64)
@@ -106,6 +107,33 @@ def counts(tree: Path) -> dict[str, int]:
     return {"classes": len(classes), **images}
 
 
+def _weighed(archive: Path, inner: Sequence[_Member], reporter: Reporter, workers: int | None) -> list[int]:
+    """The bytes of every image in these inner archives. Raises UserError with all of their faults."""
+    found = ordered(partial(_weigh, archive), inner, workers=workers, chunk=1)
+    sizes, problems, unended = list[int](), list[str](), 0
+    for own, faults, ended in reporter.progress(found, f"listing {archive.name} (classes)", len(inner)):
+        sizes += own
+        problems += faults
+        unended += not ended
+    if problems:
+        raise UserError(problems)
+    if unended:
+        reporter.note(f"{archive.name}: {amount(unended, 'inner archive')} without an end mark")
+    return sizes
+
+
+def _weigh(archive: Path, inner: _Member) -> tuple[list[int], list[str], bool]:
+    """The bytes of each image of a class, what is wrong with its archive, and True where it has an end."""
+    name = inner.name.removesuffix(".tar")
+    try:
+        images, ended = _listed(archive, inner)
+    except UserError as error:
+        return [], [f"{problem} in {inner.name}" for problem in error.problems], True
+    wrong = [image.name for image in images if not re.fullmatch(name + r"_\d+\.JPEG", image.name)]
+    odd = [f"{archive}: {inner.name}: refused: '{each}' is not an image of {name}" for each in wrong]
+    return [image.size for image in images], odd, ended
+
+
 def _unpack_class(archive: Path, folder: Path, inner: _Member) -> None:
     name = inner.name.removesuffix(".tar")
     draft = folder / f".{name}.unpacking"
@@ -114,10 +142,6 @@ def _unpack_class(archive: Path, folder: Path, inner: _Member) -> None:
     try:
         with archive.open("rb") as raw:
             for member in _members(archive, inner):
-                if not re.fullmatch(name + r"_\d+\.JPEG", member.name):
-                    raise UserError(
-                        f"{archive}: {inner.name}: refused: '{member.name}' is not an image of {name}"
-                    )
                 (draft / member.name).write_bytes(_bytes(raw, member, archive))
         draft.replace(folder / name)
     finally:
@@ -132,23 +156,25 @@ def _unpack_image(archive: Path, pair: tuple[_Member, Path]) -> None:
 
 def _members(archive: Path, inner: _Member | None = None) -> list[_Member]:
     """The files of an archive, or of the inner one that is a member of it. Raises UserError for folders."""
+    return _listed(archive, inner)[0]
+
+
+def _listed(archive: Path, inner: _Member | None) -> tuple[list[_Member], bool]:
+    """The same, and whether the archive has an end mark."""
     within = (inner.offset, inner.size) if inner else (0, archive.stat().st_size)
     with open_tar(archive, within) as opened:
         if odd := [f"{archive}: refused: '{m.name}' is not a file" for m in opened.members if m.folder]:
             raise UserError(odd)
-        return [_Member(member.name, member.offset, member.size) for member in opened.files]
+        files = [_Member(member.name, member.offset, member.size) for member in opened.files]
+        return files, opened.ended
 
 
-def _announce(
-    archive: Path, members: Sequence[_Member], folder: Path, reporter: Reporter, most: str, noun: str
-) -> None:
+def _announce(archive: Path, sizes: Sequence[int], folder: Path, reporter: Reporter) -> None:
     """Say what will be written. Raises UserError where the disk has no room for it."""
-    size = sum(member.size for member in members)
     folder.mkdir(parents=True, exist_ok=True)
-    require_room(str(archive), size, folder)
-    if members:
-        words = f"{most}{size_words(size)} in {amount(len(members), noun)}"
-        reporter.note(f"{archive.name} will write {words}")
+    require_room(str(archive), sum(sizes), folder)
+    if sizes:
+        reporter.note(f"{archive.name} will write {size_words(sum(sizes))} in {amount(len(sizes), 'file')}")
 
 
 def _bytes(raw: IO[bytes], member: _Member, archive: Path) -> bytes:

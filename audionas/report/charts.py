@@ -1,29 +1,44 @@
 """Curves, option histories and feature maps as SVG or PNG, with equal bytes for equal numbers.
 
 matplotlib draws in placeholder colours, which are replaced by the style sheet's, so that a chart follows the
-page into dark mode; it draws only numbers, words stay in HTML.
+page into dark mode; it draws numbers and the words "epoch" and "chance", all others stay in HTML.
 """
 
 import base64
 import io
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from audionas.report.axes.noise import band
 from audionas.report.html import Html, count, tag
 from audionas.report.paint import Paint
 
 _COLOURS = ("ink", "muted", "line", "card", "accent", "second", "k3", "k5", "k7", "k9", "other", "skip")
 _PLACEHOLDER = {name: f"#0102{i:02x}" for i, name in enumerate(_COLOURS, 1)}
 _LONG = re.compile(r"(\d\.\d\d)\d+")  # hundredths of a point are enough
-_SIZE = (3.5, 1.9)  # inches; 72 points each
-_BOX = (0.125, 0.135, 0.855, 0.80)  # the axes inside the figure: left, bottom, width, height
+_SIZE = (3.5, 2.1)  # inches; 72 points each
+_BOX = (0.125, 0.21, 0.855, 0.73)  # the axes inside the figure: left, bottom, width, height
+
+
+class Shares(NamedTuple):
+    """The rest of a chart of shares, besides its lines, in percent.
+
+    `chance` is a dotted line. `clips` is the number behind each point of the last line, whose band shows what
+    the draw of so few alone allows.
+    """
+
+    chance: float | None = None
+    clips: int = 0
 
 
 def curves(
-    series: Mapping[str, tuple[Sequence[float], Sequence[float]]], colours: Sequence[str], name: str
+    series: Mapping[str, tuple[Sequence[float], Sequence[float]]],
+    colours: Sequence[str],
+    name: str,
+    shares: Shares | None = None,
 ) -> Html:
     """Lines over epochs, (epochs, values) each; `name` labels the chart."""
 
@@ -31,8 +46,32 @@ def curves(
         for (x, y), colour in zip(series.values(), colours, strict=False):
             marker = "o" if len(x) == 1 else None
             axes.plot(x, y, color=_PLACEHOLDER[colour], linewidth=1.6, marker=marker, markersize=4)
+        if shares is not None:
+            _shares(axes, shares, list(series.values())[-1], _PLACEHOLDER[colours[len(series) - 1]])
 
     return _chart(name, plot, [x for xs, _ in series.values() for x in xs])
+
+
+def _shares(axes: Any, shares: Shares, last: tuple[Sequence[float], Sequence[float]], colour: str) -> None:
+    """The band of the last line, the line of chance, and an axis in percent that stays within 0 and 100."""
+    from matplotlib.ticker import PercentFormatter
+
+    x, y = last
+    if shares.clips:
+        ends = [band(min(max(share, 0.0), 1.0), shares.clips) or (share, share) for share in y]
+        look = {"facecolor": colour, "alpha": 0.16, "linewidth": 0}
+        wide = (x[0] - 0.3, x[0] + 0.3) if len(x) == 1 else x
+        lows, highs = zip(*(ends * 2 if len(x) == 1 else ends), strict=True)
+        axes.fill_between(wide, lows, highs, **look)
+    if shares.chance is not None:
+        axes.axhline(shares.chance, color=_PLACEHOLDER["muted"], linewidth=1, linestyle=":")
+        place = {"xy": (1, shares.chance), "xycoords": ("axes fraction", "data")}
+        shift = {"xytext": (0, 3), "textcoords": "offset points", "ha": "right", "fontsize": 7.5}
+        axes.annotate("chance", **place, **shift, color=_PLACEHOLDER["muted"])
+    low, high = axes.get_ylim()
+    middle, half = (low + high) / 2, max(high - low, 0.04) / 2
+    axes.set_ylim(max(middle - half, 0), min(middle + half, 1))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0, symbol="\u00a0%"))
 
 
 def history(
@@ -59,7 +98,7 @@ def history(
             else:
                 axes.plot(epochs, row, color=_PLACEHOLDER[colour], linewidth=1.4, alpha=opacity)
         axes.set_ylim(0, 1)
-        axes.set_yticks([0, 0.5, 1])
+        axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
         axes.margins(x=0)
 
     return _chart(name, plot, epochs)
@@ -94,6 +133,7 @@ def _chart(name: str, plot: Any, x: Sequence[float]) -> Html:
         if max(x) == min(x):
             axes.set_xlim(x[0] - 0.5, x[0] + 0.5)
             axes.set_xticks([x[0]])
+        axes.set_xlabel("epoch", loc="right", labelpad=1, color=_PLACEHOLDER["muted"])
         _dress(axes)
         stream = io.StringIO()
         figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})

@@ -1,6 +1,6 @@
 """Writes `compare.html`: the quality, the collapses and the costs of all methods at one glance."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from audionas.core import records
@@ -10,9 +10,14 @@ from audionas.core.records.study import SearchEpochRecord
 from audionas.core.reporter import amount, clock
 from audionas.report import compare_charts as charts
 from audionas.report import compare_table as table
-from audionas.report.compare_charts import Format, MethodDots, Seeds
+from audionas.report.advice.box import Advice, box
+from audionas.report.advice.identical import identical
+from audionas.report.advice.intervals import of_seeds
+from audionas.report.advice.undecided import undecided_methods
+from audionas.report.axes.scale import POINTS, SHARE
+from audionas.report.compare_charts import Format, Look, MethodDots, Plane, Seeds
 from audionas.report.compare_table import Column, Comparison
-from audionas.report.html import Html, bar, join, page, percent, section, tag
+from audionas.report.html import Html, bar, header, join, page, percent, section, tag
 from audionas.report.html import count as short
 from audionas.report.html import table as html_table
 
@@ -22,6 +27,7 @@ _KINDS = {"skips": "skips", "pools": "pools", "nones": "none"}
 _ORDER = {
     "cifar10_test": "cifar10_val"
 }  # figures whose order another one gives: the test set chooses nothing
+_MEASURED = ("trained", "accuracy")  # on the comparison's own clips
 _PERCENT = (table.percent, lambda share: f"{100 * share:.6g}")  # formats of values and of a scale's figures
 
 
@@ -35,6 +41,7 @@ def _sections(c: Comparison) -> list[Html]:
     if not any(c.of(label) for label in c.labels):
         return [_lost(c), _facts(c)]
     return [
+        box(_advice(c)),
         *_accuracies(c),
         _table(c),
         _signs(c),
@@ -59,13 +66,23 @@ def _title(c: Comparison) -> Html:
         _tile("Collapsed", f"{collapsed} of {len(done)}", "runs"),
         _tile("Searching", clock(sum(row["seconds"] for row in done)), "in total"),
     ]
-    return tag(
-        "header",
-        tag("p", "audionas comparison", class_="eyebrow"),
-        tag("h1", c.title),
-        tag("p", f"Every method with every seed, all else equal. Scored on {c.tested}.", class_="facts"),
-        tag("dl", *tiles, class_="tiles"),
-    )
+    words = f"Every method with every seed, all else equal. Scored on {c.tested}."
+    command = c.facts.get("command", "")
+    return header("audionas comparison", c.title, words, [command], tag("dl", *tiles, class_="tiles"))
+
+
+def _advice(c: Comparison) -> Iterator[Advice | None]:
+    typed = c.facts.get("command", "")
+    runs = {label: c.of(label) for label in c.labels}
+    shares = {label: mean for label in c.labels if (mean := _mean(c.values(label, "undecided"))) is not None}
+    yield identical([row for own in runs.values() for row in own], c.title, typed)
+    epochs = max((round(row.get("epochs") or 0) for own in runs.values() for row in own), default=0)
+    yield undecided_methods(shares, c.title, epochs, typed)
+    yield of_seeds({label: len(own) for label, own in runs.items()}, typed)
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
 
 
 def _others(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -87,15 +104,35 @@ def _accuracies(c: Comparison) -> list[Html]:
         ),
     }
     how = (
-        " In percent: small dots are seeds, the large dot is their mean, the line its 95 % t-interval; a line"
+        " Small dots are seeds, the large dot is their mean, the line its 95 % t-interval; a line"
         " without an end mark extends beyond the scale."
     )
     dashes = " The dashed line is the mean of DARTS." if c.of(_BASE) else ""
     return [
-        section(title, _forest(c, key, title, limits=(0, 1)), lead=lead + how + dashes)
+        section(title, _accuracy(c, key, title), lead=lead + how + dashes + _chances(c, key))
         for key, (title, lead) in wanted.items()
         if _groups(c, key)
     ]
+
+
+def _accuracy(c: Comparison, key: str, title: str) -> Html:
+    """A chart of accuracies; those that a table holds were not measured on the comparison's clips."""
+    own = key in _MEASURED
+    look = Look("accuracy, %", SHARE, chance=c.chance if own else None, clips=c.clips if own else 0)
+    return _forest(c, key, title, look)
+
+
+def _chances(c: Comparison, key: str) -> str:
+    """Sentences on what drawing other clips changes, and on guessing."""
+    if key not in _MEASURED:
+        return ""
+    band = (
+        f" The band behind it is what the draw of {c.clips:,} {c.noun} alone allows (95 %)."
+        if c.clips
+        else ""
+    )
+    guess = f" Guessing is right in {table.percent(c.chance)} % (dotted, where in reach)." if c.chance else ""
+    return band + guess
 
 
 def _groups(c: Comparison, key: str) -> list[Seeds]:
@@ -109,10 +146,11 @@ def _groups(c: Comparison, key: str) -> list[Seeds]:
     return sorted(groups, key=lambda group: -(by[group.name] or {"mean": group.mean})["mean"])
 
 
-def _forest(c: Comparison, key: str, name: str, **look: Any) -> Html:
+def _forest(c: Comparison, key: str, name: str, look: Look, plot: int = charts.WIDE) -> Html:
     groups = _groups(c, key)
     base = next((group.mean for group in groups if group.name == _BASE), None)
-    return charts.forest(groups, _PERCENT, name, **{"against": base, **look})
+    look = look if look.against is not None else look._replace(against=base)
+    return charts.forest(groups, _PERCENT, name, look, plot)
 
 
 def _table(c: Comparison) -> Html:
@@ -160,10 +198,11 @@ def _cell(spread: Mapping[str, Any] | None, form: Format) -> Html:
 def _signs(c: Comparison) -> Html:
     """The collapse statistic and the discretisation gap, side by side."""
     half = charts.NARROW
-    free = _forest(c, "free_share", "Share of operations without weights", limits=(0, 1), plot=half)
+    look = Look("operations without weights, %", SHARE)
+    free = _forest(c, "free_share", "Share of operations without weights", look, half)
     parts = [tag("div", tag("h3", "Kept operations without weights, in percent"), free)]
     if _groups(c, "gap"):
-        gap = _forest(c, "gap", "Discretisation gap", against=0.0, plot=half)
+        gap = _forest(c, "gap", "Discretisation gap", Look("gap, points", POINTS, against=0.0), half)
         parts.append(tag("div", tag("h3", "Discretisation gap, in points"), gap))
     lead = (
         "A search collapses when it keeps skips and pools, which help the supernet, not the network found: "
@@ -189,12 +228,17 @@ def _costs(c: Comparison) -> Html:
         for label in c.labels
         if c.values(label, key)
     ]
-    picture = charts.scatter(clouds, (short, _PERCENT[1]), "Multiply-adds against accuracy")
-    lead = (
-        f"The horizontal axis shows the multiply-adds of the network found, the vertical axis its {words}, "
-        "in percent. Grey dots are runs, blue dots are means of methods."
-    )
+    own = key in _MEASURED
+    look = Look(chance=c.chance if own else None, clips=c.clips if own else 0)
+    plane = Plane((short, _PERCENT[1]), ("multiply-adds of the network found", f"{words}, %"))
+    picture = charts.scatter(clouds, plane, "Multiply-adds against accuracy", look)
+    lead = "Grey dots are runs, blue dots are means of methods." + _beside(own and c.clips, c.noun)
     return section("Cost against accuracy", picture, lead=lead)
+
+
+def _beside(clips: int, noun: str) -> str:
+    """A sentence on the bar at the right edge of a chart of points."""
+    return f" The bar at the right is what the draw of {clips:,} {noun} alone allows (95 %)." if clips else ""
 
 
 def _entropies(c: Comparison) -> Html:
@@ -222,8 +266,9 @@ def _entropies(c: Comparison) -> Html:
         if lines
     ]
     lead = (
-        "The mean entropy of a search's options in nats over the epochs, a measure of how undecided it still "
-        "is: one line per seed, all on one scale. It falls to 0 where one option is certain."
+        "Vertical: the mean entropy of a search's options in nats, over the epochs, a measure of how "
+        "undecided it still is: one line per seed, all on one scale. It falls to 0 where one option is "
+        "certain."
     )
     return section("Entropy of the options", tag("div", *figures, class_="grid"), lead=lead)
 
@@ -278,7 +323,7 @@ def _runs(c: Comparison) -> Html:
                     _kept(row),
                     clock(row["seconds"]),
                     row["arch"],
-                    tag("code", row["network"], class_="wrap"),
+                    tag("code", row.get("network") or "-", class_="wrap"),
                 )
             )
     head = ("run", "inherited", "free", "search", "architecture", "network")

@@ -1,16 +1,20 @@
 """The charts of a comparison as SVG: means with intervals, cost against outcome, curves over epochs."""
 
-import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from audionas.report.axes.letters import shortened, widest, width
+from audionas.report.axes.noise import band
+from audionas.report.axes.scale import POSITIVE, SHARE, Bounds, Scale
 from audionas.report.html import Html, tag
 
 _ROW = 26  # pixels per method
-_NAMES, _WORDS = 112, 58  # widths of the names before a plot, and of the figures behind it
+_NAMES, _WORDS = 112, 66  # least widths of the names before a plot, and of the figures behind it
 WIDE, NARROW = 690, 300  # widths of a plot on a whole page, and on half a page
-_AXIS = 30  # height of the axis below a plot
-_LETTER = 7.4  # upper bound of the mean width of a label's letters
+_AXIS = 30  # height of the figures below a plot
+_TITLE = 20  # height of an axis's title
+_TOP, _RIGHT = 26, 34  # above a plot, where its title stands, and beside it, where its last figure reaches
+_FIGURE = 11  # pixels of a figure on an axis
 _REACH = 0.6  # an interval may widen the scale by this share of the values' range, on each side
 
 Format = Callable[[float], str]
@@ -25,73 +29,65 @@ class Seeds(NamedTuple):
     interval: tuple[float, float] | None
 
 
-class Scale:
-    """Maps values to pixels; `ticks` are about `count` round numbers inside."""
+class Look(NamedTuple):
+    """The rest of a chart of accuracies, besides its values.
 
-    def __init__(self, low: float, high: float, start: float, end: float, *, count: float = 6) -> None:
-        pad = 0.04 * (high - low) or abs(high) * 0.1 or 0.5
-        self.low, self.high, self.start, self.end = low - pad, high + pad, start, end
-        self.ticks = ticks(self.low, self.high, count)
+    `title` with the unit stands below the axis. `bounds` limit the scale. `against` draws a dashed line, and
+    `chance` a dotted one where the scale reaches it. `clips` is the number that each value was measured on:
+    a band behind each mean then shows what drawing other clips would change.
+    """
 
-    def __call__(self, value: float) -> float:
-        """The position of a value, kept inside the plot."""
-        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
-        return self.start + share * (self.end - self.start)
-
-
-def ticks(low: float, high: float, count: float) -> list[float]:
-    """About `count` round numbers from `low` to `high`, a step of 1, 2 or 5 times a power of ten apart."""
-    rough = (high - low) / count
-    power = 10 ** math.floor(math.log10(rough))
-    step = min((power * k for k in (1, 2, 5, 10)), key=lambda s: abs(math.log(s / rough)))
-    first = math.ceil(low / step - 1e-9)
-    return [n * step for n in range(first, math.floor(high / step + 1e-9) + 1)]
+    title: str = ""
+    bounds: Bounds = Bounds()
+    against: float | None = None
+    chance: float | None = None
+    clips: int = 0
 
 
 def forest(
-    groups: Sequence[Seeds],
-    forms: tuple[Format, Format],
-    name: str,
-    *,
-    against: float | None = None,
-    limits: tuple[float, float] = (-math.inf, math.inf),
-    plot: int = WIDE,
+    groups: Sequence[Seeds], forms: tuple[Format, Format], name: str, look: Look, plot: int = WIDE
 ) -> Html:
     """One row per method: small dots are seeds, the large dot is their mean, the line its interval.
 
-    `forms` format values and the scale's figures; `against` draws a dashed line; `limits` bound the scale.
-    A line without an end mark extends beyond the scale.
+    `forms` format values and the scale's figures. A line without an end mark extends beyond the scale.
     """
-    form = forms[0]
-    low, high = _range(groups, against)
-    scale = Scale(max(low, limits[0]), min(high, limits[1]), _NAMES, _NAMES + plot, count=plot / 85)
+    left = 12 + widest((shortened(group.name) for group in groups), least=_NAMES - 12)
+    low, high = _range(groups, look)
+    scale = Scale(low, high, left, left + plot, count=plot / 85, bounds=look.bounds)
     bottom = len(groups) * _ROW + 6
-    parts = _axis(scale, bottom, forms[1])
-    if against is not None:
-        x = scale(against)
-        parts.append(_line(x, x, 0, bottom, "muted", stroke_dasharray="3 3"))
+    parts = _axis(scale, bottom, forms[1], look.title)
+    for value, dashes in ((look.against, "3 3"), (look.chance, "1 4")):
+        if value is not None and scale.low <= value <= scale.high:
+            parts.append(_line(scale(value), scale(value), 0, bottom, "muted", stroke_dasharray=dashes))
     for place, group in enumerate(groups):
-        parts += _forest_row(group, scale, place * _ROW + _ROW / 2 + 3, form)
-    return _svg(parts, _NAMES + plot + _WORDS, bottom + _AXIS, name)
+        parts += _forest_row(group, scale, place * _ROW + _ROW / 2 + 3, forms[0], look.clips)
+    return _svg(parts, left + plot + _WORDS, bottom + _AXIS + _TITLE, name)
 
 
-def _range(groups: Sequence[Seeds], against: float | None) -> tuple[float, float]:
-    """From the smallest to the largest value, with room for intervals up to a limit."""
-    values = [v for group in groups for v in group.values] + ([] if against is None else [against])
+def _range(groups: Sequence[Seeds], look: Look) -> tuple[float, float]:
+    """From the smallest to the largest value and band, with room for intervals up to a limit."""
+    values = [v for group in groups for v in group.values]
+    values += [] if look.against is None else [look.against]
+    values += [end for group in groups for end in band(group.mean, look.clips) or ()]
     low, high = min(values), max(values)
     ends = [end for group in groups if group.interval for end in group.interval]
-    room = _REACH * (high - low) or abs(high) * 0.05 or 1.0
+    room = _REACH * (high - low) or abs(high) * 0.05
     return max(low - room, min([low, *ends])), min(high + room, max([high, *ends]))
 
 
-def _forest_row(group: Seeds, scale: Scale, y: float, form: Format) -> list[Html]:
+def _forest_row(group: Seeds, scale: Scale, y: float, form: Format, clips: int) -> list[Html]:
     title = f"{group.name}: mean {form(group.mean)} of {', '.join(form(v) for v in group.values)}"
-    parts = [_text(_NAMES - 12, y + 4, group.name, anchor="end")]
+    parts = [_text(scale.start - 12, y + 4, shortened(group.name), anchor="end")]
+    if ends := band(group.mean, clips):
+        low, high = map(scale, ends)
+        place = {"x": low, "y": y - 7, "width": high - low, "height": 14}
+        parts.append(tag("rect", **place, fill="var(--accent)", fill_opacity=0.13, class_="band"))
+        title += f"; by the draw of {clips:,} clips {form(ends[0])} to {form(ends[1])}"
     if group.interval:
         low, high = group.interval
         parts.append(_line(scale(low), scale(high), y, y, "accent", stroke_width=2))
-        ends = [end for end in (low, high) if scale.low <= end <= scale.high]
-        parts += [_line(scale(end), scale(end), y - 4, y + 4, "accent", stroke_width=2) for end in ends]
+        marks = [end for end in (low, high) if scale.low <= end <= scale.high]
+        parts += [_line(scale(end), scale(end), y - 4, y + 4, "accent", stroke_width=2) for end in marks]
         title += f"; 95 % interval {form(low)} to {form(high)}"
     parts += [_dot(scale(v), y, 3, "muted", fill_opacity=0.55) for v in group.values]
     parts.append(_dot(scale(group.mean), y, 5, "accent", stroke="var(--card)", stroke_width=1.5))
@@ -106,25 +102,54 @@ class MethodDots(NamedTuple):
     points: Sequence[tuple[float, float]]
 
 
-def scatter(clouds: Sequence[MethodDots], forms: tuple[Format, Format], name: str) -> Html:
-    """Points for runs, joined to their method's labelled mean; `forms` format x and y."""
-    left, top, wide, tall = 40, 8, 790, 360
-    xs, ys = ([point[i] for cloud in clouds for point in cloud.points] for i in (0, 1))
-    x = Scale(min(xs), max(xs), left, left + wide)
-    y = Scale(min(ys), max(ys), top + tall, top)
-    parts = _axis(x, top + tall, forms[0], top=top) + _side(y, left, left + wide, forms[1])
-    means = []
-    for cloud in clouds:
-        mean = tuple(sum(p[i] for p in cloud.points) / len(cloud.points) for i in (0, 1))
-        means.append((cloud.name, x(mean[0]), y(mean[1])))
+class Plane(NamedTuple):
+    """The two axes of a chart of accuracies: formats and titles of x and y, and what x cannot exceed."""
+
+    forms: tuple[Format, Format]
+    titles: tuple[str, str]
+    across: Bounds = POSITIVE
+
+
+def scatter(clouds: Sequence[MethodDots], plane: Plane, name: str, look: Look) -> Html:
+    """Points for runs, joined to their method's labelled mean, with the band of its accuracy."""
+    points = [point for cloud in clouds for point in cloud.points]
+    means = [tuple(sum(p[i] for p in cloud.points) / len(cloud.points) for i in (0, 1)) for cloud in clouds]
+    x, y, parts = _plane(points, [mean[1] for mean in means], plane, look)
+    places = []
+    for cloud, mean in zip(clouds, means, strict=True):
+        places.append((cloud.name, x(mean[0]), y(mean[1])))
         for point in cloud.points:
-            parts.append(_line(means[-1][1], x(point[0]), means[-1][2], y(point[1]), "line"))
+            parts.append(_line(places[-1][1], x(point[0]), places[-1][2], y(point[1]), "line"))
             spot = _dot(x(point[0]), y(point[1]), 3, "muted", fill_opacity=0.55)
-            words = f"{cloud.name}: {forms[0](point[0])}, {forms[1](point[1])}"
+            words = f"{cloud.name}: {plane.forms[0](point[0])}, {plane.forms[1](point[1])}"
             parts.append(tag("g", tag("title", words), spot))
-    parts += [_dot(px, py, 5, "accent", stroke="var(--card)", stroke_width=1.5) for _, px, py in means]
-    parts += _names(means, (left, left + wide))
-    return _svg(parts, left + wide + 8, top + tall + _AXIS, name)
+    parts += [_dot(px, py, 5, "accent", stroke="var(--card)", stroke_width=1.5) for _, px, py in places]
+    parts += _names(places, (x.start, x.end))
+    return _svg(parts, x.end + _RIGHT, y.start + _AXIS + _TITLE, name)
+
+
+def _plane(
+    points: Sequence[tuple[float, float]], banded: Sequence[float], plane: Plane, look: Look
+) -> tuple[Scale, Scale, list[Html]]:
+    """Both scales and what lies behind the points; the widest band of the `banded` accuracies is drawn."""
+    tall, ends = 360, [ends for share in banded if (ends := band(share, look.clips))]
+    ys = [*(point[1] for point in points), *(end for pair in ends for end in pair)]
+    y = Scale(min(ys), max(ys), _TOP + tall, _TOP, bounds=SHARE)
+    left = 10 + widest(map(plane.forms[1], y.ticks), _FIGURE, least=30)
+    xs = [point[0] for point in points]
+    x = Scale(min(xs), max(xs), left, left + 790, bounds=plane.across)
+    parts = _axis(x, _TOP + tall, plane.forms[0], plane.titles[0], top=_TOP)
+    parts += _side(y, left, left + 790, plane.forms[1], plane.titles[1])
+    if look.chance is not None and y.low <= look.chance <= y.high:
+        at = y(look.chance)
+        parts.append(_line(x.start, x.end, at, at, "muted", stroke_dasharray="1 4"))
+    if ends:
+        low, high = max(ends, key=lambda pair: pair[1] - pair[0])
+        words = tag("title", f"95 % by the draw of {look.clips:,} clips: the widest band")
+        mark = {"x1": x.end - 8, "x2": x.end - 8, "y1": y(low), "y2": y(high)}
+        parts.append(tag("line", words, **mark, stroke="var(--accent)", stroke_width=6, stroke_opacity=0.3,
+                         class_="band"))  # fmt: skip
+    return x, y, parts
 
 
 class Spot(NamedTuple):
@@ -135,16 +160,14 @@ class Spot(NamedTuple):
     words: str
 
 
-def spots(dots: Sequence[Spot], forms: tuple[Format, Format], name: str) -> Html:
-    """Unconnected points; `forms` format x and y."""
-    left, top, wide, tall = 40, 8, 790, 360
-    x = Scale(min(d.x for d in dots), max(d.x for d in dots), left, left + wide)
-    y = Scale(min(d.y for d in dots), max(d.y for d in dots), top + tall, top)
-    parts = _axis(x, top + tall, forms[0], top=top) + _side(y, left, left + wide, forms[1])
+def spots(dots: Sequence[Spot], plane: Plane, name: str, look: Look) -> Html:
+    """Unconnected points, the band of the middle one's accuracy beside them."""
+    middle = sorted(d.y for d in dots)[len(dots) // 2]
+    x, y, parts = _plane([(d.x, d.y) for d in dots], [middle], plane, look)
     for d in dots:
-        words = f"{forms[0](d.x)}, {forms[1](d.y)}: {d.words}"
+        words = f"{plane.forms[0](d.x)}, {plane.forms[1](d.y)}: {d.words}"
         parts.append(tag("g", tag("title", words), _dot(x(d.x), y(d.y), 4, "accent", fill_opacity=0.7)))
-    return _svg(parts, left + wide + 8, top + tall + _AXIS, name)
+    return _svg(parts, x.end + _RIGHT, y.start + _AXIS + _TITLE, name)
 
 
 def _names(means: Sequence[tuple[str, float, float]], within: tuple[float, float]) -> list[Html]:
@@ -152,7 +175,7 @@ def _names(means: Sequence[tuple[str, float, float]], within: tuple[float, float
     taken = [(px - 6, py - 6, px + 6, py + 6) for _, px, py in means]
     parts = []
     for name, px, py in sorted(means, key=lambda mean: mean[2]):
-        places = [_place(px, py, dx, dy, _LETTER * len(name)) for dx, dy in _AROUND]
+        places = [_place(px, py, dx, dy, width(name)) for dx, dy in _AROUND]
         inside = [p for p in places if within[0] <= p.box[0] and p.box[2] <= within[1]]
         free = [p for p in inside if not any(_overlap(p.box, other) for other in taken)]
         place = (free or places)[0]
@@ -199,11 +222,12 @@ def lines(
     name: str,
 ) -> Html:
     """One thin line per seed, on scales given by `ranges` (x, y), so that charts can be compared."""
-    left, top, wide, tall = 34, 6, 250, 110
+    top, wide, tall = 6, 250, 110
+    y = Scale(*ranges[1], top + tall, top, count=3, bounds=POSITIVE)
+    left = 10 + widest(map(form, y.ticks), _FIGURE, least=24)
     x = Scale(*ranges[0], left, left + wide, count=4)
     x.ticks = [tick for tick in x.ticks if tick == round(tick)]
-    y = Scale(*ranges[1], top + tall, top, count=3)
-    parts = _axis(x, top + tall, lambda value: f"{value:g}") + _side(y, left, left + wide, form)
+    parts = _axis(x, top + tall, lambda value: f"{value:g}", "epoch") + _side(y, left, left + wide, form)
     for curve in curves:
         if len(curve) == 1:
             parts.append(_dot(x(curve[0][0]), y(curve[0][1]), 3, "accent"))
@@ -213,29 +237,33 @@ def lines(
                 tag("polyline", points=points, fill="none", stroke="var(--accent)", stroke_width=1.6,
                     stroke_opacity=0.75)
             )  # fmt: skip
+    whole = f"0 0 {left + wide + 14:.0f} {top + tall + 22 + _TITLE}"
     return tag(
-        "svg", *parts, viewBox=f"0 0 {left + wide + 6} {top + tall + 22}", role="img", aria_label=name,
-        class_="chart",
+        "svg", *parts, viewBox=whole, role="img", aria_label=name, class_="chart",
     )  # fmt: skip
 
 
-def _axis(scale: Scale, bottom: float, form: Format, *, top: float = 0) -> list[Html]:
-    """Faint vertical lines with figures below."""
+def _axis(scale: Scale, bottom: float, form: Format, title: str = "", *, top: float = 0) -> list[Html]:
+    """Faint vertical lines with figures below, and the title of the axis."""
     parts = []
     for tick in scale.ticks:
         x = scale(tick)
         parts.append(_line(x, x, top, bottom, "faint"))
-        parts.append(_text(x, bottom + 16, form(tick), anchor="middle", colour="muted", size=11))
+        parts.append(_text(x, bottom + 16, form(tick), anchor="middle", colour="muted", size=_FIGURE))
+    if title:
+        parts.append(_text(scale.end, bottom + 16 + _TITLE, title, anchor="end", colour="muted"))
     return [*parts, _line(scale.start, scale.end, bottom, bottom, "line")]
 
 
-def _side(scale: Scale, left: float, right: float, form: Format) -> list[Html]:
-    """Faint horizontal lines with figures on the left."""
+def _side(scale: Scale, left: float, right: float, form: Format, title: str = "") -> list[Html]:
+    """Faint horizontal lines with figures on the left, and the title of the axis above them."""
     parts = []
     for tick in scale.ticks:
         y = scale(tick)
         parts.append(_line(left, right, y, y, "faint"))
-        parts.append(_text(left - 6, y + 4, form(tick), anchor="end", colour="muted", size=11))
+        parts.append(_text(left - 6, y + 4, form(tick), anchor="end", colour="muted", size=_FIGURE))
+    if title:
+        parts.append(_text(left, scale.end - 12, title, colour="muted"))
     return parts
 
 

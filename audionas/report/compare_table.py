@@ -32,7 +32,8 @@ class Comparison(NamedTuple):
     """All content of the tables and the page.
 
     `labels` are the methods in order, `rows` the last row of each run, `steps` the cost of a step by method,
-    `noun` the word for examples, `facts` the conditions of the measurement.
+    `noun` the word for examples, `facts` the conditions of the measurement; `clips` and `classes` are the
+    numbers of those that networks were scored on, 0 where unknown.
     """
 
     folder: Path
@@ -43,6 +44,13 @@ class Comparison(NamedTuple):
     noun: str
     tested: str
     facts: Mapping[str, str]
+    clips: int = 0
+    classes: int = 0
+
+    @property
+    def chance(self) -> float | None:
+        """The accuracy of guessing among equally frequent classes."""
+        return 1 / self.classes if self.classes else None
 
     def of(self, label: str) -> list[Row]:
         """A method's finished runs, by seed."""

@@ -12,6 +12,7 @@ from audionas.core.arch import ArchSpec
 from audionas.core.records.run import ArchiveRecord
 from audionas.core.reporter import amount
 from audionas.report import charts, front_chart
+from audionas.report.axes.scale import POSITIVE, SHARE
 from audionas.report.compare_charts import Format
 from audionas.report.front_chart import NARROW, WIDE, Axis, Dot, FrontDots
 from audionas.report.html import Html, join, section, tag
@@ -135,7 +136,8 @@ def _plot(front: Front, seen: _Seen, pair: Mapping[str, Direction]) -> Html:
 
 def _axis(name: str, better: Direction) -> Axis:
     hint = {"max": " (higher is better)", "min": " (lower is better)"}[better] if name != ASKED else ""
-    return Axis(_measure(name).name + hint, _measure(name).tick, better)
+    bounds = SHARE if name in ("accuracy", "macro_f1") else POSITIVE
+    return Axis(_measure(name).name + hint, _measure(name).tick, better, bounds)
 
 
 def _placed(above: Sequence[Scored], pair: Mapping[str, Direction]) -> list[Scored]:

@@ -5,12 +5,15 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from audionas.core.reporter import amount
-from audionas.report.compare_charts import Format, Scale
+from audionas.report.axes.letters import widest
+from audionas.report.axes.scale import Bounds, Scale
+from audionas.report.compare_charts import Format
 from audionas.report.html import Html, tag
 from audionas.searchers._base import Direction
 
 WIDE, NARROW = 780, 410  # pixels of a plot on the whole page, and on half of it
-_LEFT, _RIGHT, _TOP, _BELOW = 54, 12, 30, 46
+_LEFT, _RIGHT, _TOP, _BELOW = 54, 34, 30, 46  # least room around a plot
+_FIGURE = 11  # pixels of a figure on an axis
 _LETTER = 7.0  # width of a digit in a label
 
 _Place = tuple[float, float]
@@ -18,11 +21,12 @@ _Box = tuple[float, float, float, float]  # left, top, right, bottom
 
 
 class Axis(NamedTuple):
-    """A quantity: the words beside the axis, the format of round numbers, and the better direction."""
+    """A quantity: the words beside the axis, its figures' format, the better direction, its bounds."""
 
     name: str
     form: Format
     better: Direction
+    bounds: Bounds = Bounds()
 
 
 class Dot(NamedTuple):
@@ -62,8 +66,10 @@ def scatter(cloud: FrontDots, axes: tuple[Axis, Axis], wide: int) -> Html:
     """The plot; a dot on the front links to the element with the id `network` and its number."""
     tall = 340 if wide == WIDE else 270
     every = [*cloud.front.values(), *cloud.others, *cloud.above]
-    x = Scale(min(d.x for d in every), max(d.x for d in every), _LEFT, _LEFT + wide, count=wide / 110)
-    y = Scale(min(d.y for d in every), max(d.y for d in every), _TOP + tall, _TOP, count=tall / 60)
+    ys, xs = [d.y for d in every], [d.x for d in every]
+    y = Scale(min(ys), max(ys), _TOP + tall, _TOP, count=tall / 60, bounds=axes[1].bounds)
+    left = 12 + widest(map(axes[1].form, y.ticks), _FIGURE, least=_LEFT - 12)
+    x = Scale(min(xs), max(xs), left, left + wide, count=wide / 110, bounds=axes[0].bounds)
     parts = _grid(x, y, axes)
     if cloud.limit is not None and x.low < cloud.limit < x.high:
         place = x(cloud.limit)
@@ -75,9 +81,8 @@ def scatter(cloud: FrontDots, axes: tuple[Axis, Axis], wide: int) -> Html:
     labels = _labels(cloud, places, axes, (x.start, x.end + _RIGHT))
     order = sorted(places, key=lambda n: n == cloud.knee)  # draws the knee above its neighbours
     parts += [_strong(number, cloud, places[number], labels[number]) for number in order]
-    return _svg(
-        parts, wide, tall, f"{axes[1].name} against {axes[0].name} of {amount(len(every), 'network')}"
-    )
+    name = f"{axes[1].name} against {axes[0].name} of {amount(len(every), 'network')}"
+    return _svg(parts, left + wide, tall, name)
 
 
 def growth(volumes: Sequence[tuple[int, float]], scored: int, wide: int) -> Html:
@@ -90,7 +95,7 @@ def growth(volumes: Sequence[tuple[int, float]], scored: int, wide: int) -> Html
     corners = [(1.0, 0.0), *((float(n), 100 * share) for n, share in volumes)]
     corners.append((float(scored), corners[-1][1]))
     parts = [*_grid(x, y, axes), _path([(x(a), y(b)) for a, b in corners])]
-    return _svg(parts, wide, tall, "hypervolume over networks scored")
+    return _svg(parts, _LEFT + wide, tall, "hypervolume over networks scored")
 
 
 def _grid(x: Scale, y: Scale, axes: tuple[Axis, Axis]) -> list[Html]:
@@ -165,8 +170,8 @@ def _text(x: float, y: float, words: str, anchor: str, **look: object) -> Html:
     return tag("text", words, x=x, y=y, text_anchor=anchor, **look)
 
 
-def _svg(parts: Sequence[Html], wide: float, tall: float, name: str) -> Html:
-    width, height = _LEFT + wide + _RIGHT, _TOP + tall + _BELOW
+def _svg(parts: Sequence[Html], right: float, tall: float, name: str) -> Html:
+    width, height = right + _RIGHT, _TOP + tall + _BELOW
     picture = tag(
         "svg", *parts, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=name,
         class_="chart plot", style=f"min-width:{0.6 * width:.0f}px;max-width:{1.2 * width:.0f}px",

@@ -9,7 +9,7 @@ from audionas.core.hostile import escaped
 
 _VOID = frozenset({"br", "img", "meta"})
 _THEME = Path(__file__).with_name("theme.css")
-_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:"
 
 
 class Html(str):
@@ -31,6 +31,13 @@ def tag(name: str, /, *children: object, **attributes: object) -> Html:
 def join(parts: Iterable[object], between: str = "") -> Html:
     """The parts in sequence, escaped unless they are markup."""
     return Html(between.join(part if isinstance(part, Html) else escape(_text(part)) for part in parts))
+
+
+def header(kind: str, title: str, facts: object, commands: Iterable[str], *more: object) -> Html:
+    """The head of a page: what it is, its name, a sentence, and the commands that were typed for it."""
+    typed = (tag("pre", tag("code", words), class_="command") for words in commands if words)
+    above = (tag("p", kind, class_="eyebrow"), tag("h1", title), tag("p", facts, class_="facts"))
+    return tag("header", *above, *typed, *more)
 
 
 def section(title: str, *children: object, lead: str = "") -> Html:

@@ -9,8 +9,8 @@ from audionas.core.files import write_text
 from audionas.core.intervals import Interval
 from audionas.core.reporter import amount
 from audionas.cost.lookup import LatencyTable
-from audionas.report.compare_charts import Scale
-from audionas.report.html import Html, join, page, section, tag
+from audionas.report.axes.scale import Scale
+from audionas.report.html import Html, header, join, page, section, tag
 from audionas.report.html import table as html_table
 
 HEAD = ("networks", "table", "95 % interval", "multiply-adds", "repeated")
@@ -27,9 +27,9 @@ _UNITS = {"rmse": 1e3, "bias": 1e3, "relative_rmse": 100.0}  # factors from mill
 _LEFT, _TOP, _SIDE = 64, 8, 420  # pixels: the plot is square
 
 
-def write(file: Path, title: str, table: LatencyTable) -> None:
-    """Write the page; an equal table gives equal bytes."""
-    parts = [_title(title, table)]
+def write(file: Path, title: str, table: LatencyTable, command: str = "") -> None:
+    """Write the page with the command that was typed; an equal table gives equal bytes."""
+    parts = [_title(title, table, command)]
     if "check" in table.about:
         parts += _check(table.about["check"])
     write_text(file, page(title, join((*parts, _entries(table)))))
@@ -64,11 +64,10 @@ def _short(value: float | None, unit: float) -> str:
     return "-" if value is None else f"{unit * value:.3g}"
 
 
-def _title(title: str, table: LatencyTable) -> Html:
+def _title(title: str, table: LatencyTable, command: str) -> Html:
     rows = [join((tag("dt", name), tag("dd", words))) for name, words in facts(table)]
     rows.append(join((tag("dt", "base"), tag("dd", f"{table.base:.4f} ms"))))
-    heads = (tag("p", "audionas latency table", class_="eyebrow"), tag("h1", title))
-    return tag("header", *heads, tag("dl", *rows, class_="facts"))
+    return header("audionas latency table", title, "", [command], tag("dl", *rows, class_="facts"))
 
 
 def _check(check: Mapping[str, Any]) -> list[Html]:
@@ -109,9 +108,9 @@ def scatter(points: Sequence[tuple[str, float, float]]) -> Html:
         words = f"{name}: predicted {predicted:.4f} ms, measured {measured:.4f} ms"
         dot = tag("circle", cx=x(predicted), cy=y(measured), r=4, fill="var(--accent)", fill_opacity=0.75)
         parts.append(tag("g", tag("title", words), dot))
-    parts.append(_text(right, bottom + 34, "predicted", "end"))
+    parts.append(_text(right, bottom + 34, "predicted, ms", "end"))
     parts.append(
-        _text(_LEFT - 52, _TOP + 4, "measured", "end", transform=f"rotate(-90 {_LEFT - 52} {_TOP + 4})")
+        _text(_LEFT - 52, _TOP + 4, "measured, ms", "end", transform=f"rotate(-90 {_LEFT - 52} {_TOP + 4})")
     )
     return tag(
         "svg", *parts, viewBox=f"0 0 {right + 16} {bottom + 40}", role="img", class_="chart",

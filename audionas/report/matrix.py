@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
+from audionas.report.axes.letters import shortened, widest
 from audionas.report.html import Html, tag
 
 _STRONGEST = 0.62  # opacity of a full cell, so that text on it stays readable in light and dark mode
 _WEAKEST = 0.16  # opacity of a single mistake
-_LETTER = 6.7  # pixels per letter of a label, at most
+_LABEL = 18  # letters of a label, at most
 
 
 def draw(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> Html:
@@ -16,7 +17,7 @@ def draw(confusion: Sequence[Sequence[int]], labels: Sequence[str]) -> Html:
     """
     digits = max((len(str(n)) for row in confusion for n in row), default=1)
     side = max(30.0, 9.0 * digits + 10)
-    reach = min(max((len(label) for label in labels), default=1), 18) * _LETTER
+    reach = widest((shortened(label, _LABEL) for label in labels), least=8)
     left, top = reach + 34, 0.72 * reach + 40
     parts = []
     for i, (label, row) in enumerate(zip(labels, confusion, strict=True)):
@@ -52,13 +53,26 @@ def _words(
     x: float, y: float, words: str, *, anchor: str = "middle", colour: str = "ink", **look: object
 ) -> Html:
     return tag(
-        "text", _short(words), x=x, y=y, text_anchor=anchor, fill=f"var(--{colour})", font_size=12, **look
+        "text",
+        shortened(words, _LABEL),
+        x=x,
+        y=y,
+        text_anchor=anchor,
+        fill=f"var(--{colour})",
+        font_size=12,
+        **look,
     )
 
 
 def _slanted(x: float, y: float, label: str) -> Html:
     text = tag(
-        "text", _short(label), x=x, y=y, fill="var(--ink)", font_size=12, transform=f"rotate(-45 {x:g} {y:g})"
+        "text",
+        shortened(label, _LABEL),
+        x=x,
+        y=y,
+        fill="var(--ink)",
+        font_size=12,
+        transform=f"rotate(-45 {x:g} {y:g})",
     )
     return text
 
@@ -66,7 +80,3 @@ def _slanted(x: float, y: float, label: str) -> Html:
 def _turned(x: float, y: float, word: str) -> Html:
     look = {"fill": "var(--muted)", "font_size": 12, "text_anchor": "middle"}
     return tag("text", word, x=x, y=y, transform=f"rotate(-90 {x:g} {y:g})", **look)
-
-
-def _short(label: str) -> str:
-    return label if len(label) <= 18 else label[:17] + "…"

@@ -14,18 +14,21 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 class Panel(NamedTuple):
-    """One chart: a title and its metrics with their names in the legend; `best` picks a peak."""
+    """One chart: a title with the unit and its metrics with their names in the legend.
+
+    `share` is for figures from 0 to 1 of which the most is the best.
+    """
 
     title: str
     metrics: Mapping[str, str]
-    best: bool = False
+    share: bool = False
 
 
 PANELS = (
     Panel("Loss", {"loss": "training", "valid_loss": "validation"}),
-    Panel("Accuracy", {"accuracy": "training", "valid_accuracy": "validation"}, best=True),
-    Panel("Average viable recall", {"valid_average_viable_recall": "validation"}, best=True),
-    Panel("Entropy of the options", {"alpha_entropy": ""}),
+    Panel("Accuracy, %", {"accuracy": "training", "valid_accuracy": "validation"}, share=True),
+    Panel("Average viable recall, %", {"valid_average_viable_recall": "validation"}, share=True),
+    Panel("Entropy of the options, nats", {"alpha_entropy": ""}),
     Panel("Share of operations without weights", {"parameter_free": ""}),
     Panel("Alpha's gradient from the data", {"gradient_data": ""}),
     Panel("Alpha's gradient from the zero-one loss", {"gradient_zero_one": ""}),
@@ -35,12 +38,18 @@ PANELS = (
 _COLOURS = {"training": "accent", "validation": "second", "": "other"}
 
 
-def curves(title: str, rows: Rows) -> Html:
-    """Learning curves of a search or a training, one chart per panel that has numbers."""
+def curves(title: str, rows: Rows, *, classes: int = 0, clips: int = 0) -> Html:
+    """Learning curves of a search or a training, one chart per panel that has numbers.
+
+    `classes` and the number of development `clips` give accuracies their chance and band; 0 where unknown.
+    """
+    shares = drawing.Shares(1 / classes if classes else None, clips)
     epochs = [row["epoch"] + 1 for row in rows]
-    charts = [chart for panel in PANELS if (chart := _panel(title, panel, epochs, rows))]
+    charts = [chart for panel in PANELS if (chart := _panel(title, panel, epochs, rows, shares))]
     seconds = sum(row.get("seconds", 0.0) for row in rows)
     lead = f"{amount(len(rows), 'epoch')} in {clock(seconds)}; epochs run from left to right."
+    if clips:
+        lead += f" Bands are what the draw of {clips:,} development clips alone allows (95 %)."
     key = legend((name, Paint(colour)) for name, colour in _COLOURS.items() if name)
     return section(f"{title} curves", key, tag("div", *charts, class_="grid"), lead=lead)
 
@@ -110,7 +119,7 @@ def provenance(title: str, env: Mapping[str, Any], config: str) -> Html:
     return tag("div", *parts)
 
 
-def _panel(step: str, panel: Panel, epochs: list[int], rows: Rows) -> Html:
+def _panel(step: str, panel: Panel, epochs: list[int], rows: Rows, shares: drawing.Shares) -> Html:
     """The panel's chart, or nothing where no row has a number for it."""
     series, colours = {}, []
     for key, kind in panel.metrics.items():
@@ -122,10 +131,12 @@ def _panel(step: str, panel: Panel, epochs: list[int], rows: Rows) -> Html:
         return Html()
     kind, (x, y) = list(series.items())[-1]
     note = f"{kind} {drawing.short(y[-1])} at the end".lstrip()
-    if panel.best:
+    known = shares if panel.title.startswith("Accuracy") else drawing.Shares()
+    if panel.share:
         peak = max(range(len(y)), key=y.__getitem__)
         note = f"{kind} best {percent(y[peak])} (epoch {x[peak]:.0f})"
-    picture = drawing.curves(series, colours, f"{step}: {panel.title.lower()} over epochs")
+    name = f"{step}: {panel.title.lower()} over epochs"
+    picture = drawing.curves(series, colours, name, known if panel.share else None)
     return tag("figure", tag("figcaption", tag("b", panel.title), note), picture)
 
 

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +11,12 @@ from audionas.core.intervals import Interval
 from audionas.core.reporter import Reporter, amount
 from audionas.methods._score import STATISTICS
 from audionas.report import html
-from audionas.report.compare_charts import Spot, spots
-from audionas.report.html import join, percent, section, table
+from audionas.report.advice.box import Advice, box
+from audionas.report.advice.intervals import of_rank
+from audionas.report.advice.surpassed import surpassed
+from audionas.report.axes.scale import SHARE
+from audionas.report.compare_charts import Look, Plane, Spot, spots
+from audionas.report.html import Html, join, percent, section, table
 from audionas.report.markdown import table as markdown_table
 from audionas.report.markdown import text
 
@@ -26,12 +30,15 @@ class Ranking(NamedTuple):
     That is the supernet's accuracy, by kind of batch-norm statistics, its loss, and under names that begin
     with `COST` each cost; `AGAIN` compares one training with the mean of the others. `agreement[kind]` has
     the figures of `engine.agreement.order`, each with an interval by bootstrap over networks and supernets.
+    `clips` is the number on which each network was tested alone, and `classes` of these: 0 where unknown.
     """
 
     title: str
     rows: Sequence[Mapping[str, Any]]
     agreement: Mapping[str, Mapping[str, Any]]
     facts: Mapping[str, Any]
+    clips: int = 0
+    classes: int = 0
 
 
 def save(found: Ranking, folder: Path) -> None:
@@ -97,15 +104,42 @@ def page(found: "Ranking") -> str:
     """The file's text."""
     head, rows = lines(found)
     lead = f"Agreement of the supernet's order with the {found.facts.get('truth', 'accuracies alone')}."
-    parts = [section(found.title, table(head, rows), lead=lead)]
+    parts = [_title(found), box(_advice(found)), section("Agreement", table(head, rows), lead=lead)]
     for kind in map(str, STATISTICS):
-        words = f"accuracy in the supernet ({kind} statistics) and alone"
-        axes = "The horizontal axis is the accuracy in the supernet, the vertical axis the accuracy alone."
-        parts.append(section(kind, _plot(found.rows, kind, words), lead=axes))
+        parts.append(
+            section(f"{kind[:1].upper()}{kind[1:]} statistics", _plot(found, kind), lead=_read(found))
+        )
     facts = table(["", ""], [[name, str(value)] for name, value in (*reasons(found), *found.facts.items())])
     return html.page(found.title, join((*parts, section("How it was measured", facts))))
 
 
-def _plot(rows: Sequence[Mapping[str, Any]], kind: str, name: str) -> Any:
-    dots = [Spot(row[kind], row["alone"], f"{row['network']}: {row['macs']:,} MACs") for row in rows]
-    return spots(dots, (percent, percent), name)
+def _title(found: "Ranking") -> Html:
+    count = f"{amount(len(found.rows), 'network')}, each scored in the supernet and trained alone."
+    return html.header("audionas ranking", found.title, count, [str(found.facts.get("command", ""))])
+
+
+def _advice(found: "Ranking") -> Iterator[Advice | None]:
+    typed, epochs = str(found.facts.get("command", "")), int(found.facts.get("supernet epochs", 0))
+    tau = {kind: told.get("kendall", {}).get("value") for kind, told in found.agreement.items()}
+    supernet = {kind: tau[kind] for kind in map(str, STATISTICS) if kind in tau}
+    costs = {kind: value for kind, value in tau.items() if kind.startswith(COST) and ", all " not in kind}
+    yield surpassed(supernet, costs, found.title, epochs, typed)
+    yield of_rank(len(found.rows), [words for _, words in reasons(found)], typed)
+
+
+def _read(found: "Ranking") -> str:
+    """How to read a plot."""
+    lead = "Each dot is a network."
+    if found.clips:
+        lead += f" The bar at the right is what the draw of {found.clips:,} examples alone allows (95 %)."
+    if found.classes:
+        lead += f" Guessing is right in {percent(1 / found.classes)} (dotted, where in reach)."
+    return lead
+
+
+def _plot(found: "Ranking", kind: str) -> Html:
+    dots = [Spot(row[kind], row["alone"], f"{row['network']}: {row['macs']:,} MACs") for row in found.rows]
+    titles = (f"accuracy in the supernet ({kind} statistics), %", "accuracy alone, %")
+    chance = 1 / found.classes if found.classes else None
+    plane = Plane((percent, percent), titles, SHARE)
+    return spots(dots, plane, f"{titles[1]} against {titles[0]}", Look(chance=chance, clips=found.clips))

@@ -2,9 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import torch
 
 from audionas.core.arch import ArchSpec
@@ -12,22 +11,12 @@ from audionas.core.intervals import Interval
 from audionas.core.reporter import amount
 from audionas.data import heard
 from audionas.engine.metrics import whose
-from audionas.report import charts, matrix
+from audionas.report import matrix
 from audionas.report.html import Html, bar, count, join, percent, section, size, table, tag
 from audionas.report.network import draw as draw_network
 from audionas.spaces._base import space_of
 
 _BESIDE = 14  # the most classes for which the matrix leaves room for the table beside it
-
-
-class Example(NamedTuple):
-    """One recording as the model heard it: the front-end's features (F, T), truth and answer."""
-
-    file: str
-    truth: str
-    label: str
-    score: float
-    features: np.ndarray
 
 
 def cost_of(spec: ArchSpec) -> Any:
@@ -89,13 +78,6 @@ def answers(scores: Mapping[str, Any]) -> Html:
     side = "pair" if len(labels) <= _BESIDE else None
     both = tag("div", matrix.draw(confusion, labels), table(head, rows), class_=side)
     return section("Answers", both, lead=lead)
-
-
-def examples(shown: Sequence[Example]) -> Html:
-    """A few recordings with the model's answers."""
-    right = sum(example.truth == example.label for example in shown)
-    lead = f"{right} of these {len(shown)} answers are right. Time runs to the right, coefficients go up."
-    return section("Heard", tag("div", *map(_example, shown), class_="grid small"), lead=lead)
 
 
 def cost_table(cost: Any) -> Html:
@@ -174,22 +156,6 @@ def _tile(name: str, value: str, *notes: str, wide: bool = False) -> Html:
     lines = (tag("dd", note) for note in notes)
     return tag(
         "div", tag("dt", name), tag("dd", value, class_="value"), *lines, class_="wide" if wide else None
-    )
-
-
-def _example(example: Example) -> Html:
-    right = example.truth == example.label
-    verdict = f"✓ {example.label}" if right else f"✗ {example.label}"
-    said = "" if right else f" for {example.truth}"
-    words = (
-        tag("strong", verdict),
-        f"{said}, {percent(example.score, 0)}",
-        tag("br"),
-        tag("small", example.file),
-    )
-    picture = charts.feature_map(example.features, f"Features of {example.file}")
-    return tag(
-        "figure", picture, tag("figcaption", *words), class_=f"example {'right' if right else 'wrong'}"
     )
 
 

@@ -19,9 +19,12 @@ from audionas.core.records.run import (
 )
 from audionas.models.owned import enter
 from audionas.report import progress, results, tune
+from audionas.report.advice.box import box
+from audionas.report.advice.of_run import Run, advice
+from audionas.report.clips.examples import Example
+from audionas.report.clips.examples import examples as draw_examples
 from audionas.report.front import draw as draw_front
-from audionas.report.html import Html, join, page, section, tag
-from audionas.report.results import Example
+from audionas.report.html import Html, header, join, page, section, tag
 from audionas.searchers import _fronts
 
 __all__ = ["Example", "evaluation", "write"]
@@ -67,27 +70,31 @@ def _sections(folder: Path, spec: ArchSpec | None, examples: Sequence[Example]) 
     """Every section whose file exists, in the order of interest."""
     cost = results.cost_of(spec) if spec else None
     scores, export = evaluation(folder), _optional(folder / "export" / "report.json", ExportedRecord)
-    alphas = probabilities(folder)
-    parts = [results.headline(cost, scores, export)]
-    front = folder / "front.json"
-    if front.is_file():
-        parts.append(draw_front(_fronts.read(front), folder / "select" / "archive.jsonl"))
+    alphas, tuned = probabilities(folder), _optional(folder / _TUNED, TunedRecord)
+    file = folder / "front.json"
+    front = _fronts.read(file) if file.is_file() else None
+    run = Run(folder, spec, scores, export, tuned, front, scores["labels"] if scores else ())
+    parts = [box(advice(run)), results.headline(cost, scores, export)]
+    if front:
+        parts.append(draw_front(front, folder / "select" / "archive.jsonl"))
     if spec:
         parts.append(results.network(spec))
-    if alphas and not front.is_file():  # in a supernet its paths were drawn with these
+    if alphas and not front:  # in a supernet its paths were drawn with these
         parts.append(progress.history(alphas, spec))
     if spec and "decided" in spec.note:
         told = records.check(DecidedRecord, spec.note["decided"], str(folder / "arch.json"))
         parts.append(progress.decided(told))
+    known = run.development.development
     for title, step in (("Search", "search"), ("Training", "train")):
         if rows := records.rows(EpochRecord, folder / step / "metrics.jsonl"):
-            parts.append(progress.curves(title, rows))
+            clips = known.clips if known and step == "train" else 0
+            parts.append(progress.curves(title, rows, classes=spec.io.classes if spec else 0, clips=clips))
     if scores:
         parts.append(results.answers(scores))
-    if tuned := _optional(folder / _TUNED, TunedRecord):
+    if tuned:
         parts.append(tune.draw(tuned))
     if examples:
-        parts.append(results.examples(examples))
+        parts.append(draw_examples(examples))
     if cost:
         parts.append(results.cost_table(cost))
     if export:
@@ -118,13 +125,17 @@ def _title(folder: Path, spec: ArchSpec | None) -> Html:
         for step, file in {**_STEPS, **({"tune": _TUNED} if (folder / _TUNED).is_file() else {})}.items()
         for done in [(folder / file).is_file()]
     )
-    return tag(
-        "header",
-        tag("p", "audionas report", class_="eyebrow"),
-        tag("h1", folder.resolve().name),
-        tag("p", *facts, class_="facts"),
-        tag("ul", *steps, class_="steps"),
+    typed = dict.fromkeys(
+        filter(None, (_typed(folder, step) for step in ("search", "select", "train", "tune")))
     )
+    shown = tag("ul", *steps, class_="steps")
+    return header("audionas report", folder.resolve().name, join(facts), typed, shown)
+
+
+def _typed(folder: Path, step: str) -> str:
+    """The command that was typed for a step, as far as it was kept."""
+    file = folder / step / ("tune.json" if step == "tune" else "env.json")
+    return str((_optional(file, Record) or {}).get("command", ""))
 
 
 def evaluation(folder: Path) -> Mapping[str, Any] | None:

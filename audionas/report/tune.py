@@ -7,6 +7,7 @@ from audionas.core.intervals import Interval
 from audionas.core.reporter import amount
 from audionas.models.listener import Rule
 from audionas.report import tune_chart
+from audionas.report.advice.hours import too_few_hours
 from audionas.report.html import Html, percent, section, table, tag
 
 PICOVOICE = "Picovoice: missed at 1 in 10 h"
@@ -55,12 +56,13 @@ def advice(row: Mapping[str, Any]) -> list[str]:
     total, hours, target = row["sum"], row["hours"], row["target"]
     words = ", ".join(f"{word} {found['threshold']:.4g}" for word, found in row["words"].items())
     if row.get("unheard"):
-        return _unheard(row, words)
+        return [*_unheard(row, words), *_at_start(row)]
     if not row["met"]:
         return [
             f"{row['file']}: no threshold reaches {amount(target, 'false accept')} per hour: at {words} "
             f"there are still {total['fa_per_hour']:.3g}. Average over more hops (--smooth), require several "
-            "hops (--patience), or train again with the false accepts (audionas mine)."
+            "hops (--patience), or train again with the false accepts (audionas mine).",
+            *_at_start(row),
         ]
     were = "was" if total["accepts"] == 1 else "were"
     said = [
@@ -70,7 +72,7 @@ def advice(row: Mapping[str, Any]) -> list[str]:
     ]
     if not total["accepts"]:
         said.append(f"None in {hours:.3g} h means at most {3 / hours:.3g} per hour (one-sided 95 %).")
-    said += _too_few_hours(target, hours)
+    said += [*_at_start(row), *filter(None, [too_few_hours(target, hours)])]
     bandless = {word: found["band_why"] for word, found in row["words"].items() if found.get("band_why")}
     if bandless:
         said.append(f"The curves of {', '.join(bandless)} have no band: {next(iter(bandless.values()))}.")
@@ -80,12 +82,15 @@ def advice(row: Mapping[str, Any]) -> list[str]:
     return said
 
 
-def _too_few_hours(target: float, hours: float) -> list[str]:
-    """A line about a target that the hours cannot show."""
-    if target * hours >= 3:
-        return []
-    rate = amount(target, "false accept")
-    return [f"{hours:.3g} h of negatives cannot show {rate} per hour: give at least {3 / target:.3g} h."]
+def _at_start(row: Mapping[str, Any]) -> list[str]:
+    """A line for each keyword that most clips set off before it can have been said."""
+    return [
+        f"{row['file']}: NOT THE WORD. {found['at_start']} of {amount(found['clips'], 'clip')} of {word} "
+        "reach the threshold as soon as they begin: the network hears silence end, and any sound that begins "
+        "may set it off. Train for longer, or with more other sound."
+        for word, found in row["words"].items()
+        if 2 * found.get("at_start", 0) > found.get("clips", 0)
+    ]
 
 
 def _unheard(row: Mapping[str, Any], words: str) -> list[str]:
@@ -98,7 +103,7 @@ def _unheard(row: Mapping[str, Any], words: str) -> list[str]:
         f"hears it, {words}: {percent(total['rejected'])} of the clips are rejected, at "
         f"{total['fa_per_hour']:.3g} false accepts per hour ({rate}). Train for longer, with more clips, "
         "or again with the false accepts (audionas mine).",
-        *_too_few_hours(row["target"], row["hours"]),
+        *filter(None, [too_few_hours(row["target"], row["hours"])]),
     ]
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from audionas.core.files import atomic
 from audionas.core.hostile import on_a_line
-from audionas.report.compare_charts import Scale
+from audionas.report.axes.scale import Bounds, Scale
 from audionas.report.html import Html, percent, tag
 
 _COLOURS = ("#2b5fc7", "#b4561f", "#16966f", "#7e62c6", "#c44a7c", "#df951a")  # in the image file
 _NAMES = ("accent", "second", "k5", "other", "k9", "k7")  # in the report, by its style sheet
-_LEFT, _TOP, _WIDE, _TALL, _BELOW = 62, 12, 640, 300, 44
+_LEFT, _TOP, _WIDE, _TALL, _BELOW = 62, 30, 640, 300, 44
 
 Curves = Mapping[str, Sequence[Sequence[Any]]]  # name to (false accepts per hour, rejected, low, high, ...)
 
@@ -77,7 +77,7 @@ def svg(rows: Sequence[Mapping[str, Any]]) -> Html:
     low, high = floor(log10(min(point[0] for point in every))), ceil(log10(max(point[0] for point in every)))
     x = Scale(low, max(high, low + 1), _LEFT, _LEFT + _WIDE)
     tops = (rejected if top is None else top for _, rejected, _, top, *_ in every)
-    y = Scale(0, max(0.05, *tops), _TOP + _TALL, _TOP, count=5)
+    y = Scale(0, max(0.05, *tops), _TOP + _TALL, _TOP, count=5, bounds=Bounds(0.0, 1.0))
     parts = [*_grid(x, y), _carried(x, hours)]
     for number, (name, points) in enumerate(curves.items()):
         parts += _curve(name, points, x, y, _NAMES[number % len(_NAMES)])
@@ -94,10 +94,11 @@ def _grid(x: Scale, y: Scale) -> list[Html]:
     for power in range(ceil(x.low), floor(x.high) + 1):
         parts.append(_line(x(power), x(power), _TOP, bottom))
         parts.append(_text(x(power), bottom + 16, f"{10.0**power:g}", "middle"))
-    for share in (tick for tick in y.ticks if tick >= 0):
+    for share in y.ticks:
         parts.append(_line(_LEFT, _LEFT + _WIDE, y(share), y(share)))
         parts.append(_text(_LEFT - 6, y(share) + 4, percent(share, 0), "end"))
-    return [*parts, _text(_LEFT + _WIDE / 2, bottom + 36, "false accepts per hour", "middle")]
+    titles = _text(_LEFT, _TOP - 12, "clips rejected, %", "start")
+    return [*parts, titles, _text(_LEFT + _WIDE, bottom + 36, "false accepts per hour", "end")]
 
 
 def _carried(x: Scale, hours: float) -> Html:
@@ -124,6 +125,9 @@ def _curve(name: str, points: Sequence[Sequence[float]], x: Scale, y: Scale, col
     ring = " ".join([*steps(low), *reversed(steps(high))]) if band else ""
     look = {"fill": "none", "stroke": f"var(--{colour})", "stroke_width": 1.8}
     shade = [tag("polygon", points=ring, fill=f"var(--{colour})", fill_opacity=0.16)] if band else []
+    if len(xs) == 1:  # a line of one point shows nothing
+        dot = tag("circle", cx=xs[0], cy=y(rejected[0]), r=4, fill=f"var(--{colour})")
+        return [*shade, tag("g", tag("title", name), dot)]
     return [
         *shade,
         tag("polyline", tag("title", name), points=" ".join(steps(rejected)), **look),

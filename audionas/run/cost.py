@@ -9,7 +9,7 @@ import torch
 
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.reporter import Reporter, amount, say
-from audionas.cost.graph import measure
+from audionas.cost.graph import measure, unfolded
 from audionas.cost.streams import streamed
 from audionas.export.onnx import network_latency
 from audionas.spaces._base import space_of
@@ -49,7 +49,7 @@ def counted(spec: ArchSpec) -> dict[str, Any]:
     space, io = space_of(spec), spec.io
     with torch.device("meta"):  # counting needs no weights
         net = space.build(spec)
-        found = measure(net, io)
+        found, before = measure(net, io), unfolded(net, io)
     return {
         "arch": spec.id,
         "input": io._asdict(),
@@ -62,6 +62,7 @@ def counted(spec: ArchSpec) -> dict[str, Any]:
             {"name": x.name, "kind": x.kind, "params": x.params, "macs": x.macs, "output": list(x.output)}
             for x in found.layers
         ],
+        **({"in_training": before} if before else {}),
         **({"stream": streamed(net, io)} if space.features else {}),
     }
 
@@ -97,6 +98,8 @@ def show(result: dict[str, Any]) -> None:
         f"weights {result['weight_bytes']:,} bytes, peak activations {result['peak_activation_bytes']:,} "
         f"bytes (at {result['peak_layer']}), one example in float32",
     )
+    if more := result.get("in_training"):
+        say(f"in training: {more['params']:,} parameters, {more['macs']:,} multiply-adds, before the fold")
     if "stream" in result:
         say(_streaming(result["stream"]))
     if "latency_ms" in result:

@@ -17,6 +17,7 @@ from audionas.core import records
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, read_text
+from audionas.core.records.run import EnvironmentRecord
 from audionas.core.records.study import CheckRecord
 from audionas.core.reporter import Reporter, amount, say
 from audionas.core.rng import numpy_rng, seed_torch
@@ -26,6 +27,7 @@ from audionas.cost.places import Place, places
 from audionas.cost.table import table as cost_table
 from audionas.engine.agreement import agreement
 from audionas.inputs.feed import open_inputs
+from audionas.nn.fold.fold import in_use
 from audionas.report import latency
 from audionas.run.folder import finish, phase
 from audionas.run.supernet import default_features, sizes_of
@@ -76,7 +78,8 @@ def build(
             return file
         table = _measure(space, io, sizes, facts, folder, reporter)
         table.save(file)
-        latency.write(conf.folder / "latency.html", conf.general.name, table)
+        typed = records.read(EnvironmentRecord, folder / "env.json").command
+        latency.write(conf.folder / "latency.html", conf.general.name, table, typed)
         finish(folder, {"base_ms": table.base})
     return file
 
@@ -181,7 +184,7 @@ def _models(
 
 def _network(space: Space, spec: ArchSpec) -> nn.Module:
     seed_torch("latency", spec.id)
-    return space.build(spec)
+    return in_use(space.build(spec))
 
 
 def _entry(place: Place, at: Mapping[str, int], measured: Times) -> Entry:

@@ -17,12 +17,13 @@ from audionas.core.records.run import AnswersRecord, ExportedRecord
 from audionas.core.reporter import Reporter, amount, say
 from audionas.core.rng import numpy_rng
 from audionas.cost import streams
-from audionas.cost.graph import measure
+from audionas.cost.graph import measure, unfolded
 from audionas.data import audio, heard, kaldi
 from audionas.data.kaldi import Item
 from audionas.data.sound import clip
 from audionas.engine.metrics import whose
 from audionas.models.model import load
+from audionas.report.clips.sound import wav
 from audionas.report.run import Example, evaluation, probabilities
 from audionas.report.run import write as write_report
 from audionas.searchers import _fronts
@@ -36,8 +37,9 @@ _EXAMPLES = 6
 _BAR = 20  # characters of a full bar
 
 
-def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
-    """A summary of everything in the run folder; also writes `report.html`.
+def gather(folder: Path, limits: Sequence[str] = (), *, sound: bool = True) -> dict[str, Any]:
+    """A summary of everything in the run folder; also writes `report.html`, with the `sound` of a few clips
+    that the model got wrong.
 
     `limits` such as `macs=1e6` pick the best network of the front within them. Raises UserError where there
     is no run, no front to pick from, no such cost, or no network within the limits.
@@ -52,7 +54,8 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
         )
     front = _front(fronts, limits) if fronts.exists() else None
     spec = read_arch(arch)
-    cost = measure(space_of(spec).build(spec), spec.io)
+    net = space_of(spec).build(spec)
+    cost = measure(net, spec.io)
     history = probabilities(folder)
     found: dict[str, Any] = {
         "folder": str(folder),
@@ -62,6 +65,7 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
         "network": told(spec),
         "params": cost.params,
         "macs": cost.macs,
+        "in_training": unfolded(net, spec.io),
         "stream": streams.of_run(folder, spec),
         "probabilities": history[-1]["probabilities"] if history else None,
         "front": front,
@@ -69,7 +73,7 @@ def gather(folder: Path, limits: Sequence[str] = ()) -> dict[str, Any]:
     exported = folder / "export" / "report.json"
     found["evaluation"] = evaluation(folder)
     found["export"] = records.plain(ExportedRecord, exported) if exported.exists() else None
-    found["report"] = str(write_report(folder, _examples(folder)))
+    found["report"] = str(write_report(folder, _examples(folder, sound=sound)))
     return found
 
 
@@ -163,6 +167,8 @@ def show(found: dict[str, Any]) -> None:
             say(warning)
     say(f"parameters    {found['params']:,}")
     say(f"multiply-adds {found['macs']:,}")
+    if more := found["in_training"]:
+        say(f"in training   {more['params']:,} parameters, {more['macs']:,} multiply-adds, before the fold")
     if found["stream"]:
         say(f"streaming     {streams.line(found['stream'])}")
     if export:
@@ -171,7 +177,7 @@ def show(found: dict[str, Any]) -> None:
     say(f"report        {found['report']}")
 
 
-def _examples(folder: Path) -> list[Example]:
+def _examples(folder: Path, *, sound: bool) -> list[Example]:
     """A few clips of the last evaluation with the model's answers; mistakes first, at most half."""
     last = evaluation(folder)
     if last is None or not (folder / "scores.json").exists():
@@ -187,10 +193,10 @@ def _examples(folder: Path) -> list[Example]:
     items = {item.id: item for item in kaldi.read(directory)}
     model = load(folder)
     chosen = [row for row in (*right, *wrong) if row["id"] in items]
-    return [_example(items[row["id"]], row, model) for row in chosen]
+    return [_example(items[row["id"]], row, model, sound=sound) for row in chosen]
 
 
-def _example(item: Item, row: dict[str, Any], model: Any) -> Example:
+def _example(item: Item, row: dict[str, Any], model: Any, *, sound: bool) -> Example:
     rate, samples, first = model.sample_rate, model.bundle.samples, model.bundle.first_channel
     seconds, form = min(item.seconds, samples / rate), {} if first is None else {"channel": first}
     part = clip(item.audio, rate, start=item.start, seconds=seconds, loud=True, **form)
@@ -198,4 +204,5 @@ def _example(item: Item, row: dict[str, Any], model: Any) -> Example:
     with torch.inference_mode():
         seen = model.network.normalize(model.network.front_end(torch.from_numpy(wave)[None]))
     features: np.ndarray = seen[0, 0].numpy()  # as the network sees it
-    return Example(Path(item.audio).name, row["truth"], row["label"], row["score"], features)
+    heard = wav(wave, rate) if sound and row["truth"] != row["label"] else b""
+    return Example(Path(item.audio).name, row["truth"], row["label"], row["score"], features, heard)

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -100,7 +101,7 @@ def train(
             if (told := inputs.heard()) is not None:
                 earlier = lineage.before(conf, source, reporter)
                 write_json(model / heard.FILE, heard.plain(heard.together([told, *earlier])))
-        finish(folder, result)
+        finish(folder, {**result, **_development(conf, inputs)})
     reporter.note(f"trained {spec.id}: {_told(result)}written to {model}")
     return bundle
 
@@ -224,6 +225,12 @@ def _run(
         for found, told in ((work.kept(), result), (work.candidate(), {"epochs": result["epochs"]}))
     )
     return best, last, result
+
+
+def _development(conf: Config, inputs: Inputs) -> dict[str, Any]:
+    """The development data, of which the report says how sure its figures are."""
+    data = conf.data.dev if conf.images is None else conf.images.path
+    return {"development": {"clips": len(inputs.dev), "data": data}} if len(inputs.dev) else {}
 
 
 def _told(result: Mapping[str, float]) -> str:

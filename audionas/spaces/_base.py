@@ -21,6 +21,7 @@ from audionas.core.registry import resolve
 from audionas.core.strict import Strict
 from audionas.nn.blocks import init_weights
 from audionas.nn.edge import Edge, EdgeFactory, FixedEdge, Gate, Gates
+from audionas.nn.fold.fold import in_use
 from audionas.nn.means import EndlessMean
 from audionas.nn.ops import FREE, OPS, OpShape
 from audionas.nn.partial import partial
@@ -144,11 +145,13 @@ class Space(Strict, ABC):
     ) -> nn.Module:
         """The network that holds every option, freshly initialised; `sizes` replace the usual ones.
 
-        With `final` its operations are built as in final networks, for which costs are counted. `bare`, for
+        With `final` its operations are built as in final networks, for which costs are counted, and folded
+        (`nn/fold`). `bare`, for
         example a method's, replaces the space's own. Edges search 1/`k` of their channels (`nn/partial.py`).
         """
         scale = self._scale(sizes or {}, dropout=dropout, search=not final, bare=self._bare(not final, bare))
-        return self._initialised(partial(fill, k), io, scale)
+        net = self._initialised(partial(fill, k), io, scale)
+        return in_use(net) if final else net
 
     def inherit(self, supernet: nn.Module, spec: ArchSpec) -> dict[str, Tensor]:
         """The supernet's weights that belong to `spec`, named as `build(spec, search=True)` names them.

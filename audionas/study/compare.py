@@ -201,6 +201,8 @@ def _tables(conf: Config, bench: Bench) -> Comparison:
             noun=bench.inputs.noun,
             tested=bench.tested,
             facts=about(conf, rows, bench),
+            clips=len(bench.test),
+            classes=bench.inputs.io.classes,
         )
         compare_table.write(result)
         write_page(result)

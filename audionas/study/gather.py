@@ -14,7 +14,8 @@ from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import Problem, UserError, did_you_mean
 from audionas.core.files import read_json
-from audionas.core.records.run import AnswersRecord, EvaluationRecord
+from audionas.core.records.run import AnswersRecord, CostRecord, EvaluationRecord
+from audionas.core.records.trained import TrainedRecord
 from audionas.core.reporter import Reporter, read_rows
 from audionas.cost.graph import measure
 from audionas.spaces._base import space_of
@@ -46,7 +47,7 @@ class Run:
     @cached_property
     def cost(self) -> dict[str, Any]:
         """`cost.json`; where there is none the counts of `arch.json`, if that is there."""
-        if found := _json(self.folder / "cost.json"):
+        if found := _checked(CostRecord, self.folder / "cost.json"):
             return found
         arch = self.folder / "arch.json"
         return _counts(read_arch(arch).to_json()) if arch.is_file() else {}
@@ -54,7 +55,7 @@ class Run:
     @cached_property
     def done(self) -> dict[str, Any]:
         """`train/done.json`; empty where nothing was trained."""
-        return _json(self.folder / "train" / "done.json")
+        return _checked(TrainedRecord, self.folder / "train" / "done.json")
 
     @cached_property
     def env(self) -> dict[str, Any]:
@@ -212,6 +213,11 @@ def _counts(arch: str) -> dict[str, Any]:
     with torch.device("meta"):
         found = measure(space_of(spec).build(spec), spec.io)
     return {"params": found.params, "macs": found.macs}
+
+
+def _checked(model: type[records.Record], path: Path) -> dict[str, Any]:
+    """The object in a file, if there is one. Raises UserError where it is not as `model` says."""
+    return records.plain(model, path) if path.exists() else {}
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -71,7 +71,7 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
         if left := conf.rank.trainings * len(specs) - sum(map(len, alone.values())):
             reporter.note(f"another process trains {amount(left, 'network')}: run this again later")
             return None
-        truth = trained_alone([alone[spec.id] for spec in specs], f"{len(test):,} {inputs.noun}")
+        truth = trained_alone([alone[spec.id] for spec in specs], f"{len(test):,} {inputs.noun}", len(test))
     found = ranking.ranking(conf, specs, told, truth, runs)
     save(found, conf.folder / "rank")
     show(found, reporter)

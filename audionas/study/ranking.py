@@ -58,12 +58,17 @@ def ranking(
             found[f"{name}, all {truth.many:,}"] = {"kendall": {"value": truth.whole[name], "interval": None}}
     if again:
         found[AGAIN] = {**order(again[0], again[1], again[1], top), **_spread(again[0])}
-    return Ranking(conf.general.name, rows, found, _facts(conf, rows, truth, runs))
+    facts = _facts(conf, rows, truth, runs)
+    return Ranking(conf.general.name, rows, found, facts, truth.clips, specs[0].io.classes)
 
 
 def _orders(specs: Sequence[ArchSpec], scores: Mapping[int, Scores]) -> dict[str, np.ndarray]:
-    """The scores (supernets, networks): accuracy under the name of the statistics, and the loss."""
-    kinds = list(next(iter(next(iter(scores.values())).values())))
+    """The scores (supernets, networks): accuracy under the name of the statistics, and the loss.
+
+    Statistics that only some networks have, of an earlier sweep, are left out.
+    """
+    each = [own[spec.id] for own in scores.values() for spec in specs]
+    kinds = [kind for kind in each[0] if all(kind in own for own in each)]
     names = {kind: (kind, "accuracy") for kind in kinds}
     names |= {f"{kind} loss": (kind, "loss") for kind in map(str, STATISTICS)}
     return {

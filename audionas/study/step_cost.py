@@ -20,6 +20,7 @@ from audionas.engine.optim import Optim
 from audionas.methods._base import Method
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._stages import whole
+from audionas.nn.separable.penalties import penalised
 
 
 class StepCost(NamedTuple):
@@ -81,7 +82,7 @@ def network_step(net: nn.Module, optim: Optim, batch: Batch) -> Measured:
 
     def take() -> None:
         optimizer.zero_grad(set_to_none=True)
-        criterion(net(batch.x), batch.target).backward()
+        penalised(criterion(net(batch.x), batch.target), net).backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return Measured(take, lambda: [*net.parameters(), *net.buffers()])

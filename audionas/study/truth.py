@@ -25,7 +25,8 @@ COSTS: dict[str, What] = {"by parameters": "params", "by multiply-adds": "macs"}
 class Truth(NamedTuple):
     """Accuracies as shares. `value` (n,) judges and `choice` (n,) chooses the best; `trainings` (n, t) are
     single trainings, NaN where there is none. `words` say where they come from, `chosen` how the best is
-    found. `whole` has tau-b of each cost with `value` over all networks of a table, and `many` their number.
+    found. `whole` has tau-b of each cost with `value` over all networks of a table, and `many` their number;
+    `clips` is the number of examples behind each accuracy, 0 where unknown.
     """
 
     value: np.ndarray
@@ -35,13 +36,17 @@ class Truth(NamedTuple):
     chosen: str
     whole: Mapping[str, float] = {}
     many: int = 0
+    clips: int = 0
 
 
-def trained(accuracies: Sequence[Sequence[float]], tested: str) -> Truth:
-    """The accuracies (n, trainings) of networks that the study has trained; their mean is the truth."""
+def trained(accuracies: Sequence[Sequence[float]], tested: str, clips: int) -> Truth:
+    """The accuracies (n, trainings) on `clips` examples of networks that the study has trained; their mean is
+    the truth."""
     found = np.array(accuracies, dtype=float)
     value = found.mean(axis=1)
-    return Truth(value, value, found, f"accuracy of each network trained alone, on {tested}", _ONE)
+    return Truth(
+        value, value, found, f"accuracy of each network trained alone, on {tested}", _ONE, clips=clips
+    )
 
 
 class Table:

@@ -107,3 +107,11 @@ def test_it_tells_when_a_norm_can():
     place = OpShape(4, 8, (1, 2))
     assert residual("tc_k3", place) < 1e-3
     assert residual("tc_k3", place._replace(bare=True)) > LEAST
+
+
+def test_branches_that_come_to_agree_cannot_do_the_work_of_the_gate():
+    """Bare norms in the branches let their weights scale the sum: it has a norm of its own while searched."""
+    place = OpShape(2, 2, causal=True)
+    assert residual("rep_k3", place) < 1e-3
+    assert residual("rep_k3", place._replace(bare=True)) > LEAST
+    assert residual("mt_k9", place._replace(bare=True)) > LEAST

@@ -12,7 +12,17 @@ AUDIO = [name for name in OPS if name not in CELL]  # of chains: causal where as
 CONVS = [name for name in OPS if OPS[name].kind == "conv"]
 
 
-FAST = {"mixdw_k5_9_res", "skip", "tc_k3", "tc_k9_se", "mb_k3_e3_se", "mix_k35_e3", "cp_k3_e15"}
+FAST = {
+    "mt_k9",
+    "rep_k5",
+    "mixdw_k5_9_res",
+    "skip",
+    "tc_k3",
+    "tc_k9_se",
+    "mb_k3_e3_se",
+    "mix_k35_e3",
+    "cp_k3_e15",
+}
 FAST |= {"none", "noise", "skip_connect", "max_pool_3x3", "sep_conv_3x3", "dil_conv_5x5", "nor_conv_3x3"}
 
 
@@ -127,16 +137,15 @@ def test_a_skip_is_the_identity_where_the_shape_stays(name, causal):
 def test_name_says_kernel_and_every_operation_has_a_summary(name):
     op = OPS[name]
     assert op.summary
-    kernels = op.mix.kernels if op.mix else op.split or (op.kernel,)
+    kernels = op.mix.kernels if op.mix else op.split or op.branches or (op.kernel,)
     assert op.kernel == max(kernels)
-    told = (
-        f"{op.kernel}x{op.kernel}" if name in CELL else f"k{('_' * bool(op.split)).join(map(str, kernels))}"
-    )
+    said = (op.kernel,) if op.branches else kernels
+    told = f"{op.kernel}x{op.kernel}" if name in CELL else f"k{('_' * bool(op.split)).join(map(str, said))}"
     assert f"_{told}_" in f"_{name}_" if op.kernel else True
     reach = {(k if 2 in op.axes else 1, k if 3 in op.axes else 1) for k in kernels}
     convs = [m for m in made(name, 4, 4).modules() if isinstance(m, torch.nn.Conv2d)]
     wide = {m.kernel_size for m in convs if m.kernel_size != (1, 1)}
-    assert wide == (reach if name in CONVS and op.kernel > 1 else set())
+    assert wide == (reach - {(1, 1)} if name in CONVS and op.kernel > 1 else set())
     assert {m.dilation for m in convs if m.kernel_size != (1, 1)} <= {
         (op.dilation, op.dilation),
         (1, op.dilation),

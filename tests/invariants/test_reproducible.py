@@ -198,6 +198,16 @@ def test_a_run_that_crashed_goes_on_to_the_same_end(data, undisturbed, tmp_path,
 
 
 @pytest.mark.laws
+def test_noisy_gates_go_on_to_the_same_end(data, undisturbed, tmp_path):
+    """SparkNet draws noise in every step, and its loss has the gates' penalty."""
+    gated = {"arch": "sparknet_c16"}
+    path = conf_of(data, tmp_path, "train", **gated)
+    crashed(path, "train", crash_in_a_step)
+    train(load(path), resume=True)
+    check_equal(outcome(tmp_path, "train"), undisturbed("train", gated))
+
+
+@pytest.mark.laws
 def test_averages_and_patience_resume_too(data, tmp_path):
     """Each keeps something beside the weights: shadow tensors, or the accuracies so far."""
     for name, more in (("ema", {"ema": 0.9}), ("mean", {"average": 2}), ("patience", {"patience": 1})):

@@ -44,6 +44,7 @@ SIZES = [
     *(("kws_mobilenet", {"preset": f"mix{m}"}, k**8) for m, k in ((2, 20), (3, 28), (4, 30))),
     ("mixednet", {}, 22**4),
     ("mixednet", {"longest": 9, "depth": 5}, 8**5),
+    ("tenet", {}, 8**6),
     *(("mix_mobilenet", {"most": m}, k**12) for m, k in ((2, 20), (3, 28), (4, 30))),
 ]
 
@@ -82,7 +83,7 @@ def test_the_supernet_under_one_hot_gates_is_the_network(space):
     "space", laws((s for s in DEFAULTS if s.choices() and s.name not in CELLS), 0), ids=lambda s: s.name
 )
 def test_a_supernet_whose_options_end_in_bare_norms_is_the_network_with_ones_and_zeros(space):
-    """Squeeze-and-excitation in TC blocks excepted: its output is normalised again in a supernet only."""
+    """Squeeze-and-excitation in TC blocks and sums of branches excepted: a supernet normalises them again."""
     bare_is_inherited(space)
 
 
@@ -103,7 +104,8 @@ def bare_is_inherited(space):
         added = [name for name in state if name not in whole]
         assert added
         assert all(bool((state[name] == (1 if name.endswith("weight") else 0)).all()) for name in added)
-        again = any("tc_" in o and "_se" in o for options in spec.choices.values() for o in options)
+        taken = [option for options in spec.choices.values() for option in options]
+        again = any(("tc_" in option and "_se" in option) or "rep_" in option for option in taken)
         with torch.no_grad():
             scores = supernet(x, space.one_hot(spec))
             assert torch.equal(scores, own(x))

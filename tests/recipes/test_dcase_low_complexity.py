@@ -103,7 +103,7 @@ def test_a_network_over_the_budget_ends_with_an_error(
 ) -> None:
     layers = [{"kind": "conv", "params": 1, "macs": macs, "output": [1, macs, 1]}]
     write_json(tmp_path / "cost.json", {"network": "x", "params": params, "macs": macs, "layers": layers})
-    with pytest.raises(SystemExit, match=words):
+    with pytest.raises(UserError, match=words):
         counter["main"]([str(tmp_path / "cost.json")])
     assert [counter["most_bits"](n) for n in (32_000, 32_001, 64_001, 128_000)] == [32, 16, 8, 8]
 

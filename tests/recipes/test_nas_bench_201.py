@@ -104,7 +104,7 @@ cifar10/train_time_s,device_latency_ms/pixel
 
 def converted(folder: Path, source: Path) -> "subprocess.CompletedProcess[str]":
     """A run of the maker of tables, which writes `out.npz`."""
-    command = [sys.executable, str(RECIPE / "local" / "table.py"), str(source), str(folder / "out.npz")]
+    command = [sys.executable, str(RECIPE / "local" / "convert.py"), str(source), str(folder / "out.npz")]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, check=False, text=True)
 

@@ -56,6 +56,17 @@ def _manifest(form: str) -> tuple[str, ...]:
 _ENDED = ("exp/tones/search/done.json", "exp/tones/arch.json")
 _TRAINED = ("exp/tones/train/done.json", "exp/tones/model")
 _COMPARE = ("compare", "conf.yaml", "--resume")
+_RANK = ("rank", "conf.yaml", "--resume")
+_COLUMNS = "dev,epochs,accuracy,macro_f1,balanced_accuracy,log_loss,n,speakers,params,macs,latency_us,train_s"
+_TABLE = ("table", "a_0", "b_0", "--name", "{network}_{seed}", "--columns", f"{_COLUMNS},per_class.*.f1")
+_FOLDS = (*_TABLE[:3], "--name", "{fold}_{seed}", "--pool", "fold=clips", "--columns", "accuracy,macro_f1")
+_UNTOLD = tuple(  # of cost.json
+    (key,)
+    for key in (
+        *("network", "arch", "input", "peak_activation_bytes", "peak_layer", "weight_bytes", "layers"),
+        "stream",
+    )
+)
 _ANY: tuple[str, ...] = ()  # the path of the whole file: its reader looks at a part of it only
 KINDS = {
     "config": Kind("configs", "conf.yaml", _yaml(), ("conf.yaml",), 40, 1500, call="load"),
@@ -106,6 +117,16 @@ KINDS = {
     ),
     "rows of a comparison": Kind("compared", "exp/tones/compare.jsonl", _mutate.in_lines, _COMPARE, 0, 60),
     "steps of a comparison": Kind("compared", "exp/tones/steps.json", _json(_ANY), _COMPARE, 0, 40),
+    "scores of a rank": Kind("ranked", "exp/tones/rank/scores.json", _json(), _RANK, 0, 60),
+    "evaluation in a table": Kind("tabled", "a_0/eval.json", _json(_ANY), (*_TABLE, "--against", "b"), 0, 60),
+    "answers in a table": Kind(
+        "tabled", "a_0/scores.json", _json(), (*_TABLE, "--against", "b", "--metric", "macro_f1"), 0, 60
+    ),
+    "answers of folds": Kind("tabled", "a_0/scores.json", _json(), _FOLDS, 0, 60),
+    **{
+        f"{name} in a table": Kind("tabled", f"a_0/{name}.json", _json(*free), _TABLE, 0, 60)
+        for name, free in (("cost", _UNTOLD), ("train/done", ()), ("train/env", (_ANY,)))
+    },
     "seconds of a derivation": Kind(
         *("compared", "exp/tones/fair_nas/0/search/derive.json", _json(), _COMPARE, 0, 20),
         fresh=("exp/tones/compare.jsonl",),

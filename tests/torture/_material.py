@@ -66,6 +66,24 @@ def _run(folder: Path, data: Path, run: Run, forks: Forks) -> None:
     _sound(folder, data)
 
 
+def _tabled(folder: Path, data: Path, run: Run, forks: Forks) -> None:
+    """Two runs for a table, alike: the difference of their answers is none."""
+    for name in ("a_0", "b_0"):
+        shutil.copytree(run.exp, folder / name)
+        cost = forks.run("cost", name, "--json", cwd=folder)
+        (folder / name / "cost.json").write_text(cost.out)
+
+
+def _ranked(folder: Path, data: Path, run: Run, forks: Forks) -> None:
+    """A finished study of three networks' ranks."""
+    conf = {
+        "method": {"name": "fair_nas", "scoring": {"calibration": 2}},
+        "rank": {"networks": 3, "top": [1]},
+    }
+    config(data, file=folder / "conf.yaml", out="exp", search={"epochs": 1}, train={"epochs": 1}, **conf)
+    _done(forks, folder, "rank", "conf.yaml")
+
+
 def _data(folder: Path, data: Path, run: Run, forks: Forks) -> None:
     """A model, and a data directory that its evaluation reads."""
     shutil.copytree(run.exp, folder / "run")
@@ -207,6 +225,8 @@ def _done(forks: Forks, folder: Path, *words: str) -> None:
 MATERIALS: dict[str, Callable[[Path, Path, Run, Forks], None]] = {
     "configs": _configs,
     "run": _run,
+    "tabled": _tabled,
+    "ranked": _ranked,
     "data": _data,
     "searched": _searched,
     "trained": _trained,

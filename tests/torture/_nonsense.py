@@ -152,7 +152,8 @@ def _made() -> Iterator[Nonsense]:
         yield Nonsense("kaldi text", f"{name} label", _last(r" \S+$", f" {label}"))
     yield Nonsense("recordings", "two recordings exchanged", _swap)
     yield Nonsense("sums", "two sums exchanged", _swap)
-    yield Nonsense("lengths", "3,000 years", _last(r"\S+$", "94670856000"))
+    for told, seconds in (("3,000 years", "94670856000"), ("a part", "0.25"), ("twice", "2.0")):
+        yield Nonsense("lengths", told, _last(r"\S+$", seconds))
     yield Nonsense("labels", "a label twice", lambda raw: raw + raw.splitlines()[0] + b"\n")
     for form, seconds, start, label in (
         ("wekws", "duration", "", "txt"),

@@ -25,11 +25,15 @@ _DAMAGED = (
 
 @dataclass(frozen=True)
 class Archive:
-    """An open archive with its checked listing; `opened` gives the bytes of a member."""
+    """An open archive with its checked listing; `opened` gives the bytes of a member.
+
+    A tar that is not `ended` lacks the zeros behind its last member, which is whole.
+    """
 
     path: Path
     members: list[Member]
     opened: Callable[[Any], IO[bytes]]
+    ended: bool = True
 
     @property
     def files(self) -> list[Member]:

@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from audionas.core.archives.archive import Archive, damaged, whole
 from audionas.core.archives.listing import Member, checked
+from audionas.core.reporter import Reporter
 
 _MOST = 16 << 20  # bytes read at once: a header whose name claims more is a lie
 _PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
@@ -21,7 +22,8 @@ _PACKED = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ": lzma.open}
 def open_tar(path: Path, within: tuple[int, int] | None = None) -> Iterator[Archive]:
     """Open a tar; `within` are the offset and the size in a file of one that is not compressed.
 
-    Raises UserError where it is damaged, and with every member that may not be written.
+    One that ends with its last member, as some tools write it, is opened with a note (not `within`). Raises
+    UserError where it is damaged, and with every member that may not be written.
     """
     with ExitStack() as stack, whole(path):
         raw = stack.enter_context(path.open("rb"))
@@ -31,10 +33,12 @@ def open_tar(path: Path, within: tuple[int, int] | None = None) -> Iterator[Arch
         stream: Any = _Bounded(packed, begin + size if within else None)
         tar = stack.enter_context(tarfile.open(fileobj=stream, mode="r:"))
         members = checked(path, map(_member, tar), size)
-        _require_end(path, stream, tar.offset)
+        ended = _ended(path, stream, tar.offset)
         keep = stack.pop_all()
+    if not ended and within is None:
+        Reporter().note(f"{path}: ends with its last member, {members[-1].name!r}, without an end mark")
     with keep:
-        yield Archive(path, members, lambda entry: _present(tar.extractfile(entry)))
+        yield Archive(path, members, lambda entry: _present(tar.extractfile(entry)), ended)
 
 
 class _Bounded(io.RawIOBase):
@@ -82,12 +86,16 @@ def _odd(entry: tarfile.TarInfo) -> str:
     return "" if entry.isreg() or entry.isdir() else "is a link or a device, not a file"
 
 
-def _require_end(path: Path, stream: _Bounded, offset: int) -> None:
-    """Raise UserError where the listing ended for another reason than zeros: tarfile does not say so."""
+def _ended(path: Path, stream: _Bounded, offset: int) -> bool:
+    """True where the listing ended at zeros, False where it ended at the end of the file.
+
+    Raises UserError where there is something else, which tarfile does not say.
+    """
     stream.seek(offset)
     rest = stream.read(_MOST)
-    if not rest or rest.strip(b"\0"):
+    if rest.strip(b"\0"):
         raise damaged(path, f"it ends early, or is damaged at byte {offset:,}")
+    return bool(rest)
 
 
 def _present(stream: IO[bytes] | None) -> IO[bytes]:

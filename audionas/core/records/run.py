@@ -45,6 +45,8 @@ class EvaluationRecord(Right):
     speakers: Natural = 0
     balanced_accuracy: Share = 0.0
     macro_f1: Share = 0.0
+    macro_f1_interval: Ends | None = None
+    macro_f1_interval_why: str = ""
     log_loss: Size = 0.0
     per_class: dict[str, PerClass]
     confusion: list[list[Natural]]
@@ -68,6 +70,7 @@ class AnswersRecord(Record):
         """The model's answer for one clip."""
 
         id: str
+        speaker: str = ""
         truth: str
         label: str
         score: Share
@@ -111,6 +114,19 @@ class DoneRecord(Record):
     """`done.json` of a search; null where a searcher is still to choose."""
 
     arch: str | None
+
+
+class CostRecord(Record):
+    """`cost.json`, as far as a table shows it."""
+
+    class Times(Record):
+        """Milliseconds of one call."""
+
+        p50_ms: Size
+
+    params: Natural
+    macs: Natural
+    latency_ms: Times | None = None
 
 
 class EnvironmentRecord(Record):
@@ -280,6 +296,7 @@ class TunedRecord(Record):
         """A keyword with its curve: points of rate, rejected share and their band."""
 
         clips: Natural
+        at_start: Natural = 0  # earlier files have none
         curve: list[Annotated[list[Value | None], Field(min_length=4)]]
         band_why: str = ""
 

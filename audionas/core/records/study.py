@@ -11,6 +11,9 @@ Name = Annotated[str, Field(min_length=1, max_length=1000)]
 Seed = Annotated[int, Field(ge=-(1 << 63), lt=1 << 64)]
 
 
+_FINISHED = ("arch", "collapsed", "free", "kept", "params", "macs", "examples", "seconds")
+
+
 class RunRecord(Record):
     """A row of `compare.jsonl`; figures that were not measured are missing or null."""
 
@@ -33,6 +36,8 @@ class RunRecord(Record):
     free_share: Share | None = None
     chance: Share | None = None
     collapsed: bool | None = None
+    free: Natural | None = None
+    kept: Natural | None = None
     skips: Size | None = None
     pools: Size | None = None
     nones: Size | None = None
@@ -54,8 +59,10 @@ class RunRecord(Record):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        if self.status == "done" and None in (self.arch, self.collapsed, self.params, self.macs):
-            raise ValueError("a finished run has arch, collapsed, params and macs")
+        if self.status == "done" and any(getattr(self, name) is None for name in _FINISHED):
+            raise ValueError(f"a finished run has {', '.join(_FINISHED)}")
+        if self.status != "done" and "reason" not in self.model_fields_set:
+            raise ValueError("a run that is not finished has a reason")
         return self
 
 
@@ -83,6 +90,7 @@ class ScoresRecord(Record):
         """How a network does with the supernet's weights."""
 
         accuracy: Share
+        macro_f1: Share = 0.0
         loss: Value
 
     scores: dict[str, dict[str, Score]]
@@ -97,6 +105,7 @@ class DerivedRecord(Record):
 class SearchEpochRecord(EpochRecord):
     """A row of a search's `metrics.jsonl`."""
 
+    seconds: Size
     alpha_entropy: Size
 
 

@@ -15,7 +15,10 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from audionas.core.errors import UserError
 from audionas.core.files import read_json
+from audionas.core.reporter import say, script
+from audionas.report.markdown import table
 
 MOST_MACS, MOST_BYTES = 30_000_000, 128_000  # for one second of sound
 BITS = (32, 16, 8)
@@ -36,25 +39,33 @@ def most_bits(params: int) -> int:
 
 
 def main(files: list[str]) -> None:
-    """Print one Markdown table, then the networks that exceed the budget."""
+    """Print one Markdown table. Raises UserError with the networks that exceed the budget."""
     if not files:
-        sys.exit("usage: complexity.py COST.json...; audionas cost NETWORK --json writes one")
-    over = []
-    print("| network | parameters | bytes in 32 / 16 / 8 bits | multiply-adds, ours | challenge's | finest |")
-    print("| --- | --- | --- | --- | --- | --- |")
+        raise UserError("usage: complexity.py COST.json...; audionas cost NETWORK --json writes one")
+    over, rows = [], []
     for file in files:
         cost = read_json(Path(file))
         params, macs, bits = cost["params"], challenge_macs(cost), most_bits(cost["params"])
         sizes = " / ".join(f"{params * each // 8:,}" for each in BITS)
         finest = f"{bits} bits" if bits else "none"
-        print(f"| {cost['network']} | {params:,} | {sizes} | {cost['macs']:,} | {macs:,} | {finest} |")
+        rows.append([cost["network"], f"{params:,}", sizes, f"{cost['macs']:,}", f"{macs:,}", finest])
         if not bits:
             over.append(f"{cost['network']}: {params:,} parameters do not fit into {MOST_BYTES:,} bytes")
         if macs > MOST_MACS:
             over.append(f"{cost['network']}: {macs:,} multiply-adds, the challenge allows {MOST_MACS:,}")
+    head = (
+        "network",
+        "parameters",
+        "bytes in 32 / 16 / 8 bits",
+        "multiply-adds, ours",
+        "challenge's",
+        "finest",
+    )
+    say(*table(head, rows).splitlines())
     if over:
-        sys.exit("\n".join(over))
+        raise UserError(over)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    with script():
+        main(sys.argv[1:])

@@ -4,14 +4,15 @@ The weights are converted to half precision, then the bundle is scored on the te
 written: every figure in it is read from the files of the run or measured here.
 """
 
-import json
 import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from audionas.core.files import write_json, write_text
+from audionas.core.errors import UserError
+from audionas.core.files import atomic, read_json, read_text, write_json, write_text
+from audionas.core.reporter import say, script
 from audionas.models.bundle import ModelBundle
 from audionas.run.cost import cost
 from audionas.run.evaluate import evaluate
@@ -28,29 +29,38 @@ def main(run: Path, name: str, folder: Path) -> None:
     bundle = ModelBundle.load(run / "model")
     half = {key: t.half() if t.is_floating_point() else t for key, t in bundle.weights.items()}
     replace(bundle, weights=half).save(copy / "model")
-    shutil.copyfile(run / "arch.json", copy / "arch.json")
-    shutil.copyfile(run / "model/trained_on.json", copy / "model/trained_on.json")
+    for file in ("arch.json", "model/trained_on.json"):
+        copied(run / file, copy / file)
     found = evaluate(copy, DATA / "test")
+    card = read_text(CARD).format(**facts(run, copy))
     target.mkdir(parents=True, exist_ok=True)
     for file in ("model/bundle.json", "model/weights.safetensors", "model/trained_on.json", "arch.json"):
-        shutil.copyfile(copy / file, target / Path(file).name)
+        copied(copy / file, target / Path(file).name)
     write_json(target / "eval.json", {key: found[key] for key in KEPT})
-    write_text(target / "model_card.md", CARD.read_text(encoding="utf-8").format(**facts(run, copy)))
+    write_text(target / "model_card.md", card)
     size = sum(file.stat().st_size for file in target.iterdir() if file.name != "trained_on.json")
     if size >= MOST:
-        raise SystemExit(f"{target}: {size:,} bytes, expected less than {MOST:,}")
-    print(f"{target}: {size:,} bytes")
+        raise UserError(f"{target}: {size:,} bytes, expected less than {MOST:,}")
+    say(f"{target}: {size:,} bytes")
+
+
+def copied(source: Path, target: Path) -> None:
+    """Copy a file, whole or not at all."""
+    with atomic(target) as draft:
+        shutil.copyfile(source, draft)
 
 
 def facts(run: Path, copy: Path) -> dict[str, Any]:
     """The figures and names for the card."""
-    arch, found, env = read(run / "arch.json"), read(copy / "eval.json"), read(run / "train/env.json")
+    files = (run / "arch.json", copy / "eval.json", run / "train/env.json", run / "train/done.json")
+    arch, found, env, done = map(read_json, files)
     size = cost(str(copy), "", 0)
-    lines = {split: (DATA / split / "text").read_text().splitlines() for split in ("train", "dev")}
+    lines = {split: read_text(DATA / split / "text").splitlines() for split in ("train", "dev")}
     recalls = sorted((row["recall"], label) for label, row in found["per_class"].items())
+    if None in (found["interval"], found["macro_f1_interval"]):
+        raise UserError(f"{DATA / 'test'}: too few speakers for the intervals in the card")
     low, high = found["interval"]
     f1_low, f1_high = found["macro_f1_interval"]
-    done = read(run / "train/done.json")
     return {
         **{key: env[key] for key in ("seed", "git", "machine", "torch")},
         **{key: found[key] for key in ("n", "speakers", "accuracy", "macro_f1")},
@@ -62,7 +72,7 @@ def facts(run: Path, copy: Path) -> dict[str, Any]:
         "space": " ".join([arch["space"], *(f"{key}={value}" for key, value in arch["params"].items())]),
         "method": arch["note"]["method"],
         "arch": arch["id"],
-        "search": read(run / "search/env.json")["command"],
+        "search": read_json(run / "search/env.json")["command"],
         "training": env["command"],
         "epochs": done["epochs"],
         "valid": done["valid_accuracy"],
@@ -71,10 +81,6 @@ def facts(run: Path, copy: Path) -> dict[str, Any]:
     }
 
 
-def read(file: Path) -> Any:
-    """A JSON file."""
-    return json.loads(file.read_text(encoding="utf-8"))
-
-
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    with script():
+        main(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))

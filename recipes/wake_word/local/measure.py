@@ -9,15 +9,13 @@ sentences by synthetic voices, if there are any: they are counted separately. Of
 DATA/test_hard those are counted that reach dev's threshold, by kind.
 """
 
-import json
 import sys
 from pathlib import Path
 from typing import Any
 
-from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
 from audionas.core.intervals import exact, poisson
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, script, stdout_json
 from audionas.data import kaldi
 from audionas.data.groups import read_groups
 from audionas.listen.det import MOST
@@ -52,11 +50,7 @@ def main(exp: Path, data: Path, names: list[str]) -> None:
         if (data / HARD).is_dir():
             rows.append({"kind": "hard", "file": name, "accepted": accepted(found, data / HARD)})
     write_json(exp / "test.json", rows)
-    print(
-        json.dumps(
-            [{k: v for k, v in row.items() if k not in ("sources", "levels")} for row in rows], indent=1
-        )
-    )
+    stdout_json([{k: v for k, v in row.items() if k not in ("sources", "levels")} for row in rows], indent=1)
 
 
 def measure(found: Exported, data: Path, negatives: Path) -> dict[str, Any]:
@@ -125,7 +119,5 @@ def highest(heard: Heard, rule: Rule) -> dict[str, float]:
 if __name__ == "__main__":
     if len(sys.argv) < 4:
         sys.exit("usage: measure.py EXP DATA FILE...")
-    try:
+    with script():
         main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3:])
-    except UserError as error:
-        sys.exit(f"error: {error}")

@@ -2,11 +2,9 @@
 
 import sys
 
-from audionas.core.errors import UserError
 from audionas.core.extras import require
+from audionas.core.reporter import script
 
 if __name__ == "__main__":
-    try:
+    with script():
         require(*sys.argv[1:])
-    except UserError as error:
-        sys.exit(f"error: {error}")

@@ -1,16 +1,18 @@
 """Prints the README's tables from exp/: the costs of each network, and the errors of its files."""
 
-import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
 import numpy as np
 
+from audionas.core.errors import UserError
 from audionas.core.files import read_json
 from audionas.core.intervals import Interval
+from audionas.core.reporter import say, script
 from audionas.engine.metrics import over_seeds, paired
+from audionas.report.markdown import Markdown, code, table, text
 
 EXP = Path("exp")
 NAMES = {"recorded": "recordings", "espeak": "eSpeak sentences"}
@@ -21,26 +23,23 @@ def main() -> None:
     """Print a table of costs, one of errors per kind of negatives, and one of hard negatives."""
     runs = sorted(folder.parent for folder in EXP.glob("*/test.json"))
     if not runs:
-        sys.exit("no measured run in exp/; start with run.sh")
+        raise UserError("no measured run in exp/; start with run.sh")
     head = ["network", "seed", "parameters", "state bytes", "multiply-adds per hop"]
     head += ["accuracy of clips % (95 %)", "AUT of clips"]
-    print(f"| {' | '.join(head)} |")
-    print("| --- " * len(head) + "|")
-    for run in runs:
-        print(costs(run))
+    show(head, map(costs, runs))
     for kind, name in NAMES.items():
         rows = [(run, row) for run in runs for row in read_json(run / "test.json") if row["kind"] == kind]
         rows = sorted(rows, key=lambda each: gap(each[1]))  # gaps at the end
         if rows:
             about = f"{rows[0][1]['hours']:.2f} h of {name} ({sources(rows[0][1])})" if known(rows) else name
-            print(f"\nFalse accepts on {about}\n")
+            say("", text(f"False accepts on {about}"), "")
             errors(rows)
             rows = known(rows)
-            print(f"\nOver seeds, on the same {name}; - searched: the mean difference on the same clips\n")
+            say("", f"Over seeds, on the same {name}; - searched: the mean difference on the same clips", "")
             over(rows)
     rows = [(run, row) for run in runs for row in read_json(run / "test.json") if row["kind"] == "hard"]
     if rows:
-        print("\nHard negatives accepted with dev's threshold\n")
+        say("", "Hard negatives accepted with dev's threshold", "")
         hard(rows)
 
 
@@ -48,15 +47,12 @@ def hard(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
     """Print the hard negatives that are accepted with dev's threshold, by file and kind."""
     kinds = list(dict.fromkeys(kind for _, row in rows for kind in row["accepted"]))
     head = ["network", "seed", "file", *(kind.replace("_", " ") for kind in kinds), "all"]
-    print(f"| {' | '.join(head)} |")
-    print("| --- " * len(head) + "|")
+    shown = []
     for run, row in rows:
-        network, seed = named(run)
         counts = [row["accepted"].get(kind, [0, 0]) for kind in kinds]
         counts.append([sum(count) for count in zip(*counts, strict=True)])
-        cells = [network, seed, f"{precision(row['file'])}, `{row['file']}`"]
-        cells += [f"{fired} of {clips}" for fired, clips in counts]
-        print(f"| {' | '.join(cells)} |")
+        shown.append([*named(run), titled(row["file"]), *(f"{fired} of {clips}" for fired, clips in counts)])
+    show(head, shown)
 
 
 def gap(row: Mapping[str, Any]) -> str:
@@ -73,20 +69,19 @@ def over(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
     """Print rejected clips by network and precision over seeds, and paired with the searched network's."""
     head = ["network", "file", "seeds", "rejected % at the lowest rate, mean ± sd (95 % t-interval)"]
     head += ["- searched, points (95 %)", "with dev's threshold: rejected %, FA/h, means"]
-    print(f"| {' | '.join(head)} |")
-    print("| --- " * len(head) + "|")
     found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for run, row in rows:
         network, seed = named(run)
         found.setdefault((network, kind_of(row["file"])), {})[seed] = row
+    shown = []
     for (network, file), seeds in found.items():
         spread = over_seeds([100 * row["least"]["rejected"] for row in seeds.values()], (0, 100))
         deviation = "" if spread["sd"] is None else f" ± {spread['sd']:.1f}"
-        text = f"{spread['mean']:.1f}{deviation} ({Interval.read(spread).words('{:.1f}'.format)})"
+        words = f"{spread['mean']:.1f}{deviation} ({Interval.read(spread).words('{:.1f}'.format)})"
         gap = "" if network == "searched" else against(seeds, found.get(("searched", file), {}))
         tuned = [mean(row["tuned"][key] for row in seeds.values()) for key in ("rejected", "fa_per_hour")]
-        cells = [network, file, str(len(seeds)), text, gap, f"{100 * tuned[0]:.1f}, {tuned[1]:.2f}"]
-        print(f"| {' | '.join(cells)} |")
+        shown.append([network, file, len(seeds), words, gap, f"{100 * tuned[0]:.1f}, {tuned[1]:.2f}"])
+    show(head, shown)
 
 
 def against(mine: Mapping[str, Mapping[str, Any]], theirs: Mapping[str, Mapping[str, Any]]) -> str:
@@ -114,30 +109,37 @@ def errors(rows: list[tuple[Path, Mapping[str, Any]]]) -> None:
     told = [place for place, at in enumerate(asked) if at["measurable"]]
     unknown = [f"{at['fa_per_hour']:g}" for at in asked if not at["measurable"]]
     if unknown:
-        print(f"At {', '.join(unknown)} FA/h: not measurable with {rows[0][1]['hours']:.2f} h.\n")
+        say(f"At {', '.join(unknown)} FA/h: not measurable with {rows[0][1]['hours']:.2f} h.", "")
     rates = [f"rejected % at {asked[place]['fa_per_hour']:g} FA/h" for place in told]
     head = ["network", "seed", "file", *rates, "rejected % at the lowest rate that can be measured (95 %)"]
     head += ["with dev's threshold: rejected % (95 %), FA/h (95 %)", "arena bytes", "ms per hop"]
-    print(f"| {' | '.join(head)} |")
-    print("| --- " * len(head) + "|")
+    shown = []
     for run, row in rows:
-        network, seed = named(run)
+        cells = [*named(run), titled(row["file"])]
         if why := gap(row):
-            cells = [network, seed, f"{precision(row['file'])}, `{row['file']}`", f"- ({why})"]
-            print(f"| {' | '.join(cells + ['-'] * (len(head) - len(cells)))} |")
+            shown.append([*cells, f"- ({why})", *["-"] * (len(head) - len(cells) - 1)])
             continue
         file = read_json(run / "export" / "report.json")["files"][row["file"]]
         least, tuned = row["least"], row["tuned"]
-        cells = [network, seed, f"{precision(row['file'])}, `{row['file']}`"]
         cells += [at_rate(row["at"][place]) for place in told]
         cells.append(f"{at_rate(least)} at {least['fa_per_hour']:.2f}")
         cells.append(f"{at_rate(tuned)}, {tuned['fa_per_hour']:.2f}{rate_interval(tuned)}")
         arena = file.get("arena_bytes")
-        cells += [f"{arena:,}" if arena else "-", f"{file['latency_ms']['p50']:.2f}"]
-        print(f"| {' | '.join(cells)} |")
+        shown.append([*cells, f"{arena:,}" if arena else "-", f"{file['latency_ms']['p50']:.2f}"])
+    show(head, shown)
 
 
-def costs(run: Path) -> str:
+def show(head: Sequence[object], rows: Iterable[Sequence[object]]) -> None:
+    """Print a table."""
+    say(*table(head, rows).splitlines())
+
+
+def titled(file: str) -> Markdown:
+    """Precision and name of a file."""
+    return Markdown(f"{precision(file)}, {code(file)}")
+
+
+def costs(run: Path) -> list[str]:
     """The row of one network: parameters, state and work per score."""
     network, seed = named(run)
     cost, score = read_json(run / "cost.json"), read_json(run / "eval.json")
@@ -146,8 +148,7 @@ def costs(run: Path) -> str:
     macs = stream["hop_macs"] if stream else cost["macs"]
     found = percent(score["accuracy"], Interval.read(score))
     (word,) = (row for label, row in score["per_class"].items() if not label.startswith("_"))
-    cells = [network, seed, f"{cost['params']:,}", state, f"{macs:,}", found, f"{word['aut']:.4f}"]
-    return f"| {' | '.join(cells)} |"
+    return [network, seed, f"{cost['params']:,}", state, f"{macs:,}", found, f"{word['aut']:.4f}"]
 
 
 def at_rate(at: Mapping[str, Any]) -> str:
@@ -193,4 +194,5 @@ def sources(row: Mapping[str, Any]) -> str:
 
 
 if __name__ == "__main__":
-    main()
+    with script():
+        main()

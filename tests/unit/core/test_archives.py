@@ -187,10 +187,27 @@ def test_a_tar_that_is_damaged_in_its_middle_does_not_end_there(kind: str, tmp_p
     """The library takes a damaged header for the end: the members behind it would be lost without a word."""
     path = packed(tmp_path, kind, [("a", b"x"), ("b", b"y"), ("c", b"z")])
     raw = bytearray(gzip.decompress(path.read_bytes()) if kind == "tar.gz" else path.read_bytes())
-    for change in (lambda: raw.__setitem__(1024 + 150, 0x39), lambda: raw.__delitem__(slice(1024, None))):
+    for change in (lambda: raw.__setitem__(1024 + 150, 0x39), lambda: raw.__delitem__(slice(1400, None))):
         change()
         path.write_bytes(gzip.compress(raw) if kind == "tar.gz" else raw)
         assert "it ends early, or is damaged at byte 1,024" in str(refusal(path))
+
+
+@pytest.mark.parametrize("kind", ["tar", "tar.gz"])
+def test_a_tar_may_lack_its_end_blocks_but_no_byte_of_a_member(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = packed(tmp_path, kind, [("a", b"x" * 700), ("b", b"y" * 700)])
+    raw = gzip.decompress(path.read_bytes()) if kind == "tar.gz" else path.read_bytes()
+    for size in (3072, 3072 + 512, 3071, 2560, 2000, 1536, 1535, 512, 100, 0):
+        path.write_bytes(gzip.compress(raw[:size]) if kind == "tar.gz" else raw[:size])
+        if size in (3072, 3584, 1536):
+            with opening(path) as archive:
+                assert [len(archive.read(member)) for member in archive.files] == [700] * (size // 1536)
+            said = f"ends with its last member, {'b' if size > 2000 else 'a'!r}, without an end mark"
+            assert (said in " ".join(capsys.readouterr().err.split())) == (size != 3584)
+        else:
+            assert "not a whole archive" in str(refusal(path)), size
 
 
 def test_an_inner_tar_ends_where_its_file_ends(tmp_path: Path) -> None:

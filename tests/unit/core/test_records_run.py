@@ -15,6 +15,7 @@ from audionas.core.records.run import (
     AnswersRecord,
     ArchiveRecord,
     CheckpointRecord,
+    CostRecord,
     DoneRecord,
     EnvironmentRecord,
     EpochRecord,
@@ -25,6 +26,7 @@ from audionas.core.records.run import (
     StreamRecord,
     TunedRecord,
 )
+from audionas.core.records.trained import TrainedRecord
 
 RIGHT = {"accuracy": 0.5, "interval": None, "interval_why": "2 speakers, fewer than 10", "n": 4}
 CLASS = {"recall": 0.5, "precision": 0.5, "f1": 0.5, "aut": None, "n": 2}
@@ -60,6 +62,8 @@ SOUND: dict[type[records.Record], dict[str, Any]] = {
         "data": "data/test",
     },
     AnswersRecord: {"rows": [{"id": "a-1", "truth": "a", "label": "b", "score": 0.5}]},
+    TrainedRecord: {"epochs": 3, "valid_accuracy": 0.5, "valid_loss": 0.7, "best_epoch": 2},
+    CostRecord: {"params": 5, "macs": 7, "latency_ms": {"p50_ms": 0.1, "p95_ms": 0.2}},
     EpochRecord: {"epoch": 0, "seconds": 0.5, "loss": float("nan")},
     AlphasRecord: {"epoch": 3, "probabilities": {"block1": {"k3": 0.5, "k5": 0.5}}},
     CheckpointRecord: {"epoch": 2, "groups": ["weights"], "accuracies": [0.5], "best": [0.5, 2], "updates": 3,
@@ -100,7 +104,15 @@ WRONG: list[tuple[type[records.Record], tuple[Any, ...], Any]] = [
     (EvaluationRecord, ("n",), 10**30),
     (EvaluationRecord, ("log_loss",), -1),
     (EvaluationRecord, ("per_class", "a", "aut"), 1.5),
+    (EvaluationRecord, ("macro_f1_interval",), float("-inf")),
     (AnswersRecord, ("rows", 0, "score"), [None]),
+    (AnswersRecord, ("rows", 0, "speaker"), 10**30),
+    (TrainedRecord, ("valid_accuracy",), 1.5),
+    (TrainedRecord, ("epochs",), "3"),
+    (TrainedRecord, ("valid_loss",), " "),
+    (CostRecord, ("params",), "5"),
+    (CostRecord, ("macs",), None),
+    (CostRecord, ("latency_ms", "p50_ms"), [0.1]),
     (EpochRecord, ("epoch",), "1"),
     (EpochRecord, ("seconds",), float("-inf")),
     (EpochRecord, ("seconds",), 10**400),

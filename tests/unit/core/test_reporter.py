@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from audionas.core.errors import UserError
 from audionas.core.hostile import on_a_line
-from audionas.core.reporter import Reporter, amount, clock, read_rows, say, stdout_json
+from audionas.core.reporter import Reporter, amount, clock, read_rows, say, script, stdout_json
 from tests._hostile import HOSTILE, unseen
 
 
@@ -216,3 +217,11 @@ def test_json_and_lines_are_printed_in_any_encoding(monkeypatch: pytest.MonkeyPa
     assert tuple(json.loads(json_lines)["labels"]) == HOSTILE
     assert not unseen(json_lines.decode(encoding))
     assert not unseen(printed.getvalue().decode(encoding))
+
+
+def test_a_scripts_user_error_is_status_1_in_lines_that_show_all(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop, script():
+        raise UserError("a\x1b[2J", hint="b")
+    assert stop.value.code == "error: a\\x1b[2J\nb"
+    with pytest.raises(ZeroDivisionError), script():
+        raise ZeroDivisionError

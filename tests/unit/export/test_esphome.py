@@ -37,6 +37,7 @@ from audionas.nn.streaming import Step
 from tests._wake import audio, clip, trained
 from tests.unit.export._arena import left, shipped
 from tests.unit.export._lite import micro
+from tests.unit.nn._streams import causal
 
 for _package in ("ai_edge_litert", "tflite_micro", "pymicro_features", "pymicro_wakeword"):
     pytest.importorskip(_package, reason="the extra device is not installed")
@@ -353,3 +354,16 @@ def test_operators_that_only_litert_has_are_named_with_their_layer() -> None:
     for name in ("LEAKY_RELU", "TANH", "PADV2", "SUB"):
         assert f"operator {name} (" in problems
     assert "MAX_POOL_2D" not in problems
+
+
+@pytest.mark.laws
+@pytest.mark.parametrize(
+    ("space", "refused"), [("sparknet", ["MINIMUM", "TANH"]), ("matchboxnet", [])], ids=str
+)
+def test_gates_need_operators_that_esphome_lacks_and_separable_blocks_do_not(
+    space: str, refused: list[str]
+) -> None:
+    io = InputSpec(1, 40, 30, 2)
+    built = causal(space, filters=4)
+    graph = build(Step(built.build(built.spec({}, io)), io), torch.zeros(40), torch.ones(40), keyword=0)
+    assert sorted(text.split()[1] for text in esphome._problems(graph)) == refused

@@ -21,6 +21,7 @@ from audionas.nn.blocks import Conv, Head
 from audionas.nn.streaming import Step
 from tests._tiers import story
 from tests.unit.export._lite import CAUSAL, SQUEEZED, Lite, micro
+from tests.unit.nn._streams import causal
 
 for _package in ("ai_edge_litert", "tflite_micro"):
     pytest.importorskip(_package, reason="the extra device is not installed")
@@ -225,3 +226,15 @@ def test_a_file_that_is_none_is_refused(tmp_path: Path) -> None:
     (tmp_path / "model.tflite").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(UserError, match="cannot load it"):
         litert.LiteFile(tmp_path / "model.tflite")
+
+
+def test_a_file_has_no_parallel_branch() -> None:
+    """Branches of TENet's block make the operators, shapes and states of the one kernel."""
+    found = []
+    for option in ("mt_k9", "te_k9"):
+        space = causal("tenet", filters=4, blocks=1)
+        io = InputSpec(1, 10, 25, 2)
+        net = space.build(space.spec({c.name: (option,) for c in space.choices()}, io)).eval()
+        graph = build(Step(net, io), torch.zeros(10), torch.ones(10))
+        found.append([(node.op, graph.values[node.output].shape) for node in graph.nodes])
+    assert found[0] == found[1]

@@ -45,6 +45,8 @@ def speech_like(clips: int, samples: int, seed: int = 0) -> torch.Tensor:
     [
         ("mfcc", "tc_resnet", 16000, (40, 98)),
         ("mfcc", "ds_cnn", 16000, (10, 49)),
+        ("mfcc", "sparknet", 16000, (32, 101)),
+        ("mfcc", "matchboxnet", 16000, (64, 101)),
         ("logmel", "bc_resnet", 16000, (40, 101)),
         ("logmel", "dcase", 160000, (40, 501)),
         ("logmel", "dcase2024", 32000, (256, 65)),
@@ -172,10 +174,10 @@ def test_same_on_a_gpu(name: str, preset: str) -> None:
 
 @pytest.mark.parametrize(("name", "preset"), ALL)
 def test_resolved_settings_describe_the_same_front_end(name: str, preset: str) -> None:
-    conf = Features(name=name, preset=preset, n_mels=45)
+    conf = Features(name=name, preset=preset, n_mels=65)
     again = Features(**conf.resolved())
     assert again.resolved() == conf.resolved()
-    assert conf.resolved()["n_mels"] == 45
+    assert conf.resolved()["n_mels"] == 65
     assert build(conf).settings == build(again).settings
     assert not build(conf).state_dict(), "a front-end has settings, no weights"
 

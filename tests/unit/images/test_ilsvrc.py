@@ -1,5 +1,6 @@
 """ImageNet's archives: unpacked as they stand, gone on with, refused where they are others."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,6 +93,34 @@ def test_other_training_archives_leave_nothing(tmp_path: Path, data: bytes, said
     with pytest.raises(UserError, match=said):
         ilsvrc.unpack_train(archive, tmp_path / "train", QUIET, workers=1)
     assert not files(tmp_path / "train") if (tmp_path / "train").exists() else True
+
+
+def test_the_sum_of_inner_archives_is_said_before_and_their_faults_come_together(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = (f"{name}_1.JPEG" for name in CLASSES)
+    good = tarred({one: b"x" * 900})
+    archive, out = tmp_path / ilsvrc.TRAIN, tmp_path / "train"
+    archive.write_bytes(tarred({f"{CLASSES[0]}.tar": good, f"{CLASSES[1]}.tar": tarred({two: b"y" * 50})}))
+    ilsvrc.unpack_train(archive, out, Reporter(), workers=1)
+    assert f"{ilsvrc.TRAIN} will write 950 bytes in 2 files" in " ".join(capsys.readouterr().err.split())
+    shutil.rmtree(out)
+    bad = {"n00000001.tar": tarred({"a": b"x", "b": b"x"}), "n00000002.tar": tarred({"c": b"x" * 999})[:1024]}
+    archive.write_bytes(tarred({f"{CLASSES[0]}.tar": good, **bad}))
+    with pytest.raises(UserError) as caught:
+        ilsvrc.unpack_train(archive, out, QUIET, workers=1)
+    told = "\n".join(caught.value.problems)
+    assert all(word in told for word in ("'a' is not", "'b' is not", "in n00000002.tar"))
+    assert not out.exists()  # the good class neither: nothing is written before all is known
+
+
+def test_inner_archives_may_lack_their_end_marks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = f"{CLASSES[0]}_1.JPEG"
+    archive = tmp_path / ilsvrc.TRAIN
+    archive.write_bytes(tarred({f"{CLASSES[0]}.tar": tarred({name: b"x" * 900})[:1536]}))
+    ilsvrc.unpack_train(archive, tmp_path / "train", Reporter(), workers=1)
+    assert files(tmp_path / "train") == {f"{CLASSES[0]}/{name}": b"x" * 900}
+    assert "1 inner archive without an end mark" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.parametrize("name", ["../x.JPEG", "ILSVRC2012_val_00000009.JPEG", "photo.JPEG"])

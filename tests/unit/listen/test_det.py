@@ -266,3 +266,11 @@ def test_pictures(tmp_path: Path) -> None:
     assert "hey, model.stream.onnx" in page
     assert "&lt;int8&gt;" in page
     assert page == tune.draw({"files": [row, {**row, "file": "<int8>"}]})
+
+
+def test_clips_that_begin_over_the_threshold_are_counted() -> None:
+    heard, quiet = clips(), long()
+    loud = [np.concatenate((np.ones((5, 2), np.float32), rows)) for rows in heard.scores]
+    for scores, share in ((heard.scores, 0), (loud, 1)):
+        words = figures(heard._replace(scores=scores), quiet)["words"]
+        assert [found["at_start"] for found in words.values()] == [share * w["clips"] for w in words.values()]

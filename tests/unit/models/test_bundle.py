@@ -4,7 +4,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
 from audionas.models.bundle import ModelBundle
 from audionas.models.model import Model
+from audionas.nn.fold.fold import folds
+from audionas.spaces import space_of
 from tests.unit.export._bundles import bundle_of
 
 NOISE = numpy_rng("bundle", "noise").normal(0, 0.1, 16000).clip(-1, 1).astype(np.float32)
@@ -238,3 +240,22 @@ def test_weights_that_are_no_numbers_are_refused(tmp_path: Path, name: str, valu
     tensors.save(held, tmp_path / "weights.safetensors", tensors.metadata(file))
     with pytest.raises(UserError, match=f"NaN or infinity in 1 tensor, first in '{re.escape(chosen)}'"):
         ModelBundle.load(tmp_path)
+
+
+def test_a_model_is_folded_and_one_that_was_folded_before_answers_alike() -> None:
+    """Fine-tuning for int8 keeps weights of the folded network; a training keeps those of the branches."""
+    bundle = bundle_of("tenet", filters=4)
+    whole, model = space_of(bundle.spec).build(bundle.spec).eval(), bundle.network()
+    whole.load_state_dict(bundle.weights)
+    used = model.get_submodule("net")
+    assert folds(whole)
+    assert not folds(used)
+    x = torch.from_numpy(NOISE)[None]
+    with torch.inference_mode():
+        scores = model(x)
+        wanted = whole(model.normalize(model.front_end(x))).softmax(1)
+        torch.testing.assert_close(scores, wanted, rtol=1e-4, atol=1e-6)
+        tuned = replace(bundle, weights=dict(used.state_dict()))
+        assert torch.equal(tuned.network()(x), scores)
+    with pytest.raises(UserError, match="do not fit"):
+        replace(bundle, weights=dict(list(used.state_dict().items())[1:])).network()

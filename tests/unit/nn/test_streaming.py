@@ -23,7 +23,11 @@ CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {
     "depth": ("kws_mobilenet", {"preset": "depth", "width": 0.25}, InputSpec(1, 10, 25, 4)),
     "mix": ("kws_mobilenet", {"preset": "mix3", "width": 0.25}, InputSpec(1, 10, 25, 4)),
     "asc": ("asc_mobilenet", {"width": 0.25}, InputSpec(1, 16, 64, 4)),
+    "tenet": ("tenet", {"filters": 6, "blocks": 2}, InputSpec(1, 10, 25, 4)),
     "bc_resnet": ("bc_resnet", {"tau": 0.5}, InputSpec(1, 40, 15, 4)),
+    "sparknet": ("sparknet", {"filters": 6, "gates": 5}, InputSpec(1, 10, 25, 4)),
+    "around sparknet": ("kws_sparknet", {"filters": 6}, InputSpec(1, 10, 25, 4)),
+    "matchboxnet": ("matchboxnet", {"filters": 6, "repeat": 2}, InputSpec(1, 10, 25, 4)),
     **{
         f"mixed {pool}": (
             "mixednet",

@@ -12,7 +12,8 @@ from audionas.core.hostile import on_a_line
 from audionas.core.rng import numpy_rng
 from audionas.report import compare, compare_table
 from audionas.report import compare_charts as charts
-from audionas.report.compare_charts import MethodDots, Scale, Seeds
+from audionas.report.axes.scale import SHARE, Scale, ticks
+from audionas.report.compare_charts import Look, MethodDots, Plane, Seeds
 from audionas.report.compare_table import Comparison
 from tests._hostile import HOSTILE, unseen
 
@@ -57,6 +58,12 @@ def comparison(folder: Path, rows: list[dict[str, Any]], **changes: Any) -> Comp
     return Comparison(folder=folder, tested="620 clips", facts={"space": "kws"}, **{**plain, **changes})
 
 
+def test_a_run_of_an_earlier_version_has_no_words_for_its_network(tmp_path: Path) -> None:
+    old = row("darts", 0)
+    del old["network"]
+    assert '<code class="wrap">-</code>' in written(comparison(tmp_path, [old]))
+
+
 def written(made: Comparison) -> str:
     compare.write(made)
     return (made.folder / "compare.html").read_text()
@@ -67,6 +74,7 @@ def test_every_method_and_figure_is_shown(tmp_path: Path) -> None:
     page = written(comparison(tmp_path, rows))
     heads = re.findall(r"<h2>(.*?)</h2>", page)
     assert heads == [
+        "Before you believe the figures",
         "Accuracy by the table",
         "Accuracy, trained from scratch",
         "Accuracy, inherited weights",
@@ -153,7 +161,7 @@ def test_a_method_without_a_supernet_has_no_inherited_accuracy(tmp_path: Path) -
 @pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-3.2, 8.1), (1e6, 1.3e6), (0.912, 0.9121)])
 @pytest.mark.parametrize("count", [3, 6])
 def test_ticks_are_round_numbers_inside(low: float, high: float, count: int) -> None:
-    found = charts.ticks(low, high, count)
+    found = ticks(low, high, count)
     assert count / 2 <= len(found) <= 2 * count + 1
     assert all(low <= tick <= high for tick in found)
     step = found[1] - found[0]
@@ -174,7 +182,8 @@ def test_an_interval_without_bounds_has_no_end_marks() -> None:
     narrow = Seeds("b", (0.5, 0.52), 0.51, (0.49, 0.53))
     form = (str, str)
     count = [
-        charts.forest([g, narrow], form, "x", limits=(0, 1)).count('stroke-width="2"') for g in (wide, narrow)
+        charts.forest([g, narrow], form, "x", Look(bounds=SHARE)).count('stroke-width="2"')
+        for g in (wide, narrow)
     ]
     assert count == [1 + 3, 3 + 3]
 
@@ -182,7 +191,7 @@ def test_an_interval_without_bounds_has_no_end_marks() -> None:
 def test_labels_of_a_scatter_do_not_overlap() -> None:
     rng = numpy_rng("scatter")
     clouds = [MethodDots(name, [tuple(rng.normal(size=2))]) for name in METHODS]
-    svg = charts.scatter(clouds, (str, str), "x")
+    svg = charts.scatter(clouds, Plane((str, str), ("a", "b")), "x", Look())
     label = re.compile(r'<text x="([\d.]+)" y="([\d.]+)" text-anchor="(\w+)"[^>]*paint[^>]*>(\w+)</text>')
     share = {"start": 0.0, "middle": 0.5, "end": 1.0}
     places = [(float(x) - share[anchor] * 7 * len(n), float(y), n) for x, y, anchor, n in label.findall(svg)]
@@ -190,3 +199,73 @@ def test_labels_of_a_scatter_do_not_overlap() -> None:
     assert len(boxes) == len(METHODS)
     pairs = [(a, b) for i, a in enumerate(boxes) for b in boxes[:i]]
     assert not any(a[0] < b[2] and b[0] < a[2] and a[1] < b[3] and b[1] < a[3] for a, b in pairs)
+
+
+def numbers(page: str) -> list[float]:
+    """The figures on the axes."""
+    found = re.findall(r'text-anchor="(?:middle|end)"[^>]*font-size="11">([^<]*)<', page)
+    return [float(words) for words in found]
+
+
+def test_an_axis_of_percent_does_not_leave_percent() -> None:
+    """Figures that are all zero once had an axis from -40 to 40."""
+    zero = [Seeds("a", (0.0,), 0.0, None)]
+    drawn = charts.forest(zero, (str, lambda share: f"{100 * share:.6g}"), "x", Look(bounds=SHARE))
+    assert min(numbers(drawn)) == 0
+    assert max(numbers(drawn)) <= 5
+
+
+def test_one_clip_of_63_does_not_span_the_page() -> None:
+    """The scale holds the band of so few clips, which is drawn behind each mean."""
+    groups = [Seeds(name, (right / 63,), right / 63, None) for name, right in (("a", 41), ("b", 42))]
+    form = (str, lambda share: f"{100 * share:.6g}")
+    alone, banded = (charts.forest(groups, form, "x", Look(bounds=SHARE, clips=n)) for n in (0, 63))
+    assert alone.count('class="band"') == 0
+    assert banded.count('class="band"') == 2
+    assert max(numbers(banded)) - min(numbers(banded)) >= 20
+    assert "by the draw of 63 clips" in banded
+
+
+def test_chance_is_a_line_where_the_scale_reaches_it() -> None:
+    groups = [Seeds("a", (0.05, 0.2), 0.12, None)]
+    near, far = (
+        charts.forest(groups, (str, str), "x", Look(bounds=SHARE, chance=share)) for share in (0.1, 0.9)
+    )
+    assert 'stroke-dasharray="1 4"' in near
+    assert 'stroke-dasharray="1 4"' not in far
+
+
+@pytest.mark.parametrize("name", ["darts", "a_method_with_a_long_name", "안녕하세요안녕하세요"])
+def test_no_label_is_cut(name: str) -> None:
+    """Every text begins and ends inside the picture, by the mean width of its letters."""
+    dots = [charts.Spot(0.11, 0.8, "n"), charts.Spot(0.12, 0.9, "n")]
+    look, form = Look(chance=0.1), (lambda share: f"{100 * share:.1f} %",) * 2
+    pictures = [
+        charts.spots(dots, Plane(form, ("across, %", "up, %"), SHARE), "x", look),
+        charts.forest([Seeds(name, (0.1, 0.2), 0.15, None)], form, "x", Look("accuracy, %", SHARE)),
+        charts.scatter(
+            [MethodDots(name, [(1e6, 0.5)])], Plane((lambda n: f"{n:,.0f}", form[1]), ("a", "b")), "x", look
+        ),
+    ]
+    share = {"start": 0.0, "middle": 0.5, "end": 1.0}
+    for picture in pictures:
+        wide = float(re.search(r'viewBox="0 0 (\d+)', picture)[1])
+        found = re.findall(
+            r'<text x="([-\d.]+)"[^>]*text-anchor="(\w+)"[^>]*font-size="(\d+)"[^>]*>([^<]*)<', picture
+        )
+        assert len(found) > 4
+        for x, anchor, size, words in found:
+            mean = float(size) * (1.0 if "안" in words else 0.55)
+            left = float(x) - share[anchor] * mean * len(words)
+            assert left >= 0, words
+            assert left + mean * len(words) <= wide, words
+
+
+def test_the_command_stands_in_the_head_and_advice_below(tmp_path: Path) -> None:
+    typed = "audionas compare 'a b.yaml' x=<i>"
+    made = comparison(tmp_path, [row("darts", 0), row("gdas", 0)])._replace(facts={"command": typed})
+    page = written(made)
+    head = page.partition("<header>")[2].partition("</header>")[0]
+    assert "audionas compare &#x27;a b.yaml&#x27; x=&lt;i&gt;" in head
+    assert "2 of 2 runs found the same network" in page
+    assert "2 methods ran with one seed (darts, gdas)" in page

@@ -48,7 +48,7 @@ def test_the_page_has_the_section_exactly_when_there_is_a_front(tmp_path: Path) 
     filled(tmp_path)
     text = write_report(tmp_path).read_text(encoding="utf-8")
     page = Page(text)
-    assert page.titles[:2] == ["Front", "Network"]
+    assert page.titles[:3] == ["Before you believe the figures", "Front", "Network"]
     assert all(target.startswith("#network") for target in page.loads)
     assert "script" not in page.tags
     assert text == write_report(tmp_path).read_text(encoding="utf-8")

@@ -381,16 +381,14 @@ def test_smaller_kernels_in_parallel_are_told_beside_the_largest() -> None:
     assert traits("mixdw_k13") == (13, False, ())
 
 
-@pytest.mark.parametrize("values", [[0.1001, 0.1002, 0.1003], [5_101_000, 5_102_000, 5_103_000]])
-def test_the_numbers_on_an_axis_differ(values: list[float]) -> None:
-    drawn = charts.curves({"": ([1, 2, 3], values)}, ["accent"], "x")
-    words = Page(f"<body>{drawn}</body>").words
-    ticks = [word for word in words if word.strip() and word not in ("1", "2", "3")]
-    assert len(ticks) == len(set(ticks)) >= 2
-
-
 def test_an_accuracy_on_training_clips_says_so_beside_it() -> None:
     scores = {"accuracy": 0.9, "interval": [0.8, 1.0], "n": 40, "trained_on": {"clips": 12, "speakers": 0}}
     assert "the model was trained on 12 of these 40 clips" in str(results.headline(None, scores, None))
     del scores["trained_on"]
     assert "trained on" not in str(results.headline(None, scores, None))
+
+
+def test_the_commands_of_all_steps_stand_in_the_head(whole: Path) -> None:
+    head = (whole / "report.html").read_text(encoding="utf-8").partition("</header>")[0]
+    assert COMMAND in head
+    assert "audionas train conf/train.yaml arch=exp/demo/arch.json seed=1" in head

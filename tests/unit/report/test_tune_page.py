@@ -48,6 +48,15 @@ def test_several_and_none_are_told_as_several() -> None:
     assert "mean of 2,000 hops," in setting
 
 
+def test_a_word_that_silence_sets_off_is_told() -> None:
+    few, most = row(many=1), row(many=1)
+    few["words"] = {"hey": {"threshold": 0.5, "clips": 4, "at_start": 2}}
+    most["words"] = {"hey": {"threshold": 0.5, "clips": 4, "at_start": 3}}
+    assert "NOT THE WORD" not in " ".join(tune.advice(few))
+    assert "3 of 4 clips of hey reach the threshold as soon as they begin" in " ".join(tune.advice(most))
+    assert "NOT THE WORD" in " ".join(tune.advice({**most, "met": False}))
+
+
 def test_hostile_labels_are_text_in_the_chart(tmp_path: Path) -> None:
     """No formula, no missing letter (a warning is an error here), none left out for its underscore."""
     names = ("$\\frac{", "$x^2$", "a\x1b[31mb", "\u202egpj.wav", "_unknown_", "a\nb", "sch\udcfcssel")

@@ -10,9 +10,11 @@ import pytest
 import torch
 
 import audionas
+from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_json
 from audionas.core.made import LIST
+from audionas.core.registry import resolve
 from audionas.core.reporter import Reporter
 from audionas.engine.conf import Train
 from audionas.engine.fake_quant import Weight
@@ -26,6 +28,7 @@ from audionas.report.card import card
 from audionas.run.export import export, show
 from audionas.run.ship.int8 import Int8
 from audionas.run.training.fine_tune import options
+from tests._factory import config, tones
 from tests.unit.cli._command import contents, done, refused
 from tests.unit.listen._word_data import data, run
 
@@ -342,3 +345,25 @@ def test_a_model_of_an_earlier_version_scores_as_before_and_is_warned_of(
     clips = np.random.default_rng(0).normal(0, 0.1, (2, bundle.samples)).astype(np.float32)
     assert np.array_equal(before.scores(clips), bundle.network()(torch.from_numpy(clips)).detach().numpy())
     assert "depends on everything" in before.stream().module.memory.words()
+
+
+@pytest.mark.story
+def test_branches_are_folded_before_fine_tuning_and_in_every_file(tmp_path: Path) -> None:
+    """The run keeps its branches; what was tuned for int8 has one kernel, and files say what torch says."""
+    tones_in = tones(tmp_path / "data")
+    optim = {"epochs": 10, "optim": {"lr": 0.05}}
+    conf = config(tones_in, space=None, method=None, search=None, train=optim)
+    space = resolve("space", "tenet")(filters=8, blocks=1, causal=True)
+    taken = dict(zip(("block1", "block2", "block3"), (("mt_k9",), ("rep_k5",), ("mt_k9",)), strict=True))
+    space.spec(taken, InputSpec(1, 40, 98, 4)).save(tmp_path / "arch.json")
+    done("train", conf, f"arch={tmp_path / 'arch.json'}")
+    folder = tmp_path / "exp" / "tones"
+    found = done("show", folder, "--json").json
+    assert found["in_training"]["macs"] > found["macs"]
+    words = ("--target", "onnx,onnx-stream,int8,litert", "--data", tones_in / "dev", "--fine-tune", "always")
+    report = done("export", folder, *words, "--json").json
+    assert report["int8"]["weights"] == "fine-tuned"
+    whole, tuned = ModelBundle.load(folder / "model"), ModelBundle.load(folder / "export" / "int8")
+    assert any(".sums." in name for name in whole.weights)
+    assert not any(".sums." in name or ".identity." in name for name in tuned.weights)
+    assert tuned.weights.keys() == whole.network().get_submodule("net").state_dict().keys()

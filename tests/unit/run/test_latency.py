@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from dataclasses import asdict
+from html import unescape
 
 import numpy as np
 import pytest
@@ -163,6 +164,10 @@ def test_the_page_and_the_text_hold_the_figures(built, capsys):
     conf, file = built
     page = (conf.folder / "latency.html").read_text()
     table = LatencyTable.load(file)
+    assert (
+        f"<code>{json.loads((conf.folder / 'latency/env.json').read_text())['command']}</code>"
+        in unescape(page)
+    )
     assert all(point["arch"] in page for point in table.about["check"]["points"])
     latency.show(conf.folder)
     text = capsys.readouterr().out

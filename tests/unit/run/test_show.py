@@ -1,9 +1,15 @@
 """`audionas show` of a run with a front: the table, the knee, and the best within limits."""
 
+import json
+import shutil
+from pathlib import Path
+
 import pytest
 
+from audionas.run.show import gather
 from audionas.zoo.find import find
 from audionas.zoo.find import told as words_of
+from tests._run import Run
 from tests.unit.cli._command import done, refused
 from tests.unit.searchers._front_folder import THREE, filled
 
@@ -88,3 +94,31 @@ def test_a_run_without_a_front_has_nothing_to_pick(run, tmp_path):
     run[1].member(1).spec.save(tmp_path / "arch.json")
     refused("show", tmp_path, "--limit", "macs=1e6", says="no front here to pick from")
     assert done("show", tmp_path, "--json").json["front"] is None
+
+
+@pytest.fixture
+def mistaken(trained: Run, tmp_path: Path) -> Path:
+    """A copy of the trained run whose answers are all wrong."""
+    folder = Path(shutil.copytree(trained.exp, tmp_path / "run"))
+    rows = json.loads((folder / "scores.json").read_text())
+    labels = sorted({row["truth"] for row in rows})
+    wrong = [{**row, "label": labels[labels.index(row["truth"]) - 1]} for row in rows]
+    (folder / "scores.json").write_text(json.dumps(wrong))
+    return folder
+
+
+@pytest.mark.story
+@pytest.mark.parametrize("sound", [True, False])
+def test_wrong_clips_are_heard_in_the_report_unless_left_out(mistaken: Path, sound: bool) -> None:
+    gather(mistaken, sound=sound)
+    page = (mistaken / "report.html").read_text(encoding="utf-8")
+    assert page.count("data:audio/wav;base64,") == (3 if sound else 0)
+    assert ("inside this page" in page) == sound
+
+
+@pytest.mark.story
+def test_a_push_sends_no_page_with_sound(mistaken: Path) -> None:
+    gather(mistaken)
+    said = done("push", mistaken, "anna/words", "--licence", "mit", "--dry-run").out
+    assert "data:audio" not in said
+    assert ".html" not in said

@@ -11,7 +11,7 @@ from audionas.core.registry import resolve
 from audionas.nn.bc_blocks import SubSpectralNorm
 from audionas.spaces import space_of
 
-SMALL = ("tc_resnet8", "tc_resnet14", "ds_cnn_s", "bc_resnet1")
+SMALL = ("tc_resnet8", "tc_resnet14", "ds_cnn_s", "bc_resnet1", "sparknet_c16", "matchboxnet_3x1x64")
 
 
 @pytest.mark.parametrize("name", SMALL)

@@ -65,7 +65,8 @@ def test_networks_of_a_study_are_different_ones() -> None:
 
 
 def test_the_mean_of_trainings_is_the_truth() -> None:
-    found = trained([[0.5, 0.7], [0.9, 0.7]], "7 clips")
+    found = trained([[0.5, 0.7], [0.9, 0.7]], "7 clips", 7)
+    assert found.clips == 7
     assert found.value.tolist() == pytest.approx([0.6, 0.8])
     assert "7 clips" in found.words
 

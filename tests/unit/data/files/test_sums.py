@@ -1,5 +1,6 @@
 """Recordings replaced after preparation: never read from an old cache, always named or read anew."""
 
+import dataclasses
 import os
 import shutil
 from pathlib import Path
@@ -12,8 +13,12 @@ from audionas.core.errors import UserError
 from audionas.core.files import sha256, state
 from audionas.core.reporter import Reporter
 from audionas.data import audio, kaldi
+from audionas.data.augment import WaveAugment
+from audionas.data.conf import Augment
 from audionas.data.files import sums
 from audionas.data.store import Waves, waves
+from audionas.data.tables import misfits
+from audionas.listen.sounds import recordings
 
 RATE = 8000
 
@@ -160,3 +165,80 @@ def test_changed_recordings_are_all_named_once(tmp_path: Path) -> None:
     with pytest.raises(UserError) as caught:
         sums.require_unchanged(cut, tmp_path / "cache", Reporter(quiet=True))
     assert len(caught.value.problems) == 1
+
+
+def records(folder: Path, *seconds: float) -> Path:
+    """A directory of recordings of 0.1 s whose utt2dur tells other times; returns it."""
+    corpus(folder)
+    lines = (f"s-{number} {each}\n" for number, each in enumerate(seconds))
+    (folder / "train" / "utt2dur").write_text("".join(lines))
+    return folder / "train"
+
+
+def test_recordings_that_last_longer_or_shorter_than_recorded_are_named_together(tmp_path: Path) -> None:
+    data = records(tmp_path, 0.05, 0.1, 0.3)
+    (data / "utt2sha256").unlink()  # without sums too
+    with pytest.raises(UserError) as caught:
+        decode(tmp_path)
+    assert caught.value.problems == [
+        f"{tmp_path}/wav/s-0.wav: lasts 0.100 s, but 0.050 s are recorded of it",
+        f"{tmp_path}/wav/s-2.wav: lasts 0.100 s, but 0.300 s are recorded of it",
+    ]
+    assert f"audionas check {data} --fix" in caught.value.hint
+    assert [str(fault).partition(": ")[0] for fault in kaldi.validate(data)] == [
+        f"{data}/utt2dur:1",
+        f"{data}/utt2dur:3",
+    ]
+    assert kaldi.fix(data) is not None  # what the hint says
+    assert heard(decode(tmp_path), 0, tmp_path / "wav" / "s-0.wav")
+    assert kaldi.repair(data) is None
+
+
+def test_a_difference_of_roundings_is_none(tmp_path: Path) -> None:
+    data = records(tmp_path, 0.085, 0.1, 0.115)
+    assert len(decode(tmp_path).array) == 3
+    assert kaldi.validate(data) == []
+
+
+def test_they_are_left_out_when_told_to(tmp_path: Path) -> None:
+    records(tmp_path, 0.05, 0.1, 0.1)
+    assert decode(tmp_path, on_bad="skip").kept.tolist() == [1, 2]
+
+
+def test_a_record_of_seconds_is_believed_until_the_file_changes(tmp_path: Path) -> None:
+    data, quiet = corpus(tmp_path), Reporter(quiet=True)
+    sums.current(data, tmp_path / "cache", quiet)
+    (record,) = (tmp_path / "cache").glob("sums-*.safetensors")
+    found = load_file(record)
+    found["seconds"][:] = 7
+    save_file(found, record)
+    os.utime(data[1].audio)
+    _, changed = sums.current(data, tmp_path / "cache", quiet)
+    assert sorted(changed) == [0, 2]
+    assert "lasts 7.000 s" in changed[0]
+
+
+def test_parts_of_recordings_are_written_with_segments_and_may_end_early(tmp_path: Path) -> None:
+    whole = list(corpus(tmp_path))
+    parts = [dataclasses.replace(item, seconds=0.05) for item in whole[:1]] + whole[1:]
+    assert not kaldi.write(tmp_path / "train", parts).whole
+    assert (tmp_path / "train" / "segments").exists()
+    assert kaldi.validate(tmp_path / "train") == []
+    assert not decode(tmp_path).array[0][400:].any()
+    assert kaldi.write(tmp_path / "train", whole).whole
+    assert not (tmp_path / "train" / "segments").exists()
+
+
+def test_an_mp3_may_last_a_frame_longer_than_its_header_says() -> None:
+    assert misfits("a.wav", 1.0, 1.1)
+    assert not misfits("a.MP3", 1.0, 1.1)
+    assert misfits("a.mp3", 1.0, 2.0)
+
+
+def test_negatives_and_noise_are_compared_too(tmp_path: Path) -> None:
+    data = records(tmp_path, 0.05, 0.1, 0.1)
+    (data / "utt2sha256").unlink()
+    with pytest.raises(UserError, match=r"s-0\.wav: lasts 0\.100 s"):
+        recordings(data)
+    with pytest.raises(UserError, match=r"s-0\.wav: lasts 0\.100 s"):
+        WaveAugment(Augment(noise=str(data)), RATE, 1)

@@ -1,4 +1,4 @@
-"""The benchmark's results as one `.npz` file: `python local/table.py RESULTS.csv OUT.npz`.
+"""The benchmark's results as one `.npz` file: `python local/convert.py RESULTS.csv OUT.npz`.
 
 RESULTS has a row for each cell, under the names of the columns; README.md lists them. It is text. The release
 of NATS-Bench consists of pickles, which run any code in them when they are read: it is refused.
@@ -14,6 +14,7 @@ import numpy as np
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.files import atomic, read_text
+from audionas.core.reporter import amount, say, script
 from audionas.spaces.tables.nas_bench_201 import SETS, Nb201Table
 
 FIGURES = ("test_acc", "val_acc_seeds", "params_m", "latency_s", "train_time_s")
@@ -105,7 +106,5 @@ def _numbers(head: Sequence[str], rows: Sequence[Sequence[str]], source: Path) -
 if __name__ == "__main__":
     if len(sys.argv) != 3:
         sys.exit(__doc__)
-    try:
-        print(f"{sys.argv[2]}: {convert(Path(sys.argv[1]), Path(sys.argv[2]))} cells")
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    with script():
+        say(f"{sys.argv[2]}: {amount(convert(Path(sys.argv[1]), Path(sys.argv[2])), 'cell')}")

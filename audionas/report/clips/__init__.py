@@ -1,0 +1,1 @@
+"""The clips that a report shows with the model's answers."""
