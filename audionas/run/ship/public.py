@@ -1,4 +1,4 @@
-"""What is sent without the sender's folders: an absolute path becomes its last two parts."""
+"""Text as it is sent, without the sender's folders: an absolute path becomes its last two parts."""
 
 import re
 from pathlib import Path

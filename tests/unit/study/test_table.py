@@ -8,11 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audionas import zoo
+from audionas import create_model, zoo
 from audionas.core.files import write_json, write_text
 from audionas.cost.graph import measure
 from audionas.engine.metrics import interval, macro_f1, macro_f1_interval, over_seeds, paired, summary
-from audionas.spaces._base import space_of
 from tests.unit.cli._command import done, refused
 
 LABELS = ["no", "yes"]
@@ -57,7 +56,7 @@ def test_a_network_that_was_not_measured_is_counted(tmp_path: Path) -> None:
         (tmp_path / f"x_{seed}" / "cost.json").unlink()
     write_text(tmp_path / "x_0" / "arch.json", spec.to_json())
     first, second = rows_of(tmp_path / "x_*", "--columns", "params,macs")
-    net = space_of(spec).build(spec)
+    net = create_model("tc_resnet8")
     assert first["parameters"] == sum(p.numel() for p in net.parameters())
     assert first["M multiply-adds"] == pytest.approx(measure(net, spec.io).macs / 1e6)
     assert second["parameters"] is None
