@@ -14,12 +14,14 @@ _PATH = re.compile(
     r"""(?P<mark>`+|'|")(?P<quoted>~?/[^`'"\n]*/[^`'"\n]*)(?P=mark)"""
     r"""|(?<![^\s=("'`\[{,;|<>:])(?:~/|/(?=[^/\s]))[^\s"'`|,;()\[\]{}<>]*/[^\s"'`|,;()\[\]{}<>]*"""
 )
+_ARGUMENTS = re.compile(r"[=\n]|\s[-/~]")  # what begins with a path, and is a command or a text
 
 
 def public(text: str) -> str:
     """The text with the last two parts of every absolute path in it; addresses of the web stay."""
-    for place, name in _own():
-        text = re.sub(rf"(?<![\w.-]){re.escape(place)}(?![\w.-])", name, text)
+    for place in (Path.cwd(), Path.home()):  # they name the sender, whatever characters they hold
+        if len(place.parts) > 1:
+            text = re.sub(rf"(?<![\w.-]){re.escape(str(place))}(?![\w.-])", "~", text)
     return _PATH.sub(_shortened, text)
 
 
@@ -31,7 +33,8 @@ def value(found: Any) -> Any:
         return [value(inner) for inner in found]
     if not isinstance(found, str):
         return found
-    return _last(found) if found.startswith("/") and Path(found).exists() else public(found)
+    whole = found.startswith(("/", "~/")) and not _ARGUMENTS.search(found)
+    return _last(found) if whole else public(found)
 
 
 def copied(file: Path, draft: Path) -> Path:
@@ -46,12 +49,6 @@ def copied(file: Path, draft: Path) -> Path:
         return file
     write(draft, after)
     return draft
-
-
-def _own() -> list[tuple[str, str]]:
-    """The folders that name the sender, whatever characters they hold: the current one, and the home."""
-    places = [(Path.cwd(), "."), (Path.home(), "~")]
-    return [(str(place), name) for place, name in places if len(place.parts) > 1]
 
 
 def _shortened(found: re.Match[str]) -> str:

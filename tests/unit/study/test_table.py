@@ -49,6 +49,7 @@ def rows_of(*words: object) -> list[dict[str, object]]:
     return done("table", *words, "--format", "json").json["rows"]
 
 
+@pytest.mark.laws  # the first network without weights of a process takes a second
 def test_a_network_that_was_not_measured_is_counted(tmp_path: Path) -> None:
     spec = zoo.load("tc_resnet8")
     for seed in (0, 1):

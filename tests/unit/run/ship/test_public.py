@@ -38,3 +38,12 @@ def test_folders_of_the_sender_go_whatever_they_hold(monkeypatch: pytest.MonkeyP
     assert "anna" not in str(found)
     assert str(tmp_path) not in str(found)
     assert found["x"][1:] == [1, None]
+
+
+def test_a_path_below_the_current_folder_keeps_two_parts(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert public(f"see `{tmp_path}/a b/secret/exp/old`") == "see `exp/old`"
+    assert value([f"{tmp_path}/a b/secret/exp/old", "/no where/a b/c d"]) == ["exp/old", "a b/c d"]
+    assert value(f"{tmp_path}/x/run.sh --to /srv/anna/exp/a") == "x/run.sh --to exp/a"
