@@ -1,6 +1,16 @@
 """audionas: neural architecture search for audio, from recordings to an exported keyword model.
 
-The names below are imported when they are first used: `import audionas` alone takes no time.
+prepare(folder)                    recordings made ready: a Dataset
+make(folder, device=, minutes=)    all the way to a model on a device, within a given time: a Run
+search(data), train(run), compare(data)    find an architecture, train it, compare methods: a Run
+evaluate(model, data)              accuracy with its interval, and more figures
+load(folder)                       a trained Model: call it with a recording, or detect, cost, export
+create_model(name, classes=)       a torch module with new weights
+list_models(), list_methods(), list_spaces()    what there is
+Epoch, UserError                   what a callback gets; what a user can repair
+sklearn.KeywordClassifier          an estimator of scikit-learn
+
+The names are imported when they are first used: `import audionas` alone takes no time.
 """
 
 from importlib import import_module
@@ -24,6 +34,24 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from audionas.core.errors import UserError as UserError
     from audionas.core.reporter import Epoch as Epoch
 
+__all__ = [
+    "Dataset",
+    "Epoch",
+    "Model",
+    "Run",
+    "UserError",
+    "compare",
+    "create_model",
+    "evaluate",
+    "list_methods",
+    "list_models",
+    "list_spaces",
+    "load",
+    "make",
+    "prepare",
+    "search",
+    "train",
+]
 __version__ = "0.1.0"
 
 _SHOWN = {  # by the file that has them; a module that is shown as a whole has no names

@@ -16,7 +16,9 @@ from sklearn.model_selection import GroupShuffleSplit, StratifiedShuffleSplit
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_consistent_length, check_is_fitted, column_or_1d
 
+from audionas.api.given import require_number
 from audionas.api.verbs import train
+from audionas.core.errors import UserError
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
 from audionas.data.labels import RATE, write_labels
@@ -60,6 +62,7 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         """
         if y is None:
             raise ValueError(f"{type(self).__name__} requires y to be passed, but the target y is None")
+        require_number("KeywordClassifier", "rate", self.rate, least=1)
         waves, words = self._checked(X), column_or_1d(y, warn=True)
         check_consistent_length(waves, words, groups)
         check_classification_targets(words)
@@ -108,7 +111,12 @@ class KeywordClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  
         return waves
 
     def _split(self, waves: np.ndarray, numbers: np.ndarray, groups: Any) -> dict[str, np.ndarray]:
-        """The rows of train and dev."""
+        """The rows of train and dev. Raises UserError for one group, which cannot be in both."""
+        if groups is not None and len(np.unique(np.asarray(groups))) < 2:
+            raise UserError(
+                "KeywordClassifier: groups holds one speaker; expected two or more, of whom some validate",
+                hint="Leave groups out where the speakers are unknown.",
+            )
         kind = StratifiedShuffleSplit if groups is None else GroupShuffleSplit
         share = self.dev if groups is not None else max(self.dev, len(self.classes_) / len(waves))
         splits = kind(1, test_size=share, random_state=self.random_state).split(waves, numbers, groups)

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from audionas.api.given import require_alike, require_place
 from audionas.api.rows import Figures
 from audionas.api.voice import called
 from audionas.core.errors import UserError, did_you_mean
@@ -35,6 +36,7 @@ class Dataset:
         notes: Iterable[str] = (),
         source: Path | None = None,
     ) -> None:
+        require_place("Dataset", "folder", folder)
         self.folder, self.notes, self.source = Path(folder), list(notes), source
         self.negatives = tuple(map(Path, [negatives] if isinstance(negatives, Place) else negatives))
         if not (self.folder / "train" / "wav.scp").is_file():
@@ -96,6 +98,7 @@ def prepare(
     `on_bad` and others. A folder that is prepared already, with its part `train`, is taken as it is; it takes
     no options. Raises UserError as the command does, and for an unknown option.
     """
+    require_place("prepare", "folder", folder)
     source = Path(folder)
     with called("prepare", {"folder": str(folder), **options}, quiet=quiet) as notes:
         if (source / "train" / "wav.scp").is_file():
@@ -103,9 +106,15 @@ def prepare(
                 raise UserError(f"{source}: is prepared already, and takes no options")
             return Dataset(source, negatives)
         main = main_of(shipped("data_prep") / "folder.py")
-        known = [name for name in inspect.signature(main).parameters if name not in ("src", "out")]
+        known = {
+            name: given.default
+            for name, given in inspect.signature(main).parameters.items()
+            if name not in ("src", "out")
+        }
         if wrong := [f"prepare: no option {o!r}.{did_you_mean(o, known)}" for o in options if o not in known]:
             raise UserError(wrong, hint=f"Options: {', '.join(known)}")
+        for name, given in options.items():
+            require_alike("prepare", name, given, known[name])
         there = Path(out) if out is not None else source.with_name(f"{source.name}_data")
         main(source, there, **options)
     return Dataset(there, negatives, notes=notes, source=source)

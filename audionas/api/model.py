@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from audionas.api.given import require_number, require_place
 from audionas.api.rows import Figures, Rows
 from audionas.api.voice import called
 from audionas.core.arch import InputSpec
@@ -119,6 +120,7 @@ def load(folder: str | Path) -> Model | ImageModel:
 
     A path that exists takes precedence over a name. Warns of a model that goes deaf in a stream.
     """
+    require_place("load", "folder", folder, "a run folder, or a name such as 'kws12'")
     with called("load", {"folder": str(folder)}) as notes:
         found = models.load(folder)
     for note in notes:
@@ -137,12 +139,18 @@ def create_model(name: str, classes: int = 0, *, input: str = "", **sizes: int) 
     by default the architecture's own. `sizes` are `layers` and `channels` of a network made of cells. The
     weights are drawn by torch's generator. Raises UserError for an unknown name or size.
     """
-    spec = find(name)
-    classes = classes or spec.io.classes
+    require_place("create_model", "name", name, "a zoo name, a file or a run folder")
+    require_number("create_model", "classes", classes, whole=True)
+    if not isinstance(input, str):
+        raise UserError(f"create_model: input is {input!r}, expected CxFxT, such as '1x40x98'")
+    spec = find(str(name))
+    classes = int(classes) or spec.io.classes
     io = InputSpec.parse(input, classes) if input else spec.io._replace(classes=classes)
     space = space_of(spec)
     if wrong := [
         f"create_model: no size {s!r}.{did_you_mean(s, space.sizes)}" for s in sizes if s not in space.sizes
     ]:
         raise UserError(wrong, hint=f"Sizes of {name}: {', '.join(space.sizes) or 'none'}")
+    for size, value in sizes.items():
+        require_number("create_model", size, value, least=1, whole=True)
     return space.build(replace(spec, io=io, scale={**spec.scale, **sizes}))

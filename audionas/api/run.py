@@ -4,6 +4,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from audionas.api.given import require_place
 from audionas.api.model import ImageModel, Model, load
 from audionas.api.rows import Figures, Rows
 from audionas.config import Config
@@ -29,6 +30,7 @@ class Run:
     def __init__(
         self, folder: str | Path, conf: Config | None = None, notes: list[str] | None = None
     ) -> None:
+        require_place("Run", "folder", folder)
         self.folder, self.notes, self._conf = Path(folder), notes or [], conf
         if conf is None and not any((self.folder / name).exists() for name in (*_PHASES, "compare.jsonl")):
             raise UserError(f"{self.folder}: holds no run", hint="Give a run folder, such as exp/mini.")

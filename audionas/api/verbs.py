@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from audionas.api.dataset import Dataset
+from audionas.api.given import require_place
 from audionas.api.model import ImageModel, Model
 from audionas.api.rows import Figures
 from audionas.api.run import Run
 from audionas.api.settings import Source, config_of
-from audionas.api.voice import Callback, called
+from audionas.api.voice import Callbacks, called
 from audionas.core.errors import UserError
 from audionas.run import evaluate as evaluating
 from audionas.run import search as searching
@@ -29,7 +30,7 @@ def search(
     resume: bool = False,
     overwrite: bool = False,
     quiet: bool = True,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callbacks = (),
     **keys: Any,
 ) -> Run:
     """Search a space for an architecture, as `audionas search`: `run.arch`, and `run.front` with a searcher.
@@ -52,7 +53,7 @@ def train(
     resume: bool = False,
     overwrite: bool = False,
     quiet: bool = True,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callbacks = (),
     **keys: Any,
 ) -> Run:
     """Train an architecture, as `audionas train`: `run.best` is the model.
@@ -75,7 +76,7 @@ def compare(
     resume: bool = False,
     overwrite: bool = False,
     quiet: bool = True,
-    callbacks: Sequence[Callback] = (),
+    callbacks: Callbacks = (),
     **keys: Any,
 ) -> Run:
     """Search with several methods and seeds, as `audionas compare`; a row of `run.metrics` for each.
@@ -105,6 +106,15 @@ def evaluate(
     """
     if engine not in ("torch", "onnx"):
         raise UserError(f"evaluate: engine is {engine!r}, expected 'torch' or 'onnx'")
+    if isinstance(model, Dataset):
+        raise UserError(
+            "evaluate: the model is a Dataset; the model comes first, then the data",
+            hint="For example: audionas.evaluate('exp/mini', data)",
+        )
+    if not isinstance(model, Run | Model | ImageModel):
+        require_place("evaluate", "model", model, "a Run, a Model or a run folder")
+    if not isinstance(data, Dataset):
+        require_place("evaluate", "data", data, "a Dataset or a data directory")
     folder = Path(model.folder if isinstance(model, Run | Model | ImageModel) else model)
     place = data.folder / "test" if isinstance(data, Dataset) else Path(data)
     with called("evaluate", {"model": str(folder), "data": str(place)}, quiet=quiet):

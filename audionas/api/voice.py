@@ -4,19 +4,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from audionas.api.given import functions, in_python
 from audionas.core.reporter import Epoch, Voice, speaking
 
 Callback = Callable[[Epoch], object]
+Callbacks = Callback | Sequence[Callback]
 
 
 @contextmanager
 def called(
-    name: str, given: Mapping[str, Any], *, quiet: bool = True, callbacks: Sequence[Callback] = ()
+    name: str, given: Mapping[str, Any], *, quiet: bool = True, callbacks: Callbacks = ()
 ) -> Iterator[list[str]]:
     """Yield the lines that the call tells; they are printed, too, unless it is `quiet`.
 
-    The run folder keeps `audionas.NAME(key=value, ...)` where a command line would stand.
+    The run folder keeps `audionas.NAME(key=value, ...)` where a command line would stand. One callback stands
+    for a list of one; UserErrors name arguments, and not the options of a command.
     """
     words = ", ".join(f"{key}={value!r}" for key, value in given.items())
-    with speaking(Voice(quiet, hears=tuple(callbacks), words=f"audionas.{name}({words})")) as voice:
+    voice = Voice(quiet, hears=functions(name, callbacks), words=f"audionas.{name}({words})")
+    with in_python(), speaking(voice):
         yield voice.notes

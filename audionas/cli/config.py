@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from audionas.cli.options import AsJson, Conf, Overrides
+from audionas.cli.options import AsJson, Overrides
 from audionas.core.reporter import say, stdout_json
 
 PANEL = "Settings"
@@ -37,25 +37,26 @@ def keys(
 
 @config_app.command()
 def show(
-    conf: Conf,
+    conf: Annotated[Path, typer.Argument(help="A config, or a run folder.", show_default=False)],
     overrides: Overrides = None,
     sources: Annotated[
         bool, typer.Option("--sources", help="Print where each value comes from, one per line.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Print every value of a config, defaults included, as a config.
+    """Print every value of a config or a run, defaults included, as a config.
 
-    Examples: audionas config show conf/search.yaml; audionas config show conf/search.yaml seed=3 --sources
+    Examples: audionas config show conf/search.yaml; audionas config show exp/mini;
+    audionas config show conf/search.yaml seed=3 --sources
     """
-    from audionas.config import dump, load
+    from audionas.config import dump
     from audionas.settings import values
 
     if sources:
         found = values.sourced(conf, overrides or [])
         stdout_json([value._asdict() for value in found]) if as_json else values.show(found)
         return
-    resolved = load(conf, overrides or []).resolved()
+    resolved = values.opened(conf, overrides or []).resolved()
     stdout_json(resolved) if as_json else say(*dump(resolved).rstrip("\n").split("\n"))
 
 

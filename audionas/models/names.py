@@ -88,6 +88,12 @@ def summary(name: str) -> str:
     return " ".join(text.split("\n\n")[1].split(". ")[0].split()).rstrip(".") + "."
 
 
+def licence(name: str) -> str:
+    """The terms of an included model and of its data, as its card gives them."""
+    rows = read_text(_FOLDER / name / "model_card.md").splitlines()
+    return next((row.split("|")[2].strip() for row in rows if row.startswith("| licence |")), "")
+
+
 def measured(name: str) -> dict[str, Any]:
     """Test accuracy in percent and its source, in the form of a zoo note's `measured`."""
     found = read_json(_FOLDER / name / "measured.json")

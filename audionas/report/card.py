@@ -17,6 +17,7 @@ from audionas.cost.streams import streamed
 from audionas.data import kaldi
 from audionas.features import build
 from audionas.inputs.feed import config_of
+from audionas.models import hub, names
 from audionas.models.bundle import ModelBundle
 from audionas.models.owned import enter
 from audionas.nn.blocks import make_endless
@@ -37,7 +38,7 @@ def card(folder: Path) -> Path:
         _accuracy(report),
         _false_accepts(folder, bundle),
         _data(folder, report),
-        _making(folder, report),
+        _making(folder, bundle, report),
         _check(report),
     )
     out = folder / "export" / "model_card.md"
@@ -171,12 +172,7 @@ def _false_accepts(folder: Path, bundle: ModelBundle) -> str:
 
 
 def _data(folder: Path, report: Mapping[str, Any]) -> str:
-    conf = config_of(folder)
-    rows = []
-    if conf is not None and conf.images is not None:
-        rows.append(("training", conf.images.path))
-    elif conf is not None:
-        rows += [("training", conf.data.train), ("development", conf.data.dev)]
+    rows = sources(folder)
     if report.get("int8"):
         rows.append(("calibration", report["int8"]["calibrated_on"]))
     if report.get("clips_from"):
@@ -189,7 +185,34 @@ def _data(folder: Path, report: Mapping[str, Any]) -> str:
     )
 
 
-def _making(folder: Path, report: Mapping[str, Any]) -> str:
+def sources(folder: Path) -> list[tuple[str, str]]:
+    """The data that a run was trained and validated on, by their use; none where they are unknown."""
+    conf = config_of(folder)
+    if conf is None:
+        return []
+    if conf.images is not None:
+        return [("training", conf.images.path)]
+    return [("training", conf.data.train), ("development", conf.data.dev)]
+
+
+def begun(bundle: ModelBundle) -> tuple[str, str]:
+    """The model or search that the first weights are from, and its terms as far as they are known.
+
+    The terms are those on the card of an included model, else `licence.txt` of a run's training data. Both
+    are empty where the weights were drawn.
+    """
+    place = str(bundle.note.get("init", {}).get("from", ""))
+    if not place or place.startswith(hub.SCHEME):
+        return place, ""
+    folder = Path(place)
+    if place in names.names() and not folder.exists():
+        return place, names.licence(place)
+    homes = (folder, folder.parent)  # its model/ or search/ can be named, too
+    trained = next((found for home in homes if (found := sources(home))), [])
+    return place, "; ".join(dict.fromkeys(filter(None, (kaldi.read_licence(Path(p)) for _, p in trained))))
+
+
+def _making(folder: Path, bundle: ModelBundle, report: Mapping[str, Any]) -> str:
     rows = []
     for step in ("search", "train"):
         file = folder / step / "env.json"
@@ -197,10 +220,12 @@ def _making(folder: Path, report: Mapping[str, Any]) -> str:
             rows.append((step, records.plain(EnvironmentRecord, file)))
     if "environment" in report:
         rows.append(("export", report["environment"]))
-    if not rows:
+    place, terms = begun(bundle)
+    first = f"The first weights are those of {code(place)}. Its licence: {text(terms or 'unknown')}."
+    if not rows and not place:
         return ""
     head = ("", "command", "commit", "machine", "when")
-    return "## How it was made\n\n" + table(
+    made = table(
         head,
         [
             (
@@ -213,6 +238,7 @@ def _making(folder: Path, report: Mapping[str, Any]) -> str:
             for step, env in rows
         ],
     )
+    return "\n\n".join(["## How it was made", *([first] if place else []), *([made] if rows else [])])
 
 
 def _check(report: Mapping[str, Any]) -> str:

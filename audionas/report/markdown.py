@@ -41,4 +41,7 @@ def table(head: Sequence[object], rows: Iterable[Sequence[object]], *, numbers: 
 
 
 def _cell(value: object) -> str:
-    return text(value).replace("|", "\\|")
+    shown = str(text(value))
+    if not isinstance(value, Markdown) and shown.endswith("\\]"):  # nothing follows that makes it a link
+        shown = f"{shown[:-2]}]"
+    return shown.replace("|", "\\|")

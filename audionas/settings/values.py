@@ -21,9 +21,12 @@ class Value(NamedTuple):
 
 def sourced(path: Path, overrides: Sequence[str] = ()) -> list[Value]:
     """Every value of a config with its origin. Raises UserErrors as `load` does."""
-    conf = load(path, overrides)
+    path, trusted = config_file(path), not path.is_dir()
+    conf = load(path, overrides, trusted=trusted)
     given = [(layer.origin, worded(layer.raw)) for layer in layers(path, overrides)]
-    bare = conf if conf.general.profile == "none" else load(path, [*overrides, "profile=none"])
+    bare = (
+        conf if conf.general.profile == "none" else load(path, [*overrides, "profile=none"], trusted=trusted)
+    )
     before = dict(flat(bare.resolved()))
     found = []
     for key, value in flat(conf.resolved()):
@@ -60,18 +63,23 @@ def show_differences(found: Sequence[Mapping[str, Any]], first: Path, second: Pa
     say(*lined(("key", first, second), rows))
 
 
-def opened(place: Path) -> Config:
-    """The config in a file, or that with which a run folder or one of its phases was made.
+def opened(place: Path, overrides: Sequence[str] = ()) -> Config:
+    """The config in a file, or in the file of a run folder that `config_file` finds, under the overrides."""
+    return load(config_file(place), overrides, trusted=not place.is_dir())
+
+
+def config_file(place: Path) -> Path:
+    """The path itself, or the config with which a run folder or one of its phases was made.
 
     Of a run that has searched and trained, that of the training. Raises UserError for a folder without one.
     """
     if not place.is_dir():
-        return load(place)
+        return place
     files = [place / "config.yaml", *(place / phase / "config.yaml" for phase in _PHASES)]
     file = next((file for file in files if file.is_file()), None)
     if file is None:
         raise UserError(f"{place}: holds no config of a run", hint="Give a YAML config, or a run folder.")
-    return load(file, trusted=False)
+    return file
 
 
 def flat(found: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

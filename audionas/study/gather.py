@@ -3,18 +3,23 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+import torch
 
 from audionas.core import records
+from audionas.core.arch import ArchSpec
 from audionas.core.errors import Problem, UserError, did_you_mean
 from audionas.core.files import read_json
 from audionas.core.records.run import AnswersRecord, CostRecord, EvaluationRecord
 from audionas.core.records.trained import TrainedRecord
 from audionas.core.reporter import Reporter, read_rows
+from audionas.cost.graph import measure
+from audionas.spaces._base import space_of
+from audionas.zoo.find import read as read_arch
 
 Pool = Literal["clips", "mean", "spread"]
 POOLS: Mapping[str, str] = {
@@ -41,8 +46,11 @@ class Run:
 
     @cached_property
     def cost(self) -> dict[str, Any]:
-        """`cost.json`; empty where the network was not measured."""
-        return _checked(CostRecord, self.folder / "cost.json")
+        """`cost.json`; where there is none the counts of `arch.json`, if that is there."""
+        if found := _checked(CostRecord, self.folder / "cost.json"):
+            return found
+        arch = self.folder / "arch.json"
+        return _counts(read_arch(arch).to_json()) if arch.is_file() else {}
 
     @cached_property
     def done(self) -> dict[str, Any]:
@@ -196,6 +204,15 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 def _of(run: Run, names: Iterable[str]) -> tuple[str, ...]:
     return tuple(run.fields[name] for name in names)
+
+
+@cache
+def _counts(arch: str) -> dict[str, Any]:
+    """Parameters and multiply-adds of an `arch.json`, counted once for all seeds of a network."""
+    spec = ArchSpec.from_json(arch)
+    with torch.device("meta"):
+        found = measure(space_of(spec).build(spec), spec.io)
+    return {"params": found.params, "macs": found.macs}
 
 
 def _checked(model: type[records.Record], path: Path) -> dict[str, Any]:

@@ -33,7 +33,8 @@ class One(NamedTuple):
 def runs_of(path: Path, words: Sequence[str]) -> tuple[Path, list[One]]:
     """The folder of the sweep, and a run in it for each combination of the values that `a,b,c` lists.
 
-    Raises UserError where no override lists values, and for combinations whose folders would be the same.
+    Raises UserError where no override lists values, for combinations whose folders would be the same, and for
+    those that name no network and nothing to search for one.
     """
     several = {word.partition("=")[0]: _listed(word) for word in words if len(_listed(word)) > 1}
     if not several:
@@ -51,7 +52,18 @@ def runs_of(path: Path, words: Sequence[str]) -> tuple[Path, list[One]]:
             raise UserError(f"sweep: two combinations are called {name}", hint="Give each value once.")
         names.add(name)
         found.append(One(values, changed(conf, name=f"{home.general.name}/{name}")))
+    if lost := [one.conf.general.name for one in found if not _has_network(one.conf)]:
+        raise UserError(
+            [f"{path}: {name}: neither arch, nor a space with a method" for name in lost],
+            hint="Name a network to train, arch=tc_resnet8, or a search: space=kws_tc_resnet method=darts",
+        )
     return home.folder, found
+
+
+def _has_network(conf: Config) -> bool:
+    """True where there is a network to train: named, to be searched, or in what the run begins from."""
+    searched = conf.space is not None and conf.method is not None
+    return bool(conf.general.arch or searched or conf.train.init or (conf.folder / "arch.json").exists())
 
 
 def sweep(

@@ -1,15 +1,18 @@
 """`audionas push`: a trained model, its exported files and its page to a hub, in one commit."""
 
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
 from audionas.core.errors import UserError, did_you_mean
 from audionas.core.hostile import command
 from audionas.core.made import made
-from audionas.core.reporter import amount, say
+from audionas.core.reporter import Reporter, amount, say
 from audionas.models import hub
 from audionas.models.names import own
 from audionas.run.ship.page import page
+from audionas.run.ship.public import copied, public
+from audionas.run.ship.terms import doubts
 
 # Identifiers that hubs know, of licences that fit models; `other` for one whose text comes along.
 LICENCES = (
@@ -46,20 +49,16 @@ def push(
     hub.require_repo(repo)
     require_licence(licence)
     folder = own(folder)
-    sent = contents(folder, hub.Address(repo, None), licence)
-    size = sum(file.stat().st_size for file in sent.files.values()) + len(sent.page.encode())
-    for name, file in sent.files.items():
-        say(f"{file.stat().st_size:>12,}  {name}")
-    say(
-        f"{len(sent.page.encode()):>12,}  README.md",
-        f"{size:>12,}  bytes in {amount(len(sent.files) + 1, 'file')}",
-    )
-    if dry_run:
-        say("", *sent.page.splitlines(), "", "nothing was sent")
-        return ""
-    done = hub.send(
-        repo, sent.files, sent.page, private=private, message=message or f"{folder.resolve().name}"
-    )
+    Reporter().note(*doubts(folder, licence))
+    with tempfile.TemporaryDirectory(prefix="audionas-") as drafts:
+        sent = contents(folder, hub.Address(repo, None), licence, Path(drafts))
+        _list(sent)
+        if dry_run:
+            say("", *sent.page.splitlines(), "", "nothing was sent")
+            return ""
+        done = hub.send(
+            repo, sent.files, sent.page, private=private, message=message or f"{folder.resolve().name}"
+        )
     say(
         f"sent to {done.url}",
         command("audionas", "predict", f"{hub.SCHEME}{repo}@{done.commit}", "recording.wav"),
@@ -67,11 +66,25 @@ def push(
     return done.url
 
 
-def contents(folder: Path, where: hub.Address, licence: str) -> Sent:
-    """The files to send: the bundle at the top, exported files under export/, all of our making."""
+def _list(sent: Sent) -> None:
+    """Print the files with their sizes."""
+    size = sum(file.stat().st_size for file in sent.files.values()) + len(sent.page.encode())
+    for name, file in sent.files.items():
+        say(f"{file.stat().st_size:>12,}  {name}")
+    say(
+        f"{len(sent.page.encode()):>12,}  README.md",
+        f"{size:>12,}  bytes in {amount(len(sent.files) + 1, 'file')}",
+    )
+
+
+def contents(folder: Path, where: hub.Address, licence: str, drafts: Path) -> Sent:
+    """The files to send: the bundle at the top, exported files under export/, all of our making.
+
+    Of absolute paths the last two parts are sent: a file that names some is copied to `drafts` without them.
+    """
     if not (folder / "model" / "bundle.json").exists():
         raise UserError(f"{folder}: holds no trained model", hint="Train one: audionas train")
-    text = page(folder, where, licence)
+    text = public(page(folder, where, licence))
     files = {name: folder / "model" / name for name in hub.FILES if (folder / "model" / name).exists()}
     if (folder / "arch.json").exists():
         files["arch.json"] = folder / "arch.json"
@@ -79,7 +92,7 @@ def contents(folder: Path, where: hub.Address, licence: str) -> Sent:
         file = folder / name
         if name.startswith("export/") and name != CARD and _plain(file, folder / "export"):
             files[name] = file
-    return Sent(files, text)
+    return Sent({name: copied(file, drafts / name) for name, file in files.items()}, text)
 
 
 def _plain(file: Path, folder: Path) -> bool:

@@ -2,6 +2,8 @@
 
 import ast
 import os
+import pydoc
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,6 +45,16 @@ def test_editors_are_shown_the_same_names() -> None:
         for alias in node.names
     }
     assert told == {f"{module}.{name}" for name, module in audionas._LAZY.items()}
+
+
+def test_help_lists_every_name() -> None:
+    assert set(audionas.__all__) == {*audionas._LAZY}
+    page = pydoc.plain(pydoc.render_doc(audionas))
+    lead = str(audionas.__doc__)
+    for name in WANTED:
+        assert name in lead
+        assert re.search(rf"^    (class )?{name}\(", page, re.MULTILINE), name
+    assert "sklearn.KeywordClassifier" in lead
 
 
 def test_the_import_alone_imports_nothing_slow() -> None:

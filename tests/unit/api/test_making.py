@@ -11,7 +11,7 @@ from tests.unit.expert._recordings import recordings
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"(?s)no such folder.*--for is missing.*--minutes is missing"):
+    with pytest.raises(UserError, match=r"(?s)no such folder.*device= is missing.*minutes= is missing"):
         audionas.make(tmp_path / "none")
 
 

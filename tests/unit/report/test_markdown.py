@@ -85,3 +85,13 @@ def test_plain_text_stands_as_it_is() -> None:
     plain = "fair_nas: 0.52 [0.41, 0.63], 95 % (0.0 to 25.0); a - b + c, CC BY 4.0 > 3, x/y.onnx!"
     assert text(plain) == plain
     assert code("yes") == "`yes`"
+
+
+def test_a_cell_that_ends_with_a_bracket_has_no_stray_backslash() -> None:
+    for plain in ("84.0 [81.0 to 87.0]", "[not measurable: 1 speaker, fewer than 10]", "a\\]", "]"):
+        made = table(("a", plain), [("x", plain)])
+        assert "to 87.0\\]" not in made
+        assert "than 10\\]" not in made
+        cells = [token.content for token in leaves(made) if token.type == "inline"]
+        assert len(cells) == 4
+        assert words(made) == f"a{plain}x{plain}"

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
-from audionas.config import load
+from audionas.config import dump, load
 from audionas.core.errors import UserError
 from audionas.settings.values import differences, flat, sourced
+from tests.unit.cli._command import done, refused
 
 BASE = """
 seed: 1
@@ -62,3 +64,19 @@ def test_a_run_folder_is_read(trained: object, tmp_path: Path) -> None:
     assert differences(trained.exp / "search", trained.exp) == []
     with pytest.raises(UserError, match="holds no config of a run"):
         differences(tmp_path, trained.exp)
+
+
+def test_a_run_folder_is_shown_as_its_config(file: Path, tmp_path: Path) -> None:
+    conf = load(file, ["train.epochs=9"])
+    run = tmp_path / "exp" / "top"
+    (run / "train").mkdir(parents=True)
+    (run / "train" / "config.yaml").write_text(dump(conf.resolved()))
+    assert yaml.safe_load(done("config", "show", run).out) == yaml.safe_load(dump(conf.resolved()))
+    assert done("config", "show", run, "seed=5", "--json").json["seed"] == 5
+    shown = {row["key"]: row for row in done("config", "show", run, "--sources", "--json").json}
+    assert shown["train.epochs"] == {
+        "key": "train.epochs",
+        "value": 9,
+        "origin": str(run / "train" / "config.yaml"),
+    }
+    refused("config", "show", tmp_path, says="holds no config of a run")

@@ -32,6 +32,15 @@ def test_what_is_no_sweep_is_refused(tmp_path: Path) -> None:
         runs_of(conf, ["seed=1,1"])
     with pytest.raises(UserError, match="unknown key"):
         runs_of(conf, ["sede=1,2"])
+    bare = config(tmp_path / "data", method=None)
+    with pytest.raises(
+        UserError, match=r"(?s)tones/seed_0: neither arch, nor a space.*tones/seed_1: .*arch="
+    ):
+        runs_of(bare, ["seed=0,1"])
+    refused("sweep", bare, "seed=0,1", says="neither arch, nor a space with a method")
+    assert not (tmp_path / "exp").exists()
+    assert len(runs_of(bare, ["seed=0,1", "arch=tc_resnet8"])[1]) == 2
+    assert len(runs_of(bare, ["train.init=kws12,kws12_b"])[1]) == 2
 
 
 @pytest.mark.story

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audionas.core.files import write_json
+from audionas import create_model, zoo
+from audionas.core.files import write_json, write_text
+from audionas.cost.graph import measure
 from audionas.engine.metrics import interval, macro_f1, macro_f1_interval, over_seeds, paired, summary
 from tests.unit.cli._command import done, refused
 
@@ -45,6 +47,20 @@ def made(folder: Path, seed: int, *, clips: Sequence[int] = range(40), macs: int
 def rows_of(*words: object) -> list[dict[str, object]]:
     """The rows of the table as JSON."""
     return done("table", *words, "--format", "json").json["rows"]
+
+
+@pytest.mark.laws  # the first network without weights of a process takes a second
+def test_a_network_that_was_not_measured_is_counted(tmp_path: Path) -> None:
+    spec = zoo.load("tc_resnet8")
+    for seed in (0, 1):
+        made(tmp_path / f"x_{seed}", seed)
+        (tmp_path / f"x_{seed}" / "cost.json").unlink()
+    write_text(tmp_path / "x_0" / "arch.json", spec.to_json())
+    first, second = rows_of(tmp_path / "x_*", "--columns", "params,macs")
+    net = create_model("tc_resnet8")
+    assert first["parameters"] == sum(p.numel() for p in net.parameters())
+    assert first["M multiply-adds"] == pytest.approx(measure(net, spec.io).macs / 1e6)
+    assert second["parameters"] is None
 
 
 def test_a_run_has_the_figures_and_the_interval_of_its_evaluation(tmp_path: Path) -> None:

@@ -14,8 +14,11 @@ import yaml
 
 from audionas.core.errors import UserError
 from audionas.models import hub as models
+from audionas.models.bundle import ModelBundle
+from audionas.run.ship import push
+from audionas.run.ship.terms import doubts
 from tests import _hub
-from tests.unit.cli._command import done, refused
+from tests.unit.cli._command import contents, done, refused
 
 ROOT = Path(__file__).parents[4]
 WORDS = ("anna/words", "--licence", "cc-by-4.0")
@@ -99,6 +102,63 @@ def test_an_address_is_checked_before_anything_is_asked(text: str) -> None:
 def test_an_address_has_a_repository_and_a_revision() -> None:
     assert models.address("hf://anna/words@v1.0") == ("anna/words", "v1.0")
     assert str(models.address("hf://anna/words")) == "hf://anna/words"
+
+
+def test_no_private_folder_is_sent(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path / "my home"
+    monkeypatch.setenv("HOME", str(home))
+    secret = home / "secret project" / "data" / "train"
+    note = json.loads((run / "model" / "bundle.json").read_text())
+    note["note"]["init"] = {"from": f"{home}/exp/older", "kind": "model", "digest": "0" * 64}
+    (run / "model" / "bundle.json").write_text(json.dumps(note))
+    scores = json.loads((run / "eval.json").read_text())
+    (run / "eval.json").write_text(json.dumps({**scores, "data": str(secret)}))
+    env = json.loads((run / "train" / "env.json").read_text())
+    command = f"audionas train {run}/x.yaml data.train='{secret}' out={run}"
+    (run / "train" / "env.json").write_text(json.dumps({**env, "command": command}))
+    (run / "export").mkdir(exist_ok=True)
+    (run / "export" / "report.json").write_text(
+        json.dumps({"files": {}, "folder": str(run), "clips_from": str(secret)})
+    )
+    with (run / ".audionas").open("a") as file:
+        file.write('"export/report.json"\n')
+    before = contents(run / "model") | {"r": (run / "export" / "report.json").read_bytes()}
+    sent = push.contents(run, models.Address("anna/words", None), "mit", tmp_path / "drafts")
+    told = {name: file.read_bytes() for name, file in sent.files.items()} | {"page": sent.page.encode()}
+    for private in (run, home, tmp_path):
+        assert not [name for name, text in told.items() if str(private).encode() in text]
+    assert "secret project" not in sent.page
+    assert "`data/train`" in sent.page
+    assert json.loads(told["bundle.json"])["note"]["init"]["from"] == "exp/older"
+    assert "`exp/older`" in sent.page
+    assert before == contents(run / "model") | {"r": (run / "export" / "report.json").read_bytes()}
+    for name, text in told.items():
+        (tmp_path / "back" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "back" / name).write_bytes(text)
+    assert ModelBundle.load(tmp_path / "back").labels == ModelBundle.load(run / "model").labels
+
+
+def test_the_page_says_whose_the_first_weights_are_and_a_licence_that_allows_more_is_told(run: Path) -> None:
+    assert doubts(run, "mit") == []
+    note = json.loads((run / "model" / "bundle.json").read_text())
+    note["note"]["init"] = {"from": "kws12", "kind": "model", "digest": "0" * 64}
+    (run / "model" / "bundle.json").write_text(json.dumps(note))
+    data = run.parent / "words"
+    data.mkdir()
+    (data / "licence.txt").write_text("CC BY-NC-SA 4.0, that is Attribution-NonCommercial-ShareAlike\n")
+    config = run / "train" / "config.yaml"
+    plain = yaml.safe_load(config.read_text())
+    plain["data"]["train"] = str(data)
+    config.write_text(yaml.safe_dump(plain))
+    said = done("push", run, *WORDS, "--dry-run")
+    assert "The first weights are those of `kws12`. Its licence: the data are CC BY 4.0" in said.out
+    assert "say NonCommercial, --licence cc-by-4.0 does not" in " ".join(said.err.split())
+    first, second, third = doubts(run, "mit")
+    assert f"the terms of {data} say NonCommercial" in first
+    assert f"the terms of {data} say ShareAlike" in second
+    assert "search for words" in third
+    assert len(doubts(run, "cc-by-nc-4.0")) == 2
+    assert doubts(run, "cc-by-nc-sa-4.0") == doubts(run, "other") == []
 
 
 @pytest.fixture
