@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from audionas.core.reporter import amount
 from audionas.report.axes.letters import shortened, widest, width
 from audionas.report.axes.noise import band
 from audionas.report.axes.scale import POSITIVE, SHARE, Bounds, Scale
@@ -82,7 +83,7 @@ def _forest_row(group: Seeds, scale: Scale, y: float, form: Format, clips: int) 
         low, high = map(scale, ends)
         place = {"x": low, "y": y - 7, "width": high - low, "height": 14}
         parts.append(tag("rect", **place, fill="var(--accent)", fill_opacity=0.13, class_="band"))
-        title += f"; by the draw of {clips:,} clips {form(ends[0])} to {form(ends[1])}"
+        title += f"; by the draw of {amount(clips, 'clip')} {form(ends[0])} to {form(ends[1])}"
     if group.interval:
         low, high = group.interval
         parts.append(_line(scale(low), scale(high), y, y, "accent", stroke_width=2))
@@ -145,7 +146,7 @@ def _plane(
         parts.append(_line(x.start, x.end, at, at, "muted", stroke_dasharray="1 4"))
     if ends:
         low, high = max(ends, key=lambda pair: pair[1] - pair[0])
-        words = tag("title", f"95 % by the draw of {look.clips:,} clips: the widest band")
+        words = tag("title", f"95 % by the draw of {amount(look.clips, 'clip')}: the widest band")
         mark = {"x1": x.end - 8, "x2": x.end - 8, "y1": y(low), "y2": y(high)}
         parts.append(tag("line", words, **mark, stroke="var(--accent)", stroke_width=6, stroke_opacity=0.3,
                          class_="band"))  # fmt: skip

@@ -92,7 +92,7 @@ KINDS = {
     ),
     "record": Kind("searched", "exp/tones/search/run.json", _json(_ANY), _SEARCH, 1, 30, fresh=_ENDED),
     "evaluation": Kind("run", "run/eval.json", _json(_ANY), ("show", "run"), 0, 60),
-    "end": Kind("searched", "exp/tones/search/done.json", _json(_ANY), _SEARCH, 1, 20),
+    "end": Kind("ended", "exp/tones/search/done.json", _json(_ANY), _SEARCH, 1, 20),
     "rows": Kind("run", "run/train/metrics.jsonl", _mutate.in_lines, ("show", "run"), 0, 60),
     "checkpoint": Kind(
         "searched", "exp/tones/search/ckpt/000002/state.json", _json(_ANY), _SEARCH, 2, 150, fresh=_ENDED

@@ -91,10 +91,15 @@ def _data(folder: Path, data: Path, run: Run, forks: Forks) -> None:
     shutil.copyfile(data / "labels.txt", folder / "data" / "labels.txt")
 
 
-def _searched(folder: Path, data: Path, run: Run, forks: Forks) -> None:
-    """A search that has only to derive its network: what marks its end is lost."""
+def _ended(folder: Path, data: Path, run: Run, forks: Forks) -> None:
+    """A search that has ended."""
     config(data, file=folder / "conf.yaml", out="exp")
     _done(forks, folder, "search", "conf.yaml")
+
+
+def _searched(folder: Path, data: Path, run: Run, forks: Forks) -> None:
+    """A search that has only to derive its network: what marks its end is lost."""
+    _ended(folder, data, run, forks)
     for name in ("search/done.json", "arch.json"):
         (folder / "exp" / "tones" / name).unlink()
     _forget_sums(folder / "exp" / "tones" / "search" / "ckpt" / "000002" / "state.json", "sums")
@@ -228,6 +233,7 @@ MATERIALS: dict[str, Callable[[Path, Path, Run, Forks], None]] = {
     "tabled": _tabled,
     "ranked": _ranked,
     "data": _data,
+    "ended": _ended,
     "searched": _searched,
     "trained": _trained,
     "front": _front,
