@@ -25,7 +25,7 @@ def identical(rows: Sequence[Mapping[str, Any]], title: str, typed: str) -> Advi
     longer = f"search.epochs={2 * max(round(row.get('epochs') or 0) for row in rows)}"
     return Advice(
         f"{len(alike)} of {amount(len(rows), 'run')} found the same network ({arch}): {named}. What sets "
-        f"their figures apart is training and chance, not the {what}. A larger space, or longer searches, may tell "
-        "them apart:",
+        f"their figures apart is training and chance, not the {what}. A larger space, or longer searches, "
+        "may tell them apart:",
         again(typed, setting("name", f"{title}_longer"), longer) if not longer.endswith("=0") else "",
     )
