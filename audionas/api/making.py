@@ -47,7 +47,8 @@ def make(
         require_place("make", "source", source, "a folder with one folder per word, or a Dataset")
     if minutes is not None:
         require_number("make", "minutes", minutes)
-    require_number("make", "fa_per_hour", fa_per_hour)
+    if fa_per_hour is not None:
+        require_number("make", "fa_per_hour", fa_per_hour)
     place, more = source, [Path(each) for each in negatives]
     if isinstance(source, Dataset):
         if source.source is None:
