@@ -1,9 +1,9 @@
 """Every method on every space by one command, 30 epochs of two steps: done, or refused with its reason.
 
-Two spaces are in the laws, since all tests must end within 40 minutes; the others are nightly. CPU milliseconds of a
-step of DARTS (two examples, narrowest form) and CPU seconds of the whole, by commit 1815991 on two shared
-cores of an AMD EPYC, torch 2.13.0 (nas_bench_201's whole by commit bfdc2dc, which spent 7 seconds more).
-What is in brackets was not run: it is NAS-Bench-201's whole times the ratio of steps.
+Two spaces are in the laws, since all tests must end within 40 minutes; the others are nightly. CPU
+milliseconds of a step of DARTS (two examples, narrowest form) and CPU seconds of the whole, by commit 1815991
+on two shared cores of an AMD EPYC, torch 2.13.0 (nas_bench_201's whole by commit bfdc2dc, which spent 7
+seconds more). What is in brackets was not run: it is NAS-Bench-201's whole times the ratio of steps.
 
     space            options  a step  whole    space            options  a step  whole
     nas_bench_201       30       34     97     kws_mobilenet       48       91   (260)
