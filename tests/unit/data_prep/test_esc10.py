@@ -90,7 +90,8 @@ def test_every_clip_is_tested_once_and_no_recording_is_in_two_splits(tree: Path,
         speakers = [{item.speaker for item in data} for data in found.values()]
         assert sum(map(len, speakers)) == len(set(chain(*speakers))) == 100
         assert read_labels(out / f"fold{fold}" / "train") == list(prep.LABELS)
-        assert all(kaldi.validate(data.path) == [] for data in found.values())
+        if fold in (1, 5):  # validation reads every file
+            assert all(kaldi.validate(data.path) == [] for data in found.values())
         tested.update(item.audio for item in found["test"])
     assert set(tested.values()) == {1}
     assert sorted(Path(file).name for file in tested) == sorted(row["filename"] for row in rows())
