@@ -15,7 +15,7 @@ check: ## format, lint, types and the fast tests
 	.venv/bin/ruff format --check .
 	.venv/bin/ruff check .
 	.venv/bin/mypy
-	tests/run.sh
+	AUDIONAS_CPU_LIMIT=1 tests/run.sh
 
 fix: ## rewrite what ruff can fix
 	./setup.sh

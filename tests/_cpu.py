@@ -1,9 +1,9 @@
-"""A plug-in of the suite: CPU seconds of every test, told by tier; a fast test over the limit fails.
+"""A plug-in of the suite: CPU seconds of every test, told by tier; a fast test over a limit fails.
 
 Seconds of CPU, own and of waited children, in place of seconds of a clock: they depend less on what else a
-machine does. AUDIONAS_CPU_LIMIT is the limit of a fast test (`tests/run.sh` sets 1; a slower machine may set
-more; 0, or no value, switches it off). AUDIONAS_CPU_LOG names a file to which all numbers are added, a line
-each. Fixtures of a wider scope than one test are counted apart.
+machine does. AUDIONAS_CPU_LIMIT is the limit of a fast test (`make check` sets 1; 0, or no value, is none).
+AUDIONAS_CPU_LOG names a file to which all numbers are added, a line each. Fixtures of a wider scope than one
+test are counted apart.
 """
 
 import json

@@ -1,7 +1,4 @@
-"""The commands that are killed, each in a folder of its own, and how each is continued.
-
-`make`, once there is one, belongs here: words that begin it and words that continue it.
-"""
+"""The commands that are killed, each in a folder of its own, and how each is continued."""
 
 import shutil
 from collections.abc import Callable
@@ -9,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests._factory import config
+from tests.unit.expert._recordings import planned
 
 
 class Command(NamedTuple):
@@ -46,6 +44,13 @@ def _trees(folder: Path, data: Path, run: Path) -> None:
         shutil.copyfile(wav, kept)
 
 
+def _planned(folder: Path, data: Path, run: Path) -> None:
+    """What `make --plan` leaves, made once for all tries."""
+    place = data.parent / "planned"
+    home = place / "tones" if place.exists() else planned(place)
+    shutil.copytree(home, folder / "tones")
+
+
 def _resumed(*words: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return words, (*words, "--resume")
 
@@ -81,5 +86,6 @@ COMMANDS = {
         *(2, 80),
         watch="cache",
     ),
+    "make": Command(_planned, ("make", "tones/make.yaml"), ("make", "tones/make.yaml"), 0, 25),
     "export": Command(_copied, ("export", "exp/tones"), ("export", "exp/tones"), 0, 15),
 }

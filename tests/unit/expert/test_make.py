@@ -13,30 +13,16 @@ import pytest
 from audionas.core.files import read_json
 from audionas.expert.plan import Plan, load
 from tests.unit.cli._command import contents, done, refused
-from tests.unit.expert._recordings import recordings
+from tests.unit.expert._recordings import planned, recordings
 
 pytestmark = pytest.mark.story
 ROOT = Path(__file__).parents[3]
 FILES = ("model/weights.safetensors", "export/model.onnx", "export/golden.npz", "export/labels.txt")
 
 
-@pytest.fixture(scope="module")
-def planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A plan with data and two networks, which time does not cut; its epochs are set by hand."""
-    folder = tmp_path_factory.mktemp("make")
-    source = recordings(folder / "words")
-    result = done("make", source, "--for", "cpu", "--minutes", 5, "--plan", f"out={folder}", "name=tones")
-    home = folder / "tones"
-    assert "plan " in result.out
-    assert not (home / "train").exists()
-    plan = load(home / "make.yaml")
-    rows = {name: plan.value("networks")[name] for name in ("kws12_network", "tc_resnet8_w0_5")}
-    rows = {name: {**row, "epoch": 100.0, "trial_epochs": 2, "epochs": 3} for name, row in rows.items()}
-    plan.decisions["networks"] = plan.decisions["networks"]._replace(value=rows)
-    plan.decisions.pop("choice", None)
-    plan.minutes = 600.0
-    plan.save(home)
-    return home
+@pytest.fixture(scope="module", name="planned")
+def _planned(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return planned(tmp_path_factory.mktemp("make"))
 
 
 @pytest.fixture(scope="module")

@@ -101,6 +101,7 @@ def test_the_page_computes_the_librarys_integers_for_minutes_of_noise(files: Pat
     compared(in_node(files, list(sounds.values()), [1280]), sounds)
 
 
+@pytest.mark.laws
 @pytest.mark.shared
 def test_the_page_computes_the_librarys_integers_for_recordings(files: Path, shared: Path) -> None:
     """A hundred words by as many people, one after the other: what a stream adapts to."""
