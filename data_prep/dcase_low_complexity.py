@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.hostile import command, setting
 from audionas.core.pool.ordered import cores
 from audionas.core.reporter import Reporter, amount
@@ -102,14 +102,15 @@ def main(
 
 
 def _check_options(on_bad: str, subset: Sequence[int], dev: float) -> None:
-    intake.check_on_bad(on_bad)
-    problems = [
+    faults = Faults()
+    with faults:
+        intake.check_on_bad(on_bad)
+    faults.problems += [
         f"--subset {n}: expected one of {', '.join(map(str, SUBSETS))}" for n in subset if n not in SUBSETS
     ]
     if not 0 < dev < 1:
-        problems.append(f"--dev {dev}: expected a share between 0 and 1")
-    if problems:
-        raise UserError(problems)
+        faults.problems.append(f"--dev {dev}: expected a share between 0 and 1")
+    faults.tell()
 
 
 def _unpacked(src: Path, out: Path, download: bool, sums: Sequence[str], reporter: Reporter) -> Path:

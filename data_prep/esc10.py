@@ -10,8 +10,8 @@ from typing import Annotated, NamedTuple
 import typer
 
 from audionas.core.archives import download
-from audionas.core.errors import UserError
-from audionas.core.files import read_text
+from audionas.core.errors import Faults, UserError
+from audionas.core.files import read_text, require_there
 from audionas.core.hostile import command, setting
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
@@ -80,7 +80,12 @@ def main(
     Example: audionas prep esc10 data --src ESC-50 --resample
     """
     reporter, out = Reporter(), out.resolve()
-    intake.check_on_bad(on_bad)
+    faults = Faults()
+    with faults:
+        intake.check_on_bad(on_bad)
+    with faults:
+        require_there(src)
+    faults.tell()
     accept = tuple(text.lower() for text in sums or ())
     converted = out / "resampled" if resample else None
     places = [f"fold{n}/{split}" for n in FOLDS for split in SPLITS]

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
+from audionas.core.files import require_there
 from audionas.core.reporter import Reporter, amount
 from audionas.data import readers
 from audionas.data.files import listing
@@ -48,8 +49,14 @@ def main(
     Example: `audionas prep folder my_words data --speaker-pattern '/(?P<speaker>[^_/]+)_[^/]*$'`
     """
     reporter = Reporter()
-    intake.check_on_bad(on_bad)
-    shares = _shares(dev, test)
+    faults = Faults()
+    with faults:
+        intake.check_on_bad(on_bad)
+    with faults:
+        shares = _shares(dev, test)
+    with faults:
+        require_there(src)
+    faults.tell()
     out = out.resolve()
     say = reporter.note
     for name in readers.droppings(src) if src.is_dir() else ():

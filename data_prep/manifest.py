@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from audionas.core.errors import UserError, did_you_mean
+from audionas.core.errors import Faults, did_you_mean
+from audionas.core.files import require_there
 from audionas.core.reporter import Reporter
 from audionas.data import readers
 from audionas.prep import intake
@@ -40,10 +41,15 @@ def main(
     Example: audionas prep manifest data --format nemo --train train.json --dev dev.json --test test.json
     """
     reporter = Reporter()
-    intake.check_on_bad(on_bad)
+    faults = Faults()
+    with faults:
+        intake.check_on_bad(on_bad)
     if form not in readers.FORMATS:
-        known = ", ".join(readers.FORMATS)
-        raise UserError(f"--format {form}: expected one of {known}.{did_you_mean(form, readers.FORMATS)}")
+        told = f"expected one of {', '.join(readers.FORMATS)}.{did_you_mean(form, readers.FORMATS)}"
+        faults.problems.append(f"--format {form}: {told}")
+    with faults:
+        require_there(train, dev, test, words)
+    faults.tell()
     out = out.resolve()
     lists = {split: path for split, path in (("train", train), ("dev", dev), ("test", test)) if path}
     splits = {

@@ -9,8 +9,8 @@ import numpy as np
 import typer
 
 from audionas.core.archives import download
-from audionas.core.errors import UserError
-from audionas.core.files import sha256, write_json, write_text
+from audionas.core.errors import Faults, UserError
+from audionas.core.files import require_there, sha256, write_json, write_text
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio, kaldi
 from audionas.data.files import listing
@@ -88,9 +88,15 @@ def main(
 
     Example: audionas prep speech_commands data --download --version v0.02 --protocol 12
     """
-    source, out = _source_and_out(paths, fetch)
-    _check(version, classes, silence, test_archive)
-    intake.check_on_bad(on_bad)
+    faults = Faults()
+    with faults:
+        source, out = _source_and_out(paths, fetch)
+        require_there(source)
+    with faults:
+        _check(version, classes, silence, test_archive)
+    with faults:
+        intake.check_on_bad(on_bad)
+    faults.tell()
     accept = tuple(text.lower() for text in sums or ())
     job = Job(out, version, classes, silence, seed, accept, Reporter())
     converted = out / "resampled" if resample else None

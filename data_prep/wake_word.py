@@ -11,8 +11,8 @@ import typer
 
 from audionas.core import records
 from audionas.core.archives import download
-from audionas.core.errors import UserError
-from audionas.core.files import read_text, write_json
+from audionas.core.errors import Faults, UserError
+from audionas.core.files import read_text, require_there, write_json
 from audionas.core.records import Record
 from audionas.core.reporter import Reporter, amount
 from audionas.core.rng import numpy_rng, seed_of
@@ -121,10 +121,19 @@ def main(
     Example: audionas prep wake_word data --word "hey jarvis" --positives my_recordings --negatives radio
     """
     reporter = Reporter()
-    job = ClipJob(out.resolve(), slug(word.lower()), word.lower(), seconds, seed, reporter, named(codec))
-    _check(job, src, positives, negatives, say, (sentences, espeak_hours))
-    intake.check_on_bad(on_bad)
-    _check_words(words, language, near_words if say else 0, sentences if say else 0.0, espeak_hours)
+    faults, through_codec = Faults(), named("")
+    with faults:
+        through_codec = named(codec)
+    job = ClipJob(out.resolve(), slug(word.lower()), word.lower(), seconds, seed, reporter, through_codec)
+    with faults:
+        _check(job, src, positives, negatives, say, (sentences, espeak_hours))
+    with faults:
+        intake.check_on_bad(on_bad)
+    with faults:
+        _check_words(words, language, near_words if say else 0, sentences if say else 0.0, espeak_hours)
+    with faults:
+        require_there(*(src or ()), positives, negatives, words)
+    faults.tell()
     settings = {
         **{"word": word, "src": [str(s) for s in src or ()], "say": say, "near": near_words, "seed": seed},
         **{"sentences": sentences, "language": language},

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from audionas.cli.options import AsJson, Overrides
+from audionas.core.errors import Faults
 from audionas.core.reporter import say, stdout_json
 
 PANEL = "Settings"
@@ -77,12 +78,18 @@ def new(
     Example: audionas config new keywords --for cortex-m4 > my_words.yaml
     """
     from audionas.expert.devices import device as device_of
-    from audionas.settings.starter import starter
+    from audionas.settings.starter import require_task, starter
 
+    faults = Faults()
+    with faults:
+        require_task(task)
+    if device:
+        with faults:
+            found = device_of(device)
+    faults.tell()
     if not device:
         text = starter(task)
     else:
-        found = device_of(device)
         text = starter(task, "" if found.profile == "none" else found.profile, found.limits, device)
     say(*text.rstrip("\n").split("\n"))
 

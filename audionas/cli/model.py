@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from audionas.cli.options import AsJson, Exp, Resample
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
+from audionas.core.files import require_there
 from audionas.core.reporter import say, stdout_json
 
 PANEL = "Model"
@@ -51,15 +52,23 @@ def evaluate(
     Examples: audionas eval exp/mini --data data/test --engine onnx;
     audionas eval exp/scenes --data data/test --by device; audionas eval kws12 --folder my_words
     """
+    from audionas.models import names
     from audionas.run import evaluate as page
 
+    faults, source = Faults(), data or folder
     if engine not in ("torch", "onnx"):
-        raise UserError(f"--engine {engine}: expected torch or onnx")
-    source = data or folder
+        faults.problems.append(f"--engine {engine}: expected torch or onnx")
     if source is None or (data and folder):
-        raise UserError("expected either --data or --folder", hint="--folder takes one folder per class.")
+        with faults:
+            raise UserError("expected either --data or --folder", hint="--folder takes one folder per class.")
     if folder and by:
-        raise UserError("--by needs a data directory, with its files utt2NAME: give it with --data")
+        faults.problems.append("--by needs a data directory, with its files utt2NAME: give it with --data")
+    with faults:
+        names.require(exp)
+    with faults:
+        require_there(data, folder)
+    faults.tell()
+    assert source is not None
     result = page.evaluate(
         exp,
         source,
@@ -96,10 +105,18 @@ def predict(
 
     Examples: audionas predict exp/mini my.wav other.flac --json; audionas predict kws12 my.mp3
     """
+    from audionas.models import names
     from audionas.run import predict as page
 
+    faults = Faults()
     if windows not in ("", "highest", "mean", "first"):
-        raise UserError(f"--windows {windows}: expected highest, mean or first")
+        faults.problems.append(f"--windows {windows}: expected highest, mean or first")
+    with faults:
+        names.require(exp)
+    if faults:  # else the recordings that cannot be read are told together
+        with faults:
+            require_there(*files)
+    faults.tell()
     rows = page.predict(exp, files, windows=windows or None)  # type: ignore[arg-type]
     if as_json:
         stdout_json(rows)
@@ -146,16 +163,26 @@ def export(
     Examples: audionas export exp/mini; audionas export exp/hey --target onnx-stream,litert,esphome;
     audionas export exp/hey --target all --data data/test
     """
+    from audionas.models import names
     from audionas.run import export as page
+    from audionas.run.ship.targets import files_of
 
+    faults = Faults()
     for name, given, known in (
         ("input", input, ("waveform", "frames")),
         ("pool", pool, ("window", "exponential")),
         ("fine-tune", fine_tune, ("auto", "always", "never")),
     ):
         if given not in known:
-            raise UserError(f"--{name} {given}: expected {' or '.join(known)}")
+            faults.problems.append(f"--{name} {given}: expected {' or '.join(known)}")
     targets = [word.strip() for word in target.split(",") if word.strip()]
+    with faults:
+        files_of(targets, exp.name)
+    with faults:
+        names.require(exp)
+    with faults:
+        require_there(data, calibrate)
+    faults.tell()
     report = page.export(
         exp,
         data=data,

@@ -3,6 +3,7 @@
 import difflib
 from collections import Counter
 from collections.abc import Iterable
+from types import TracebackType
 
 _ALIKE = 3  # problems of one kind that are shown one by one
 _SHOWN = 30  # lines of problems in one message
@@ -54,6 +55,41 @@ class UserError(Exception):
         if self.shortened and self.listed:
             lines.append(f"all {len(self.problems):,} of them: {self.listed}")
         return "\n".join([*lines, *([self.hint] if self.hint else [])])
+
+
+class Faults:
+    """The faults of checks that do not need each other: `with faults: check()` for each, then `tell()`.
+
+    A UserError inside the block is kept, so the next check runs too.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        self.problems = list(problems)
+        self._hints: dict[str, None] = {}
+        self._listed = ""
+
+    def __bool__(self) -> bool:
+        """True where there is a fault so far."""
+        return bool(self.problems)
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        if not isinstance(error, UserError):
+            return False
+        self.problems += (problem for problem in error.problems if problem not in self.problems)
+        self._hints |= {error.hint: None} if error.hint else {}
+        self._listed = self._listed or error.listed
+        return True
+
+    def tell(self, hint: str = "") -> None:
+        """Raise one UserError with every problem and every hint, the given one last; nothing without one."""
+        if self.problems:
+            hints = [*self._hints, *([hint] if hint else [])]
+            raise UserError(self.problems, hint="\n".join(hints), listed=self._listed)
 
 
 def hold(*rules: tuple[object, str], place: str = "") -> None:

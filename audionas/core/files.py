@@ -104,6 +104,14 @@ def name_fault(name: str) -> str:
     )
 
 
+def require_there(*paths: Path | None) -> None:
+    """Raise one UserError for every path, of those given, where nothing is."""
+    if problems := [
+        f"{path}: no such folder or file" for path in paths if path is not None and not path.exists()
+    ]:
+        raise UserError(problems)
+
+
 @contextmanager
 def locked(path: Path, *, wait: Callable[[], object] | None) -> Iterator[None]:
     """Hold the lock file `path`; a process that dies gives the lock back.

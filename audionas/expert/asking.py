@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.files import name_fault
 from audionas.core.hostile import command
 from audionas.data.readers import slug
@@ -29,22 +29,23 @@ def asked(
     again: bool,
 ) -> tuple[Plan, Path]:
     """The plan and its folder. With `again` it has no decisions yet. Raises UserError with every problem."""
-    problems = list(_faults(minutes, rate, negatives, changes))
+    faults = Faults(*_faults(minutes, rate, negatives, changes))
+    if device:
+        with faults:
+            device_of(device)
     others = [str(each.absolute()) for each in negatives]
     if source is not None and source.name == FILE:
         given = {"word": word, "device": device, "rate": rate, "negatives": others}
         fresh = {key: value for key, value in given.items() if value not in ("", None, [])}
-        return _earlier(source, minutes, changes, fresh, again, problems), source.absolute().parent
-    problems += _places(source, word)
+        return _earlier(source, minutes, changes, fresh, again, faults), source.absolute().parent
+    faults.problems += _places(source, word)
     if not device:
-        problems.append("--for is missing: the device that will run the model")
+        faults.problems.append("--for is missing: the device that will run the model")
     if minutes is None:
-        problems.append("--minutes is missing: the time that may be used")
-    if problems:
-        known = source is not None and (source / FILE).is_file()
-        example = command("audionas", "make", source / FILE) if known and source else _EXAMPLE
-        raise UserError(problems, hint=f"For example: {example}")
-    device_of(device)
+        faults.problems.append("--minutes is missing: the time that may be used")
+    known = source is not None and (source / FILE).is_file()
+    example = command("audionas", "make", source / FILE) if known and source else _EXAMPLE
+    faults.tell(f"For example: {example}")
     assert minutes is not None
     where = "" if source is None else str(source.absolute())
     plan = Plan(where, word, device, minutes, RATE if rate is None else rate, others, list(changes))
@@ -72,6 +73,8 @@ def _faults(
         if "=" not in each:
             second = Path(each).exists()
             yield f"{each}: {'a second folder, and make takes one' if second else 'expected KEY=VALUE'}"
+        elif each.startswith("name=") and (wrong := name_fault(each.partition("=")[2])):
+            yield f"name: {wrong}"
 
 
 def _places(source: Path | None, word: str) -> Iterator[str]:
@@ -90,8 +93,6 @@ def _home(plan: Plan, again: bool) -> tuple[Plan, Path]:
     """The folder of a plan, and the plan that is in it already. Raises UserError where that is another."""
     given = dict(change.partition("=")[::2] for change in plan.changes)
     name = given.get("name") or slug(Path(plan.source).name if plan.source else plan.word.lower())
-    if wrong := name_fault(name):
-        raise UserError(f"name: {wrong}")
     home = Path(given.get("out") or "exp").absolute() / name
     _require_apart(plan, home)
     if not (home / FILE).exists():
@@ -148,24 +149,26 @@ def _earlier(
     changes: Sequence[str],
     fresh: Mapping[str, Any],
     again: bool,
-    problems: list[str],
+    faults: Faults,
 ) -> Plan:
     """The plan in a file, with more settings; a setting of the same key replaces the earlier one.
 
     With `again` it is asked anew, with the `fresh` words of the user.
     """
     if moved := [key for key in steps.keys(changes) if key in _WHERE]:
-        problems.append(f"{file}: {' and '.join(moved)} cannot change; plan again under the other name")
+        faults.problems.append(
+            f"{file}: {' and '.join(moved)} cannot change; plan again under the other name"
+        )
     if "word" in fresh:
-        problems.append("--word: the plan names its word; give --word without make.yaml for another")
+        faults.problems.append("--word: the plan names its word; give --word without make.yaml for another")
     options = [_OPTIONS[key] for key in fresh if key in _OPTIONS]
     if options and not again:
-        problems.append(f"{', '.join(options)}: {file} has decided with another value; only a new plan can")
-    if problems:
-        raise UserError(problems, hint="Plan again with the same words and --again." if options else "")
-    if "device" in fresh:
-        device_of(str(fresh["device"]))
-    plan, new = load(file), steps.keys(changes)
+        told = f"{', '.join(options)}: {file} has decided with another value; only a new plan can"
+        faults.problems.append(told)
+    with faults:
+        plan = load(file)
+    faults.tell("Plan again with the same words and --again." if options else "")
+    new = steps.keys(changes)
     plan.changes = [c for c in plan.changes if c.partition("=")[0] not in new] + list(changes)
     plan.minutes = plan.minutes if minutes is None else minutes
     if not again:

@@ -1,7 +1,7 @@
 """`audionas make`: from a folder of recordings, or a word, to a model on a device within a given time."""
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 
@@ -56,13 +56,13 @@ def make(
         done = do.Done(home)
         clock.resume(0.0 if again else done.planned + done.seconds)
         planning.examine(plan, home, rated=rate is not None)
-    if again:
-        done.again()
-    if "networks" not in plan.decisions:
-        planning.plan(plan, home, clock, note)
-        done = do.Done(home)
-        done.planned = clock.spent - done.seconds
-        done.save()
+        if again:
+            done.again()
+        if "networks" not in plan.decisions:
+            planning.plan(plan, home, clock, note)
+            done = do.Done(home)
+            done.planned = clock.spent - done.seconds
+            done.save()
     every, wanted = _steps(plan, home)
     clock.resume(do.Done(home).used(wanted))
     reporter.note(*tell.plan(plan, clock, do.left(every, wanted, home)))
@@ -118,11 +118,14 @@ def _require_same(plan: Plan, home: Path, note: do.Told) -> None:
 
 @contextmanager
 def _none_left(home: Path) -> Iterator[None]:
-    """Remove the run's folder where the call is refused that has just made it."""
-    new = next((each for each in (*reversed(home.parents), home) if not each.exists()), None)
+    """Where the call is refused, remove the run's folder, if it has just made it, and those made for it."""
+    new = [each for each in (home, *home.parents) if not each.exists()]
     try:
         yield
     except UserError:
-        if new is not None:
-            rmtree(new, ignore_errors=True)
+        if home in new:
+            rmtree(home, ignore_errors=True)
+        for above in new[1:]:
+            with suppress(OSError):  # another run may have come into it
+                above.rmdir()
         raise

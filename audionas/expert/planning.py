@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from audionas.config import load
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.files import read_json, write_text
 from audionas.core.reporter import Reporter
 from audionas.expert import budget, conf, decide, do, since, steps
@@ -22,13 +22,17 @@ def examine(made: Plan, home: Path, *, rated: bool = False) -> None:
     """
     if "seconds" not in made.decisions:
         _examine(made, home)
+    faults = Faults()
     if rated and made.value("task") != "wake_word":
-        raise UserError(
-            f"--fa-per-hour is for a wake word, and {made.source} holds several words or scenes",
-            hint="Leave --fa-per-hour out: nothing is tuned for several words.",
-        )
+        with faults:
+            raise UserError(
+                f"--fa-per-hour is for a wake word, and {made.source} holds several words or scenes",
+                hint="Leave --fa-per-hour out: nothing is tuned for several words.",
+            )
     write_text(home / conf.FILE, conf.text(made))
-    load(home / conf.FILE, steps.settings(made))
+    with faults:
+        load(home / conf.FILE, steps.settings(made))
+    faults.tell()
     made.save(home)
 
 

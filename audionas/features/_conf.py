@@ -1,6 +1,7 @@
 """The sections of a config about features, checked, and the front-end that they describe."""
 
 import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,12 +15,13 @@ from audionas.features._frontend import FrontEnd, samples_of
 class Features(Strict):
     """A front-end, one of its presets, and the changes to the preset; None takes the preset's value.
 
+    By default `preset` is the front-end's first: tc_resnet of mfcc, bc_resnet of logmel, esphome of micro.
     Times are in milliseconds, frequencies in hertz. `center` mirrors the ends of a clip so that frames are
     centred on their samples; `power` is 2 for the power and 1 for the magnitude spectrum.
     """
 
     name: str = "mfcc"
-    preset: str = "tc_resnet"
+    preset: str = ""
     sample_rate: int | None = None
     window_ms: float | None = None
     hop_ms: float | None = None
@@ -32,6 +34,11 @@ class Features(Strict):
     power: float | None = None
     log_offset: float | None = None
     settle: bool | None = None
+
+    def __post_init__(self) -> None:
+        if not self.preset:
+            with suppress(UserError):  # of an unknown front-end, which `resolved` tells
+                object.__setattr__(self, "preset", next(iter(resolve("features", self.name).PRESETS)))
 
     def resolved(self) -> dict[str, Any]:
         """Every value in force, name and preset included; `Features(**resolved)` is the same front-end.

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.files import write_text
 from audionas.core.hostile import on_a_line
 from audionas.core.reporter import Reporter, amount
 from audionas.data.kaldi import Item
 from audionas.listen.events import Event, Spotter
-from audionas.listen.exported import find, resolve
+from audionas.listen.exported import chosen
 from audionas.listen.hear import pieces, spotted
 from audionas.listen.sounds import blocks, recordings, require_readable, timed, unlike
 from audionas.models.listener import Kind
@@ -71,11 +71,15 @@ def detect(
     for several. Raises UserError before the first event for unusable input: exported file, thresholds,
     recordings.
     """
-    found = find(folder, file)
-    thresholds, how, stale = resolve(
-        found, threshold, smooth=smooth, refractory=refractory, patience=patience, kind=rule
-    )
-    paths = list(dict.fromkeys(item.audio for path in files for item in recordings(path)))
+    faults, paths = Faults(), list[str]()
+    with faults:
+        found, thresholds, how, stale = chosen(
+            folder, file, threshold, smooth=smooth, refractory=refractory, patience=patience, kind=rule
+        )
+    for path in files:
+        with faults:
+            paths += (item.audio for item in recordings(path) if item.audio not in paths)
+    faults.tell()
     labels = _label_files(paths, audacity)
     listener, reporter = found.listen(), Reporter()
     rate = listener.sample_rate

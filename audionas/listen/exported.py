@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from audionas.core import records
-from audionas.core.errors import UserError, did_you_mean
+from audionas.core.errors import Faults, UserError, did_you_mean
 from audionas.core.files import sha256, write_json
 from audionas.core.hostile import command
 from audionas.core.records.bundle import BundleRecord
@@ -105,10 +105,15 @@ def resolve(
     for. Without one the tuned thresholds apply, which hold only for the tuned rule. Raises UserError where
     there are neither, for values out of range, and for a device's rule with a file that is for no device.
     """
-    tuned = found.bundle.note.get("detect", {}).get(found.file.name)
-    rule = rule_of(found.plateau, tuned, smooth=smooth, refractory=refractory, patience=patience, kind=kind)
-    require_fit(found, rule)
-    given = _given(threshold, found.keywords)
+    tuned, faults = found.bundle.note.get("detect", {}).get(found.file.name), Faults()
+    with faults:
+        rule = rule_of(
+            found.plateau, tuned, smooth=smooth, refractory=refractory, patience=patience, kind=kind
+        )
+        require_fit(found, rule)
+    with faults:
+        given = _given(threshold, found.keywords)
+    faults.tell()
     if given:
         return given, rule, False
     if tuned is None:
@@ -125,6 +130,28 @@ def resolve(
         )
     words = {keyword: float(word["threshold"]) for keyword, word in tuned["words"].items()}
     return words, rule, tuned.get("sha256") != sha256(found.file)
+
+
+def chosen(
+    folder: Path,
+    file: Path | None,
+    threshold: Sequence[str],
+    *,
+    smooth: int | None = None,
+    refractory: float | None = None,
+    patience: str | None = None,
+    kind: Kind | None = None,
+) -> tuple[Exported, dict[str, float], Rule, bool]:
+    """The exported file as `find` finds it, with what `resolve` says. Raises UserError with all faults."""
+    faults = Faults()
+    with faults:
+        found = find(folder, file)
+    if faults:  # the rule can be wrong without a file, too
+        with faults:
+            rule_of(0.0, smooth=smooth, refractory=refractory, patience=patience, kind=kind)
+    faults.tell()
+    said = resolve(found, threshold, smooth=smooth, refractory=refractory, patience=patience, kind=kind)
+    return found, *said
 
 
 def rule_of(

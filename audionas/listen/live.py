@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.extras import install
+from audionas.core.files import require_there
 from audionas.core.reporter import Line, Reporter, amount, say, stdout_json
 from audionas.data import sound
 from audionas.listen.events import Event, Spotter
@@ -49,8 +50,13 @@ def go(
     rule are given or tuned; see `tuned`. Raises UserError for anything that cannot be read or opened.
     """
     reporter = Reporter()
-    found, listener = opened(folder, file, reporter)
-    how = tuned(found, threshold, smooth=smooth, refractory=refractory, patience=patience)
+    faults = Faults()
+    with faults:
+        found, listener = opened(folder, file, reporter)
+        how = tuned(found, threshold, smooth=smooth, refractory=refractory, patience=patience)
+    with faults:
+        require_there(wav)
+    faults.tell()
     rate, samples = listener.sample_rate, max(1, round(_BLOCK * listener.sample_rate))
     heard = recording(wav, rate, samples, fast=fast) if wav else microphone(rate, samples, reporter)
     if wav and (words := sound.conversion([str(wav)], rate).words(rate)):

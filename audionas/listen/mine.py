@@ -4,14 +4,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from audionas.core.errors import UserError, did_you_mean
+from audionas.core.errors import Faults, UserError, did_you_mean
 from audionas.core.files import sha256
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
 from audionas.data.kaldi import Item
 from audionas.data.sound import clip
 from audionas.listen.events import Spotter, merged
-from audionas.listen.exported import Exported, find, resolve
+from audionas.listen.exported import Exported, chosen
 from audionas.listen.hear import pieces, spotted
 from audionas.listen.left_out import without_words
 from audionas.listen.mined import Mined
@@ -44,10 +44,17 @@ def mine(
     Raises UserError as detect does, for a label that is unknown or a keyword, for recordings that are all
     labelled as keywords, and where `out` holds something else.
     """
-    found = find(folder, file)
-    label = _label(found, label)
-    thresholds, rule, _ = resolve(found, threshold, smooth=smooth, refractory=refractory, patience=patience)
-    known, items = kaldi.read(data), recordings(sounds)
+    faults = Faults()
+    with faults:
+        found, thresholds, rule, _ = chosen(
+            folder, file, threshold, smooth=smooth, refractory=refractory, patience=patience
+        )
+        label = _label(found, label)
+    with faults:
+        known = kaldi.read(data)
+    with faults:
+        items = recordings(sounds)
+    faults.tell()
     items = [item for item in items if item.label not in found.keywords]
     if not items:
         raise UserError(f"{sounds}: all recordings are labelled as keywords, so none can hold a false accept")

@@ -6,8 +6,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from audionas.core.errors import UserError
-from audionas.core.files import sweep, write_json
+from audionas.core.errors import Faults, UserError
+from audionas.core.files import require_there, sweep, write_json
 from audionas.core.hostile import command
 from audionas.core.reporter import Reporter, amount, typed
 from audionas.data.kaldi import Item
@@ -55,17 +55,25 @@ def tune(
 
     Raises UserError where a file, a clip or a recording cannot be used, and for a target that is not a rate.
     """
+    faults, found = Faults(), list[Exported]()
     if not 0 < target < float("inf"):
-        raise UserError(f"--target-fa-per-hour {target}: expected false accepts per hour, such as 0.5")
-    found = [find(folder, file) for file in files or (None,)]
-    if rule == "mlperf":
-        raise UserError(
-            "--rule mlperf: MLPerf counts the words of one labelled stream, and has no clips",
-            hint="Tune with --rule plain; count with: audionas detect --rule mlperf --truth FILE",
-        )
-    how = rule_of(found[0].plateau, smooth=smooth, refractory=refractory, patience=patience, kind=rule)
-    for each in found:
-        require_fit(each, how)
+        faults.problems.append(f"--target-fa-per-hour {target}: expected false accepts per hour, such as 0.5")
+    with faults:
+        require_there(positives, negatives, transcripts)
+    for file in files or (None,):
+        with faults:
+            found.append(find(folder, file))
+    with faults:
+        if rule == "mlperf":
+            raise UserError(
+                "--rule mlperf: MLPerf counts the words of one labelled stream, and has no clips",
+                hint="Tune with --rule plain; count with: audionas detect --rule mlperf --truth FILE",
+            )
+        plateau = found[0].plateau if found else 0.0
+        how = rule_of(plateau, smooth=smooth, refractory=refractory, patience=patience, kind=rule)
+        for each in found:
+            require_fit(each, how)
+    faults.tell()
     require_free(found[0].folder, (*_FILES, "report.html", "export/model_card.md"))
     reporter, store = Reporter(), found[0].folder / "tune" / "scores"
     sweep(store)

@@ -42,7 +42,7 @@ def require_repo(name: str) -> str:
     """The name, if it is OWNER/NAME. Raises UserError where it is not."""
     if not _REPO.fullmatch(name) or ".." in name:
         raise UserError(
-            f"{name}: expected OWNER/NAME", hint="such as: audionas push exp/mini anna/seven-words"
+            f"{name}: expected OWNER/NAME", hint="For example: audionas push exp/mini anna/seven-words"
         )
     return name
 

@@ -41,6 +41,16 @@ def find(name: str | Path) -> Path:
     return path
 
 
+def require(name: str | Path) -> None:
+    """Raise UserError where there is no trained model of this name; one on a hub is not looked for."""
+    if not _address(name):
+        folder = find(name)
+        if not any((place / "bundle.json").exists() for place in (folder, folder / "model")):
+            raise UserError(
+                f"{folder}/model: no trained model here", hint="Train one first: audionas train CONF arch=..."
+            )
+
+
 def own(name: str | Path, out: str | Path = "exp") -> Path:
     """The folder for results about a model; an included one, and one from a hub, is copied to `out`/NAME.
 

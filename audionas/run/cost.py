@@ -8,6 +8,8 @@ from typing import Any
 import torch
 
 from audionas.core.arch import ArchSpec, InputSpec
+from audionas.core.errors import Faults
+from audionas.core.files import require_there
 from audionas.core.reporter import Reporter, amount, say
 from audionas.cost.graph import measure, unfolded
 from audionas.cost.streams import streamed
@@ -31,9 +33,16 @@ def cost(
     `timed` adds ONNX Runtime's latency for one example on one thread, from features; a table of NAS-Bench-201
     adds its results for the cell.
     """
-    spec = find(network)
-    classes = classes or spec.io.classes
-    io = InputSpec.parse(shape, classes) if shape else spec.io._replace(classes=classes)
+    faults = Faults()
+    with faults:
+        spec = find(network)
+    if shape:
+        with faults:
+            io = InputSpec.parse(shape, classes or (1 if faults else spec.io.classes))
+    with faults:
+        require_there(table_file)
+    faults.tell()
+    io = io if shape else spec.io._replace(classes=classes or spec.io.classes)
     spec = replace(spec, io=io, scale={**spec.scale, **(sizes or {})})
     known = {} if table_file is None else {"table": looked_up(spec, table_file)}
     return {

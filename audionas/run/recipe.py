@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from audionas.core.errors import UserError, did_you_mean
+from audionas.core.errors import Faults, UserError, did_you_mean
 from audionas.core.files import shipped
 from audionas.core.hostile import command, on_a_line
 
@@ -17,12 +17,16 @@ def names() -> list[str]:
 
 def copy(name: str, folder: Path) -> str:
     """Copy a recipe to a new folder. Returns the next command in words."""
+    faults = Faults()
     if name not in names():
-        raise UserError(
-            f"no recipe called '{name}'.{did_you_mean(name, names())}", hint="See: audionas recipe list"
-        )
+        with faults:
+            raise UserError(
+                f"no recipe called '{name}'.{did_you_mean(name, names())}", hint="See: audionas recipe list"
+            )
     if folder.exists():
-        raise UserError(f"{folder}: already exists", hint="Choose a new folder.")
+        with faults:
+            raise UserError(f"{folder}: already exists", hint="Choose a new folder.")
+    faults.tell()
     shutil.copytree(shipped("recipes") / name, folder, ignore=_LEAVE)
     shutil.copy(shipped("recipes") / "parse_options.sh", folder / "parse_options.sh")
     return f"copied to {on_a_line(folder)}; next: {command('cd', folder)} && ./run.sh --help"

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from audionas.config import NAMED, SECTIONS, built, dump, load
-from audionas.core.errors import UserError, did_you_mean
+from audionas.core.errors import Faults, UserError, did_you_mean
 from audionas.core.files import shipped
 from audionas.core.hostile import command
 from audionas.core.merge import sections_of
@@ -39,14 +39,16 @@ def starter(task: str, profile: str = "", limits: Mapping[str, float] | None = N
 
     Raises UserError for an unknown task or profile, and where the profile has none of the task's networks.
     """
-    known: tuple[tuple[str, str, Mapping[str, Any]], ...] = (
-        ("task", task, TASKS),
-        ("profile", profile or "none", {"none": "", **PROFILES}),
-    )
-    if wrong := [
-        f"{what} {word}: unknown.{did_you_mean(word, all_)}" for what, word, all_ in known if word not in all_
-    ]:
-        raise UserError(wrong, hint=f"Tasks: {', '.join(TASKS)}. Profiles: {', '.join(PROFILES)}.")
+    faults = Faults()
+    with faults:
+        require_task(task)
+    if profile not in ("", "none", *PROFILES):
+        with faults:
+            raise UserError(
+                f"profile {profile}: unknown.{did_you_mean(profile, PROFILES)}",
+                hint=f"Profiles: {', '.join(PROFILES)}.",
+            )
+    faults.tell()
     raw = dict(load(shipped("recipes") / TASKS[task].recipe).raw)
     raw.pop("name", None)
     if profile:
@@ -59,6 +61,14 @@ def starter(task: str, profile: str = "", limits: Mapping[str, float] | None = N
     raw = {key: _typed(value, values[key]) for key, value in raw.items()}
     first = f"{task}: {TASKS[task].told}" + (f"; for {device or profile}" if device or profile else "")
     return "\n".join([*_head(first), *_commented(raw)]) + "\n"
+
+
+def require_task(task: str) -> None:
+    """Raise UserError for an unknown task."""
+    if task not in TASKS:
+        raise UserError(
+            f"task {task}: unknown.{did_you_mean(task, TASKS)}", hint=f"Tasks: {', '.join(TASKS)}."
+        )
 
 
 def _head(first: str) -> list[str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from audionas.config import Config, layers, load, worded
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.reporter import lined, say
 
 _PHASES = ("train", "search")  # of a run folder; the later one holds every value of the earlier
@@ -48,7 +48,12 @@ def show(found: Sequence[Value]) -> None:
 
 def differences(first: Path, second: Path) -> list[dict[str, Any]]:
     """The keys whose values differ between two configs or run folders; None stands for no such key."""
-    mine, theirs = (dict(flat(opened(place).resolved())) for place in (first, second))
+    faults = Faults()
+    with faults:
+        mine = dict(flat(opened(first).resolved()))
+    with faults:
+        theirs = dict(flat(opened(second).resolved()))
+    faults.tell()
     every = [*mine, *(key for key in theirs if key not in mine)]
     differing = [key for key in every if mine.get(key) != theirs.get(key) or (key in mine) != (key in theirs)]
     return [{"key": key, "a": mine.get(key), "b": theirs.get(key)} for key in differing]

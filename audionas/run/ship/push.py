@@ -4,12 +4,12 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from audionas.core.errors import UserError, did_you_mean
+from audionas.core.errors import Faults, UserError, did_you_mean
 from audionas.core.hostile import command
 from audionas.core.made import made
 from audionas.core.reporter import Reporter, amount, say
 from audionas.models import hub
-from audionas.models.names import own
+from audionas.models.names import own, require
 from audionas.run.ship.page import page
 from audionas.run.ship.public import copied, public
 from audionas.run.ship.terms import doubts
@@ -46,8 +46,14 @@ def push(
     With `dry_run` nothing touches the network: the files and the page are shown. Raises UserError without a
     licence, for a run without a model, and for what the hub refuses.
     """
-    hub.require_repo(repo)
-    require_licence(licence)
+    faults = Faults()
+    with faults:
+        hub.require_repo(repo)
+    with faults:
+        require_licence(licence)
+    with faults:
+        require(folder)
+    faults.tell()
     folder = own(folder)
     Reporter().note(*doubts(folder, licence))
     with tempfile.TemporaryDirectory(prefix="audionas-") as drafts:
@@ -107,11 +113,9 @@ def _plain(file: Path, folder: Path) -> bool:
 def require_licence(licence: str) -> None:
     """Raise UserError where the licence is missing or unknown."""
     if licence not in LICENCES:
-        said = (
-            f"--licence {licence}: unknown.{did_you_mean(licence, LICENCES)}"
-            if licence
-            else "--licence is missing"
-        )
+        said = f"--licence {licence}: unknown" if licence else "--licence is missing"
+        meant = did_you_mean(licence, LICENCES) if licence else ""
         raise UserError(
-            f"{said}: a model goes out under terms that others can read", hint=f"one of {', '.join(LICENCES)}"
+            f"{said}: a model goes out under terms that others can read.{meant}",
+            hint=f"Licences: {', '.join(LICENCES)}",
         )

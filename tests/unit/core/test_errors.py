@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from audionas.core.errors import Problem, UserError, did_you_mean, grouped
+from audionas.core.errors import Faults, Problem, UserError, did_you_mean, grouped
 from audionas.core.pool.failure import Failure
 
 
@@ -81,3 +81,23 @@ def test_a_message_is_never_longer_than_thirty_lines_and_says_where_all_is() -> 
     error = UserError([f"{n}: wrong" for n in range(100)], hint="Mend.", listed="all.txt")
     shown = str(error).splitlines()
     assert shown[28:] == ["28: wrong", "and 71 lines more", "all 100 of them: all.txt", "Mend."]
+
+
+def test_faults_of_several_checks_are_told_together_each_once_with_every_remedy() -> None:
+    faults = Faults("a: missing")
+    for problem, hint in (("b: wrong", "Mend b."), ("b: wrong", "Mend b."), ("c: wrong", "")):
+        with faults:
+            raise UserError(problem, hint=hint, listed="all.txt")
+    assert faults
+    with pytest.raises(UserError) as caught:
+        faults.tell("Look.")
+    assert caught.value.problems == ["a: missing", "b: wrong", "c: wrong"]
+    assert (caught.value.hint, caught.value.listed) == ("Mend b.\nLook.", "all.txt")
+
+
+def test_what_is_no_fault_of_the_user_passes_and_no_fault_tells_nothing() -> None:
+    faults = Faults()
+    with pytest.raises(KeyError), faults:
+        raise KeyError("a bug")
+    assert not faults
+    faults.tell("Look.")

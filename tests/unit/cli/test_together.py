@@ -1,0 +1,60 @@
+"""Every fault that a command can see from its words is told at once, with the remedy of each."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.cli._command import refused
+
+LINES = (  # a command, and a part of the message about each of its faults
+    ("make nothere --for esp32s3", "mean 'esp32-s3'?|nothere: no such folder|--minutes is missing|Devices:"),
+    ("make nothere --minutes 5 --for pie name=..", "mean 'pi'?|nothere: no such folder|name: '..' cannot"),
+    ("push kws12 me --licence cc", "me: expected OWNER/NAME|--licence cc: unknown|Licences:|For example:"),
+    ("push nothere me", "expected OWNER/NAME|--licence is missing|nothere/model: no trained"),
+    (
+        "eval nothere --data nodata --folder none --engine lite --by place",
+        "--engine lite|either --data or --folder|--by needs|nothere/model: no trained|nodata: no such|none: no",
+    ),
+    ("predict nothere a.wav b.wav --windows most", "--windows most|nothere/model: no tr|a.wav: no|b.wav: no"),
+    (
+        "export nothere --target onxn --input wave --pool mean --fine-tune maybe --data nodata",
+        "mean 'onnx'?|--input wave|--pool mean|--fine-tune maybe|nothere/model: no trained|nodata: no such",
+    ),
+    (
+        "tune nothere --positives nopos --negatives noneg --target-fa-per-hour -1 --patience x",
+        "--target-fa-per-hour -1|nopos: no such|noneg: no such|nothere/model: no trained|--patience x",
+    ),
+    (
+        "detect nothere no.wav out.wav --patience x",
+        "nothere/model|no.wav: no|out.wav: no|--patience x",
+    ),
+    ("mine nothere nolong --data nodata --out new", "nothere/model: no|nodata: no such|nolong: no such"),
+    ("listen nothere --wav no.wav", "nothere/model: no trained|no.wav: no such"),
+    ("cost tc_resnet9 --input 3x --table no.npz", "mean 'tc_resnet8'?|--input 3x|no.npz: no such"),
+    ("config new keyword --for esp33", "mean 'keywords'?|mean 'esp32'?|Tasks:|Devices:"),
+    ("config diff nothere.yaml nothing.yaml", "nothere.yaml: cannot be read|nothing.yaml: cannot be read"),
+    ("recipe copy minni .", "mean 'mini'?|already exists"),
+    ("prep folder nosrc new --dev 2 --on-bad x", "--dev 2|--on-bad x|nosrc: no such"),
+    (
+        "prep wake_word new --word ! --on-bad x --seconds 90 --codec mp9 --words nolist --positives nopos",
+        "--word '!'|--on-bad x|--seconds 90|--codec mp9|nolist: no such|nopos: no such|nothing other",
+    ),
+    (
+        "prep speech_commands nosrc new --version v3 --silence x --on-bad y",
+        "nosrc: no such|--version v3|--silence x|--on-bad y",
+    ),
+    ("prep esc10 new --src nosrc --on-bad x", "nosrc: no such|--on-bad x"),
+    ("prep manifest new --train no.json --format x --on-bad y", "no.json: no such|--format x|--on-bad y"),
+    ("prep dcase_low_complexity new --src . --on-bad x --dev 2 --subset 7", "--on-bad x|--dev 2|--subset 7"),
+)
+
+
+@pytest.mark.parametrize(("line", "parts"), LINES)
+def test_all_faults_of_a_command_are_told_together(
+    line: str, parts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = refused(*line.split()).err
+    assert [part for part in parts.split("|") if part not in told] == [], told
+    assert not (tmp_path / "new").exists()
+    assert not (tmp_path / "exp").exists()
