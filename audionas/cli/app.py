@@ -58,7 +58,7 @@ def run() -> None:
     try:
         completed = " ".join(os.environ.get(name, "") for name in SHELL_WORDS)
         words = [*sys.argv[1:], *completed.split()]
-        if "prep" in words:  # else nothing asks for its pages
+        if {"prep", "fetch"} & {*words}:  # else nothing asks for their pages
             data.register_preps(words)
         try:
             app()

@@ -1,4 +1,4 @@
-"""The commands that bring data: prep, with one page of data_prep/ per corpus, and recipe."""
+"""The commands that bring data: prep and fetch, with the pages of data_prep/, and recipe."""
 
 import ast
 from collections.abc import Callable, Sequence
@@ -15,6 +15,7 @@ from audionas.core.reporter import say
 from audionas.expert.pages import main_of
 
 PANEL = "Data"
+FETCHED = ("negatives",)  # pages that bring sound, and prepare nothing
 commands = typer.Typer()
 
 
@@ -25,7 +26,7 @@ class Pages(TyperGroup):
         """Find a page by the first word."""
         if not ctx.resilient_parsing and not args[0].startswith("-") and args[0] not in self.commands:
             raise UserError(
-                f"no page of prep is called '{args[0]}'.{did_you_mean(args[0], self.commands)}",
+                f"no page of {ctx.info_name} is called '{args[0]}'.{did_you_mean(args[0], self.commands)}",
                 hint=f"Pages: {', '.join(self.commands)}",
             )
         return super().resolve_command(ctx, args)
@@ -36,8 +37,10 @@ prep_app = typer.Typer(
     help="Write Kaldi data directories from a corpus or from your own recordings.",
     no_args_is_help=True,
 )
+fetch_app = typer.Typer(cls=Pages, help="Fetch public sound to learn from.", no_args_is_help=True)
 recipe_app = typer.Typer(help="Copy or list the recipes that audionas includes.", no_args_is_help=True)
 commands.add_typer(prep_app, name="prep", rich_help_panel=PANEL)
+commands.add_typer(fetch_app, name="fetch", rich_help_panel=PANEL)
 commands.add_typer(recipe_app, name="recipe", rich_help_panel=PANEL)
 
 
@@ -74,14 +77,16 @@ def page_names() -> list[str]:
 
 
 def register_preps(words: Sequence[str]) -> None:
-    """`audionas prep NAME` for every page in data_prep/. Only pages that `words` name are imported.
+    """`audionas prep NAME`, or fetch, for each page in data_prep/. Only those that `words` name are imported.
 
     The others get the docstring of their `main`, which is all that a list of commands shows of them.
     """
-    prep_app.registered_commands.clear()  # `run` may be called more than once in a process
+    for app in (prep_app, fetch_app):
+        app.registered_commands.clear()  # `run` may be called more than once in a process
     for name in page_names():
         page = shipped("data_prep") / f"{name}.py"
-        prep_app.command(name)(main_of(page) if name in words else _stand_in(page))
+        app = fetch_app if name in FETCHED else prep_app
+        app.command(name)(main_of(page) if name in words else _stand_in(page))
 
 
 @cache

@@ -64,7 +64,11 @@ def _faults(
     minutes: float | None, rate: float | None, negatives: Sequence[Path], changes: Sequence[str]
 ) -> Iterator[str]:
     """The faults of a call, whatever its plan."""
-    yield from (f"--negatives {each}: no such folder" for each in negatives if not each.is_dir())
+    yield from (
+        f"--negatives {each}: no such folder; public ones come by: audionas fetch negatives --list"
+        for each in negatives
+        if not each.is_dir()
+    )
     if minutes is not None and (told := fault(minutes)):
         yield told
     if rate is not None and not 0 < rate < 1e6:

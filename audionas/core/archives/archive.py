@@ -8,7 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -44,6 +44,13 @@ class Archive:
     def size(self) -> int:
         """The bytes of all files."""
         return sum(member.size for member in self.members)
+
+    def below(self, folder: str) -> "Archive":
+        """The archive with only those members whose names begin with `folder`. Raises UserError for none."""
+        kept = [member for member in self.members if member.name.startswith(folder)]
+        if not kept:
+            raise damaged(self.path, f"it holds nothing below {folder}")
+        return replace(self, members=kept)
 
     def announce(self, reporter: Reporter) -> None:
         """Say what will be written."""

@@ -10,6 +10,7 @@ from urllib.request import Request, urlopen
 
 from audionas.core.archives.listing import MARKS
 from audionas.core.archives.tar import open_tar
+from audionas.core.archives.zip import open_zip
 from audionas.core.errors import UserError
 from audionas.core.files import read_text, sha256, write_text
 from audionas.core.reporter import Reporter
@@ -101,8 +102,9 @@ def unpacked(archive: Path, out: Path, digest: str, reporter: Reporter) -> Path:
     return folder
 
 
-def unpack(archive: Path, folder: Path, digest: str, reporter: Reporter) -> None:
-    """Unpack a .tar or compressed .tar into `folder`, which appears whole or not at all.
+def unpack(archive: Path, folder: Path, digest: str, reporter: Reporter, *, within: str = "") -> None:
+    """Unpack a .zip, a .tar or a compressed .tar into `folder`, which appears whole or not at all; only what
+    lies below `within`, where that is given.
 
     A folder that holds the same archive (by `digest`, its SHA-256) already is kept.
 
@@ -119,8 +121,8 @@ def unpack(archive: Path, folder: Path, digest: str, reporter: Reporter) -> None
     shutil.rmtree(staging, ignore_errors=True)  # left by an interrupted run
     staging.mkdir(parents=True)
     try:
-        with open_tar(archive) as opened:
-            opened.unpack(staging, reporter)
+        with (open_zip if archive.suffix == ".zip" else open_tar)(archive) as opened:
+            opened.below(within).unpack(staging, reporter)
         (staging / MARKS).write_text(f"{digest}\n", encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         staging.replace(folder)

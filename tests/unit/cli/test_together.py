@@ -7,13 +7,13 @@ import pytest
 from tests.unit.cli._command import refused
 
 LINES = (  # a command, and a part of the message about each of its faults
-    ("make nothere --for esp32s3", "mean 'esp32-s3'?|nothere: no such folder|--minutes is missing|Devices:"),
+    ("make nothere --for esp32s3", "esp32-s3|nothere: no such folder|--minutes is missing|Devices:"),
     ("make nothere --minutes 5 --for pie name=..", "mean 'pi'?|nothere: no such folder|name: '..' cannot"),
     ("push kws12 me --licence cc", "me: expected OWNER/NAME|--licence cc: unknown|Licences:|For example:"),
     ("push nothere me", "expected OWNER/NAME|--licence is missing|nothere/model: no trained"),
     (
         "eval nothere --data nodata --folder none --engine lite --by place",
-        "--engine lite|either --data or --folder|--by needs|nothere/model: no trained|nodata: no such|none: no",
+        "--engine lite|either --data or|--by needs|nothere/model: no trained|nodata: no such|none: no",
     ),
     ("predict nothere a.wav b.wav --windows most", "--windows most|nothere/model: no tr|a.wav: no|b.wav: no"),
     (

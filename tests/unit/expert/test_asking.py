@@ -102,3 +102,8 @@ def test_a_run_and_its_recordings_do_not_lie_in_each_other(tmp_path: Path, out: 
     words = ("make", source, "--for", "cpu", "--minutes", 5, f"out={tmp_path / out}", f"name={name}")
     assert "one lies in the other" in refused(*words).err
     assert source.is_dir()
+
+
+def test_negatives_that_are_not_there_name_the_command_that_brings_them(tmp_path: Path) -> None:
+    words = ("make", tmp_path, "--for", "esp32-s3", "--minutes", 5, "--negatives", tmp_path / "radio")
+    assert "audionas fetch negatives --list" in refused(*words).err
