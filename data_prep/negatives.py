@@ -37,7 +37,7 @@ def main(
         typer.Option("--md5", help="Accept an archive with this checksum; may be repeated."),
     ] = None,
 ) -> None:
-    """Fetch sound without a wake word: speech, music and noise, for `audionas make --negatives` and for tests.
+    """Fetch sound without a wake word, speech, music and noise: for `audionas make --negatives` and tests.
 
     Prints address, size, sum and licence of each pack before; without a name, of librispeech-dev-clean.
     Run the same command to resume. Each archive is checked by its published sum, then unpacked. Tables beside

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from audionas.cli.options import AsJson, Conf, Overrides, Overwrite, Resume
+from audionas.cli.options import AsJson, Conf, Overrides, Overwrite, Resume, Until
 from audionas.core.errors import UserError
 from audionas.core.reporter import stdout_json
 
@@ -71,6 +71,7 @@ def search(
             "--keep-supernet", help="With --overwrite: keep the supernet and rerun only the searcher."
         ),
     ] = False,
+    until: Until = 0,
 ) -> None:
     """Search a space for an architecture: writes exp/NAME/arch.json.
 
@@ -87,7 +88,8 @@ def search(
 
     with joined():
         settings = load(conf, overrides or [])
-        go(settings, resume=resume, overwrite=overwrite, keep_supernet=keep_supernet)
+        end = (lambda done: done >= until) if until else None
+        go(settings, resume=resume, overwrite=overwrite, keep_supernet=keep_supernet, until=end)
 
 
 @commands.command(rich_help_panel=PANEL)
@@ -96,10 +98,7 @@ def train(
     overrides: Overrides = None,
     resume: Resume = False,
     overwrite: Overwrite = False,
-    until: Annotated[
-        int,
-        typer.Option(min=0, help="Last epoch to train, on the schedule of all of them; 0: the last one."),
-    ] = 0,
+    until: Until = 0,
 ) -> None:
     """Train an architecture, from scratch or from the weights of train.init: writes exp/NAME/model/.
 

@@ -15,6 +15,9 @@ Overrides = Annotated[
 Overwrite = Annotated[
     bool, typer.Option("--overwrite", help="Delete what an earlier run has made here, and start again.")
 ]
+Until = Annotated[
+    int, typer.Option(min=0, help="Last epoch to train, on the schedule of all of them; 0: the last one.")
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 Resume = Annotated[bool, typer.Option("--resume", help="Resume an unfinished run, or start one.")]
 Exp = Annotated[Path, typer.Argument(help="A run folder, such as exp/mini.", show_default=False)]

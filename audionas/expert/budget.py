@@ -11,6 +11,7 @@ from audionas.expert import conf, decide, steps
 from audionas.expert.clock import SHARES, TIMED, Clock, epochs
 from audionas.expert.decide import Decision
 from audionas.expert.devices import device
+from audionas.expert.facts import hours
 from audionas.expert.networks import Network, candidates, fitting, opened
 from audionas.expert.plan import Plan
 from audionas.run.check import check
@@ -27,7 +28,7 @@ def hand_made(made: Plan, home: Path, clock: Clock) -> None:
     """Time each network that fits; decide which are tried, and the epochs of trials and of the training."""
     fit, began = _fitting(made, home), (time.process_time(), clock.spent)
     paces = {each.name: _pace(made, home, each.name, each.init, TIMED / len(fit) - 1) for each in fit}
-    _keep(made, clock, *began)
+    _keep(made, home, clock, *began)
     facts = {each.name: {"init": each.init} for each in fit}
     _share(made, facts, paces, clock.share("search"), clock.share("training"))
 
@@ -46,7 +47,7 @@ def searched(made: Plan, home: Path, clock: Clock) -> None:
         _pace(made, home, "drawn", "", TIMED / 4),
         _pace(made, home, hand.name, hand.init, TIMED / 4),
     )
-    _keep(made, clock, *began)
+    _keep(made, home, clock, *began)
     made.decisions["supernet"] = _supernet(made, home, clock)
     facts: dict[str, dict[str, Any]] = {}
     for seed in SEEDS:
@@ -59,11 +60,16 @@ def searched(made: Plan, home: Path, clock: Clock) -> None:
     _share(made, facts, paces, _TRIALS * training, (1 - _TRIALS) * training)
 
 
-def _keep(made: Plan, clock: Clock, core: float, spent: float) -> None:
+def _keep(made: Plan, home: Path, clock: Clock, core: float, spent: float) -> None:
     """Decide what is kept for the rest, by the machine's speed since these seconds of core and clock."""
     slow = (clock.spent - spent) / max(0.1, time.process_time() - core)
-    needed = REST["listens" if device(made.device).listens else "clips"]
-    made.decisions["rest"] = decide.rest(SHARES["rest"] * clock.given, needed, slow)
+    needed, share = REST["listens" if device(made.device).listens else "clips"], SHARES["rest"] * clock.given
+    if "rate" in made.decisions:
+        sounds = made.value("negatives").replace("dev_", "train_")
+        heard = hours(home, sounds)
+        made.decisions["mine"] = decide.mine(sounds, heard, slow, share)
+        needed += decide.MINING * heard if made.value("mine") else 0.0
+    made.decisions["rest"] = decide.rest(share, needed, slow)
     clock.rest = made.value("rest")
 
 
@@ -82,6 +88,11 @@ def _share(
     many = len(tried.value)
     if many == 1:
         made.decisions["choice"] = Decision(tried.value[0], "the only one for which there is time")
+        if "mine" in made.decisions:
+            why = (
+                "no false accepts are collected in training sound: without trials no network is there for it"
+            )
+            made.decisions["mine"] = Decision("", why)
         trials, training = 0.0, trials + training
     rows = {
         name: {
@@ -95,6 +106,11 @@ def _share(
     made.decisions["networks"] = tried._replace(value=rows)
 
 
+def _viable(made: Plan) -> bool:
+    """True where continuous sound is heard after each epoch."""
+    return "ambient" in made.decisions
+
+
 def _supernet(made: Plan, home: Path, clock: Clock) -> Decision:
     """The epochs of the supernet: what the scoring of networks leaves of the search's time."""
     found = check(load(home / conf.FILE, steps.search_settings(made, home, 1)))
@@ -102,7 +118,8 @@ def _supernet(made: Plan, home: Path, clock: Clock) -> Decision:
     share = clock.share("search")
     count = epochs(max(0.0, share - scoring), epoch, MOST["search"])
     why = f"timed here: {epoch:.1f} s per epoch, {scoring:.0f} s for {found['select']['networks']} scores"
-    return Decision({"epochs": count, "seconds": round(count * epoch + scoring, 1)}, why)
+    seconds = round(count * epoch + scoring, 1)
+    return Decision({"epochs": count, "seconds": seconds, "epoch": epoch, "scoring": scoring}, why)
 
 
 def _fitting(made: Plan, home: Path) -> list[Network]:
@@ -120,5 +137,6 @@ def _pace(made: Plan, home: Path, name: str, init: str, seconds: float) -> float
     config = load(home / conf.FILE, changes)
     found: dict[str, Any] = check(config, seconds=max(1.0, seconds))
     count, number = found["clips"], found["train"]["steps"] / config.train.epochs
-    heard = 1 + _FORWARD * count["dev"] / max(1, count["train"])
+    windows = 3600 * hours(home, made.value("negatives")) / made.value("ambient") if _viable(made) else 0.0
+    heard = 1 + _FORWARD * (count["dev"] + windows) / max(1, count["train"])
     return float(number * found["train"]["seconds_a_step"] * heard + _ENDING)

@@ -15,6 +15,9 @@ FEW_SPEAKERS = 10
 COPIES = 3  # that augmentation makes of a clip, as far as a search is concerned
 FEW_POSITIVES = 500  # of a wake word: below, voices speak more
 SPOKEN, SPOKEN_MINUTE = 600, 10  # clips that they speak: at most, and for each given minute
+VIABLE = "average_viable_recall"  # the recall of a wake word over 0 to 2 false accepts per hour
+WINDOWS = 8000  # of continuous sound that are heard after an epoch, at most
+MINING = 40.0  # seconds of a core to hear an hour of sound, and to cut out what fires
 TRIAL = 8  # epochs of a trial that says something
 
 
@@ -138,8 +141,45 @@ def tried(paces: Mapping[str, float], seconds: float) -> Decision:
     return Decision(kept, f"{some}; timed here, per epoch: {told}")
 
 
-def choice(accuracies: Mapping[str, float]) -> Decision:
-    """The network with the best accuracy on development clips; of equal ones the first, which is smaller."""
-    best = max(accuracies, key=accuracies.__getitem__)
-    told = ", ".join(f"{name} {accuracy:.1%}" for name, accuracy in accuracies.items())
-    return Decision(best, f"development accuracy of the trials: {told}")
+def kept(word: bool, hours: float) -> Decision:
+    """The figure by which epochs and networks are chosen; `word` where there are clips of a wake word."""
+    if word and hours:
+        return Decision(
+            VIABLE,
+            f"a wake word: what counts is how often it is heard where {hours:.2f} hours of development sound "
+            "fire at most twice an hour",
+        )
+    return Decision("accuracy", "what counts is the share of development clips that are understood")
+
+
+def ambient(hours: float) -> Decision:
+    """The seconds from one window of continuous sound to the next, in which false accepts are counted."""
+    hop = max(0.1, math.ceil(10 * 3600 * hours / WINDOWS) / 10)
+    many = round(3600 * hours / hop)
+    return Decision(
+        hop, f"{amount(many, 'window')} of development sound after each epoch, {WINDOWS:,} at most"
+    )
+
+
+def mine(sounds: str, hours: float, slow: float, share: float) -> Decision:
+    """The training sound in which false accepts are collected before the last training, or ""."""
+    needed = hours * MINING * max(1.0, slow)
+    if not hours or needed > share / 2:
+        short = f"{needed:.0f} s are more than half of the {share:.0f} s for it" if hours else "there is none"
+        return Decision("", f"no false accepts are collected in training sound: {short}")
+    told = f"the chosen trial hears {hours:.2f} hours of training sound, and learns from what fooled it"
+    return Decision(sounds, told)
+
+
+def choice(figures: Mapping[str, Mapping[str, float]], kept: str = "accuracy") -> Decision:
+    """The network whose trial has the best figure `kept`, then the best accuracy on development clips; of
+    equal ones the first, which is smaller.
+    """
+    wanted = dict.fromkeys((f"valid_{kept}", "valid_accuracy"))
+    keys = [key for key in wanted if all(key in row for row in figures.values())]
+    best = max(figures, key=lambda name: [figures[name][key] for key in keys])
+    told = ", ".join(
+        f"{name} {' and '.join(f'{row[key]:.1%}' for key in keys)}" for name, row in figures.items()
+    )
+    names = " and ".join(key.removeprefix("valid_").replace("_", " ") for key in keys)
+    return Decision(best, f"development {names} of the trials: {told}")

@@ -97,7 +97,8 @@ def run(
             plan.save(home)
         later = sum(each.seconds for each in steps[number + 1 :] if not done.holds(each, wanted[each.name]))
         tell(step.name)
-        _do(step, Watch(step, plan, home, clock, done, clock.end(step.seconds, later, step.share), tell))
+        end = clock.end(step.seconds, later, step.share) - step.tail
+        _do(step, Watch(step, plan, home, clock, done, end, tell))
 
 
 class Watch:

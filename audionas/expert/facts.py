@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from audionas.core.errors import UserError
+from audionas.core.files import read_json
 from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data import audio, readers
@@ -67,6 +68,13 @@ def facts(folder: Path, reporter: Reporter) -> Facts:
         longest=every[-1],
         hours=statistics.fmean(lengths) * len(items) / 3600,
     )
+
+
+def hours(home: Path, sounds: str) -> float:
+    """The hours of continuous sound in the prepared folder `sounds` of a run."""
+    file = home / "data" / "hours.json"
+    found: dict[str, dict[str, float]] = read_json(file) if file.exists() else {}
+    return float(sum(found.get(sounds, {}).values()))
 
 
 def speakers_of(paths: Sequence[Path]) -> tuple[str, int]:

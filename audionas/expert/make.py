@@ -82,9 +82,9 @@ def _work(plan: Plan, home: Path, clock: Clock, note: do.Told) -> None:
     do.run(trials, wanted, plan, home, clock, note)
     if "choice" not in plan.decisions:
         places = {name: home / steps.TRIALS / name / "train" / "done.json" for name in plan.value("networks")}
-        plan.decisions["choice"] = decide.choice(
-            {name: read_json(place)["valid_accuracy"] for name, place in places.items()}
-        )
+        figures = {name: read_json(place) for name, place in places.items()}
+        kept = plan.value("kept") if "kept" in plan.decisions else "accuracy"
+        plan.decisions["choice"] = decide.choice(figures, kept)
         plan.save(home)
     every, wanted = _steps(plan, home)
     clock.resume(do.Done(home).used(wanted))

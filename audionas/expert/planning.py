@@ -4,13 +4,15 @@ from pathlib import Path
 
 from audionas.config import load
 from audionas.core.errors import Faults, UserError
-from audionas.core.files import read_json, write_text
+from audionas.core.files import write_text
 from audionas.core.reporter import Reporter
+from audionas.data import kaldi
+from audionas.data.labels import is_background
 from audionas.expert import budget, conf, decide, do, since, steps
 from audionas.expert.clock import Clock
 from audionas.expert.decide import Decision
 from audionas.expert.devices import device
-from audionas.expert.facts import Facts, facts
+from audionas.expert.facts import Facts, facts, hours
 from audionas.expert.plan import Plan
 
 
@@ -42,6 +44,9 @@ def plan(made: Plan, home: Path, clock: Clock, tell: do.Told) -> None:
     do.run([prep], do.digests([steps.prep(made, Path(home.name))]), made, home, clock, tell)
     if made.value("task") == "wake_word":
         _measurable(made, home)
+    else:
+        made.decisions["kept"] = decide.kept(word=False, hours=0.0)
+    write_text(home / conf.FILE, conf.text(made))
     tell("time steps")
     with do.logged(home):
         (budget.searched if made.value("search") else budget.hand_made)(made, home, clock)
@@ -92,7 +97,12 @@ def _examine_word(made: Plan, found: Facts) -> None:
 
 
 def _measurable(made: Plan, home: Path) -> None:
-    """Decide the target of false accepts, from the hours of development sound without the word."""
-    hours: dict[str, dict[str, float]] = read_json(home / "data" / "hours.json")
-    heard = sum(hours.get(made.value("negatives"), {}).values())
+    """Decide the target of false accepts, and what chooses epochs and networks, from the hours of development
+    sound without the word.
+    """
+    heard = hours(home, made.value("negatives"))
     made.decisions["rate"] = decide.rate(made.rate, heard)
+    word = any(not is_background(item.label) for item in kaldi.read(home / "data" / "dev"))
+    made.decisions["kept"] = decide.kept(word, heard)
+    if made.value("kept") == decide.VIABLE:
+        made.decisions["ambient"] = decide.ambient(heard)

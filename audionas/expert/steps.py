@@ -38,13 +38,13 @@ def trial_settings(
     plan: Plan, home: Path, network: str, facts: Mapping[str, Any], epochs: int = 1
 ) -> list[str]:
     """The settings of the short training of a network."""
-    where = [*_where(home / TRIALS, network, home), *_network(home, network, facts, _init(home, facts))]
+    where = [*_where(plan, home / TRIALS, network, home), *_network(home, network, facts, _init(home, facts))]
     return [*where, f"train.epochs={epochs}", *settings(plan, *_FINAL)]
 
 
 def search_settings(plan: Plan, home: Path, epochs: int) -> list[str]:
     """The settings of the search."""
-    where = _where(home / Path(SEARCH).parent, Path(SEARCH).name, home)
+    where = _where(plan, home / Path(SEARCH).parent, Path(SEARCH).name, home)
     return [*where, f"search.epochs={epochs}", *settings(plan, *_FINAL)]
 
 
@@ -103,6 +103,8 @@ def _search(plan: Plan, home: Path) -> list[Step]:
             reads=conf.text(plan),
             share="search",
             seconds=facts["seconds"],
+            pace=facts.get("epoch", 0.0),
+            tail=facts.get("scoring", 0.0),
         )
     ]
 
@@ -135,20 +137,24 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
     init = (
         str(home / TRIALS / chosen) if several else _init(home, facts)
     )  # a trial is the beginning of a training
-    changes = [*_where(out, name, home), *_network(home, chosen, facts, init)]
+    mined = bool(_value(plan, "mine")) and several
+    train = "mined" if mined else "train"
+    changes = [*_where(plan, out, name, home, train), *_network(home, chosen, facts, init)]
     changes += [f"train.epochs={facts['epochs']}", *settings(plan)]
     data, target = home / "data", device(plan.device)
+    before = _mining(plan, home, chosen) if mined else []
     final = verbs.train(
         "train",
         home / conf.FILE,
         changes,
-        after=(trial(chosen) if several else found,),
+        after=("mine" if mined else trial(chosen) if several else found,),
         reads=conf.text(plan),
         share="training",
         seconds=facts["epochs"] * facts["epoch"],
         pace=0.0 if "train.epochs" in keys(plan.changes) else facts["epoch"],
     )
     last = [
+        *before,
         final,
         verbs.evaluate(home, data / "test", after=("train",)),
         verbs.export(
@@ -166,20 +172,39 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
                 after=("export",),
             )
         )
-    rest = plan.value("rest")
     last.append(verbs.show(home, after=tuple(each.name for each in last)))
-    return [each if each.trains else each._replace(seconds=rest / (len(last) - 1)) for each in last]
+    rest = plan.value("rest") / (len(last) - 1)
+    return [each if each.trains else each._replace(seconds=rest) for each in last]
 
 
-def _where(out: Path, name: str, home: Path) -> list[str]:
+def _mining(plan: Plan, home: Path, chosen: str) -> list[Step]:
+    """The chosen trial is exported, and hears the training sound: false accepts become training clips."""
+    target, data = device(plan.device), home / "data"
+    place = home / TRIALS / chosen
+    kind = "onnx-stream" if target.listens else "onnx"
+    frames = target.profile == "esphome"
+    return [
+        verbs.export(place, [kind], data / "dev", frames, name="export trial", after=(trial(chosen),)),
+        verbs.mine(place, data / plan.value("mine"), data / "train", data / "mined", after=("export trial",)),
+    ]
+
+
+def _value(plan: Plan, name: str) -> Any:
+    """The value of a decision that plans of earlier versions lack; None there."""
+    return plan.value(name) if name in plan.decisions else None
+
+
+def _where(plan: Plan, out: Path, name: str, home: Path, train: str = "train") -> list[str]:
     """The settings that say where a training reads and writes."""
     data = home / "data"
-    return [
+    found = [
         setting("out", out),
         setting("name", name),
-        setting("data.train", data / "train"),
+        setting("data.train", data / train),
         setting("data.dev", data / "dev"),
     ]
+    heard = "ambient" in plan.decisions
+    return [*found, *([setting("data.ambient", data / plan.value("negatives"))] if heard else [])]
 
 
 def _network(home: Path, network: str, facts: Mapping[str, Any], init: str) -> list[str]:

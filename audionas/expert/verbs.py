@@ -16,6 +16,7 @@ from audionas.expert.pages import main_of
 Until = Callable[[int], bool]  # told the epochs done, whether a training ends
 Words = tuple[str, ...]
 
+MINED = 0.5  # the threshold at which false accepts are collected
 _PREP = (  # hints of the preparation name options that make does not have
     "Record more files of what is named, or move it out of the folder; then repeat the command."
 )
@@ -25,7 +26,8 @@ class Step(NamedTuple):
     """`words` follow `audionas` on a command line; `call(overwrite, until)` does the same.
 
     `after` names the steps whose results it reads, `reads` is the text of its config. `share` says whose time
-    it takes, and `seconds` how much is planned; `pace` is that of an epoch of a training that may end early.
+    it takes, and `seconds` how much is planned; `pace` is that of an epoch of a training that may end early,
+    and `tail` what it takes after the last epoch.
     """
 
     name: str
@@ -36,11 +38,12 @@ class Step(NamedTuple):
     share: str = "rest"
     seconds: float = 0.0
     pace: float = 0.0
+    tail: float = 0.0
 
     @property
     def trains(self) -> bool:
-        """True for a training, which can end early."""
-        return self.words[0] == "train"
+        """True for a training or a search, which can end early."""
+        return self.words[0] in ("train", "search")
 
 
 def prep(page: str, places: Sequence[str], options: Sequence[tuple[str, Any]], **rest: Any) -> Step:
@@ -88,7 +91,7 @@ def search(conf: Path, changes: Sequence[str], **rest: Any) -> Step:
         from audionas.config import load
         from audionas.run.search import search as go
 
-        go(load(conf, changes), resume=not overwrite, overwrite=overwrite)
+        go(load(conf, changes), resume=not overwrite, overwrite=overwrite, until=until)
 
     return Step("search", ("search", str(conf), *changes, "--resume"), call, **rest)
 
@@ -104,7 +107,9 @@ def evaluate(home: Path, data: Path, **rest: Any) -> Step:
     return Step("eval", ("eval", str(home), "--data", str(data)), call, **rest)
 
 
-def export(home: Path, targets: Sequence[str], data: Path, frames: bool, **rest: Any) -> Step:
+def export(
+    home: Path, targets: Sequence[str], data: Path, frames: bool, *, name: str = "export", **rest: Any
+) -> Step:
     """`audionas export HOME --target TARGETS --data DATA`, with `frames` as the input of ONNX files."""
 
     def call(overwrite: bool, until: Until | None) -> None:
@@ -113,7 +118,21 @@ def export(home: Path, targets: Sequence[str], data: Path, frames: bool, **rest:
         go(home, targets=targets, data=data, input="frames" if frames else "waveform")
 
     words = ("export", str(home), "--target", ",".join(targets), "--data", str(data))
-    return Step("export", (*words, *(("--input", "frames") if frames else ())), call, **rest)
+    return Step(name, (*words, *(("--input", "frames") if frames else ())), call, **rest)
+
+
+def mine(home: Path, sounds: Path, data: Path, out: Path, **rest: Any) -> Step:
+    """`audionas mine HOME SOUNDS --data DATA --out OUT --threshold`: low, since more is learnt from more."""
+
+    def call(overwrite: bool, until: Until | None) -> None:
+        from audionas.listen.mine import mine as go
+
+        if overwrite and out.is_dir() and not out.is_symlink():
+            rmtree(out)
+        go(home, sounds, data, out, threshold=[f"{MINED:g}"])
+
+    words = ("mine", str(home), str(sounds), "--data", str(data), "--out", str(out), "--threshold")
+    return Step("mine", (*words, f"{MINED:g}"), call, **rest)
 
 
 def tune(

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -47,18 +47,25 @@ from audionas.zoo.find import read as read_arch
 from audionas.zoo.find import told
 
 _SECTIONS = ("augment", "spec_augment", "space", "method", "search")
+Until = Callable[[int], bool]
 
 
 @processes.joined()
 @mourned()
 def search(
-    conf: Config, *, resume: bool = False, overwrite: bool = False, keep_supernet: bool = False
+    conf: Config,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    keep_supernet: bool = False,
+    until: Until | None = None,
 ) -> ArchSpec:
     """Search `conf.space` with `conf.method`. Writes and returns `exp/<name>/arch.json`.
 
     With a searcher the method only trains the supernet; the architecture is then the knee of the front that
     the searcher finds, and `front.json` holds the whole front; `keep_supernet` overwrites only the searcher's
-    results. Under torchrun every process calls this, and the first one writes.
+    results. Told the epochs done, `until` says whether the method ends there, on the schedule of all epochs.
+    Under torchrun every process calls this, and the first one writes.
     """
     if keep_supernet and not (overwrite and conf.searcher is not None):
         raise UserError(
@@ -72,7 +79,7 @@ def search(
     if conf.searcher is not None:
         require_possible(conf, problem)
     again = overwrite and not keep_supernet
-    found = _fitted(conf, inputs, device, reporter, resume=resume, overwrite=again)
+    found = _fitted(conf, inputs, device, reporter, resume=resume, overwrite=again, until=until)
     if conf.searcher is not None:
         start = facts(conf, inputs, device)
         front = select(conf, problem, start, resume=resume, overwrite=overwrite)
@@ -115,6 +122,7 @@ def _fitted(
     derive: bool = True,
     resume: bool,
     overwrite: bool,
+    until: Until | None = None,
 ) -> ArchSpec | None:
     """Run the phase in which the method works. Returns the derived architecture, if one is wanted."""
     derive = derive and conf.searcher is None
@@ -132,7 +140,7 @@ def _fitted(
             reporter.note(f"{folder}: finished earlier; the architecture is {arch} ({spec.id})")
             return spec
         assert conf.method is not None
-        found = _run(conf, conf.method, inputs, device, folder, derive=derive)
+        found = _run(conf, conf.method, inputs, device, folder, until, derive=derive)
         if processes.first():
             require_there(folder)
         kept = _kept(conf, found) if found is not None else None
@@ -161,8 +169,17 @@ def facts(conf: Config, inputs: Inputs, device: torch.device) -> dict[str, Any]:
 class Searching:
     """The work of a search: the method's steps, and the history of its probabilities."""
 
-    def __init__(self, method: Method, run: SearchRun, folder: Path, inputs: Inputs, conf: Config) -> None:
+    def __init__(
+        self,
+        method: Method,
+        run: SearchRun,
+        folder: Path,
+        inputs: Inputs,
+        conf: Config,
+        until: Until | None = None,
+    ) -> None:
         self.method, self.run, self.folder = method, run, folder
+        self.done, self.until = 0, until  # epochs
         self.prepare_train, self.prepare_valid = preparers(conf, inputs, run.device)
 
     def begin(self, epoch: int) -> None:
@@ -185,6 +202,7 @@ class Searching:
         The steps that the optimisers of weights and alpha took are those of this epoch.
         """
         level(self.run.net.buffers())
+        self.done = epoch + 1
         self.method.after_epoch()
         probabilities = self.method.probabilities()
         if processes.first():
@@ -205,8 +223,9 @@ class Searching:
         write_text(log, "".join(json.dumps(row) + "\n" for row in rows))
 
     def stop(self) -> bool:
-        """Tell whether the method has a reason to end."""
-        return bool(self.method.stop())
+        """True where the method has a reason to end, or `until` says so."""
+        asked = self.done and self.until is not None and self.until(self.done)
+        return bool(asked or self.method.stop())
 
     def state(self) -> State:
         """The state of the method."""
@@ -215,11 +234,19 @@ class Searching:
     def restore(self, state: State) -> None:
         """Restore the state of the method, and the epoch after which it was saved."""
         self.method.restore(state)
-        self.run.epoch = checkpoint.latest(self.folder / "ckpt") - 1
+        self.done = checkpoint.latest(self.folder / "ckpt")
+        self.run.epoch = self.done - 1
 
 
 def _run(
-    conf: Config, method: Method, inputs: Inputs, device: torch.device, folder: Path, *, derive: bool
+    conf: Config,
+    method: Method,
+    inputs: Inputs,
+    device: torch.device,
+    folder: Path,
+    until: Until | None,
+    *,
+    derive: bool,
 ) -> ArchSpec | None:
     """Train the supernet, and derive an architecture if wanted."""
     run, place = search_run(conf, inputs, device), (processes.rank(), processes.count())
@@ -229,7 +256,7 @@ def _run(
         train, valid = halves(conf, inputs, reporter)
         steps = budget(conf, inputs).steps
         mine = train.shared(*place), valid.shared(*place) if method.halves else valid
-        work = Searching(method, run, folder, inputs, conf)
+        work = Searching(method, run, folder, inputs, conf, until)
         give_examples(conf, run, inputs, reporter)
         fit(
             work,
@@ -243,6 +270,8 @@ def _run(
         )
         if why := method.stop():
             reporter.note(f"the search stopped after epoch {run.epoch + 1} of {run.epochs}: {why}")
+        elif work.done < run.epochs:
+            reporter.note(f"the search ended after epoch {work.done} of {run.epochs}, as asked")
         found = _derive(method, folder) if derive else None
         reporter.close()
         for batches in (train, valid, *mine):

@@ -7,7 +7,7 @@ import pytest
 
 from audionas.core.errors import UserError
 from audionas.expert import do
-from audionas.expert.clock import OVER, SHARES, Clock, epochs
+from audionas.expert.clock import OVER, SHARES, SLACK, START, Clock, epochs
 from audionas.expert.plan import Plan
 from audionas.expert.verbs import Step, Until
 
@@ -72,6 +72,16 @@ def test_a_slow_machine_shortens_trials_alike(tmp_path: Path) -> None:
     do.run(steps, do.digests(steps), made, tmp_path, Clock(10, now=machine.now), lambda line: None)
     shares = [made.stops[f"try {pace}"] * pace for pace in (0.5, 1.0)]
     assert shares[0] == pytest.approx(shares[1], rel=0.05)
+
+
+@pytest.mark.parametrize("slow", [1.0, 1.3, 2.0])
+def test_a_search_keeps_the_time_of_what_follows_its_epochs(tmp_path: Path, slow: float) -> None:
+    machine, made = Machine(slow), plan(10)
+    step = machine.step("search", "search", 20, 10.0)._replace(words=("search",), seconds=240.0, tail=40.0)
+    clock = Clock(10, now=machine.now)
+    do.run([step], do.digests([step]), made, tmp_path, clock, lambda line: None)
+    assert clock.spent + 40.0 <= SLACK * 240.0 + START
+    assert bool(made.stops) == (slow > 1.2)
 
 
 def test_a_stop_is_kept_and_said(tmp_path: Path) -> None:

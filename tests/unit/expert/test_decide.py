@@ -85,6 +85,45 @@ def test_as_many_networks_are_tried_as_get_a_trial_worth_comparing() -> None:
 
 
 def test_the_best_on_development_clips_is_chosen_and_of_equal_ones_the_first() -> None:
-    found = decide.choice({"small": 0.5, "wide": 0.75, "wider": 0.75})
+    accuracies = {"small": 0.5, "wide": 0.75, "wider": 0.75}
+    found = decide.choice({name: {"valid_accuracy": value} for name, value in accuracies.items()})
     assert found.value == "wide"
     assert "small 50.0%, wide 75.0%, wider 75.0%" in found.why
+
+
+def test_a_wake_word_is_chosen_by_what_it_hears_where_little_else_fires() -> None:
+    figures = {
+        "deaf": {"valid_average_viable_recall": 0.0, "valid_accuracy": 0.99},
+        "quick": {"valid_average_viable_recall": 0.4, "valid_accuracy": 0.90},
+        "wide": {"valid_average_viable_recall": 0.4, "valid_accuracy": 0.95},
+    }
+    found = decide.choice(figures, decide.VIABLE)
+    assert found.value == "wide"
+    assert "average viable recall and accuracy of the trials: deaf 0.0% and 99.0%" in found.why
+    assert (
+        decide.choice(
+            {name: {**row, "valid_average_viable_recall": 0.0} for name, row in figures.items()}
+        ).value
+        == "deaf"
+    )
+
+
+def test_epochs_are_chosen_by_continuous_sound_where_there_is_any() -> None:
+    assert decide.kept(word=True, hours=0.5).value == decide.VIABLE
+    assert "0.50 hours" in decide.kept(word=True, hours=0.5).why
+    assert [decide.kept(word=word, hours=hours).value for word, hours in ((False, 0.5), (True, 0.0))] == [
+        "accuracy"
+    ] * 2
+
+
+def test_continuous_sound_is_heard_in_so_many_windows_at_most() -> None:
+    assert decide.ambient(0.1).value == 0.1
+    for hours in (0.3, 1.0, 7.3, 100.0):
+        assert 3600 * hours / decide.ambient(hours).value <= decide.WINDOWS
+
+
+def test_false_accepts_are_collected_where_there_is_sound_and_time() -> None:
+    assert decide.mine("train_long", 1.0, 1.0, 540).value == "train_long"
+    assert decide.mine("train_long", 1.0, 10.0, 540).value == ""
+    assert "more than half" in decide.mine("train_long", 10.0, 1.0, 540).why
+    assert decide.mine("train_long", 0.0, 1.0, 540) == ("", decide.mine("train_long", 0.0, 1.0, 540).why, "")

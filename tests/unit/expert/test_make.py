@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from audionas.core.files import read_json
+from audionas.expert.decide import Decision
 from audionas.expert.plan import Plan, load
 from tests.unit.cli._command import contents, done, refused
 from tests.unit.expert._recordings import planned, recordings
@@ -137,8 +138,10 @@ def test_a_wake_word_is_tuned_for_the_rate_that_its_hours_can_show(tmp_path: Pat
     for file in (tmp_path / "others").rglob("*.wav"):
         shutil.copy(file, source / "_other_" / f"{file.parent.name}-{file.name}")
     words = ("make", source, "--for", "esp32-s3", "--minutes", 1, f"out={tmp_path}", "name=low")
-    result = done(*words, "train.epochs=1")
     home = tmp_path / "low"
+    done(*words, "--plan")
+    tried(home, "tc_resnet8_w0_5", "tc_resnet8_w1")
+    result = done("make", home / "make.yaml")
     plan = load(home / "make.yaml")
     assert plan.value("task") == "wake_word"
     assert plan.value("voices") == 10
@@ -150,6 +153,34 @@ def test_a_wake_word_is_tuned_for_the_rate_that_its_hours_can_show(tmp_path: Pat
     names = {file.name for file in (home / "export").iterdir()}
     assert {"low.tflite", "low.json", "model.stream.onnx", "model.int8.tflite"} <= names
     assert read_json(home / "tune" / "tune.json")["target"] == plan.value("rate")
+    mined_and_chosen(home, plan)
+
+
+def tried(home: Path, *names: str) -> None:
+    """Edit a plan of one network, so that two are tried and false accepts are collected."""
+    plan = load(home / "make.yaml")
+    row = {"init": "", "epoch": 100.0, "trial_epochs": 1, "epochs": 1}
+    plan.decisions["networks"] = Decision(dict.fromkeys(names, row), "")
+    plan.decisions["mine"] = Decision("train_long", "")
+    del plan.decisions["choice"]
+    plan.minutes = 600.0
+    plan.save(home)
+
+
+def mined_and_chosen(home: Path, plan: Plan) -> None:
+    """Assert that continuous sound chose the network, and that what fooled its trial was learnt."""
+    assert "average viable recall and accuracy of the trials" in plan.decisions["choice"].why
+    done_ = read_json(home / "trials" / plan.value("choice") / "train" / "done.json")
+    assert "valid_average_viable_recall" in done_
+    before, after = (
+        len((home / "data" / name / "text").read_text().splitlines()) for name in ("train", "mined")
+    )
+    assert after - before == len((home / "data" / "mined" / "mined.jsonl").read_text().split('"clip"')) - 1
+    config = (home / "train" / "config.yaml").read_text(encoding="utf-8")
+    assert f"train: {home}/data/mined" in config
+    script = (home / "commands.sh").read_text(encoding="utf-8")
+    verbs = [line.split()[1] for line in script.splitlines() if line.startswith("audionas ")]
+    assert verbs == [*("prep", "train", "train", "export", "mine", "train"), "eval", "export", "tune", "show"]
 
 
 def test_another_plan_of_the_same_name_is_refused(planned: Path) -> None:

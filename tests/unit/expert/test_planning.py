@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from audionas.core.errors import UserError
 from audionas.expert import decide
 from audionas.expert.devices import device
+from audionas.expert.make import _none_left
 from tests.unit.cli._command import refused
 from tests.unit.expert._recordings import recordings
 
@@ -43,6 +45,34 @@ def test_a_broken_plan_is_refused_with_every_fault(tmp_path: Path) -> None:
     result = refused("make", file)
     for part in ("source", "minutes", "device", "decisions"):
         assert part in result.err
+
+
+def test_a_call_that_is_refused_while_it_plans_leaves_no_folder(source: Path, tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    words = ("make", source, "--for", "cpu", "--minutes", 5, "limits.params=100")
+    for out in ("new/exp", "there"):
+        assert "no network fits cpu" in refused(*words, f"out={tmp_path / out}", "name=none").err
+    assert [file.name for file in tmp_path.iterdir()] == ["there"]
+    assert list((tmp_path / "there").iterdir()) == []
+
+
+def test_a_refused_call_takes_no_folder_of_another_run(source: Path, tmp_path: Path) -> None:
+    def work() -> None:
+        with _none_left(tmp_path / "exp" / "mine"):
+            (tmp_path / "exp" / "mine").mkdir(parents=True)
+            (tmp_path / "exp" / "other").mkdir()
+            raise UserError("no")
+
+    with pytest.raises(UserError):
+        work()
+    assert [file.name for file in (tmp_path / "exp").iterdir()] == ["other"]
+
+
+def test_several_faults_of_a_call_are_told_together(source: Path, tmp_path: Path) -> None:
+    words = ("make", source, "--for", "cpu", "--minutes", 5, f"out={tmp_path}/exp", "--fa-per-hour", 0.5)
+    told = refused(*words, "train.epoch=3").err
+    assert "--fa-per-hour is for a wake word" in told
+    assert "train.epoch: unknown key" in told
 
 
 def test_a_device_of_one_word_gets_no_file_for_several() -> None:

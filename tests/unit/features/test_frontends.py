@@ -204,3 +204,11 @@ def test_contradictions_are_named_all_at_once(conf: Features, words: list[str]) 
         build(conf)
     for word in words:
         assert word in str(caught.value)
+
+
+def test_without_a_preset_a_front_end_has_its_first() -> None:
+    found = {name: Features(name=name).preset for name in ("mfcc", "logmel", "micro")}
+    assert found == {"mfcc": "tc_resnet", "logmel": "bc_resnet", "micro": "esphome"}
+    assert Features(name="micro").resolved() == Features(name="micro", preset="esphome").resolved()
+    with pytest.raises(UserError, match="micor"):
+        Features(name="micor").resolved()

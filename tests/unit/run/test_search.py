@@ -101,3 +101,22 @@ def test_a_search_killed_before_it_was_derived_stops_at_the_same_epoch(conf, tmp
     rows = read_rows(tmp_path / "again" / "tones" / "search" / "metrics.jsonl")
     assert [r["loss"] for r in rows] == [r["loss"] for r in whole]
     assert (tmp_path / "again" / "tones" / "arch.json").read_text() == expected
+
+
+@pytest.mark.story
+def test_a_search_that_ends_early_is_the_same_as_one_interrupted_before(conf, tmp_path):
+    plain = {"method": {"name": "darts"}, "search": {"epochs": 3, "split": 0.5}}
+    once = config(tmp_path / "data", file=conf, out="once", **plain)
+    said = done("search", once, "--until", 1)
+    assert "the search ended after epoch 1 of 3, as asked" in said.out + said.err
+    found = (tmp_path / "once" / "tones" / "arch.json").read_text()
+    rows = read_rows(tmp_path / "once" / "tones" / "search" / "metrics.jsonl")
+    assert len(rows) == 1
+    whole = config(tmp_path / "data", file=conf, out="whole", **plain)
+    search(load(whole))
+    assert read_rows(tmp_path / "whole" / "tones" / "search" / "metrics.jsonl")[0]["loss"] == rows[0]["loss"]
+    told = []
+    again = config(tmp_path / "data", file=conf, out="again", **plain)
+    search(load(again), until=lambda epochs: told.append(epochs) or epochs >= 1)
+    assert told == [1]
+    assert (tmp_path / "again" / "tones" / "arch.json").read_text() == found
