@@ -87,7 +87,7 @@ WRONG = [
     ("prep speech_commands {tmp}/nowhere {tmp}/out", "nowhere"),
     ("prep speech_commands {data} {tmp}/out --version v0.03", "v0.03"),
     ("prep speech_commands {data} {tmp}/out --protocol 13", "13"),
-    ("prep esc10 {tmp}/out --src {tmp}/nowhere", "nowhere: neither a folder nor an archive"),
+    ("prep esc10 {tmp}/out --src {tmp}/nowhere", "nowhere: no such folder or file"),
     ("prep esc10 {tmp}/out --src {tmp}", "no ESC-10"),
     ("prep cifar {tmp}/out --src {tmp}/nowhere", "nowhere"),
     ("prep imagenet {tmp}/nowhere {tmp}/out", "nowhere"),

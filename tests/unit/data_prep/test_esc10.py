@@ -197,7 +197,7 @@ def test_a_wrong_table_is_refused_with_every_line_that_is_wrong(own: Path, tmp_p
     assert "not UTF-8" in problems(own, tmp_path / "out")[0]
     file.unlink()
     assert "no ESC-10 here" in problems(own, tmp_path / "out")[0]
-    assert "neither a folder nor an archive" in problems(tmp_path / "nowhere", tmp_path / "out")[0]
+    assert "nowhere: no such folder or file" in problems(tmp_path / "nowhere", tmp_path / "out")[0]
 
 
 def test_a_recording_in_two_folds_is_refused(own: Path, tmp_path: Path) -> None:

@@ -272,7 +272,7 @@ def test_wrong_options(tree: Path, tmp_path: Path, options: dict[str, object], w
 def test_wrong_sources(tree: Path, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no SRC was given"):
         run(tmp_path / "out")
-    with pytest.raises(UserError, match="neither a folder nor an archive"):
+    with pytest.raises(UserError, match="nowhere: no such folder or file"):
         run(tmp_path / "nowhere", tmp_path / "out")
     shutil.rmtree(tree / "_background_noise_")
     with pytest.raises(UserError, match="no recordings in _background_noise_"):

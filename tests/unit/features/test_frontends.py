@@ -185,7 +185,7 @@ def test_resolved_settings_describe_the_same_front_end(name: str, preset: str) -
 @pytest.mark.parametrize(
     ("conf", "words"),
     [
-        (Features(name="logmel"), ["no preset 'tc_resnet'", "bc_resnet, dcase"]),
+        (Features(name="logmel", preset="tc_resnet"), ["no preset 'tc_resnet'", "bc_resnet, dcase"]),
         (Features(name="mfcc", preset="dcase"), ["no preset 'dcase'", "tc_resnet, ds_cnn"]),
         (Features(name="mfc"), ["no features called 'mfc'", "Did you mean 'mfcc'?"]),
         (

@@ -75,7 +75,7 @@ def test_without_a_licence_a_model_or_a_name_nothing_goes_out(run: Path, tmp_pat
     refused("push", run, "words", "--licence", "mit", says="expected OWNER/NAME")
     refused("push", run, "../words", "--licence", "mit", says="expected OWNER/NAME")
     (tmp_path / "empty").mkdir()
-    refused("push", tmp_path / "empty", *WORDS, says="holds no trained model")
+    refused("push", tmp_path / "empty", *WORDS, says="no trained model here")
 
 
 def test_a_list_of_files_that_lead_elsewhere_is_not_followed(run: Path, tmp_path: Path) -> None:
