@@ -71,8 +71,14 @@ def waves(
     if on_bad == "keep":
         changed = {}
     form = _Reading(rate, samples, resample, channel, on_bad == "keep")
-    settings = {"rate": rate, "samples": samples, "resample": resample, "channel": channel, "on_bad": on_bad}
-    if changed:  # else files that a run has stored under the same sums would be taken for those that are recorded
+    settings: dict[str, object] = {
+        "rate": rate,
+        "samples": samples,
+        "resample": resample,
+        "channel": channel,
+        "on_bad": on_bad,
+    }
+    if changed:  # else what is stored under the sums of now would be taken for what is recorded
         settings["changed"] = sorted(changed)
     key = sha256_text(json.dumps({**settings, "data": data.fingerprint}, sort_keys=True))
     block = max(1, min(_BLOCK, _BYTES // (2 * samples)))
