@@ -71,13 +71,9 @@ def waves(
     if on_bad == "keep":
         changed = {}
     form = _Reading(rate, samples, resample, channel, on_bad == "keep")
-    settings: dict[str, object] = {
-        "rate": rate,
-        "samples": samples,
-        "resample": resample,
-        "channel": channel,
-        "on_bad": on_bad,
-    }
+    settings = dict[str, object](
+        rate=rate, samples=samples, resample=resample, channel=channel, on_bad=on_bad
+    )
     if changed:  # else what is stored under the sums of now would be taken for what is recorded
         settings["changed"] = sorted(changed)
     key = sha256_text(json.dumps({**settings, "data": data.fingerprint}, sort_keys=True))
