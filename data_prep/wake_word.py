@@ -31,7 +31,7 @@ from audionas.prep.wake import origins, sources
 from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
 from audionas.prep.wake.hard import Hard
 from audionas.prep.wake.hard import cut as cut_hard
-from audionas.prep.wake.near_words import WORDS
+from audionas.prep.wake.near_words import WORDS, require_words
 from audionas.prep.wake.sounds import Part, ending, joined, within, without
 from audionas.prep.wake.sources import NOISE, Recording, SplitName, by_split, plain, says
 from audionas.prep.wake.sources import named as counted
@@ -130,7 +130,7 @@ def main(
     with faults:
         intake.check_on_bad(on_bad)
     with faults:
-        _check_words(words, language, near_words if say else 0, sentences if say else 0.0, espeak_hours)
+        require_words(words, language, near_words if say else 0, sentences if say else 0.0, espeak_hours)
     with faults:
         require_there(*(src or ()), positives, negatives, words)
     faults.tell()
@@ -220,15 +220,6 @@ def _check(
             problems.append(f"{option} {given:g}: expected 0 to 1000 hours")
     if problems:
         raise UserError(problems)
-
-
-def _check_words(words: Path | None, language: str, near_count: int, *hours: float) -> None:
-    """Raise UserError where words are needed in a language without built-in words."""
-    if words is None and language.split("-")[0] != "en" and (near_count or any(hours)):
-        raise UserError(
-            f"--language {language}: the built-in words are English",
-            hint="Give --words FILE, one word per line, or --near 0 --sentences 0 without --espeak-hours.",
-        )
 
 
 def _finished(out: Path, settings: Mapping[str, object]) -> bool:

@@ -50,7 +50,7 @@ def make(
     _require_same(plan, home, note)
     if source is not None and source.name != FILE and (more := asking.kept(plan, changes)):
         note(f"kept from {FILE}: {' '.join(more)}")
-    with _none_left(home):
+    with none_left(home):
         (home / "conf").mkdir(parents=True, exist_ok=True)
         claim(home, _OWN)
         done = do.Done(home)
@@ -117,7 +117,7 @@ def _require_same(plan: Plan, home: Path, note: do.Told) -> None:
 
 
 @contextmanager
-def _none_left(home: Path) -> Iterator[None]:
+def none_left(home: Path) -> Iterator[None]:
     """Where the call is refused, remove the run's folder, if it has just made it, and those made for it."""
     new = [each for each in (home, *home.parents) if not each.exists()]
     try:

@@ -17,7 +17,7 @@ MARKER = "pack.json"  # in the folder of a pack that is whole
 
 
 def lines(name: str, pack: Pack) -> list[str]:
-    """What a pack is, where it comes from, and under which terms."""
+    """Lines about a pack: its sound, address, size, sum and licence."""
     return [
         f"{name}: {pack.told}; about {pack.hours:g} hours",
         f"  address {pack.url}",

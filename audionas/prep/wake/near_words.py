@@ -1,8 +1,10 @@
 """Words that sound like a keyword: candidates by spelling and from a list, ordered by their phonemes."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from audionas.core.errors import UserError
 from audionas.prep.voices import Engine, phonemes
 
 # Common English words with many different sounds; they also make the sentences of long negatives.
@@ -113,3 +115,12 @@ def distance(one: Sequence[str], other: Sequence[str]) -> int:
 def _within(part: Sequence[str], whole: Sequence[str]) -> bool:
     """True where `part` appears in `whole` without a gap."""
     return any(whole[i : i + len(part)] == part for i in range(len(whole) - len(part) + 1))
+
+
+def require_words(words: Path | None, language: str, near_count: int, *hours: float) -> None:
+    """Raise UserError where words are needed in a language without built-in words."""
+    if words is None and language.split("-")[0] != "en" and (near_count or any(hours)):
+        raise UserError(
+            f"--language {language}: the built-in words are English",
+            hint="Give --words FILE, one word per line, or --near 0 --sentences 0 without --espeak-hours.",
+        )

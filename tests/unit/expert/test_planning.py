@@ -7,7 +7,7 @@ import pytest
 from audionas.core.errors import UserError
 from audionas.expert import decide
 from audionas.expert.devices import device
-from audionas.expert.make import _none_left
+from audionas.expert.make import none_left
 from tests.unit.cli._command import refused
 from tests.unit.expert._recordings import recordings
 
@@ -58,7 +58,7 @@ def test_a_call_that_is_refused_while_it_plans_leaves_no_folder(source: Path, tm
 
 def test_a_refused_call_takes_no_folder_of_another_run(source: Path, tmp_path: Path) -> None:
     def work() -> None:
-        with _none_left(tmp_path / "exp" / "mine"):
+        with none_left(tmp_path / "exp" / "mine"):
             (tmp_path / "exp" / "mine").mkdir(parents=True)
             (tmp_path / "exp" / "other").mkdir()
             raise UserError("no")
