@@ -47,6 +47,7 @@ def test_a_broken_plan_is_refused_with_every_fault(tmp_path: Path) -> None:
         assert part in result.err
 
 
+@pytest.mark.story
 def test_a_call_that_is_refused_while_it_plans_leaves_no_folder(source: Path, tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
     words = ("make", source, "--for", "cpu", "--minutes", 5, "limits.params=100")
