@@ -138,7 +138,7 @@ def scatter(clouds: Sequence[MethodDots], plane: Plane, name: str, look: Look) -
 def _plane(
     points: Sequence[tuple[float, float]], banded: Sequence[float], plane: Plane, look: Look, name: str
 ) -> Iterator[Drawing]:
-    """What lies behind the points; the widest band of the `banded` accuracies is drawn at the right."""
+    """The axes of points; the widest band of the `banded` accuracies is drawn at the right."""
     ends = [ends for share in banded if (ends := band(share, look.clips))]
     ys = [*(point[1] for point in points), *(end for pair in ends for end in pair)]
     room = Room(10 + widest(map(plane.forms[1], (*ys, 0.123456)), _FIGURE, least=30), _TOP, _RIGHT, _BELOW)

@@ -39,7 +39,7 @@ class Room(NamedTuple):
 
 
 class _Mark(NamedTuple):
-    """What the artists of one id become: one element, with a title, a class, and a link."""
+    """The element that the artists of one id become, with a title, a class, and a link."""
 
     words: str
     look: str | None
