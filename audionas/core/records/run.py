@@ -221,10 +221,11 @@ class ExportedRecord(Record):
         torch: Right | None = None
 
     class Against(Record):
-        """How often a stream has the label of the clip's classifier."""
+        """How often a stream has the label of the clip's classifier, and that one itself for a moved clip."""
 
         fresh: Share
         past: Share
+        moved: Share | None = None
         clips: Natural
 
     class Remembers(Record):
@@ -368,6 +369,7 @@ class StreamRecord(Record):
     sample_rate: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,7}$")]
     hop_samples: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,7}$")]
     warm_up: Annotated[str, Field(pattern=r"^[0-9]{1,8}$")]
+    hops: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,7}$")] = "1"  # in one call; earlier files have one
     input: str
 
 

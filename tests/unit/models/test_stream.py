@@ -10,7 +10,7 @@ import torch
 
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
-from audionas.export import onnx, onnx_stream
+from audionas.export import onnx, onnx_stream, verify
 from audionas.export.listeners import open_file
 from audionas.export.onnx_listeners import OnnxClip, OnnxStream
 from audionas.models import stream
@@ -155,6 +155,7 @@ def test_a_program_finds_what_it_needs_in_the_file(case: Case) -> None:
         "arch": case.bundle.spec.id,
         "sample_rate": str(rate),
         "hop_samples": str(step.hop_samples),
+        "hops": "1",
         "warm_up": str(step.warm_up),
         "input": case.input,
     }
@@ -163,6 +164,29 @@ def test_a_program_finds_what_it_needs_in_the_file(case: Case) -> None:
     assert str(Path(onnx.__file__).parent).encode() not in case.file.read_bytes(), (
         "it tells where the code lay"
     )
+
+
+@pytest.mark.parametrize("which", story(("tc", "se", "mixed max")))
+def test_several_hops_in_a_call_are_as_many_calls(which: str, tmp_path: Path) -> None:
+    case = made(tmp_path, which)
+    file = tmp_path / "several.stream.onnx"
+    onnx_stream.export(case.bundle, file, input=case.input, pool=case.pool, hops=3)
+    one, several = open_file(case.file, case.bundle), open_file(file, case.bundle)
+    assert isinstance(several, OnnxStream)
+    assert (several.every, several.hop, several.warm_up) == (3, one.hop, one.warm_up)
+    lag = case.bundle.network().front_end.tail if case.input == "frames" else 0
+    wave = sound(one.hop * 31 + lag + 77)  # of 31 hops 30 are in whole calls
+    scores = told(several, wave, 997, 1, 0, 12_345, 160)
+    np.testing.assert_allclose(scores, one.step(wave)[: len(scores)], atol=CLOSE)
+    assert len(scores) == 30
+    assert scores.std(0).max() > 0.01, "all scores are alike"
+    clips = np.stack([wave[:16_000], wave[-16_000:]])
+    before = [wave[: one.hop + 5], wave[:7]]
+    last, same = (verify.after(listener, clips, before) for listener in (one, several))
+    np.testing.assert_allclose(last, same, atol=CLOSE)  # though a call goes on after them
+    if case.input == "waveform":
+        facts = dict(OnnxStream(file).session.get_modelmeta().custom_metadata_map)
+        assert facts["hops"] == "3"
 
 
 # A file that takes clips
