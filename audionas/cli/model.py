@@ -116,7 +116,8 @@ def export(
             "--target",
             help="Targets, separated by commas: onnx, onnx-stream, int8, litert, esphome; or all. "
             "For clips on a computer onnx is the fastest; onnx-stream, for listening, costs several times "
-            "as much per second; int8 saves time on microcontrollers, hardly on a computer.",
+            "as much per second unless one call takes several --hops; int8 is for microcontrollers: on a "
+            "computer it is no faster than float.",
         ),
     ] = "onnx",
     data: Annotated[

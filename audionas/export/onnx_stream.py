@@ -23,8 +23,8 @@ def export(
 
     Inputs: `samples` and `sound`, or `frames`, then the states under their names. Outputs: `scores`, then
     each state's next value under its name and `_next`. In the metadata: labels, arch, sample_rate,
-    hop_samples (from one score to the next), hops, warm_up (scores), input. Raises UserError like StreamStep, and
-    without the extra `export`.
+    hop_samples (from one score to the next), hops, warm_up (scores), input. Raises UserError like StreamStep,
+    and without the extra `export`.
     """
     step = StreamStep(bundle, input=input, pool=pool)
     facts = {

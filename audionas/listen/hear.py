@@ -44,7 +44,7 @@ def around(listener: Listener, sound: Iterable[np.ndarray]) -> Iterator[np.ndarr
 
 
 def tail(listener: Listener) -> np.ndarray:
-    """The silence after a recording: TAIL, and what a listener may wait for before it gives the last scores."""
+    """The silence after a recording: TAIL, and what a listener may wait for before its last scores."""
     return np.zeros(round(TAIL * listener.sample_rate) + (listener.every - 1) * listener.hop, np.float32)
 
 

@@ -66,7 +66,9 @@ class Step(nn.Module):
         self.net = _replaced(net, self.tape, io, strides, pool, squeeze).eval()
         ends = [part.window for part in self.net.modules() if isinstance(part, Ending)]
         self.window = max(ends, default=math.ceil(io.frames / self.hop))
-        parts = [part for part in self.net.modules() if isinstance(part, (_Conv, _Average, _Mixed, Ring, Line))]
+        parts = [
+            part for part in self.net.modules() if isinstance(part, (_Conv, _Average, _Mixed, Ring, Line))
+        ]
         late = [part.whole_hops() for part in parts if isinstance(part, _Conv) and part.late is not None]
         self.lead = self.hop - 1 - sum(late)
         shadow = copy.deepcopy(self).float().to("meta")

@@ -61,8 +61,8 @@ def export(
     Every file is run in its own runtime against torch on clips of `data` (default: the data of the last
     evaluation), or on seeded noise where there are none. A file that fails is deleted: a float file where a
     probability differs by over 1e-4, an int8 file where it costs over 3 points of accuracy. The target `all`
-    skips, with a note, files that the model does not support. One call of `model.stream.onnx` takes `hops` hops.
-    int8 is calibrated on clips of `calibrate`
+    skips, with a note, files that the model does not support. One call of `model.stream.onnx` takes `hops`
+    hops. int8 is calibrated on clips of `calibrate`
     (default: the training data). All problems are raised at the end, as one UserError; before anything is
     written, files in `export/` that would be replaced and are not ours.
     """

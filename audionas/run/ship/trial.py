@@ -76,10 +76,10 @@ class Trial:
 
     @cached_property
     def same_as_clip(self) -> dict[str, Any] | None:
-        """How often a stream gives the last clip the label of the clip's classifier, on up to `COMPARED` clips:
-        from silence (`fresh`) and after other sound (`past`), at a hop that ends with the clip; and how often
-        the classifier itself keeps its label where the clip ends up to one hop earlier (`moved`). None without
-        data: noise has one label everywhere.
+        """How often a stream gives the last clip the label of the clip's classifier, on up to `COMPARED`
+        clips: from silence (`fresh`) and after other sound (`past`), at a hop that ends with the clip; and
+        how often the classifier keeps its own label where the clip ends up to one hop earlier (`moved`).
+        None without data: noise has one label everywhere.
         """
         if self.split is None or self.batch is None:
             return None

@@ -166,6 +166,22 @@ def test_a_program_finds_what_it_needs_in_the_file(case: Case) -> None:
     )
 
 
+@pytest.mark.laws
+@pytest.mark.parametrize("pool", ["flatten", "max"])
+def test_a_network_without_padding_says_of_a_stream_what_it_says_of_the_clip(pool: str) -> None:
+    """Wherever its hops begin and whatever it heard before, at a hop that ends with the clip."""
+    bundle = bundle_of("mixednet", **{**MIXED, "pool": pool})
+    liven(bundle)
+    wave = sound(16_000 * 4)
+    clips = np.stack([wave[at : at + 16_000] for at in (0, 17_000, 40_000)])
+    with torch.inference_mode():
+        whole = bundle.network()(torch.from_numpy(clips)).numpy()
+    assert np.ptp(whole, 0).max() > 0.1, "all clips are alike"
+    for pasts in ([wave[:0]] * 3, [wave[-n:] for n in (5_001, 7_777, 20_160)]):
+        found = verify.ended(stream.TorchStream(bundle), clips, pasts)
+        np.testing.assert_allclose(found, whole, atol=CLOSE)
+
+
 @pytest.mark.parametrize("which", story(("tc", "se", "mixed max")))
 def test_several_hops_in_a_call_are_as_many_calls(which: str, tmp_path: Path) -> None:
     case = made(tmp_path, which)
