@@ -182,7 +182,9 @@ def test_a_network_without_padding_says_of_a_stream_what_it_says_of_the_clip(poo
         np.testing.assert_allclose(found, whole, atol=CLOSE)
 
 
-@pytest.mark.parametrize("which", story(("tc", "se", "mixed max")))
+@pytest.mark.parametrize(
+    "which", [*story(("tc", "mixed max"), 0), pytest.param("se", marks=pytest.mark.nightly)]
+)
 def test_several_hops_in_a_call_are_as_many_calls(which: str, tmp_path: Path) -> None:
     case = made(tmp_path, which)
     file = tmp_path / "several.stream.onnx"
