@@ -13,6 +13,9 @@ from audionas.core.rng import numpy_rng
 from audionas.export import onnx, onnx_stream, verify
 from audionas.export.listeners import open_file
 from audionas.export.onnx_listeners import OnnxClip, OnnxStream
+from audionas.listen.exported import Exported
+from audionas.listen.hear import tail
+from audionas.listen.web.page import described
 from audionas.models import stream
 from audionas.models.bundle import ModelBundle
 from audionas.models.listener import Listener
@@ -205,6 +208,10 @@ def test_several_hops_in_a_call_are_as_many_calls(which: str, tmp_path: Path) ->
     if case.input == "waveform":
         facts = dict(OnnxStream(file).session.get_modelmeta().custom_metadata_map)
         assert facts["hops"] == "3"
+        with pytest.raises(UserError, match="takes 3 hops in a call, and the page gives one") as caught:
+            described(Exported(tmp_path, case.bundle, file))
+        assert "--target onnx-stream" in caught.value.hint
+    assert len(tail(several)) == len(tail(one)) + 2 * one.hop  # so that the last scores come
 
 
 # A file that takes clips
