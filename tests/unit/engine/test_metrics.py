@@ -44,6 +44,7 @@ def test_a_small_table_equals_counts_by_hand() -> None:
             "precision": pytest.approx(2 / 3),
             "f1": pytest.approx(0.8),
             "aut": pytest.approx(1 / 12),
+            "log_loss": pytest.approx(-np.log(0.8)),
             "n": 2,
         },
         "yes": {
@@ -51,10 +52,21 @@ def test_a_small_table_equals_counts_by_hand() -> None:
             "precision": 1.0,
             "f1": pytest.approx(6 / 7),
             "aut": pytest.approx(1 / 8),
+            "log_loss": pytest.approx(-(3 * np.log(0.8) + np.log(0.1)) / 4),
             "n": 4,
         },
-        "no": {"recall": 0.5, "precision": 0.5, "f1": 0.5, "aut": pytest.approx(1 / 3), "n": 2},
+        "no": {
+            "recall": 0.5,
+            "precision": 0.5,
+            "f1": 0.5,
+            "aut": pytest.approx(1 / 3),
+            "log_loss": pytest.approx(-(np.log(0.8) + np.log(0.1)) / 2),
+            "n": 2,
+        },
     }
+    losses = {name: row["log_loss"] for name, row in found["per_class"].items()}
+    assert found["macro_log_loss"] == pytest.approx(sum(losses.values()) / 3)
+    assert found["log_loss"] == pytest.approx((2 * losses["_silence_"] + 4 * losses["yes"] + 2 * losses["no"]) / 8)
     assert found["macro_f1"] == pytest.approx((0.8 + 6 / 7 + 0.5) / 3)
     assert macro_f1(ANSWERS, TARGETS) == pytest.approx(found["macro_f1"])
     assert (found["macro_f1_interval"], found["macro_f1_interval_why"]) == (None, "3 speakers, fewer than 10")
@@ -85,7 +97,10 @@ def test_classes_without_clips_and_classes_never_named() -> None:
     found = summary(scores(answers), targets, LABELS, ["a", "b", "c", "d"])
     assert found["accuracy"] == 0.75
     assert found["confusion"] == [[0, 0, 0], [0, 3, 1], [0, 0, 0]]
-    assert found["per_class"]["no"] == {"recall": 0.0, "precision": 0.0, "f1": 0.0, "aut": None, "n": 0}
+    assert found["per_class"]["no"] == {
+        **{"recall": 0.0, "precision": 0.0, "f1": 0.0},
+        **{"aut": None, "log_loss": None, "n": 0},
+    }
     assert found["balanced_accuracy"] == 0.75
     assert found["macro_f1"] == pytest.approx(6 / 7)
 
