@@ -1,8 +1,8 @@
 """Writes test clips as made devices would record them: devices.py DATA OUT [RESPONSES].
 
-Each clip of the data directory DATA is written once per device, and once as it is (device `none`). The devices
-are made, not measured: filters of an equaliser, and impulse responses that are drawn with a fixed seed. Each
-audio file in the folder RESPONSES is one device more. OUT is a data directory with `utt2device`, for
+Each clip of the data directory DATA is written once per device, and once as it is (device `none`). The
+devices are made, not measured: filters of an equaliser, and impulse responses that are drawn with a fixed
+seed. Each audio file in the folder RESPONSES is one device more. OUT is a data directory with `utt2device`, for
 `audionas eval EXP --data OUT --by device`.
 """
 

@@ -66,7 +66,9 @@ def test_a_small_table_equals_counts_by_hand() -> None:
     }
     losses = {name: row["log_loss"] for name, row in found["per_class"].items()}
     assert found["macro_log_loss"] == pytest.approx(sum(losses.values()) / 3)
-    assert found["log_loss"] == pytest.approx((2 * losses["_silence_"] + 4 * losses["yes"] + 2 * losses["no"]) / 8)
+    assert found["log_loss"] == pytest.approx(
+        (2 * losses["_silence_"] + 4 * losses["yes"] + 2 * losses["no"]) / 8
+    )
     assert found["macro_f1"] == pytest.approx((0.8 + 6 / 7 + 0.5) / 3)
     assert macro_f1(ANSWERS, TARGETS) == pytest.approx(found["macro_f1"])
     assert (found["macro_f1_interval"], found["macro_f1_interval_why"]) == (None, "3 speakers, fewer than 10")
