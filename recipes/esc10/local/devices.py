@@ -2,8 +2,8 @@
 
 Each clip of the data directory DATA is written once per device, and once as it is (device `none`). The
 devices are made, not measured: filters of an equaliser, and impulse responses that are drawn with a fixed
-seed. Each audio file in the folder RESPONSES is one device more. OUT is a data directory with `utt2device`, for
-`audionas eval EXP --data OUT --by device`.
+seed. Each audio file in the folder RESPONSES is one device more. OUT is a data directory with `utt2device`,
+for `audionas eval EXP --data OUT --by device`.
 """
 
 import sys
