@@ -301,6 +301,23 @@ def test_a_paired_difference_of_macro_f1() -> None:
     assert paired_macro_f1(a, a, targets, speakers)["interval"] is None
 
 
+def test_seeds_of_a_paired_macro_f1_are_averaged_on_the_same_draws() -> None:
+    """Their numbers may differ; one seed is that seed, and equal seeds are one."""
+    a, targets, speakers = answers_of(3)
+    spoilt = [
+        np.where(numpy_rng("metrics", "spoilt", n).random(len(a)) < 0.1, (a + 1) % 3, a) for n in range(3)
+    ]
+    found = paired_macro_f1(np.array([a, spoilt[0]]), np.array(spoilt), targets, speakers)
+    mine, theirs = ([macro_f1(each, targets) for each in some] for some in ((a, spoilt[0]), spoilt))
+    assert found["difference"] == pytest.approx(np.mean(mine) - np.mean(theirs))
+    low, high = found["interval"]
+    assert low < found["difference"] < high
+    one = paired_macro_f1(a, spoilt[0], targets, speakers)
+    twice = paired_macro_f1(np.array([a, a]), spoilt[0][None], targets, speakers)
+    assert twice["difference"] == pytest.approx(one["difference"])
+    assert twice["interval"] == pytest.approx(one["interval"])
+
+
 @pytest.mark.parametrize("n", [2, 3, 10])
 def test_over_seeds_is_the_t_interval(n: int) -> None:
     values = numpy_rng("metrics", "seeds", n).normal(0.9, 0.01, n)
