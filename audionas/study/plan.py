@@ -1,8 +1,8 @@
-"""What a recipe would train and how long it would take here, before its data are there.
+"""The plan of a recipe before its data are there: what it would train, and how long that takes here.
 
 Made noise takes the data's place, in clips of the same length and classes: `audionas check` times steps of a
 few of them, and the time of a clip, times the published number of clips and the epochs, is the estimate.
-Validation is not in it. Of a space, the dearest network is timed.
+Validation is not in it. The network timed of a space is the dearest.
 """
 
 import tempfile
@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from audionas.config import Config, load
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.files import write_text
+from audionas.core.hostile import setting
 from audionas.core.reporter import clock
 from audionas.core.rng import numpy_rng
 from audionas.cost.table import ends
@@ -63,15 +64,15 @@ def plan(
 ) -> Planned:
     """The plan of a config with `clips` examples in an epoch of training.
 
-    A search passes over its share of them; a searcher scores a network on `scored` clips. Raises UserErrors
-    as `audionas check` does.
+    A search passes over its share of them; a searcher scores each network on `scored` clips. Raises
+    UserErrors as `audionas check` does.
     """
     with tempfile.TemporaryDirectory() as folder:
         conf = load(file, overrides)
         specs = list(_specs(conf, labels))
         write_text(Path(folder) / "arch.json", specs[-1].to_json())
         made = _noise(Path(folder), conf, labels)
-        words = [*overrides, *_SMALL, *made, f"arch={folder}/arch.json"]
+        words = [*overrides, *_SMALL, *made, setting("arch", Path(folder, "arch.json"))]
         if conf.limits is not None:  # a space's dearest network may exceed them, and is timed all the same
             words.append("limits=null")
         found = check(load(file, words))
@@ -137,4 +138,4 @@ def _noise(folder: Path, conf: Config, labels: Sequence[str]) -> list[str]:
                 items.append(Item(key, str(path), label, 0.0, speaker=key.partition("-")[0]))
         kaldi.write(folder / part, items)
     write_labels(folder, labels)
-    return [*(f"data.{part}={folder / part}" for part in ("train", "dev")), f"data.cache={folder / 'cache'}"]
+    return [setting(f"data.{part}", folder / part) for part in ("train", "dev", "cache")]
