@@ -90,7 +90,7 @@ def by_group(
             "accuracy": float(right.mean()),
             "balanced_accuracy": float(np.mean([right[truth == c].mean() for c in np.unique(truth)])),
             "macro_f1": macro_f1(predicted, truth),
-            "log_loss": _log_loss(own, truth, truth >= 0),
+            "log_loss": float(log_loss(truth, own, labels=np.arange(len(labels)))),
             "n": len(truth),
         }
     return found
@@ -147,9 +147,9 @@ def paired_macro_f1(
     """
     each = [np.atleast_2d(answers) for answers in (a, b)]
     mine, theirs = (np.mean([_drawn_f1(seed, targets, groups) for seed in seeds], 0) for seeds in each)
-    difference = float(np.subtract(*(np.mean([macro_f1(seed, targets) for seed in seeds]) for seeds in each)))
+    first, second = (float(np.mean([macro_f1(seed, targets) for seed in seeds])) for seeds in each)
     found = drawn(mine - theirs, len(set(groups)), _noun(groups))
-    return {"difference": difference, **found.plain(), "n": len(targets)}
+    return {"difference": first - second, **found.plain(), "n": len(targets)}
 
 
 def over_seeds(

@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from audionas.config import Config, load
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.files import write_text
@@ -134,7 +136,7 @@ def _noise(folder: Path, conf: Config, labels: Sequence[str]) -> list[str]:
             for number in range(_CLIPS):
                 key = f"{part}{number % 2}-{label}-{number}"
                 path = folder / "wav" / f"{key}.wav"
-                audio.write(path, 0.1 * numpy_rng("plan", key).standard_normal(size), rate)
+                audio.write(path, 0.1 * numpy_rng("plan", key).standard_normal(size, dtype=np.float32), rate)
                 items.append(Item(key, str(path), label, 0.0, speaker=key.partition("-")[0]))
         kaldi.write(folder / part, items)
     write_labels(folder, labels)
