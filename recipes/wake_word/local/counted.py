@@ -3,6 +3,7 @@
 A threshold is n / 1280: means of five scores in steps of 1/256, which int8 files give, have no others.
 """
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from audionas.core.reporter import Reporter
+from audionas.core.rng import numpy_rng
 from audionas.data.kaldi import Item
 from audionas.listen.events import counts, levels
 from audionas.listen.exported import Exported
@@ -17,6 +19,7 @@ from audionas.listen.hear import Heard, hear
 from audionas.models.listener import Rule
 
 RULE = Rule(5, 1.0)  # means of 5 scores, refractory time 1 s: for every network
+WARM, RUNS = 20, 200  # hops before the clock runs, and with it
 THRESHOLDS = np.arange(1, 1281) / 1280
 
 
@@ -33,6 +36,7 @@ def counted(found: Exported, words: Sequence[Item], quiet: Sequence[Item], store
     return {
         "rule": RULE.plain(),
         "hop_s": other.hop,
+        "hop_ms": hop_ms(found),
         "clips": dict(zip((item.id for item in heard.items), best, strict=True)),
         "hours": {s: sum(i.seconds for i in quiet if i.speaker == s) / 3600 for s in sources},
         "accepts": {source: accepts(other, source).tolist() for source in sources},
@@ -47,3 +51,14 @@ def accepts(heard: Heard, source: str) -> np.ndarray:
             level = levels(rows, RULE)[:, 0]
             total += counts(level, THRESHOLDS, gap, max(1, len(level))).sum(0)
     return total
+
+
+def hop_ms(found: Exported) -> float:
+    """The median time of a hop on this computer in milliseconds, front-end included."""
+    listener, took = found.listen(), []
+    sound = numpy_rng("hop").normal(0, 0.1, listener.hop).astype(np.float32)
+    for _ in range(WARM + RUNS):
+        start = time.perf_counter()
+        listener.step(sound)
+        took.append(1e3 * (time.perf_counter() - start))
+    return float(np.median(took[WARM:]))

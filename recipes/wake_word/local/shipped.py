@@ -1,7 +1,7 @@
 """Measures a model that pymicro-wakeword ships: shipped.py WORD POSITIVES OUT NEGATIVES...
 
 Every folder of NEGATIVES is a source of recordings without the word, and may have a transcripts.tsv. It
-writes OUT/counted.json and prints what is missed and what fires at THRESHOLD, with the text that is read there.
+writes OUT/counted.json and prints what is missed and what fires at THRESHOLD, with the text there.
 """
 
 import importlib.util
