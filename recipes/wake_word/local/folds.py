@@ -1,8 +1,8 @@
 """Runs the jobs of conf/folds.txt that are not finished: folds.py ROOT SRC...
 
-A job is a line: word, network, fold (K/N, or `-` for the usual split), seed. ROOT receives data/, exp/, logs/
-and jobs.jsonl, a row for each command with its seconds. What is finished is skipped, so the same command goes
-on after an interruption. A job that fails or takes too long is left out until its file in failed/ is removed.
+A job is a line: word, network, fold (K/N), seed. ROOT receives data/, exp/, logs/ and jobs.jsonl, a row for each
+command with its seconds. What is finished is skipped, so the same command goes on after an interruption. A job
+that fails or takes too long is left out until its file in failed/ is removed.
 """
 
 import json
@@ -33,8 +33,8 @@ class Job(NamedTuple):
 
     @property
     def split(self) -> str:
-        """The name of the data: `alexa_0`, or `computer_all` for the usual split."""
-        return f"{self.word}_{self.fold.partition('/')[0] if self.fold != '-' else 'all'}"
+        """The name of the data, such as `alexa_0`."""
+        return f"{self.word}_{self.fold.partition('/')[0]}"
 
     @property
     def name(self) -> str:
@@ -68,10 +68,22 @@ def ran(root: Path, job: Job, *command: object) -> None:
 def prepared(root: Path, job: Job, sources: Sequence[str]) -> Path:
     """The data of a job, made where it is missing. Other seeds train on the same split."""
     data = root / "data" / job.split
-    fold = [] if job.fold == "-" else ["--fold", job.fold]
     given = [word for source in sources for word in ("--src", source)]
     if not (data / "wake_word.json").exists():
-        ran(root, job, *AUDIONAS, "prep", "wake_word", data, "--word", job.word, *PREPARED, *fold, *given)
+        ran(
+            root,
+            job,
+            *AUDIONAS,
+            "prep",
+            "wake_word",
+            data,
+            "--word",
+            job.word,
+            *PREPARED,
+            "--fold",
+            job.fold,
+            *given,
+        )
     return data
 
 
