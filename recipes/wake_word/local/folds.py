@@ -1,8 +1,8 @@
 """Runs the jobs of conf/folds.txt that are not finished: folds.py ROOT SRC...
 
-A job is a line: word, network, fold (K/N), seed. ROOT receives data/, exp/, logs/ and jobs.jsonl, a row for each
-command with its seconds. What is finished is skipped, so the same command goes on after an interruption. A job
-that fails or takes too long is left out until its file in failed/ is removed.
+A job is a line: word, network, fold (K/N), seed. ROOT receives data/, exp/ and jobs.jsonl, a row for each
+command with its seconds. What is finished is skipped, so the same command goes on after an interruption. A
+job that fails or takes too long is left out until its file in failed/ is removed.
 """
 
 import json
@@ -55,14 +55,12 @@ def jobs(table: Path) -> list[Job]:
 
 
 def ran(root: Path, job: Job, *command: object) -> None:
-    """Run a command with its output in logs/, and note its seconds. Raises subprocess's errors."""
+    """Run a command, and note its seconds. Raises subprocess's errors."""
     words, began = [str(word) for word in command], time.monotonic()
-    log = root / "logs" / f"{job.name}.txt"
-    log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("a", encoding="utf-8") as out:
-        subprocess.run(words, stdout=out, stderr=subprocess.STDOUT, timeout=LIMIT, check=True)
-    with (root / "jobs.jsonl").open("a", encoding="utf-8") as rows:
-        rows.write(json.dumps({"job": job.name, "did": words[1:6], "s": time.monotonic() - began}) + "\n")
+    subprocess.run(words, timeout=LIMIT, check=True)
+    rows = root / "jobs.jsonl"
+    row = {"job": job.name, "did": words[1:5], "seconds": time.monotonic() - began}
+    write_text(rows, (read_text(rows) if rows.exists() else "") + json.dumps(row) + "\n")
 
 
 def prepared(root: Path, job: Job, sources: Sequence[str]) -> Path:
