@@ -1,7 +1,8 @@
 """Measures a model that pymicro-wakeword ships: shipped.py WORD POSITIVES OUT NEGATIVES...
 
-Every folder of NEGATIVES is a source of recordings without the word, and may have a transcripts.tsv. It
-writes OUT/counted.json and prints what is missed and what fires at THRESHOLD, with the text there.
+POSITIVES may be `-`: no recordings of the word. Each folder of NEGATIVES is a source of recordings without
+it, and may have a transcripts.tsv. It writes OUT/counted.json and prints what is missed and what fires at
+THRESHOLD.
 """
 
 import importlib.util
@@ -83,10 +84,10 @@ def text_at(item: Item, second: float, places: list[Path]) -> str:
     return ""
 
 
-def main(word: str, positives: Path, out: Path, places: list[Path]) -> None:
+def main(word: str, positives: str, out: Path, places: list[Path]) -> None:
     """Write counted.json."""
     found = shipped(word)
-    words, _ = clips(positives, found)
+    words = [] if positives == "-" else clips(Path(positives), found)[0]
     others = quiet(places, word)
     row = counted(found, words, others, out / "scores")
     fires = alarms(found, others, out / "scores", places)
@@ -102,4 +103,4 @@ if __name__ == "__main__":
     if len(sys.argv) < 5:
         sys.exit("usage: shipped.py WORD POSITIVES OUT NEGATIVES...")
     with script():
-        main(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3]), [Path(place) for place in sys.argv[4:]])
+        main(sys.argv[1], sys.argv[2], Path(sys.argv[3]), [Path(place) for place in sys.argv[4:]])
