@@ -61,7 +61,7 @@ def quiet(places: list[Path], word: str) -> list[Item]:
 
 
 def alarms(found: Exported, items: list[Item], store: Path, places: list[Path]) -> list[dict[str, Any]]:
-    """What fires at THRESHOLD: the recording, its second, the level, and the utterance there."""
+    """Alarms at THRESHOLD: the recording, its second, the level, and the utterance there."""
     heard = hear(found, items, store=store, reporter=Reporter(), name="alarms")
     gap, rows = RULE.gap(heard.hop), []
     for item, scores in zip(items, heard.scores, strict=True):
