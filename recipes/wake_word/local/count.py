@@ -1,7 +1,7 @@
-"""Counts the errors of a fold's test recordings: count.py RUN DATA [FILE]; writes RUN/counted.json.
+"""Counts the errors of a fold's test recordings: count.py RUN DATA FILE; writes RUN/counted.json.
 
-RUN is a run folder with an exported FILE, or new where it is named after a model that pymicro-wakeword ships
-(WORD_shipped_...). Only the sources in SCORED have false accepts: continuous reading, and ambience.
+RUN is a run folder with an exported FILE. Only the sources in SCORED have false accepts: continuous reading,
+and ambience.
 """
 
 import sys
@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from counted import counted
-from shipped import shipped
 
 from audionas.core.files import read_json, sha256, write_json
 from audionas.core.reporter import Reporter, script
@@ -22,12 +21,6 @@ from audionas.listen.sounds import clips, recordings
 from audionas.spaces import space_of
 
 SCORED = ("negatives_librispeech", "noise_ambient_freesound")
-
-
-def heard_by(run: Path, file: str) -> Exported:
-    """The exported file of a run, or the shipped one that its name asks for."""
-    word, network, *_ = run.name.split("_", 2)
-    return shipped(word) if network == "shipped" else find(run, Path(file))
 
 
 def quiet(place: Path, word: str) -> list[Item]:
@@ -46,7 +39,7 @@ def costs(found: Exported) -> dict[str, Any]:
 
 def main(run: Path, data: Path, file: str) -> None:
     """Write counted.json: the errors, the costs, and what has been measured."""
-    found = heard_by(run, file)
+    found = find(run, Path(file))
     words, _ = clips(data / "test_words", found)
     row = counted(found, words, quiet(data / "test_long", found.keywords[0]), run / "scores")
     about = {"fold": read_json(data / "wake_word.json").get("fold", ""), "file": found.file.name}
@@ -54,7 +47,7 @@ def main(run: Path, data: Path, file: str) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) not in (3, 4):
-        sys.exit("usage: count.py RUN DATA [FILE]")
+    if len(sys.argv) != 4:
+        sys.exit("usage: count.py RUN DATA FILE")
     with script():
-        main(Path(sys.argv[1]), Path(sys.argv[2]), "".join(sys.argv[3:]))
+        main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

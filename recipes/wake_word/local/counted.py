@@ -24,21 +24,32 @@ THRESHOLDS = np.arange(1, 1281) / 1280
 
 
 def counted(found: Exported, words: Sequence[Item], quiet: Sequence[Item], store: Path) -> dict[str, Any]:
-    """The highest level in each clip of the word; hours and false accepts of `quiet` at each threshold.
+    """The figures of `tallied` for recordings that are heard now, or whose scores are in `store`."""
+    return tallied(found, *listened(found, words, quiet, store))
+
+
+def listened(
+    found: Exported, words: Sequence[Item], quiet: Sequence[Item], store: Path
+) -> tuple[Heard, Heard]:
+    """The scores of both kinds of recordings."""
+    name, reporter = found.file.name, Reporter()
+    heard = hear(found, words, store=store, reporter=reporter, name=f"clips, {name}")
+    return heard, hear(found, quiet, store=store, reporter=reporter, name=f"recordings, {name}")
+
+
+def tallied(found: Exported, heard: Heard, other: Heard) -> dict[str, Any]:
+    """The highest level in each clip of the word; hours and false accepts of the others at each threshold.
 
     The latter are by source, which is the recordings' speaker.
     """
-    name, reporter = found.file.name, Reporter()
-    heard = hear(found, words, store=store, reporter=reporter, name=f"clips, {name}")
-    other = hear(found, quiet, store=store, reporter=reporter, name=f"recordings, {name}")
-    sources = list(dict.fromkeys(item.speaker for item in quiet))
+    sources = list(dict.fromkeys(item.speaker for item in other.items))
     best = [float(levels(rows, RULE)[:, 0].max(initial=0.0)) for rows in heard.scores]
     return {
         "rule": RULE.plain(),
         "hop_s": other.hop,
         "hop_ms": hop_ms(found),
         "clips": dict(zip((item.id for item in heard.items), best, strict=True)),
-        "hours": {s: sum(i.seconds for i in quiet if i.speaker == s) / 3600 for s in sources},
+        "hours": {s: sum(i.seconds for i in other.items if i.speaker == s) / 3600 for s in sources},
         "accepts": {source: accepts(other, source).tolist() for source in sources},
     }
 

@@ -93,10 +93,11 @@ def settings(root: Path, data: Path, name: str, seed: int) -> list[str]:
 
 def done(root: Path, job: Job, sources: Sequence[str]) -> None:
     """Do what a job needs that is not finished: data, a search per word, training, export, counting."""
-    data, run, conf = prepared(root, job, sources), root / "exp" / job.name, f"conf/folds_{job.network}.yaml"
-    if job.network == "shipped":
-        ran(root, job, sys.executable, "local/count.py", run, data)
+    if job.network == "shipped":  # all folds at once
+        many = job.fold.partition("/")[2]
+        ran(root, job, sys.executable, "local/shipped_folds.py", job.word, many, root, *sources)
         return
+    data, run, conf = prepared(root, job, sources), root / "exp" / job.name, f"conf/folds_{job.network}.yaml"
     arch = []
     if load(Path(conf)).space is not None:  # searched once a word, on its first job's data
         found = f"{job.word}_{job.network}_search"
