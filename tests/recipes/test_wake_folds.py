@@ -11,9 +11,15 @@ from audionas.config import load
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.rng import numpy_rng
+from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
+from audionas.data.labels import RATE
 from audionas.listen.events import fired
 from audionas.listen.hear import Heard
+from audionas.prep.wake.sources import scan
+from tests._wake import audio as long_audio
+from tests._wake import clip
+from tests.unit.data_prep.test_speech_commands import load as prep
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "wake_word"
 Script = dict[str, Any]
@@ -124,3 +130,33 @@ def test_every_job_names_a_config_and_a_fold(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "list").write_text("alexa micro 0/5 0\n\nalexa micro 0/5\n")
     with pytest.raises(UserError, match="list:3: expected a word"):
         script["jobs"](tmp_path / "list")
+
+
+def test_folds_of_prepared_data_are_those_of_the_shipped_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The same clips by the same names are tested in each fold, and the same recordings are silent there."""
+    rng, source = numpy_rng("folds of prepared data"), tmp_path / "picovoice"
+    for number in range(6):
+        audio.write(source / "alexa" / f"{number}.flac", clip(rng, positive=True), RATE)
+    noises = tmp_path / "ambient_freesound"
+    for number in range(6):
+        audio.write(noises / f"{number}.wav", long_audio(6.0 + number, [], seed=number, others=[1]), RATE)
+    (noises / "files.tsv").write_text("file\n" + "".join(f"{number}.wav\n" for number in range(6)))
+    monkeypatch.syspath_prepend(RECIPE / "local")
+    script = runpy.run_path(str(RECIPE / "local" / "shipped_folds.py"))
+    recordings = [one for place in (source, noises) for one in scan(place)]
+    others, tested = script["silent"](recordings, [source, noises], "alexa"), set[str]()
+    for number in range(3):
+        out = tmp_path / f"data{number}"
+        prep("wake_word").main(out, word="alexa", src=[source, noises], fold=f"{number}/3")
+        test = script["by_fold"](recordings, "alexa", 0, script["Fold"](number, 3))["test"]
+        made = {item.id for item in kaldi.read(out / "test_words")}
+        assert made == {item.id for item in script["said"](test, "alexa")}
+        assert not made & tested
+        tested |= made
+        files = {str(one.path) for one in test}
+        quiet = sum(item.seconds for item in others if item.audio in files)
+        long = [item for item in kaldi.read(out / "test_long") if item.speaker in script["SCORED"]]
+        assert sum(item.seconds for item in long) == pytest.approx(quiet, abs=0.01)
+    assert len(tested) == 6
