@@ -13,7 +13,7 @@ MANY = 5
 
 
 def recordings() -> list[Recording]:
-    """18 clips of the word by nobody known, 12 readers with two chapters, 7 noises, a donor, cuts of noise."""
+    """18 clips of the word by nobody known, 12 readers of two chapters, 7 noises, a donor, cuts of noise."""
     found = [Recording(Path(f"{n}.flac"), "pico", "alexa", f"pico-{n}") for n in range(18)]
     found += [Recording(Path(f"r{n}.opus"), "read", "", f"read-{n // 2}") for n in range(24)]
     found += [Recording(Path(f"n{n}.opus"), "noise", "", f"noise-{n}") for n in range(7)]
