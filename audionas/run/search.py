@@ -76,7 +76,7 @@ def search(
     again = overwrite and not keep_supernet
     found = _fitted(conf, inputs, device, reporter, resume=resume, overwrite=again)
     if conf.searcher is not None:
-        start = facts(conf, inputs, device) | (judge.facts if judge is not None else {})
+        start = {**facts(conf, inputs, device), **(judge.facts if judge is not None else {})}
         front = select(conf, problem, start, resume=resume, overwrite=overwrite)
         found = _kept(conf, front.member(front.knee).spec)
     assert found is not None
