@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
@@ -48,17 +47,23 @@ def test_a_network_of_a_supernet_is_judged_on_development_audio(made: Path) -> N
     run = conf.method.run
     give_examples(conf, run, inputs, QUIET)
     spec = conf.space.sample(numpy_rng("found"), inputs.io)
-    told = found.scorer(conf, conf.method, inputs, QUIET)({n: list(o) for n, o in spec.choices.items()})
-    recall = told.pop("average_viable_recall")
-    assert told == score(run, spec, Scoring())
-    judge = found.find(conf, inputs, QUIET)
+    scored, judge = found.scorer(conf, conf.method, inputs, QUIET), found.find(conf, inputs, QUIET)
     assert judge is not None
-    with standing(run, spec, Scoring()) as net:
-        scores = scores_of(net, eval_batches(conf, inputs, inputs.dev, QUIET), preparer(inputs, run.device))
-        same = judge.told(net, scores, inputs.dev.targets, run.device)["valid_average_viable_recall"]
-        other = judge.told(net, np.zeros_like(scores), inputs.dev.targets, run.device)
-    assert recall == same
-    assert other["valid_average_viable_recall"] == 0
+    figures = []
+    for scale in (50.0, -1.0):  # one that tells words from noise, and its opposite
+        with torch.no_grad():
+            for weight in run.net.head.parameters():
+                weight.mul_(scale)
+        told = scored({name: list(options) for name, options in spec.choices.items()})
+        figures.append(told.pop("average_viable_recall"))
+        assert told == score(run, spec, Scoring())
+        with standing(run, spec, Scoring()) as net:
+            batches = eval_batches(conf, inputs, inputs.dev, QUIET)
+            scores = scores_of(net, batches, preparer(inputs, run.device))
+            same = judge.told(net, scores, inputs.dev.targets, run.device)
+        assert figures[-1] == same["valid_average_viable_recall"]
+    assert max(figures) > 0
+    assert min(figures) < max(figures)
 
 
 @pytest.mark.parametrize(
