@@ -69,6 +69,7 @@ def test_a_renewed_network_has_its_own_weights_and_penalties() -> None:
     run.renew(method.fill, run.sizes)
     assert all(one is two for one, two in zip(run.weights, run.net.parameters(), strict=True))
     assert not {id(one) for one in before} & {id(one) for one in run.weights}
-    logits, target = run.logits(features_of(run.io), method.gates("weights")), torch.zeros(2, dtype=torch.long)
+    target = torch.zeros(2, dtype=torch.long)
+    logits = run.logits(features_of(run.io), method.gates("weights"))
     plain = nn.functional.cross_entropy(logits, target)
     assert float((run.criterion(logits, target) - plain).detach()) == pytest.approx(WORTH)
