@@ -22,11 +22,15 @@ NODES = ("2", "3")  # the first two of a DARTS cell
 
 
 class Passing(nn.Module):
-    """A layer that is not searched: an identity, or a convolution where the shape changes."""
+    """A layer that is not searched: an identity, or a convolution where the shape changes.
+
+    It has none of its choice's operations, which mixednet asks for.
+    """
 
     def __init__(self, choice: Choice, shape: OpShape) -> None:
         super().__init__()
         self.choice, self.op = choice, OPS["skip"].make(shape)
+        self.ops = dict[str, nn.Module]()
 
     def forward(self, x: Tensor, gates: Gates | None = None) -> Tensor:
         found: Tensor = self.op(x)
