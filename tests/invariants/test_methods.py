@@ -7,6 +7,7 @@ import inspect
 import io
 import re
 import tokenize
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -75,16 +76,13 @@ class Searched:
         self.small = {**LEARNING, **FRAMES}
         started(self.method, space, **self.small)
         self.begun = self.method.probabilities()
-        self.size = 4 if name in BILEVEL else 16  # others divide a batch among paths
+        self.steps = partial(steps, size=4 if name in BILEVEL else 16)  # others divide a batch among paths
         self.epoch = an_epoch(space)
         self.last = (2 if space == home(name) else 3) * self.epoch
         self.told = self.steps(self.method, 0, self.epoch)
         checkpoint.save(folder, 1, self.method.state())
         self.told += self.steps(self.method, self.epoch, self.last)
         self.end = copied(self.method)
-
-    def steps(self, method, first, last):
-        return steps(method, first, last, size=self.size)
 
 
 def copied(method):
@@ -188,7 +186,7 @@ def test_a_method_says_why_it_does_not_run_on_a_space(name, space):
 
 @pytest.mark.parametrize(("name", "space"), FRESH)
 def test_a_fresh_method_saves_restores_and_derives(name, space, tmp_path):
-    """Before the first step too; what it derives is a network of the space and a function of the seed."""
+    """Before the first step too; it derives a network of the space, a function of the seed."""
     found = []
     for _ in range(2 if space == home(name) else 1):
         method = made(name)
