@@ -53,7 +53,7 @@ ON_CHAINS = sorted(BILEVEL, key=lambda name: name in LATE or not runs(name, CHAI
 # their alpha gradient is an estimate: laws of their own
 SAMPLED = ("gdas", "rome", "proxyless_nas", "parsec", "dr_nas")
 SLOWER = ("drop_nas", "fair_nas", "moga", "scarlet", "snas")  # what is drawn differs from step to step
-LEARNING = dict(epochs=6, dropout=0.1)  # dropout draws from the generator that noise draws from
+LEARNING = dict(frames=9, epochs=6, dropout=0.1)  # dropout draws from the generator that noise draws from
 SMALL = dict(frames=9, dropout=0.0)  # for laws that need no learning
 
 
@@ -63,7 +63,6 @@ FRESH = [
     pytest.param(*case.values, id=case.id, marks=case.marks if case.values[0] in FEW else pytest.mark.laws)
     for case in pairs(METHODS)
 ]
-FRAMES = {"frames": SMALL["frames"]}
 
 
 class Searched:
@@ -73,8 +72,7 @@ class Searched:
         self.name, self.space, self.folder = name, space, folder
         self.method = made(name)
         self.before = fields_of(self.method)
-        self.small = {**LEARNING, **FRAMES}
-        started(self.method, space, **self.small)
+        started(self.method, space, **LEARNING)
         self.begun = self.method.probabilities()
         self.steps = partial(steps, size=4 if name in BILEVEL else 16)  # others divide a batch among paths
         self.epoch = an_epoch(space)
@@ -148,7 +146,7 @@ def test_it_tells_how_strongly_each_option_is_held(searched):
 def test_a_resumed_search_takes_the_same_steps(searched):
     """Weights, architecture parameters, batch statistics and both optimisers, bit for bit."""
     method = made(searched.name)
-    run = started(method, searched.space, **searched.small)
+    run = started(method, searched.space, **LEARNING)
     shake(run.net)
     method.restore(checkpoint.load(searched.folder))
     assert same(copied(method), saved(searched.folder))
@@ -165,10 +163,10 @@ def test_one_seed_is_one_search(searched):
     if searched.space.name in LARGE:
         pytest.skip("small spaces show it")
     again, other = made(searched.name), made(searched.name)
-    started(again, searched.space, **searched.small)
+    started(again, searched.space, **LEARNING)
     assert searched.steps(again, 0, searched.epoch) == searched.told[: searched.epoch]
     assert same(copied(again), saved(searched.folder))
-    started(other, searched.space, **searched.small, seed=1)
+    started(other, searched.space, **LEARNING, seed=1)
     assert searched.steps(other, 0, 1) != searched.told[:1]
     assert not same(copied(other), copied(again))
 
@@ -190,7 +188,7 @@ def test_a_fresh_method_saves_restores_and_derives(name, space, tmp_path):
     found = []
     for _ in range(2 if space == home(name) else 1):
         method = made(name)
-        started(method, space, **FRAMES)
+        started(method, space, frames=9)
         checkpoint.save(tmp_path, 0, method.state())
         method.restore(checkpoint.load(tmp_path))
         found.append(method.derive())
