@@ -96,7 +96,7 @@ class SearchRun:
         return self._parts().weights
 
     def _parts(self) -> "_Parts":
-        """What is looked for in the network once, not at every step: a tree of thousands of modules."""
+        """The parts of the network that a step needs, found once: it is a tree of thousands of modules."""
         if self._looked is None or self._looked.net is not self.net:
             self._looked = _Parts(self.net, list(self.net.parameters()), penalised_in(self.net))
         return self._looked
