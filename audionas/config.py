@@ -33,6 +33,7 @@ from audionas.images.conf import Images
 from audionas.methods._base import Method
 from audionas.methods._derivation import laid, section_of
 from audionas.methods._idle import in_vain
+from audionas.methods._unread import unread
 from audionas.searchers._base import Searcher
 from audionas.spaces._base import Space
 
@@ -72,7 +73,17 @@ class Config:
         told = [line for name, found in there for line in voids(found, self.raw.get(name) or {}, name)]
         if self.method is not None and "method" in sections:
             told += in_vain(self.method, self.raw["method"], self.search.epochs, self.searcher is not None)
+            told += self.unread("augment_alpha")
         return told
+
+    def unread(self, *keys: str) -> list[str]:
+        """Sentences about those keys of `search` that are set and that the method does not read."""
+        why = {} if self.method is None else unread(self.method)
+        return [
+            f"search.{key} changes nothing, since {why[key]}"
+            for key in keys
+            if key in why and getattr(self.search, key) is not None
+        ]
 
     def resolved(self) -> dict[str, Any]:
         """Every value, defaults included, as plain data that `load` reads back."""

@@ -24,12 +24,17 @@ def save(tensors: "Mapping[str, Tensor]", path: Path, metadata: Mapping[str, str
     Raises UserError where the disk refuses; what was at `path` before stays then.
     """
     import torch
-    from safetensors.torch import save_file
+    from safetensors.numpy import save_file
+    from safetensors.torch import save_file as save_any
 
     plain = torch.contiguous_format
     flat = {name: t.detach().cpu().clone(memory_format=plain) for name, t in tensors.items()}
+    told = dict(metadata) if metadata else None
     with _written(path) as draft:
-        save_file(flat, draft, metadata=dict(metadata) if metadata else None)
+        if any(t.dtype == torch.bfloat16 for t in flat.values()):  # NumPy has no such numbers
+            save_any(flat, draft, metadata=told)
+        else:  # the same file, several times as fast for many small tensors
+            save_file({name: t.numpy() for name, t in flat.items()}, draft, metadata=told)
 
 
 def load(path: Path, hint: str = "") -> "dict[str, Tensor]":

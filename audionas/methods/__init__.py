@@ -7,7 +7,7 @@ __getattr__ = door(
     {
         "_base": "Method SearchRun",
         "_bilevel": "Bilevel",
-        "_curvature": "bent hessian largest_eigenvalue rise",
+        "_curvature": "bending bent largest largest_eigenvalue rise",
         "_decided": "by_shares crossing decided",
         "_derive": "parameter_free strongest",
         "_fold": "fold",

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -31,10 +31,16 @@ from audionas.methods._lost import hidden, keep_defaults
 from audionas.nn.edge import Edge, EdgeFactory, Gate, Gates, MixedEdge
 from audionas.nn.ops import OpShape
 from audionas.nn.partial import widened
-from audionas.nn.separable.penalties import penalised
+from audionas.nn.separable.penalties import Penalised, penalised_in, with_terms
 from audionas.spaces._base import Bare, Space, present
 
 Phase = Literal["alpha", "weights"]
+
+
+class _Parts(NamedTuple):
+    net: nn.Module
+    weights: list[nn.Parameter]
+    penalised: list[Penalised]
 
 
 @dataclass
@@ -75,13 +81,25 @@ class SearchRun:
     taken: Counter[Phase] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
+        self._looked: _Parts | None = None
         self._fresh()
         self._told: dict[str, tuple[Tensor | float, int]] = {}
 
     def criterion(self, logits: Tensor, target: Tensor) -> Tensor:
         """The loss of the logits (B, classes) of the last forward pass, with its penalties."""
         loss = functional.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
-        return penalised(loss, self.net)
+        return with_terms(loss, self._parts().penalised)
+
+    @property
+    def weights(self) -> list[nn.Parameter]:
+        """The parameters of the network, in its order."""
+        return self._parts().weights
+
+    def _parts(self) -> "_Parts":
+        """The parts of the network that a step needs, found once: it is a tree of thousands of modules."""
+        if self._looked is None or self._looked.net is not self.net:
+            self._looked = _Parts(self.net, list(self.net.parameters()), penalised_in(self.net))
+        return self._looked
 
     def renew(self, fill: EdgeFactory, sizes: Mapping[str, int]) -> None:
         """Make a fresh supernet of another size, drawn from torch's generator, with a fresh optimiser."""
@@ -294,9 +312,9 @@ class Method(Strict, ABC):
         return {"loss": loss, "accuracy": accuracy(logits, train.target)}
 
     def _move_weights(self) -> None:
-        average_gradients(self.run.net.parameters())
+        average_gradients(self.run.weights)
         if self.run.optim.clip is not None:
-            nn.utils.clip_grad_norm_(self.run.net.parameters(), self.run.optim.clip)
+            nn.utils.clip_grad_norm_(self.run.weights, self.run.optim.clip)
         self.run.weight_optimizer.step()
 
     @abstractmethod

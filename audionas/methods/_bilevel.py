@@ -213,7 +213,7 @@ class Bilevel(Method):
         if self.order == 2:
             return unrolled_gradient(self, valid, train, eps=self.eps)
         gates, watched = self.gates("alpha"), self.watched()
-        with resting(self.run.net, but=watched.values()):
+        with resting(self.run.weights, but=watched.values()):
             logits = self.run.logits(valid.x, gates)
         loss = self.run.criterion(logits, valid.target)
         total, metrics = self.objective(loss, gates)
@@ -384,13 +384,13 @@ def _gradients(total: Tensor, parameters: list[nn.Parameter]) -> Iterable[Tensor
 
 
 @contextmanager
-def resting(net: nn.Module, *, but: Collection[nn.Parameter] = ()) -> Iterator[None]:
-    """Compute without gradients for the weights of `net`, inside the block, and keep nothing for them.
+def resting(every: Iterable[nn.Parameter], *, but: Collection[nn.Parameter] = ()) -> Iterator[None]:
+    """Compute without gradients for these weights, inside the block, and keep nothing for them.
 
     Those in `but` do not rest.
     """
     awake = {id(weight) for weight in but}
-    weights = [w for w in net.parameters() if w.requires_grad and id(w) not in awake]
+    weights = [w for w in every if w.requires_grad and id(w) not in awake]
     try:
         for weight in weights:
             weight.requires_grad_(False)

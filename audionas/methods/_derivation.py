@@ -29,7 +29,10 @@ def laid(kind: Any, section: Mapping[str, Any]) -> tuple[type[Method], dict[str,
             hint=f"For example: derive: {{rule: {RULE}, tune: 0.2, criterion: accuracy}}",
         )
     if Bilevel not in kind.__mro__:
-        raise UserError(f"derive: {RULE} takes options out of a mixture, and this method mixes none")
+        raise UserError(
+            f"derive: {RULE} takes options out of a mixture, and this method mixes none",
+            hint="Where it trains a supernet, a searcher scores its networks: searcher={name: nsga2}",
+        )
     if DartsPt in kind.__mro__:
         raise UserError(
             f"derive: this method is darts with the rule {RULE}; set tune and criterion themselves"

@@ -78,7 +78,7 @@ class Sdarts(Bilevel):
             return self.run.criterion(self.run.logits(train.x, gates), train.target)
 
         self.run.net.eval()
-        with resting(self.run.net):
+        with resting(self.run.weights):
             for _ in range(STEPS):
                 moved = moved.detach().requires_grad_()
                 (slope,) = torch.autograd.grad(loss(with_rows(clean, moved)), moved)

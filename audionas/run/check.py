@@ -56,7 +56,8 @@ def check(conf: Config, *, seconds: float = 0.0) -> dict[str, Any]:
         "config": conf.resolved(),
         "device": why,
         "changes": list(conf.changes),
-        "void": conf.void("search", "searcher", "method", "train"),
+        # a search says nothing of its budget: in a comparison it is set for methods of both kinds
+        "void": [*conf.void("search", "searcher", "method", "train"), *conf.unread("budget")],
         "labels": list(inputs.labels),
         inputs.noun: {"train": len(train), "dev": len(dev)},
         "input": inputs.io._asdict(),

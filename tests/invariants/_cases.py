@@ -103,6 +103,11 @@ def pair(name: str, space: Space) -> Any:
     return pytest.param(name, space, marks=slow, id=f"{name}-{named(space)}")
 
 
+def at_home(cases: Iterable[Any]) -> list[Any]:
+    """Of cases of a method and a space, those of a method at its home: for laws in which spaces are alike."""
+    return [case for case in cases if case.values[1] == home(case.values[0])]
+
+
 def early(names: Iterable[str]) -> list[Any]:
     """Methods by name, the late ones marked as laws."""
     return [pytest.param(name, marks=pytest.mark.laws if name in LATE else ()) for name in names]
@@ -251,7 +256,7 @@ def an_epoch(space: Space) -> int:
     return 1 if space.name in LARGE else STEPS
 
 
-def steps(method: Method, first: int, last: int) -> list[dict[str, float]]:
+def steps(method: Method, first: int, last: int, *, size: int = 16) -> list[dict[str, float]]:
     """The steps `first` to `last` - 1 of a search of epochs of `an_epoch` steps; their metrics."""
     run, told = method.run, []
     for number in range(first, last):
@@ -259,7 +264,7 @@ def steps(method: Method, first: int, last: int) -> list[dict[str, float]]:
         if place == 0:
             seed_torch(run.seed, "epoch", epoch)
             method.on_epoch(epoch)
-        ((train, valid),) = batches(run.io, 1, seed=number)
+        ((train, valid),) = batches(run.io, 1, seed=number, size=size)
         progress = number / an_epoch(run.space)
         metrics = method.step(train, valid if method.halves else train, progress)
         told.append({k: float(torch.as_tensor(v).detach()) for k, v in metrics.items()})

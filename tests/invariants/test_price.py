@@ -7,7 +7,6 @@ from audionas.core.registry import resolve
 from audionas.cost.graph import layers
 from audionas.cost.objective import CostPenalty
 from audionas.methods import Bilevel, value
-from tests._tiers import laws
 from tests.invariants._cases import TRAINED, home, made, pairs, started
 
 BILEVEL = [name for name in TRAINED if issubclass(resolve("method", name), Bilevel)]
@@ -17,8 +16,16 @@ PRICED = {"fair_darts-darts_cell": 0.6, "p_darts-darts_cell": 0.9, "p_darts-nas_
 spaced = pytest.mark.parametrize(("name", "space"), pairs(BILEVEL))
 
 
-@pytest.mark.parametrize("spread", laws([1.0, 0.001, 3.0]))
-@spaced
+SPREADS = [pytest.param(*case.values, 1.0, id=case.id, marks=case.marks) for case in pairs(BILEVEL)]
+SPREADS += [  # in chains no edges compete: one space shows what far and near logits do
+    pytest.param(*case.values, spread, id=f"{case.id}-{spread}", marks=pytest.mark.laws)
+    for spread in (0.001, 3.0)
+    for case in pairs(BILEVEL)
+    if case.values[1].inputs or case.values[1] == home(case.values[0])
+]
+
+
+@pytest.mark.parametrize(("name", "space", "spread"), SPREADS)
 def test_the_price_is_that_of_the_derived_network_and_follows_its_exchanges(name, space, spread):
     """Along logits that are drawn, the gradient has the sign of what the price does when one alone wins."""
     method = made(name, cost=CostPenalty())

@@ -1,4 +1,4 @@
-"""The mini recipe end to end: killed at three moments and started again, it ends as if never interrupted."""
+"""The mini recipe end to end; killed at three moments and started again, it ends as if never interrupted."""
 
 import json
 import os
@@ -84,9 +84,15 @@ def outcome(recipe: Path) -> dict[str, Any]:
     }
 
 
-def test_killed_three_times_equals_uninterrupted(tmp_path: Path) -> None:
-    whole = small_copy(tmp_path / "whole")
-    said = finish(whole)
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder of an uninterrupted recipe, and what it said."""
+    recipe = small_copy(tmp_path_factory.mktemp("whole"))
+    return recipe, finish(recipe)
+
+
+def test_from_spoken_words_to_a_report(whole: tuple[Path, str]) -> None:
+    recipe, said = whole
     for word in (
         "accuracy",
         "interval",
@@ -97,11 +103,15 @@ def test_killed_three_times_equals_uninterrupted(tmp_path: Path) -> None:
         "prep folder",
     ):
         assert word in said, word
+    assert "finished earlier" in finish(recipe)
+
+
+@pytest.mark.nightly
+def test_killed_three_times_equals_uninterrupted(whole: tuple[Path, str], tmp_path: Path) -> None:
     broken = small_copy(tmp_path / "broken")
     kill_when(broken, "data/audio/*/*.wav")
     kill_when(broken, "exp/mini/search/ckpt/000001")
     kill_when(broken, "exp/mini/train/ckpt/000002")
     finish(broken)
-    assert outcome(broken) == outcome(whole)
-    again = finish(broken)
-    assert "finished earlier" in again
+    assert outcome(broken) == outcome(whole[0])
+    assert "finished earlier" in finish(broken)

@@ -8,11 +8,20 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 
+from audionas.config import load
 from audionas.core.arch import ArchSpec
 from audionas.core.files import read_json
-from audionas.cost.lookup import LatencyTable
+from audionas.core.reporter import Reporter
+from audionas.cost.lookup import Entry, LatencyTable
+from audionas.cost.places import places
+from audionas.inputs.feed import open_inputs
+from audionas.methods import Scoring, score
+from audionas.run.supernet import default_features, finished
+from audionas.spaces import space_of
 from tests._run import Run
 from tests.unit.cli._command import audionas, contents, done, refused
 
@@ -161,20 +170,41 @@ def test_wrong_input_is_told(override: str, trained: Run, tmp_path: Path) -> Non
 
 
 @pytest.mark.story
-def test_latency_from_a_measured_table_is_an_objective(trained: Run, tmp_path: Path) -> None:
-    pytest.importorskip("onnxruntime")
-    built = ("latency", "build", trained.conf, SETTINGS[0], f"out={tmp_path}", "name=here")
-    done(*built, "--rounds", 1, "--check", 0)
-    file = tmp_path / "here" / "latency.json"
+def test_latency_from_a_table_is_an_objective(whole: Path, trained: Run, tmp_path: Path) -> None:
+    spec = ArchSpec.from_json(json.dumps(read_json(whole / "arch.json")))
+    space, drawn = space_of(spec), np.random.default_rng(0).uniform(0.1, 9, 1000)
+    entries = [
+        Entry(place.option, place.told, at, float(ms), place.name)
+        for (place, at), ms in zip(places(space, spec.io, {}).items(), drawn, strict=False)
+    ]
+    table = LatencyTable("a stopwatch", space.name, spec.params, spec.io, 0.5, tuple(entries), {}, {})
+    table.save(file := tmp_path / "latency.json")
     aims = "objectives: {accuracy: max, latency_ms: min, params: max}"
     aims += ", weights: {accuracy: 1, latency_ms: 0, params: 0}"
     searcher = f"searcher={{name: nsga2, latency: {file}, {aims}, population: 6, generations: 2}}"
     done(*words(trained, tmp_path, searcher))
-    front, table = read_json(tmp_path / "tones" / "front.json"), LatencyTable.load(file)
+    front = read_json(tmp_path / "tones" / "front.json")
     assert front["members"]
     for member in front["members"]:
         spec = ArchSpec.from_json(json.dumps(member["arch"]))
         assert member["values"]["latency_ms"] == table.of(spec) > 0
+
+
+@pytest.mark.story
+def test_random_nas_trains_a_supernet_for_a_searcher(trained: Run, tmp_path: Path) -> None:
+    """A network's scores are those of the supernet that random_nas has trained."""
+    asked = ("method={name: random_nas, draws: 5}", "searcher={name: random, networks: 3}", f"out={tmp_path}")
+    told = done("search", trained.conf, SETTINGS[0], "search.epochs=1", *asked)
+    assert "method.draws changes nothing, since a searcher searches" in told.out + told.err
+    conf = load(trained.conf, [SETTINGS[0], "search.epochs=1", *asked])
+    rows = [json.loads(line) for line in (conf.folder / "select" / "archive.jsonl").read_text().splitlines()]
+    assert len(rows) == 3
+    inputs = open_inputs(conf, default_features(conf.space), Reporter())
+    method = finished(conf, inputs, torch.device("cpu"), Reporter())
+    member = read_json(conf.folder / "front.json")["members"][0]
+    scores = score(method.run, method.spec_of(member["arch"]["choices"]), Scoring())
+    assert member["values"]["accuracy"] == pytest.approx(scores["accuracy"])
+    assert member["values"]["loss"] == pytest.approx(scores["loss"], rel=1e-5)
 
 
 def test_check_tells_how_long_the_searcher_will_take(trained: Run, tmp_path: Path) -> None:

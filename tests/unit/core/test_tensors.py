@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from audionas.core import tensors
 from audionas.core.errors import UserError
@@ -35,6 +36,15 @@ def test_tensors_and_words_come_back(tmp_path: Path) -> None:
     assert torch.equal(found["a"], base)
     assert torch.equal(found["turned"], base.t())
     assert tensors.metadata(tmp_path / "w.safetensors") == {"spec": "x"}
+
+
+@pytest.mark.parametrize("types", [[torch.float32, torch.int64, torch.bool], [torch.float32, torch.bfloat16]])
+def test_a_file_is_the_librarys_for_tensors_of_any_type(tmp_path: Path, types: list[torch.dtype]) -> None:
+    given = {f"t.{n}": torch.arange(6).reshape(2, 3).to(kind) for n, kind in enumerate(types)}
+    given |= {"scalar": torch.tensor(3), "empty": torch.zeros(0, 2)}
+    tensors.save(given, tmp_path / "ours.safetensors", {"spec": "x"})
+    save_file(given, tmp_path / "theirs.safetensors", metadata={"spec": "x"})
+    assert (tmp_path / "ours.safetensors").read_bytes() == (tmp_path / "theirs.safetensors").read_bytes()
 
 
 def test_arrays_come_back(tmp_path: Path) -> None:

@@ -127,6 +127,30 @@ def test_sections_name_what_is_set_in_vain_and_nothing_else(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    ("method", "alpha", "budget"),
+    [
+        ({"name": "darts"}, "", "two levels"),
+        ({"name": "snas"}, "one level", ""),
+        ({"name": "snas", "level": "two"}, "", "two levels"),
+        ({"name": "spos"}, "learns no alpha", "two levels"),
+        ({"name": "random_nas"}, "learns no alpha", "two levels"),
+        ({"name": "random"}, "trains no supernet", "trains no supernet"),
+    ],
+)
+def test_a_search_names_what_its_method_does_not_read(method, alpha, budget, tmp_path):
+    """A search says so of alpha's half; `check` of the budget too, which a comparison sets for all."""
+    plain = changed(load(config(tmp_path)), method=method)
+    assert not [line for line in plain.void("search", "method") if "search." in line]
+    assert plain.unread("augment_alpha", "budget") == []
+    conf = changed(
+        plain, search={**plain.raw.get("search", {}), "augment_alpha": False, "budget": "examples"}
+    )
+    told = [line for line in conf.void("search", "method") if line.startswith("search.")]
+    assert [alpha in line for line in told] == ([True] if alpha else [])
+    assert [budget in line for line in conf.unread("budget")] == ([True] if budget else [])
+
+
 def test_losses_and_teachers_name_what_the_other_would_read():
     alone = Train(distill=Distill(teacher=("kws12",), weight=1.0), label_smoothing=0.1)
     assert list(voids(alone, {"label_smoothing": 0.1}, "train")) == [

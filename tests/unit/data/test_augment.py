@@ -353,5 +353,5 @@ def test_settings_of_effects_that_cannot_be_are_refused(settings: dict[str, Any]
 
 @pytest.mark.laws
 def test_the_pitch_comes_with_its_probability() -> None:
-    made = each(Augment(pitch=3.0, pitch_probability=0.5), 40)
-    assert 10 < sum(not np.array_equal(wave, WAVE) for wave in made) < 30
+    made = each(Augment(pitch=3.0, pitch_probability=0.5), 20)
+    assert 4 < sum(not np.array_equal(wave, WAVE) for wave in made) < 16

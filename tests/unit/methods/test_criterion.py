@@ -59,3 +59,17 @@ def test_every_loss_of_a_step_is_fined_once(method: Method) -> None:
     for name in {"loss", "valid_loss"} & told[0].keys():
         assert told[0][name] == pytest.approx(told[1][name] + WORTH, abs=1e-4)
     assert "loss" in told[0]
+
+
+def test_a_renewed_network_has_its_own_weights_and_penalties() -> None:
+    method = Darts()
+    run = started(method, FinedSpace(width=0.25), frames=9)
+    before = run.weights
+    assert all(one is two for one, two in zip(before, run.net.parameters(), strict=True))
+    run.renew(method.fill, run.sizes)
+    assert all(one is two for one, two in zip(run.weights, run.net.parameters(), strict=True))
+    assert not {id(one) for one in before} & {id(one) for one in run.weights}
+    target = torch.zeros(2, dtype=torch.long)
+    logits = run.logits(features_of(run.io), method.gates("weights"))
+    plain = nn.functional.cross_entropy(logits, target)
+    assert float((run.criterion(logits, target) - plain).detach()) == pytest.approx(WORTH)

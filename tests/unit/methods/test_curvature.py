@@ -1,12 +1,62 @@
 """The Hessian in alpha, and the rise of its largest eigenvalue."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
 
-from audionas.methods import bent, hessian, largest_eigenvalue, rise
+from audionas.core.errors import UserError
+from audionas.methods import bending, bent, largest, largest_eigenvalue, rise
 from audionas.methods.darts_es import DartsEs
 from tests.invariants._cases import CHAIN, started
+
+
+def hessian(loss, of):
+    """All second derivatives: a product with each unit vector."""
+    product = bending(loss, of)
+    return torch.stack([product(row) for row in torch.eye(sum(one.numel() for one in of)).to(loss)])
+
+
+def counted(matrix):
+    """The product of a matrix with a vector, and the vectors it was asked for."""
+    asked = []
+    return lambda vector: asked.append(vector) or (matrix @ vector), asked
+
+
+@pytest.mark.parametrize("lift", [0.0, 5.0, -40.0])
+def test_the_largest_eigenvalue_of_a_matrix_comes_from_few_products(lift):
+    """Also where all are negative, and where the largest in size is negative."""
+    torch.manual_seed(0)
+    half = torch.randn(90, 90, dtype=torch.float64)
+    matrix = half + half.T + lift * torch.eye(90)
+    product, asked = counted(matrix)
+    expected = float(torch.linalg.eigvalsh(matrix)[-1])
+    assert largest(product, 90, 1e-14) == pytest.approx(expected, rel=1e-12)
+    exact = len(asked)
+    product, asked = counted(matrix)
+    assert largest(product, 90, 1e-7) == pytest.approx(expected, rel=1e-5)
+    assert len(asked) < exact < 90
+
+
+@pytest.mark.parametrize(
+    ("matrix", "value"),
+    [
+        ([[2.0]], 2.0),
+        ([[0.0, 0.0], [0.0, 0.0]], 0.0),
+        ([[3.0, 0.0], [0.0, 3.0]], 3.0),
+        ([[-1.0, 0.0], [0.0, -9.0]], -1.0),
+    ],
+)
+def test_small_matrices_end_after_as_many_products_as_they_have_rows(matrix, value):
+    product, asked = counted(torch.tensor(matrix, dtype=torch.float64))
+    assert largest(product, len(matrix), 1e-7) == pytest.approx(value, abs=1e-12)
+    assert len(asked) <= len(matrix)
+
+
+def test_derivatives_that_are_not_finite_are_refused():
+    with pytest.raises(UserError, match="not finite"):
+        largest(lambda vector: vector * math.inf, 3, 1e-7)
 
 
 def test_on_a_quadratic_it_is_its_matrix():
@@ -64,6 +114,8 @@ def test_in_a_supernet_it_is_what_differences_of_the_gradient_say():
     found, eps = hessian(loss(), alphas), 1e-6
     assert found.abs().max() > 1e-3
     torch.testing.assert_close(found, found.T, rtol=1e-9, atol=1e-12)
+    run.valid = lambda: [batch._replace(x=x)]
+    assert largest_eigenvalue(method) == pytest.approx(float(torch.linalg.eigvalsh(found)[-1]), rel=1e-9)
     for row, (place, option) in {0: (0, 0), 2: (0, 2), len(alphas[0]): (1, 0)}.items():
         ends = []
         for sign in (1, -1):
