@@ -17,7 +17,7 @@ from audionas.data.files import listing
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 from audionas.prep import intake, speech_commands
-from audionas.prep.speech_commands import LABELS_12, WANTED, Clip
+from audionas.prep.speech_commands import LABELS_7, LABELS_12, WANTED, WANTED_7, Clip
 
 ADDRESS = "https://storage.googleapis.com/download.tensorflow.org/data"
 _WHOLE, _TEST = "speech_commands_{}.tar.gz", "speech_commands_test_set_{}.tar.gz"
@@ -49,6 +49,16 @@ class Job:
     accept: tuple[str, ...]
     reporter: Reporter
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes of a protocol with `_unknown_`; empty where every word is a class."""
+        return {"12": LABELS_12, "7": LABELS_7}.get(self.protocol, ())
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The commands of such a protocol."""
+        return WANTED_7 if self.protocol == "7" else WANTED
+
 
 def main(
     paths: Annotated[
@@ -58,7 +68,10 @@ def main(
     version: Annotated[str, typer.Option(help="Version of the corpus: v0.01 or v0.02.")] = "v0.02",
     classes: Annotated[
         str,
-        typer.Option("--protocol", help="Number of classes: 12, or every word: 30 for v0.01, 35 for v0.02."),
+        typer.Option(
+            "--protocol",
+            help="Number of classes: 12; every word: 30 for v0.01, 35 for v0.02; 7 for a part of v0.01.",
+        ),
     ] = "12",
     silence: Annotated[
         str, typer.Option(help="Clips of `_silence_` in dev and test: zeros, or noise at drawn volume.")
@@ -69,6 +82,13 @@ def main(
     fetch: Annotated[bool, typer.Option("--download", help="Download the archive to OUT/download.")] = False,
     test_archive: Annotated[
         str, typer.Option(help="Separate test set of 12 folders: its path, or the word download.")
+    ] = "",
+    test_part: Annotated[
+        str, typer.Option(help="Folder of the test set's archive that holds it, if it has several.")
+    ] = "",
+    more: Annotated[
+        str,
+        typer.Option(help="Folder of that archive with more words for `_unknown_`, split by the hash rule."),
     ] = "",
     sums: Annotated[
         list[str] | None,
@@ -89,20 +109,23 @@ def main(
     Example: audionas prep speech_commands data --download --version v0.02 --protocol 12
     """
     source, out = _source_and_out(paths, fetch)
-    _check(version, classes, silence, test_archive)
+    _check(version, classes, silence, test_archive, more)
     intake.check_on_bad(on_bad)
     accept = tuple(text.lower() for text in sums or ())
     job = Job(out, version, classes, silence, seed, accept, Reporter())
     converted = out / "resampled" if resample else None
     intake.reserve(out, (*SPLITS, "noise", "test_archive"), _written(classes), converted)
     tree = _tree(_folder(source, _WHOLE.format(version), job), part, job)
-    groups, silences, labels = _plan(tree, job)
-    if test_archive:
-        groups["test_archive"] = _test_archive(test_archive, job)
+    second = _second(test_archive, test_part, job)
+    further = _tree(second.parent, more, job) if more and second else None
+    noisy = further or tree
+    groups, silences, labels = _plan(tree, noisy, further, job)
+    if second:
+        groups["test" if classes == "7" else "test_archive"] = _test_archive(second, job)
     items = {split: [_item(clip) for clip in group] for split, group in groups.items()}
     items["noise"] = [
         Item(f"noise-{f.stem}", str(f), "noise", 0.0)
-        for f in speech_commands.noise_files(tree, job.reporter.note)
+        for f in speech_commands.noise_files(noisy, job.reporter.note)
     ]
     taken = intake.take(
         items,
@@ -135,7 +158,7 @@ def _source_and_out(paths: Sequence[Path], fetch: bool) -> tuple[Path | None, Pa
     return source, paths[-1].resolve()
 
 
-def _check(version: str, classes: str, silence: str, test_archive: str) -> None:
+def _check(version: str, classes: str, silence: str, test_archive: str, more: str) -> None:
     problems = []
     if version not in speech_commands.PROTOCOLS:
         problems.append(f"--version {version}: expected {' or '.join(speech_commands.PROTOCOLS)}")
@@ -144,8 +167,12 @@ def _check(version: str, classes: str, silence: str, test_archive: str) -> None:
         problems.append(f"--protocol {classes}: {version} has {known}")
     if silence not in SILENCES:
         problems.append(f"--silence {silence}: expected {' or '.join(SILENCES)}")
-    if test_archive and classes != "12":
-        problems.append(f"--test-archive belongs to --protocol 12, not {classes}")
+    if test_archive and classes not in ("12", "7"):
+        problems.append(f"--test-archive belongs to --protocol 12 or 7, not {classes}")
+    if classes == "7" and not test_archive:
+        problems.append("--protocol 7: has no test clips of its own, give --test-archive PATH")
+    if more and classes != "7":
+        problems.append(f"--more belongs to --protocol 7, not {classes}")
     if problems:
         raise UserError(problems)
 
@@ -184,7 +211,9 @@ def _tree(folder: Path, part: str, job: Job) -> Path:
     raise UserError(f"{folder}: has no part '{part}'. Found: {parts}")
 
 
-def _plan(tree: Path, job: Job) -> tuple[dict[str, list[Clip]], dict[str, list[str]], list[str]]:
+def _plan(
+    tree: Path, noisy: Path, further: Path | None, job: Job
+) -> tuple[dict[str, list[Clip]], dict[str, list[str]], list[str]]:
     """The clips of every split, the ids of silence clips to make, and the labels in class order."""
     clips = speech_commands.scan(tree, job.reporter.note)
     groups, rule = speech_commands.assign(tree, clips)
@@ -193,14 +222,27 @@ def _plan(tree: Path, job: Job) -> tuple[dict[str, list[Clip]], dict[str, list[s
         _check_drawn(tree, clips, job)
         job.reporter.note("the tree includes its own _silence_ and _unknown_: nothing is drawn")
         return groups, {}, list(LABELS_12)
+    if further:
+        others = _others(further, job)
+        groups = {split: [*group, *others[split]] for split, group in groups.items()}
     silences: dict[str, list[str]] = {}
-    labels = sorted({clip.label for clip in clips})
-    if job.protocol == "12":
-        groups, silences = _draw(tree, groups, job)
-        labels = list(LABELS_12)
+    labels = list(job.labels) or sorted({clip.label for clip in clips})
+    if job.labels:
+        groups, silences = _draw(tree, noisy, groups, job)
     counts = {split: len(groups[split]) + len(silences.get(split, ())) for split in SPLITS}
     job.reporter.note(speech_commands.check_counts(job.version, job.protocol, len(clips), counts))
     return groups, silences, labels
+
+
+def _others(tree: Path, job: Job) -> dict[str, list[Clip]]:
+    """The further clips of every split by the hash rule; those of its test are left out."""
+    clips = speech_commands.scan(tree, job.reporter.note)
+    if named := sorted({clip.label for clip in clips} & set(LABELS_12)):
+        raise UserError(f"{tree}: --more is for other words, and it has {', '.join(named)}")
+    groups, rule = speech_commands.assign(tree, clips)
+    kept = f"{len(groups['train']):,} for training, {len(groups['dev']):,} for dev"
+    job.reporter.note(f"{tree}: {amount(len(clips), 'clip')}, {rule}: {kept}")
+    return {**groups, "test": []}
 
 
 def _check_drawn(tree: Path, clips: Sequence[Clip], job: Job) -> None:
@@ -219,23 +261,30 @@ def _check_drawn(tree: Path, clips: Sequence[Clip], job: Job) -> None:
 
 
 def _draw(
-    tree: Path, groups: dict[str, list[Clip]], job: Job
+    tree: Path, noisy: Path, groups: dict[str, list[Clip]], job: Job
 ) -> tuple[dict[str, list[Clip]], dict[str, list[str]]]:
-    """The 12 classes: wanted clips with drawn and listed `_unknown_`, and ids for `_silence_`."""
-    if job.silence == "noise" and not speech_commands.noise_files(tree):
-        raise UserError(f"--silence noise: {tree} has no recordings in {NOISE}", hint="Use --silence zeros.")
-    chosen, silences = {}, {}
+    """The wanted clips with drawn and listed `_unknown_`, and ids for `_silence_`.
+
+    With seven classes training has all other words, since an epoch can draw equally many of each class
+    (`data.balance`), and no test.
+    """
+    if job.silence == "noise" and not speech_commands.noise_files(noisy):
+        raise UserError(f"--silence noise: {noisy} has no recordings in {NOISE}", hint="Use --silence zeros.")
+    chosen: dict[str, list[Clip]] = {split: [] for split in SPLITS}
+    silences: dict[str, list[str]] = {}
     first = 0  # silence clips are numbered across all splits, so that no two share an id
-    for split in SPLITS:
-        wanted = [clip for clip in groups[split] if clip.label in WANTED]
-        count = speech_commands.share(len(wanted))
+    for split in SPLITS[:2] if job.protocol == "7" else SPLITS:
+        wanted = [clip for clip in groups[split] if clip.label in job.wanted]
+        count = speech_commands.share(len(wanted), len(job.wanted))
         others = [clip for clip in groups[split] if clip.label not in WANTED]
-        unknown = speech_commands.draw(others, count, job.seed, split)
+        every = job.protocol == "7" and split == "train"
+        unknown = speech_commands.draw(others, len(others) if every else count, job.seed, split)
         if not unknown:
             raise UserError(
-                f"{tree}: '{split}' has {amount(len(wanted), 'clip')} of the ten commands, "
+                f"{tree}: '{split}' has {amount(len(wanted), 'clip')} of the commands, "
                 f"{len(others)} of others",
-                hint="The 12 classes need both. To train on the existing words: --protocol 30 or 35.",
+                hint=f"The {job.protocol} classes need both. To train on the existing words: "
+                "--protocol 30 or 35.",
             )
         if len(unknown) < count:
             job.reporter.note(f"{split}: only {len(unknown)} of {amount(count, 'clip')} for {UNKNOWN} exist")
@@ -251,7 +300,7 @@ def _draw(
 def _written(protocol: str) -> list[str]:
     """The files of OUT beside the data directories and labels.txt."""
     drawn = [f"lists/{kind}_{split}.txt" for kind in ("unknown", "silence") for split in SPLITS]
-    lists = [*drawn, "lists/SHA256SUMS"] if protocol == "12" else []
+    lists = [*drawn, "lists/SHA256SUMS"] if protocol in ("12", "7") else []
     return ["labels.txt", kaldi.LICENCE, "protocol.json", *lists]
 
 
@@ -290,15 +339,22 @@ def _write_sums(job: Job) -> None:
     job.reporter.note(f"wrote {folder}: the drawn clips, and SHA256SUMS for comparison with others")
 
 
-def _test_archive(given: str, job: Job) -> list[Clip]:
-    """The separate 12-folder test set."""
+def _second(given: str, part: str, job: Job) -> Path | None:
+    """The folder of the separate test set, if one is asked for."""
+    if not given:
+        return None
     name = _TEST.format(job.version)
-    tree = _tree(_folder(None if given == "download" else Path(given).resolve(), name, job), "", job)
+    return _tree(_folder(None if given == "download" else Path(given).resolve(), name, job), part, job)
+
+
+def _test_archive(tree: Path, job: Job) -> list[Clip]:
+    """The clips of the separate 12-folder test set, of the protocol's classes."""
     clips = speech_commands.scan(tree, job.reporter.note)
     if strange := sorted({clip.label for clip in clips} ^ set(LABELS_12)):
         raise UserError(f"{tree}: a test archive has exactly the 12 classes; not so: {', '.join(strange)}")
-    job.reporter.note(speech_commands.check_test_archive(job.version, len(clips)))
-    return clips
+    version = "v0.02" if job.protocol == "7" else job.version
+    job.reporter.note(speech_commands.check_test_archive(version, len(clips)))
+    return [clip for clip in clips if clip.label in job.labels]
 
 
 def _write_protocol(job: Job, counts: dict[str, int]) -> None:

@@ -170,6 +170,10 @@ class Train(Strict):
     Wake words: with `loss: max_pool` a share `pool_weight` of the loss is taken at the hop of a clip with
     the highest keyword score, after the first `pool_after` frames; the network must be causal.
 
+    With `mixup` above 0 every example of a batch is mixed with another one of it, sound with sound, by one
+    share from Beta(`mixup`, `mixup`), and the loss has the labels of both by that share (Zhang et al. 2018,
+    arXiv:1710.09412).
+
     Streams: with `past`, half of the batches hear up to so many seconds of other clips before each clip, and
     hops begin anywhere, as on a device; the network must be causal. 1 second or more suits a network that
     will listen.
@@ -188,6 +192,7 @@ class Train(Strict):
     batch_size: int = 100
     workers: int = 0
     label_smoothing: float = 0.0
+    mixup: float = 0.0
     dropout: float | None = None
     layers: int = 0
     channels: int = 0
@@ -211,6 +216,12 @@ class Train(Strict):
             problems.append(f"train.pool_weight is {self.pool_weight}, expected a share above 0, at most 1")
         if self.pool_after < 0:
             problems.append(f"train.pool_after is {self.pool_after}, expected frames, 0 or more")
+        if not 0 <= self.mixup < math.inf:
+            problems.append(f"train.mixup is {self.mixup}, expected 0 (off) or a number such as 0.2")
+        if self.mixup and self.loss == "max_pool":
+            problems.append("train.loss: max_pool excludes train.mixup: a hop has one word")
+        if self.mixup and self.distill is not None and self.distill.cache:
+            problems.append("train.mixup excludes train.distill.cache: a teacher answers for each mixture")
         if not 0 <= self.past <= 60:
             problems.append(f"train.past is {self.past}, expected 0 (off) to 60 seconds such as 1.0")
         if self.loss == "max_pool" and self.auxiliary:

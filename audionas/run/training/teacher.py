@@ -53,7 +53,7 @@ def find(conf: Config, inputs: Inputs) -> Teacher | None:
     problems = _unknown(bundle, inputs) or _other_input(bundle, inputs)
     if problems:
         raise UserError([f"train.distill.teacher: {settings.teacher} {problem}" for problem in problems])
-    still = isinstance(inputs, ClipInputs) and not conf.augment.active
+    still = isinstance(inputs, ClipInputs) and not conf.augment.active and not conf.train.mixup
     cached = still if settings.cache is None else settings.cache
     columns = [bundle.labels.index(label) for label in inputs.labels]
     return Teacher(settings, digest(folder), bundle, columns, cached)
