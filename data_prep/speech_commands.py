@@ -14,6 +14,7 @@ from audionas.core.files import sha256, write_json, write_text
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio, kaldi
 from audionas.data.files import listing
+from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 from audionas.prep import intake, speech_commands
@@ -143,6 +144,8 @@ def main(
         _write_sums(job)
     splits = {**taken, **({"noise": noise} if noise else {})}
     intake.store(out, splits, labels, job.reporter, on_bad=on_bad, conf="speech_commands/conf/tc_small.yaml")
+    if classes == "7":
+        write_groups(out / "test", "kind", _kinds(taken["train"], taken["test"]))
     kaldi.write_licence(out, LICENCE)
     _write_protocol(job, {split: len(part) for split, part in taken.items()})
 
@@ -281,10 +284,9 @@ def _draw(
         unknown = speech_commands.draw(others, len(others) if every else count, job.seed, split)
         if not unknown:
             raise UserError(
-                f"{tree}: '{split}' has {amount(len(wanted), 'clip')} of the commands, "
+                f"{tree}: '{split}' has {amount(len(wanted), 'clip')} of the {len(job.wanted)} commands, "
                 f"{len(others)} of others",
-                hint=f"The {job.protocol} classes need both. To train on the existing words: "
-                "--protocol 30 or 35.",
+                hint=f"The {job.protocol} classes need both. For the existing words: --protocol 30 or 35.",
             )
         if len(unknown) < count:
             job.reporter.note(f"{split}: only {len(unknown)} of {amount(count, 'clip')} for {UNKNOWN} exist")
@@ -355,6 +357,14 @@ def _test_archive(tree: Path, job: Job) -> list[Clip]:
     version = "v0.02" if job.protocol == "7" else job.version
     job.reporter.note(speech_commands.check_test_archive(version, len(clips)))
     return [clip for clip in clips if clip.label in job.labels]
+
+
+def _kinds(train: Sequence[Item], test: Sequence[Item]) -> dict[str, str]:
+    """Of each test clip: command, silence, or a word that training had, or had not (audionas eval --by kind)."""
+    words = {item.id.split("-")[1] for item in train if item.label == UNKNOWN}
+    other = {item.id: "known_word" if item.id.split("-")[1] in words else "new_word" for item in test}
+    plain = {SILENCE: "silence", **dict.fromkeys(WANTED, "command")}
+    return {item.id: plain.get(item.label, other[item.id]) for item in test}
 
 
 def _write_protocol(job: Job, counts: dict[str, int]) -> None:
