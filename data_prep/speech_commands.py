@@ -360,7 +360,7 @@ def _test_archive(tree: Path, job: Job) -> list[Clip]:
 
 
 def _kinds(train: Sequence[Item], test: Sequence[Item]) -> dict[str, str]:
-    """Of each test clip: command, silence, or a word that training had, or had not (audionas eval --by kind)."""
+    """The kind of each test clip: command, silence, or a word that training had, or had not."""
     words = {item.id.split("-")[1] for item in train if item.label == UNKNOWN}
     other = {item.id: "known_word" if item.id.split("-")[1] in words else "new_word" for item in test}
     plain = {SILENCE: "silence", **dict.fromkeys(WANTED, "command")}

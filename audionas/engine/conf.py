@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-from audionas.core.errors import UserError, hold
+from audionas.core.errors import UserError
 from audionas.core.files import name_fault
 from audionas.core.strict import Strict
+from audionas.engine.distill import Distill
 from audionas.engine.optim import Optim
 
 
@@ -90,39 +91,6 @@ class Search(Strict):
             problems.append(f"search.split is {self.split}, expected a share between 0 and 1")
         if problems:
             raise UserError(problems)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Distill(Strict):
-    """A teacher besides the labels: (1 - weight) of the usual loss, `weight` of T^2 KL(teacher || student),
-    with both softened by the `temperature` T (Hinton et al. 2015, arXiv:1503.02531).
-
-    `teacher` is a trained model: a run folder, its `model/`, or a shipped model's name. If `cache` is true,
-    it answers once for each stored example, even if the student's examples are augmented; if it is false, it
-    answers for every batch as the student hears it. By default answers are cached for recordings that are
-    not augmented, and for nothing else.
-    """
-
-    teacher: str
-    weight: float = 0.5
-    temperature: float = 4.0
-    cache: bool | None = None
-
-    def __post_init__(self) -> None:
-        hold(
-            (self.teacher.strip(), "teacher is empty, expected a trained model such as exp/teacher"),
-            (0 <= self.weight <= 1, f"weight is {self.weight}, expected 0 (labels alone) to 1"),
-            (
-                0 < self.temperature < math.inf,
-                f"temperature is {self.temperature}, expected a positive number such as 4",
-            ),
-            place="distill.",
-        )
-
-    def void(self) -> Mapping[str, str]:
-        """The settings of a teacher without weight."""
-        why = "weight is 0: the labels alone teach"
-        return dict.fromkeys(("temperature", "cache"), why) if self.weight == 0 else {}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,17 +1,18 @@
-"""A trained model as another's teacher: logits for the same examples, through its own front-end.
+"""Trained models as another's teacher: logits for the same examples, each through its own front-end.
 
-Where examples look the same in every epoch, it answers once into a memory-mapped file, keyed by the digests
-of model and data; else it answers for every batch.
+Where examples look the same in every epoch, a model answers once into a memory-mapped file, keyed by the
+digests of model and data; else it answers for every batch. Several answer together as one.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from audionas.config import Config
 from audionas.core.cache import Block, Plan, built
@@ -20,7 +21,7 @@ from audionas.core.files import sha256_text
 from audionas.core.reporter import Reporter
 from audionas.core.shards import Shards
 from audionas.data.batches import Batch, Batches
-from audionas.engine.conf import Distill
+from audionas.engine.distill import Distill, together
 from audionas.engine.distributed import forked_draws
 from audionas.images import augment
 from audionas.inputs.audio import ClipInputs, ClipSplit, cache_of
@@ -33,14 +34,33 @@ _BLOCK = 256  # examples per batch for the file
 
 
 @dataclass(frozen=True)
-class Teacher:
+class Member:
     """A model that knows the student's classes; `columns` gives their positions among its logits."""
 
-    settings: Distill
     digest: str
     bundle: ModelBundle
     columns: list[int]
+
+
+@dataclass(frozen=True)
+class Teacher:
+    """The models that teach, one or several."""
+
+    settings: Distill
+    members: tuple[Member, ...]
     cached: bool
+
+    @property
+    def digest(self) -> str:
+        """The digest of the model, or of all in their order."""
+        digests = [member.digest for member in self.members]
+        return digests[0] if len(digests) == 1 else sha256_text(" ".join(digests))
+
+    @property
+    def words(self) -> str:
+        """The models and their networks for messages."""
+        pairs = zip(self.settings.teachers, self.members, strict=True)
+        return "; ".join(f"{name}, {member.bundle.spec.id}" for name, member in pairs)
 
 
 def find(conf: Config, inputs: Inputs) -> Teacher | None:
@@ -48,15 +68,25 @@ def find(conf: Config, inputs: Inputs) -> Teacher | None:
     settings = conf.train.distill
     if settings is None:
         return None
-    folder = folder_of(settings.teacher, "train.distill.teacher", own=conf.folder)
-    bundle = ModelBundle.load(folder)
-    problems = _unknown(bundle, inputs) or _other_input(bundle, inputs)
+    bundles = {
+        name: (folder, ModelBundle.load(folder))
+        for name in settings.teachers
+        for folder in [folder_of(name, "train.distill.teacher", own=conf.folder)]
+    }
+    problems = [
+        f"train.distill.teacher: {name} {problem}"
+        for name, (_, bundle) in bundles.items()
+        for problem in _unknown(bundle, inputs) or _other_input(bundle, inputs)
+    ]
     if problems:
-        raise UserError([f"train.distill.teacher: {settings.teacher} {problem}" for problem in problems])
+        raise UserError(problems)
     still = isinstance(inputs, ClipInputs) and not conf.augment.active and not conf.train.mixup
     cached = still if settings.cache is None else settings.cache
-    columns = [bundle.labels.index(label) for label in inputs.labels]
-    return Teacher(settings, digest(folder), bundle, columns, cached)
+    members = [
+        Member(digest(folder), bundle, [bundle.labels.index(label) for label in inputs.labels])
+        for folder, bundle in bundles.values()
+    ]
+    return Teacher(settings, tuple(members), cached)
 
 
 class Teaching:
@@ -71,11 +101,15 @@ class Teaching:
         device: torch.device,
         reporter: Reporter,
     ) -> None:
-        self.settings, self.columns, self.device = teacher.settings, teacher.columns, device
+        self.settings, self.members, self.device = teacher.settings, teacher.members, device
         self.inputs, self.batches = inputs, batches
-        self.network = teacher.bundle.network().to(device).requires_grad_(requires_grad=False)
+        self.networks = [
+            member.bundle.network().to(device).requires_grad_(requires_grad=False)
+            for member in teacher.members
+        ]
         self._rows: Iterator[np.ndarray] = iter(())
-        self.stored = self._stored(teacher, _cache(conf), reporter) if teacher.cached else None
+        folder, every = _cache(conf), range(len(self.members))
+        self.stored = [self._stored(n, folder, reporter) for n in every] if teacher.cached else None
 
     def begin(self, epoch: int) -> None:
         """Prepare for the first batch of an epoch."""
@@ -89,11 +123,13 @@ class Teaching:
         """
         rows = next(self._rows)
         if self.stored is not None:
-            answers = torch.from_numpy(self.stored[rows]).to(self.device)
+            each = [torch.from_numpy(answers[rows]).to(self.device) for answers in self.stored]
         else:
             with forked_draws([self.device] if self.device.type == "cuda" else []):
-                answers = self._answer(self._heard(batch, rows, x)).float()
-        return answers[:, self.columns]
+                heard = self._heard(batch, rows, x)
+                each = [self._answer(network, heard).float() for network in self.networks]
+        own = [answers[:, member.columns] for answers, member in zip(each, self.members, strict=True)]
+        return together(own, self.settings.temperature)
 
     def _heard(self, batch: Batch, rows: np.ndarray, x: Tensor) -> Tensor:
         """The waveforms (B, N) of a batch, or its images (B, 3, H, W) in [0, 1]."""
@@ -113,8 +149,7 @@ class Teaching:
             return torch.from_numpy(split.waves.array[rows].astype(np.float32) / np.float32(32768))
         return torch.from_numpy(np.asarray(split.features[rows])).unsqueeze(1)
 
-    def _answer(self, heard: Tensor) -> Tensor:
-        network = self.network
+    def _answer(self, network: nn.Module, heard: Tensor) -> Tensor:
         if isinstance(network, KeywordModel):
             features = network.front_end(heard) if heard.ndim == 2 else heard
             logits: Tensor = network.net(network.normalize(features))
@@ -123,23 +158,25 @@ class Teaching:
             logits = network.net(network.standardize(heard))
         return logits
 
-    def _stored(self, teacher: Teacher, folder: Path, reporter: Reporter) -> Shards:
-        """Logits (n, the teacher's classes) float32 of all examples, read-only."""
+    def _stored(self, number: int, folder: Path, reporter: Reporter) -> Shards:
+        """Logits (n, the model's classes) float32 of all examples, read-only."""
+        member = self.members[number]
         data, count = _examples(self.inputs)
         # a network's last bits depend on the machine
         place = {"device": self.device.type, "threads": torch.get_num_threads()}
-        identity = {"teacher": teacher.digest, "data": data, "count": count, **place}
+        identity = {"teacher": member.digest, "data": data, "count": count, **place}
         key = sha256_text(json.dumps(identity, sort_keys=True))
 
         plan = Plan(
-            folder / f"teacher-{key[:12]}", key, count, (len(teacher.bundle.labels),), "float32", _BLOCK
+            folder / f"teacher-{key[:12]}", key, count, (len(member.bundle.labels),), "float32", _BLOCK
         )
-        return built(plan, self._block, reporter, label="teacher's answers", workers=1).array
+        block = partial(self._block, self.networks[number])
+        return built(plan, block, reporter, label="teacher's answers", workers=1).array
 
-    def _block(self, start: int, stop: int) -> Block:
-        """The logits of the examples in these rows."""
+    def _block(self, network: nn.Module, start: int, stop: int) -> Block:
+        """The logits of a network for the examples in these rows."""
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            logits = self._answer(self._clean(np.arange(start, stop)).to(self.device))
+            logits = self._answer(network, self._clean(np.arange(start, stop)).to(self.device))
         return Block(logits.float().cpu().numpy(), [])
 
 

@@ -64,8 +64,10 @@ class Transfer:
             if drawn:
                 reporter.note(f"  random and never trained: {' '.join(drawn)}")
         if self.teacher is not None:
-            how = "answers once per example" if self.teacher.cached else "answers for every batch"
-            reporter.note(f"teacher: {self.teacher.settings.teacher}, {self.teacher.bundle.spec.id}, {how}")
+            one = len(self.teacher.members) == 1
+            verb = "answers" if one else "they answer"
+            how = f"{verb} once per example" if self.teacher.cached else f"{verb} for every batch"
+            reporter.note(f"teacher: {self.teacher.words}, {how}")
 
 
 def find(

@@ -6,7 +6,8 @@ from torch.nn import functional
 
 from audionas.core.errors import UserError
 from audionas.data.batches import Batch
-from audionas.engine.conf import Distill, Train
+from audionas.engine.conf import Train
+from audionas.engine.distill import Distill
 from audionas.run.training import mixup
 
 LOGITS = torch.tensor([[2.0, 0.0, -1.0], [0.5, 1.5, 0.0], [0.0, 0.0, 3.0], [1.0, -2.0, 0.0]])

@@ -46,9 +46,9 @@ def answers(work: Teaching, batches: Any, epoch: int = 1) -> Tensor:
     return torch.cat([work.logits(batch, batch.x) for batch in batches.epoch(epoch)])
 
 
-def expected(made: Made, batches: Any, epoch: int = 1) -> Tensor:
+def expected(made: Made, batches: Any, epoch: int = 1, of: Path | None = None) -> Tensor:
     """Logits of the teacher for the clips of an epoch as they are stored."""
-    network = model(made.exp / "big").network
+    network = model(of or made.exp / "big").network
     clips = kaldi.read(made.data / "train")
     order = [int(row) for rows in batches.rows(epoch) for row in rows]
     heard = model(made.exp / "big")
@@ -98,6 +98,21 @@ def test_classes_are_matched_by_name(made: Made, tmp_path: Path) -> None:
     )
 
 
+def test_several_teachers_answer_together(made: Made, tmp_path: Path) -> None:
+    second = ["arch=tc_resnet8", "features={name: mfcc, preset: tc_resnet}", "seed=3"]
+    done(*words(made, tmp_path / "second", *second))
+    both = f"[{made.exp / 'big'}, {tmp_path / 'second' / 'x'}]"
+    for cache in ("true", "false"):
+        settings = f"name=y train.distill={{teacher: {both}, temperature: 2, cache: {cache}}}".split(" ", 1)
+        conf = load(made.conf, settings)
+        inputs = open_inputs(conf, features_of(find_arch(str(made.exp / "big"))), QUIET)
+        _, batches = teaching(made, "")
+        work = Teaching(_found(conf, inputs), inputs, batches, conf, CPU, QUIET)
+        alone = [expected(made, batches, of=place) for place in (made.exp / "big", tmp_path / "second" / "x")]
+        mean = sum((logits / 2).softmax(1) for logits in alone) / 2
+        torch.testing.assert_close((answers(work, batches) / 2).softmax(1), mean, rtol=1e-3, atol=1e-4)
+
+
 @pytest.mark.story
 def test_without_weight_a_teacher_changes_no_bit(made: Made, tmp_path: Path) -> None:
     plain = ["augment={shift_ms: 50}", "spec_augment={freq_masks: 1, freq_width: 4}", "train.dropout=0.3"]
@@ -136,7 +151,7 @@ def test_of_several_channels_a_teacher_takes_the_features(made: Made, tmp_path: 
         assert (work.stored is None) == bool(settings)
         found = answers(work, batches)
         features = torch.cat([batch.x for batch in batches.epoch(1)])
-        network = work.network
+        network = work.networks[0]
         assert isinstance(network, KeywordModel)
         with torch.no_grad():
             torch.testing.assert_close(found, network.net(network.normalize(features)), rtol=1e-4, atol=1e-4)
