@@ -30,7 +30,7 @@ jobs() {
 timed() {
     local id=$1 limit=
     shift
-    if command -v timeout >/dev/null; then limit="timeout 6h"; fi
+    if command -v timeout >/dev/null; then limit="timeout --foreground 6h"; fi
     TIMEFORMAT="%U %S $2"
     { time $limit "$@" >>"$work/$id.txt" 2>&1; } 2>>"$work/$id.cpu"
 }
