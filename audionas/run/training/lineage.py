@@ -1,4 +1,4 @@
-"""The clips that a model has heard: its training data, those of the models it learns from, and what that spoils."""
+"""The clips that a model has heard: its training data, and those of the models that it learns from."""
 
 from pathlib import Path
 
@@ -42,9 +42,10 @@ def warn(conf: Config, source: Source | None, reporter: Reporter) -> None:
         )
         for folder, count in counts.items():
             if count:
+                clips_there = amount(len(sets[folder]), "clip")
                 reporter.note(
-                    f"ATTENTION: {name} was trained on {count:,} of the {amount(len(sets[folder]), 'clip')} of "
-                    f"{folder}: what learns from it is better there than on new recordings"
+                    f"ATTENTION: {name} was trained on {count:,} of the {clips_there} of {folder}: "
+                    "what learns from it is better there than on new recordings"
                 )
 
 

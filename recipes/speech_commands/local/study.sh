@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # The study of --protocol v1-7: every search and training, in order of worth, one thread each; the test stays closed.
-# local/study.sh [N]: N at a time (1). Run it again to resume. local/study.sh list: what is finished.
+# local/study.sh [N]                          N at a time (1); run it again to resume
+# local/study.sh list                         what is finished
+# local/study.sh one NAME SEED [KEY=VALUE ...]   one of them, for a cluster
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 command -v audionas >/dev/null || . ./path.sh
@@ -56,6 +58,7 @@ finished() { [ -f "exp/v1-7_$1/eval/dev.json" ]; }
 
 one() {
     local name=$1 seed=$2 id=$1_$2 run
+    shift 2
     if finished "$id"; then return; fi
     if ! known "$name"; then
         echo "later $id: waits for others"
@@ -75,6 +78,7 @@ one() {
         mixednet) run+=(arch=conf/v1_7/mixednet.json) ;;
         *) run+=("arch=$name") ;;
     esac
+    run+=("$@")
     if timed "$id" audionas train "${run[@]}" && timed "$id" audionas eval "exp/v1-7_$id" --data data/v1-7/dev; then
         echo "done $id"
     else
@@ -90,6 +94,11 @@ if [ "${1:-}" = list ]; then
     exit
 fi
 mkdir -p $work
+if [ "${1:-}" = one ]; then
+    shift
+    one "$@"
+    exit
+fi
 if ! mkdir $work/lock 2>/dev/null && kill -0 "$(cat $work/lock/pid 2>/dev/null || echo none)" 2>/dev/null; then
     echo "study.sh: process $(cat $work/lock/pid) is at it already" >&2
     exit 1

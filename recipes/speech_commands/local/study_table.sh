@@ -8,8 +8,10 @@ command -v audionas >/dev/null || . ./path.sh
 
 chosen=conf/v1_7/chosen.txt # lines NAME ID: the searched networks that validation chose, by their architecture's id
 results=(exp/v1-7_*_[0-9])
-table=("${results[@]}" --name "v1-7_{network}_{seed}" --pool seed=spread --against tc_resnet8)
-table+=(--against sparknet_c32 --against bc_resnet1)
+table=("${results[@]}" --name "v1-7_{network}_{seed}" --pool seed=spread)
+for base in tc_resnet8 sparknet_c32 bc_resnet1; do
+    if compgen -G "exp/v1-7_${base}_[0-9]/eval/dev.json" >/dev/null; then table+=(--against "$base"); fi
+done
 case ${1:-} in
     dev)
         audionas table "${table[@]}" --eval eval/dev.json --columns dev,accuracy,params,macs

@@ -288,7 +288,7 @@ WORDS_7 = ("up", "down", "left", "right", "go")
 
 @pytest.fixture
 def parts(tmp_path: Path) -> Path:
-    """`first`, with lists of training and validation; `second/test`, 12 folders; `second/more`, other words."""
+    """`first`, with two lists; `second/test`, 12 folders; `second/more`, other words."""
     listed: dict[str, list[str]] = {"train": [], "dev": []}
     for speaker in range(24):
         name = f"{speaker * 7919:08x}_nohash_0"
