@@ -37,7 +37,7 @@ class Distill(Strict):
                 self.teachers and all(name.strip() for name in self.teachers),
                 "teacher is empty, expected a trained model such as exp/teacher",
             ),
-            (len(set(self.teachers)) == len(self.teachers), "teacher: one stands there twice"),
+            (len(set(self.teachers)) == len(self.teachers), "teacher: a model appears twice"),
             (0 <= self.weight <= 1, f"weight is {self.weight}, expected 0 (labels alone) to 1"),
             (
                 0 < self.temperature < math.inf,

@@ -50,7 +50,7 @@ def warn(conf: Config, source: Source | None, reporter: Reporter) -> None:
 
 
 def _known(conf: Config, source: Source | None) -> dict[str, Heard | None]:
-    """What the first weights and each teacher have heard, by name; None where nobody knows."""
+    """The clips that the first weights and each teacher have heard, by name; None where nobody knows."""
     known: dict[str, Heard | None] = {}
     if source is not None:
         search = source.search
