@@ -193,7 +193,7 @@ def _folder(source: Path | None, name: str, job: Job) -> Path:
     return download.unpacked(archive, job.out, digest, job.reporter)
 
 
-def _tree(folder: Path, part: str, job: Job) -> Path:
+def _tree(folder: Path, part: str, job: Job, option: str = "--part") -> Path:
     """The folder whose subfolders are words: `folder`, the only such folder in it, or the part by name."""
     inner = [
         f for f in sorted(folder.glob("*/")) + sorted(folder.glob("*/*/")) if speech_commands.word_folders(f)
@@ -209,7 +209,7 @@ def _tree(folder: Path, part: str, job: Job) -> Path:
     parts = ", ".join(f.name for f in inner) or "none"
     if found or not part:
         raise UserError(
-            f"{folder}: which part holds the words? Found: {parts}", hint="Choose with --part NAME."
+            f"{folder}: which part holds the words? Found: {parts}", hint=f"Choose with {option} NAME."
         )
     raise UserError(f"{folder}: has no part '{part}'. Found: {parts}")
 
@@ -346,7 +346,8 @@ def _second(given: str, part: str, job: Job) -> Path | None:
     if not given:
         return None
     name = _TEST.format(job.version)
-    return _tree(_folder(None if given == "download" else Path(given).resolve(), name, job), part, job)
+    folder = _folder(None if given == "download" else Path(given).resolve(), name, job)
+    return _tree(folder, part, job, "--test-part")
 
 
 def _test_archive(tree: Path, job: Job) -> list[Clip]:

@@ -341,7 +341,7 @@ def test_what_seven_classes_need(parts: Path) -> None:
         ({"classes": "12"}, "--more belongs to --protocol 7, not 12"),
         ({"more": "test"}, "--more is for other words, and it has _silence_, _unknown_, down"),
         ({"more": "none"}, "no part 'none'"),
-        ({"test_part": ""}, "which part holds the words? Found: more, test"),
+        ({"test_part": ""}, "Choose with --test-part NAME"),
     ):
         with pytest.raises(UserError) as caught:
             run(

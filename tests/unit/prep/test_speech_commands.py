@@ -50,6 +50,7 @@ def test_a_whole_archive_must_have_the_published_counts() -> None:
     with pytest.raises(UserError, match="36,924"):
         speech_commands.check_counts("v0.02", "12", 105829, {**good, "train": 36924})
     assert "a part" in speech_commands.check_counts("v0.02", "12", 105828, {**good, "train": 3})
+    assert "no counts are published" in speech_commands.check_counts("v0.01", "7", 64721, good)
     for clips in (64720, 64721):
         counts = dict(zip(SPLITS, speech_commands.COUNTS["v0.01", "30"], strict=True))
         assert speech_commands.check_counts("v0.01", "30", clips, counts).startswith(
