@@ -39,7 +39,8 @@ def _refusal(kind: type, name: str, value: Any) -> str | None:
 def least(kind: type) -> dict[str, Any]:
     """Values for the fields that must be given."""
     must = (f for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING)
-    return {f.name: _NEEDED[f.type] for f in must if f.type in _NEEDED}
+    first = {f.name: get_args(f.type)[0] if isinstance(f.type, UnionType) else f.type for f in must}
+    return {name: _NEEDED[hint] for name, hint in first.items() if hint in _NEEDED}
 
 
 def _between(taken: dict[float, bool]) -> str:
