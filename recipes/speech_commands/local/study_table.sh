@@ -14,7 +14,7 @@ for base in tc_resnet8 sparknet_c32 bc_resnet1; do
 done
 case ${1:-} in
     dev)
-        audionas table "${table[@]}" --eval eval/dev.json --columns dev,accuracy,params,macs
+        audionas table "${table[@]}" --eval eval/dev.json --columns accuracy,params,macs
         ;;
     test)
         if ! git ls-files --error-unmatch $chosen >/dev/null 2>&1 || ! git diff --quiet HEAD -- $chosen; then
