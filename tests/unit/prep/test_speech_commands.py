@@ -60,8 +60,9 @@ def test_a_whole_archive_must_have_the_published_counts() -> None:
 
 def test_every_protocol_has_counts_and_a_whole_test_archive_is_told_from_a_part() -> None:
     protocols = {(version, one) for version, both in speech_commands.PROTOCOLS.items() for one in both}
-    assert protocols == set(speech_commands.COUNTS)
-    assert {speech_commands.name_of(*p) for p in protocols} == {"v1-12", "v1-30", "v2-12", "v2-35"}
+    parts = {("v0.01", "7")}  # of which no counts are published
+    assert protocols - parts == set(speech_commands.COUNTS)
+    assert {speech_commands.name_of(*p) for p in protocols} == {"v1-12", "v1-30", "v1-7", "v2-12", "v2-35"}
     for version, whole in speech_commands.TEST_ARCHIVE_CLIPS.items():
         assert whole == speech_commands.COUNTS[version, "12"][2]  # the same number of other clips
         assert "as published" in speech_commands.check_test_archive(version, whole)
