@@ -4,10 +4,9 @@ Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network" (2015),
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.nn import functional
 
@@ -20,13 +19,14 @@ class Distill(Strict):
     """A teacher besides the labels: (1 - weight) of the usual loss, `weight` of T^2 KL(teacher || student),
     with both softened by the `temperature` T (Hinton et al. 2015, arXiv:1503.02531).
 
-    `teacher` is a trained model: a run folder, its `model/`, or a shipped model's name; or a list of several,
-    whose softened distributions are averaged. If `cache` is true, it answers once for each stored example,
-    even if the student's examples are augmented; if it is false, it answers for every batch as the student
-    hears it. By default answers are cached for recordings that are not augmented, and for nothing else.
+    `teacher` is a trained model: a run folder, its `model/`, or a shipped model's name. A list of them is an
+    ensemble: it answers with the mean of their logits, the geometric mean of their softened distributions
+    (section 2). If `cache` is true, a teacher answers once for each stored example, even if the student's
+    examples are augmented; if it is false, it answers for every batch as the student hears it. By default
+    answers are cached for recordings that are not augmented, and for nothing else.
     """
 
-    teacher: str | tuple[str, ...]
+    teacher: tuple[str, ...]
     weight: float = 0.5
     temperature: float = 4.0
     cache: bool | None = None
@@ -34,10 +34,10 @@ class Distill(Strict):
     def __post_init__(self) -> None:
         hold(
             (
-                self.teachers and all(name.strip() for name in self.teachers),
+                self.teacher and all(name.strip() for name in self.teacher),
                 "teacher is empty, expected a trained model such as exp/teacher",
             ),
-            (len(set(self.teachers)) == len(self.teachers), "teacher: a model appears twice"),
+            (len(set(self.teacher)) == len(self.teacher), "teacher names a model twice"),
             (0 <= self.weight <= 1, f"weight is {self.weight}, expected 0 (labels alone) to 1"),
             (
                 0 < self.temperature < math.inf,
@@ -45,11 +45,6 @@ class Distill(Strict):
             ),
             place="distill.",
         )
-
-    @property
-    def teachers(self) -> tuple[str, ...]:
-        """The models, one or several."""
-        return (self.teacher,) if isinstance(self.teacher, str) else self.teacher
 
     def void(self) -> Mapping[str, str]:
         """The settings of a teacher without weight."""
@@ -72,14 +67,3 @@ def divergence(logits: Tensor, teacher: Tensor, temperature: float) -> Tensor:
 def distilled(loss: Tensor, distance: Tensor, weight: float) -> Tensor:
     """(1 - w) of the usual loss and w of the divergence; with w = 0 exactly the usual loss."""
     return (1 - weight) * loss + weight * distance
-
-
-def together(logits: Sequence[Tensor], temperature: float) -> Tensor:
-    """Logits (B, classes) whose softened distribution is the mean of those of several teachers.
-
-    The logits of one are returned as they are. Section 1 there names the arithmetic mean.
-    """
-    if len(logits) == 1:
-        return logits[0]
-    softened = torch.stack([functional.log_softmax(each / temperature, 1) for each in logits])
-    return temperature * (softened.logsumexp(0) - math.log(len(logits)))

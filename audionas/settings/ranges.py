@@ -8,7 +8,12 @@ from typing import Any, Union, get_args, get_origin
 from audionas.core.errors import UserError
 
 _TRIED = (-1, 0, 1e-9, 1, 1 + 1e-9, 10**12)  # from below: where a range begins or ends is between two of them
-_NEEDED: dict[Any, Any] = {str: "x", float: 1.0, int: 1}  # for fields that must be given
+_NEEDED: dict[Any, Any] = {
+    str: "x",
+    float: 1.0,
+    int: 1,
+    tuple[str, ...]: ("x",),
+}  # for fields that must be given
 
 
 def accepted(kind: type, name: str, hint: Any) -> str:
@@ -39,8 +44,7 @@ def _refusal(kind: type, name: str, value: Any) -> str | None:
 def least(kind: type) -> dict[str, Any]:
     """Values for the fields that must be given."""
     must = (f for f in fields(kind) if f.default is MISSING and f.default_factory is MISSING)
-    first = {f.name: get_args(f.type)[0] if isinstance(f.type, UnionType) else f.type for f in must}
-    return {name: _NEEDED[hint] for name, hint in first.items() if hint in _NEEDED}
+    return {f.name: _NEEDED[f.type] for f in must if f.type in _NEEDED}
 
 
 def _between(taken: dict[float, bool]) -> str:

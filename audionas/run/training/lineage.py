@@ -56,7 +56,7 @@ def _known(conf: Config, source: Source | None) -> dict[str, Heard | None]:
         search = source.search
         known[source.place] = _of_data(search) if search is not None else heard_by(find(source.place))
     if conf.train.distill is not None:
-        known |= {name: heard_by(find(name)) for name in conf.train.distill.teachers}
+        known |= {name: heard_by(find(name)) for name in conf.train.distill.teacher}
     return known
 
 

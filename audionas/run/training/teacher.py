@@ -1,18 +1,17 @@
-"""Trained models as another's teacher: logits for the same examples, each through its own front-end.
+"""Trained models as another's teachers: the mean of their logits for the same examples.
 
-Where examples look the same in every epoch, a model answers once into a memory-mapped file, keyed by the
-digests of model and data; else it answers for every batch. Several answer together as one.
+Each hears them through its own front-end. Where examples look the same in every epoch, it answers once into a
+memory-mapped file, keyed by the digests of model and data; else it answers for every batch.
 """
 
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from audionas.config import Config
 from audionas.core.cache import Block, Plan, built
@@ -21,7 +20,7 @@ from audionas.core.files import sha256_text
 from audionas.core.reporter import Reporter
 from audionas.core.shards import Shards
 from audionas.data.batches import Batch, Batches
-from audionas.engine.distill import Distill, together
+from audionas.engine.distill import Distill
 from audionas.engine.distributed import forked_draws
 from audionas.images import augment
 from audionas.inputs.audio import ClipInputs, ClipSplit, cache_of
@@ -31,12 +30,14 @@ from audionas.models.bundle import KeywordModel, ModelBundle, PictureModel
 from audionas.models.names import digest, folder_of
 
 _BLOCK = 256  # examples per batch for the file
+_KEY = "train.distill.teacher"
 
 
 @dataclass(frozen=True)
 class Member:
     """A model that knows the student's classes; `columns` gives their positions among its logits."""
 
+    name: str
     digest: str
     bundle: ModelBundle
     columns: list[int]
@@ -44,7 +45,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Teacher:
-    """The models that teach, one or several."""
+    """One model or several that teach together; `cached` says whether each answers once per example."""
 
     settings: Distill
     members: tuple[Member, ...]
@@ -52,15 +53,9 @@ class Teacher:
 
     @property
     def digest(self) -> str:
-        """The digest of the model, or of all in their order."""
-        digests = [member.digest for member in self.members]
-        return digests[0] if len(digests) == 1 else sha256_text(" ".join(digests))
-
-    @property
-    def words(self) -> str:
-        """The models and their networks for messages."""
-        pairs = zip(self.settings.teachers, self.members, strict=True)
-        return "; ".join(f"{name}, {member.bundle.spec.id}" for name, member in pairs)
+        """That of the only member; of several the hash of theirs."""
+        first, *others = (member.digest for member in self.members)
+        return sha256_text(" ".join((first, *others))) if others else first
 
 
 def find(conf: Config, inputs: Inputs) -> Teacher | None:
@@ -68,29 +63,25 @@ def find(conf: Config, inputs: Inputs) -> Teacher | None:
     settings = conf.train.distill
     if settings is None:
         return None
-    bundles = {
-        name: (folder, ModelBundle.load(folder))
-        for name in settings.teachers
-        for folder in [folder_of(name, "train.distill.teacher", own=conf.folder)]
-    }
+    folders = {name: folder_of(name, _KEY, own=conf.folder) for name in settings.teacher}
+    bundles = {name: ModelBundle.load(folder) for name, folder in folders.items()}
     problems = [
-        f"train.distill.teacher: {name} {problem}"
-        for name, (_, bundle) in bundles.items()
+        f"{_KEY}: {name} {problem}"
+        for name, bundle in bundles.items()
         for problem in _unknown(bundle, inputs) or _other_input(bundle, inputs)
     ]
     if problems:
         raise UserError(problems)
     still = isinstance(inputs, ClipInputs) and not conf.augment.active and not conf.train.mixup
-    cached = still if settings.cache is None else settings.cache
-    members = [
-        Member(digest(folder), bundle, [bundle.labels.index(label) for label in inputs.labels])
-        for folder, bundle in bundles.values()
-    ]
-    return Teacher(settings, tuple(members), cached)
+    members = tuple(
+        Member(name, digest(folders[name]), bundle, [bundle.labels.index(label) for label in inputs.labels])
+        for name, bundle in bundles.items()
+    )
+    return Teacher(settings, members, still if settings.cache is None else settings.cache)
 
 
 class Teaching:
-    """A teacher at work beside a training on `batches`."""
+    """Teachers at work beside a training on `batches`."""
 
     def __init__(
         self,
@@ -101,15 +92,14 @@ class Teaching:
         device: torch.device,
         reporter: Reporter,
     ) -> None:
-        self.settings, self.members, self.device = teacher.settings, teacher.members, device
+        self.settings, self.device = teacher.settings, device
         self.inputs, self.batches = inputs, batches
-        self.networks = [
-            member.bundle.network().to(device).requires_grad_(requires_grad=False)
-            for member in teacher.members
-        ]
         self._rows: Iterator[np.ndarray] = iter(())
-        folder, every = _cache(conf), range(len(self.members))
-        self.stored = [self._stored(n, folder, reporter) for n in every] if teacher.cached else None
+        self.heads = [_Head(member, inputs, device) for member in teacher.members]
+        self.cached = teacher.cached
+        if self.cached:
+            for head in self.heads:
+                head.store(_cache(conf), reporter)
 
     def begin(self, epoch: int) -> None:
         """Prepare for the first batch of an epoch."""
@@ -122,34 +112,41 @@ class Teaching:
         No random numbers are drawn: the student's are those of a training without a teacher.
         """
         rows = next(self._rows)
-        if self.stored is not None:
-            each = [torch.from_numpy(answers[rows]).to(self.device) for answers in self.stored]
+        if self.cached:
+            answers = [head.stored(rows) for head in self.heads]
         else:
+            heard = self._heard(batch, rows, x)
             with forked_draws([self.device] if self.device.type == "cuda" else []):
-                heard = self._heard(batch, rows, x)
-                each = [self._answer(network, heard).float() for network in self.networks]
-        own = [answers[:, member.columns] for answers, member in zip(each, self.members, strict=True)]
-        return together(own, self.settings.temperature)
+                answers = [head.answer(heard) for head in self.heads]
+        return torch.stack(answers).mean(0)
 
     def _heard(self, batch: Batch, rows: np.ndarray, x: Tensor) -> Tensor:
         """The waveforms (B, N) of a batch, or its images (B, 3, H, W) in [0, 1]."""
         if isinstance(self.inputs, ImageInputs):
             return x * self.inputs.standardize.std + self.inputs.standardize.mean
-        heard = batch.x if batch.x.ndim == 2 else self._clean(rows)
+        heard = batch.x if batch.x.ndim == 2 else _clean(self.inputs, rows)
         return heard.to(self.device, non_blocking=True)
 
-    def _clean(self, rows: np.ndarray) -> Tensor:
-        """Examples as stored, not augmented; for channels only features (B, 1, F, T) exist."""
-        if isinstance(self.inputs, ImageInputs):
-            pixels = torch.from_numpy(np.asarray(self.inputs.train.pool.pixels[rows]))
-            return augment.plain(pixels, self.inputs.io.freq)
-        assert isinstance(self.inputs, ClipInputs)
-        split = self.inputs.train
-        if isinstance(split, ClipSplit):
-            return torch.from_numpy(split.waves.array[rows].astype(np.float32) / np.float32(32768))
-        return torch.from_numpy(np.asarray(split.features[rows])).unsqueeze(1)
 
-    def _answer(self, network: nn.Module, heard: Tensor) -> Tensor:
+class _Head:
+    """One member at work: its logits of examples, in the student's order of classes."""
+
+    def __init__(self, member: Member, inputs: Inputs, device: torch.device) -> None:
+        self.member, self.inputs, self.device = member, inputs, device
+        self.network = member.bundle.network().to(device).requires_grad_(requires_grad=False)
+        self._all: Shards | None = None
+
+    def answer(self, heard: Tensor) -> Tensor:
+        """Logits (B, classes) float32 of waveforms, features or images."""
+        return self._logits(heard).float()[:, self.member.columns]
+
+    def stored(self, rows: np.ndarray) -> Tensor:
+        """The stored logits (B, classes) of examples."""
+        assert self._all is not None
+        return torch.from_numpy(self._all[rows]).to(self.device)[:, self.member.columns]
+
+    def _logits(self, heard: Tensor) -> Tensor:
+        network = self.network
         if isinstance(network, KeywordModel):
             features = network.front_end(heard) if heard.ndim == 2 else heard
             logits: Tensor = network.net(network.normalize(features))
@@ -158,26 +155,34 @@ class Teaching:
             logits = network.net(network.standardize(heard))
         return logits
 
-    def _stored(self, number: int, folder: Path, reporter: Reporter) -> Shards:
-        """Logits (n, the model's classes) float32 of all examples, read-only."""
-        member = self.members[number]
+    def store(self, folder: Path, reporter: Reporter) -> None:
+        """Write logits (n, the member's classes) float32 of all examples, or find them written."""
         data, count = _examples(self.inputs)
         # a network's last bits depend on the machine
         place = {"device": self.device.type, "threads": torch.get_num_threads()}
-        identity = {"teacher": member.digest, "data": data, "count": count, **place}
+        identity = {"teacher": self.member.digest, "data": data, "count": count, **place}
         key = sha256_text(json.dumps(identity, sort_keys=True))
+        shape = (len(self.member.bundle.labels),)
+        plan = Plan(folder / f"teacher-{key[:12]}", key, count, shape, "float32", _BLOCK)
+        self._all = built(plan, self._block, reporter, label="teacher's answers", workers=1).array
 
-        plan = Plan(
-            folder / f"teacher-{key[:12]}", key, count, (len(member.bundle.labels),), "float32", _BLOCK
-        )
-        block = partial(self._block, self.networks[number])
-        return built(plan, block, reporter, label="teacher's answers", workers=1).array
-
-    def _block(self, network: nn.Module, start: int, stop: int) -> Block:
-        """The logits of a network for the examples in these rows."""
+    def _block(self, start: int, stop: int) -> Block:
+        """The logits of the examples in these rows."""
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            logits = self._answer(network, self._clean(np.arange(start, stop)).to(self.device))
+            logits = self._logits(_clean(self.inputs, np.arange(start, stop)).to(self.device))
         return Block(logits.float().cpu().numpy(), [])
+
+
+def _clean(inputs: Inputs, rows: np.ndarray) -> Tensor:
+    """Examples as stored, not augmented; for channels only features (B, 1, F, T) exist."""
+    if isinstance(inputs, ImageInputs):
+        pixels = torch.from_numpy(np.asarray(inputs.train.pool.pixels[rows]))
+        return augment.plain(pixels, inputs.io.freq)
+    assert isinstance(inputs, ClipInputs)
+    split = inputs.train
+    if isinstance(split, ClipSplit):
+        return torch.from_numpy(split.waves.array[rows].astype(np.float32) / np.float32(32768))
+    return torch.from_numpy(np.asarray(split.features[rows])).unsqueeze(1)
 
 
 def _examples(inputs: Inputs) -> tuple[str, int]:

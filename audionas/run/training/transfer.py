@@ -64,10 +64,9 @@ class Transfer:
             if drawn:
                 reporter.note(f"  random and never trained: {' '.join(drawn)}")
         if self.teacher is not None:
-            one = len(self.teacher.members) == 1
-            verb = "answers" if one else "they answer"
-            how = f"{verb} once per example" if self.teacher.cached else f"{verb} for every batch"
-            reporter.note(f"teacher: {self.teacher.words}, {how}")
+            how = "answers once per example" if self.teacher.cached else "answers for every batch"
+            for member in self.teacher.members:
+                reporter.note(f"teacher: {member.name}, {member.bundle.spec.id}, {how}")
 
 
 def find(

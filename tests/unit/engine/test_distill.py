@@ -4,8 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from audionas.core.errors import UserError
-from audionas.engine.distill import Distill, distilled, divergence, together
+from audionas.engine.distill import distilled, divergence
 
 pytestmark = pytest.mark.numeric
 
@@ -57,20 +56,3 @@ def test_the_weight_mixes_two_losses() -> None:
     assert torch.equal(distilled(loss, distance, 0.0), loss)
     assert torch.equal(distilled(loss, distance, 1.0), distance)
     torch.testing.assert_close(distilled(loss, distance, 0.25), 0.75 * loss + 0.25 * distance)
-
-
-def test_several_teachers_say_the_mean_of_their_softened_answers() -> None:
-    one, two = drawn(5, 7), drawn(5, 7, seed=1)
-    assert together([one], 3.0) is one
-    mean = ((one / 3).softmax(1) + (two / 3).softmax(1)) / 2
-    torch.testing.assert_close((together([one, two], 3.0) / 3).softmax(1), mean)
-    sure = torch.tensor([[0.0, 4000.0]]), torch.tensor([[0.0, 4000.0]])
-    assert together(sure, 1.0).isfinite().all()  # though a probability is below every number
-
-
-def test_teachers_are_one_or_several_but_none_twice() -> None:
-    assert Distill(teacher="a").teachers == ("a",)
-    assert Distill(teacher=("a", "b")).teachers == ("a", "b")
-    for wrong in ("", " ", (), ("a", ""), ("a", "a")):
-        with pytest.raises(UserError, match="teacher"):
-            Distill(teacher=wrong)

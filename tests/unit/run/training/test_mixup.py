@@ -56,7 +56,7 @@ def test_what_contradicts_mixup_is_refused() -> None:
     for text, given in (
         ("train.mixup is -1", {"mixup": -1.0}),
         ("max_pool excludes train.mixup", {"mixup": 0.2, "loss": "max_pool"}),
-        ("excludes train.distill.cache", {"mixup": 0.2, "distill": Distill(teacher="exp/t", cache=True)}),
+        ("excludes train.distill.cache", {"mixup": 0.2, "distill": Distill(teacher=("exp/t",), cache=True)}),
     ):
         with pytest.raises(UserError, match=text):
             Train(**given)
