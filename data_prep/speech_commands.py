@@ -14,10 +14,11 @@ from audionas.core.files import require_there, sha256, write_json, write_text
 from audionas.core.reporter import Reporter, amount
 from audionas.data import audio, kaldi
 from audionas.data.files import listing
+from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, RATE, SILENCE, SPLITS, UNKNOWN
 from audionas.prep import intake, speech_commands
-from audionas.prep.speech_commands import LABELS_12, WANTED, Clip
+from audionas.prep.speech_commands import LABELS_7, LABELS_12, WANTED, WANTED_7, Clip
 
 ADDRESS = "https://storage.googleapis.com/download.tensorflow.org/data"
 _WHOLE, _TEST = "speech_commands_{}.tar.gz", "speech_commands_test_set_{}.tar.gz"
@@ -49,6 +50,16 @@ class Job:
     accept: tuple[str, ...]
     reporter: Reporter
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The classes of a protocol with `_unknown_`; empty where every word is a class."""
+        return {"12": LABELS_12, "7": LABELS_7}.get(self.protocol, ())
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The commands of such a protocol."""
+        return WANTED_7 if self.protocol == "7" else WANTED
+
 
 def main(
     paths: Annotated[
@@ -58,7 +69,10 @@ def main(
     version: Annotated[str, typer.Option(help="Version of the corpus: v0.01 or v0.02.")] = "v0.02",
     classes: Annotated[
         str,
-        typer.Option("--protocol", help="Number of classes: 12, or every word: 30 for v0.01, 35 for v0.02."),
+        typer.Option(
+            "--protocol",
+            help="Number of classes: 12; every word: 30 for v0.01, 35 for v0.02; 7 for a part of v0.01.",
+        ),
     ] = "12",
     silence: Annotated[
         str, typer.Option(help="Clips of `_silence_` in dev and test: zeros, or noise at drawn volume.")
@@ -69,6 +83,13 @@ def main(
     fetch: Annotated[bool, typer.Option("--download", help="Download the archive to OUT/download.")] = False,
     test_archive: Annotated[
         str, typer.Option(help="Separate test set of 12 folders: its path, or the word download.")
+    ] = "",
+    test_part: Annotated[
+        str, typer.Option(help="Folder of the test set's archive that holds it, if it has several.")
+    ] = "",
+    more: Annotated[
+        str,
+        typer.Option(help="Folder of that archive with more words for `_unknown_`, split by the hash rule."),
     ] = "",
     sums: Annotated[
         list[str] | None,
@@ -93,7 +114,7 @@ def main(
         source, out = _source_and_out(paths, fetch)
         require_there(source)
     with faults:
-        _check(version, classes, silence, test_archive)
+        _check(version, classes, silence, test_archive, more)
     with faults:
         intake.check_on_bad(on_bad)
     faults.tell()
@@ -102,13 +123,16 @@ def main(
     converted = out / "resampled" if resample else None
     intake.reserve(out, (*SPLITS, "noise", "test_archive"), _written(classes), converted)
     tree = _tree(_folder(source, _WHOLE.format(version), job), part, job)
-    groups, silences, labels = _plan(tree, job)
-    if test_archive:
-        groups["test_archive"] = _test_archive(test_archive, job)
+    second = _second(test_archive, test_part, job)
+    further = _tree(second.parent, more, job) if more and second else None
+    noisy = further or tree
+    groups, silences, labels = _plan(tree, noisy, further, job)
+    if second:
+        groups["test" if classes == "7" else "test_archive"] = _test_archive(second, job)
     items = {split: [_item(clip) for clip in group] for split, group in groups.items()}
     items["noise"] = [
         Item(f"noise-{f.stem}", str(f), "noise", 0.0)
-        for f in speech_commands.noise_files(tree, job.reporter.note)
+        for f in speech_commands.noise_files(noisy, job.reporter.note)
     ]
     taken = intake.take(
         items,
@@ -126,6 +150,8 @@ def main(
         _write_sums(job)
     splits = {**taken, **({"noise": noise} if noise else {})}
     intake.store(out, splits, labels, job.reporter, on_bad=on_bad, conf="speech_commands/conf/tc_small.yaml")
+    if classes == "7":
+        write_groups(out / "test", "kind", _kinds(taken["train"], taken["test"]))
     kaldi.write_licence(out, LICENCE)
     _write_protocol(job, {split: len(part) for split, part in taken.items()})
 
@@ -141,7 +167,7 @@ def _source_and_out(paths: Sequence[Path], fetch: bool) -> tuple[Path | None, Pa
     return source, paths[-1].resolve()
 
 
-def _check(version: str, classes: str, silence: str, test_archive: str) -> None:
+def _check(version: str, classes: str, silence: str, test_archive: str, more: str) -> None:
     problems = []
     if version not in speech_commands.PROTOCOLS:
         problems.append(f"--version {version}: expected {' or '.join(speech_commands.PROTOCOLS)}")
@@ -150,8 +176,12 @@ def _check(version: str, classes: str, silence: str, test_archive: str) -> None:
         problems.append(f"--protocol {classes}: {version} has {known}")
     if silence not in SILENCES:
         problems.append(f"--silence {silence}: expected {' or '.join(SILENCES)}")
-    if test_archive and classes != "12":
-        problems.append(f"--test-archive belongs to --protocol 12, not {classes}")
+    if test_archive and classes not in ("12", "7"):
+        problems.append(f"--test-archive belongs to --protocol 12 or 7, not {classes}")
+    if classes == "7" and not test_archive:
+        problems.append("--protocol 7: has no test clips of its own, give --test-archive PATH")
+    if more and classes != "7":
+        problems.append(f"--more belongs to --protocol 7, not {classes}")
     if problems:
         raise UserError(problems)
 
@@ -169,7 +199,7 @@ def _folder(source: Path | None, name: str, job: Job) -> Path:
     return download.unpacked(archive, job.out, digest, job.reporter)
 
 
-def _tree(folder: Path, part: str, job: Job) -> Path:
+def _tree(folder: Path, part: str, job: Job, option: str = "--part") -> Path:
     """The folder whose subfolders are words: `folder`, the only such folder in it, or the part by name."""
     inner = [
         f for f in sorted(folder.glob("*/")) + sorted(folder.glob("*/*/")) if speech_commands.word_folders(f)
@@ -185,12 +215,14 @@ def _tree(folder: Path, part: str, job: Job) -> Path:
     parts = ", ".join(f.name for f in inner) or "none"
     if found or not part:
         raise UserError(
-            f"{folder}: which part holds the words? Found: {parts}", hint="Choose with --part NAME."
+            f"{folder}: which part holds the words? Found: {parts}", hint=f"Choose with {option} NAME."
         )
     raise UserError(f"{folder}: has no part '{part}'. Found: {parts}")
 
 
-def _plan(tree: Path, job: Job) -> tuple[dict[str, list[Clip]], dict[str, list[str]], list[str]]:
+def _plan(
+    tree: Path, noisy: Path, further: Path | None, job: Job
+) -> tuple[dict[str, list[Clip]], dict[str, list[str]], list[str]]:
     """The clips of every split, the ids of silence clips to make, and the labels in class order."""
     clips = speech_commands.scan(tree, job.reporter.note)
     groups, rule = speech_commands.assign(tree, clips)
@@ -199,14 +231,27 @@ def _plan(tree: Path, job: Job) -> tuple[dict[str, list[Clip]], dict[str, list[s
         _check_drawn(tree, clips, job)
         job.reporter.note("the tree includes its own _silence_ and _unknown_: nothing is drawn")
         return groups, {}, list(LABELS_12)
+    if further:
+        others = _others(further, job)
+        groups = {split: [*group, *others[split]] for split, group in groups.items()}
     silences: dict[str, list[str]] = {}
-    labels = sorted({clip.label for clip in clips})
-    if job.protocol == "12":
-        groups, silences = _draw(tree, groups, job)
-        labels = list(LABELS_12)
+    labels = list(job.labels) or sorted({clip.label for clip in clips})
+    if job.labels:
+        groups, silences = _draw(tree, noisy, groups, job)
     counts = {split: len(groups[split]) + len(silences.get(split, ())) for split in SPLITS}
     job.reporter.note(speech_commands.check_counts(job.version, job.protocol, len(clips), counts))
     return groups, silences, labels
+
+
+def _others(tree: Path, job: Job) -> dict[str, list[Clip]]:
+    """The further clips of every split by the hash rule; those of its test are left out."""
+    clips = speech_commands.scan(tree, job.reporter.note)
+    if named := sorted({clip.label for clip in clips} & set(LABELS_12)):
+        raise UserError(f"{tree}: --more is for other words, and it has {', '.join(named)}")
+    groups, rule = speech_commands.assign(tree, clips)
+    kept = f"{len(groups['train']):,} for training, {len(groups['dev']):,} for dev"
+    job.reporter.note(f"{tree}: {amount(len(clips), 'clip')}, {rule}: {kept}")
+    return {**groups, "test": []}
 
 
 def _check_drawn(tree: Path, clips: Sequence[Clip], job: Job) -> None:
@@ -225,23 +270,29 @@ def _check_drawn(tree: Path, clips: Sequence[Clip], job: Job) -> None:
 
 
 def _draw(
-    tree: Path, groups: dict[str, list[Clip]], job: Job
+    tree: Path, noisy: Path, groups: dict[str, list[Clip]], job: Job
 ) -> tuple[dict[str, list[Clip]], dict[str, list[str]]]:
-    """The 12 classes: wanted clips with drawn and listed `_unknown_`, and ids for `_silence_`."""
-    if job.silence == "noise" and not speech_commands.noise_files(tree):
-        raise UserError(f"--silence noise: {tree} has no recordings in {NOISE}", hint="Use --silence zeros.")
-    chosen, silences = {}, {}
+    """The wanted clips with drawn and listed `_unknown_`, and ids for `_silence_`.
+
+    With seven classes training has all other words, since an epoch can draw equally many of each class
+    (`data.balance`), and no test.
+    """
+    if job.silence == "noise" and not speech_commands.noise_files(noisy):
+        raise UserError(f"--silence noise: {noisy} has no recordings in {NOISE}", hint="Use --silence zeros.")
+    chosen: dict[str, list[Clip]] = {split: [] for split in SPLITS}
+    silences: dict[str, list[str]] = {}
     first = 0  # silence clips are numbered across all splits, so that no two share an id
-    for split in SPLITS:
-        wanted = [clip for clip in groups[split] if clip.label in WANTED]
-        count = speech_commands.share(len(wanted))
+    for split in SPLITS[:2] if job.protocol == "7" else SPLITS:
+        wanted = [clip for clip in groups[split] if clip.label in job.wanted]
+        count = speech_commands.share(len(wanted), len(job.wanted))
         others = [clip for clip in groups[split] if clip.label not in WANTED]
-        unknown = speech_commands.draw(others, count, job.seed, split)
+        every = job.protocol == "7" and split == "train"
+        unknown = speech_commands.draw(others, len(others) if every else count, job.seed, split)
         if not unknown:
             raise UserError(
-                f"{tree}: '{split}' has {amount(len(wanted), 'clip')} of the ten commands, "
+                f"{tree}: '{split}' has {amount(len(wanted), 'clip')} of the {len(job.wanted)} commands, "
                 f"{len(others)} of others",
-                hint="The 12 classes need both. To train on the existing words: --protocol 30 or 35.",
+                hint=f"The {job.protocol} classes need both. For the existing words: --protocol 30 or 35.",
             )
         if len(unknown) < count:
             job.reporter.note(f"{split}: only {len(unknown)} of {amount(count, 'clip')} for {UNKNOWN} exist")
@@ -257,7 +308,7 @@ def _draw(
 def _written(protocol: str) -> list[str]:
     """The files of OUT beside the data directories and labels.txt."""
     drawn = [f"lists/{kind}_{split}.txt" for kind in ("unknown", "silence") for split in SPLITS]
-    lists = [*drawn, "lists/SHA256SUMS"] if protocol == "12" else []
+    lists = [*drawn, "lists/SHA256SUMS"] if protocol in ("12", "7") else []
     return ["labels.txt", kaldi.LICENCE, "protocol.json", *lists]
 
 
@@ -296,15 +347,31 @@ def _write_sums(job: Job) -> None:
     job.reporter.note(f"wrote {folder}: the drawn clips, and SHA256SUMS for comparison with others")
 
 
-def _test_archive(given: str, job: Job) -> list[Clip]:
-    """The separate 12-folder test set."""
+def _second(given: str, part: str, job: Job) -> Path | None:
+    """The folder of the separate test set, if one is asked for."""
+    if not given:
+        return None
     name = _TEST.format(job.version)
-    tree = _tree(_folder(None if given == "download" else Path(given).resolve(), name, job), "", job)
+    folder = _folder(None if given == "download" else Path(given).resolve(), name, job)
+    return _tree(folder, part, job, "--test-part")
+
+
+def _test_archive(tree: Path, job: Job) -> list[Clip]:
+    """The clips of the separate 12-folder test set, of the protocol's classes."""
     clips = speech_commands.scan(tree, job.reporter.note)
     if strange := sorted({clip.label for clip in clips} ^ set(LABELS_12)):
         raise UserError(f"{tree}: a test archive has exactly the 12 classes; not so: {', '.join(strange)}")
-    job.reporter.note(speech_commands.check_test_archive(job.version, len(clips)))
-    return clips
+    version = "v0.02" if job.protocol == "7" else job.version
+    job.reporter.note(speech_commands.check_test_archive(version, len(clips)))
+    return [clip for clip in clips if clip.label in job.labels]
+
+
+def _kinds(train: Sequence[Item], test: Sequence[Item]) -> dict[str, str]:
+    """The kind of each test clip: command, silence, or a word that training had, or had not."""
+    words = {item.id.split("-")[1] for item in train if item.label == UNKNOWN}
+    other = {item.id: "known_word" if item.id.split("-")[1] in words else "new_word" for item in test}
+    plain = {SILENCE: "silence", **dict.fromkeys(WANTED, "command")}
+    return {item.id: plain.get(item.label, other[item.id]) for item in test}
 
 
 def _write_protocol(job: Job, counts: dict[str, int]) -> None:

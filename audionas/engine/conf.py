@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Literal
 
-from audionas.core.errors import UserError, hold
+from audionas.core.errors import UserError
 from audionas.core.files import name_fault
 from audionas.core.strict import Strict
+from audionas.engine.distill import Distill
 from audionas.engine.optim import Optim
 
 
@@ -93,44 +94,6 @@ class Search(Strict):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Distill(Strict):
-    """A teacher besides the labels: (1 - weight) of the usual loss, `weight` of T^2 KL(teacher || student),
-    with both softened by the `temperature` T (Hinton et al. 2015, arXiv:1503.02531).
-
-    `teacher` is a trained model: a run folder, its `model/`, or a shipped model's name. A list of them is an
-    ensemble: it answers with the mean of their logits, the geometric mean of their softened distributions
-    (section 2). If `cache` is true, a teacher answers once for each stored example, even if the student's
-    examples are augmented; if it is false, it answers for every batch as the student hears it. By default
-    answers are cached for recordings that are not augmented, and for nothing else.
-    """
-
-    teacher: tuple[str, ...]
-    weight: float = 0.5
-    temperature: float = 4.0
-    cache: bool | None = None
-
-    def __post_init__(self) -> None:
-        hold(
-            (
-                self.teacher and all(name.strip() for name in self.teacher),
-                "teacher is empty, expected a trained model such as exp/teacher",
-            ),
-            (len(set(self.teacher)) == len(self.teacher), "teacher names a model twice"),
-            (0 <= self.weight <= 1, f"weight is {self.weight}, expected 0 (labels alone) to 1"),
-            (
-                0 < self.temperature < math.inf,
-                f"temperature is {self.temperature}, expected a positive number such as 4",
-            ),
-            place="distill.",
-        )
-
-    def void(self) -> Mapping[str, str]:
-        """The settings of a teacher without weight."""
-        why = "weight is 0: the labels alone teach"
-        return dict.fromkeys(("temperature", "cache"), why) if self.weight == 0 else {}
-
-
-@dataclass(frozen=True, kw_only=True)
 class Source(Strict):
     """The weights of a source of clips: `sampling` is the probability to draw from it, relative to the
     others, and `penalty` a multiplier of the loss of its clips.
@@ -175,6 +138,10 @@ class Train(Strict):
     Wake words: with `loss: max_pool` a share `pool_weight` of the loss is taken at the hop of a clip with
     the highest keyword score, after the first `pool_after` frames; the network must be causal.
 
+    With `mixup` above 0 every example of a batch is mixed with another one of it, sound with sound, by one
+    share from Beta(`mixup`, `mixup`), and the loss has the labels of both by that share (Zhang et al. 2018,
+    arXiv:1710.09412).
+
     Streams: with `past`, half of the batches hear up to so many seconds of other clips before each clip, and
     hops begin anywhere, as on a device; the network must be causal. 1 second or more suits a network that
     will listen.
@@ -193,6 +160,7 @@ class Train(Strict):
     batch_size: int = 100
     workers: int = 0
     label_smoothing: float = 0.0
+    mixup: float = 0.0
     dropout: float | None = None
     layers: int = 0
     channels: int = 0
@@ -216,6 +184,12 @@ class Train(Strict):
             problems.append(f"train.pool_weight is {self.pool_weight}, expected a share above 0, at most 1")
         if self.pool_after < 0:
             problems.append(f"train.pool_after is {self.pool_after}, expected frames, 0 or more")
+        if not 0 <= self.mixup < math.inf:
+            problems.append(f"train.mixup is {self.mixup}, expected 0 (off) or a number such as 0.2")
+        if self.mixup and self.loss == "max_pool":
+            problems.append("train.loss: max_pool excludes train.mixup: a hop has one word")
+        if self.mixup and self.distill is not None and self.distill.cache:
+            problems.append("train.mixup excludes train.distill.cache: a teacher answers for each mixture")
         if not 0 <= self.past <= 60:
             problems.append(f"train.past is {self.past}, expected 0 (off) to 60 seconds such as 1.0")
         if self.loss == "max_pool" and self.auxiliary:

@@ -92,6 +92,7 @@ def train(
                 kept.forget(conf.folder)
             spec.save(conf.folder / "arch.json")
         transfer.tell(inputs, reporter)
+        lineage.warn(conf, source, reporter)
         bundle, end, result = _run(conf, spec, inputs, device, folder, transfer, weights, judge, until)
         if processes.first():
             require_there(folder)

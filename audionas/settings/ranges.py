@@ -8,7 +8,12 @@ from typing import Any, Union, get_args, get_origin
 from audionas.core.errors import UserError
 
 _TRIED = (-1, 0, 1e-9, 1, 1 + 1e-9, 10**12)  # from below: where a range begins or ends is between two of them
-_NEEDED: dict[Any, Any] = {str: "x", float: 1.0, int: 1}  # for fields that must be given
+_NEEDED: dict[Any, Any] = {
+    str: "x",
+    float: 1.0,
+    int: 1,
+    tuple[str, ...]: ("x",),
+}  # for fields that must be given
 
 
 def accepted(kind: type, name: str, hint: Any) -> str:

@@ -82,6 +82,7 @@ OF = {  # keys that no docstring describes in a line, by section or by all of th
     "train.loss": "What is minimised; max_pool, for wake words, takes part of it at the best hop.",
     "train.pool_weight": "Share of the loss that max_pool takes at the hop with the highest keyword score.",
     "train.pool_after": "Frames at a clip's start in which max_pool takes no hop.",
+    "train.mixup": "Alpha of the Beta distribution of the shares in which examples are mixed; 0: none.",
     "train.ema": "Decay of an exponential average of the weights, which is kept then; null: none.",
     "train.average": "Number of last epochs whose mean weights are kept; 0: those of the last one.",
     "train.auxiliary": "Weight of the loss of a second head while a network of cells trains; 0: none.",

@@ -1,6 +1,7 @@
 """Scripts of recipes: they print and write through the doors of the package, and names are hostile text."""
 
 import ast
+import json
 import runpy
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +9,11 @@ from typing import Any
 
 import pytest
 
+from audionas import zoo
 from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.report.rank import Ranking
+from audionas.zoo.find import read
 from tests._hostile import unseen
 from tests._run import Run
 
@@ -95,6 +98,29 @@ def test_names_in_tables_of_ranks_are_text(tmp_path: Path, capsys: pytest.Captur
     assert not unseen(said.replace("\n", ""))
     with pytest.raises(UserError, match="no finished study"):
         main("speech_commands/local/rank_table.py")["main"]([tmp_path])
+
+
+def test_validation_chooses_of_a_front_and_of_runs(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archs = {name: zoo.load(name) for name in ("tc_resnet8", "sparknet_c16", "ds_cnn_s")}
+    macs = {"tc_resnet8": 3e6, "sparknet_c16": 1e6, "ds_cnn_s": 2e6}
+    scores = {"tc_resnet8": (0.8, 0.5), "sparknet_c16": (0.9, 0.4), "ds_cnn_s": (0.9, 0.3)}
+    members = []
+    for name, spec in archs.items():
+        accuracy, loss = scores[name]
+        values = {"accuracy": accuracy, "macs": macs[name]}
+        members.append({"values": values, "arch": json.loads(spec.to_json())})
+        spec.save(tmp_path / name / "arch.json")
+        done = {"valid_accuracy": accuracy, "valid_loss": loss}
+        write_json(tmp_path / name / "train" / "done.json", done)
+    write_json(tmp_path / "front.json", {"members": members, "knee": 1})
+    best, out = main("speech_commands/local/best.py")["main"], tmp_path / "out.json"
+    best([str(out), str(tmp_path / "front.json")])
+    assert read(out).id == archs["sparknet_c16"].id  # of equal ones the cheapest
+    best([str(out), *(str(tmp_path / name) for name in archs)])
+    assert read(out).id == archs["ds_cnn_s"].id  # of equal ones the least loss
+    assert "development accuracy 0.9000" in capsys.readouterr().out
 
 
 def test_names_in_tables_of_wake_words_are_text(

@@ -1,5 +1,6 @@
 """The recipe of Speech Commands: settings as the papers have them, a table for each protocol at the end."""
 
+import os
 import subprocess
 import tarfile
 from dataclasses import replace
@@ -16,7 +17,7 @@ from audionas.core.rng import numpy_rng
 from audionas.data import audio, kaldi
 from audionas.data.labels import read_labels
 from audionas.features import Features
-from audionas.prep.speech_commands import LABELS_12, WANTED, which_set
+from audionas.prep.speech_commands import LABELS_12, WANTED, WANTED_7, which_set
 from audionas.run.train import within_limits
 from audionas.study.rows import runs_of
 from audionas.zoo.find import find
@@ -41,8 +42,9 @@ def conf_of(name: str) -> Config:
 @pytest.mark.parametrize("file", CONFIGS, ids=lambda f: str(f.relative_to(RECIPE / "conf")))
 def test_a_config_is_valid_and_its_method_runs_on_its_space(file: Path) -> None:
     conf = load(file)
-    assert (conf.data.train, conf.data.dev) == ("data/train", "data/dev")
-    assert conf.augment.noise in ("", "data/noise")
+    data = "data/v1-7" if "v1_7" in str(file.relative_to(RECIPE)) else "data"
+    assert (conf.data.train, conf.data.dev) == (f"{data}/train", f"{data}/dev")
+    assert conf.augment.noise in ("", f"{data}/noise")
     if conf.space is not None and conf.compare is not None:  # those that cannot are left out, with a note
         assert [run for run in runs_of(conf) if run.conf.method and not run.conf.method.why_not(conf.space)]
     elif conf.space is not None and conf.method is not None:
@@ -170,7 +172,7 @@ def finished(recipe: Path, commands: dict[str, str], *words: str) -> str:
 def test_an_unknown_protocol_is_refused(recipe: Path, commands: dict[str, str]) -> None:
     result = ran(recipe, commands, "--protocol", "v2-30")
     assert result.returncode == 1
-    assert "expected v1-12, v1-30, v2-12 or v2-35" in result.stdout
+    assert "expected v1-12, v1-30, v2-12, v2-35 or v1-7" in result.stdout
 
 
 @pytest.mark.story
@@ -225,3 +227,78 @@ def test_the_other_protocols_from_a_tree_to_scores(
     cells = f"| {run.name} | test | {protocol} | zeros | {found['n']:,} | {100 * found['accuracy']:.1f} ["
     assert cells in said
     assert cells in (recipe / "exp" / "RESULTS.md").read_text()
+
+
+# --- seven classes ------------------------------------------------------------------------------------
+
+
+def test_the_study_trains_every_network_alike_and_searches_one_space() -> None:
+    shared, searched = conf_of("v1_7"), [conf_of(f"v1_7/{n}") for n in ("fair_1m", "random_1m", "price_1m")]
+    assert all(conf.train == shared.train and conf.augment == shared.augment for conf in searched)
+    assert len({conf.space for conf in searched}) == 1
+    fair, drawn, priced = (conf.resolved() for conf in searched)
+    most = fair["searcher"]["limits"]["macs"]
+    assert most == drawn["method"]["limit"]["most"] == priced["method"]["cost"]["target"]
+    assert shared.data.balance == "undersample"
+
+
+@pytest.fixture(scope="module")
+def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`first` with lists; `second` with a test set of twelve folders, more words, and noise."""
+    folder = tmp_path_factory.mktemp("parts")
+    listed: dict[str, list[str]] = {"train": [], "dev": []}
+    for speaker in (s for s in speakers() if which_set(f"{s}_nohash_0") != "test"):
+        split = which_set(f"{speaker}_nohash_0")
+        for word in (*WANTED_7, "zero"):
+            listed[split].append(f"{word}/{speaker}_nohash_0.wav")
+            sound(folder / "first" / listed[split][-1], word + speaker)
+        sound(folder / "second" / "v1_bed_cat_happy" / "bed" / f"{speaker}_nohash_0.wav", "bed" + speaker)
+    for file, split in (("training_list", "train"), ("validation_list", "dev")):
+        (folder / "first" / f"{file}.txt").write_text("\n".join(listed[split]))
+    for label in LABELS_12:
+        stem = {"_silence_": "0", "_unknown_": "bed_0000000a_nohash_0"}.get(label, "0000000a_nohash_0")
+        sound(folder / "second" / "v2_test_set" / label / f"{stem}.wav", "test" + label)
+    sound(folder / "second" / "_background_noise_" / "tap.wav", "tap")
+    return folder
+
+
+@pytest.mark.story
+def test_v1_7_is_prepared_trained_and_tested_in_one_command_and_the_study_leaves_the_test_closed(
+    recipe: Path, commands: dict[str, str], parts: Path
+) -> None:
+    source = ("--src", str(parts / "first"))
+    result = ran(recipe, commands, "--protocol", "v1-7", *source)
+    assert result.returncode == 1
+    assert "--protocol v1-7 needs --src ARCHIVE and --test-archive ARCHIVE" in result.stdout
+    whole = (*source, "--test-archive", str(parts / "second"), "--arch", "sparknet_c16", "--stop-stage", "4")
+    said = finished(recipe, commands, "--protocol", "v1-7", *whole, *TINY)
+    assert "v1-7: train, dev, test hold" in said
+    found = read_json(recipe / "exp" / "v1-7_sparknet_c16_0" / "eval" / "test.json")
+    assert (found["n"], found["trained_on"]) == (7, {"clips": 0, "speakers": 0})
+    assert (recipe / "exp" / "v1-7_sparknet_c16_0" / "train" / "config.yaml").read_text().count("undersample")
+
+    def study(*words: str) -> subprocess.CompletedProcess[str]:
+        script = ["bash", *words]
+        return subprocess.run(
+            script, cwd=recipe, env=commands, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
+
+    one = study("local/study.sh", "one", "mixednet", "1", *TINY[1:])
+    assert one.stdout == "done mixednet_1\n", one.stdout + one.stderr
+    assert study("local/study.sh", "one", "mixednet", "1").stdout == ""  # it is finished
+    assert study("local/study.sh", "one", "random_1m", "0").stdout == "later random_1m_0: waits for others\n"
+    run = recipe / "exp" / "v1-7_mixednet_1"
+    assert sorted(f.name for f in (run / "eval").iterdir()) == ["dev.json"]
+    told = study("local/study.sh", "list").stdout.splitlines()
+    assert [line for line in told if line.startswith("done")] == ["done mixednet_1"]
+    lock = recipe / "exp" / "v1-7_log" / "lock"
+    lock.mkdir()
+    (lock / "pid").write_text(str(os.getpid()))
+    again = study("local/study.sh")
+    assert (again.returncode, again.stdout) == (1, "")
+    assert f"process {os.getpid()} is at it already" in again.stderr
+    assert "| mixednet | 1 |" in study("local/study_table.sh", "dev").stdout
+    closed = study("local/study_table.sh", "test")
+    assert closed.returncode == 1
+    assert "commit conf/v1_7/chosen.txt first" in closed.stderr
+    assert not (run / "eval" / "test.json").exists()

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from audionas.config import Config
-from audionas.core.reporter import Reporter
+from audionas.core.reporter import Reporter, amount
 from audionas.data import heard, kaldi
 from audionas.data.heard import Heard
 from audionas.inputs.feed import config_of
@@ -20,16 +20,44 @@ def heard_by(folder: Path) -> Heard | None:
 
 
 def before(conf: Config, source: Source | None, reporter: Reporter) -> list[Heard]:
-    """The clips that the first weights and the teacher have heard; a note tells where nobody knows."""
+    """The clips that the first weights and the teachers have heard; a note tells where nobody knows."""
+    known = _known(conf, source)
+    for name in (name for name, clips in known.items() if clips is None):
+        reporter.note(f"nothing tells what {name} was trained on: audionas eval will not notice its clips")
+    return [clips for clips in known.values() if clips is not None]
+
+
+def warn(conf: Config, source: Source | None, reporter: Reporter) -> None:
+    """Name each set beside the training data of which the first weights or a teacher have heard clips.
+
+    Those are the development data and `test`, `test_archive` and the like in the same folder.
+    """
+    if conf.images is not None:
+        return
+    beside = sorted(f for f in Path(conf.data.train).parent.glob("test*") if (f / "wav.scp").is_file())
+    sets = {folder: kaldi.read(folder) for folder in (Path(conf.data.dev), *beside)}
+    for name, clips in _known(conf, source).items():
+        counts = (
+            {folder: heard.again(clips, items)["clips"] for folder, items in sets.items()} if clips else {}
+        )
+        for folder, count in counts.items():
+            if count:
+                clips_there = amount(len(sets[folder]), "clip")
+                reporter.note(
+                    f"ATTENTION: {name} was trained on {count:,} of the {clips_there} of {folder}: "
+                    "what learns from it is better there than on new recordings"
+                )
+
+
+def _known(conf: Config, source: Source | None) -> dict[str, Heard | None]:
+    """The clips that the first weights and each teacher have heard, by name; None where nobody knows."""
     known: dict[str, Heard | None] = {}
     if source is not None:
         search = source.search
         known[source.place] = _of_data(search) if search is not None else heard_by(find(source.place))
     if conf.train.distill is not None:
         known |= {name: heard_by(find(name)) for name in conf.train.distill.teacher}
-    for name in (name for name, clips in known.items() if clips is None):
-        reporter.note(f"nothing tells what {name} was trained on: audionas eval will not notice its clips")
-    return [clips for clips in known.values() if clips is not None]
+    return known
 
 
 def _of_data(conf: Config | None) -> Heard | None:

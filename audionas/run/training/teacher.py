@@ -20,7 +20,7 @@ from audionas.core.files import sha256_text
 from audionas.core.reporter import Reporter
 from audionas.core.shards import Shards
 from audionas.data.batches import Batch, Batches
-from audionas.engine.conf import Distill
+from audionas.engine.distill import Distill
 from audionas.engine.distributed import forked_draws
 from audionas.images import augment
 from audionas.inputs.audio import ClipInputs, ClipSplit, cache_of
@@ -72,7 +72,7 @@ def find(conf: Config, inputs: Inputs) -> Teacher | None:
     ]
     if problems:
         raise UserError(problems)
-    still = isinstance(inputs, ClipInputs) and not conf.augment.active
+    still = isinstance(inputs, ClipInputs) and not conf.augment.active and not conf.train.mixup
     members = tuple(
         Member(name, digest(folders[name]), bundle, [bundle.labels.index(label) for label in inputs.labels])
         for name, bundle in bundles.items()

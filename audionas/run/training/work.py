@@ -20,8 +20,7 @@ from audionas.engine.metrics import macro_f1
 from audionas.engine.optim import pack, set_rate, unpack
 from audionas.engine.sync_norm import synced
 from audionas.inputs.feed import Inputs, eval_batches, preparer, scores_of
-from audionas.run.training import max_pool, past
-from audionas.run.training.criterion import Criterion
+from audionas.run.training import max_pool, mixup, past
 from audionas.run.training.loss import loss_of
 from audionas.run.training.teacher import Teaching
 from audionas.run.training.viable import Viable
@@ -77,13 +76,17 @@ class Training:
         """Take one optimiser step, in bfloat16 mixed precision where it is on."""
         amp = self.options.amp and self.device.type == "cuda"
         with own_draws():
+            mix = mixup.draw(len(batch.target), self.options.mixup)
+            batch = batch if mix is None else mix.sound(batch)  # a teacher hears the mixture, too
             x, target = self.prepare(batch)
+            x = x if mix is None else mix.pixels(batch, x)
         with (
             torch.autocast(self.device.type, torch.bfloat16, enabled=amp),
             own_draws(),
             synced(self.options.bn == "sync"),
         ):
-            weight, drop_path, criterion = self.options.auxiliary, self.drop_path, self._criterion(target)
+            weight, drop_path = self.options.auxiliary, self.drop_path
+            criterion = self._criterion(target, mix)
             loss, logits = loss_of(self.net, criterion, x, target, weight, drop_path, self.pooled)
             told: dict[str, Tensor] = {}
             if self.past is not None:
@@ -105,9 +108,9 @@ class Training:
             self.average.update(self.net)
         return {"loss": loss, **told, "accuracy": (logits.detach().argmax(1) == target).float().mean()}
 
-    def _criterion(self, target: Tensor) -> Criterion:
+    def _criterion(self, target: Tensor, mix: mixup.Mix | None) -> mixup.Loss:
         weights = self.weighing.of(target) if self.weighing is not None else None
-        return Criterion(self.options.label_smoothing, weights)
+        return mixup.criterion(self.options.label_smoothing, weights, mix)
 
     def end(self, epoch: int) -> Mapping[str, float]:
         """Average, then validate the weights that would be kept if training ended here."""

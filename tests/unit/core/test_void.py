@@ -8,7 +8,8 @@ from torch import nn
 
 from audionas.config import changed, load
 from audionas.core.strict import voids
-from audionas.engine.conf import Distill, Train
+from audionas.engine.conf import Train
+from audionas.engine.distill import Distill
 from audionas.engine.optim import Optim, set_rate
 from audionas.methods.darts_es import DartsEs
 from audionas.searchers import Problem, Score

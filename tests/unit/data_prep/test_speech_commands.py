@@ -279,8 +279,104 @@ def test_wrong_sources(tree: Path, tmp_path: Path) -> None:
         run(tree, tmp_path / "out", silence="noise")
     shutil.rmtree(tree / "bed")
     shutil.rmtree(tree / "cat")
-    with pytest.raises(UserError, match="of the ten commands, 0 of others"):
+    with pytest.raises(UserError, match="of the 10 commands, 0 of others"):
         run(tree, tmp_path / "out")
+
+
+WORDS_7 = ("up", "down", "left", "right", "go")
+
+
+@pytest.fixture
+def parts(tmp_path: Path) -> Path:
+    """`first`, with two lists; `second/test`, 12 folders; `second/more`, other words."""
+    listed: dict[str, list[str]] = {"train": [], "dev": []}
+    for speaker in range(24):
+        name = f"{speaker * 7919:08x}_nohash_0"
+        split = {"train": "train", "dev": "dev"}.get(speech_commands.which_set(name))
+        for word in (*WORDS_7, "yes", "one", "two") if split else ():
+            clip(tmp_path / "first" / word / f"{name}.wav")
+            listed[split or ""].append(f"{word}/{name}.wav")
+        for word in ("bed", "cat"):
+            clip(tmp_path / "second" / "more" / word / f"{name}.wav")
+    for file, split in (("training_list", "train"), ("validation_list", "dev")):
+        (tmp_path / "first" / f"{file}.txt").write_text("\n".join(listed[split]))
+    drawn_tree(tmp_path / "second" / "test")
+    clip(tmp_path / "second" / "test" / "_unknown_" / "dog_0000000a_nohash_0.wav")
+    clip(tmp_path / "second" / "_background_noise_" / "tap.wav", 40_000)
+    return tmp_path
+
+
+def seven(parts: Path, **options: object) -> Path:
+    more = {"version": "v0.01", "classes": "7", "silence": "noise", "test_part": "test", "more": "more"}
+    return run(parts / "first", parts / "out", test_archive=str(parts / "second"), **{**more, **options})
+
+
+def test_seven_classes_of_parts_by_the_official_lists(parts: Path) -> None:
+    data = read(seven(parts))
+    assert read_labels(parts / "out" / "train") == ["_silence_", "_unknown_", *WORDS_7]
+    counts = {s: {label: sum(i.label == label for i in d) for label in d.labels} for s, d in data.items()}
+    assert counts["train"]["up"] + counts["dev"]["up"] == len(list((parts / "first" / "up").iterdir()))
+    for split in ("train", "dev"):
+        assert counts[split]["_silence_"] == counts[split]["up"]  # as many as a word has
+        for item in data[split].where(lambda i: i.label not in ("_silence_", "_unknown_")):
+            assert speech_commands.which_set(Path(item.audio).name) == split
+    unknown = {i.id.split("-")[1] for i in data["train"] if i.label == "_unknown_"}
+    assert unknown == {"one", "two", "bed", "cat"}  # all of them, and yes is none
+    assert counts["train"]["_unknown_"] == 4 * counts["train"]["up"]
+    assert counts["dev"]["_unknown_"] == counts["dev"]["up"]
+    assert counts["test"] == {"_silence_": 6, "_unknown_": 7, **dict.fromkeys(WORDS_7, 6)}
+    for item in data["train"].where(lambda i: i.label == "_silence_"):
+        assert not audio.read(item.audio, rate=16000, seconds=None).any()
+    kinds = dict(line.split() for line in (parts / "out" / "test" / "utt2kind").read_text().splitlines())
+    told = {kind: sum(k == kind for k in kinds.values()) for kind in kinds.values()}
+    assert told == {"command": 30, "silence": 6, "known_word": 6, "new_word": 1}  # the dog is new
+    assert read_json(parts / "out" / "protocol.json")["name"] == "v1-7"
+    assert len(kaldi.read(parts / "out" / "noise")) == 1
+
+
+def test_what_seven_classes_need(parts: Path) -> None:
+    for options, what in (
+        ({"test_archive": ""}, "has no test clips of its own, give --test-archive"),
+        ({"version": "v0.02"}, "--protocol 7: v0.02 has 12 or 35"),
+        ({"classes": "12"}, "--more belongs to --protocol 7, not 12"),
+        ({"more": "test"}, "--more is for other words, and it has _silence_, _unknown_, down"),
+        ({"more": "none"}, "no part 'none'"),
+        ({"test_part": ""}, "Choose with --test-part NAME"),
+    ):
+        with pytest.raises(UserError) as caught:
+            run(
+                parts / "first",
+                parts / "out",
+                **{
+                    "version": "v0.01",
+                    "classes": "7",
+                    "test_part": "test",
+                    "more": "more",
+                    "test_archive": str(parts / "second"),
+                    **options,
+                },
+            )
+        assert what in str(caught.value), options
+
+
+@pytest.mark.story
+@pytest.mark.shared
+def test_the_real_parts_give_the_counts_of_the_study(shared: Path, tmp_path: Path) -> None:
+    second, out = str(shared / "speech_commands_subset.tar"), tmp_path / "out"
+    options = {"version": "v0.01", "classes": "7", "silence": "noise", "test_part": "v2_test_set"}
+    more = {"more": "v1_bed_cat_happy", "test_archive": second}
+    run(shared / "speech_commands_v1_train.tar", out, **options, **more)
+    data = read(out)
+    assert [len(d) for d in data.values()] == [4065, 385, 2524]
+    voices = {s: {i.speaker for i in d if i.label != "_silence_"} for s, d in data.items()}
+    assert not voices["test"] & (voices["train"] | voices["dev"])
+    kinds = (out / "test" / "utt2kind").read_text().split()[1::2]
+    assert {kind: kinds.count(kind) for kind in set(kinds)} == {
+        "command": 1808,
+        "silence": 361,
+        "known_word": 136,
+        "new_word": 219,
+    }
 
 
 @pytest.mark.story

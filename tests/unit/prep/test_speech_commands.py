@@ -50,6 +50,7 @@ def test_a_whole_archive_must_have_the_published_counts() -> None:
     with pytest.raises(UserError, match="36,924"):
         speech_commands.check_counts("v0.02", "12", 105829, {**good, "train": 36924})
     assert "a part" in speech_commands.check_counts("v0.02", "12", 105828, {**good, "train": 3})
+    assert "no counts are published" in speech_commands.check_counts("v0.01", "7", 64721, good)
     for clips in (64720, 64721):
         counts = dict(zip(SPLITS, speech_commands.COUNTS["v0.01", "30"], strict=True))
         assert speech_commands.check_counts("v0.01", "30", clips, counts).startswith(
@@ -59,8 +60,9 @@ def test_a_whole_archive_must_have_the_published_counts() -> None:
 
 def test_every_protocol_has_counts_and_a_whole_test_archive_is_told_from_a_part() -> None:
     protocols = {(version, one) for version, both in speech_commands.PROTOCOLS.items() for one in both}
-    assert protocols == set(speech_commands.COUNTS)
-    assert {speech_commands.name_of(*p) for p in protocols} == {"v1-12", "v1-30", "v2-12", "v2-35"}
+    parts = {("v0.01", "7")}  # of which no counts are published
+    assert protocols - parts == set(speech_commands.COUNTS)
+    assert {speech_commands.name_of(*p) for p in protocols} == {"v1-12", "v1-30", "v1-7", "v2-12", "v2-35"}
     for version, whole in speech_commands.TEST_ARCHIVE_CLIPS.items():
         assert whole == speech_commands.COUNTS[version, "12"][2]  # the same number of other clips
         assert "as published" in speech_commands.check_test_archive(version, whole)

@@ -15,7 +15,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.reporter import Reporter, read_rows
 from audionas.data import audio, kaldi
-from audionas.engine.conf import Distill
+from audionas.engine.distill import Distill
 from audionas.inputs.feed import open_inputs, train_batches
 from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.models.model import load as model
