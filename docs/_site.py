@@ -8,8 +8,6 @@ import re
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from latex2mathml.converter import convert
-
 CONTENTS = "<!-- contents -->"
 END = "<!-- end of contents -->"
 _PICTURE = re.compile(r"<!-- picture: (\w+) -->")
@@ -56,6 +54,7 @@ def drawn(method: str) -> str:
 def equation(self: Any, node: Any) -> None:
     """An equation as MathML, in a line or as a block of its own."""
     from docutils.nodes import SkipNode
+    from latex2mathml.converter import convert
 
     display = "block" if node.tagname == "math_block" else "inline"
     self.body.append(convert(node.astext(), display=display))
