@@ -1,6 +1,7 @@
 """The equation of each search method, in TeX, with what its symbols mean.
 
-Throughout, o is an option of a choice, alpha its logit, w the weights, L a loss, tau a temperature, G Gumbel noise.
+Throughout, o is an option of a choice, alpha its logit, w the weights, L a loss, tau a temperature and G
+Gumbel noise.
 """
 
 from typing import NamedTuple
@@ -25,8 +26,8 @@ EQUATIONS = {
         r"\bar{o}(x) = \sum_o p_o \, o(x), \quad " + _SOFTMAX + r", \qquad "
         r"\min_\alpha \; L_{\mathrm{valid}}(w^*(\alpha), \alpha), \quad "
         r"w^*(\alpha) = \arg\min_w L_{\mathrm{train}}(w, \alpha)",
-        "An edge gives the mean of its options o, weighted by the softmax of their logits α. The inner minimum is "
-        "replaced by the weights as they are (`order: 1`) or a step ahead (`order: 2`).",
+        "An edge gives the mean of its options o, weighted by the softmax of their logits α. The inner "
+        "minimum is replaced by the weights as they are (`order: 1`) or a step ahead (`order: 2`).",
     ),
     "darts_es": Equation(
         r"\lambda = \lambda_{\max}\left( \nabla^2_\alpha L_{\mathrm{valid}}(w, \alpha) \right), \qquad "
@@ -34,12 +35,14 @@ EQUATIONS = {
         "The bar is the mean over the last `window` measurements, b is `back` and f is `factor`.",
     ),
     "darts_minus": Equation(
-        r"\bar{o}(x) = \beta_e \, x + \sum_o p_o \, o(x), \qquad \beta_e = \beta \left( 1 - \frac{e}{E} \right)",
-        "p is the softmax of α, e the epoch of E; the first term is the auxiliary skip, with `decay: linear`.",
+        r"\bar{o}(x) = \beta_e \, x + \sum_o p_o \, o(x), \qquad "
+        r"\beta_e = \beta \left( 1 - \frac{e}{E} \right)",
+        "p is the softmax of α, e the epoch of E; the first term is the auxiliary skip (`decay: linear`).",
     ),
     "darts_pt": Equation(
         r"o^* = \arg\min_o \; \mathrm{accuracy}_{\mathrm{valid}}\left( w, p_{\setminus o} \right)",
-        "In the weights p without o, that option's weight is 0: the option is kept that the supernet misses most.",
+        "In the weights p without o, that option's weight is 0: the option is kept that the supernet "
+        "misses most.",
     ),
     "dr_nas": Equation(
         r"\min_\alpha \; \mathbb{E}_{p \sim \mathrm{Dir}(b)} \left[ L_{\mathrm{valid}}(w, p) \right], \qquad "
@@ -49,8 +52,8 @@ EQUATIONS = {
     "drop_nas": Equation(
         r"\bar{o}(x) = \sum_{o \in K} \frac{e^{\alpha_o}}{\sum_{q \in K} e^{\alpha_q}} \, o(x), \qquad "
         r"q = d^{1 / |g|}",
-        "K are the options that this step keeps: each option of a group g is dropped with probability q, until one of "
-        "the group is left; d is `drop`, or `drop_free` for options without weights.",
+        "K are the options that this step keeps: each option of a group g is dropped with probability q, "
+        "until one of the group is left; d is `drop`, or `drop_free` for options without weights.",
     ),
     "fair_darts": Equation(
         r"\bar{o}(x) = \sum_o \sigma(\alpha_o) \, o(x), \qquad \min_\alpha \; L_{\mathrm{valid}}(w, \alpha) "
@@ -92,7 +95,8 @@ EQUATIONS = {
     ),
     "parsec": Equation(
         r"\nabla_\alpha = -\sum_s \omega_s \, \nabla_\alpha \log p(a_s \mid \alpha), \qquad "
-        r"\omega_s = \frac{e^{-\gamma L(w, a_s)}}{\sum_r e^{-\gamma L(w, a_r)}}, \qquad a_s \sim p(a \mid \alpha)",
+        r"\omega_s = \frac{e^{-\gamma L(w, a_s)}}{\sum_r e^{-\gamma L(w, a_r)}}, "
+        r"\qquad a_s \sim p(a \mid \alpha)",
         "The a are the networks drawn in a step, γ is `tempering`.",
     ),
     "pc_darts": Equation(
@@ -114,20 +118,21 @@ EQUATIONS = {
     "rome": Equation(
         r"g_\alpha = \frac{1}{K} \sum_{k=1}^{K} \nabla_\alpha L_{\mathrm{valid}}(w, a_k), \qquad "
         r"g_w = \sum_{k=1}^{K} \nabla_w L_{\mathrm{train}}(w, a_k)",
-        "Each of the K networks a draws two edges per node by β and an option per edge by α; g are the gradients of "
-        "a step.",
+        "Each of the K networks a draws two edges per node by β and an option per edge by α; g are the "
+        "gradients of a step.",
     ),
     "scarlet": Equation(
-        r"\mathrm{skip}(x) = W x \quad \text{in the supernet}, \qquad \mathrm{skip}(x) = x \quad \text{in a network}",
+        r"\mathrm{skip}(x) = W x \quad \text{in the supernet}, \qquad "
+        r"\mathrm{skip}(x) = x \quad \text{in a network}",
         "W is a 1x1 convolution; the supernet is trained as FairNAS trains it.",
     ),
     "sdarts": Equation(
         r"\min_w \; L_{\mathrm{train}}(w, p'), \qquad |p'_o - p_o| \le \epsilon_e, \qquad " + _SOFTMAX,
-        "p' is drawn near p (`smoothing: random`), or the worst point that an adversary finds (`adversarial`).",
+        "p' is drawn near p (`smoothing: random`), or the worst that an adversary finds (`adversarial`).",
     ),
     "snas": Equation(
-        r"z = \operatorname{softmax}\left( \frac{\alpha + G}{\tau} \right), \qquad \bar{o}(x) = \sum_o z_o \, o(x), "
-        r"\qquad \min_{w, \alpha} \; \mathbb{E}_z \left[ L(w, z) \right]",
+        r"z = \operatorname{softmax}\left( \frac{\alpha + G}{\tau} \right), \qquad "
+        r"\bar{o}(x) = \sum_o z_o \, o(x), \qquad \min_{w, \alpha} \; \mathbb{E}_z \left[ L(w, z) \right]",
         "α is here the paper's log α; as the temperature τ falls, draws z become one-hot.",
     ),
     "spos": Equation(

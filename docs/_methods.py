@@ -1,4 +1,4 @@
-"""The pages of search methods: a table of all, and a page for each, from docstrings, fields and measurements."""
+"""The pages of search methods: a table of all, and a page for each."""
 
 import csv
 import inspect
@@ -30,7 +30,7 @@ How to add one: [howto/add_a_method.md](howto/add_a_method.md).
 
 <!-- contents -->
 """
-PAGE = """<!-- Written by docs/_generate.py, from the method's docstrings and fields and docs/_equations.py. -->
+PAGE = """<!-- Written by docs/_generate.py, from docstrings, fields and docs/_equations.py. -->
 # {name}
 
 {summary}
@@ -57,11 +57,13 @@ method: {{name: {name}}}
 
 {measured}
 """
-NOT_MEASURED = """No committed comparison has it yet. `audionas compare` measures its accuracy, the share of operations
-without weights and the time and memory of a step beside DARTS' ([how](../howto/compare_methods.md)).
+NOT_MEASURED = """No committed comparison has it yet. `audionas compare` measures its accuracy, the share of
+operations without weights and the time and memory of a step beside DARTS':
+[how](../howto/compare_methods.md).
 """
-MEASURED = """Accuracy of what was found, the share of operations without weights, and the time and memory of a search step
-against DARTS' ([all methods](../results.md); each comparison's page has its command, seeds, commit and machine):
+MEASURED = """Accuracy of what was found, the share of operations without weights, and the time and memory
+of a search step against DARTS' ([all methods](../results.md)). A comparison's page has its command,
+commit and machine.
 
 | comparison | seeds | accuracy % | free % | step time | step memory |
 |---|---:|---|---:|---:|---:|

@@ -1,7 +1,7 @@
-"""Pictures of methods at work: the weights that the real code lays on the options of one choice, step by step.
+"""Pictures of methods at work: the weights that their code lays on the options of a choice, step by step.
 
-A small supernet, made-up batches and a much higher rate of alpha show in seconds how a method behaves. They say
-nothing about which options are good.
+A small supernet, made-up batches and a much higher rate of alpha show in seconds how a method behaves. They
+say nothing about which options are good.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,12 @@ from audionas.spaces import Space
 
 EPOCHS, STEPS, PASSES = 7, 2, 30  # of the picture; steps per epoch, and the most passes that it shows
 RATE = 0.15  # of alpha: a picture has no time for the paper's
-SMALLER = {"p_darts": {"depths": (1, 2, 3)}, "parsec": {"samples": 2}, "rome": {"samples": 2}, "darts_es": {"every": 3}}
+SMALLER = {
+    "p_darts": {"depths": (1, 2, 3)},
+    "parsec": {"samples": 2},
+    "rome": {"samples": 2},
+    "darts_es": {"every": 3},
+}
 SOUND, IMAGE = InputSpec(1, 40, 9, 3), InputSpec(3, 8, 8, 3)
 
 
@@ -51,7 +56,6 @@ class Watched(SearchRun):
         if self.net.training and torch.is_grad_enabled():
             self.seen.append((self.epoch + self.now, gates))
         return super().logits(x, gates, state)
-
 
 
 def homes() -> Iterator[Home]:
@@ -82,8 +86,9 @@ def picture(name: str) -> Html:
     chart = history(epochs, shares, colours, f"Weights of the options of {choice.name} while {name} trains")
     faster = f" An alpha_lr of {RATE} shows in {EPOCHS} epochs what a search does in many." if rate else ""
     told = (
-        f"The weights of {choice.name}'s options in {len(shown)} passes of a search with {name} in {home.space.name}: "
-        f"the method's own code, {STEPS} steps per epoch on made-up batches, which say nothing about the options.{faster}"
+        f"The weights of {choice.name}'s options in {len(shown)} passes of a search with {name} in "
+        f"{home.space.name}: the method's own code, {STEPS} steps per epoch on made-up batches, which say "
+        f"nothing about the options.{faster}"
     )
     return tag("figure", legend((o, colours[o]) for o in options), chart, tag("figcaption", told))
 
@@ -92,7 +97,9 @@ def watched(method: Method, home: Home) -> Watched:
     """A short search, done."""
     torch.set_num_threads(1)
     seed_torch(0, "supernet")
-    made = home.space.supernet(method.fill, home.io, dropout=0.0, sizes=home.sizes, bare=method.bare, k=method.k)
+    made = home.space.supernet(
+        method.fill, home.io, dropout=0.0, sizes=home.sizes, bare=method.bare, k=method.k
+    )
     run = Watched(
         space=home.space,
         io=home.io,
@@ -131,7 +138,7 @@ def batch(io: InputSpec, seed: int) -> Batch:
 
 
 def trained(run: Watched, choice: str) -> list[tuple[float, list[float]]]:
-    """The epoch and the weights of a choice in each pass of the weights; where both learn at once, in each pass."""
+    """The epoch and the weights of a choice in each pass of the weights; where both learn at once, in all."""
     alone = [(epoch, gates[choice]) for epoch, gates in run.seen if not gates[choice].weight.requires_grad]
     passes = alone or [(epoch, gates[choice]) for epoch, gates in run.seen]
     return [(epoch, gate.weight.detach().tolist()) for epoch, gate in passes]

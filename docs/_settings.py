@@ -4,12 +4,12 @@ from itertools import groupby
 
 from audionas.settings.keys import Key, keys
 
-HEAD = """<!-- Written by docs/_generate.py. Change a field or audionas/settings/words.py, then run it again. -->
+HEAD = """<!-- Written by docs/_generate.py. Change a field or its line in words.py, then run it again. -->
 # Settings
 
-Every key that a config may have, as `audionas config keys` prints them. `key=value` after a command changes one.
-`audionas config new TASK` writes a config to begin with, `audionas config show CONF --sources` says where each value
-comes from, and `audionas config schema` writes a JSON schema, with which an editor completes and explains keys.
+Every key that a config may have, as `audionas config keys` prints them. `key=value` after a command changes
+one. `audionas config new TASK` writes a config to begin with, `audionas config show CONF --sources` says
+where each value comes from, and `audionas config schema` writes a JSON schema for editors.
 """
 
 

@@ -1,17 +1,19 @@
 """What the site adds to Sphinx: contents from lists of links, equations as MathML, pictures of methods.
 
-The pages to which one links after the comment `<!-- contents -->` follow it in the margin, under the heading above
-the link. `<!-- picture: METHOD -->` becomes a picture. Read in the repository, both are invisible.
+The pages to which one links after the comment `<!-- contents -->` follow it in the margin, under the heading
+above the link. `<!-- picture: METHOD -->` becomes a picture. Read in the repository, both are invisible.
 """
 
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 from typing import Any
 
 CONTENTS = "<!-- contents -->"
 END = "<!-- end of contents -->"
 _PICTURE = re.compile(r"<!-- picture: (\w+) -->")
-_LINK = re.compile(r"^(?:- |\| )?\[[^]]+\]\(([^)#:\s]+)\.md\)", re.MULTILINE)  # that opens a line, an item, a row
+_LINK = re.compile(
+    r"^(?:- |\| )?\[[^]]+\]\(([^)#:\s]+)\.md\)", re.MULTILINE
+)  # that opens a line, an item, a row
 _HEADING = re.compile(r"^## (.+)$", re.MULTILINE)
 
 

@@ -15,8 +15,22 @@ project = "audionas"
 version = release = __version__
 copyright = "the authors of audionas, Apache-2.0"
 root_doc = "docs/index"
-include_patterns = ["docs/**", "*.md", "recipes/README.md", "recipes/*/README.md", "benchmarks/README.md", "audionas/models/**/*.md"]
-exclude_patterns = ["docs/_*", ".*", "build", "tests", "audionas/[!m]*", "recipes/*/*/*"]  # nothing to walk through
+include_patterns = [
+    "docs/**",
+    "*.md",
+    "recipes/README.md",
+    "recipes/*/README.md",
+    "benchmarks/README.md",
+    "audionas/models/**/*.md",
+]
+exclude_patterns = [
+    "docs/_*",
+    ".*",
+    "build",
+    "tests",
+    "audionas/[!m]*",
+    "recipes/*/*/*",
+]  # nothing to walk through
 
 extensions = ["myst_nb", "sphinx_copybutton", "sphinx.ext.autodoc", "sphinx.ext.autosummary", "_site"]
 myst_enable_extensions = ["dollarmath"]

@@ -1,4 +1,4 @@
-"""The site: contents from lists, an equation and a picture for each method, a build without warnings or other hosts."""
+"""The site: contents from lists, equations and pictures of methods, a build without warnings."""
 
 import importlib.util
 import os
@@ -6,7 +6,6 @@ import re
 import runpy
 import subprocess
 import sys
-from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -39,14 +38,15 @@ def extension(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 @pytest.fixture
-def pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def pictures(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(DOCS)
     spec = importlib.util.spec_from_file_location("_pictures", DOCS / "_pictures.py")
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module = importlib.util.module_from_spec(spec)
     monkeypatch.setitem(sys.modules, "_pictures", module)  # dataclasses look there
     spec.loader.exec_module(module)
-    yield module
+    return module
 
 
 # --- what the extension adds ---------------------------------------------------------------------------
@@ -102,7 +102,19 @@ def build(out: Path, *options: str) -> None:
     """The site as the README builds it, with the warnings that would end it."""
     for package in ("sphinx", "furo", "myst_nb", "sphinx_copybutton", "latex2mathml"):
         pytest.importorskip(package, reason="the extra docs is not installed")
-    command = [sys.executable, "-m", "sphinx", "-q", "-W", "--keep-going", "-c", "docs", *options, ".", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "sphinx",
+        "-q",
+        "-W",
+        "--keep-going",
+        "-c",
+        "docs",
+        *options,
+        ".",
+        str(out),
+    ]
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
@@ -125,7 +137,9 @@ class Loaded(HTMLParser):
 def outside(place: Path) -> list[str]:
     """What pages and style sheets load from other hosts."""
     pages = {page: Loaded(page.read_text(encoding="utf-8")).found for page in place.rglob("*.html")}
-    styles = {s: re.findall(r"url\(['\"]?([^'\")]+)", s.read_text(encoding="utf-8")) for s in place.rglob("*.css")}
+    styles = {
+        s: re.findall(r"url\(['\"]?([^'\")]+)", s.read_text(encoding="utf-8")) for s in place.rglob("*.css")
+    }
     return [
         f"{file.relative_to(place)}: {address}"
         for file, found in {**pages, **styles}.items()
@@ -135,8 +149,12 @@ def outside(place: Path) -> list[str]:
 
 
 def test_a_planted_address_is_found(tmp_path: Path) -> None:
-    (tmp_path / "a.html").write_text('<script src="https://x.org/a.js"></script><a href="https://x.org">', "utf-8")
-    (tmp_path / "a.css").write_text("a { background: url('//x.org/b.png') } b { background: url(c.png) }", "utf-8")
+    (tmp_path / "a.html").write_text(
+        '<script src="https://x.org/a.js"></script><a href="https://x.org">', "utf-8"
+    )
+    (tmp_path / "a.css").write_text(
+        "a { background: url('//x.org/b.png') } b { background: url(c.png) }", "utf-8"
+    )
     assert outside(tmp_path) == ["a.html: https://x.org/a.js", "a.css: //x.org/b.png"]
 
 
@@ -151,10 +169,14 @@ def test_the_site_builds_without_warnings_and_works_offline(tmp_path: Path) -> N
         assert "\\" not in equation, f"{method}: TeX that was not understood"
         assert ('class="chart"' in page) == (method != "random")
     for page in site.rglob("*.html"):
-        inline = re.findall(r'<math [^>]*display="inline".*?</math>', page.read_text(encoding="utf-8"), re.DOTALL)
+        inline = re.findall(
+            r'<math [^>]*display="inline".*?</math>', page.read_text(encoding="utf-8"), re.DOTALL
+        )
         assert not inline, f"{page}: a dollar sign became an equation"
     python = (site / "docs" / "python.html").read_text(encoding="utf-8")
-    assert not [name for name in ("make", "Run.best", "Model.detect") if f'id="audionas.{name}"' not in python]
+    assert not [
+        name for name in ("make", "Run.best", "Model.detect") if f'id="audionas.{name}"' not in python
+    ]
     assert "copybutton.js" in python
     assert "docs/index.html" in (site / "index.html").read_text(encoding="utf-8")
     if _chromium.chromium():
@@ -163,9 +185,13 @@ def test_the_site_builds_without_warnings_and_works_offline(tmp_path: Path) -> N
 
 def _search(site: Path, profile: Path) -> None:
     """The site's own search, in a browser that reaches nothing, finds a method by a word of its page."""
-    with _chromium.browser(profile, "--host-resolver-rules=MAP * ~NOTFOUND", "--allow-file-access-from-files") as page:
+    with _chromium.browser(
+        profile, "--host-resolver-rules=MAP * ~NOTFOUND", "--allow-file-access-from-files"
+    ) as page:
         page.open(f"{(site / 'search.html').as_uri()}?q=empirical+Bayes")
-        assert page.until("document.querySelector('#search-results li a')?.href").endswith("methods/parsec.html")
+        assert page.until("document.querySelector('#search-results li a')?.href").endswith(
+            "methods/parsec.html"
+        )
 
 
 @pytest.mark.nightly

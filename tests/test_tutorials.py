@@ -21,7 +21,9 @@ def test_first_model_then_search_and_compare(tmp_path: Path) -> None:
     for page in ("first_model", "search_and_compare"):
         commands = "".join(BLOCK.findall((TUTORIALS / f"{page}.md").read_text(encoding="utf-8")))
         assert commands.count("audionas ") >= 3
-        done = subprocess.run(["bash", "-euc", commands], cwd=tmp_path, env=env, capture_output=True, text=True)
+        done = subprocess.run(
+            ["bash", "-euc", commands], cwd=tmp_path, env=env, capture_output=True, text=True
+        )
         assert done.returncode == 0, done.stdout + done.stderr
     assert (tmp_path / "first" / "exp" / "mini" / "report.html").is_file()
     table = (tmp_path / "first" / "exp" / "duel" / "compare.md").read_text(encoding="utf-8")

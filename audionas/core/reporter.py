@@ -95,7 +95,7 @@ class Reporter:
 
     @property
     def terminal(self) -> bool:
-        """Whether lines can be redrawn; rich's own answer is yes for a file, too, under settings like FORCE_COLOR."""
+        """Whether lines can be redrawn. With FORCE_COLOR set, rich's own answer is yes for a file, too."""
         return self.console.file.isatty() and self.console.is_terminal and not self.console.quiet
 
     def note(self, *lines: str) -> None:

@@ -8,13 +8,18 @@ from pathlib import Path
 
 import pytest
 
-TABULATORS = {"bash": "\t", "zsh": "\t\t"}  # the first one in a zsh loads typer's completion, and completes nothing
+TABULATORS = {
+    "bash": "\t",
+    "zsh": "\t\t",
+}  # the first one in a zsh loads typer's completion, and completes nothing
 TELL = "\x18\x07\nexit\n"  # what the settings below bind; "exit" ends a shell that did not hear it
 BINDINGS = {
     "bash": """bind -x '"\\C-x\\C-g": printf "%s" "$READLINE_LINE" > ~/line; exit'\n""",
     "zsh": "tell() { printf %s $BUFFER > ~/line; exit }; zle -N tell; bindkey '^X^G' tell\n",
 }
-TERMINAL = "import pty, sys; pty.spawn(sys.argv[1:])"  # the shell has a terminal; what it is typed comes from a pipe
+TERMINAL = (
+    "import pty, sys; pty.spawn(sys.argv[1:])"  # the shell has a terminal; what it is typed comes from a pipe
+)
 
 
 def surroundings(home: Path) -> dict[str, str]:
@@ -28,7 +33,11 @@ def completed(shell: str, typed: str, home: Path) -> str:
     (home / "line").unlink(missing_ok=True)
     command = [sys.executable, "-c", TERMINAL, shell, "-i"]
     done = subprocess.run(
-        command, input=(typed + TABULATORS[shell] + TELL).encode(), capture_output=True, env=surroundings(home), timeout=300
+        command,
+        input=(typed + TABULATORS[shell] + TELL).encode(),
+        capture_output=True,
+        env=surroundings(home),
+        timeout=300,
     )
     assert (home / "line").exists(), done.stdout.decode(errors="replace")
     return (home / "line").read_text(encoding="utf-8")
