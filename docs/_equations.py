@@ -25,7 +25,7 @@ EQUATIONS = {
     "darts": Equation(
         r"\bar{o}(x) = \sum_o p_o \, o(x), \quad " + _SOFTMAX + r", \qquad "
         r"\min_\alpha \; L_{\mathrm{valid}}(w^*(\alpha), \alpha), \quad "
-        r"w^*(\alpha) = \arg\min_w L_{\mathrm{train}}(w, \alpha)",
+        r"w^*(\alpha) = \operatorname{argmin}_w L_{\mathrm{train}}(w, \alpha)",
         "An edge gives the mean of its options o, weighted by the softmax of their logits α. The inner "
         "minimum is replaced by the weights as they are (`order: 1`) or a step ahead (`order: 2`).",
     ),
@@ -40,7 +40,8 @@ EQUATIONS = {
         "p is the softmax of α, e the epoch of E; the first term is the auxiliary skip (`decay: linear`).",
     ),
     "darts_pt": Equation(
-        r"o^* = \arg\min_o \; \mathrm{accuracy}_{\mathrm{valid}}\left( w, p_{\setminus o} \right)",
+        r"o^* = \operatorname{argmin}_o \; "
+        r"\mathrm{accuracy}_{\mathrm{valid}}\left( w, p_{\setminus o} \right)",
         "In the weights p without o, that option's weight is 0: the option is kept that the supernet "
         "misses most.",
     ),
@@ -67,8 +68,8 @@ EQUATIONS = {
         "π are random orders of the K options, one for each of the n layers, drawn anew for every update.",
     ),
     "gdas": Equation(
-        r"h = \operatorname{onehot}\left( \arg\max_o \, (\alpha_o + G_o) \right), \qquad "
-        r"\bar{o}(x) = \sum_o h_o \, o(x), \qquad \frac{\partial h}{\partial \alpha} := "
+        r"h = \operatorname{onehot}\left( \operatorname{argmax}_o \, (\alpha_o + G_o) \right), \qquad "
+        r"\bar{o}(x) = \sum_o h_o \, o(x), \qquad \frac{\partial h}{\partial \alpha} \approx "
         r"\frac{\partial}{\partial \alpha} \operatorname{softmax}\left( \frac{\alpha + G}{\tau} \right)",
         "Only the drawn option runs; its gradient reaches all logits through the soft form.",
     ),
@@ -112,7 +113,7 @@ EQUATIONS = {
     "random": Equation(r"a \sim U(A)", "A are all networks of the space, or those within `limit`."),
     "random_nas": Equation(
         r"w \leftarrow w - \eta \, \nabla_w L_{\mathrm{train}}(w, a), \quad a \sim U(A), \qquad "
-        r"a^* = \arg\max_{a \in D} \; \mathrm{accuracy}_{\mathrm{valid}}(w, a)",
+        r"a^* = \operatorname{argmax}_{a \in D} \; \mathrm{accuracy}_{\mathrm{valid}}(w, a)",
         "A are all networks of the space, D the `draws` random ones that are compared at the end.",
     ),
     "rome": Equation(
