@@ -41,7 +41,7 @@ EQUATIONS = {
     ),
     "darts_pt": Equation(
         r"o^* = \operatorname{argmin}_o \; "
-        r"\mathrm{accuracy}_{\mathrm{valid}}\left( w, p_{\setminus o} \right)",
+        r"\mathrm{accuracy}_{\mathrm{valid}}\left( w, p_{-o} \right)",
         "In the weights p without o, that option's weight is 0: the option is kept that the supernet "
         "misses most.",
     ),
@@ -101,7 +101,7 @@ EQUATIONS = {
         "The a are the networks drawn in a step, γ is `tempering`.",
     ),
     "pc_darts": Equation(
-        r"f_i(x) = \left[ \sum_o p_o \, o(x_S), \; x_{\setminus S} \right], \qquad "
+        r"f_i(x) = \left[ \sum_o p_o \, o(x_S), \; x_{-S} \right], \qquad "
         r"y = \sum_i \frac{e^{\beta_i}}{\sum_j e^{\beta_j}} \, f_i(x_i)",
         "S is the first 1/k of the channels, and the others go by; β weighs the edges i into a node.",
     ),

@@ -45,7 +45,6 @@ suppress_warnings = ["myst.header"]  # a page may begin a section with a third-l
 
 autodoc_typehints = "signature"
 autodoc_member_order = "bysource"
-autodoc_class_signature = "separated"
 default_role = "code"  # as in Markdown
 html_math_renderer = "mathml"  # by the browser itself: nothing is loaded
 
