@@ -1,4 +1,4 @@
-"""What the site adds to Sphinx: contents from lists of links, equations as MathML, pictures of methods.
+"""Additions of the site to Sphinx: contents from lists of links, equations as MathML, pictures of methods.
 
 The pages to which one links after the comment `<!-- contents -->` follow it in the margin, under the heading
 above the link. `<!-- picture: METHOD -->` becomes a picture. Read in the repository, both are invisible.
