@@ -116,7 +116,8 @@ def export(
             "--target",
             help="Targets, separated by commas: onnx, onnx-stream, int8, litert, esphome; or all. "
             "For clips on a computer onnx is the fastest; onnx-stream, for listening, costs several times "
-            "as much per second; int8 saves time on microcontrollers, hardly on a computer.",
+            "as much per second unless one call takes several --hops; int8 is for microcontrollers: on a "
+            "computer it is no faster than float.",
         ),
     ] = "onnx",
     data: Annotated[
@@ -131,6 +132,14 @@ def export(
     pool: Annotated[
         str, typer.Option("--pool", help="Mean at a stream's end: window (exact), or exponential.")
     ] = "window",
+    hops: Annotated[
+        int,
+        typer.Option(
+            "--hops",
+            help="Hops in one call of model.stream.onnx: with 12 a second of sound takes about a quarter of "
+            "the time, and twelve scores come together.",
+        ),
+    ] = 1,
     fine_tune: Annotated[
         str,
         typer.Option(
@@ -163,6 +172,7 @@ def export(
         calibrate=calibrate,
         input=input,  # type: ignore[arg-type]
         pool=pool,  # type: ignore[arg-type]
+        hops=hops,
         fine_tune=fine_tune,  # type: ignore[arg-type]
     )
     stdout_json(report) if as_json else page.show(report)
@@ -182,16 +192,22 @@ def show(
         bool,
         typer.Option("--audio/--no-audio", help="Put the sound of a few wrong clips into the report."),
     ] = True,
+    live: Annotated[
+        bool, typer.Option("--live", help="Write the report anew while the run goes on, then show its end.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run found and how well it does; writes exp/NAME/report.html.
 
     Whoever gets the report can hear these clips: give private recordings --no-audio.
 
-    Examples: audionas show exp/mini; audionas show exp/front --limit macs=1e6 --limit params=5e4
+    Examples: audionas show exp/mini; audionas show exp/mini --live;
+    audionas show exp/front --limit macs=1e6 --limit params=5e4
     """
     from audionas.run import show as page
 
+    if live:
+        page.follow(exp)
     result = page.gather(exp, limit or [], sound=sound)
     stdout_json(result) if as_json else page.show(result)
 
