@@ -18,6 +18,7 @@ import typer
 from audionas import zoo
 from audionas.cli.app import app
 from audionas.cli.data import page_names, register_preps
+from audionas.core.registry import names
 from audionas.data import audio
 from audionas.export import onnx_stream
 from audionas.features import Features
@@ -238,10 +239,13 @@ def definitions(file: Path) -> set[str]:
 # --- what must not fall behind ----------------------------------------------------------------------------
 
 
-def test_methods_page_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pages_of_methods_and_settings_are_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "path", list(sys.path))  # the script puts the clone on it
     made = runpy.run_path(str(ROOT / "docs" / "_generate.py"))
-    assert made["TARGET"].read_text(encoding="utf-8") == made["methods"](), "run: python docs/_generate.py"
+    pages = {**made["methods"](), made["SETTINGS"]: made["settings"]()}
+    stale = [named(page) for page, text in pages.items() if page.read_text(encoding="utf-8") != text]
+    assert not stale, "run: python docs/_generate.py"
+    assert {page.stem for page in (ROOT / "docs" / "methods").iterdir()} == set(names("method"))
 
 
 def test_commands_page_is_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,15 +282,20 @@ def test_readme_tree_is_the_tree() -> None:
 
 
 def test_decisions_are_numbered_and_listed() -> None:
-    files = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("*.md"))
+    folder = ROOT / "docs" / "decisions"
+    files = sorted(path.name for path in folder.glob("[0-9]*.md"))
     assert [name[:4] for name in files] == [f"{i:04d}" for i in range(1, len(files) + 1)]
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    assert not [name for name in files if f"decisions/{name}" not in index]
+    index = (folder / "README.md").read_text(encoding="utf-8")
+    assert not [name for name in files if f"({name})" not in index]
 
 
-def test_howtos_are_listed() -> None:
-    index = (ROOT / "docs" / "index.md").read_text(encoding="utf-8")
-    assert not [p.name for p in (ROOT / "docs" / "howto").glob("*.md") if f"howto/{p.name}" not in index]
+@pytest.mark.parametrize("folder", [".", "tutorials", "howto"])
+def test_pages_are_listed(folder: str) -> None:
+    docs = ROOT / "docs"
+    index = (docs / "index.md").read_text(encoding="utf-8")
+    found = [page.relative_to(docs).as_posix() for page in (docs / folder).glob("*.md")]
+    assert found
+    assert not [page for page in found if page != "index.md" and f"({page})" not in index]
 
 
 def test_no_path_of_one_machine() -> None:

@@ -93,6 +93,11 @@ class Reporter:
         if folder is not None:
             _cut(folder / "metrics.jsonl", since)
 
+    @property
+    def terminal(self) -> bool:
+        """Whether lines can be redrawn. With FORCE_COLOR set, rich's own answer is yes for a file, too."""
+        return self.console.file.isatty() and self.console.is_terminal and not self.console.quiet
+
     def note(self, *lines: str) -> None:
         """Print lines, each as one line whatever it holds."""
         for line in lines:
@@ -143,8 +148,7 @@ class Reporter:
     def progress(self, items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
         """Yield `items`, showing how many are done and how long the rest will take."""
         total = total if total is not None else len(items)  # type: ignore[arg-type]
-        # not is_terminal, which settings such as FORCE_COLOR turn on for a file, too
-        if self.console.file.isatty() and self.console.is_terminal and not self.console.quiet:
+        if self.terminal:
             yield from self._bar(items, label, total)
         else:
             yield from self._lines(items, label, total)

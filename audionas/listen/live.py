@@ -155,7 +155,7 @@ def listen(
     recordings with a word at their very start or end. Events go to standard output; `as_json` writes one JSON
     document per line. On a terminal they appear above a live view of the scores.
     """
-    live = reporter.console.is_terminal and sys.stdout.isatty() and not as_json
+    live = reporter.terminal and sys.stdout.isatty() and not as_json
     tell: Callable[[str], None] = reporter.note if live else say
     spotter = Spotter(listener, how.thresholds, how.rule)
     meter = LevelView(listener, how.thresholds)

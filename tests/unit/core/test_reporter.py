@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -59,6 +60,23 @@ def test_a_file_is_no_terminal_whatever_colours_are_forced(
     monkeypatch.setenv("FORCE_COLOR", "1")
     assert list(Reporter().progress(range(1000), "counting")) == list(range(1000))
     assert capsys.readouterr().err == ""  # a bar would have drawn each of its states into the file
+
+
+def test_progress_in_a_file_is_a_line_every_ten_seconds(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    now = iter(range(10_000))
+    monkeypatch.setattr(time, "monotonic", lambda: float(next(now)))  # an item takes a second
+    list(Reporter().progress(range(100), "counting"))
+    told = capsys.readouterr().err.splitlines()
+    assert [line.split(",")[0] for line in told] == [f"counting: {done}/100" for done in range(10, 101, 10)]
+
+
+def test_only_a_terminal_is_redrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    assert not Reporter().terminal  # standard error is caught in a file here
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert (Reporter().terminal, Reporter(quiet=True).terminal) == (True, False)
 
 
 def test_notes_go_to_standard_error_and_tables_where_they_were_asked_for(
