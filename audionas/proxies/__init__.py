@@ -1,4 +1,4 @@
-"""Zero-cost proxies: scores of networks that nobody has trained, as objectives, filters and orders to rank by."""
+"""Zero-cost proxies: scores of untrained networks, as objectives, as filters, and to rank by."""
 
 from audionas.proxies.az_nas import ranked
 from audionas.proxies.sieve import Sieve, merits

@@ -52,7 +52,7 @@ def _real(tensor: Tensor) -> Tensor:
 
 @contextmanager
 def _bypassed(net: nn.Module) -> Iterator[None]:
-    """Inside the block batch norms and ReLU6s return what enters them, times a norm's scale if one is given."""
+    """Inside the block batch norms and ReLU6s return what enters them, times a norm's scale if given."""
 
     def entered(_: nn.Module, args: tuple[Any, ...], __: Tensor) -> Tensor:
         x, *scale = args

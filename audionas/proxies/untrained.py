@@ -22,7 +22,7 @@ _LEAST = -1e9  # in place of minus infinity, which JSON does not have
 
 
 class Proxy(NamedTuple):
-    """A score of an untrained network; the `examples` that it takes, of which it needs `fewest`; its `parts`."""
+    """A score of an untrained network; the `examples` it takes, of which it needs `fewest`; its `parts`."""
 
     score: Callable[[nn.Module, Tensor], float | Mapping[str, float]]
     examples: int

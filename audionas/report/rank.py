@@ -30,8 +30,9 @@ class Ranking(NamedTuple):
     """A study: one row per network, and the agreement of orders with the truth, by what orders.
 
     That is the supernet's accuracy, by kind of batch-norm statistics, its loss, and under names that begin
-    with `COST` each cost and each proxy of untrained networks; `AGAIN` compares one training with the mean of the others. `agreement[kind]` has
-    the figures of `engine.agreement.order`, each with an interval by bootstrap over networks and supernets.
+    with `COST` each cost and each proxy of untrained networks; `AGAIN` compares one training with the mean of
+    the others. `agreement[kind]` has the figures of `engine.agreement.order`, each with an interval by
+    bootstrap over networks and supernets.
     `clips` is the number on which each network was tested alone, and `classes` of these: 0 where unknown.
     """
 

@@ -38,8 +38,9 @@ def select(
 ) -> Front:
     """Run `conf.searcher`. Writes `exp/<name>/front.json`, `front.csv` and, line by line, the archive.
 
-    `facts` are those of the supernet, `examples` what proxies read (B, C, F, T). An interrupted run resumes: the searcher repeats its requests, and the
-    archive answers them. With several processes the first searches, with its own workers.
+    `facts` are those of the supernet, `examples` what proxies read (B, C, F, T). An interrupted run resumes:
+    the searcher repeats its requests, and the archive answers them. With several processes the first
+    searches, with its own workers.
     """
     searcher, reporter = conf.searcher, processes.reporter()
     assert searcher is not None

@@ -1,4 +1,4 @@
-"""The signs at activations: every activation that networks have is seen, and nothing is changed by looking."""
+"""The signs at activations: every kind of activation is seen, and nothing is changed by looking."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""Proxies of architectures: functions of network, seed and examples; finite in every space; taus as measured."""
+"""Proxies of architectures: functions of network, seed and examples; finite in all spaces; taus as stated."""
 
 from collections.abc import Sequence
 from pathlib import Path
