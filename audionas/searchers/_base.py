@@ -64,7 +64,7 @@ class Searcher(Strict, ABC):
     twice.
 
     `filter` names a proxy, or a cost, that judges networks before the supernet scores them: those below the
-    best `keep` of all that were requested so far count as above a limit. `keep` is a share of networks.
+    best `keep` of all that were requested so far count as above a limit. `keep` is the share that is kept.
     """
 
     paper: ClassVar[str] = ""

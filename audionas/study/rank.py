@@ -53,11 +53,8 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
     conf = replace(conf, rank=conf.rank or Rank(), searcher=None)
     assert conf.rank is not None
     space, method = wanted(conf)
-    if not (method.trains or conf.rank.proxies):
-        raise UserError(
-            f"method {conf.raw['method']['name']} trains no supernet to rank networks with",
-            hint="Take another method, or rank.proxies=[synflow,naswot,swap,az_nas]",
-        )
+    if not method.trains:
+        _require_no_supernet(conf.rank, f"method {conf.raw['method']['name']} trains no supernet")
     runs = _supernets(conf) if method.trains else []
     inputs, device, reporter = opened(conf)
     known = Table(conf.rank, space, inputs.io) if conf.rank.table else None
@@ -81,6 +78,17 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
     save(found, conf.folder / "rank")
     show(found, reporter)
     return found
+
+
+def _require_no_supernet(options: Rank, why: str) -> None:
+    """Raise UserError where only a supernet can be ranked, or settings of supernets would change nothing."""
+    if not options.proxies:
+        raise UserError(
+            f"{why} to rank networks with",
+            hint="Take another method, or rank.proxies=[synflow,naswot,swap,az_nas]",
+        )
+    if void := [name for name in ("seeds", "sweep") if getattr(options, name)]:
+        raise UserError([f"rank.{name}: {why}. Remove rank.{name}." for name in void])
 
 
 def _supernets(conf: Config) -> list[Config]:
