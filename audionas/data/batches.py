@@ -2,6 +2,7 @@
 
 import copy
 import sys
+import time
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -16,6 +17,8 @@ from audionas.core.errors import UserError
 from audionas.core.shards import Mapped, Shards
 from audionas.data.augment import WaveAugment
 from audionas.data.balance import Mix, count, drawn, turns
+
+_NEWS = 1.0  # seconds after which the death of a process is known
 
 
 class Batch(NamedTuple):
@@ -131,9 +134,18 @@ class Batches:
             # Python 3.12 warns of a fork beside threads; these workers run NumPy, never the parent's pools
             warnings.filterwarnings("ignore", message=".*fork", category=DeprecationWarning)
             batches = iter(self._loader)
-        for batch in batches:
+        for batch in heard(batches):
             assert self._order.epoch == epoch, "the workers were given another epoch before this one ended"
             yield batch
+
+
+def heard(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """The batches of workers; one that is killed while it hands over a batch is told like any other."""
+    try:
+        yield from batches
+    except (ConnectionError, EOFError) as error:
+        time.sleep(_NEWS)  # torch raises here, as soon as the system tells of the death
+        raise RuntimeError(f"DataLoader worker broke its connection: {error}") from error
 
 
 @contextmanager

@@ -68,13 +68,19 @@ def waves(
     nor an interruption changes the files.
     """
     data, changed = sums.current(data, folder, reporter, workers)
+    if on_bad == "keep":
+        changed = {}
     form = _Reading(rate, samples, resample, channel, on_bad == "keep")
-    settings = {"rate": rate, "samples": samples, "resample": resample, "channel": channel, "on_bad": on_bad}
+    settings = dict[str, object](
+        rate=rate, samples=samples, resample=resample, channel=channel, on_bad=on_bad
+    )
+    if changed:  # else what is stored under the sums of now would be taken for what is recorded
+        settings["changed"] = sorted(changed)
     key = sha256_text(json.dumps({**settings, "data": data.fingerprint}, sort_keys=True))
     block = max(1, min(_BLOCK, _BYTES // (2 * samples)))
     found = built(
         Plan(folder / f"waves-{key[:12]}", key, len(data), (samples,), "int16", block),
-        partial(_decoded, data, form, {} if on_bad == "keep" else changed),
+        partial(_decoded, data, form, changed),
         reporter,
         label=f"decoding {data.path}",
         faulty=on_bad == "skip",

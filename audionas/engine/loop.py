@@ -26,6 +26,7 @@ from audionas.engine.checkpoint import State
 Metrics = Mapping[str, Tensor | float]
 _LOSSES = ("loss", "valid_loss")
 _MOST = 100.0  # times the first step's loss, or nats: guessing among a million classes costs 14
+_LARGEST = 1e15  # of any loss: what a checkpoint may hold of the first step's
 _LOGIT = 1000.0  # of an alpha: single precision has no gradient beyond 104, and GDAS' temperature is 10
 _PACE = 5  # epochs whose median time tells how long the rest takes: the first one starts everything up
 
@@ -131,7 +132,7 @@ def _explosion(means: Mapping[str, float], first: float | None) -> str:
     for name in _LOSSES:
         if not math.isfinite(mean := means.get(name, 0.0)):
             return f"the loss became {mean} ({name})" if name != "loss" else f"the loss became {mean}"
-        if mean > _MOST * max(1.0, first or 0.0):
+        if mean > min(_MOST * max(1.0, first or 0.0), _LARGEST):
             return f"the loss exploded: {name} is {mean:.3g}, and was {first or 0:.3g} at the first step,"
     return ""
 

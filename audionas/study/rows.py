@@ -70,9 +70,14 @@ def known(folder: Path) -> dict[Key, Row]:
 
 
 def append(folder: Path, row: Row) -> None:
-    """Add a row; rows that another process adds meanwhile stay."""
+    """Add a row, in the place of one of the same run that failed; rows that others add meanwhile stay."""
     with waiting(folder):
-        rows = [*_read(folder), row]
+        rows, own = _read(folder), (row["method"], row["seed"])
+        failed = (
+            n for n, r in enumerate(rows) if r["status"] == "failed" and (r["method"], r["seed"]) == own
+        )
+        at = next(failed, len(rows))
+        rows[at : at + 1] = [dict(row)]
         write_text(folder / "compare.jsonl", "".join(json.dumps(r) + "\n" for r in rows))
 
 

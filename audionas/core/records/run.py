@@ -104,6 +104,7 @@ class CheckpointRecord(Record):
     accuracies: list[Share] = Field([])
     epochs: Epoch = 0
     best: Ends | None = None
+    first_loss: Size | None = None
     updates: Natural = 0
     steps: Natural = 0
     stage: Natural = 0

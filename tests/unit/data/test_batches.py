@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
+from audionas.core.errors import UserError
 from audionas.data.augment import Augment, WaveAugment
 from audionas.data.balance import Mix
-from audionas.data.batches import Batch, Batches
+from audionas.data.batches import Batch, Batches, heard, mourned
 
 CLIPS, SAMPLES = 23, 400
 WAVES = np.random.default_rng(0).integers(-30000, 30000, (CLIPS, SAMPLES)).astype(np.int16)
@@ -164,11 +165,11 @@ def test_a_clip_that_comes_again_in_an_epoch_is_augmented_anew() -> None:
     batches = make(augment=augment()).mixed(
         Mix(np.zeros(CLIPS, int) + (np.arange(CLIPS) > 1), np.array([1.0, 0.0]))
     )
-    heard = [
+    seen = [
         (int(t), x.numpy().tobytes()) for b in batches.epoch(0) for x, t in zip(b.x, b.target, strict=True)
     ]
-    assert {row for row, _ in heard} == {0, 1}
-    assert len(set(heard)) == len(heard) == CLIPS
+    assert {row for row, _ in seen} == {0, 1}
+    assert len(set(seen)) == len(seen) == CLIPS
 
 
 def test_processes_share_mixed_batches_and_know_their_rows() -> None:
@@ -177,3 +178,13 @@ def test_processes_share_mixed_batches_and_know_their_rows() -> None:
     for batch, rows, *parts in zip(whole.epoch(1), whole.rows(1), *(s.epoch(1) for s in shares), strict=True):
         assert torch.equal(batch.x, torch.cat([part.x for part in parts]))
         assert batch.target.tolist() == rows.tolist()
+
+
+@pytest.mark.parametrize("fault", [ConnectionResetError(104, "reset by peer"), EOFError("no more")])
+def test_a_worker_that_dies_while_it_hands_over_a_batch_is_named(fault: Exception) -> None:
+    def broken() -> Iterator[Batch]:
+        yield Batch(torch.zeros(1), torch.zeros(1))
+        raise fault
+
+    with pytest.raises(UserError, match="a loader's worker died"), mourned():
+        list(heard(broken()))

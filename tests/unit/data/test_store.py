@@ -58,6 +58,22 @@ def test_decoded_once_and_again_when_the_data_change(tmp_path: Path) -> None:
         decode(data[1:], tmp_path / "cache")
 
 
+def test_sums_that_are_exchanged_are_seen_though_the_recordings_are_decoded_already(tmp_path: Path) -> None:
+    """What is stored has the sums of the files, so it is found again; the recorded ones are others."""
+    data = corpus(tmp_path, [4000, 4000])
+    decode(data, tmp_path / "cache")
+    table = data.path / "utt2sha256"
+    sound = table.read_text()
+    (one, first), (two, second) = (line.split() for line in sound.splitlines())
+    table.write_text(f"{one} {second}\n{two} {first}\n")
+    for number in (0, 1):
+        with pytest.raises(UserError, match=rf"s-yes-{number}\.wav: changed since it was prepared"):
+            decode(kaldi.read(data.path), tmp_path / "cache")
+    assert len(decode(kaldi.read(data.path), tmp_path / "cache", on_bad="keep").kept) == 2
+    table.write_text(sound)
+    assert len(decode(kaldi.read(data.path), tmp_path / "cache").kept) == 2
+
+
 def test_every_bad_recording_is_named_at_once_or_left_out_aloud(tmp_path: Path, capsys) -> None:
     data = corpus(tmp_path, [4000] * 5, rates={4: 11025})
     Path(data[1].audio).write_bytes(b"not audio")

@@ -91,8 +91,8 @@ def test_a_name_like_an_option_is_none(tmp_path: Path) -> None:
     assert shlex.split(ffmpeg.conversion("a.wav"))[-1] == "a.fixed.wav"
 
 
-def made(folder: Path, suffix: str, *options: str) -> Path:
-    soundfile.write(folder / "source.wav", WAVE, 16000)
+def made(folder: Path, suffix: str, *options: str, wave: np.ndarray = WAVE) -> Path:
+    soundfile.write(folder / "source.wav", wave, 16000)
     command = ["ffmpeg", "-v", "error", "-y", "-i", str(folder / "source.wav"), *options]
     subprocess.run([*command, str(folder / f"a{suffix}")], check=True)
     return folder / f"a{suffix}"
@@ -149,9 +149,10 @@ def test_too_loud_files_are_right_after_the_command_that_the_error_gives(tmp_pat
 @real
 @pytest.mark.story
 def test_a_folder_of_words_from_a_telephone(tmp_path: Path) -> None:
-    for word in ("yes", "no"):
+    for pitch, word in enumerate(("yes", "no")):
         (tmp_path / "in" / word).mkdir(parents=True)
         for number in range(3):
-            shutil.copy(made(tmp_path, ".m4a"), tmp_path / "in" / word / f"{number}.m4a")
+            wave = np.sin(np.arange(16000) / (9 + 3 * pitch + number)).astype(np.float32) / 2
+            shutil.copy(made(tmp_path, ".m4a", wave=wave), tmp_path / "in" / word / f"{number}.m4a")
     said = done("prep", "folder", tmp_path / "in", tmp_path / "out").err
     assert "6 .m4a files (such as no/0.m4a): decoded by ffmpeg" in said
