@@ -46,7 +46,7 @@ def ranked(pool: Sequence[Mapping[str, float]]) -> np.ndarray:
     Ranks go from 1, the worst, to n; equal values share the mean of their ranks.
     """
     columns = ([row[name] for row in pool] for name in (*PARTS, "macs"))
-    found: np.ndarray = sum(np.log(rankdata(column) / len(pool)) for column in columns)  # type: ignore[assignment]
+    found: np.ndarray = sum(np.log(rankdata(column) / len(pool)) for column in columns)
     return found
 
 

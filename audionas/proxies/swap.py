@@ -3,6 +3,7 @@
 Peng et al., "SWAP-NAS: Sample-Wise Activation Patterns for Ultra-fast NAS" (ICLR 2024, arXiv:2403.04161).
 """
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -24,5 +25,5 @@ def swap(net: nn.Module, x: Tensor) -> float:
             hint="Give more training data, or use another proxy, for example: synflow",
         )
     bits, patterns = 2 ** torch.arange(len(x), device=x.device)[:, None], []
-    signs(net, x, lambda on: patterns.append((on * bits).sum(0).unique()))
-    return float(len(torch.cat(patterns).unique()))
+    signs(net, x, lambda on: patterns.append((on * bits).sum(0).cpu().numpy()))
+    return float(len(np.unique(np.concatenate(patterns))))

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -52,9 +53,8 @@ class Untrained:
     def examples(self) -> Tensor:
         """Different examples, in the order given."""
         x = self._examples()
-        _, which = x.unique(dim=0, return_inverse=True)
-        first = {int(one): n for n, one in reversed(list(enumerate(which.tolist())))}
-        return x[sorted(first.values())]
+        _, first = np.unique(x.flatten(1).cpu().numpy(), axis=0, return_index=True)
+        return x[sorted(first.tolist())]
 
     def of(self, spec: ArchSpec, names: Sequence[str]) -> dict[str, float]:
         """The parts of these proxies, finite. Raises UserError for too few examples, or an unfit network."""

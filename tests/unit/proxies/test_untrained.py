@@ -85,7 +85,7 @@ ERROR = 0.05  # standard error of either tau at such numbers
 @pytest.mark.parametrize("name", STATED)
 def test_taus_are_those_stated(shared: Path, name: str) -> None:
     """Within two standard errors of the difference, or above; on NAS-Bench-Macro two surpass both costs."""
-    found = taus(shared, name, 133)
+    found = taus(shared, name, 105 if name == "nas_bench_201" else 133)
     for proxy, stated in STATED[name].items():
         assert found[proxy] > stated - 2 * ERROR * 2**0.5
     best_cost = max(found["params"], found["macs"])
