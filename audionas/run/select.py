@@ -72,7 +72,7 @@ def _settings(conf: Config) -> dict[str, Any]:
 
 
 def _sieve(searcher: Searcher, problem: Problem, examples: Callable[[], Tensor]) -> Sieve | None:
-    """A sieve that measures proxies and filters by them; None where neither objectives nor a filter ask for it."""
+    """A sieve that measures proxies and filters by them; None where nothing asks for one."""
     if not searcher.proxies and searcher.filter == "none":
         return None
     untrained = Untrained(problem.space, problem.seed, examples)
