@@ -8,9 +8,9 @@
 #   . ../parse_options.sh
 #
 # `--some-name v` and `--some-name=v` set the variable some_name, which must have been set before; if
-# that is true or false, only these two are accepted. The file of `--config FILE` is sourced before the options are
-# read, so options override it. `--help` prints help_message. `--` ends the options, as does the first
-# word without dashes. The remaining words stay in "$@".
+# that is true or false, only these two are accepted, and `true` may be left out at the end, before another
+# option and before KEY=VALUE. The file of `--config FILE` is sourced before the options are read, so options
+# override it. `--help` prints help_message. `--` ends the options, as does the first word without dashes. The remaining words stay in "$@".
 #
 # Names in this file begin with an underscore, which no option can, so none hides a variable of the recipe.
 
@@ -49,6 +49,12 @@ _options_set() {
   printf -v "$_variable" '%s' "$2"
 }
 
+# Whether option $1 is true or false, so that it needs no value.
+_options_switch() {
+  local _variable=${1//-/_}
+  [[ $1 =~ ^[a-z][a-z0-9-]*$ ]] && [[ ${!_variable-} == true || ${!_variable-} == false ]]
+}
+
 _options_source() {
   [[ -f $1 ]] || _options_fail "--config $1: no such file"
   case $1 in
@@ -80,6 +86,11 @@ while [[ ${1-} == -* ]]; do
       shift
       ;;
     --*)
+      if [[ $# -lt 2 || $2 == --* || $2 =~ ^[a-z_.]+= ]] && _options_switch "${1#--}"; then
+        _options_set "${1#--}" true
+        shift
+        continue
+      fi
       if [[ $# -lt 2 || $2 == --* ]]; then
         _options_set "${1#--}" # fails with the reason: the unknown name or the missing value
       fi
@@ -90,5 +101,5 @@ while [[ ${1-} == -* ]]; do
   esac
 done
 
-unset -f _options_fail _options_known _options_near _options_set _options_source
+unset -f _options_fail _options_known _options_near _options_set _options_switch _options_source
 unset _options_words _index

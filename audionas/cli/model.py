@@ -182,16 +182,22 @@ def show(
         bool,
         typer.Option("--audio/--no-audio", help="Put the sound of a few wrong clips into the report."),
     ] = True,
+    live: Annotated[
+        bool, typer.Option("--live", help="Write the report anew while the run goes on, then show its end.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show what a run found and how well it does; writes exp/NAME/report.html.
 
     Whoever gets the report can hear these clips: give private recordings --no-audio.
 
-    Examples: audionas show exp/mini; audionas show exp/front --limit macs=1e6 --limit params=5e4
+    Examples: audionas show exp/mini; audionas show exp/mini --live;
+    audionas show exp/front --limit macs=1e6 --limit params=5e4
     """
     from audionas.run import show as page
 
+    if live:
+        page.follow(exp)
     result = page.gather(exp, limit or [], sound=sound)
     stdout_json(result) if as_json else page.show(result)
 

@@ -82,6 +82,12 @@ def table(
     metric: Annotated[
         str, typer.Option(help="Figure of the differences: accuracy or macro_f1.")
     ] = "accuracy",
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="Points of a loss that counts: tells which rows are not inferior.", show_default=False
+        ),
+    ] = None,
     evaluation: Annotated[
         str,
         typer.Option("--eval", help="Evaluation in each run; 'eval/*.json' gives a row for each test set."),
@@ -100,7 +106,8 @@ def table(
     from audionas.study.table import Asked
     from audionas.study.table import table as go
 
-    go(runs, Asked(name, pool or [], columns.split(","), against or [], metric, evaluation, form, out))
+    asked = Asked(name, pool or [], columns.split(","), against or [], metric, margin, evaluation, form, out)
+    go(runs, asked)
 
 
 @commands.command(rich_help_panel=PANEL)

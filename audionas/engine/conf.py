@@ -97,20 +97,25 @@ class Distill(Strict):
     """A teacher besides the labels: (1 - weight) of the usual loss, `weight` of T^2 KL(teacher || student),
     with both softened by the `temperature` T (Hinton et al. 2015, arXiv:1503.02531).
 
-    `teacher` is a trained model: a run folder, its `model/`, or a shipped model's name. If `cache` is true,
-    it answers once for each stored example, even if the student's examples are augmented; if it is false, it
-    answers for every batch as the student hears it. By default answers are cached for recordings that are
-    not augmented, and for nothing else.
+    `teacher` is a trained model: a run folder, its `model/`, or a shipped model's name. A list of them is an
+    ensemble: it answers with the mean of their logits, the geometric mean of their softened distributions
+    (section 2). If `cache` is true, a teacher answers once for each stored example, even if the student's
+    examples are augmented; if it is false, it answers for every batch as the student hears it. By default
+    answers are cached for recordings that are not augmented, and for nothing else.
     """
 
-    teacher: str
+    teacher: tuple[str, ...]
     weight: float = 0.5
     temperature: float = 4.0
     cache: bool | None = None
 
     def __post_init__(self) -> None:
         hold(
-            (self.teacher.strip(), "teacher is empty, expected a trained model such as exp/teacher"),
+            (
+                self.teacher and all(name.strip() for name in self.teacher),
+                "teacher is empty, expected a trained model such as exp/teacher",
+            ),
+            (len(set(self.teacher)) == len(self.teacher), "teacher names a model twice"),
             (0 <= self.weight <= 1, f"weight is {self.weight}, expected 0 (labels alone) to 1"),
             (
                 0 < self.temperature < math.inf,

@@ -25,20 +25,25 @@ from audionas.core.rng import numpy_rng
 def summary(
     scores: np.ndarray, targets: np.ndarray, labels: Sequence[str], speakers: Sequence[str]
 ) -> dict[str, Any]:
-    """Every figure that `audionas eval` reports for (n, classes) probabilities and (n,) class indices."""
+    """Every figure that `audionas eval` reports for (n, classes) probabilities and (n,) class indices.
+
+    `macro_log_loss` is the mean of the classes' log losses, in nats: DCASE's class-wise log loss.
+    """
     predicted = scores.argmax(1)
     index = np.arange(len(labels))
     precision, recall, f1, support = precision_recall_fscore_support(
         targets, predicted, labels=index, zero_division=0
     )
     present = support > 0
+    losses = [_log_loss(scores, targets, targets == i) for i in index]
     return {
         "accuracy": float((predicted == targets).mean()),
         **interval(predicted == targets, speakers).plain(),
         "balanced_accuracy": float(recall[present].mean()),
         "macro_f1": float(f1[present].mean()),
         **macro_f1_interval(predicted, targets, speakers).plain("macro_f1_interval"),
-        "log_loss": float(log_loss(targets, scores, labels=index)),
+        "log_loss": _log_loss(scores, targets, targets >= 0),
+        "macro_log_loss": float(np.mean([loss for loss in losses if loss is not None])),
         "n": len(targets),
         "speakers": len(set(speakers)),
         "per_class": {
@@ -47,6 +52,7 @@ def summary(
                 "precision": float(precision[i]),
                 "f1": float(f1[i]),
                 "aut": area_under_tail(scores[:, i], targets == i),
+                "log_loss": losses[i],
                 "n": int(support[i]),
             }
             for i, label in enumerate(labels)
@@ -136,12 +142,14 @@ def paired_macro_f1(
 ) -> dict[str, Any]:
     """Macro F1 of the answers `a` minus that of `b` to the same clips, as `paired` does for accuracies.
 
-    Both are computed on the same draws, so the difficulty of a draw cancels.
+    Answers are (n,), or (seeds, n): then it is the mean macro F1 of the seeds. All are computed on the same
+    draws, so the difficulty of a draw cancels.
     """
-    less = _drawn_f1(a, targets, groups) - _drawn_f1(b, targets, groups)
-    difference = macro_f1(a, targets) - macro_f1(b, targets)
-    found = drawn(less, len(set(groups)), _noun(groups))
-    return {"difference": difference, **found.plain(), "n": len(targets)}
+    each = [np.atleast_2d(answers) for answers in (a, b)]
+    mine, theirs = (np.mean([_drawn_f1(seed, targets, groups) for seed in seeds], 0) for seeds in each)
+    first, second = (float(np.mean([macro_f1(seed, targets) for seed in seeds])) for seeds in each)
+    found = drawn(mine - theirs, len(set(groups)), _noun(groups))
+    return {"difference": first - second, **found.plain(), "n": len(targets)}
 
 
 def over_seeds(
@@ -158,6 +166,13 @@ def over_seeds(
     half = float(stats.t.ppf(0.975, n - 1)) * sd / math.sqrt(n)
     found = Interval((mean - half, mean + half)) if half else Interval(None, "all seeds give the same")
     return {"mean": mean, "sd": sd, **found.within(*within).plain(), "n": n}
+
+
+def _log_loss(scores: np.ndarray, targets: np.ndarray, own: np.ndarray) -> float | None:
+    """Mean of -log of the truth's probability over the clips that `own` (n,) marks; None without any."""
+    if not own.any():
+        return None
+    return float(log_loss(targets[own], scores[own], labels=np.arange(scores.shape[1])))
 
 
 def _means(values: np.ndarray, groups: Sequence[str]) -> np.ndarray:

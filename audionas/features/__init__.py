@@ -2,7 +2,7 @@
 
 from audionas.features._conf import Features, SpecAugment, build
 from audionas.features._frontend import FeatureStream, FrameStream, FrontEnd
-from audionas.features._mix_style import freq_mix_style
+from audionas.features._mix_style import freq_mix_style, styled
 from audionas.features._normalize import Normalize
 from audionas.features._specaugment import spec_augment
 from audionas.features._store import feature_store, statistics
@@ -19,4 +19,5 @@ __all__ = [
     "freq_mix_style",
     "spec_augment",
     "statistics",
+    "styled",
 ]

@@ -27,10 +27,19 @@ def freq_mix_style(
     mixed, share, other = rng.random() < probability, rng.beta(alpha, alpha, len(x)), rng.permutation(len(x))
     if not mixed:
         return x
+    own = torch.as_tensor(share, dtype=x.dtype, device=x.device)
+    return styled(x, own, torch.as_tensor(other, device=x.device))
+
+
+def styled(x: Tensor, own: Tensor, partner: Tensor) -> Tensor:
+    """gamma (x - mu) / sigma + beta: gamma mixes spreads, beta means, as lambda own + (1 - lambda) other.
+
+    mu and sigma (B, 1, F, 1) are a clip's over its frames, mu' and sigma' those of clip `partner` (B,);
+    `own` (B,) is lambda. A clip with lambda 1, or one that is its own partner, stays as it is.
+    """
     mean = x.mean((1, 3), keepdim=True)
     deviation = (x.var((1, 3), keepdim=True) + _EPSILON).sqrt()
-    own = torch.as_tensor(share, dtype=x.dtype, device=x.device).reshape(-1, 1, 1, 1)
-    partner = torch.as_tensor(other, device=x.device)
-    new_mean = own * mean + (1 - own) * mean[partner]
-    new_deviation = own * deviation + (1 - own) * deviation[partner]
+    share = own.reshape(-1, 1, 1, 1)
+    new_mean = share * mean + (1 - share) * mean[partner]
+    new_deviation = share * deviation + (1 - share) * deviation[partner]
     return (x - mean) / deviation * new_deviation + new_mean

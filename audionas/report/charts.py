@@ -1,26 +1,19 @@
-"""Curves, option histories and feature maps as SVG or PNG, with equal bytes for equal numbers.
-
-matplotlib draws in placeholder colours, which are replaced by the style sheet's, so that a chart follows the
-page into dark mode; it draws numbers and the words "epoch" and "chance", all others stay in HTML.
-"""
+"""Curves, option histories and feature maps as SVG or PNG, with equal bytes for equal numbers."""
 
 import base64
 import io
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
+from audionas.report.axes.drawn import PLACEHOLDER, Room, drawing
 from audionas.report.axes.noise import band
 from audionas.report.html import Html, count, tag
 from audionas.report.paint import Paint
 
-_COLOURS = ("ink", "muted", "line", "card", "accent", "second", "k3", "k5", "k7", "k9", "other", "skip")
-_PLACEHOLDER = {name: f"#0102{i:02x}" for i, name in enumerate(_COLOURS, 1)}
-_LONG = re.compile(r"(\d\.\d\d)\d+")  # hundredths of a point are enough
-_SIZE = (3.5, 2.1)  # inches; 72 points each
-_BOX = (0.125, 0.21, 0.855, 0.73)  # the axes inside the figure: left, bottom, width, height
+_PLOT = (215.5, 110.4)  # units of the axes
+_ROOM = Room(31.5, 9.1, 5, 31.7)
 
 
 class Shares(NamedTuple):
@@ -45,9 +38,9 @@ def curves(
     def plot(axes: Any) -> None:
         for (x, y), colour in zip(series.values(), colours, strict=False):
             marker = "o" if len(x) == 1 else None
-            axes.plot(x, y, color=_PLACEHOLDER[colour], linewidth=1.6, marker=marker, markersize=4)
+            axes.plot(x, y, color=PLACEHOLDER[colour], linewidth=1.6, marker=marker, markersize=4)
         if shares is not None:
-            _shares(axes, shares, list(series.values())[-1], _PLACEHOLDER[colours[len(series) - 1]])
+            _shares(axes, shares, list(series.values())[-1], PLACEHOLDER[colours[len(series) - 1]])
 
     return _chart(name, plot, [x for xs, _ in series.values() for x in xs])
 
@@ -64,10 +57,10 @@ def _shares(axes: Any, shares: Shares, last: tuple[Sequence[float], Sequence[flo
         lows, highs = zip(*(ends * 2 if len(x) == 1 else ends), strict=True)
         axes.fill_between(wide, lows, highs, **look)
     if shares.chance is not None:
-        axes.axhline(shares.chance, color=_PLACEHOLDER["muted"], linewidth=1, linestyle=":")
+        axes.axhline(shares.chance, color=PLACEHOLDER["muted"], linewidth=1, linestyle=":")
         place = {"xy": (1, shares.chance), "xycoords": ("axes fraction", "data")}
         shift = {"xytext": (0, 3), "textcoords": "offset points", "ha": "right", "fontsize": 7.5}
-        axes.annotate("chance", **place, **shift, color=_PLACEHOLDER["muted"])
+        axes.annotate("chance", **place, **shift, color=PLACEHOLDER["muted"])
     low, high = axes.get_ylim()
     middle, half = (low + high) / 2, max(high - low, 0.04) / 2
     axes.set_ylim(max(middle - half, 0), min(middle + half, 1))
@@ -92,11 +85,11 @@ def history(
         for row, (colour, opacity) in zip(values, paint, strict=True):
             look = {"alpha": opacity, "linewidth": 0}
             if stacked:
-                axes.fill_between(epochs, top, top + row, facecolor=_PLACEHOLDER[colour], **look)
-                axes.plot(epochs, top + row, color=_PLACEHOLDER["card"], linewidth=0.5)
+                axes.fill_between(epochs, top, top + row, facecolor=PLACEHOLDER[colour], **look)
+                axes.plot(epochs, top + row, color=PLACEHOLDER["card"], linewidth=0.5)
                 top = top + row
             else:
-                axes.plot(epochs, row, color=_PLACEHOLDER[colour], linewidth=1.4, alpha=opacity)
+                axes.plot(epochs, row, color=PLACEHOLDER[colour], linewidth=1.4, alpha=opacity)
         axes.set_ylim(0, 1)
         axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
         axes.margins(x=0)
@@ -116,15 +109,11 @@ def feature_map(features: np.ndarray, name: str) -> Html:
     return tag("img", src=f"data:image/png;base64,{data}", alt=name)
 
 
-def _chart(name: str, plot: Any, x: Sequence[float]) -> Html:
-    import matplotlib as mpl
-    from matplotlib.figure import Figure
+def _chart(name: str, plot: Callable[[Any], None], x: Sequence[float]) -> Html:
     from matplotlib.ticker import FuncFormatter, MaxNLocator
 
-    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": name, "font.size": 8.5, "path.simplify": True}
-    with mpl.rc_context(settings):
-        figure = Figure(figsize=_SIZE)
-        axes = figure.add_axes(_BOX)
+    with drawing(name, *_PLOT, _ROOM, 8.5) as drawn:
+        axes = drawn.axes
         axes.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 5, 10], integer=True))
         axes.yaxis.set_major_locator(MaxNLocator(4))
         axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short(value, 6)))
@@ -133,38 +122,9 @@ def _chart(name: str, plot: Any, x: Sequence[float]) -> Html:
         if max(x) == min(x):
             axes.set_xlim(x[0] - 0.5, x[0] + 0.5)
             axes.set_xticks([x[0]])
-        axes.set_xlabel("epoch", loc="right", labelpad=1, color=_PLACEHOLDER["muted"])
-        _dress(axes)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", transparent=True, metadata={"Date": None})
-    return _inline(stream.getvalue(), name)
-
-
-def _dress(axes: Any) -> None:
-    axes.patch.set_visible(False)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_PLACEHOLDER["line"])
-    axes.grid(axis="y", color=_PLACEHOLDER["line"], linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.tick_params(length=0, pad=4, colors=_PLACEHOLDER["muted"])
-
-
-def _inline(svg: str, name: str) -> Html:
-    """An SVG file's drawing as an element of the page, without metadata, own style, size or unused ids."""
-    body = svg[svg.index("<svg") : svg.rindex("</svg>")]
-    body = body[body.index(">") + 1 :]
-    body = re.sub(r"<metadata>.*?</metadata>|<style.*?</style>|<!--.*?-->", "", body, flags=re.DOTALL)
-    used = set(re.findall(r"#(\w+)\)?\"", body))
-    body = re.sub(r' id="(\w+)"', lambda found: found[0] if found[1] in used else "", body)
-    body = re.sub(r"<[^>]*>", lambda element: _LONG.sub(r"\1", element[0]), body)
-    for colour, placeholder in _PLACEHOLDER.items():
-        body = body.replace(placeholder, f"var(--{colour})")
-    body = re.sub(r">\s+<", "><", body.replace("xlink:href", "href").strip())
-    width, height = (72 * inches for inches in _SIZE)
-    return tag(
-        "svg", Html(body), viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=name, class_="chart"
-    )
+        axes.set_xlabel("epoch", loc="right", labelpad=1, color=PLACEHOLDER["muted"])
+        axes.grid(axis="y", color=PLACEHOLDER["line"], linewidth=0.7)
+        return drawn.html()
 
 
 def short(value: float, digits: int = 3) -> str:

@@ -14,8 +14,9 @@ from audionas.report.advice.box import Advice, box
 from audionas.report.advice.identical import identical
 from audionas.report.advice.intervals import of_seeds
 from audionas.report.advice.undecided import undecided_methods
+from audionas.report.axes.drawn import Format
 from audionas.report.axes.scale import POINTS, SHARE
-from audionas.report.compare_charts import Format, Look, MethodDots, Plane, Seeds
+from audionas.report.compare_charts import Look, MethodDots, Plane, Seeds
 from audionas.report.compare_table import Column, Comparison
 from audionas.report.html import Html, bar, header, join, page, percent, section, tag
 from audionas.report.html import count as short

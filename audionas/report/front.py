@@ -14,8 +14,8 @@ from audionas.core.records.run import ArchiveRecord
 from audionas.core.reporter import amount
 from audionas.cost.limits import excess
 from audionas.report import charts, front_chart
+from audionas.report.axes.drawn import Format
 from audionas.report.axes.scale import POSITIVE, SHARE
-from audionas.report.compare_charts import Format
 from audionas.report.front_chart import NARROW, WIDE, Axis, Dot, FrontDots
 from audionas.report.html import Html, join, section, tag
 from audionas.report.paint import Paint, legend, paints

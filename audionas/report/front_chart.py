@@ -2,22 +2,23 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from audionas.core.reporter import amount
+from audionas.report.axes.drawn import PLACEHOLDER, Drawing, Format, Room, drawing
 from audionas.report.axes.letters import widest
-from audionas.report.axes.scale import Bounds, Scale
-from audionas.report.compare_charts import Format
-from audionas.report.html import Html, tag
+from audionas.report.axes.scale import Bounds
+from audionas.report.html import Html
 from audionas.searchers._base import Direction
 
-WIDE, NARROW = 780, 410  # pixels of a plot on the whole page, and on half of it
-_LEFT, _RIGHT, _TOP, _BELOW = 54, 34, 30, 46  # least room around a plot
-_FIGURE = 11  # pixels of a figure on an axis
+WIDE, NARROW = 780, 410  # units of a plot on the whole page, and on half of it
+_LEFT, _TOP, _RIGHT, _BELOW = 54, 30, 34, 46  # least room around a plot
+_FIGURE = 11  # size of a figure on an axis
 _LETTER = 7.0  # width of a digit in a label
+_DOT = {"clip_on": False, "s": 121, "color": PLACEHOLDER["accent"], "edgecolor": PLACEHOLDER["card"]}
 
 _Place = tuple[float, float]
-_Box = tuple[float, float, float, float]  # left, top, right, bottom
+_Box = tuple[float, float, float, float]  # left, low, right, high
 
 
 class Axis(NamedTuple):
@@ -53,10 +54,9 @@ class FrontDots(NamedTuple):
 
 
 class _Label(NamedTuple):
-    """The position of a number, the box that it fills, and whether the box is free."""
+    """The position of a number beside its dot, the box that it fills, and whether the box is free."""
 
-    x: float
-    y: float
+    shift: _Place
     anchor: str
     box: _Box
     free: bool = True
@@ -64,87 +64,90 @@ class _Label(NamedTuple):
 
 def scatter(cloud: FrontDots, axes: tuple[Axis, Axis], wide: int) -> Html:
     """The plot; a dot on the front links to the element with the id `network` and its number."""
-    tall = 340 if wide == WIDE else 270
     every = [*cloud.front.values(), *cloud.others, *cloud.above]
-    ys, xs = [d.y for d in every], [d.x for d in every]
-    y = Scale(min(ys), max(ys), _TOP + tall, _TOP, count=tall / 60, bounds=axes[1].bounds)
-    left = 12 + widest(map(axes[1].form, y.ticks), _FIGURE, least=_LEFT - 12)
-    x = Scale(min(xs), max(xs), left, left + wide, count=wide / 110, bounds=axes[0].bounds)
-    parts = _grid(x, y, axes)
-    if cloud.limit is not None and x.low < cloud.limit < x.high:
-        place = x(cloud.limit)
-        parts.append(tag("line", x1=place, x2=place, y1=y.end, y2=y.start, class_="limit"))
-    for dots, look in ((cloud.above, "above"), (cloud.others, "others")):
-        parts.append(tag("g", *(_circle(x(d.x), y(d.y), 3.5, d.words) for d in dots), class_=look))
-    parts.append(_path([(x(a), y(b)) for a, b in cloud.line]))
-    places = {number: (x(dot.x), y(dot.y)) for number, dot in cloud.front.items()}
-    labels = _labels(cloud, places, axes, (x.start, x.end + _RIGHT))
-    order = sorted(places, key=lambda n: n == cloud.knee)  # draws the knee above its neighbours
-    parts += [_strong(number, cloud, places[number], labels[number]) for number in order]
     name = f"{axes[1].name} against {axes[0].name} of {amount(len(every), 'network')}"
-    return _svg(parts, left + wide, tall, name)
+    tall, ys = 340 if wide == WIDE else 270, [d.y for d in every]
+    left = 12 + widest(map(axes[1].form, (min(ys), max(ys))), _FIGURE, least=_LEFT - 12)
+    with drawing(name, wide, tall, Room(left, _TOP, _RIGHT, _BELOW)) as drawn:
+        _grid(drawn, axes, [d.x for d in every], ys, wide // 110, tall // 60)
+        low, high = drawn.axes.get_xlim()
+        if cloud.limit is not None and low < cloud.limit < high:
+            look = {"color": PLACEHOLDER["bad"], "linewidth": 1, "linestyle": (0, (4, 4))}
+            drawn.axes.axvline(cloud.limit, **look, gid=drawn.mark(look="limit"))
+        hollow = {"facecolor": "none", "edgecolor": PLACEHOLDER["muted"], "alpha": 0.6}
+        _crowd(drawn, cloud.above, "above", hollow)
+        _crowd(drawn, cloud.others, "others", {"color": PLACEHOLDER["muted"], "alpha": 0.35, "linewidths": 0})
+        _steps(drawn, cloud.line)
+        labels = _labels(drawn, cloud, axes)
+        for number in sorted(cloud.front, key=lambda n: n == cloud.knee):  # the knee above its neighbours
+            _strong(drawn, number, cloud, labels[number])
+        return drawn.scrolled("chart plot", 0.6, 1.2)
 
 
 def growth(volumes: Sequence[tuple[int, float]], scored: int, wide: int) -> Html:
     """The hypervolume in percent over the networks scored: a step wherever it grew."""
-    tall = 150
-    x, y = Scale(1, max(scored, 2), _LEFT, _LEFT + wide, count=wide / 80), Scale(0, 100, _TOP + tall, _TOP)
-    x.ticks = [tick for tick in x.ticks if tick >= 0 and tick == round(tick)]
-    y.ticks = [0, 25, 50, 75, 100]
-    axes = Axis("networks scored", "{:g}".format, "min"), Axis("hypervolume, %", "{:g}".format, "max")
-    corners = [(1.0, 0.0), *((float(n), 100 * share) for n, share in volumes)]
-    corners.append((float(scored), corners[-1][1]))
-    parts = [*_grid(x, y, axes), _path([(x(a), y(b)) for a, b in corners])]
-    return _svg(parts, _LEFT + wide, tall, "hypervolume over networks scored")
+    form, bounds = "{:g}".format, Bounds()
+    axes = Axis("networks scored", form, "min", bounds), Axis("hypervolume, %", form, "max", bounds)
+    with drawing("hypervolume over networks scored", wide, 150, Room(_LEFT, _TOP, _RIGHT, _BELOW)) as drawn:
+        _grid(drawn, axes, [1, max(scored, 2)], [0, 100], wide // 80, 4)
+        drawn.axes.set_xlim(1, max(scored, 2))
+        drawn.axes.xaxis.get_major_locator().set_params(integer=True)
+        corners = [(1.0, 0.0), *((float(n), 100 * share) for n, share in volumes)]
+        _steps(drawn, [*corners, (float(scored), corners[-1][1])])
+        return drawn.scrolled("chart plot", 0.6, 1.2)
 
 
-def _grid(x: Scale, y: Scale, axes: tuple[Axis, Axis]) -> list[Html]:
-    """Faint lines at round numbers, these numbers, and the names of the axes."""
-    parts = []
-    for tick in x.ticks:
-        parts.append(tag("line", x1=x(tick), x2=x(tick), y1=y.end, y2=y.start, class_="grid"))
-        parts.append(_text(x(tick), y.start + 17, axes[0].form(tick), "middle"))
-    for tick in y.ticks:
-        parts.append(tag("line", x1=x.start, x2=x.end, y1=y(tick), y2=y(tick), class_="grid"))
-        parts.append(_text(x.start - 8, y(tick) + 4, axes[1].form(tick), "end"))
-    parts.append(tag("line", x1=x.start, x2=x.end, y1=y.start, y2=y.start, class_="base"))
-    parts.append(_text(x.end, y.start + 37, axes[0].name, "end", class_="name"))
-    parts.append(_text(x.start, y.end - 13, axes[1].name, "start", class_="name"))
-    return parts
+def _grid(
+    drawn: Drawing, axes: tuple[Axis, Axis], xs: Sequence[float], ys: Sequence[float], *counts: int
+) -> None:
+    """The ranges of the axes with round numbers, and their names."""
+    drawn.across(min(xs), max(xs), axes[0].bounds, counts[0], axes[0].form)
+    drawn.up(min(ys), max(ys), axes[1].bounds, counts[1], axes[1].form)
+    drawn.titles(axes[0].name, axes[1].name)
 
 
-def _strong(number: int, cloud: FrontDots, place: _Place, label: _Label) -> Html:
+def _crowd(drawn: Drawing, dots: Sequence[Dot], name: str, look: Mapping[str, object]) -> None:
+    """The networks that are not on the front."""
+    if dots:
+        mark = drawn.mark(look=name, each=[d.words for d in dots])
+        drawn.axes.scatter([d.x for d in dots], [d.y for d in dots], s=49, clip_on=False, gid=mark, **look)
+
+
+def _strong(drawn: Drawing, number: int, cloud: FrontDots, label: _Label) -> None:
     """A dot on the front with its number, which shows only on hover where there is no room."""
-    knee = number == cloud.knee
-    ring = tag("circle", cx=place[0], cy=place[1], r=10, class_="ring") if knee else ""
-    dot = tag("circle", cx=place[0], cy=place[1], r=5.5, class_="dot")
-    look = None if label.free or knee else "late"
-    name = _text(label.x, label.y, _name(number, cloud), label.anchor, class_=look)
-    words = tag("title", cloud.front[number].words)
-    return tag("a", words, ring, dot, name, href=f"#network{number}", class_=f"strong n{number}")
+    knee, at = number == cloud.knee, cloud.front[number]
+    mark = drawn.mark(at.words, f"strong n{number}", f"#network{number}")
+    if knee:
+        ring = {"facecolor": "none", "edgecolor": PLACEHOLDER["accent"], "linewidths": 1.5, "s": 400}
+        drawn.axes.scatter([at.x], [at.y], **ring, clip_on=False, gid=f"{mark} ring", zorder=3)
+    drawn.axes.scatter([at.x], [at.y], **_DOT, linewidths=1.5, gid=f"{mark} dot", zorder=3)
+    look: Any = {"ha": label.anchor, "va": "baseline", "weight": "bold", "zorder": 3}
+    late = "" if label.free or knee else " late"
+    drawn.text(at.x, at.y, _name(number, cloud), shift=label.shift, **look, gid=f"{mark} halo{late}")
 
 
-def _labels(
-    cloud: FrontDots, places: Mapping[int, _Place], axes: tuple[Axis, Axis], within: tuple[float, float]
-) -> dict[int, _Label]:
+def _labels(drawn: Drawing, cloud: FrontDots, axes: tuple[Axis, Axis]) -> dict[int, _Label]:
     """A position beside each dot, preferably on the side without networks; the knee's is placed first."""
-    side, up = -1 if axes[0].better == "min" else 1, -1 if axes[1].better == "max" else 1
+    side, up = -1 if axes[0].better == "min" else 1, axes[1].better == "max"
+    inner = drawn.axes.bbox
+    places = {n: drawn.axes.transData.transform((dot.x, dot.y)) for n, dot in cloud.front.items()}
     taken = [(x - 6, y - 6, x + 6, y + 6) for x, y in places.values()]
     found = {}
     for number in sorted(places, key=lambda n: n != cloud.knee):
         width, gap = _LETTER * len(_name(number, cloud)), 13 if number == cloud.knee else 9
         around = [_label(places[number], right * gap, up, width) for right in (side, -side)]
-        inside = [one for one in around if within[0] <= one.box[0] and one.box[2] <= within[1]]
+        inside = [one for one in around if inner.x0 <= one.box[0] and one.box[2] <= inner.x1 + _RIGHT]
         free = [one for one in inside if not any(_overlap(one.box, other) for other in taken)]
         taken += [one.box for one in free[:1]]
         found[number] = free[0] if free else (inside or around)[0]._replace(free=False)
     return found
 
 
-def _label(place: _Place, gap: float, down: int, width: float) -> _Label:
-    x, y = place[0] + gap, place[1] + (15 if down > 0 else -7)
+def _label(place: _Place, gap: float, up: bool, width: float) -> _Label:
+    rise = 7 if up else -15
+    x, y = place[0] + gap, place[1] + rise
     far = x + math.copysign(width, gap)
-    return _Label(x, y, "start" if gap > 0 else "end", (min(x, far), y - 10, max(x, far), y + 2))
+    return _Label((gap, rise), "left" if gap > 0 else "right", (min(x, far), y - 2, max(x, far), y + 10))
 
 
 def _overlap(a: _Box, b: _Box) -> bool:
@@ -155,25 +158,8 @@ def _name(number: int, cloud: FrontDots) -> str:
     return f"{number}, the knee" if number == cloud.knee else str(number)
 
 
-def _path(corners: Sequence[tuple[float, float]]) -> Html:
-    """A stepped path: first to the next corner's x, then to its y."""
-    steps = "".join(f"H{x:.1f}V{y:.1f}" for x, y in corners[1:])
-    start = f"M{corners[0][0]:.1f} {corners[0][1]:.1f}" if corners else ""
-    return tag("path", d=start + steps, class_="edge")
-
-
-def _circle(x: float, y: float, radius: float, words: str) -> Html:
-    return tag("circle", tag("title", words), cx=x, cy=y, r=radius)
-
-
-def _text(x: float, y: float, words: str, anchor: str, **look: object) -> Html:
-    return tag("text", words, x=x, y=y, text_anchor=anchor, **look)
-
-
-def _svg(parts: Sequence[Html], right: float, tall: float, name: str) -> Html:
-    width, height = right + _RIGHT, _TOP + tall + _BELOW
-    picture = tag(
-        "svg", *parts, viewBox=f"0 0 {width:g} {height:g}", role="img", aria_label=name,
-        class_="chart plot", style=f"min-width:{0.6 * width:.0f}px;max-width:{1.2 * width:.0f}px",
-    )  # fmt: skip
-    return tag("div", picture, class_="scroll", tabindex=0)
+def _steps(drawn: Drawing, corners: Sequence[tuple[float, float]]) -> None:
+    """A stepped line: first to the next corner's x, then to its y."""
+    if corners:
+        look = {"color": PLACEHOLDER["accent"], "linewidth": 1.6, "alpha": 0.7, "clip_on": False}
+        drawn.axes.step(*zip(*corners, strict=True), where="post", **look)

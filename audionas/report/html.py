@@ -87,14 +87,15 @@ def _text(value: object) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else escaped(str(value))
 
 
-def page(title: str, body: Html) -> str:
-    """The file's text; `title` appears in the browser's tab."""
+def page(title: str, body: Html, reload: int = 0) -> str:
+    """The file's text; `title` appears in the browser's tab, which loads it again after `reload` seconds."""
     head = join(
         (
             tag("meta", charset="utf-8"),
             tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
             tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
             tag("meta", name="color-scheme", content="light dark"),
+            tag("meta", http_equiv="refresh", content=reload) if reload else "",
             tag("title", f"{title} · audionas"),
             tag("style", Html(read_text(_THEME))),
         )

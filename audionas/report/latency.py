@@ -9,7 +9,8 @@ from audionas.core.files import write_text
 from audionas.core.intervals import Interval
 from audionas.core.reporter import amount
 from audionas.cost.lookup import LatencyTable
-from audionas.report.axes.scale import Scale
+from audionas.report.axes.drawn import PLACEHOLDER, Room, drawing
+from audionas.report.axes.scale import Bounds
 from audionas.report.html import Html, header, join, page, section, tag
 from audionas.report.html import table as html_table
 
@@ -24,7 +25,7 @@ _NAMES = {
     "kendall": "Kendall's tau-b",
 }
 _UNITS = {"rmse": 1e3, "bias": 1e3, "relative_rmse": 100.0}  # factors from milliseconds, and from shares
-_LEFT, _TOP, _SIDE = 64, 8, 420  # pixels: the plot is square
+_SIDE = 420  # units: the plot is square
 
 
 def write(file: Path, title: str, table: LatencyTable, command: str = "") -> None:
@@ -99,38 +100,13 @@ def _entries(table: LatencyTable) -> Html:
 def scatter(points: Sequence[tuple[str, float, float]]) -> Html:
     """A plot of (name, predicted, measured), with one scale for both axes, labelled in milliseconds."""
     values = [value for _, *pair in points for value in pair]
-    x = Scale(min(values), max(values), _LEFT, _LEFT + _SIDE)
-    y = Scale(min(values), max(values), _TOP + _SIDE, _TOP)
-    right, bottom = _LEFT + _SIDE, _TOP + _SIDE
-    parts = [part for tick in x.ticks for part in _grid(x(tick), y(tick), right, bottom, f"{tick:.4g}")]
-    parts.append(_line(_LEFT, right, bottom, _TOP, "muted", stroke_dasharray="4 4"))
-    for name, predicted, measured in points:
-        words = f"{name}: predicted {predicted:.4f} ms, measured {measured:.4f} ms"
-        dot = tag("circle", cx=x(predicted), cy=y(measured), r=4, fill="var(--accent)", fill_opacity=0.75)
-        parts.append(tag("g", tag("title", words), dot))
-    parts.append(_text(right, bottom + 34, "predicted, ms", "end"))
-    parts.append(
-        _text(_LEFT - 52, _TOP + 4, "measured, ms", "end", transform=f"rotate(-90 {_LEFT - 52} {_TOP + 4})")
-    )
-    return tag(
-        "svg", *parts, viewBox=f"0 0 {right + 16} {bottom + 40}", role="img", class_="chart",
-        aria_label="predicted against measured milliseconds", style=f"max-width:{right + 16}px",
-    )  # fmt: skip
-
-
-def _grid(x: float, y: float, right: float, bottom: float, figure: str) -> list[Html]:
-    """The faint lines of one round number, with the number on both axes."""
-    return [
-        _line(x, x, _TOP, bottom, "faint"),
-        _line(_LEFT, right, y, y, "faint"),
-        _text(x, bottom + 17, figure, "middle"),
-        _text(_LEFT - 8, y + 4, figure, "end"),
-    ]
-
-
-def _line(x1: float, x2: float, y1: float, y2: float, colour: str, **look: object) -> Html:
-    return tag("line", x1=x1, x2=x2, y1=y1, y2=y2, stroke=f"var(--{colour})", **look)
-
-
-def _text(x: float, y: float, words: str, anchor: str, **look: object) -> Html:
-    return tag("text", words, x=x, y=y, text_anchor=anchor, font_size=11, fill="var(--muted)", **look)
+    with drawing("predicted against measured milliseconds", _SIDE, _SIDE, Room(64, 30, 16, 46)) as drawn:
+        for side in (drawn.across, drawn.up):
+            side(min(values), max(values), Bounds(), 6, "{:.4g}".format)
+        drawn.titles("predicted, ms", "measured, ms")
+        drawn.axes.plot(*[drawn.axes.get_xlim()] * 2, color=PLACEHOLDER["muted"], linewidth=1, dashes=(4, 4))
+        words = [f"{name}: predicted {a:.4f} ms, measured {b:.4f} ms" for name, a, b in points]
+        look = {"color": PLACEHOLDER["accent"], "alpha": 0.75, "linewidths": 0, "s": 64, "clip_on": False}
+        place = [predicted for _, predicted, _ in points], [measured for *_, measured in points]
+        drawn.axes.scatter(*place, gid=drawn.mark(each=words), **look)
+        return drawn.html(style=f"max-width:{drawn.size[0]:.0f}px")

@@ -46,10 +46,11 @@ _SIGNS = (
 )
 
 
-def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
+def write(folder: Path, examples: Sequence[Example] = (), *, reload: int = 0) -> Path:
     """Write `folder`/report.html from the files that the run has written so far. Returns its path.
 
-    `examples` are recordings to show with the model's answers. Equal files give equal bytes.
+    `examples` are recordings to show with the model's answers; with `reload` a browser loads the page again
+    after so many seconds. Equal files give equal bytes.
     Raises UserError where the folder holds no run, or a file of it cannot be read.
     """
     folder = Path(folder)
@@ -62,7 +63,7 @@ def write(folder: Path, examples: Sequence[Example] = ()) -> Path:
     spec = ArchSpec.from_json(read_text(arch), str(arch)) if arch.is_file() else None
     body = join((_title(folder, spec), *_sections(folder, spec, examples)))
     enter(folder, ("report.html",))
-    write_text(folder / "report.html", page(folder.resolve().name, body))
+    write_text(folder / "report.html", page(folder.resolve().name, body, reload))
     return folder / "report.html"
 
 

@@ -112,9 +112,9 @@ def show(result: dict[str, Any]) -> None:
     accuracy = Interval.read(result).words(share)
     macro_f1 = Interval.read(result, "macro_f1_interval").words(share)
     Reporter(stdout=True).table(
-        ("label", "recall", "precision", "clips"),
+        ("label", "recall", "precision", "log loss", "clips"),
         [
-            (label, f"{row['recall']:.1%}", f"{row['precision']:.1%}", row["n"])
+            (label, f"{row['recall']:.1%}", f"{row['precision']:.1%}", _nats(row["log_loss"]), row["n"])
             for label, row in result["per_class"].items()
         ],
     )
@@ -123,6 +123,7 @@ def show(result: dict[str, Any]) -> None:
         f"accuracy {result['accuracy']:.2%}, 95 % interval {accuracy} over {whose(result)} "
         f"of {result['data']} ({result['engine']})",
         f"macro F1 {result['macro_f1']:.2%}, 95 % interval {macro_f1}",
+        f"log loss {result['log_loss']:.3f}, mean of the classes' {result['macro_log_loss']:.3f}",
     )
     for warning in heard.words(result):
         say("", warning)
@@ -169,6 +170,10 @@ def _groups(scored: Answers, directory: Path, by: Sequence[str]) -> dict[str, An
     split, labels = scored.split, scored.bundle.labels
     members = {name: read_groups(directory, name, split.ids) for name in by}
     return {name: by_group(scored.scores, split.targets, labels, of) for name, of in members.items()}
+
+
+def _nats(loss: float | None) -> str:
+    return "-" if loss is None else f"{loss:.3f}"
 
 
 def _rows(scored: Answers) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from audionas.data.sound import clip
 from audionas.engine.metrics import whose
 from audionas.models.model import load
 from audionas.report.clips.sound import wav
+from audionas.report.live.watch import watch
 from audionas.report.run import Example, evaluation, probabilities
 from audionas.report.run import write as write_report
 from audionas.searchers import _fronts
@@ -75,6 +76,12 @@ def gather(folder: Path, limits: Sequence[str] = (), *, sound: bool = True) -> d
     found["export"] = records.plain(ExportedRecord, exported) if exported.exists() else None
     found["report"] = str(write_report(folder, _examples(folder, sound=sound)))
     return found
+
+
+def follow(folder: Path) -> None:
+    """Keep `report.html` up to date until the run has ended. Raises UserError where there is none."""
+    say(f"writing {folder / 'report.html'} while the run goes on; Ctrl-C ends only this")
+    watch(folder)
 
 
 def _front(file: Path, words: Sequence[str]) -> dict[str, Any]:

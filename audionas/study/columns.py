@@ -64,6 +64,7 @@ COLUMNS = {
     "n": Column("clips", ("n",), 1, "{:,.0f}"),
     "speakers": Column("speakers", ("speakers",), 1, "{:,.0f}"),
     "log_loss": Column("log loss", ("log_loss",), 1, "{:.3f}"),
+    "macro_log_loss": Column("class-wise log loss", ("macro_log_loss",), 1, "{:.3f}"),
 }
 
 

@@ -37,6 +37,7 @@ class Asked(NamedTuple):
     columns: Sequence[str]
     against: Sequence[str]
     metric: str
+    margin: float | None
     evaluation: str
     form: str
     out: Path | None
@@ -51,7 +52,9 @@ def table(named: Sequence[str], asked: Asked) -> None:
     runs = find(_folders(named), asked.name, asked.evaluation)
     rows = gathered(runs, pools)
     lines = conditions(runs)
-    lines = [line for base in asked.against for line in against(rows, base, asked.metric)] + lines
+    lines = [
+        line for base in asked.against for line in against(rows, base, asked.metric, asked.margin)
+    ] + lines
     text = written(rows, columns_of(asked.columns, runs), pools, lines, asked.form)
     if asked.out is None:
         say(*text.splitlines())
@@ -87,10 +90,13 @@ def written(
     return out.getvalue()
 
 
-def against(rows: Sequence[Row], base: str, metric: str) -> list[str]:
+def against(rows: Sequence[Row], base: str, metric: str, margin: float | None = None) -> list[str]:
     """A line for each row with the difference from that of `base`, the first field, on the same clips.
 
-    The rows' other fields are equal. Seeds are averaged clip by clip, so the interval is over speakers alone.
+    The rows' other fields are equal. Accuracies of seeds are averaged clip by clip, macro F1 as a whole; the
+    interval is over speakers alone. With `margin`, in points, it says whether the row is not inferior, that
+    is, whether the lower end lies above -margin.
+
     Raises UserError where there is no such row, or the clips differ.
     """
     first = next(iter(rows[0].fields))
@@ -105,7 +111,7 @@ def against(rows: Sequence[Row], base: str, metric: str) -> list[str]:
         rest = {name: value for name, value in row.fields.items() if name != first}
         for other in rows:
             if other.fields == {first: base, **rest} and row is not other:
-                lines.append(_difference(row, other, metric, (row.fields[first], base, rest)))
+                lines.append(_difference(row, other, metric, margin, (row.fields[first], base, rest)))
     return lines
 
 
@@ -121,7 +127,9 @@ def conditions(runs: Sequence[Run]) -> list[str]:
     return lines
 
 
-def _difference(row: Row, base: Row, metric: str, names: tuple[str, str, Mapping[str, str]]) -> str:
+def _difference(
+    row: Row, base: Row, metric: str, margin: float | None, names: tuple[str, str, Mapping[str, str]]
+) -> str:
     title, other, rest = names
     title = f"{title} - {other}" + "".join(f", {name} {value}" for name, value in rest.items())
     if not (row.whole and base.whole):
@@ -137,16 +145,25 @@ def _difference(row: Row, base: Row, metric: str, names: tuple[str, str, Mapping
     else:
         labels = sorted({*mine.labels, *theirs.labels})
         (a, truth), (b, _) = mine.indices(labels), theirs.indices(labels)
-        if len(a) > 1 or len(b) > 1:
-            raise UserError(
-                "macro F1 of several seeds has no paired difference here",
-                hint="leave out --pool SEED=spread: then each seed has a row; or take --metric accuracy",
-            )
-        found = paired_macro_f1(a[0], b[0], truth, mine.speakers)
-    interval = Interval.read(found).words(lambda end: f"{100 * end:+.1f}")
+        found = paired_macro_f1(a, b, truth, mine.speakers)
+    ends = Interval.read(found)
+    interval = ends.words(lambda end: f"{100 * end:+.1f}")
     return (
         f"{title}: {'accuracy' if metric == 'accuracy' else 'macro F1'} "
         f"{100 * found['difference']:+.1f} points (95 % interval {interval}){_saved(row, base)}"
+        f"{_verdict(ends, margin)}"
+    )
+
+
+def _verdict(interval: Interval, margin: float | None) -> str:
+    """Whether a difference is shown to be no loss of `margin` points or more."""
+    if margin is None:
+        return ""
+    if interval.ends is None:
+        return f"; within {margin:g} points: not measurable"
+    shown = 100 * interval.ends[0] > -margin
+    return (
+        f"; {'not inferior' if shown else 'not shown to be non-inferior'} with a margin of {margin:g} points"
     )
 
 
@@ -186,6 +203,8 @@ def _pools(asked: Asked) -> dict[str, Pool]:
         if how not in POOLS:
             problems.append(f"--pool {text}: expected FIELD={', FIELD='.join(POOLS)}")
         found[name] = cast("Pool", how)
+    if asked.margin is not None and not 0 < asked.margin < 100:
+        problems.append(f"--margin {asked.margin:g}: expected points of the metric, such as 3")
     for option, given, known in (("--metric", asked.metric, METRICS), ("--format", asked.form, FORMATS)):
         if given not in known:
             problems.append(f"{option} {given}: expected {', '.join(known)}.{did_you_mean(given, known)}")

@@ -14,10 +14,12 @@ prep=                      # further options of the preparation: --prep="--jobs 
 fold=                      # one of 1 to 4, or full (train on all, test on the evaluation set); empty: all five
 networks="baseline nasc"   # nasc is searched
 seed=0
+plan=false                 # print what would be trained, and how long it would take here, and end
 
 help_message="usage: run.sh --src FOLDER | --download true [--stage N] [--stop-stage N] [--data DIR]
        [--sets dev|dev,eval] [--fold 1|2|3|4|full] [--networks \"baseline nasc\"] [--seed N] [--prep=OPTIONS]
        [KEY=VALUE ...]
+       run.sh --plan [--networks ...] [KEY=VALUE ...]
   0 prepare   1 check   2 search   3 train   4 evaluate   5 table
 KEY=VALUE changes the configs: run.sh --src archives --fold 1 train.epochs=100"
 
@@ -43,6 +45,9 @@ configure() {
     run+=("name=$1_fold$2_$seed" "seed=$seed" "${changes[@]}")
 }
 
+if $plan; then
+    exec python local/plan.py "$networks" "${changes[@]}"
+fi
 if within 0; then
     if [ -z "$src" ] && ! $download; then
         echo "run.sh: --src is missing: a folder with the corpus or its archives, see README.md" >&2

@@ -12,10 +12,12 @@ data=data                                      # where data directories are writ
 subset=25                                      # percent of the training clips: 5, 10, 25, 50 or 100
 networks="baseline asc_mobilenet cp_mobile"    # conf/NETWORK.yaml; all but the baseline are searched
 seed=0
+plan=false                                     # print what would be trained, and how long it takes here; then end
 
 help_message="usage: run.sh --src CORPUS [--lists DIR] [--download true] [--stage N] [--stop-stage N]
        [--data DIR] [--subset 5|10|25|50|100] [--networks \"baseline asc_mobilenet cp_mobile\"] [--seed N]
        [KEY=VALUE ...]
+       run.sh --plan [--networks ...] [KEY=VALUE ...]
   0 prepare   1 check   2 search   3 train   4 evaluate   5 table
 KEY=VALUE changes the configs: run.sh --src corpus --subset 5 threads=4 train.epochs=20"
 
@@ -37,6 +39,9 @@ configure() {
     run+=("name=$1_split${subset}_$seed" "seed=$seed" "${changes[@]}")
 }
 
+if $plan; then
+    exec python local/plan.py "$subset" "$networks" "${changes[@]}"
+fi
 if within 0; then
     if [ -z "$src" ]; then
         echo "run.sh: --src is missing: TAU Urban Acoustic Scenes 2022 Mobile, see README.md" >&2

@@ -21,7 +21,10 @@ SEARCH = {"epochs": 3, "batch_size": 4, "split": 0.75, "workers": 0}
 TRAIN = {"epochs": 3, "batch_size": 8, "workers": 0}
 RANDOM = {
     "augment": {"shift_ms": 50.0, "gain_db": [-6, 6]},
-    "spec_augment": {"freq_masks": 1, "freq_width": 6, "time_masks": 1, "time_width": 10},
+    "spec_augment": {
+        **{"freq_masks": 1, "freq_width": 6, "time_masks": 1, "time_width": 10},
+        "mix_style": 0.5,
+    },
 }
 PLAIN = {"augment": None, "spec_augment": None}
 PHASES = {"search": search, "train": train}

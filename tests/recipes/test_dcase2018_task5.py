@@ -45,7 +45,7 @@ def finished(recipe: Path, commands: Mapping[str, str], *words: str) -> str:
 
 @pytest.mark.story
 def test_the_baseline_is_the_organisers() -> None:
-    spec = find(str(RECIPE / "conf" / "baseline.json"))
+    spec = find("dcase2018_baseline")
     cost = measure(space_of(spec).build(spec), spec.io)
     assert spec.io == (1, 40, 501, 9)
     assert cost.params == (40 * 5 * 32 + 32 + 64) + (3 * 32 * 64 + 64 + 128) + (64 * 64 + 64) + (64 * 9 + 9)
@@ -107,3 +107,17 @@ def test_from_a_corpus_to_tables(tmp_path: Path, commands: Mapping[str, str]) ->
     f1 = 100 * parts["unknown"]["macro_f1"]
     assert f"| baseline | full | 0 | unknown | {f1:.1f} [" in said
     assert f"| nasc | 2 | 0 | {100 * result['macro_f1']:.1f} [" in said
+
+
+@pytest.mark.story
+def test_its_plan_needs_no_data(tmp_path: Path, commands: Mapping[str, str]) -> None:
+    """Costs of the network, a time, the baseline's score as published, its source; nothing is written."""
+    recipe = copied("dcase2018_task5", tmp_path)
+    said = finished(recipe, commands, "--networks", "baseline", "--plan", "threads=1", "train.epochs=7")
+    assert "fold 1: about 38,475 segments of ten seconds" in said
+    (row,) = [line for line in said.splitlines() if line.startswith("| baseline |")]
+    assert row.startswith("| baseline | 17,577 | 3.78 | 7 | train ")
+    assert "four folds, macro F1: 84.5 %" in said
+    assert "source: README of task5 in DCASE-REPO/dcase2018_baseline" in said
+    assert not (recipe / "exp").exists()
+    assert not (recipe / "data").exists()

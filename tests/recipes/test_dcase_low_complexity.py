@@ -139,3 +139,18 @@ def test_from_lists_to_the_table(tmp_path: Path) -> None:
     line = next(line for line in said.splitlines() if line.startswith("| asc_mobilenet | 25 | 0 |"))
     assert " | ".join(f"{100 * devices[name]['accuracy']:.1f}" for name in ("a", "s1", "s5")) in line
     assert read_json(exp / "front.json")
+
+
+@pytest.mark.story
+def test_its_plan_needs_no_data(tmp_path: Path) -> None:
+    """The list's size as published, the network's costs, a time, and the baseline's five scores."""
+    recipe = copied("dcase_low_complexity", tmp_path)
+    said = finished(
+        recipe, "--plan", "--subset", "10", "--networks", "baseline", "threads=1", "train.epochs=2"
+    )
+    assert "the list of 10 %: about 12,566 clips of one second" in said
+    (row,) = [line for line in said.splitlines() if line.startswith("| baseline |")]
+    assert row.startswith("| baseline | 61,148 | 29.42 | 2 | train ")
+    assert [f"test, {n} % split: " in said for n in (5, 10, 25, 50, 100)] == [True] * 5
+    assert "source: README of CPJKU/dcase2024_task1_baseline" in said
+    assert not (recipe / "data").exists()

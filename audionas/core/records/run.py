@@ -28,6 +28,7 @@ class PerClass(Record):
     precision: Share
     f1: Share
     aut: Share | None = None
+    log_loss: Size | None = None
     n: Natural
 
 
@@ -48,6 +49,7 @@ class EvaluationRecord(Right):
     macro_f1_interval: Ends | None = None
     macro_f1_interval_why: str = ""
     log_loss: Size = 0.0
+    macro_log_loss: Size = 0.0
     per_class: dict[str, PerClass]
     confusion: list[list[Natural]]
     labels: list[str]

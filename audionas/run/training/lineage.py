@@ -26,7 +26,7 @@ def before(conf: Config, source: Source | None, reporter: Reporter) -> list[Hear
         search = source.search
         known[source.place] = _of_data(search) if search is not None else heard_by(find(source.place))
     if conf.train.distill is not None:
-        known[conf.train.distill.teacher] = heard_by(find(conf.train.distill.teacher))
+        known |= {name: heard_by(find(name)) for name in conf.train.distill.teacher}
     for name in (name for name, clips in known.items() if clips is None):
         reporter.note(f"nothing tells what {name} was trained on: audionas eval will not notice its clips")
     return [clips for clips in known.values() if clips is not None]

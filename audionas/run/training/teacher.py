@@ -1,7 +1,7 @@
-"""A trained model as another's teacher: logits for the same examples, through its own front-end.
+"""Trained models as another's teachers: the mean of their logits for the same examples.
 
-Where examples look the same in every epoch, it answers once into a memory-mapped file, keyed by the digests
-of model and data; else it answers for every batch.
+Each hears them through its own front-end. Where examples look the same in every epoch, it answers once into a
+memory-mapped file, keyed by the digests of model and data; else it answers for every batch.
 """
 
 import json
@@ -30,17 +30,32 @@ from audionas.models.bundle import KeywordModel, ModelBundle, PictureModel
 from audionas.models.names import digest, folder_of
 
 _BLOCK = 256  # examples per batch for the file
+_KEY = "train.distill.teacher"
+
+
+@dataclass(frozen=True)
+class Member:
+    """A model that knows the student's classes; `columns` gives their positions among its logits."""
+
+    name: str
+    digest: str
+    bundle: ModelBundle
+    columns: list[int]
 
 
 @dataclass(frozen=True)
 class Teacher:
-    """A model that knows the student's classes; `columns` gives their positions among its logits."""
+    """One model or several that teach together; `cached` says whether each answers once per example."""
 
     settings: Distill
-    digest: str
-    bundle: ModelBundle
-    columns: list[int]
+    members: tuple[Member, ...]
     cached: bool
+
+    @property
+    def digest(self) -> str:
+        """That of the only member; of several the hash of theirs."""
+        first, *others = (member.digest for member in self.members)
+        return sha256_text(" ".join((first, *others))) if others else first
 
 
 def find(conf: Config, inputs: Inputs) -> Teacher | None:
@@ -48,19 +63,25 @@ def find(conf: Config, inputs: Inputs) -> Teacher | None:
     settings = conf.train.distill
     if settings is None:
         return None
-    folder = folder_of(settings.teacher, "train.distill.teacher", own=conf.folder)
-    bundle = ModelBundle.load(folder)
-    problems = _unknown(bundle, inputs) or _other_input(bundle, inputs)
+    folders = {name: folder_of(name, _KEY, own=conf.folder) for name in settings.teacher}
+    bundles = {name: ModelBundle.load(folder) for name, folder in folders.items()}
+    problems = [
+        f"{_KEY}: {name} {problem}"
+        for name, bundle in bundles.items()
+        for problem in _unknown(bundle, inputs) or _other_input(bundle, inputs)
+    ]
     if problems:
-        raise UserError([f"train.distill.teacher: {settings.teacher} {problem}" for problem in problems])
+        raise UserError(problems)
     still = isinstance(inputs, ClipInputs) and not conf.augment.active
-    cached = still if settings.cache is None else settings.cache
-    columns = [bundle.labels.index(label) for label in inputs.labels]
-    return Teacher(settings, digest(folder), bundle, columns, cached)
+    members = tuple(
+        Member(name, digest(folders[name]), bundle, [bundle.labels.index(label) for label in inputs.labels])
+        for name, bundle in bundles.items()
+    )
+    return Teacher(settings, members, still if settings.cache is None else settings.cache)
 
 
 class Teaching:
-    """A teacher at work beside a training on `batches`."""
+    """Teachers at work beside a training on `batches`."""
 
     def __init__(
         self,
@@ -71,11 +92,14 @@ class Teaching:
         device: torch.device,
         reporter: Reporter,
     ) -> None:
-        self.settings, self.columns, self.device = teacher.settings, teacher.columns, device
+        self.settings, self.device = teacher.settings, device
         self.inputs, self.batches = inputs, batches
-        self.network = teacher.bundle.network().to(device).requires_grad_(requires_grad=False)
         self._rows: Iterator[np.ndarray] = iter(())
-        self.stored = self._stored(teacher, _cache(conf), reporter) if teacher.cached else None
+        self.heads = [_Head(member, inputs, device) for member in teacher.members]
+        self.cached = teacher.cached
+        if self.cached:
+            for head in self.heads:
+                head.store(_cache(conf), reporter)
 
     def begin(self, epoch: int) -> None:
         """Prepare for the first batch of an epoch."""
@@ -88,32 +112,40 @@ class Teaching:
         No random numbers are drawn: the student's are those of a training without a teacher.
         """
         rows = next(self._rows)
-        if self.stored is not None:
-            answers = torch.from_numpy(self.stored[rows]).to(self.device)
+        if self.cached:
+            answers = [head.stored(rows) for head in self.heads]
         else:
+            heard = self._heard(batch, rows, x)
             with forked_draws([self.device] if self.device.type == "cuda" else []):
-                answers = self._answer(self._heard(batch, rows, x)).float()
-        return answers[:, self.columns]
+                answers = [head.answer(heard) for head in self.heads]
+        return torch.stack(answers).mean(0)
 
     def _heard(self, batch: Batch, rows: np.ndarray, x: Tensor) -> Tensor:
         """The waveforms (B, N) of a batch, or its images (B, 3, H, W) in [0, 1]."""
         if isinstance(self.inputs, ImageInputs):
             return x * self.inputs.standardize.std + self.inputs.standardize.mean
-        heard = batch.x if batch.x.ndim == 2 else self._clean(rows)
+        heard = batch.x if batch.x.ndim == 2 else _clean(self.inputs, rows)
         return heard.to(self.device, non_blocking=True)
 
-    def _clean(self, rows: np.ndarray) -> Tensor:
-        """Examples as stored, not augmented; for channels only features (B, 1, F, T) exist."""
-        if isinstance(self.inputs, ImageInputs):
-            pixels = torch.from_numpy(np.asarray(self.inputs.train.pool.pixels[rows]))
-            return augment.plain(pixels, self.inputs.io.freq)
-        assert isinstance(self.inputs, ClipInputs)
-        split = self.inputs.train
-        if isinstance(split, ClipSplit):
-            return torch.from_numpy(split.waves.array[rows].astype(np.float32) / np.float32(32768))
-        return torch.from_numpy(np.asarray(split.features[rows])).unsqueeze(1)
 
-    def _answer(self, heard: Tensor) -> Tensor:
+class _Head:
+    """One member at work: its logits of examples, in the student's order of classes."""
+
+    def __init__(self, member: Member, inputs: Inputs, device: torch.device) -> None:
+        self.member, self.inputs, self.device = member, inputs, device
+        self.network = member.bundle.network().to(device).requires_grad_(requires_grad=False)
+        self._all: Shards | None = None
+
+    def answer(self, heard: Tensor) -> Tensor:
+        """Logits (B, classes) float32 of waveforms, features or images."""
+        return self._logits(heard).float()[:, self.member.columns]
+
+    def stored(self, rows: np.ndarray) -> Tensor:
+        """The stored logits (B, classes) of examples."""
+        assert self._all is not None
+        return torch.from_numpy(self._all[rows]).to(self.device)[:, self.member.columns]
+
+    def _logits(self, heard: Tensor) -> Tensor:
         network = self.network
         if isinstance(network, KeywordModel):
             features = network.front_end(heard) if heard.ndim == 2 else heard
@@ -123,24 +155,34 @@ class Teaching:
             logits = network.net(network.standardize(heard))
         return logits
 
-    def _stored(self, teacher: Teacher, folder: Path, reporter: Reporter) -> Shards:
-        """Logits (n, the teacher's classes) float32 of all examples, read-only."""
+    def store(self, folder: Path, reporter: Reporter) -> None:
+        """Write logits (n, the member's classes) float32 of all examples, or find them written."""
         data, count = _examples(self.inputs)
         # a network's last bits depend on the machine
         place = {"device": self.device.type, "threads": torch.get_num_threads()}
-        identity = {"teacher": teacher.digest, "data": data, "count": count, **place}
+        identity = {"teacher": self.member.digest, "data": data, "count": count, **place}
         key = sha256_text(json.dumps(identity, sort_keys=True))
-
-        plan = Plan(
-            folder / f"teacher-{key[:12]}", key, count, (len(teacher.bundle.labels),), "float32", _BLOCK
-        )
-        return built(plan, self._block, reporter, label="teacher's answers", workers=1).array
+        shape = (len(self.member.bundle.labels),)
+        plan = Plan(folder / f"teacher-{key[:12]}", key, count, shape, "float32", _BLOCK)
+        self._all = built(plan, self._block, reporter, label="teacher's answers", workers=1).array
 
     def _block(self, start: int, stop: int) -> Block:
         """The logits of the examples in these rows."""
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
-            logits = self._answer(self._clean(np.arange(start, stop)).to(self.device))
+            logits = self._logits(_clean(self.inputs, np.arange(start, stop)).to(self.device))
         return Block(logits.float().cpu().numpy(), [])
+
+
+def _clean(inputs: Inputs, rows: np.ndarray) -> Tensor:
+    """Examples as stored, not augmented; for channels only features (B, 1, F, T) exist."""
+    if isinstance(inputs, ImageInputs):
+        pixels = torch.from_numpy(np.asarray(inputs.train.pool.pixels[rows]))
+        return augment.plain(pixels, inputs.io.freq)
+    assert isinstance(inputs, ClipInputs)
+    split = inputs.train
+    if isinstance(split, ClipSplit):
+        return torch.from_numpy(split.waves.array[rows].astype(np.float32) / np.float32(32768))
+    return torch.from_numpy(np.asarray(split.features[rows])).unsqueeze(1)
 
 
 def _examples(inputs: Inputs) -> tuple[str, int]:

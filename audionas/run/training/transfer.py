@@ -65,7 +65,8 @@ class Transfer:
                 reporter.note(f"  random and never trained: {' '.join(drawn)}")
         if self.teacher is not None:
             how = "answers once per example" if self.teacher.cached else "answers for every batch"
-            reporter.note(f"teacher: {self.teacher.settings.teacher}, {self.teacher.bundle.spec.id}, {how}")
+            for member in self.teacher.members:
+                reporter.note(f"teacher: {member.name}, {member.bundle.spec.id}, {how}")
 
 
 def find(

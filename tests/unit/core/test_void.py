@@ -128,11 +128,13 @@ def test_sections_name_what_is_set_in_vain_and_nothing_else(tmp_path):
 
 
 def test_losses_and_teachers_name_what_the_other_would_read():
-    alone = Train(distill=Distill(teacher="kws12", weight=1.0), label_smoothing=0.1)
+    alone = Train(distill=Distill(teacher=("kws12",), weight=1.0), label_smoothing=0.1)
     assert list(voids(alone, {"label_smoothing": 0.1}, "train")) == [
         "train.label_smoothing changes nothing, since distill.weight is 1: the teacher alone teaches"
     ]
-    none = Train(distill=Distill(teacher="kws12", weight=0.0, temperature=2.0), loss="max_pool", pool_after=3)
+    none = Train(
+        distill=Distill(teacher=("kws12",), weight=0.0, temperature=2.0), loss="max_pool", pool_after=3
+    )
     given = {"pool_after": 3, "distill": {"temperature": 2.0}}
     assert list(voids(none, given, "train")) == [
         "train.distill.temperature changes nothing, since weight is 0: the labels alone teach"

@@ -23,7 +23,9 @@ NOISE = np.random.default_rng(1).standard_normal(5000).astype(np.float32)
 
 
 def augment() -> WaveAugment:
-    return WaveAugment(Augment(shift_ms=5, noise="given", speed=(0.9, 1.1)), 16000, 3, noises=[NOISE])
+    conf = Augment(shift_ms=5, noise="given", speed=(0.9, 1.1), device_ir="given", device_ir_probability=0.5)
+    devices = [[np.array([1.0, 0.5])], [np.array([0.2, 1.0, -0.4])]]
+    return WaveAugment(conf, 16000, 3, noises=[NOISE], devices=devices)
 
 
 def make(source: np.ndarray = WAVES, **more) -> Batches:

@@ -140,6 +140,35 @@ def test_clips_become_copies_of_32_khz(prepared: Path) -> None:
     )
 
 
+def test_lists_are_read_as_the_challenges_baseline_reads_them(own: Path) -> None:
+    """All five sizes, with columns or lines in any order; by the rules of CPJKU/dcase2024_task1_baseline.
+
+    They are: tables separated by tabs, rows of meta.csv whose `filename` is in a list, scenes from
+    `scene_label`, the city before the dash of `identifier`, the device after the last dash of the name.
+    """
+    every = list(rows())
+    whole = listed(every, 100)
+    setup = own / "split_setup"
+    sizes = {5: 2, 10: 4, 25: 8, 50: 12, 100: len(whole)}
+    for percent, size in sizes.items():
+        lines = [(row[1], row[0]) for row in reversed(whole[:size])]
+        table(setup / f"split{percent}.csv", "scene_label filename", lines)
+    clips = tau2022.read_meta(own / "meta.csv")
+    found = tau2022.read_lists(own, clips, ())
+    meta = [line.split("\t") for line in (own / "meta.csv").read_text().splitlines()]
+    assert meta[0] == ["filename", "scene_label", "identifier", "source_label"]
+    for percent, size in sizes.items():
+        names = {row[0] for row in whole[:size]}
+        theirs = {
+            (name, scene, identifier.split("-")[0], name.rsplit("-", 1)[1][:-4])
+            for name, scene, identifier, _ in meta[1:]
+            if name in names
+        }
+        assert {(c.file, c.scene, c.city, c.device) for c in found.training[percent]} == theirs
+        assert len(found.training[percent]) == size
+    assert {clip.file for clip in found.test} == {row[0] for row in listed(every)}
+
+
 def test_a_place_of_the_test_in_training_is_refused(own: Path, tmp_path: Path) -> None:
     file = own / "split_setup" / "test.csv"
     file.write_text(file.read_text() + "audio/tram-lyon-11-77-0-a.wav\n")

@@ -44,6 +44,7 @@ def test_a_small_table_equals_counts_by_hand() -> None:
             "precision": pytest.approx(2 / 3),
             "f1": pytest.approx(0.8),
             "aut": pytest.approx(1 / 12),
+            "log_loss": pytest.approx(-np.log(0.8)),
             "n": 2,
         },
         "yes": {
@@ -51,10 +52,23 @@ def test_a_small_table_equals_counts_by_hand() -> None:
             "precision": 1.0,
             "f1": pytest.approx(6 / 7),
             "aut": pytest.approx(1 / 8),
+            "log_loss": pytest.approx(-(3 * np.log(0.8) + np.log(0.1)) / 4),
             "n": 4,
         },
-        "no": {"recall": 0.5, "precision": 0.5, "f1": 0.5, "aut": pytest.approx(1 / 3), "n": 2},
+        "no": {
+            "recall": 0.5,
+            "precision": 0.5,
+            "f1": 0.5,
+            "aut": pytest.approx(1 / 3),
+            "log_loss": pytest.approx(-(np.log(0.8) + np.log(0.1)) / 2),
+            "n": 2,
+        },
     }
+    losses = {name: row["log_loss"] for name, row in found["per_class"].items()}
+    assert found["macro_log_loss"] == pytest.approx(sum(losses.values()) / 3)
+    assert found["log_loss"] == pytest.approx(
+        (2 * losses["_silence_"] + 4 * losses["yes"] + 2 * losses["no"]) / 8
+    )
     assert found["macro_f1"] == pytest.approx((0.8 + 6 / 7 + 0.5) / 3)
     assert macro_f1(ANSWERS, TARGETS) == pytest.approx(found["macro_f1"])
     assert (found["macro_f1_interval"], found["macro_f1_interval_why"]) == (None, "3 speakers, fewer than 10")
@@ -85,7 +99,10 @@ def test_classes_without_clips_and_classes_never_named() -> None:
     found = summary(scores(answers), targets, LABELS, ["a", "b", "c", "d"])
     assert found["accuracy"] == 0.75
     assert found["confusion"] == [[0, 0, 0], [0, 3, 1], [0, 0, 0]]
-    assert found["per_class"]["no"] == {"recall": 0.0, "precision": 0.0, "f1": 0.0, "aut": None, "n": 0}
+    assert found["per_class"]["no"] == {
+        **{"recall": 0.0, "precision": 0.0, "f1": 0.0},
+        **{"aut": None, "log_loss": None, "n": 0},
+    }
     assert found["balanced_accuracy"] == 0.75
     assert found["macro_f1"] == pytest.approx(6 / 7)
 
@@ -282,6 +299,23 @@ def test_a_paired_difference_of_macro_f1() -> None:
     alone = macro_f1_interval(a, targets, speakers).ends
     assert high - low < alone[1] - alone[0]
     assert paired_macro_f1(a, a, targets, speakers)["interval"] is None
+
+
+def test_seeds_of_a_paired_macro_f1_are_averaged_on_the_same_draws() -> None:
+    """Their numbers may differ; one seed is that seed, and equal seeds are one."""
+    a, targets, speakers = answers_of(3)
+    spoilt = [
+        np.where(numpy_rng("metrics", "spoilt", n).random(len(a)) < 0.1, (a + 1) % 3, a) for n in range(3)
+    ]
+    found = paired_macro_f1(np.array([a, spoilt[0]]), np.array(spoilt), targets, speakers)
+    mine, theirs = ([macro_f1(each, targets) for each in some] for some in ((a, spoilt[0]), spoilt))
+    assert found["difference"] == pytest.approx(np.mean(mine) - np.mean(theirs))
+    low, high = found["interval"]
+    assert low < found["difference"] < high
+    one = paired_macro_f1(a, spoilt[0], targets, speakers)
+    twice = paired_macro_f1(np.array([a, a]), spoilt[0][None], targets, speakers)
+    assert twice["difference"] == pytest.approx(one["difference"])
+    assert twice["interval"] == pytest.approx(one["interval"])
 
 
 @pytest.mark.parametrize("n", [2, 3, 10])

@@ -6,7 +6,7 @@ import torch
 
 from audionas.core.errors import UserError
 from audionas.core.rng import torch_rng
-from audionas.features import SpecAugment, freq_mix_style
+from audionas.features import SpecAugment, freq_mix_style, styled
 
 pytestmark = pytest.mark.numeric
 
@@ -60,6 +60,33 @@ def test_what_is_left_after_normalising_stays() -> None:
     y = mixed(x)
     plain = [(z - z.mean((1, 3), keepdim=True)) / z.std((1, 3), keepdim=True) for z in (x, y)]
     torch.testing.assert_close(*plain, atol=1e-4, rtol=0)
+
+
+def test_with_a_share_of_one_nothing_changes_and_with_none_a_clip_has_the_others_statistics() -> None:
+    x = batch()
+    partner = torch.arange(B).roll(1)
+    whole, none = (styled(x, torch.full((B,), share, dtype=x.dtype), partner) for share in (1.0, 0.0))
+    torch.testing.assert_close(whole, x, rtol=0, atol=1e-12)
+    for mine, theirs in zip(statistics(none), statistics(x), strict=True):
+        torch.testing.assert_close(mine, theirs.roll(1, 0), rtol=1e-5, atol=1e-5)
+    own = styled(x, torch.rand(B, dtype=x.dtype), torch.arange(B))
+    torch.testing.assert_close(own, x, rtol=0, atol=1e-12)
+
+
+def test_each_frequency_of_a_clip_follows_the_equation() -> None:
+    """Number by number, as the paper writes it; the variances are those of a sample, plus 1e-6."""
+    x, share = batch(), torch.linspace(0, 1, B, dtype=torch.float64)
+    partner = torch.arange(B).flip(0)
+    found = styled(x, share, partner).numpy()
+    for i in range(B):
+        for f in range(F):
+            mine, other = x[i, 0, f].numpy(), x[partner[i], 0, f].numpy()
+            sigma, other_sigma = (np.sqrt(np.var(row, ddof=1) + 1e-6) for row in (mine, other))
+            gamma = share[i].item() * sigma + (1 - share[i].item()) * other_sigma
+            beta = share[i].item() * mine.mean() + (1 - share[i].item()) * other.mean()
+            np.testing.assert_allclose(
+                found[i, 0, f], gamma * (mine - mine.mean()) / sigma + beta, atol=1e-10
+            )
 
 
 def test_off_is_the_identity_and_draws_nothing() -> None:

@@ -9,6 +9,8 @@ from audionas.cost.graph import layers
 from audionas.nn.cp_block import CPBlock
 from audionas.spaces import space_of
 from audionas.spaces.cp_mobile import CpMobile
+from tests import _golden as g
+from tests.golden import cp_mobile as official
 
 # parameters (those of the norms included) and multiply-adds (2 for each channel of a norm included)
 README = [
@@ -32,6 +34,20 @@ def test_the_baseline_is_the_published_network_layer_by_layer() -> None:
     found = [(conv.params + norm.params, conv.macs + norm.params) for conv, norm in pairs]
     assert found == README
     assert [sum(column) for column in zip(*found, strict=True)] == [61_148, 29_419_156]
+
+
+@pytest.mark.numeric
+def test_the_baseline_computes_what_the_official_code_computes() -> None:
+    """With equal weights and inputs, in training and afterwards; also the gradient of the first weights."""
+    spec = zoo.load("dcase2024_baseline")
+    net = space_of(spec).build(spec).double()
+    g.fill(net.named_parameters())
+    recorded = g.load(official.CASE)
+    assert recorded["commit"] == official.COMMIT
+    for name, tensor in official.results(net).items():
+        expected = torch.tensor(recorded[name], dtype=torch.float64)
+        assert expected.std() > 1e-3, name
+        torch.testing.assert_close(tensor.flatten(), expected, rtol=1e-9, atol=1e-9, msg=name)
 
 
 @pytest.mark.parametrize(

@@ -200,3 +200,19 @@ def test_folders_that_are_left_out_are_named(tmp_path: Path) -> None:
     told = done("table", f"{tmp_path}/*", "--name", "{network}_{seed}").err
     assert f"not named as {{network}}_{{seed}}: {tmp_path}/data" in told
     assert f"no eval.json: {tmp_path}/empty_0" in told
+
+
+def test_macro_f1_of_several_seeds_is_compared_and_held_to_a_margin(tmp_path: Path) -> None:
+    for name, seed in (("base", 1), ("base", 2), ("base", 3), ("net", 4), ("net", 5)):
+        made(tmp_path / f"{name}_{seed}", seed)
+    words = (f"{tmp_path}/*", "--name", "{network}_{seed}", "--pool", "seed=spread", "--metric", "macro_f1")
+    plain = done("table", *words, "--against", "base").out
+    (line,) = [line for line in plain.splitlines() if line.startswith("- net - base")]
+    assert "macro F1" in line
+    assert "inferior" not in line
+    low = float(line.partition("interval ")[2].partition(" to ")[0])
+    assert low < -2
+    for margin, verdict in ((-low + 0.2, "not inferior"), (-low - 0.2, "not shown to be non-inferior")):
+        told = done("table", *words, "--against", "base", "--margin", f"{margin:.1f}").out
+        assert f"{line}; {verdict} with a margin of {margin:.1f} points" in told
+    refused("table", *words, "--margin", "0", says="--margin 0: expected points of the metric")

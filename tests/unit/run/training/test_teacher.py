@@ -11,11 +11,13 @@ import torch
 from torch import Tensor
 
 from audionas.config import Config, load
+from audionas.core.errors import UserError
 from audionas.core.files import write_json
 from audionas.core.reporter import Reporter, read_rows
 from audionas.data import audio, kaldi
+from audionas.engine.conf import Distill
 from audionas.inputs.feed import open_inputs, train_batches
-from audionas.models.bundle import KeywordModel
+from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.models.model import load as model
 from audionas.run.train import features_of
 from audionas.run.training.teacher import Teacher, Teaching, find
@@ -63,7 +65,7 @@ def expected(made: Made, batches: Any, epoch: int = 1) -> Tensor:
 @pytest.mark.parametrize("settings", ["", ", cache: true", ", cache: false"])
 def test_answers_belong_to_their_clips_whether_stored_or_not(settings: str, made: Made) -> None:
     work, batches = teaching(made, settings)
-    assert (work.stored is None) == ("false" in settings)
+    assert work.cached == ("false" not in settings)
     torch.testing.assert_close(answers(work, batches), expected(made, batches), rtol=1e-4, atol=1e-4)
 
 
@@ -71,11 +73,78 @@ def test_answers_belong_to_their_clips_whether_stored_or_not(settings: str, made
 def test_with_augmentation_it_answers_for_what_the_student_hears_unless_told_to_store(made: Made) -> None:
     shifted = "augment={shift_ms: 300}"
     work, batches = teaching(made, "", shifted)
-    assert work.stored is None
+    assert not work.cached
     assert not torch.allclose(answers(work, batches), expected(made, batches), atol=1e-2)
     assert not torch.equal(answers(work, batches, 2).sort(0)[0], answers(work, batches, 1).sort(0)[0])
     work, batches = teaching(made, ", cache: true", shifted)
     torch.testing.assert_close(answers(work, batches), expected(made, batches), rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("cache", ["true", "false"])
+def test_an_ensemble_answers_with_the_mean_of_its_members_logits(
+    cache: str, made: Made, tmp_path: Path
+) -> None:
+    """Classes are matched member by member; the order of the two does not matter."""
+    other = shuffled(made.exp / "big", tmp_path / "other")
+    alone, both = (
+        ensemble(made, cache, *names) for names in ((made.exp / "big",), (made.exp / "big", other))
+    )
+    (mean, batches), (first, _) = answers_of(both), answers_of(alone)
+    second, _ = answers_of(ensemble(made, cache, other))
+    assert not torch.allclose(first, second, atol=1e-2)
+    torch.testing.assert_close(mean, (first + second) / 2)
+    turned, _ = answers_of(ensemble(made, cache, other, made.exp / "big"))
+    torch.testing.assert_close(mean, turned)
+    torch.testing.assert_close(first, expected(made, batches), rtol=1e-4, atol=1e-4)
+    one, two = (found.members for found in (alone[0], both[0]))
+    assert alone[0].digest == one[0].digest != both[0].digest
+    assert [member.name for member in two] == [str(made.exp / "big"), str(other)]
+
+
+def test_an_ensemble_stands_in_the_bundle_and_is_refused_as_a_whole(made: Made, tmp_path: Path) -> None:
+    big, other = str(made.exp / "big"), str(shuffled(made.exp / "big", tmp_path / "other"))
+    told = done(*words(made, tmp_path, f"train.distill={{teacher: [{big}, {other}]}}", "train.epochs=1")).err
+    assert [f"teacher: {name}, " in told for name in (big, other)] == [True, True]
+    assert note(tmp_path / "x")["distill"]["teacher"] == [big, other]
+    data = tones(tmp_path / "data", classes=(*CLASSES, "lowest"), per_class=2, speakers=1)
+    more = [f"data.{name}={data / name}" for name in ("train", "dev")]
+    for teachers, says in (([big, big], "names a model twice"), ([big, " "], "teacher is empty")):
+        with pytest.raises(UserError, match=says):
+            Distill(teacher=tuple(teachers))
+    conf = load(made.conf, ["name=y", f"train.distill={{teacher: [{big}, {other}]}}", *more])
+    inputs = open_inputs(conf, features_of(find_arch(big)), QUIET)
+    with pytest.raises(UserError) as caught:
+        find(conf, inputs)
+    assert [problem.partition(" does")[0].rpartition(" ")[2] for problem in caught.value.problems] == [
+        big,
+        other,
+    ]
+
+
+def shuffled(model_of: Path, folder: Path) -> Path:
+    """A model whose classes are in another order, and whose last layer is another."""
+    bundle = ModelBundle.load(model_of / "model")
+    head = {name: -2 * tensor for name, tensor in bundle.weights.items() if name.startswith("head.linear")}
+    turned = replace(bundle, labels=tuple(reversed(bundle.labels)), weights={**bundle.weights, **head})
+    turned.save(folder / "model")
+    return folder
+
+
+def ensemble(made: Made, cache: str, *names: Path) -> tuple[Teacher, Teaching, Any]:
+    """Teachers, at work, and the batches."""
+    told = f"train.distill={{teacher: [{', '.join(map(str, names))}], cache: {cache}}}"
+    conf = load(made.conf, ["name=x", told])
+    inputs = open_inputs(conf, features_of(find_arch(str(made.exp / "big"))), QUIET)
+    rows = np.arange(len(inputs.train))
+    batches = train_batches(conf, inputs, rows, batch_size=4, workers=0, augmented=True, reporter=QUIET)
+    found = find(conf, inputs)
+    assert found is not None
+    return found, Teaching(found, inputs, batches, conf, CPU, QUIET), batches
+
+
+def answers_of(made_up: tuple[Teacher, Teaching, Any]) -> tuple[Tensor, Any]:
+    _, work, batches = made_up
+    return answers(work, batches), batches
 
 
 def test_answers_are_stored_once_a_teacher_and_data(made: Made) -> None:
@@ -133,10 +202,10 @@ def test_of_several_channels_a_teacher_takes_the_features(made: Made, tmp_path: 
     more = ("data.channels=2", f"data.labels={made.data / 'labels.txt'}", *parts.values())
     for settings in ("", ", cache: false"):
         work, batches = teaching(made, settings, *more)
-        assert (work.stored is None) == bool(settings)
+        assert work.cached != bool(settings)
         found = answers(work, batches)
         features = torch.cat([batch.x for batch in batches.epoch(1)])
-        network = work.network
+        network = work.heads[0].network
         assert isinstance(network, KeywordModel)
         with torch.no_grad():
             torch.testing.assert_close(found, network.net(network.normalize(features)), rtol=1e-4, atol=1e-4)
