@@ -29,8 +29,11 @@ from audionas.data.readers import slug
 from audionas.prep import intake
 from audionas.prep.wake import origins, sources
 from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
+from audionas.prep.wake.folds import by_fold
+from audionas.prep.wake.folds import named as fold_named
 from audionas.prep.wake.hard import Hard
 from audionas.prep.wake.hard import cut as cut_hard
+from audionas.prep.wake.licences import licence
 from audionas.prep.wake.near_words import WORDS
 from audionas.prep.wake.sounds import Part, ending, joined, within, without
 from audionas.prep.wake.sources import NOISE, Recording, SplitName, by_split, plain, says
@@ -40,14 +43,6 @@ from audionas.prep.wake.spoken import SPLITS, Spoken
 PIECE = 300.0  # seconds of one long recording
 COPIES = 8  # copies of each training recording of the keyword, in other surroundings
 MARKER = "wake_word.json"
-LICENCES = {  # by source
-    "picovoice": "Picovoice/wake-word-benchmark: Apache-2.0",
-    "mycroft": "MycroftAI/Precise-Community-Data: public domain, for the clips that a waiver there names",
-    "speech_commands": "Speech Commands (P. Warden, 2018): CC BY 4.0",
-    "noise": "noise: the licence of its corpus",
-    "own": "your own recordings",
-    "espeak": "synthetic voices: made by eSpeak NG (GPL-3.0-or-later, no part of the recordings)",
-}
 
 
 def main(
@@ -104,6 +99,10 @@ def main(
             "half twice, halves swapped, a half and another word), and per clip by voices; 0: none.",
         ),
     ] = 0,
+    fold: Annotated[
+        str,
+        typer.Option(help="Fold K/N (0/5): tests fold K of N, develops on the next and trains on the rest."),
+    ] = "",
     on_bad: Annotated[str, typer.Option(help=intake.ON_BAD_HELP)] = "error",
     seed: Annotated[int, typer.Option(help="Seed that draws the split and the voices.")] = 0,
 ) -> None:
@@ -122,6 +121,7 @@ def main(
     """
     reporter = Reporter()
     job = ClipJob(out.resolve(), slug(word.lower()), word.lower(), seconds, seed, reporter, named(codec))
+    part = fold_named(fold)
     _check(job, src, positives, negatives, say, (sentences, espeak_hours))
     intake.check_on_bad(on_bad)
     _check_words(words, language, near_words if say else 0, sentences if say else 0.0, espeak_hours)
@@ -133,7 +133,7 @@ def main(
     }
     settings |= {"on_bad": on_bad} if on_bad != "error" else {}
     settings |= {"codec": codec} if codec else {}
-    settings |= {"hard": hard} if hard else {}
+    settings |= ({"hard": hard} if hard else {}) | ({"fold": fold} if fold else {})
     if _finished(job.out, settings):
         reporter.note(f"{job.out}: already complete")
         return
@@ -143,7 +143,7 @@ def main(
     intake.reserve(job.out, places, ("labels.txt", kaldi.LICENCE, "hours.json", MARKER))
     found = _recordings(job, src or (), positives, negatives, speaker_pattern)
     found = sources.usable(found, on_bad, reporter)
-    splits = by_split(found, job.text, seed)
+    splits = by_fold(found, job.text, seed, part) if part else by_split(found, job.text, seed)
     if found:
         _tell(job, splits)
     said: dict[str, Sequence[Utterance]] = {}  # by long recording
@@ -385,11 +385,7 @@ def _store(
         write_groups(job.out / split, origins.NAME, {item.id: origins.origin(item) for item in stored[split]})
     used = {r.source for found in splits.values() for r in found}
     used |= {"espeak" for items in clips.values() for item in items if item.speaker.startswith("espeak-")}
-    kaldi.write_licence(job.out, "\n".join(map(_licence, sorted(used))))
-
-
-def _licence(source: str) -> str:
-    return LICENCES.get(source, f"{source}: the licence in its folder")
+    kaldi.write_licence(job.out, "\n".join(map(licence, sorted(used))))
 
 
 def _store_hard(job: ClipJob, cut: Mapping[SplitName, Sequence[Hard]]) -> None:

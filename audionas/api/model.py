@@ -45,7 +45,7 @@ class Trained:
     def export(self, targets: Sequence[str] | str = ("onnx",), *, quiet: bool = True, **options: Any) -> Rows:
         """Write files for other runtimes, each verified, to FOLDER/export/; one row per file.
 
-        `targets` and `options` (`data`, `calibrate`, `input`, `pool`, `fine_tune`) are those of
+        `targets` and `options` (`data`, `calibrate`, `input`, `pool`, `hops`, `fine_tune`) are those of
         `audionas export`. Raises UserError as the command does.
         """
         targets = [targets] if isinstance(targets, str) else list(targets)

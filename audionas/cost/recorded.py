@@ -43,7 +43,7 @@ def recorded(net: nn.Module, io: InputSpec) -> Program:
 def record(net: nn.Module, io: InputSpec, mark: str = "") -> Recording:
     """One pass over a hop; `mark` begins the names of what is made, to tell several recordings apart."""
     with Unnormed():
-        step = Step(net, io).float().to("meta")
+        step = Step(net, io, squeeze="frames").float().to("meta")  # what files in int8 hold
     line = (1, step.hop, 1, io.freq)
     log = _Log(_normalized(io), {"given": (1, step.hop, io.freq), "lined": line, "scaled": line}, mark)
     spans = _watched(step.net, log)

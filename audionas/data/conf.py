@@ -25,8 +25,9 @@ class Data(Strict):
     recording is the mean of the answers to its channels. With `balance: undersample` every epoch of training
     draws as many recordings of each class as the rarest has.
 
-    `ambient` is continuous audio without the wake word, by which `train.select` chooses weights: a data
-    directory such as `data/dev_long`. Windows as long as a clip are cut from it every `ambient_hop` seconds.
+    `ambient` is continuous audio without the wake word: `train.select` chooses weights by it, and a searcher
+    may choose networks (`average_viable_recall`). It is a data directory such as `data/dev_long`; windows as
+    long as a clip are cut from it every `ambient_hop` seconds.
     """
 
     train: str = "data/train"

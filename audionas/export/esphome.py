@@ -75,7 +75,7 @@ def export(
 def fitting(bundle: ModelBundle) -> Graph:
     """The bundle's graph, if ESPHome can run it. Raises the UserError of `export` where it cannot."""
     keyword = keyword_of(bundle)
-    graph = graph_of(bundle, "window", bundle.labels.index(keyword))
+    graph = graph_of(bundle, "window", bundle.labels.index(keyword), squeeze="frames")
     share(graph)
     if problems := _problems(graph):
         raise UserError(problems, hint="Search with profile: esphome, which leaves only what fits.")

@@ -20,7 +20,7 @@ from audionas.export.lite.int8 import Quant, quantized, refuse_means
 from audionas.export.lite.trace import build
 from audionas.models.bundle import KeywordModel, ModelBundle
 from audionas.models.scores import running
-from audionas.nn.streaming import Pooling, Step
+from audionas.nn.streaming import Pooling, Squeezing, Step
 
 _MOST = 8 << 20  # bytes of working memory to measure in
 
@@ -34,22 +34,28 @@ def export(
     The file is float32, or all int8 where `calibrate` gives features (clips, F, T) before normalising. Raises
     UserError for a network that cannot stream or does not fit such a file, and without the extra `device`.
     """
-    graph = graph_of(bundle, pool)
+    graph = graph_of(bundle, pool, squeeze="blocks" if calibrate is None else "frames")
     int8 = None if calibrate is None else quantized(graph, calibrate)
     write(pack(graph, int8, internal=False, about=f"audionas {bundle.spec.id}"), out)
 
 
 def require_int8(bundle: ModelBundle, pool: Pooling = "window") -> None:
     """Raise the UserError of `export` in int8, before anything is calibrated."""
-    refuse_means(graph_of(bundle, pool))
+    refuse_means(graph_of(bundle, pool, squeeze="frames"))
 
 
-def graph_of(bundle: ModelBundle, pool: Pooling, keyword: int | None = None) -> Graph:
-    """The bundle's network as a graph over one hop; `keyword` picks the score of one of two classes."""
+def graph_of(
+    bundle: ModelBundle, pool: Pooling, keyword: int | None = None, *, squeeze: Squeezing = "blocks"
+) -> Graph:
+    """The bundle's network as a graph over one hop; `keyword` picks the score of one of two classes.
+
+    int8 needs `squeeze: frames` where the network has squeeze-and-excitation.
+    """
     model = bundle.network()
     if not isinstance(model, KeywordModel):
         raise UserError("an image model cannot stream", hint="Only sound models can become LiteRT files.")
-    return build(Step(model.net, bundle.spec.io, pool), bundle.mean, bundle.std, keyword=keyword)
+    step = Step(model.net, bundle.spec.io, pool, squeeze)
+    return build(step, bundle.mean, bundle.std, keyword=keyword)
 
 
 def write(content: bytes, out: Path) -> None:

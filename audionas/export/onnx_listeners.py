@@ -37,8 +37,10 @@ class OnnxStream(HopListener):
         records.check(StreamRecord, facts, str(file), _again(file))
         self.labels, self.sample_rate = tuple(facts["labels"].split("\n")), int(facts["sample_rate"])
         self.hop, self.warm_up = int(facts["hop_samples"]), int(facts["warm_up"])
+        self.every = self.most = int(facts.get("hops", "1"))
         with running(file):
-            self.width, self.frames = int(self.inputs[0].shape[-1]), None
+            self.width, rest = divmod(int(self.inputs[0].shape[-1]), self.every)
+            self.frames = None
             classes = int(self.session.get_outputs()[0].shape[-1])
         if len(set(self.labels)) != classes or len(self.labels) != classes:
             named = amount(len(set(self.labels)), "label")
@@ -51,7 +53,7 @@ class OnnxStream(HopListener):
                 raise UserError(f"{file}: takes frames; the front-end of its model is needed")
             self.frames = ears.stream()
         hop = self.width * (ears.hop if ears is not None and self.frames is not None else 1)
-        if self.hop != hop or (ears is not None and self.sample_rate != ears.sample_rate):
+        if rest or self.hop != hop or (ears is not None and self.sample_rate != ears.sample_rate):
             raise UserError(f"{file}: takes steps of another model, or is damaged", hint=_again(file))
         with running(file):
             self.reset()
@@ -61,7 +63,7 @@ class OnnxStream(HopListener):
         return [np.zeros(state.shape, np.float32) for state in self.inputs[1:]]
 
     def run(self, part: np.ndarray, states: States) -> tuple[np.ndarray, States]:
-        """Run one step."""
+        """Run one call."""
         with running(Path(str(self.source))):
             given = zip(self.inputs, (part, *states), strict=True)
             scores, *after = self.session.run(None, {entry.name: array for entry, array in given})

@@ -51,11 +51,10 @@ def heard(listener: Listener, clips: np.ndarray) -> np.ndarray:
 
     Silence follows a clip until the end of its last hop, so that the last score has heard all of it.
     """
-    rest = -clips.shape[1] % listener.hop
     rows = []
-    for clip in np.pad(clips, ((0, 0), (0, rest))):
+    for clip in clips:
         listener.reset()
-        rows.append(listener.step(clip))
+        rows.append(_to_the_end(listener, clip))
     return np.stack(rows)
 
 
@@ -67,9 +66,36 @@ def after(listener: Listener, clips: Iterable[np.ndarray], pasts: Iterable[np.nd
     rows = []
     for clip, past in zip(clips, pasts, strict=True):
         listener.reset()
-        sound = np.concatenate((past, clip))
-        rows.append(listener.step(np.pad(sound, (0, -len(sound) % listener.hop)))[-1])
+        rows.append(_to_the_end(listener, np.concatenate((past, clip)))[-1])
     return np.stack(rows)
+
+
+def ended(
+    listener: Listener, clips: Iterable[np.ndarray], pasts: Iterable[np.ndarray], lag: int = 0
+) -> np.ndarray:
+    """The score of each clip (samples,) at a hop that ends with it: the answer to the sound that a classifier
+    of clips takes. Its past loses as much of its beginning as no hop takes; where it is too short, silence
+    comes first. A listener's hops end `lag` samples after multiples of `hop`. (n, classes).
+    """
+    rows, call = [], listener.hop * listener.every
+    for clip, past in zip(clips, pasts, strict=True):
+        listener.reset()
+        sound = np.concatenate((past[(len(past) + len(clip) - lag) % call :], clip))
+        rows.append(listener.step(np.pad(sound, ((lag - len(sound)) % call, 0)))[-1])
+    return np.stack(rows)
+
+
+def moved(clips: np.ndarray, pasts: Iterable[np.ndarray], most: int) -> np.ndarray:
+    """The clips (n, samples) as they are heard 1 to `most` samples before their end, after their pasts."""
+    early = numpy_rng("export", "moved").integers(1, most, len(clips), endpoint=True)
+    whole = (np.concatenate((past, clip)) for past, clip in zip(pasts, clips, strict=True))
+    return np.stack([sound[: -int(e)][-clips.shape[1] :] for sound, e in zip(whole, early, strict=True)])
+
+
+def _to_the_end(listener: Listener, sound: np.ndarray) -> np.ndarray:
+    """The scores (hops, classes) of a sound up to the hop in which it ends, silence after it."""
+    rest = -len(sound) % (listener.hop * listener.every)
+    return listener.step(np.pad(sound, (0, rest)))[: -(-len(sound) // listener.hop)]
 
 
 def pasts(clips: np.ndarray, rate: int) -> tuple[list[np.ndarray], str]:

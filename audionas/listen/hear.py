@@ -40,7 +40,12 @@ def around(listener: Listener, sound: Iterable[np.ndarray]) -> Iterator[np.ndarr
     """A recording's pieces, between a silence as long as the warm-up and one of TAIL."""
     yield np.zeros(listener.warm_up * listener.hop, np.float32)
     yield from sound
-    yield np.zeros(round(TAIL * listener.sample_rate), np.float32)
+    yield tail(listener)
+
+
+def tail(listener: Listener) -> np.ndarray:
+    """The silence after a recording: TAIL, and what a listener may wait for before its last scores."""
+    return np.zeros(round(TAIL * listener.sample_rate) + (listener.every - 1) * listener.hop, np.float32)
 
 
 def spotted(listener: Listener, spotter: Spotter, sound: Iterable[np.ndarray]) -> Iterator[list[Event]]:

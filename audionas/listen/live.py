@@ -16,7 +16,7 @@ from audionas.core.reporter import Line, Reporter, amount, say, stdout_json
 from audionas.data import sound
 from audionas.listen.events import Event, Spotter
 from audionas.listen.exported import Exported, Tuned, find, tuned
-from audionas.listen.hear import TAIL
+from audionas.listen.hear import tail
 from audionas.listen.meter import LevelView
 from audionas.models.listener import Listener
 from audionas.models.model import load
@@ -179,7 +179,7 @@ def listen(
                 show(meter.lines())
                 drawn = time.monotonic()
     if around:
-        fire(spotter.step(listener.step(np.zeros(round(TAIL * listener.sample_rate), np.float32))))
+        fire(spotter.step(listener.step(tail(listener))))
     reporter.note(f"heard {meter.seconds:.1f} s: {amount(len(events), 'event')}")
     return events
 

@@ -17,7 +17,7 @@ __getattr__ = door(
         "_recentre": "recentre",
         "_sample": "anneal concentration concrete dirichlet drawn gumbel one_hot_concrete rows "
         "straight_through with_rows",
-        "_score": "Scoring gates_of score score_gates",
+        "_score": "Scoring gates_of score score_gates standing",
         "_stages": "whole",
         "_unrolled": "step_ahead",
     },

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -102,6 +102,20 @@ def score_gates(
         "loss": loss / len(target),
     }
     return {name: value if math.isfinite(value) else _worst(name) for name, value in told.items()}
+
+
+@contextmanager
+def standing(run: SearchRun, spec: ArchSpec, scoring: Scoring) -> Iterator[Callable[[Tensor], Tensor]]:
+    """Inside the block: features to logits by a network of the supernet, with the statistics and the draws
+    with which `score` scores it. Without gradients."""
+    gates = gates_of(run, spec)
+    with (
+        torch.no_grad(),
+        torch.random.fork_rng(devices(run)),
+        _statistics(run, gates, scoring.statistics, scoring.calibration),
+    ):
+        seed_torch(run.seed, "score", spec.id)
+        yield lambda x: run.logits(x, gates)
 
 
 def _worst(name: str) -> float:

@@ -18,7 +18,7 @@ class HopListener(Listener):
     then call `reset`.
 
     One step takes `width` samples or, where `frames` runs the front-end, that many frames; one call takes at
-    most `most` steps.
+    most `most` steps, and whole multiples of `every`.
     """
 
     width: int
@@ -50,6 +50,7 @@ class HopListener(Listener):
         part = heard if self.frames is None else self.frames.step(torch.from_numpy(heard)).numpy()
         part = np.concatenate([*self.waiting, part[None]], -1)
         hops, rows = part.shape[-1] // self.width, [np.zeros((0, len(self.labels)), np.float32)]
+        hops -= hops % self.every
         for at in range(0, hops, self.most):
             taken = slice(at * self.width, min(at + self.most, hops) * self.width)
             scores, self.states = self.run(np.ascontiguousarray(part[..., taken]), self.states)

@@ -17,10 +17,12 @@ class Listener(ABC):
     """An exported file in its own runtime, with its state.
 
     There are `hop` samples from one score to the next, and `labels` names the columns; the first `warm_up`
-    scores after a reset are computed before a whole clip was heard. `source` is what an error names.
+    scores after a reset are computed before a whole clip was heard. Scores come `every` at a time. `source`
+    is what an error names.
     """
 
     source: object = "the model"
+    every: int = 1
 
     labels: tuple[str, ...]
     sample_rate: int

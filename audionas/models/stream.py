@@ -69,11 +69,11 @@ class StreamStep(nn.Module):
         """The states of silence: zeros."""
         return tuple(torch.zeros(shape) for shape in self.shapes)
 
-    def example(self) -> Tensor:
-        """One hop of silence: (1, hop_samples) samples, or (1, 1, F, hop) frames."""
+    def example(self, hops: int = 1) -> Tensor:
+        """Silence of so many hops: (1, hops * hop_samples) samples, or (1, 1, F, hops * hop) frames."""
         if self.front_end is not None:
-            return torch.zeros(1, self.hop_samples)
-        return torch.zeros(1, 1, self.normalize.mean.shape[2], self.hop)
+            return torch.zeros(1, hops * self.hop_samples)
+        return torch.zeros(1, 1, self.normalize.mean.shape[2], hops * self.hop)
 
 
 class TorchStream(HopListener):

@@ -143,6 +143,29 @@ class Ring(Mean):
         return torch.cat(means, 3) if means else line[:, :-1]
 
 
+class Line(Mean):
+    """The mean over the last `window` frames, which are all kept: a ring of frames.
+
+    Where a byte holds a number, this is as small as the block sums of `Ring` in float, and int8 can hold it:
+    nothing is added to itself, and nothing is divided by what depends on the time. Frames before the first
+    are zeros and count, so that means are too small until a whole window was heard.
+    """
+
+    def __init__(self, tape: Tape, slot: str, window: int) -> None:
+        super().__init__(tape, slot)
+        self.window = window
+
+    @property
+    def past(self) -> int:
+        """The frames before the present one that it reads."""
+        return self.window - 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(1, C, F, n) to (1, C, 1, n)."""
+        line = self.tape.extended(self.slot, x.mean(2, keepdim=True), self.past)
+        return functional.avg_pool2d(line, (1, self.window), 1)
+
+
 class SoFar(Mean):
     """The mean over all frames so far: remembers it and, as a last channel, their number.
 

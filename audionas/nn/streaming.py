@@ -23,9 +23,10 @@ from audionas.nn.fold.fold import in_use
 from audionas.nn.means import ClipMean, EndlessMean, RingMean
 from audionas.nn.mixed.blocks import EndConv, MixDepthwise
 from audionas.nn.mixed.heads import LastFrames, LastHead, LastMax, LastMean
-from audionas.nn.stream_means import Ending, Exponential, Largest, Newest, Ring, SoFar, Tape, Window
+from audionas.nn.stream_means import Ending, Exponential, Largest, Line, Newest, Ring, SoFar, Tape, Window
 
 Pooling = Literal["window", "exponential"]
+Squeezing = Literal["blocks", "frames"]  # what squeeze-and-excitation keeps: sums of blocks, or all frames
 _MANY = 1024  # frames, enough to measure strides
 _LAST = {LastFrames: Newest, LastMean: Window, LastMax: Largest}
 _FORMLESS = (ClipMean, nn.AvgPool2d, nn.MaxPool2d, PoolNorm, FactorizedReduce, Zero, Noise, LogitMap)
@@ -42,6 +43,10 @@ class Step(nn.Module):
     The mean at the end is taken over the last clip (`window`), or exponentially with the same
     mean age (`exponential`), which remembers one frame instead of a clip.
 
+    The mean of squeeze-and-excitation is `RingMean`'s, in `blocks`; or, for int8, that of the last clip's
+    `frames` (`stream_means.Line`), which differs from it in the last eighth of a clip, and before a whole
+    clip was heard.
+
     Finite memory: after `field` frames scores depend on nothing before them, exactly, if both pasts have the
     same length (blocks of `RingMean` count from the start). With an exponential mean what is left of the
     difference between two pasts falls by the factor `fades` per hop from then on; 0 where nothing is left.
@@ -50,16 +55,20 @@ class Step(nn.Module):
     Raises UserError for a network that looks ahead.
     """
 
-    def __init__(self, net: nn.Module, io: InputSpec, pool: Pooling = "window") -> None:
+    def __init__(
+        self, net: nn.Module, io: InputSpec, pool: Pooling = "window", squeeze: Squeezing = "blocks"
+    ) -> None:
         super().__init__()
         net = in_use(net)
         strides = _strides(net, io)
         self.hop = _hop(net, strides)
         self.tape = Tape()
-        self.net = _replaced(net, self.tape, io, strides, pool).eval()
+        self.net = _replaced(net, self.tape, io, strides, pool, squeeze).eval()
         ends = [part.window for part in self.net.modules() if isinstance(part, Ending)]
         self.window = max(ends, default=math.ceil(io.frames / self.hop))
-        parts = [part for part in self.net.modules() if isinstance(part, (_Conv, _Average, _Mixed, Ring))]
+        parts = [
+            part for part in self.net.modules() if isinstance(part, (_Conv, _Average, _Mixed, Ring, Line))
+        ]
         late = [part.whole_hops() for part in parts if isinstance(part, _Conv) and part.late is not None]
         self.lead = self.hop - 1 - sum(late)
         shadow = copy.deepcopy(self).float().to("meta")
@@ -205,7 +214,14 @@ def _strides(net: nn.Module, io: InputSpec) -> dict[str, int]:
     return found
 
 
-def _replaced(net: nn.Module, tape: Tape, io: InputSpec, strides: dict[str, int], pool: Pooling) -> nn.Module:
+def _replaced(
+    net: nn.Module,
+    tape: Tape,
+    io: InputSpec,
+    strides: dict[str, int],
+    pool: Pooling,
+    squeeze: Squeezing = "blocks",
+) -> nn.Module:
     """A copy of the network whose parts read and write the tape."""
     window = math.ceil(io.frames / _hop(net, strides))
     net = copy.deepcopy(net)
@@ -228,7 +244,8 @@ def _replaced(net: nn.Module, tape: Tape, io: InputSpec, strides: dict[str, int]
             within.add_module("pool", kind(tape, name, part.frames))
         elif isinstance(part, RingMean):
             assert isinstance(within, SE)
-            within.add_module("pool", Ring(tape, name, math.ceil(io.frames / strides[name])))
+            ring = Ring if squeeze == "blocks" else Line
+            within.add_module("pool", ring(tape, name, math.ceil(io.frames / strides[name])))
         elif isinstance(part, EndlessMean):
             assert isinstance(within, SE)
             within.add_module("pool", SoFar(tape, name))

@@ -254,10 +254,13 @@ def against(told: Mapping[str, Any] | None, source: str = "") -> str:
     """The line about a stream and the clip's classifier; without figures it says on what there are none."""
     if told is None:
         return f"Stream against clip: not measurable on {source}; give recordings with --data DIR."
-    return (
+    line = (
         f"Stream against clip: same label on {told['fresh']:.1%} of {amount(told['clips'], 'clip')} "
-        f"from silence, on {told['past']:.1%} after other sound."
+        f"from silence, on {told['past']:.1%} after other sound"
     )
+    if "moved" not in told:  # a report of an earlier version, whose hops did not end with the clips
+        return f"{line}."
+    return f"{line}; clip against clip, moved by up to one hop: on {told['moved']:.1%}."
 
 
 def _right(found: Mapping[str, Any]) -> tuple[str, str, str]:

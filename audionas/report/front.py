@@ -55,6 +55,7 @@ def _whole(value: float) -> str:
 MEASURES = {
     "accuracy": Measure("accuracy, %", _share, _tick_of_share),
     "macro_f1": Measure("macro F1, %", _share, _tick_of_share),
+    "average_viable_recall": Measure("average viable recall, %", _share, _tick_of_share),
     "loss": Measure("loss", "{:.4f}".format, _tick),
     "macs": Measure("multiply-adds", _whole, _tick),
     "params": Measure("parameters", _whole, _tick),
@@ -141,7 +142,7 @@ def _plot(front: Front, seen: _Seen, pair: Mapping[str, Direction]) -> Html:
 
 def _axis(name: str, better: Direction) -> Axis:
     hint = {"max": " (higher is better)", "min": " (lower is better)"}[better] if name != ASKED else ""
-    bounds = SHARE if name in ("accuracy", "macro_f1") else POSITIVE
+    bounds = SHARE if name in ("accuracy", "macro_f1", "average_viable_recall") else POSITIVE
     return Axis(_measure(name).name + hint, _measure(name).tick, better, bounds)
 
 

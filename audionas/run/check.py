@@ -16,8 +16,6 @@ from audionas.cost.table import ends
 from audionas.engine.optim import set_rate
 from audionas.features import Features
 from audionas.inputs.feed import Inputs, open_inputs, preparer, train_batches
-from audionas.methods._one_shot import OneShot
-from audionas.methods._score import Scoring, score
 from audionas.run.folder import device_of
 from audionas.run.select import require_possible
 from audionas.run.supernet import (
@@ -31,7 +29,7 @@ from audionas.run.supernet import (
     sizes_of,
 )
 from audionas.run.train import built, features_of, sized, within_limits
-from audionas.run.training import max_pool, viable, weights
+from audionas.run.training import found, max_pool, viable, weights
 from audionas.run.training.criterion import Criterion
 from audionas.run.training.loss import loss_of
 from audionas.run.training.start import find as find_start
@@ -174,12 +172,12 @@ def scoring_time(conf: Config, inputs: Inputs, io: InputSpec, reporter: Reporter
     method = conf.method
     assert method is not None
     give_examples(conf, method.run, inputs, reporter)
-    scoring = method.scoring if isinstance(method, OneShot) else Scoring()
-    times = []
+    scored, times = found.scorer(conf, method, inputs, reporter), []
     for seed in range(_STEPS):
         spec = method.run.space.sample(numpy_rng("check", seed), io)
+        choices = {name: list(options) for name, options in spec.choices.items()}
         start = time.monotonic()
-        score(method.run, spec, scoring)
+        scored(choices)
         times.append(time.monotonic() - start)
     return min(times)
 

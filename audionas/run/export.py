@@ -36,7 +36,8 @@ from audionas.run.ship.int8 import FineTune, Int8
 from audionas.run.ship.targets import ExportJob, File, files_of
 from audionas.run.ship.trial import Trial, prepare
 
-_RUNS, _WARM = 200, 20  # timed hops, and hops before them
+_RUNS, _WARM = 200, 20  # timed calls, and calls before them
+MOST_HOPS = 100  # in one call: the gain ends long before
 
 
 class Failed(UserError):
@@ -51,6 +52,7 @@ def export(
     calibrate: Path | None = None,
     input: Input = "waveform",
     pool: Pooling = "window",
+    hops: int = 1,
     fine_tune: FineTune = "auto",
 ) -> dict[str, Any]:
     """Write the files of `targets` to `export/`, with `labels.txt`, `golden.npz`, `model_card.md` and
@@ -59,17 +61,19 @@ def export(
     Every file is run in its own runtime against torch on clips of `data` (default: the data of the last
     evaluation), or on seeded noise where there are none. A file that fails is deleted: a float file where a
     probability differs by over 1e-4, an int8 file where it costs over 3 points of accuracy. The target `all`
-    skips, with a note, files that the model does not support. int8 is calibrated on clips of `calibrate`
+    skips, with a note, files that the model does not support. One call of `model.stream.onnx` takes `hops`
+    hops. int8 is calibrated on clips of `calibrate`
     (default: the training data). All problems are raised at the end, as one UserError; before anything is
     written, files in `export/` that would be replaced and are not ours.
     """
     folder = own(folder)
     files = files_of(targets, folder.resolve().name)
+    _require_hops(hops, files)
     require_free(folder, [name for file in files for name in _names(file)])
     model, reporter = load(folder), Reporter()
     trial = prepare(folder, model, data or _evaluated(folder), pool, reporter)
     int8 = Int8(folder, model, calibrate, fine_tune, reporter) if isinstance(model, Model) else None
-    job = ExportJob(folder.resolve().name, model, input, pool, int8)
+    job = ExportJob(folder.resolve().name, model, input, pool, hops, int8)
     rows, problems, hints = {}, [], []
     for file in files:
         reporter.note(f"writing {file.name}")
@@ -130,6 +134,14 @@ def _made(file: File, job: ExportJob, trial: Trial, home: Path) -> dict[str, Any
     return row
 
 
+def _require_hops(hops: int, files: Sequence[File]) -> None:
+    """Raise UserError for hops that no call takes, and where no file has calls of several."""
+    if not 1 <= hops <= MOST_HOPS:
+        raise UserError(f"--hops {hops}: expected 1 to {MOST_HOPS} hops in one call")
+    if hops > 1 and all(file.target != "onnx-stream" for file in files):
+        raise UserError("--hops: only model.stream.onnx takes several hops", hint="Add --target onnx-stream")
+
+
 def _names(file: File) -> list[str]:
     """The files that an export of this one writes, in the run folder."""
     return [*(f"export/{name}" for name in file.names), *BESIDE, "export/.draft"]
@@ -163,6 +175,7 @@ def _tried(file: File, path: Path, job: ExportJob, trial: Trial) -> dict[str, An
         "torch": plain,
         "latency_ms": times,
         **late,
+        **({"hops": job.hops} if file.target == "onnx-stream" else {}),
         **({"arena_bytes": litert.arena(path)} if file.int8 and path.suffix == ".tflite" else {}),
         **({"device_arena": {"bytes": esphome.memory(path), "of": versions()}} if file.described else {}),
     }
@@ -242,14 +255,15 @@ def _require(
 
 
 def _hop_latency(listener: Listener) -> dict[str, Any]:
-    """Milliseconds per hop, front-end included."""
-    sound = numpy_rng("export", "latency").normal(0, 0.1, listener.hop).astype(np.float32)
+    """Milliseconds per hop, front-end included; those of a call with several hops are divided."""
+    samples = listener.hop * listener.every
+    sound = numpy_rng("export", "latency").normal(0, 0.1, samples).astype(np.float32)
     listener.reset()
     took = []
     for _ in range(_WARM + _RUNS):
         start = time.perf_counter()
         listener.step(sound)
-        took.append(1e3 * (time.perf_counter() - start))
+        took.append(1e3 * (time.perf_counter() - start) / listener.every)
     p50, p95 = np.percentile(took[_WARM:], [50, 95])
     return {"p50": float(p50), "p95": float(p95), "threads": 1, "runs": _RUNS, "per": "hop"}
 

@@ -45,6 +45,7 @@ from audionas.run.supernet import (
     sizes_of,
     wanted,
 )
+from audionas.run.training.found import find as viable
 from audionas.searchers._base import Problem
 from audionas.zoo.find import read as read_arch
 from audionas.zoo.find import told
@@ -74,10 +75,11 @@ def search(
     problem = Problem(space, inputs.io, sizes_of(conf, space), conf.general.seed)
     if conf.searcher is not None:
         require_possible(conf, problem)
+    judge = viable(conf, inputs, reporter)
     again = overwrite and not keep_supernet
     found = _fitted(conf, inputs, device, reporter, resume=resume, overwrite=again)
     if conf.searcher is not None:
-        start = facts(conf, inputs, device)
+        start = {**facts(conf, inputs, device), **(judge.facts if judge is not None else {})}
         shown = partial(first_examples, conf, inputs, device, reporter, EXAMPLES)
         front = select(conf, problem, start, shown, resume=resume, overwrite=overwrite)
         found = _kept(conf, front.member(front.knee).spec)

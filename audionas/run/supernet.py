@@ -21,9 +21,8 @@ from audionas.features import Features
 from audionas.inputs.feed import drawn, open_inputs, preparer, split_rows, train_batches
 from audionas.inputs.split import Inputs
 from audionas.methods._base import Method, SearchRun
-from audionas.methods._one_shot import OneShot
-from audionas.methods._score import Scoring, score
 from audionas.run.folder import device_of
+from audionas.run.training import found
 from audionas.searchers._base import DEAR
 from audionas.spaces._base import Bare, Space
 
@@ -36,8 +35,7 @@ def scorer(config: Mapping[str, Any], where: str) -> Callable[[Any], dict[str, f
     assert conf.space is not None
     inputs = open_inputs(conf, conf.features or default_features(conf.space), reporter := Reporter())
     method = finished(conf, inputs, device, reporter)
-    scoring = method.scoring if isinstance(method, OneShot) else Scoring()
-    return lambda choices: score(method.run, method.spec_of(choices), scoring)
+    return found.scorer(conf, method, inputs, reporter)
 
 
 def finished(conf: Config, inputs: Inputs, device: torch.device, reporter: Reporter) -> Method:

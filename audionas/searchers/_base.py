@@ -16,7 +16,8 @@ from audionas.core.strict import Strict
 from audionas.spaces._base import Space
 
 Direction = Literal["max", "min"]
-DEAR = ("accuracy", "macro_f1", "loss")  # need the supernet
+VIABLE = "average_viable_recall"  # of a wake word; needs data.ambient too
+DEAR = ("accuracy", "macro_f1", "loss", VIABLE)  # need the supernet
 CHEAP = (  # do not need it
     "macs",
     "params",

@@ -20,10 +20,12 @@ data=data
 networks="searched best mined bc_resnet1 ds_cnn_s"
 target=7                                 # false accepts per hour for which dev chooses the thresholds
 seed=0
+folds=                                   # a folder: do the jobs of conf/folds.txt there, and print their tables
 
 help_message="usage: run.sh [--word WORD] [--src \"DIR DIR\"] [--positives DIR] [--negatives DIR] [--say N]
        [--codec opus] [--hard N] [--sentences H] [--espeak-hours H] [--stage N] [--stop-stage N] [--data DIR]
        [--target RATE] [--seed N] [--networks \"searched best mined bc_resnet1 ds_cnn_s\"] [KEY=VALUE ...]
+       run.sh --folds DIR --src \"DIR DIR\"
   0 prepare   1 check   2 search   3 train   4 evaluate clips   5 export   6 tune on dev   7 measure on test
   8 table
 KEY=VALUE changes the configs: run.sh --positives mine --negatives radio threads=1 train.epochs=8"
@@ -33,6 +35,13 @@ options=../parse_options.sh
 . $options
 . ./path.sh
 . ./cmd.sh
+
+if [ -n "$folds" ]; then
+    python local/needs.py mini device export
+    python local/folds.py "$folds" $src
+    python local/folds_table.py "$folds"
+    exit
+fi
 
 within() { [ "$stage" -le "$1" ] && [ "$stop_stage" -ge "$1" ]; }
 changes=("$@")

@@ -150,7 +150,10 @@ class ArchiveRecord(Record):
     violation: Annotated[float, Field(ge=0)]
 
 
-_RANGES = {"accuracy": 1, "macro_f1": 1, "loss": 1e15, "macs": 1e15, "params": 1e15}  # from 0 to these
+_RANGES = {  # from 0 to these
+    **{"accuracy": 1, "macro_f1": 1, "average_viable_recall": 1},
+    **{"loss": 1e15, "macs": 1e15, "params": 1e15},
+}
 
 
 class FrontRecord(Record):
@@ -224,10 +227,11 @@ class ExportedRecord(Record):
         torch: Right | None = None
 
     class Against(Record):
-        """How often a stream has the label of the clip's classifier."""
+        """How often a stream has the label of the clip's classifier, and that one itself for a moved clip."""
 
         fresh: Share
         past: Share
+        moved: Share | None = None
         clips: Natural
 
     class Remembers(Record):
@@ -371,6 +375,7 @@ class StreamRecord(Record):
     sample_rate: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,7}$")]
     hop_samples: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,7}$")]
     warm_up: Annotated[str, Field(pattern=r"^[0-9]{1,8}$")]
+    hops: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,7}$")] = "1"  # in one call; earlier files have one
     input: str
 
 

@@ -81,8 +81,8 @@ def refuse_means(graph: Graph) -> None:
     if names := endless(graph):
         raise UserError(
             f"a mean that adds to itself does not fit int8: {', '.join(names)}",
-            hint="Search without squeeze-and-excitation (space.se=none, or a preset without it), "
-            "and take the mean at the end over a window.",
+            hint="Take the mean at the end over a window (--pool window), and train a model of an earlier "
+            "version, whose squeeze-and-excitation averages over everything heard, again.",
         )
 
 

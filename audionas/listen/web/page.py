@@ -69,6 +69,12 @@ def described(found: Exported) -> dict[str, Any]:
             hint="Write one that takes samples: "
             + command("audionas", "export", found.folder, "--target", "onnx-stream"),
         )
+    if stream.every > 1:
+        raise UserError(
+            f"{found.file}: takes {stream.every} hops in a call, and the page gives one at a time",
+            hint="Write one that takes one: "
+            + command("audionas", "export", found.folder, "--target", "onnx-stream"),
+        )
     how = tuned(found)
     return {
         "name": found.folder.resolve().name,

@@ -108,7 +108,7 @@ def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[S
     """
     mine = Counter(r.group for r in recordings if says(r, keyword))
     trained = {r.group for r in recordings if r.whole and r.group in mine}
-    drawn = sorted((g for g in mine if g not in trained), key=lambda g: _draw(seed, g))
+    drawn = sorted((g for g in mine if g not in trained), key=lambda g: draw(seed, g))
     place: dict[str, SplitName] = dict.fromkeys((*trained, SILENCE_GROUP), "train")
     total, before = sum(mine[g] for g in drawn), 0
     for group in drawn:
@@ -117,7 +117,7 @@ def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[S
     splits: dict[SplitName, list[Recording]] = {"train": [], "dev": [], "test": []}
     for recording in recordings:
         group = recording.group
-        splits[place.get(group) or _at(_draw(seed, group))].append(recording)
+        splits[place.get(group) or _at(draw(seed, group))].append(recording)
     return splits
 
 
@@ -145,7 +145,8 @@ def _at(share: float) -> SplitName:
     return "dev" if share < GROUP_SHARES["train"] + GROUP_SHARES["dev"] else "test"
 
 
-def _draw(seed: int, group: str) -> float:
+def draw(seed: int, group: str) -> float:
+    """A number from 0 to 1 for a group, by the seed."""
     return float(numpy_rng(seed, "wake word", group).random())
 
 

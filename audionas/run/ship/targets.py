@@ -23,6 +23,7 @@ class ExportJob:
     model: Model | ImageModel
     input: Input
     pool: Pooling
+    hops: int
     int8: Int8 | None
 
 
@@ -91,7 +92,7 @@ def _onnx(job: ExportJob, out: Path) -> None:
 
 
 def _stream(job: ExportJob, out: Path) -> None:
-    onnx_stream.export(job.model.bundle, out, input=job.input, pool=job.pool)
+    onnx_stream.export(job.model.bundle, out, input=job.input, pool=job.pool, hops=job.hops)
 
 
 def _int8(job: ExportJob, out: Path) -> None:

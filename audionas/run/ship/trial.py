@@ -76,19 +76,27 @@ class Trial:
 
     @cached_property
     def same_as_clip(self) -> dict[str, Any] | None:
-        """How often a stream ends a clip with the label of the clip's classifier, on up to `COMPARED` clips:
-        from silence and after other sound. None without data: noise has one label everywhere.
+        """How often a stream gives the last clip the label of the clip's classifier, on up to `COMPARED`
+        clips: from silence (`fresh`) and after other sound (`past`), at a hop that ends with the clip; and
+        how often the classifier keeps its own label where the clip ends up to one hop earlier (`moved`).
+        None without data: noise has one label everywhere.
         """
         if self.split is None or self.batch is None:
             return None
+        assert isinstance(self.model, Model)
         listener, rows = TorchStream(self.model.bundle, self.pool), []
+        ears = self.model.network.front_end
+        lag = ears.tail if ears.foreign else 0  # others give their first frames while they still hear silence
         for clips in self._compared(len(self.split), self.batch):
             whole = self.model.scores(clips).argmax(1)
-            fresh = verify.heard(listener, clips)[:, -1].argmax(1)
-            late = verify.after(listener, clips, verify.pasts(clips, listener.sample_rate)[0]).argmax(1)
-            rows.append(np.stack((fresh == whole, late == whole)))
+            pasts, _ = verify.pasts(clips, listener.sample_rate)
+            fresh = verify.ended(listener, clips, [clips[0, :0]] * len(clips), lag).argmax(1)
+            late = verify.ended(listener, clips, pasts, lag).argmax(1)
+            moved = self.model.scores(verify.moved(clips, pasts, listener.hop)).argmax(1)
+            rows.append(np.stack((fresh, late, moved)) == whole)
         same = np.concatenate(rows, 1)
-        return {"fresh": float(same[0].mean()), "past": float(same[1].mean()), "clips": same.shape[1]}
+        shares = zip(("fresh", "past", "moved"), same.mean(1).tolist(), strict=True)
+        return {**dict(shares), "clips": same.shape[1]}
 
     @staticmethod
     def _compared(many: int, batch: Callable[[int, int], np.ndarray]) -> Iterator[np.ndarray]:

@@ -1,11 +1,11 @@
-"""The figure of `train.select: average_viable_recall`, taken at each validation."""
+"""Average viable recall, by which `train.select` keeps weights and a searcher may choose networks."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
 from audionas.config import Config
 from audionas.core.errors import UserError
@@ -16,7 +16,9 @@ from audionas.inputs.ambience import Ambience, open_ambience
 from audionas.inputs.audio import ClipInputs
 from audionas.inputs.split import Inputs
 
+_SELECT = "train.select: average_viable_recall"
 _OFF = "Or leave train.select empty."
+Net = Callable[[Tensor], Tensor]  # features to logits
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Viable:
         return {"ambience": f"{self.ambience.fingerprint[:12]} every {self.ambience.hop} frames"}
 
     def told(
-        self, net: nn.Module, scores: np.ndarray, targets: np.ndarray, device: torch.device
+        self, net: Net, scores: np.ndarray, targets: np.ndarray, device: torch.device
     ) -> dict[str, float]:
         """The figure, for a log, of a network in evaluation mode that gave the development clips `scores` (n,
         classes); their classes are `targets` (n,). A false accept is a window whose score is above a cutoff.
@@ -43,7 +45,7 @@ class Viable:
         rate = above(self._ambient(net, device)) / self.ambience.hours
         return {"valid_average_viable_recall": average_viable_recall(recall, rate)}
 
-    def _ambient(self, net: nn.Module, device: torch.device) -> np.ndarray:
+    def _ambient(self, net: Net, device: torch.device) -> np.ndarray:
         """The scores of the word in every window of the ambience."""
         found = []
         with torch.inference_mode():
@@ -55,11 +57,15 @@ class Viable:
 
 def find(conf: Config, inputs: Inputs, reporter: Reporter) -> Viable | None:
     """The judge of weights, if the config asks for one. Raises UserError where it cannot be measured."""
-    if not conf.train.select:
-        return None
-    what = f"train.select: {conf.train.select}"
+    return opened(conf, inputs, reporter, _SELECT, _OFF) if conf.train.select else None
+
+
+def opened(conf: Config, inputs: Inputs, reporter: Reporter, what: str, otherwise: str) -> Viable:
+    """The judge that `what` in the config asks for. Raises UserError where it cannot be measured, which says
+    what to do `otherwise`.
+    """
     if not isinstance(inputs, ClipInputs) or inputs.channels > 1:
-        raise UserError(f"{what} is for recordings of one channel", hint=_OFF)
+        raise UserError(f"{what} is for recordings of one channel", hint=otherwise)
     words = [label for label in inputs.labels if not is_background(label)]
     problems = []
     if len(words) != 1:
@@ -74,6 +80,6 @@ def find(conf: Config, inputs: Inputs, reporter: Reporter) -> Viable | None:
     if not conf.data.ambient:
         problems.append(f"{what} needs data.ambient, continuous audio without the word, and it is empty")
     if problems:
-        raise UserError(problems, hint=f"Set data.ambient=DIR, for example data/dev_long. {_OFF}")
+        raise UserError(problems, hint=f"Set data.ambient=DIR, for example data/dev_long. {otherwise}")
     ambience = open_ambience(conf.data, inputs, words[0], reporter)
     return Viable(inputs, ambience, inputs.labels.index(words[0]))

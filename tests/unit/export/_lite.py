@@ -12,7 +12,8 @@ from audionas.core.rng import numpy_rng
 from audionas.export.lite.file import pack
 from audionas.export.lite.int8 import Int8, quantized
 from audionas.export.lite.trace import build
-from audionas.nn.streaming import Pooling, Step
+from audionas.nn.blocks import SE
+from audionas.nn.streaming import Pooling, Squeezing, Step
 from tests.unit.nn._streams import causal
 
 CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {
@@ -35,16 +36,26 @@ SQUEEZED = ("kws_mobilenet", {"preset": "sf16", "width": 0.25}, InputSpec(1, 40,
 class Lite:
     """A network with the norms of a trained one, its step, its graph and noise to calibrate it by."""
 
-    def __init__(self, space: str, params: dict[str, Any], io: InputSpec, pool: Pooling = "window") -> None:
+    def __init__(
+        self,
+        space: str,
+        params: dict[str, Any],
+        io: InputSpec,
+        pool: Pooling = "window",
+        squeeze: Squeezing = "blocks",
+        hard: bool = False,
+    ) -> None:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)
             built = causal(space, **params)
             net = built.build(built.sample(np.random.default_rng(3), io)).eval()
             for part in net.modules():
+                if isinstance(part, SE) and hard:
+                    part.sigmoid = nn.Hardsigmoid()
                 if isinstance(part, nn.BatchNorm2d):
                     part.running_mean.normal_(0, 0.3)  # silence is then not silent inside
                     part.running_var.uniform_(0.5, 2)
-        self.step = Step(net, io, pool)
+        self.step = Step(net, io, pool, squeeze)
         self.mean, self.std = torch.linspace(-1, 1, io.freq), torch.linspace(0.5, 1.5, io.freq)
         self.graph = build(self.step, self.mean, self.std)
         self.clips = numpy_rng("lite", "clips").normal(size=(8, io.freq, 120)).astype(np.float32)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
 from audionas.export import litert
+from audionas.export.esphome import OPERATORS
 from audionas.export.lite.graph import Graph, Value
 from audionas.export.lite.int8 import Int8, endless, quantized
 from audionas.export.lite.run import run, start
@@ -155,6 +156,22 @@ def test_float_holds_endless_means_and_int8_refuses_them(tmp_path: Path) -> None
     assert "head.pool" in names
     with pytest.raises(UserError, match=r"does not fit int8: .*se\.pool"):
         lite.int8()
+
+
+@pytest.mark.parametrize("hard", [False, True])
+@pytest.mark.story
+def test_squeeze_and_excitation_is_in_int8_what_the_ring_of_frames_is(tmp_path: Path, hard: bool) -> None:
+    lite = Lite(*SQUEEZED, squeeze="frames", hard=hard)
+    hops, int8 = lite.hops(30), lite.int8()
+    assert sum(name.endswith(".se.pool") for name in lite.step.names) > 2
+    assert {node.op for node in lite.graph.nodes} <= OPERATORS | {"SOFTMAX"}  # no DIV
+    assert not endless(lite.graph)
+    file = lite.write(tmp_path / "model.int8.tflite", int8)
+    whole = int8.quants[lite.graph.frames].whole(hops.transpose(0, 2, 1)[:, None])
+    found, plain = told(file, hops), lite.torch(hops)
+    assert np.array_equal(found, int8.quants[lite.graph.scores].real(micro(file, whole)))
+    np.testing.assert_allclose(told(lite.write(tmp_path / "model.tflite"), hops), plain, rtol=0, atol=1e-5)
+    assert np.abs(found - plain).max() < np.ptp(plain, 0).max() / 4
 
 
 def test_branches_share_what_they_hear(tmp_path: Path) -> None:

@@ -8,11 +8,12 @@ from audionas.models.listener import Listener
 
 
 class Sums(Listener):
-    """Scores are the sum of all samples since the reset, and its negative."""
+    """Scores are the sum of all samples since the reset, and its negative; `every` of them at a time."""
 
     labels, sample_rate, hop, warm_up = ("a", "b"), 16000, 4, 0
 
-    def __init__(self) -> None:
+    def __init__(self, every: int = 1) -> None:
+        self.every = every
         self.reset()
 
     def reset(self) -> None:
@@ -21,16 +22,18 @@ class Sums(Listener):
     def step(self, samples: np.ndarray) -> np.ndarray:
         self.waiting = np.concatenate([self.waiting, samples])
         rows = []
-        while len(self.waiting) >= self.hop:
-            self.sum += float(self.waiting[: self.hop].sum())
-            self.waiting = self.waiting[self.hop :]
-            rows.append((self.sum, -self.sum))
+        while len(self.waiting) >= self.hop * self.every:
+            for _ in range(self.every):
+                self.sum += float(self.waiting[: self.hop].sum())
+                self.waiting = self.waiting[self.hop :]
+                rows.append((self.sum, -self.sum))
         return np.array(rows, np.float32).reshape(-1, 2)
 
 
+@pytest.mark.parametrize("every", [1, 3])
 @pytest.mark.parametrize(("samples", "hops"), [(4, 1), (5, 2), (8, 2), (10, 3)])
-def test_a_clip_is_heard_from_silence_and_to_its_last_sample(samples: int, hops: int) -> None:
-    listener, clips = Sums(), np.arange(3 * samples, dtype=np.float32).reshape(3, samples)
+def test_a_clip_is_heard_from_silence_and_to_its_last_sample(samples: int, hops: int, every: int) -> None:
+    listener, clips = Sums(every), np.arange(3 * samples, dtype=np.float32).reshape(3, samples)
     listener.step(np.ones(6, np.float32))  # heard before: forgotten
     rows = verify.heard(listener, clips)
     assert rows.shape == (3, hops, 2)
@@ -54,6 +57,37 @@ def test_a_clip_is_heard_after_its_past_and_to_its_last_sample() -> None:
     pasts = [np.full(length, 100, np.float32) for length in (1, 6, 7)]
     found = verify.after(Sums(), clips, pasts)
     np.testing.assert_allclose(found[:, 0], clips.sum(1) + np.array([100, 600, 700]))
+
+
+@pytest.mark.parametrize(("every", "lag"), [(1, 0), (2, 0), (1, 3), (2, 3)])
+def test_a_score_ends_with_its_clip_after_as_much_past_as_hops_take(every: int, lag: int) -> None:
+    class Late(Sums):
+        """Takes no notice of the first `lag` samples."""
+
+        def step(self, samples: np.ndarray) -> np.ndarray:
+            return super().step(samples[lag:])
+
+    clips = np.arange(30, dtype=np.float32).reshape(3, 10) + 1
+    pasts = [np.full(length, 100, np.float32) for length in (0, 3, 31)]
+    found = verify.ended(Late(every), clips, pasts, lag)
+    call = 4 * every
+    for clip, past, scores in zip(clips, pasts, found, strict=True):
+        whole = np.concatenate((past, clip))
+        cut = (len(whole) - lag) % call
+        heard = np.concatenate((past[cut:], clip))
+        heard = np.pad(heard, ((lag - len(heard)) % call, 0))
+        assert len(heard) % call == lag
+        assert heard[-1] == clip[-1]
+        assert scores[0] == heard[lag:].sum()
+
+
+def test_moved_clips_end_up_to_a_hop_earlier_and_begin_in_their_past() -> None:
+    clips = np.tile(np.arange(100, 120, dtype=np.float32), (40, 1))
+    found = verify.moved(clips, [np.arange(90, 100, dtype=np.float32)] * 40, 5)
+    assert found.shape == clips.shape
+    early = clips[0, -1] - found[:, -1]
+    assert set(early) == {1, 2, 3, 4, 5}
+    np.testing.assert_array_equal(found, clips - early[:, None])
 
 
 def test_a_stream_that_goes_deaf_is_told_from_chance() -> None:

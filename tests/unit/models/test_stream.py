@@ -10,9 +10,12 @@ import torch
 
 from audionas.core.errors import UserError
 from audionas.core.rng import numpy_rng
-from audionas.export import onnx, onnx_stream
+from audionas.export import onnx, onnx_stream, verify
 from audionas.export.listeners import open_file
 from audionas.export.onnx_listeners import OnnxClip, OnnxStream
+from audionas.listen.exported import Exported
+from audionas.listen.hear import tail
+from audionas.listen.web.page import described
 from audionas.models import stream
 from audionas.models.bundle import ModelBundle
 from audionas.models.listener import Listener
@@ -155,6 +158,7 @@ def test_a_program_finds_what_it_needs_in_the_file(case: Case) -> None:
         "arch": case.bundle.spec.id,
         "sample_rate": str(rate),
         "hop_samples": str(step.hop_samples),
+        "hops": "1",
         "warm_up": str(step.warm_up),
         "input": case.input,
     }
@@ -163,6 +167,51 @@ def test_a_program_finds_what_it_needs_in_the_file(case: Case) -> None:
     assert str(Path(onnx.__file__).parent).encode() not in case.file.read_bytes(), (
         "it tells where the code lay"
     )
+
+
+@pytest.mark.laws
+@pytest.mark.parametrize("pool", ["flatten", "max"])
+def test_a_network_without_padding_says_of_a_stream_what_it_says_of_the_clip(pool: str) -> None:
+    """Wherever its hops begin and whatever it heard before, at a hop that ends with the clip."""
+    bundle = bundle_of("mixednet", **{**MIXED, "pool": pool})
+    liven(bundle)
+    wave = sound(16_000 * 4)
+    clips = np.stack([wave[at : at + 16_000] for at in (0, 17_000, 40_000)])
+    with torch.inference_mode():
+        whole = bundle.network()(torch.from_numpy(clips)).numpy()
+    assert np.ptp(whole, 0).max() > 0.1, "all clips are alike"
+    for pasts in ([wave[:0]] * 3, [wave[-n:] for n in (5_001, 7_777, 20_160)]):
+        found = verify.ended(stream.TorchStream(bundle), clips, pasts)
+        np.testing.assert_allclose(found, whole, atol=CLOSE)
+
+
+@pytest.mark.parametrize(
+    "which", [*story(("tc", "mixed max"), 0), pytest.param("se", marks=pytest.mark.nightly)]
+)
+def test_several_hops_in_a_call_are_as_many_calls(which: str, tmp_path: Path) -> None:
+    case = made(tmp_path, which)
+    file = tmp_path / "several.stream.onnx"
+    onnx_stream.export(case.bundle, file, input=case.input, pool=case.pool, hops=3)
+    one, several = open_file(case.file, case.bundle), open_file(file, case.bundle)
+    assert isinstance(several, OnnxStream)
+    assert (several.every, several.hop, several.warm_up) == (3, one.hop, one.warm_up)
+    lag = case.bundle.network().front_end.tail if case.input == "frames" else 0
+    wave = sound(one.hop * 31 + lag + 77)  # of 31 hops 30 are in whole calls
+    scores = told(several, wave, 997, 1, 0, 12_345, 160)
+    np.testing.assert_allclose(scores, one.step(wave)[: len(scores)], atol=CLOSE)
+    assert len(scores) == 30
+    assert scores.std(0).max() > 0.01, "all scores are alike"
+    clips = np.stack([wave[:16_000], wave[-16_000:]])
+    before = [wave[: one.hop + 5], wave[:7]]
+    last, same = (verify.after(listener, clips, before) for listener in (one, several))
+    np.testing.assert_allclose(last, same, atol=CLOSE)  # though a call goes on after them
+    if case.input == "waveform":
+        facts = dict(OnnxStream(file).session.get_modelmeta().custom_metadata_map)
+        assert facts["hops"] == "3"
+        with pytest.raises(UserError, match="takes 3 hops in a call, and the page gives one") as caught:
+            described(Exported(tmp_path, case.bundle, file))
+        assert "--target onnx-stream" in caught.value.hint
+    assert len(tail(several)) == len(tail(one)) + 2 * one.hop  # so that the last scores come
 
 
 # A file that takes clips

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from audionas.nn.means import BLOCKS, EndlessMean, RingMean, after_past, block_size
-from audionas.nn.stream_means import Ring, Tape
+from audionas.nn.stream_means import Line, Ring, Tape
 
 
 def wanted(x: torch.Tensor, size: int, phase: int) -> torch.Tensor:
@@ -61,3 +61,24 @@ def test_the_ring_is_the_same_mean(chunk: int) -> None:
     tape.given, tape.kept = empty, {}
     assert ring(x[..., :0]).shape == (1, 3, 1, 0)
     assert torch.equal(tape.kept["mean"], empty["mean"])
+
+
+@pytest.mark.parametrize("chunk", [1, 5, 40])
+def test_a_ring_of_frames_is_the_mean_of_the_last_clip_and_forgets_exactly(chunk: int) -> None:
+    x, rows = image(40)[:1], {}
+    for name, before in (("silence", 0.0), ("noise", 1e9)):
+        tape = Tape()
+        line = Line(tape, "mean", 17)
+        tape.kept = {"mean": torch.full((1, 3, 1, line.past), before, dtype=torch.float64)}
+        found = []
+        for part in torch.split(x, chunk, 3):
+            tape.given, tape.kept = tape.kept, {}
+            found.append(line(part))
+        rows[name] = torch.cat(found, 3)
+    assert tape.kept["mean"].shape == (1, 3, 1, 16)
+    for t in range(40):
+        mean = x[..., max(0, t - 16) : t + 1].mean(2).sum(2) / 17
+        torch.testing.assert_close(rows["silence"][..., 0, t], mean, rtol=0, atol=1e-12)
+    torch.testing.assert_close(rows["silence"][..., 16], EndlessMean()(x)[..., 16])  # a whole clip
+    assert torch.equal(rows["noise"][..., 16:], rows["silence"][..., 16:])
+    assert not torch.equal(rows["noise"][..., :16], rows["silence"][..., :16])

@@ -224,6 +224,8 @@ def test_int8_that_costs_accuracy_is_not_left(own: Path, directories: Path) -> N
         ("--target ,", "--target is empty"),
         ("--input samples", "--input samples: expected waveform or frames"),
         ("--pool mean", "--pool mean: expected window or exponential"),
+        ("--target onnx-stream --hops 0", "--hops 0: expected 1 to 100 hops in one call"),
+        ("--target onnx --hops 4", "--hops: only model.stream.onnx takes several hops"),
         ("--fine-tune yes", "--fine-tune yes: expected auto or always or never"),
         ("--target int8 --calibrate {tmp}/nowhere", "nowhere"),
         ("--target litert --data {tmp}", "{tmp}"),
@@ -325,8 +327,9 @@ def test_a_stream_is_compared_with_the_clip_and_told_in_the_card(word: Path) -> 
     assert row["past"]["from"] == "other clips of the same data"
     assert row["past"]["max_difference"] <= 1e-4
     text = (word / "export" / "model_card.md").read_text()
-    share = page["stream_against_clip"]["fresh"]
-    assert f"Stream against clip: same label on {share:.1%} of {CLIPS} clips from silence" in text
+    shares = page["stream_against_clip"]
+    assert f"Stream against clip: same label on {shares['fresh']:.1%} of {CLIPS} clips from silence" in text
+    assert f"moved by up to one hop: on {shares['moved']:.1%}." in text
     assert page["memory"]["words"] in text
 
 
