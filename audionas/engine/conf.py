@@ -299,6 +299,9 @@ class Rank(Strict):
     stand for the trainings: none is made. `seeds` are those of several supernets; by default there is one,
     with the config's seed. The regret is reported for the supernet's best `top`, by default 1 and 10. `sweep`
     are further numbers of batches on which statistics are recalibrated, to choose `scoring.calibration` by.
+
+    `proxies` are scores of the untrained networks, by which they are ordered too: a supernet has to surpass
+    them, and they the costs. With proxies the method may be `random`, which trains no supernet.
     """
 
     networks: int = 30
@@ -312,6 +315,7 @@ class Rank(Strict):
     on: Literal["cifar10", "cifar100", "ImageNet16-120"] = "cifar10"
     top: tuple[int, ...] | None = None
     sweep: tuple[int, ...] = ()
+    proxies: tuple[Literal["synflow", "naswot", "swap", "az_nas"], ...] = ()
 
     def __post_init__(self) -> None:
         problems = []
@@ -325,6 +329,7 @@ class Rank(Strict):
             if not 1 <= k <= self.networks
         ]
         problems += [f"rank.seeds: {seed} appears twice" for seed in _repeated(self.seeds)]
+        problems += [f"rank.proxies: {name} appears twice" for name in _repeated(self.proxies)]
         problems += [f"rank.sweep: {n}, expected at least 1 batch" for n in self.sweep if n < 1]
         problems += [
             f"rank.{name}: the table stands for the trainings. Remove rank.{name}, or rank.table."

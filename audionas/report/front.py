@@ -1,5 +1,6 @@
 """The report's section about a front: an interactive plot, its networks, and the course of the search."""
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.records.run import ArchiveRecord
 from audionas.core.reporter import amount
+from audionas.cost.limits import excess
 from audionas.report import charts, front_chart
 from audionas.report.axes.drawn import Format
 from audionas.report.axes.scale import POSITIVE, SHARE
@@ -64,6 +66,9 @@ MEASURES = {
     "arena_esp32": Measure("arena on an ESP32, bytes", _whole, _tick),
     "arena_esp32s3": Measure("arena on an ESP32-S3, bytes", _whole, _tick),
     "latency_ms": Measure("latency, ms", "{:.4g}".format, _tick),
+    "synflow": Measure("SynFlow", "{:.4f}".format, _tick),
+    "naswot": Measure("NASWOT", "{:.2f}".format, _tick),
+    "swap": Measure("SWAP", _whole, _tick),
     ASKED: Measure("networks scored", _whole, _tick),
 }
 
@@ -151,9 +156,14 @@ def _dot(one: Scored, pair: Mapping[str, Direction], front: Front) -> Dot:
     values = one.score.values
     x, y = (values[name] for name in pair)
     place = f"{values[ASKED]:.0f} of {front.scored} scored" + (
-        ", above a limit" if one.score.violation else ""
+        f", {_out(one, front)}" if one.score.violation else ""
     )
     return Dot(x, y, "\n".join((place, told(values, names(front)), words_of(one.spec))))
+
+
+def _out(one: Scored, front: Front) -> str:
+    """Why a network was not scored."""
+    return "above a limit" if excess(one.score.values, front.limits) else "refused by the filter"
 
 
 def _sentences(front: Front, seen: _Seen) -> Iterator[str]:
@@ -174,7 +184,8 @@ def _sentences(front: Front, seen: _Seen) -> Iterator[str]:
     if seen.above:
         drawn = any(_placed(seen.above, pair) for pair in _pairs(front.objectives))
         look = "hollow" if drawn else "not drawn: the supernet did not score them"
-        yield f"{len(seen.above):,} above a limit are {look}."
+        whys = Counter(_out(one, front) for one in seen.above)
+        yield " ".join(f"{count:,} {why} are {look}." for why, count in whys.items())
     if seen.faulty:
         yield f"{seen.faulty:,} without a finite score are not drawn."
 

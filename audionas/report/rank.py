@@ -21,15 +21,18 @@ from audionas.report.markdown import table as markdown_table
 from audionas.report.markdown import text
 
 AGAIN = "trained again"  # one training in place of the supernet, against the others: the ceiling
-COST = "by "  # begins the name of a cost that orders, the more the better: any supernet has to surpass it
+COST = (
+    "by "  # begins the name of a cost or proxy that orders, the more the better: supernets have to surpass it
+)
 
 
 class Ranking(NamedTuple):
     """A study: one row per network, and the agreement of orders with the truth, by what orders.
 
     That is the supernet's accuracy, by kind of batch-norm statistics, its loss, and under names that begin
-    with `COST` each cost; `AGAIN` compares one training with the mean of the others. `agreement[kind]` has
-    the figures of `engine.agreement.order`, each with an interval by bootstrap over networks and supernets.
+    with `COST` each cost and each proxy of untrained networks; `AGAIN` compares one training with the mean of
+    the others. `agreement[kind]` has the figures of `engine.agreement.order`, each with an interval by
+    bootstrap over networks and supernets.
     `clips` is the number on which each network was tested alone, and `classes` of these: 0 where unknown.
     """
 
@@ -103,9 +106,9 @@ def show(found: Ranking, reporter: Reporter) -> None:
 def page(found: "Ranking") -> str:
     """The file's text."""
     head, rows = lines(found)
-    lead = f"Agreement of the supernet's order with the {found.facts.get('truth', 'accuracies alone')}."
+    lead = f"Agreement of each order with the {found.facts.get('truth', 'accuracies alone')}."
     parts = [_title(found), box(_advice(found)), section("Agreement", table(head, rows), lead=lead)]
-    for kind in map(str, STATISTICS):
+    for kind in (k for k in map(str, STATISTICS) if k in found.agreement):
         parts.append(
             section(f"{kind[:1].upper()}{kind[1:]} statistics", _plot(found, kind), lead=_read(found))
         )
@@ -114,7 +117,10 @@ def page(found: "Ranking") -> str:
 
 
 def _title(found: "Ranking") -> Html:
-    count = f"{amount(len(found.rows), 'network')}, each scored in the supernet and trained alone."
+    scored = "each scored in the supernet and trained alone"
+    if not any(kind in found.agreement for kind in STATISTICS):
+        scored = "each scored untrained and trained alone"
+    count = f"{amount(len(found.rows), 'network')}, {scored}."
     return html.header("audionas ranking", found.title, count, [str(found.facts.get("command", ""))])
 
 

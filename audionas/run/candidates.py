@@ -18,7 +18,8 @@ from audionas.cost.arena_table import ArenaTable
 from audionas.cost.limits import ARENAS, excess, measured
 from audionas.cost.lookup import LatencyTable
 from audionas.cost.table import CostTable
-from audionas.searchers._base import DEAR, Problem, Score
+from audionas.proxies.sieve import Sieve
+from audionas.searchers._base import DEAR, PROXIES, Problem, Score
 from audionas.searchers._front import Scored
 
 
@@ -59,7 +60,8 @@ class Costs:
     ) -> None:
         self.problem, self.table, self.latency = problem, table, latency
         self.arenas = ArenaTable(problem.space, problem.io, problem.sizes)
-        self.wanted = [name for name in dict.fromkeys(("macs", "params", *wanted)) if name not in DEAR]
+        later = (*DEAR, *PROXIES)
+        self.wanted = [name for name in dict.fromkeys(("macs", "params", *wanted)) if name not in later]
 
     def of(self, spec: ArchSpec) -> dict[str, float]:
         """Compute the costs: in milliseconds for sums, in up to a second or two for peak memory."""
@@ -82,6 +84,7 @@ class Candidates:
 
     `told` is called once per architecture, in order. Networks above a limit never reach the supernet, and of
     those that are the same network (`Space.canonical`) only the first does: the others share its scores.
+    A `sieve` adds proxies to the costs of those within the limits, and may refuse some as if above a limit.
     """
 
     def __init__(
@@ -91,14 +94,19 @@ class Candidates:
         limits: Mapping[str, float],
         pool: Pool | None,
         told: Callable[[], object],
+        sieve: Sieve | None = None,
     ) -> None:
         self.archive, self.costs, self.limits, self.pool, self.told = archive, costs, limits, pool, told
+        self.sieve = sieve
         self.asked = 0
         self.dear: dict[str, Mapping[str, float]] = {}  # by canonical form
         for spec, score in archive.rows:
+            form = costs.problem.space.canonical(spec)
             if not score.violation:
                 own = {name: value for name, value in score.values.items() if name in DEAR}
-                self.dear.setdefault(costs.problem.space.canonical(spec), own)
+                self.dear.setdefault(form, own)
+            if sieve is not None and not excess(score.values, limits):
+                sieve.remember(form, score.values, score.violation)
 
     def evaluate(self, specs: Sequence[ArchSpec]) -> list[Score]:
         """Scores in the order of `specs`.
@@ -120,6 +128,13 @@ class Candidates:
         costs = [self.costs.of(spec) for spec in specs]
         over = [sum(excess(cost, self.limits).values()) for cost in costs]
         forms = [self.costs.problem.space.canonical(spec) for spec in specs]
+        if self.sieve is not None:
+            within = [one for one in zip(forms, specs, costs, over, strict=True) if not one[3]]
+            self.sieve.judge({form: (spec, cost) for form, spec, cost, _ in within})
+            for n, form in enumerate(forms):
+                if not over[n]:
+                    costs[n] = {**costs[n], **self.sieve.own(form)}
+                    over[n] = self.sieve.behind[form]
         fresh: dict[str, dict[str, list[str]]] = {}
         for spec, form, violation in zip(specs, forms, over, strict=True):
             if not violation and form not in self.dear:

@@ -5,6 +5,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,11 +30,13 @@ from audionas.methods._base import Method, SearchRun
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._decided import decided
 from audionas.methods._derive import parameter_free
+from audionas.proxies.untrained import EXAMPLES
 from audionas.run.folder import device_of, finish, phase, require_there
 from audionas.run.select import require_possible, select
 from audionas.run.supernet import (
     budget,
     default_features,
+    first_examples,
     give_examples,
     halves,
     pairs,
@@ -84,7 +87,8 @@ def search(
     found = _fitted(conf, inputs, device, reporter, resume=resume, overwrite=again, until=until)
     if conf.searcher is not None:
         start = {**facts(conf, inputs, device), **(judge.facts if judge is not None else {})}
-        front = select(conf, problem, start, resume=resume, overwrite=overwrite)
+        shown = partial(first_examples, conf, inputs, device, reporter, EXAMPLES)
+        front = select(conf, problem, start, shown, resume=resume, overwrite=overwrite)
         found = _kept(conf, front.member(front.knee).spec)
     assert found is not None
     costs = table(space, inputs.io, found.scale)

@@ -1,9 +1,11 @@
 """The second half of a search: a searcher looks for a front among the networks of a trained supernet."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from audionas.config import Config
 from audionas.core.errors import UserError
@@ -12,6 +14,8 @@ from audionas.core.reporter import Reporter, amount
 from audionas.cost.lookup import LatencyTable
 from audionas.cost.table import table
 from audionas.engine import processes
+from audionas.proxies.sieve import Sieve
+from audionas.proxies.untrained import PROXIES, Untrained
 from audionas.run.candidates import Archive, Candidates, Costs
 from audionas.run.folder import finish, phase, require_there
 from audionas.run.supernet import scorer
@@ -24,22 +28,30 @@ MADE = ("arch.json", "front.json", "front.csv")  # in the run folder
 
 
 def select(
-    conf: Config, problem: Problem, facts: Mapping[str, Any], *, resume: bool, overwrite: bool
+    conf: Config,
+    problem: Problem,
+    facts: Mapping[str, Any],
+    examples: Callable[[], Tensor],
+    *,
+    resume: bool,
+    overwrite: bool,
 ) -> Front:
     """Run `conf.searcher`. Writes `exp/<name>/front.json`, `front.csv` and, line by line, the archive.
 
-    `facts` are those of the supernet. An interrupted run resumes: the searcher repeats its requests, and the
-    archive answers them. With several processes the first searches, with its own workers.
+    `facts` are those of the supernet, `examples` what proxies read (B, C, F, T). An interrupted run resumes:
+    the searcher repeats its requests, and the archive answers them. With several processes the first
+    searches, with its own workers.
     """
     searcher, reporter = conf.searcher, processes.reporter()
     assert searcher is not None
-    facts = {**facts, "searcher": conf.resolved()["searcher"], "limits": limits_of(conf, searcher)}
+    facts = {**facts, "searcher": _settings(conf), "limits": limits_of(conf, searcher)}
     with phase(conf, FOLDER, facts, resume=resume, overwrite=overwrite, makes=MADE) as (folder, finished):
         file = conf.folder / "front.json"
         if finished and file.exists():
             reporter.note(f"{folder}: finished earlier; the front is {file}")
         elif processes.first():
-            archive = _run(conf, searcher, problem, folder, reporter)
+            sieve = _sieve(searcher, problem, examples)
+            archive = _run(conf, searcher, problem, folder, reporter, sieve)
             front = _fronts.of(archive.rows, searcher.objectives, limits_of(conf, searcher))
             require_there(folder)
             front.save(conf.folder)
@@ -50,6 +62,22 @@ def select(
             reporter.note(f"front of {len(front.members)} among {many}, written to {file}")
             reporter.table(*_fronts.table(front))
     return _fronts.read(file)
+
+
+def _settings(conf: Config) -> dict[str, Any]:
+    """The searcher's section, without a filter where there is none: earlier versions had none."""
+    section: dict[str, Any] = conf.resolved()["searcher"]
+    unused = ("filter", "keep") if section["filter"] == "none" else ()
+    return {name: value for name, value in section.items() if name not in unused}
+
+
+def _sieve(searcher: Searcher, problem: Problem, examples: Callable[[], Tensor]) -> Sieve | None:
+    """A sieve that measures proxies and filters by them; None where nothing asks for one."""
+    if not searcher.proxies and searcher.filter == "none":
+        return None
+    untrained = Untrained(problem.space, problem.seed, examples)
+    parts = [part for name in searcher.proxies for part in PROXIES[name].parts]
+    return Sieve(lambda spec: untrained.of(spec, searcher.proxies), parts, searcher.filter, searcher.keep)
 
 
 def require_possible(conf: Config, problem: Problem) -> None:
@@ -86,7 +114,14 @@ def limits_of(conf: Config, searcher: Searcher) -> dict[str, float]:
     return {**(conf.limits.given if conf.limits is not None else {}), **searcher.limits}
 
 
-def _run(conf: Config, searcher: Searcher, problem: Problem, folder: Path, reporter: Reporter) -> Archive:
+def _run(
+    conf: Config,
+    searcher: Searcher,
+    problem: Problem,
+    folder: Path,
+    reporter: Reporter,
+    sieve: Sieve | None,
+) -> Archive:
     archive = Archive(folder / "archive.jsonl", problem)
     limits, general = limits_of(conf, searcher), conf.general
     costs = _costs(problem, searcher, limits)
@@ -109,6 +144,6 @@ def _run(conf: Config, searcher: Searcher, problem: Problem, folder: Path, repor
                     address=general.address,
                 )
             )
-        candidates = Candidates(archive, costs, limits, pool, lambda: next(ticks, 0))
+        candidates = Candidates(archive, costs, limits, pool, lambda: next(ticks, 0), sieve)
         searcher.run(problem, candidates.evaluate)
     return archive

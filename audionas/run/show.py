@@ -28,7 +28,7 @@ from audionas.report.live.watch import watch
 from audionas.report.run import Example, evaluation, probabilities
 from audionas.report.run import write as write_report
 from audionas.searchers import _fronts
-from audionas.searchers._base import DEAR
+from audionas.searchers._base import DEAR, PROXIES
 from audionas.searchers._fronts import Front
 from audionas.spaces._base import space_of
 from audionas.zoo.find import read as read_arch
@@ -112,7 +112,7 @@ def _front(file: Path, words: Sequence[str]) -> dict[str, Any]:
 
 def _limits(words: Sequence[str], front: Front) -> dict[str, float]:
     """Parse `macs=1e6` to numbers by cost; the smallest of several for one cost counts."""
-    costs = [name for name in front.members[0].score.values if name not in DEAR]
+    costs = [name for name in front.members[0].score.values if name not in (*DEAR, *PROXIES)]
     limits: dict[str, float] = {}
     problems = []
     for word in words:

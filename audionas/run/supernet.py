@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from audionas.config import Config, built
 from audionas.core.errors import UserError, did_you_mean
@@ -22,6 +23,7 @@ from audionas.inputs.split import Inputs
 from audionas.methods._base import Method, SearchRun
 from audionas.run.folder import device_of
 from audionas.run.training import found
+from audionas.searchers._base import DEAR
 from audionas.spaces._base import Bare, Space
 
 
@@ -111,6 +113,17 @@ def give_examples(conf: Config, run: SearchRun, inputs: Inputs, reporter: Report
     )
     first, second = (batches(rows, reporter=reporter) for rows in split_rows(conf, inputs))
     run.train, run.valid = partial(_prepared, first, prepare), partial(_prepared, second, prepare)
+
+
+def first_examples(
+    conf: Config, inputs: Inputs, device: torch.device, reporter: Reporter, count: int
+) -> Tensor:
+    """`count` drawn examples (B, C, F, T) of the weights' half, or all if it has fewer, not augmented."""
+    rows, _ = split_rows(conf, inputs)
+    batches = train_batches(
+        conf, inputs, rows, batch_size=count, workers=0, augmented=False, reporter=reporter
+    )
+    return next(_prepared(batches, preparer(inputs, device))).x
 
 
 def _prepared(batches: Batches, prepare: Callable[[Batch], Batch]) -> Iterator[Batch]:
@@ -203,10 +216,10 @@ def wanted(conf: Config) -> tuple[Space, Method]:
             [f"{conf.general.name}: the config has no section '{s}'" for s in missing],
             hint="For example: space: {name: kws_tc_resnet}, method: {name: noisy_darts}",
         )
-    if conf.searcher is not None and not conf.method.trains:
+    if conf.searcher is not None and not conf.method.trains and {*DEAR} & {*conf.searcher.objectives}:
         raise UserError(
             f"searcher: method {conf.raw['method']['name']} trains no supernet to score networks with",
-            hint="For example: method: {name: fair_nas}",
+            hint="For example: method: {name: fair_nas}, or searcher.objectives={swap: max, macs: min}",
         )
     if not conf.space.choices():
         raise UserError(

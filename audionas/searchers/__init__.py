@@ -5,7 +5,7 @@ from audionas.core.doors import door
 __getattr__ = door(
     __name__,
     {
-        "_base": "CHEAP DEAR VIABLE Direction Problem Score Searcher",
+        "_base": "CHEAP DEAR PROXIES VIABLE Direction Filter Problem Score Searcher",
         "_front": "Scored crowding dominates extent front hypervolume hypervolumes knee minimal points "
         "violations",
         "_fronts": "Front",

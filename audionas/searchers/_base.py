@@ -29,14 +29,16 @@ CHEAP = (  # do not need it
     "arena_esp32s3",
     "latency_ms",
 )
+PROXIES = ("synflow", "naswot", "swap")  # read off untrained networks (audionas/proxies)
+Filter = Literal["none", "synflow", "naswot", "swap", "az_nas", "params", "macs"]
 BATCH = 100  # architectures requested at a time if nothing is learnt in between
 
 
 class Score(NamedTuple):
     """The known values of an architecture: bytes, milliseconds, accuracies between 0 and 1.
 
-    `violation` is 0.0 if all limits are satisfied (`Searcher.violation`); above a limit only the cheap values
-    are present, as the dear ones are not worth computing.
+    `violation` is 0.0 if all limits are satisfied (`Searcher.violation`) and the filter keeps the network;
+    above a limit only the cheap values are present, as the dear ones are not worth computing.
     """
 
     values: Mapping[str, float]
@@ -61,6 +63,9 @@ class Searcher(Strict, ABC):
 
     `latency` is the file of the table that `latency_ms` is read from. No searcher requests an architecture
     twice.
+
+    `filter` names a proxy, or a cost, that judges networks before the supernet scores them: those below the
+    best `keep` of all that were requested so far count as above a limit. `keep` is the share that is kept.
     """
 
     paper: ClassVar[str] = ""
@@ -69,6 +74,8 @@ class Searcher(Strict, ABC):
     objectives: dict[str, Direction] = field(default_factory=lambda: {"accuracy": "max", "macs": "min"})
     limits: dict[str, float] = field(default_factory=dict)
     latency: str = ""
+    filter: Filter = "none"
+    keep: float = 0.5
 
     def __post_init__(self) -> None:
         """Refuse unknown names and impossible values, all of them at once."""
@@ -85,15 +92,17 @@ class Searcher(Strict, ABC):
 
     def problems(self) -> list[str]:
         """The problems of the fields; subclasses add theirs."""
-        known = (*DEAR, *CHEAP)
+        known = (*DEAR, *CHEAP, *PROXIES)
         found = [] if self.objectives else ["objectives: empty, at least one is needed"]
         for name, direction in self.objectives.items():
-            if name not in known:
+            if name == "az_nas":
+                found.append("objectives: az_nas only ranks networks of a pool. Write filter: az_nas")
+            elif name not in known:
                 found.append(f"objectives: no objective '{name}'.{did_you_mean(name, known)}")
             if direction not in get_args(Direction):
                 found.append(f"objectives.{name} is {direction!r}, expected max or min")
         for name, most in self.limits.items():
-            if name in DEAR:
+            if name in (*DEAR, *PROXIES):
                 found.append(f"limits: {name} cannot be limited, only {', '.join(CHEAP)} can")
             elif name not in CHEAP:
                 found.append(f"limits: no cost '{name}'.{did_you_mean(name, CHEAP)}")
@@ -101,12 +110,23 @@ class Searcher(Strict, ABC):
                 found.append(f"limits.{name} is {most!r}, expected a positive number")
         if "latency_ms" in (*self.objectives, *self.limits) and not self.latency:
             found.append("latency: empty, but latency_ms needs a table (audionas latency build CONF)")
+        if self.filter not in get_args(Filter):
+            found.append(f"filter: no filter '{self.filter}'.{did_you_mean(self.filter, get_args(Filter))}")
+        if not (_is_number(self.keep) and 0 < self.keep < 1):
+            found.append(f"keep is {self.keep!r}, expected a share between 0 and 1")
         return found
 
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """The proxies that objectives and filter read."""
+        measured = (*PROXIES, "az_nas")
+        return tuple(dict.fromkeys(n for n in (*self.objectives, self.filter) if n in measured))
+
     def void(self) -> Mapping[str, str]:
-        """A table of latencies that nothing reads; subclasses add theirs."""
+        """A table of latencies, or a share of a filter, that nothing reads; subclasses add theirs."""
         used = "latency_ms" in (*self.objectives, *self.limits)
-        return {} if used else {"latency": "latency_ms is no objective and no limit"}
+        void = {} if used else {"latency": "latency_ms is no objective and no limit"}
+        return void | ({"keep": "filter is none"} if self.filter == "none" else {})
 
     def violation(self, values: Mapping[str, float]) -> float:
         """The excess of costs over the limits: the sum of the excess shares, 0.0 if all are satisfied."""

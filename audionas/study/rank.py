@@ -32,6 +32,7 @@ from audionas.searchers._vectors import every
 from audionas.spaces._base import Space
 from audionas.study import ranking
 from audionas.study.bench import Bench, scored_split
+from audionas.study.proxied import proxied
 from audionas.study.score import trained
 from audionas.study.truth import Table
 from audionas.study.truth import trained as trained_alone
@@ -45,15 +46,16 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
 
     Several supernets lie in `exp/<name>/seed_<seed>`. Finished work is kept: scores by architecture, trained
     networks in separate folders, which two processes may divide between them; the one that finds some held by
-    the other returns None. With a table nothing is trained alone. `overwrite` discards the supernets and
+    the other returns None. With a table nothing is trained alone, and with proxies a method without a
+    supernet will do. `overwrite` discards the supernets and
     their scores, never a trained network. Raises UserError as search and training do.
     """
     conf = replace(conf, rank=conf.rank or Rank(), searcher=None)
     assert conf.rank is not None
     space, method = wanted(conf)
     if not method.trains:
-        raise UserError(f"method {conf.raw['method']['name']} trains no supernet to rank networks with")
-    runs = _supernets(conf)
+        _require_no_supernet(conf.rank, f"method {conf.raw['method']['name']} trains no supernet")
+    runs = _supernets(conf) if method.trains else []
     inputs, device, reporter = opened(conf)
     known = Table(conf.rank, space, inputs.io) if conf.rank.table else None
     test = inputs.dev if known else scored_split(conf, inputs, conf.rank.test, reporter)
@@ -72,10 +74,21 @@ def rank(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Rank
             reporter.note(f"another process trains {amount(left, 'network')}: run this again later")
             return None
         truth = trained_alone([alone[spec.id] for spec in specs], f"{len(test):,} {inputs.noun}", len(test))
-    found = ranking.ranking(conf, specs, told, truth, runs)
+    found = ranking.ranking(conf, specs, told, truth, runs, proxied(conf, bench, specs))
     save(found, conf.folder / "rank")
     show(found, reporter)
     return found
+
+
+def _require_no_supernet(options: Rank, why: str) -> None:
+    """Raise UserError where only a supernet can be ranked, or settings of supernets would change nothing."""
+    if not options.proxies:
+        raise UserError(
+            f"{why} to rank networks with",
+            hint="Take another method, or rank.proxies=[synflow,naswot,swap,az_nas]",
+        )
+    if void := [name for name in ("seeds", "sweep") if getattr(options, name)]:
+        raise UserError([f"rank.{name}: {why}. Remove rank.{name}." for name in void])
 
 
 def _supernets(conf: Config) -> list[Config]:

@@ -14,6 +14,7 @@ from audionas.cost.table import table
 from audionas.engine.agreement import order
 from audionas.methods._score import STATISTICS
 from audionas.report.rank import AGAIN, Ranking
+from audionas.run.folder import environment
 from audionas.study.truth import COSTS, Truth
 from audionas.zoo.find import told as words_of
 
@@ -26,8 +27,11 @@ def ranking(
     scores: Mapping[int, Scores],
     truth: Truth,
     runs: Sequence[Config],
+    proxies: Mapping[str, np.ndarray],
 ) -> Ranking:
-    """Combine the measurements; `scores` are by the supernet's seed, and `runs` the supernets' configs."""
+    """Combine the measurements; `scores` are by the supernet's seed, `runs` the supernets' configs, and
+    `proxies` merits (n,) of the untrained networks.
+    """
     assert conf.rank is not None
     assert conf.space is not None
     costs = table(conf.space, specs[0].io, specs[0].scale)
@@ -42,6 +46,7 @@ def ranking(
             "params": priced["params"][n],
             "alone": float(truth.value[n]),
             **{kind: float(found[:, n].mean()) for kind, found in orders.items()},
+            **{name: float(merit[n]) for name, merit in proxies.items()},
             **_by_seed(orders, scores, n),
             **({f"training {t}": float(v) for t, v in enumerate(truth.trainings[n], 1)} if again else {}),
         }
@@ -56,6 +61,8 @@ def ranking(
         found[name] = {**order(values, truth.value, truth.choice, top), **_spread(values)}
         if truth.whole:
             found[f"{name}, all {truth.many:,}"] = {"kendall": {"value": truth.whole[name], "interval": None}}
+    for name, merit in proxies.items():
+        found[name] = {**order(merit[None], truth.value, truth.choice, top), **_spread(merit[None])}
     if again:
         found[AGAIN] = {**order(again[0], again[1], again[1], top), **_spread(again[0])}
     facts = _facts(conf, rows, truth, runs)
@@ -68,6 +75,8 @@ def _orders(specs: Sequence[ArchSpec], scores: Mapping[int, Scores]) -> dict[str
     Statistics that only some networks have, of an earlier sweep, are left out.
     """
     each = [own[spec.id] for own in scores.values() for spec in specs]
+    if not each:
+        return {}
     kinds = [kind for kind in each[0] if all(kind in own for own in each)]
     names = {kind: (kind, "accuracy") for kind in kinds}
     names |= {f"{kind} loss": (kind, "loss") for kind in map(str, STATISTICS)}
@@ -79,7 +88,7 @@ def _orders(specs: Sequence[ArchSpec], scores: Mapping[int, Scores]) -> dict[str
 
 def _by_seed(orders: Mapping[str, np.ndarray], scores: Mapping[int, Scores], n: int) -> dict[str, float]:
     """The scores of a network in each of several supernets."""
-    if len(scores) == 1:
+    if len(scores) <= 1:
         return {}
     each = ((kind, seed, s) for kind in orders for s, seed in enumerate(scores))
     return {f"{kind}, seed {seed}": float(orders[kind][s, n]) for kind, seed, s in each}
@@ -105,7 +114,11 @@ def _facts(conf: Config, rows: Sequence[Any], truth: Truth, runs: Sequence[Confi
     """The conditions of the measurement."""
     assert conf.rank is not None
     assert conf.space is not None
-    run = records.plain(EnvironmentRecord, runs[0].folder / "search" / "env.json")
+    run = (
+        records.plain(EnvironmentRecord, runs[0].folder / "search" / "env.json")
+        if runs
+        else environment(conf.general.seed)
+    )
     own = (
         {}
         if conf.rank.table
@@ -121,7 +134,13 @@ def _facts(conf: Config, rows: Sequence[Any], truth: Truth, runs: Sequence[Confi
         "regret@k": f"of the best of {amount(len(rows), 'network')} less the best of the first k, "
         f"{truth.chosen}",
         **own,
-        "supernet seeds": [one.general.seed for one in runs],
-        "supernet epochs": conf.search.epochs,
+        **(
+            {
+                "supernet seeds": [one.general.seed for one in runs],
+                "supernet epochs": conf.search.epochs,
+            }
+            if runs
+            else {"seed": conf.general.seed}
+        ),
         **{key: run[key] for key in ("command", "git", "machine", "torch")},
     }

@@ -8,7 +8,7 @@ import pytest
 
 from audionas.report.front import ASKED, MEASURES, draw
 from audionas.report.run import write as write_report
-from audionas.searchers import CHEAP, DEAR, fronts
+from audionas.searchers import CHEAP, DEAR, PROXIES, fronts
 from audionas.zoo.find import told
 from tests.unit.report.test_report import Page
 from tests.unit.searchers._front_folder import ONE, THREE, TWO, archived, filled, rising, scored
@@ -114,4 +114,4 @@ def test_without_its_archive_the_front_is_drawn(tmp_path: Path) -> None:
 
 
 def test_every_value_that_can_be_asked_for_has_words() -> None:
-    assert MEASURES.keys() == {*DEAR, *CHEAP, ASKED}
+    assert MEASURES.keys() == {*DEAR, *CHEAP, *PROXIES, ASKED}

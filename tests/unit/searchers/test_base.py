@@ -23,6 +23,11 @@ from audionas.searchers.reinforced import Reinforced
         (Random, {"limits": {"macs": float("inf")}}, "limits.macs is inf"),
         (Random, {"limits": {"macs": float("nan")}}, "limits.macs is nan"),
         (Random, {"limits": {"macs": True}}, "limits.macs is True"),
+        (Random, {"limits": {"swap": 9.0}}, "swap cannot be limited"),
+        (Random, {"objectives": {"az_nas": "max"}}, "Write filter: az_nas"),
+        (Random, {"objectives": {"synflo": "max"}}, "Did you mean 'synflow'"),
+        (Random, {"filter": "az_nsa"}, "no filter 'az_nsa'. Did you mean 'az_nas'"),
+        (Random, {"filter": "az_nas", "keep": 1}, "keep is 1, expected a share between 0 and 1"),
         (Random, {"networks": 0}, "networks is 0"),
         (Exhaustive, {"most": 1.5}, "most is 1.5"),
         (Evolution, {"children": 0}, "children is 0"),
@@ -61,3 +66,11 @@ def test_violation_is_the_sum_of_the_shares_by_which_limits_are_exceeded():
     assert searcher.violation({"macs": 100, "params": 10, "accuracy": 0.0}) == 0.0
     assert searcher.violation({"macs": 150, "params": 5}) == 0.5
     assert searcher.violation({"macs": 150, "params": 20}) == 1.5
+
+
+def test_the_proxies_of_a_search_are_those_that_objectives_and_filter_read():
+    assert Random().proxies == Random(filter="macs").proxies == ()
+    searcher = Random(objectives={"swap": "max", "macs": "min"}, filter="az_nas")
+    assert searcher.proxies == ("swap", "az_nas")
+    assert "keep" in Random(keep=0.3).void()
+    assert "keep" not in searcher.void()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.stats import kendalltau
 
 from audionas.core.files import read_json, write_json
 from audionas.spaces.nas_bench_macro import NasBenchMacro
@@ -71,3 +72,35 @@ def test_two_supernets_are_judged_by_a_table(tmp_path: Path) -> None:
     says = refused("rank", *words, "--resume", says="recalibrated.accuracy: ").err
     assert f"{file}: scores." in says
     assert f"Delete {file}" in says
+
+
+@pytest.mark.story
+def test_proxies_are_judged_beside_costs_without_a_supernet(tmp_path: Path) -> None:
+    codes = np.array(list(itertools.product(range(3), repeat=8)), np.uint8)
+    seeds, ones = (codes > 0).sum(1)[:, None] * 10.0 + np.array([0.0, 0.5]), np.ones(len(codes))
+    file = macro.written(tmp_path, arch=codes, test_acc_seeds=seeds, params=ones, flops=ones)
+    npz(tmp_path / "tiny.npz", side=8, train=80)
+    (tmp_path / "conf.yaml").write_text(CONF)
+    words = (
+        *(tmp_path / "conf.yaml", f"out={tmp_path}", f"images.path={tmp_path}/tiny.npz"),
+        *(f"rank.table={file}", "method=random", "rank.networks=10", "rank.seeds=[]", "rank.sweep=[]"),
+    )
+    refused("rank", *words, says="trains no supernet to rank networks with")
+    told = refused(
+        "rank", *words, "rank.proxies=[swap]", "rank.seeds=[1]", "rank.sweep=[2]", says="Remove"
+    ).err
+    assert "rank.seeds: method random trains no supernet" in told
+    assert "rank.sweep: method random trains no supernet" in told
+    told = done("rank", *words, "rank.proxies=[synflow, swap, az_nas]").err
+    assert "by swap" in told
+    assert not (tmp_path / "ranked" / "search").exists()
+    found = read_json(tmp_path / "ranked" / "rank" / "rank.json")
+    names = ["by parameters", "by multiply-adds", "by synflow", "by swap", "by az_nas"]
+    assert [name for name in found["agreement"] if "all" not in name] == [*names, "trained again"]
+    swap = [row["by swap"] for row in found["rows"]]
+    truth = [row["alone"] for row in found["rows"]]
+    assert found["agreement"]["by swap"]["kendall"]["value"] == pytest.approx(kendalltau(swap, truth)[0])
+    assert max(row["by az_nas"] for row in found["rows"]) <= 0
+    assert "seed" in found["facts"]
+    assert "supernet epochs" not in found["facts"]
+    assert "each scored untrained" in (tmp_path / "ranked" / "rank" / "rank.html").read_text()
