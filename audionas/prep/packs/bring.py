@@ -19,7 +19,7 @@ MARKER = "pack.json"  # in the folder of a pack that is whole
 def lines(name: str, pack: Pack) -> list[str]:
     """Lines about a pack: its sound, address, size, sum and licence."""
     return [
-        f"{name}: {pack.told}; about {pack.hours:g} hours",
+        f"{name}: {pack.told}{f'; about {pack.hours:g} hours' if pack.hours else ''}",
         f"  address {pack.url}",
         f"  size    {size_words(pack.size)} ({pack.size:,} bytes)",
         f"  sum     {pack.sum}",

@@ -11,17 +11,17 @@ Layout = Literal["librispeech", "musan", "noise", ""]
 
 @dataclass(frozen=True, kw_only=True)
 class Pack:
-    """An archive at `url` of `size` bytes, `hours` of sound; its published sum is `sha256`, or else `md5`.
+    """An archive at `url` of `size` bytes; its published sum is `sha256`, or else `md5`.
 
-    Of its members those below `within` are unpacked. `layout` says how files tell speakers and words; "": the
+    It holds `hours` of sound (0: not stated). Of its members those below `within` are unpacked. `layout` says how files tell speakers and words; "": the
     preparation knows it by itself.
     """
 
     told: str
     url: str
     size: int
-    hours: float
     licence: str
+    hours: float = 0.0
     sha256: str = ""
     md5: str = ""
     within: str = ""
@@ -50,8 +50,9 @@ def _libri(part: str, told: str, size: int, hours: float, sha256: str) -> Pack:
     )
 
 
-# Sums as torchaudio (LibriSpeech) and TensorFlow Datasets (Speech Commands) have them, and as openslr.org
-# publishes them (MD5). Where only an MD5 is published it tells damage, and not a stranger's hand.
+# Sums as torchaudio (LibriSpeech) and TensorFlow Datasets (Speech Commands) have them, as the public
+# repositories that use it agree (rirs-noises), and as openslr.org publishes them (MD5). Where only an MD5 is
+# published it tells damage, and not a stranger's hand.
 PACKS: Mapping[str, Pack] = {
     "librispeech-dev-clean": _libri(
         *("dev-clean", "40 speakers", 337_926_286, 5.4),
@@ -73,7 +74,6 @@ PACKS: Mapping[str, Pack] = {
         told="843 short noises of single sources; the room impulse responses beside them are left out",
         url="https://www.openslr.org/resources/28/rirs_noises.zip",
         size=1_311_166_223,
-        hours=2.0,
         licence="Apache 2.0 (Room Impulse Response and Noise Database, T. Ko et al., 2017)",
         sha256="3b50cfde915b3984738169b4beb341e9f6b8062ae4c2076146c5db71c2c05dc7",
         within="RIRS_NOISES/pointsource_noises/",

