@@ -13,7 +13,7 @@ Layout = Literal["librispeech", "musan", "noise", ""]
 class Pack:
     """An archive at `url` of `size` bytes; its published sum is `sha256`, or else `md5`.
 
-    It holds `hours` of sound (0: not stated). Of its members those below `within` are unpacked. `layout` says how
+    It holds `hours` of sound (0: not stated). Members below `within` are unpacked. `layout` says how
     files tell speakers and words; "": the preparation knows it by itself.
     """
 
