@@ -21,6 +21,7 @@ from audionas.cost.places import places
 from audionas.inputs.feed import open_inputs
 from audionas.methods import Scoring, score
 from audionas.run.supernet import default_features, finished
+from audionas.searchers import fronts
 from audionas.spaces import space_of
 from tests._run import Run
 from tests.unit.cli._command import audionas, contents, done, refused
@@ -201,10 +202,10 @@ def test_random_nas_trains_a_supernet_for_a_searcher(trained: Run, tmp_path: Pat
     assert len(rows) == 3
     inputs = open_inputs(conf, default_features(conf.space), Reporter())
     method = finished(conf, inputs, torch.device("cpu"), Reporter())
-    member = read_json(conf.folder / "front.json")["members"][0]
-    scores = score(method.run, method.spec_of(member["arch"]["choices"]), Scoring())
-    assert member["values"]["accuracy"] == pytest.approx(scores["accuracy"])
-    assert member["values"]["loss"] == pytest.approx(scores["loss"], rel=1e-5)
+    member = fronts.read(conf.folder / "front.json").members[0]
+    scores = score(method.run, member.spec, Scoring())
+    assert member.score.values["accuracy"] == pytest.approx(scores["accuracy"])
+    assert member.score.values["loss"] == pytest.approx(scores["loss"], rel=1e-5)
 
 
 def test_check_tells_how_long_the_searcher_will_take(trained: Run, tmp_path: Path) -> None:

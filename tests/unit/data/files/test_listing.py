@@ -125,6 +125,7 @@ WALKS = {  # who else walks through folders, and why no sound is overlooked ther
     "audionas/data/files/listing.py": "the one that lists sound",
     "audionas/data/groups.py": "files utt2NAME",
     "audionas/prep/intake.py": "the copies that it made",
+    "audionas/prep/packs/tables.py": "transcripts",
     "audionas/prep/wake/described.py": "tables of files",
     "audionas/prep/wake/sources.py": "tables of donors",
     "audionas/prep/speech_commands.py": "folders of a tree",
