@@ -225,7 +225,7 @@ def _plan(
 ) -> tuple[dict[str, list[Clip]], dict[str, list[str]], list[str]]:
     """The clips of every split, the ids of silence clips to make, and the labels in class order."""
     clips = speech_commands.scan(tree, job.reporter.note)
-    groups, rule = speech_commands.assign(tree, clips)
+    groups, rule = speech_commands.assign(tree, clips, test_elsewhere=job.protocol == "7")
     job.reporter.note(f"{tree}: {amount(len(clips), 'clip')}, {rule}")
     if {clip.label for clip in clips} & {SILENCE, UNKNOWN}:
         _check_drawn(tree, clips, job)

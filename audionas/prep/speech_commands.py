@@ -110,11 +110,14 @@ def noise_files(tree: Path, say: listing.Say | None = None) -> list[Path]:
     return []
 
 
-def assign(tree: Path, clips: Sequence[Clip]) -> tuple[dict[str, list[Clip]], str]:
+def assign(
+    tree: Path, clips: Sequence[Clip], *, test_elsewhere: bool = False
+) -> tuple[dict[str, list[Clip]], str]:
     """The clips of each split, and the rule in words.
 
-    A tree with a training list uses its lists (a clip on no list is left out); with the official two,
-    training is the rest; without lists the hash rule decides.
+    A tree with all three lists uses them (a clip on no list is left out); with the official two,
+    training is the rest; without lists the hash rule decides. With `test_elsewhere` a list for testing may be
+    missing beside the two others.
 
     Raises UserError where lists contradict each other or name files that their own tree lacks.
     """
@@ -122,7 +125,8 @@ def assign(tree: Path, clips: Sequence[Clip]) -> tuple[dict[str, list[Clip]], st
     if not present:
         splits = {clip.name: which_set(f"{clip.speaker}_nohash_0") for clip in clips}
         return _grouped(clips, splits), "split by the official hash rule"
-    if not ({"dev", "test"} <= set(present) or {"train", "dev"} <= set(present)):
+    untested = test_elsewhere and {"train", "dev"} <= set(present)
+    if not ({"dev", "test"} <= set(present) or untested):
         raise UserError(f"{tree}: has {_LISTS[present[0]]}, but not both of the lists for dev and test")
     listed = _read_lists(tree, present)
     if "train" not in present:

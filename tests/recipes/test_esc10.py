@@ -161,5 +161,6 @@ def test_from_folds_to_scores(tmp_path: Path) -> None:
     assert "macro F1" in said
     said = finished(recipe, "--stage", "5", *words)
     assert "| square | 2 | 0 |" in said
-    assert "| network | seed | fold | macro_f1 % | accuracy % | parameters | M multiply-adds |" in said
+    assert "| network | fold | seed | macro_f1 % | accuracy % | log loss |" in said
+    assert "| macro_f1 % | accuracy % | log loss | parameters | M multiply-adds |" in said
     assert "finished earlier" in finished(recipe, "--stage", "3", "--stop-stage", "3", *words)

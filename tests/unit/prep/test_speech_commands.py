@@ -187,3 +187,10 @@ def test_lists_that_contradict_or_miss_are_refused(tmp_path: Path) -> None:
     (tmp_path / "testing_list.txt").unlink()
     with pytest.raises(UserError, match="not both"):
         speech_commands.assign(tmp_path, clips)
+    write_lists(tmp_path, WORDS[:3], WORDS[3:5], [])
+    (tmp_path / "testing_list.txt").unlink()
+    with pytest.raises(UserError, match="not both"):
+        speech_commands.assign(tmp_path, clips)
+    groups, rule = speech_commands.assign(tmp_path, clips, test_elsewhere=True)
+    assert [len(groups[split]) for split in SPLITS] == [3, 2, 0]
+    assert "which name no test" in rule
