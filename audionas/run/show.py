@@ -80,7 +80,7 @@ def gather(folder: Path, limits: Sequence[str] = (), *, sound: bool = True) -> d
 
 def follow(folder: Path) -> None:
     """Keep `report.html` up to date until the run has ended. Raises UserError where there is none."""
-    say(f"writing {folder / 'report.html'} while the run goes on; Ctrl-C ends only this")
+    Reporter().note(f"writing {write_report(folder)} while the run goes on; Ctrl-C ends only this")
     watch(folder)
 
 

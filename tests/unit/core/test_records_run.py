@@ -66,7 +66,7 @@ SOUND: dict[type[records.Record], dict[str, Any]] = {
     CostRecord: {"params": 5, "macs": 7, "latency_ms": {"p50_ms": 0.1, "p95_ms": 0.2}},
     EpochRecord: {"epoch": 0, "seconds": 0.5, "loss": float("nan")},
     AlphasRecord: {"epoch": 3, "probabilities": {"block1": {"k3": 0.5, "k5": 0.5}}},
-    CheckpointRecord: {"epoch": 2, "groups": ["weights"], "accuracies": [0.5], "best": [0.5, 2], "updates": 3,
+    CheckpointRecord: {"epoch": 2, "groups": ["weights"], "accuracies": [0.5], "best": [0.5, 2], "first_loss": 2.3, "updates": 3,
                        "kept": {"edge": ["skip"]}},
     DoneRecord: {"arch": None},
     EnvironmentRecord: {
@@ -119,6 +119,8 @@ WRONG: list[tuple[type[records.Record], tuple[Any, ...], Any]] = [
     (AlphasRecord, ("probabilities", "block1"), {}),
     (AlphasRecord, ("probabilities", "block1", "k3"), True),
     (CheckpointRecord, ("epoch",), -1),
+    (CheckpointRecord, ("first_loss",), -1),
+    (CheckpointRecord, ("first_loss",), 1e30),
     (CheckpointRecord, ("groups", 0), "../weights"),
     (CheckpointRecord, ("accuracies", 0), 1.5),
     (CheckpointRecord, ("best",), [0.5]),

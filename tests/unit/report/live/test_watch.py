@@ -12,7 +12,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import locked
 from audionas.report.live.watch import watch
 from tests._run import Run
-from tests.unit.cli._command import done
+from tests.unit.cli._command import done, refused
 
 RELOADS = '<meta http-equiv="refresh"'
 
@@ -57,11 +57,12 @@ def test_it_follows_a_run_to_its_end(begun: Path) -> None:
 @pytest.mark.story
 def test_a_run_that_has_ended_is_shown_at_once(begun: Path) -> None:
     assert RELOADS not in watch(begun, 600).read_text()
-    result = done("show", begun, "--live")
-    assert "while the run goes on" in result.out
-    assert "parameters" in result.out
+    result = done("show", begun, "--live", "--json")
+    assert "while the run goes on" in result.err
+    assert result.json["params"] > 0
 
 
 def test_where_there_is_no_run_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="no run here"):
         watch(tmp_path, 0.001)
+    assert "writing" not in refused("show", tmp_path, "--live", says="no run here").err
