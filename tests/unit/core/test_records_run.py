@@ -66,8 +66,8 @@ SOUND: dict[type[records.Record], dict[str, Any]] = {
     CostRecord: {"params": 5, "macs": 7, "latency_ms": {"p50_ms": 0.1, "p95_ms": 0.2}},
     EpochRecord: {"epoch": 0, "seconds": 0.5, "loss": float("nan")},
     AlphasRecord: {"epoch": 3, "probabilities": {"block1": {"k3": 0.5, "k5": 0.5}}},
-    CheckpointRecord: {"epoch": 2, "groups": ["weights"], "accuracies": [0.5], "best": [0.5, 2], "first_loss": 2.3, "updates": 3,
-                       "kept": {"edge": ["skip"]}},
+    CheckpointRecord: {"epoch": 2, "groups": ["weights"], "accuracies": [0.5], "best": [0.5, 2], "updates": 3,
+                       "first_loss": 2.3, "kept": {"edge": ["skip"]}},
     DoneRecord: {"arch": None},
     EnvironmentRecord: {
         "command": "audionas search",
