@@ -29,6 +29,13 @@ def main(
     test: Annotated[
         float, typer.Option(help="Share of the clips for test; 0 for none, 1 with --dev 0 for nothing else.")
     ] = 0.1,
+    known: Annotated[
+        float,
+        typer.Option(
+            help="Share of the clips of train and dev to set aside in known; both has all others, for a last "
+            "training that hears the voices of train and dev. 0 for neither."
+        ),
+    ] = 0.0,
     min_clips: Annotated[
         int, typer.Option(min=0, help="Leave out classes with fewer clips than this, with a note.")
     ] = 0,
@@ -55,6 +62,8 @@ def main(
     with faults:
         shares = _shares(dev, test)
     with faults:
+        _require_known(known, dev, test)
+    with faults:
         require_there(src)
     faults.tell()
     out = out.resolve()
@@ -64,7 +73,7 @@ def main(
     items = readers.folder(src.resolve(), pattern=speaker_pattern, skip=(noise_folder,), say=say)
     noise = _noise(src.resolve() / noise_folder, say)
     converted = out / "resampled" if resample else None
-    intake.reserve(out, (*shares, "noise"), converted=converted)
+    intake.reserve(out, (*shares, "noise", *(("known", "both") if known else ())), converted=converted)
     taken = intake.take(
         {"clips": items, "noise": noise},
         rate=rate,
@@ -80,7 +89,7 @@ def main(
         speakers = {split: len({item.speaker for item in part}) for split, part in splits.items()}
         reporter.note(f"split by speaker: {speakers}")
     else:
-        splits = by_file(items, shares, seed)
+        splits = _in_order(by_file(items, shares, seed))
         reporter.note(
             "split by file: without --speaker-pattern one voice may be in several splits, "
             "and accuracy on unseen voices stays unknown"
@@ -88,7 +97,10 @@ def main(
     labels = _class_order({item.label for item in items})
     _note_gaps(splits, labels, reporter)
     splits = {**splits, **({"noise": noise} if noise else {})}
-    intake.store(out, splits, labels, reporter, on_bad=on_bad, changes=intake.at_rate(rate))
+    written = intake.store(out, splits, labels, reporter, on_bad=on_bad, changes=intake.at_rate(rate))
+    if known:
+        for name, part in aside([*written["train"], *written["dev"]], known, seed).items():
+            reporter.note(f"wrote {kaldi.write(out / name, part).path}: {amount(len(part), 'clip')}")
 
 
 def by_speaker(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[str, list[Item]]:
@@ -150,7 +162,16 @@ def by_file(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[
                 part += waiting.pop(0)
             splits[split] += part
         splits[last] += [item for part in waiting for item in part]
-    return _in_order(splits)
+    return splits
+
+
+def aside(items: Sequence[Item], share: float, seed: int) -> dict[str, list[Item]]:
+    """A share of each class's files as `known`, at least one of several, and all others as `both`."""
+    several = Counter(label for label, _ in {(item.label, item.sha256) for item in items})
+    drawn = [item for item in items if several[item.label] > 1]
+    parts = by_file(drawn, {"known": share, "both": 1 - share}, seed)
+    parts["both"] += [item for item in items if several[item.label] == 1]
+    return parts
 
 
 def _frequent(items: Sequence[Item], least: int, reporter: Reporter) -> list[Item]:
@@ -171,6 +192,14 @@ def _shares(dev: float, test: float) -> dict[str, float]:
         raise UserError(f"--dev {dev} --test {test}: shares of the clips, 0 or more, together at most 1")
     every = {"test": test, "dev": dev, "train": 1 - dev - test}
     return {split: share for split, share in every.items() if share > 0}
+
+
+def _require_known(known: float, dev: float, test: float) -> None:
+    """Raise UserError where no share can be set aside, or there are no train and dev to take it from."""
+    if not 0 <= known < 1:
+        raise UserError(f"--known {known}: expected a share from 0 to below 1, such as 0.05")
+    if known and not (dev > 0 and dev + test < 1):
+        raise UserError(f"--known {known}: needs train and dev: give --dev, and shares below 1 together")
 
 
 def _noise(folder: Path, say: listing.Say) -> list[Item]:

@@ -7,10 +7,12 @@ from typing import Any
 
 from audionas.config import load
 from audionas.core.rng import numpy_rng
+from audionas.data import kaldi
 from audionas.expert import conf, decide, steps
 from audionas.expert.clock import SHARES, TIMED, Clock, epochs
 from audionas.expert.decide import Decision
 from audionas.expert.devices import device
+from audionas.expert.do import Done
 from audionas.expert.facts import hours
 from audionas.expert.networks import Network, candidates, fitting, opened
 from audionas.expert.plan import Plan
@@ -30,7 +32,7 @@ def hand_made(made: Plan, home: Path, clock: Clock) -> None:
     paces = {each.name: _pace(made, home, each.name, each.init, TIMED / len(fit) - 1) for each in fit}
     _keep(made, home, clock, *began)
     facts = {each.name: {"init": each.init} for each in fit}
-    _share(made, facts, paces, clock.share("search"), clock.share("training"))
+    _share(made, home, facts, paces, clock.share("search"), clock.share("training"))
 
 
 def searched(made: Plan, home: Path, clock: Clock) -> None:
@@ -57,7 +59,22 @@ def searched(made: Plan, home: Path, clock: Clock) -> None:
         facts[f"searched_knee_{seed}"] = {**inherits, "arch": steps.SEARCH}
     paces = {name: drawn if name.startswith("searched") else known for name in facts}
     training = clock.share("training")
-    _share(made, facts, paces, _TRIALS * training, (1 - _TRIALS) * training)
+    _share(made, home, facts, paces, _TRIALS * training, (1 - _TRIALS) * training)
+
+
+def replanned(made: Plan, done: Done, clock: Clock) -> None:
+    """Shorten the training of the chosen network to the time that is left, by the pace of its trial; what
+    follows it gets more time where that was slower than planned.
+    """
+    name = made.value("choice")
+    row, trial = made.value("networks")[name], steps.trial(name)
+    if trial not in done.steps:
+        return
+    slow = done.steps[trial]["seconds"] / made.stops.get(trial, row["trial_epochs"]) / row["epoch"]
+    left = clock.given - clock.spent - made.value("rest") * max(1.0, slow)
+    shorter = decide.shortened(row["epochs"], row.get("last_epoch", row["epoch"]), slow, left)
+    if shorter is not None:
+        made.decisions["epochs"] = shorter
 
 
 def _keep(made: Plan, home: Path, clock: Clock, core: float, spent: float) -> None:
@@ -75,6 +92,7 @@ def _keep(made: Plan, home: Path, clock: Clock, core: float, spent: float) -> No
 
 def _share(
     made: Plan,
+    home: Path,
     facts: Mapping[str, dict[str, Any]],
     paces: Mapping[str, float],
     trials: float,
@@ -94,16 +112,27 @@ def _share(
             )
             made.decisions["mine"] = Decision("", why)
         trials, training = 0.0, trials + training
+    longer = _longer(made, home)
     rows = {
         name: {
             **facts[name],
             "epoch": round(paces[name], 2),
+            "last_epoch": round(longer * paces[name], 2),
             "trial_epochs": epochs(trials / many, paces[name], MOST["trial"]),
-            "epochs": epochs(training, paces[name], MOST["final"]),
+            "epochs": epochs(training, longer * paces[name], MOST["final"]),
         }
         for name in tried.value
     }
     made.decisions["networks"] = tried._replace(value=rows)
+
+
+def _longer(made: Plan, home: Path) -> float:
+    """How many times as long as an epoch of a trial one of the last training takes, which may hear dev too."""
+    if "refit" not in made.decisions or not made.value("refit"):
+        return 1.0
+    train, dev = (len(kaldi.read(home / "data" / name)) for name in ("train", "dev"))
+    both = (train + dev) * (1 - steps.KNOWN + _FORWARD * steps.KNOWN)
+    return both / (train + _FORWARD * dev)
 
 
 def _viable(made: Plan) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from audionas.core.reporter import amount
+from audionas.expert.clock import epochs
 from audionas.expert.devices import Device
 from audionas.expert.facts import Facts
 
@@ -139,6 +140,17 @@ def tried(paces: Mapping[str, float], seconds: float) -> Decision:
     told = ", ".join(f"{name} {pace:.1f} s" for name, pace in paces.items())
     some = f"{amount(len(kept), 'network')} can be tried for {TRIAL} epochs or more in {seconds:.0f} s"
     return Decision(kept, f"{some}; timed here, per epoch: {told}")
+
+
+def shortened(planned: int, pace: float, slow: float, seconds: float) -> Decision | None:
+    """The epochs of the last training for which `seconds` are left, where an epoch takes `slow` times the
+    seconds `pace` that were planned; None where all that are `planned` fit.
+    """
+    fit = epochs(seconds, slow * pace, planned)
+    if fit == planned:
+        return None
+    told = f"epochs of the trial took {slow:.1f} times as long as those timed before it"
+    return Decision(fit, f"{told}: {planned} do not fit into the {max(0.0, seconds):.0f} s that are left")
 
 
 def kept(word: bool, hours: float) -> Decision:

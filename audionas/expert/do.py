@@ -95,21 +95,35 @@ def run(
         if done.begin(step, wanted[step.name]):
             plan.stops.pop(step.name, None)
             plan.save(home)
-        later = sum(each.seconds for each in steps[number + 1 :] if not done.holds(each, wanted[each.name]))
+        after = [each for each in steps[number + 1 :] if not done.holds(each, wanted[each.name])]
         tell(step.name)
-        end = clock.end(step.seconds, later, step.share) - step.tail
-        _do(step, Watch(step, plan, home, clock, done, end, tell))
+        end = clock.end(step.seconds, sum(each.seconds for each in after), step.share) - step.tail
+        whole = step.tail + sum(each.seconds for each in after if not each.pace)
+        _do(step, Watch(step, plan, home, clock, done, end, whole, tell))
 
 
 class Watch:
-    """The guard that a training asks after each epoch whether it ends there. Progress is on disk by then."""
+    """The guard that a training asks after each epoch whether it ends there. Progress is on disk by then.
+
+    It ends by the second `end`, and earlier where epochs take longer than planned: the `whole` seconds of
+    what follows and cannot be cut then take longer by the same factor.
+    """
 
     def __init__(
-        self, step: Step, plan: Plan, home: Path, clock: Clock, done: Done, end: float, tell: Told
+        self,
+        step: Step,
+        plan: Plan,
+        home: Path,
+        clock: Clock,
+        done: Done,
+        end: float,
+        whole: float,
+        tell: Told,
     ) -> None:
         self.step, self.plan, self.home, self.clock, self.done = step, plan, home, clock, done
-        self.end, self.tell, self.row = end, tell, done.steps[step.name]
+        self.end, self.whole, self.tell, self.row = end, whole, tell, done.steps[step.name]
         self.earlier, self.began = self.row["seconds"], clock.spent
+        self.first: tuple[int, float] | None = None
         self.last: tuple[int, float] | None = None
         self.pace = step.pace
 
@@ -121,11 +135,20 @@ class Watch:
         if self.last is not None:
             self.pace = (self.clock.spent - self.last[1]) / (epochs - self.last[0])
         self.last = epochs, self.clock.spent
-        if not self.step.pace or self.clock.spent + self.pace <= self.end:
+        self.first = self.first or self.last
+        if not self.step.pace or self.clock.spent + self.pace <= self.end - (self.slow - 1) * self.whole:
             return False
         self.plan.stops[self.step.name] = epochs
         self.plan.save(self.home)
         return True
+
+    @property
+    def slow(self) -> float:
+        """How many times as long as planned the epochs took so far; 1 where they were quicker."""
+        if self.first is None or self.last is None or self.last[0] == self.first[0]:
+            return 1.0
+        pace = (self.last[1] - self.first[1]) / (self.last[0] - self.first[0])
+        return max(1.0, pace / self.step.pace)
 
     def keep(self, **facts: Any) -> None:
         """Write the seconds so far, and other facts of the step, to disk."""

@@ -9,7 +9,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json, write_text
 from audionas.core.made import claim
 from audionas.core.reporter import Reporter
-from audionas.expert import asking, conf, decide, do, planning, script, since, steps, tell, verbs
+from audionas.expert import asking, budget, conf, decide, do, planning, script, since, steps, tell, verbs
 from audionas.expert.clock import Clock
 from audionas.expert.plan import FILE, Plan
 
@@ -78,6 +78,7 @@ def _work(plan: Plan, home: Path, clock: Clock, note: do.Told) -> None:
     trials = [step for step in every if step.share in ("data", "search")]
     if len(plan.value("networks")) > 1 and do.left(trials, wanted, home):
         plan.decisions.pop("choice", None)  # the trials will tell another
+        plan.decisions.pop("epochs", None)
         plan.save(home)
     do.run(trials, wanted, plan, home, clock, note)
     if "choice" not in plan.decisions:
@@ -85,6 +86,7 @@ def _work(plan: Plan, home: Path, clock: Clock, note: do.Told) -> None:
         figures = {name: read_json(place) for name, place in places.items()}
         kept = plan.value("kept") if "kept" in plan.decisions else "accuracy"
         plan.decisions["choice"] = decide.choice(figures, kept)
+        budget.replanned(plan, do.Done(home), clock)
         plan.save(home)
     every, wanted = _steps(plan, home)
     clock.resume(do.Done(home).used(wanted))

@@ -16,6 +16,7 @@ from audionas.run.ship.targets import files_of
 
 TRIALS, SEARCH = "trials", "trials/search"
 SENTENCES = 0.5  # hours for each split by as many voices as there are at most, where no other sound is given
+KNOWN = 0.05  # of the clips of train and dev: they watch the last training, where that hears both
 _FINAL = ("train.epochs", "train.init")  # settings of the user that are for the final training alone
 _OTHERS = ("name", "out")  # those that say where the run lies, which the plan knows
 
@@ -61,6 +62,7 @@ def prep(plan: Plan, home: Path) -> Step:
     if plan.value("task") == "wake_word":
         return _wake_word(plan, data, options)
     options += [("speaker-pattern", plan.value("split")), ("dev", 0.15), ("test", 0.15), ("resample", True)]
+    options += [("known", KNOWN)] if _value(plan, "refit") else []
     return verbs.prep(
         "folder", [plan.source, str(data)], [o for o in options if o[1] != ""], reads=_seen(plan)
     )
@@ -138,9 +140,12 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
         str(home / TRIALS / chosen) if several else _init(home, facts)
     )  # a trial is the beginning of a training
     mined = bool(_value(plan, "mine")) and several
-    train = "mined" if mined else "train"
-    changes = [*_where(plan, out, name, home, train), *_network(home, chosen, facts, init)]
-    changes += [f"train.epochs={facts['epochs']}", *settings(plan)]
+    refit = bool(_value(plan, "refit"))
+    places = ("both", "known") if refit else ("mined" if mined else "train", "dev")
+    changes = [*_where(plan, out, name, home, *places), *_network(home, chosen, facts, init)]
+    changes += ["train.keep=last"] if refit else []
+    epochs, pace = final_epochs(plan), facts.get("last_epoch", facts["epoch"])
+    changes += [f"train.epochs={epochs}", *settings(plan)]
     data, target = home / "data", device(plan.device)
     before = _mining(plan, home, chosen) if mined else []
     final = verbs.train(
@@ -150,8 +155,8 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
         after=("mine" if mined else trial(chosen) if several else found,),
         reads=conf.text(plan),
         share="training",
-        seconds=facts["epochs"] * facts["epoch"],
-        pace=0.0 if "train.epochs" in keys(plan.changes) else facts["epoch"],
+        seconds=epochs * pace,
+        pace=0.0 if "train.epochs" in keys(plan.changes) else pace,
     )
     last = [
         *before,
@@ -177,6 +182,11 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
     return [each if each.trains else each._replace(seconds=rest) for each in last]
 
 
+def final_epochs(plan: Plan) -> int:
+    """The epochs of the last training: those of its network, or what the time after the trials allows."""
+    return int(_value(plan, "epochs") or plan.value("networks")[plan.value("choice")]["epochs"])
+
+
 def _mining(plan: Plan, home: Path, chosen: str) -> list[Step]:
     """The chosen trial is exported, and hears the training sound: false accepts become training clips."""
     target, data = device(plan.device), home / "data"
@@ -194,14 +204,16 @@ def _value(plan: Plan, name: str) -> Any:
     return plan.value(name) if name in plan.decisions else None
 
 
-def _where(plan: Plan, out: Path, name: str, home: Path, train: str = "train") -> list[str]:
+def _where(
+    plan: Plan, out: Path, name: str, home: Path, train: str = "train", dev: str = "dev"
+) -> list[str]:
     """The settings that say where a training reads and writes."""
     data = home / "data"
     found = [
         setting("out", out),
         setting("name", name),
         setting("data.train", data / train),
-        setting("data.dev", data / "dev"),
+        setting("data.dev", data / dev),
     ]
     heard = "ambient" in plan.decisions
     return [*found, *([setting("data.ambient", data / plan.value("negatives"))] if heard else [])]

@@ -14,7 +14,7 @@ from audionas.expert.decide import TRIAL
 from audionas.expert.devices import device, memory
 from audionas.expert.plan import FILE, Plan
 from audionas.expert.script import FILE as SCRIPT
-from audionas.expert.steps import keys
+from audionas.expert.steps import final_epochs, keys
 from audionas.report.run import evaluation
 
 
@@ -72,7 +72,7 @@ def late(made: Plan, time: Clock, left: float) -> Iterator[str]:
     if time.spent + left > (1 + OVER) * time.given:
         needs = "needs" if left else "took"
         told.append(f"the plan {needs} {clock(time.spent + left)}, and {clock(time.given)} were given")
-    epochs = made.stops.get("train", row["epochs"])
+    epochs = made.stops.get("train", final_epochs(made) if "choice" in made.decisions else row["epochs"])
     few = 0 if "train.epochs" in keys(made.changes) else max(0, TRIAL - epochs)
     if few:
         told.append(f"{amount(epochs, 'epoch')} of training teaches little")

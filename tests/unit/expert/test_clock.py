@@ -13,10 +13,12 @@ from audionas.expert.verbs import Step, Until
 
 
 class Machine:
-    """A clock that work moves: an epoch takes `slow` times the planned seconds."""
+    """A clock that work moves: an epoch takes `slow` times the planned seconds, and with `all_slow` what
+    follows the training too.
+    """
 
-    def __init__(self, slow: float) -> None:
-        self.slow, self.time = slow, 1000.0
+    def __init__(self, slow: float, *, all_slow: bool = False) -> None:
+        self.slow, self.time, self.all_slow = slow, 1000.0, all_slow
 
     def now(self) -> float:
         """The time in seconds."""
@@ -27,7 +29,7 @@ class Machine:
 
         def call(overwrite: bool, until: Until | None) -> None:
             if until is None:
-                self.time += pace  # planned with a margin of its own
+                self.time += (self.slow if self.all_slow and share == "rest" else 1.0) * pace
             for epoch in range(count):
                 if epoch and until is not None and until(epoch):
                     return
@@ -64,6 +66,18 @@ def test_the_time_is_exceeded_by_a_tenth_at_most(tmp_path: Path, slow: float, mi
     epoch = 2.0 * slow  # no training is cut within one
     assert clock.spent <= (1 + OVER) * clock.given + epoch
     assert bool(made.stops) == (slow > 1.1)
+
+
+@pytest.mark.parametrize("slow", [1.2, 2.0, 3.0])
+def test_a_machine_that_became_slow_keeps_the_time_for_what_follows_the_training(
+    tmp_path: Path, slow: float
+) -> None:
+    machine, made = Machine(slow, all_slow=True), plan(10)
+    clock = Clock(10, now=machine.now)
+    steps = list(planned(machine, 10, (0.5, 1.0)))
+    do.run(steps, do.digests(steps), made, tmp_path, clock, lambda line: None)
+    assert clock.spent <= (1 + OVER) * clock.given + 2 * slow  # no training is cut within an epoch
+    assert made.stops["train"] > 1
 
 
 def test_a_slow_machine_shortens_trials_alike(tmp_path: Path) -> None:

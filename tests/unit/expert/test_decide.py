@@ -127,3 +127,18 @@ def test_false_accepts_are_collected_where_there_is_sound_and_time() -> None:
     assert decide.mine("train_long", 1.0, 10.0, 540).value == ""
     assert "more than half" in decide.mine("train_long", 10.0, 1.0, 540).why
     assert decide.mine("train_long", 0.0, 1.0, 540) == ("", decide.mine("train_long", 0.0, 1.0, 540).why, "")
+
+
+def test_epochs_that_do_not_fit_after_slow_trials_are_left_out() -> None:
+    assert decide.shortened(40, 2.0, 1.0, 80.0) is None
+    shorter = decide.shortened(40, 2.0, 2.0, 80.0)
+    assert shorter is not None
+    assert shorter.value == 20
+    assert "2.0 times as long" in shorter.why
+    late = decide.shortened(40, 2.0, 2.0, -5.0)
+    assert late is not None
+    assert late.value == 1
+
+
+def test_quick_trials_give_no_more_epochs_than_planned() -> None:
+    assert decide.shortened(40, 2.0, 0.5, 800.0) is None
