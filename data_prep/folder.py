@@ -10,7 +10,7 @@ import typer
 from audionas.core.errors import Faults, UserError
 from audionas.core.files import require_there
 from audionas.core.reporter import Reporter, amount
-from audionas.data import readers
+from audionas.data import kaldi, readers
 from audionas.data.files import listing
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, SILENCE, UNKNOWN

@@ -29,6 +29,9 @@ _TRIALS = 0.6  # share of the training's time that finalists have; the chosen on
 def hand_made(made: Plan, home: Path, clock: Clock) -> None:
     """Time each network that fits; decide which are tried, and the epochs of trials and of the training."""
     fit, began = _fitting(made, home), (time.process_time(), clock.spent)
+    few = "refit" in made.decisions and made.value("refit")
+    made.decisions["candidates"] = decide.knowing({each.name: each.init for each in fit}, few)
+    fit = [each for each in fit if each.name in made.value("candidates")]
     paces = {each.name: _pace(made, home, each.name, each.init, TIMED / len(fit) - 1) for each in fit}
     _keep(made, home, clock, *began)
     facts = {each.name: {"init": each.init} for each in fit}
@@ -105,7 +108,8 @@ def _share(
     tried = decide.tried(paces, trials)
     many = len(tried.value)
     if many == 1:
-        made.decisions["choice"] = Decision(tried.value[0], "the only one for which there is time")
+        why = made.decisions["candidates"].why if len(paces) == 1 else "the only one for which there is time"
+        made.decisions["choice"] = Decision(tried.value[0], why)
         if "mine" in made.decisions:
             why = (
                 "no false accepts are collected in training sound: without trials no network is there for it"

@@ -3,7 +3,7 @@
 from typing import Any
 
 from audionas.config import dump
-from audionas.expert.decide import VIABLE
+from audionas.expert.decide import NEAR, VIABLE
 from audionas.expert.devices import device
 from audionas.expert.plan import Plan
 
@@ -24,7 +24,7 @@ def settings(plan: Plan) -> dict[str, Any]:
         "threads": 1,  # as fast as more for networks this small, and the same bits on any number of cores
         "profile": target.profile,
         "data": {"seconds": plan.value("seconds")},
-        "augment": {"shift_ms": 100, "speed": [0.8, 1.25], "gain_db": [-6, 6]},
+        "augment": plan.value("augment") if "augment" in plan.decisions else dict(NEAR),
         "spec_augment": {
             **{"freq_masks": 1, "freq_width": 6, "time_masks": 1, "time_width": 12},
             "mix_style": 0.5,  # a voice or a microphone is a mean and a spread of each coefficient

@@ -19,6 +19,11 @@ SPOKEN, SPOKEN_MINUTE = 600, 10  # clips that they speak: at most, and for each 
 VIABLE = "average_viable_recall"  # the recall of a wake word over 0 to 2 false accepts per hour
 WINDOWS = 8000  # of continuous sound that are heard after an epoch, at most
 MINING = 40.0  # seconds of a core to hear an hour of sound, and to cut out what fires
+NEAR = {"shift_ms": 100, "speed": [0.8, 1.25], "gain_db": [-6, 6]}
+FAR = {  # measured: docs/decisions/0029-few-voices.md
+    **{"gain_db": [-20, 10], "equaliser_db": 12.0, "equaliser_probability": 0.8},
+    **{"colour_snr_db": [5, 50], "colour_probability": 0.8},
+}
 TRIAL = 8  # epochs of a trial that says something
 
 
@@ -59,6 +64,28 @@ def split(facts: Facts) -> Decision:
         f"the file names tell {found}: split by recording",
         "one voice may be in train and test, so accuracy on new voices stays unknown; name files "
         "speaker_take.wav",
+    )
+
+
+def refit(speakers: int, split: str) -> Decision:
+    """True where the last training hears the voices of train and dev."""
+    if not split or speakers >= FEW_SPEAKERS:
+        return Decision(False, "the last training leaves dev out, which chooses its best epoch")
+    return Decision(
+        True,
+        f"of {amount(speakers, 'speaker')} each one counts: dev chooses the network, then the last training "
+        "hears all voices but those of test, and keeps its last epoch",
+    )
+
+
+def surroundings(task: str, speakers: int) -> Decision:
+    """The section `augment` of the trainings."""
+    if task == "scenes" or speakers >= FEW_SPEAKERS:
+        return Decision(dict(NEAR), "shifted, faster or slower, softer or louder clips stand for more of them")
+    return Decision(
+        {**NEAR, **FAR},
+        f"{amount(speakers, 'speaker')} with as many microphones or fewer: loudness, equaliser and noise "
+        "are drawn so widely that an unknown microphone lies within",
     )
 
 
@@ -126,6 +153,16 @@ def rest(share: float, core: float, slow: float) -> Decision:
     """
     told = f"they take about {core:.0f} s of a core, and a second of it took {max(1.0, slow):.1f} s here"
     return Decision(round(max(share, core * max(1.0, slow)), 1), told)
+
+
+def knowing(inits: Mapping[str, str], speakers_few: bool) -> Decision:
+    """The networks, by name with the model that they begin with or "", among which the time is divided."""
+    known = [name for name, init in inits.items() if init]
+    if speakers_few and known:
+        return Decision(
+            known, "its first weights know many voices: from nothing, few voices teach only themselves"
+        )
+    return Decision([*inits], "what fits the device")
 
 
 def tried(paces: Mapping[str, float], seconds: float) -> Decision:

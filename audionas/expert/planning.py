@@ -75,6 +75,9 @@ def _examine(made: Plan, home: Path) -> None:
     decided["files"] = decide.files(device(made.device), decided["task"].value)
     if decided["task"].value == "wake_word":
         _examine_word(made, found)
+    else:
+        decided["refit"] = decide.refit(found.speakers, decided["split"].value)
+        decided["augment"] = decide.surroundings(decided["task"].value, found.speakers)
 
 
 def _examine_word(made: Plan, found: Facts) -> None:

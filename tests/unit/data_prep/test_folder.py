@@ -207,3 +207,32 @@ def test_numbers_without_their_words_are_told(tmp_path: Path, capsys: pytest.Cap
     manifest.main(tmp_path / "out", tmp_path / "data.list", words=tmp_path / "words.txt")
     assert "--words" not in capsys.readouterr().err
     assert read_labels(tmp_path / "out" / "train") == ["alexa", "jarvis"]
+
+
+def test_both_and_known_divide_the_clips_of_train_and_dev(tmp_path: Path) -> None:
+    source, out = tree(tmp_path / "src"), tmp_path / "out"
+    clip(source / "rare" / "s0_0.wav")
+    clip(source / "rare" / "s1_0.wav")
+    folder.main(source, out, speaker_pattern=PATTERN, dev=0.2, test=0.2, known=0.1, seed=1)
+    parts = {name: {item.id for item in kaldi.read(out / name)} for name in ("both", "known")}
+    splits = {name: {item.id for item in data} for name, data in read(out).items()}
+    assert parts["both"] | parts["known"] == splits["train"] | splits["dev"]
+    assert not parts["both"] & parts["known"]
+    assert not (parts["both"] | parts["known"]) & splits["test"]
+    assert {"alexa", "hey jarvis"} <= {item.label for item in kaldi.read(out / "known")}
+    assert {item.label for item in kaldi.read(out / "both")} == set(read_labels(out / "labels.txt"))
+
+
+def test_without_known_there_are_no_such_folders(tmp_path: Path) -> None:
+    folder.main(tree(tmp_path / "src"), tmp_path / "out", speaker_pattern=PATTERN)
+    assert not (tmp_path / "out" / "both").exists()
+    assert not (tmp_path / "out" / "known").exists()
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"known": -0.1}, {"known": 1.0}, {"known": 0.1, "dev": 0.0}, {"known": 0.1, "test": 0.9}]
+)
+def test_a_share_that_nothing_can_give_is_refused(tmp_path: Path, wrong: dict[str, float]) -> None:
+    with pytest.raises(UserError, match="--known"):
+        folder.main(tree(tmp_path / "src", speakers=1), tmp_path / "out", **wrong)
+    assert not (tmp_path / "out").exists()

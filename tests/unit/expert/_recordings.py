@@ -30,8 +30,8 @@ def planned(folder: Path) -> Path:
     assert "plan " in result.out
     assert not (home / "train").exists()
     plan = load(home / "make.yaml")
-    rows = {name: plan.value("networks")[name] for name in ("kws12_network", "tc_resnet8_w0_5")}
-    rows = {name: {**row, "epoch": 100.0, "trial_epochs": 2, "epochs": 3} for name, row in rows.items()}
+    row = {"epoch": 100.0, "last_epoch": 100.0, "trial_epochs": 2, "epochs": 3}
+    rows = {"kws12_network": {"init": "kws12", **row}, "tc_resnet8_w0_5": {"init": "", **row}}
     plan.decisions["networks"] = plan.decisions["networks"]._replace(value=rows)
     plan.decisions.pop("choice", None)
     plan.minutes = 600.0

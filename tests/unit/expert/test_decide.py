@@ -142,3 +142,23 @@ def test_epochs_that_do_not_fit_after_slow_trials_are_left_out() -> None:
 
 def test_quick_trials_give_no_more_epochs_than_planned() -> None:
     assert decide.shortened(40, 2.0, 0.5, 800.0) is None
+
+
+def test_with_few_speakers_the_last_training_hears_those_of_dev() -> None:
+    assert decide.refit(5, "pattern").value is True
+    assert decide.refit(10, "pattern").value is False
+    assert decide.refit(5, "").value is False  # by recording: dev has the voices of train already
+
+
+def test_with_few_speakers_loudness_equaliser_and_noise_are_drawn_widely() -> None:
+    few, many = decide.surroundings("keywords", 5).value, decide.surroundings("keywords", 10).value
+    assert few["gain_db"][0] < many["gain_db"][0] < 0
+    assert {"equaliser_db", "colour_snr_db"} <= {*few} - {*many}
+    assert decide.surroundings("scenes", 5).value == many
+
+
+def test_with_few_speakers_a_network_that_knows_voices_has_all_the_time() -> None:
+    inits = {"shipped": "kws12", "small": "", "large": ""}
+    assert decide.knowing(inits, True).value == ["shipped"]
+    assert decide.knowing(inits, False).value == [*inits]
+    assert decide.knowing({"small": "", "large": ""}, True).value == ["small", "large"]
