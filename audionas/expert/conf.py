@@ -8,7 +8,7 @@ from audionas.expert.devices import device
 from audionas.expert.plan import Plan
 
 FILE = "conf/make.yaml"
-_JUDGES = {"train.keep", "train.select", "train.average"}  # settings that exclude each other
+JUDGES = {"train.keep", "train.select", "train.average"}  # settings that exclude each other
 _SPACE = {"name": "kws_tc_resnet", "width": 0.5}
 
 
@@ -39,7 +39,7 @@ def settings(plan: Plan) -> dict[str, Any]:
     if plan.value("task") == "wake_word":
         del conf["augment"]  # the clips were made in several surroundings
         conf["train"] |= {"loss": "max_pool", "pool_after": 60} if target.listens else {}
-    if "kept" in plan.decisions and not _JUDGES & {each.partition("=")[0] for each in plan.changes}:
+    if "kept" in plan.decisions and not JUDGES & {each.partition("=")[0] for each in plan.changes}:
         viable = plan.value("kept") == VIABLE
         conf["train"] |= {"select": VIABLE} if viable else {"keep": plan.value("kept")}
         conf["data"] |= {"ambient_hop": plan.value("ambient")} if viable else {}

@@ -16,6 +16,7 @@ from audionas.run.ship.targets import files_of
 
 TRIALS, SEARCH = "trials", "trials/search"
 SENTENCES = 0.5  # hours for each split by as many voices as there are at most, where no other sound is given
+_LAST = ["train.keep=last", "train.ema=0.99"]  # voices of dev are heard; an average bears a schedule cut short
 KNOWN = 0.05  # of the clips of train and dev: they watch the last training, where that hears both
 _FINAL = ("train.epochs", "train.init")  # settings of the user that are for the final training alone
 _OTHERS = ("name", "out")  # those that say where the run lies, which the plan knows
@@ -143,7 +144,7 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
     refit = bool(_value(plan, "refit"))
     places = ("both", "known") if refit else ("mined" if mined else "train", "dev")
     changes = [*_where(plan, out, name, home, *places), *_network(home, chosen, facts, init)]
-    changes += ["train.keep=last"] if refit else []
+    changes += _LAST if refit and not conf.JUDGES & {*keys(plan.changes)} else []
     epochs, pace = final_epochs(plan), facts.get("last_epoch", facts["epoch"])
     changes += [f"train.epochs={epochs}", *settings(plan)]
     data, target = home / "data", device(plan.device)

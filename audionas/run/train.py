@@ -231,7 +231,9 @@ def _run(
 def _development(conf: Config, inputs: Inputs) -> dict[str, Any]:
     """The development data, of which the report says how sure its figures are."""
     data = conf.data.dev if conf.images is None else conf.images.path
-    return {"development": {"clips": len(inputs.dev), "data": data}} if len(inputs.dev) else {}
+    again = len({*inputs.train.speakers} & {*inputs.dev.speakers})
+    found = {"clips": len(inputs.dev), "data": data, **({"heard": again} if again else {})}
+    return {"development": found} if len(inputs.dev) else {}
 
 
 def _told(result: Mapping[str, float]) -> str:

@@ -8,10 +8,11 @@ class TrainedRecord(Record):
     """`done.json` of a training, as far as pages show it; earlier files do not tell the development data."""
 
     class Development(Record):
-        """Its number of clips, and where they lie."""
+        """Its number of clips, where they lie, and how many of its speakers spoke in training."""
 
         clips: Natural
         data: str = ""
+        heard: Natural = 0
 
     development: Development | None = None
     epochs: Epoch = 0

@@ -12,9 +12,16 @@ from audionas.report.html import percent
 
 
 def far_apart(
-    scores: Mapping[str, Any], developed: float | None, folder: Path, *, clips: int = 0, data: str = ""
+    scores: Mapping[str, Any],
+    developed: float | None,
+    folder: Path,
+    *,
+    clips: int = 0,
+    data: str = "",
+    heard: int = 0,
 ) -> Advice | None:
-    """`developed` is the accuracy on `clips` development clips from `data`.
+    """`developed` is the accuracy on `clips` development clips from `data`, by speakers of whom `heard` spoke
+    in training.
 
     Nothing is said where the intervals overlap, the number of clips is not known, or both are one data set.
     """
@@ -29,11 +36,18 @@ def far_apart(
         return None
     seen = "speakers" in scores and scores["speakers"] not in (0, scores["n"])
     look = command("audionas", "eval", folder, "--data", scores["data"], "--by", "spk") if seen else ""
+    why = (
+        "The development clips do not stand for those of the test, so what was chosen on them may be wrong. "
+        f"Divide the data by speaker{': see who is misheard' if look else ''}{':' if look else '.'}"
+    )
+    if heard:
+        why = (
+            f"Training heard {amount(heard, 'voice')} of the development clips: new voices are harder, and "
+            "the test tells how much. Record more voices."
+        )
     return Advice(
         f"Development and test are far apart: {percent(developed)} of {amount(clips, 'development clip')} "
         f"({own.words(percent)}) against {percent(scores['accuracy'])} of {amount(scores['n'], 'test clip')} "
-        f"({test.words(percent)}). The development clips do not stand for those of the test, so what was "
-        f"chosen on them may be wrong. Divide the data by speaker{': see who is misheard' if look else ''}"
-        f"{':' if look else '.'}",
-        look,
+        f"({test.words(percent)}). {why}",
+        "" if heard else look,
     )

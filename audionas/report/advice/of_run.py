@@ -43,11 +43,14 @@ class Run(NamedTuple):
 def advice(run: Run) -> Iterator[Advice | None]:
     """The most serious first."""
     end = run.development
-    clips, data = (end.development.clips, end.development.data) if end.development else (0, "")
+    told = end.development or TrainedRecord.Development(clips=0)
+    clips, data = told.clips, told.data
     rows = records.rows(EpochRecord, run.folder / "train" / "metrics.jsonl")
     yield overfitted(rows, run.folder, clips=clips, last=_last(run.folder))
     if run.scores:
-        yield far_apart(run.scores, end.valid_accuracy, run.folder, clips=clips, data=data)
+        yield far_apart(
+            run.scores, end.valid_accuracy, run.folder, clips=clips, data=data, heard=told.heard
+        )
         yield few_speakers(run.scores, run.folder)
         yield of_accuracy(run.scores, run.folder)
     if run.front:

@@ -32,6 +32,8 @@ def test_with_few_voices_the_last_training_alone_hears_those_of_dev() -> None:
     assert {"data.train=run/data/both", "data.dev=run/data/known", "train.keep=last"} <= {*last}
     assert {"data.train=run/data/train", "data.dev=run/data/dev"} <= {*trial}
     assert "--known" in step(plan, "prep").words
+    plan.changes = ["train.average=3"]  # the user's choice of epochs replaces that of make
+    assert not {"train.keep=last", "train.ema=0.99"} & {*step(plan, "train").words}
 
 
 def test_otherwise_dev_chooses_the_epoch_of_the_last_training() -> None:

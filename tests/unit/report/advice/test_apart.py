@@ -40,3 +40,11 @@ def test_clips_without_speakers_are_not_asked_for_by_speaker() -> None:
     found = far_apart({**SCORES, "speakers": 500}, 0.206, Path("exp/x"), clips=500)
     assert found is not None
     assert found.do == ""
+
+
+def test_voices_that_training_heard_are_named_as_the_reason() -> None:
+    found = far_apart(SCORES, 0.99, Path("exp/x"), clips=100, heard=4)
+    assert found is not None
+    assert "Training heard 4\u00a0voices" in found.what or "Training heard 4 voices" in found.what
+    assert "Divide the data by speaker" not in found.what
+    assert found.do == ""
