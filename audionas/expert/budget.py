@@ -1,6 +1,6 @@
 """Epochs that fill the given time: steps are timed, and the shares of the clock do the rest."""
 
-import time
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ _TRIALS = 0.6  # share of the training's time that finalists have; the chosen on
 
 def hand_made(made: Plan, home: Path, clock: Clock) -> None:
     """Time each network that fits; decide which are tried, and the epochs of trials and of the training."""
-    fit, began = _fitting(made, home), (time.process_time(), clock.spent)
+    fit, began = _fitting(made, home), (_cores(), clock.spent)
     few = "refit" in made.decisions and made.value("refit")
     made.decisions["candidates"] = decide.knowing({each.name: each.init for each in fit}, few)
     fit = [each for each in fit if each.name in made.value("candidates")]
@@ -42,7 +42,7 @@ def searched(made: Plan, home: Path, clock: Clock) -> None:
     """Time the supernet, a network of its space and a hand-made one; decide the epochs of the search and of
     its finalists: the most accurate network of the front, a hand-made one, the front's knee; with two seeds.
     """
-    fit, began = _fitting(made, home), (time.process_time(), clock.spent)
+    fit, began = _fitting(made, home), (_cores(), clock.spent)
     hand = fit[0] if fit[0].init else fit[min(1, len(fit) - 1)]
     space = load(home / conf.FILE, steps.search_settings(made, home, 1)).space
     assert space is not None
@@ -82,7 +82,7 @@ def replanned(made: Plan, done: Done, clock: Clock) -> None:
 
 def _keep(made: Plan, home: Path, clock: Clock, core: float, spent: float) -> None:
     """Decide what is kept for the rest, by the machine's speed since these seconds of core and clock."""
-    slow = (clock.spent - spent) / max(0.1, time.process_time() - core)
+    slow = (clock.spent - spent) / max(0.1, _cores() - core)
     needed, share = REST["listens" if device(made.device).listens else "clips"], SHARES["rest"] * clock.given
     if "rate" in made.decisions:
         sounds = made.value("negatives").replace("dev_", "train_")
@@ -91,6 +91,11 @@ def _keep(made: Plan, home: Path, clock: Clock, core: float, spent: float) -> No
         needed += decide.MINING * heard if made.value("mine") else 0.0
     made.decisions["rest"] = decide.rest(share, needed, slow)
     clock.rest = made.value("rest")
+
+
+def _cores() -> float:
+    """Seconds of cores that this process used, and those that it began and that have ended."""
+    return sum(os.times()[:4])
 
 
 def _share(
@@ -131,7 +136,7 @@ def _share(
 
 
 def _longer(made: Plan, home: Path) -> float:
-    """How many times as long as an epoch of a trial one of the last training takes, which may hear dev too."""
+    """An epoch of the last training, which may hear dev too, takes so many times as long as one of a trial."""
     if "refit" not in made.decisions or not made.value("refit"):
         return 1.0
     train, dev = (len(kaldi.read(home / "data" / name)) for name in ("train", "dev"))

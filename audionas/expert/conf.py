@@ -36,6 +36,8 @@ def settings(plan: Plan) -> dict[str, Any]:
             "optim": {"lr": 0.05, "warmup_epochs": 1, "weight_decay": 1.0e-3, "clip": 5.0},
         },
     }
+    if "augment" in plan.decisions:
+        conf["train"]["workers"] = 1  # clips change while the network learns; any number gives the same bits
     if plan.value("task") == "wake_word":
         del conf["augment"]  # the clips were made in several surroundings
         conf["train"] |= {"loss": "max_pool", "pool_after": 60} if target.listens else {}

@@ -81,7 +81,9 @@ def refit(speakers: int, split: str) -> Decision:
 def surroundings(task: str, speakers: int) -> Decision:
     """The section `augment` of the trainings."""
     if task == "scenes" or speakers >= FEW_SPEAKERS:
-        return Decision(dict(NEAR), "shifted, faster or slower, softer or louder clips stand for more of them")
+        return Decision(
+            dict(NEAR), "shifted, faster or slower, softer or louder clips stand for more of them"
+        )
     return Decision(
         {**NEAR, **FAR},
         f"{amount(speakers, 'speaker')} with as many microphones or fewer: loudness, equaliser and noise "

@@ -16,7 +16,10 @@ from audionas.run.ship.targets import files_of
 
 TRIALS, SEARCH = "trials", "trials/search"
 SENTENCES = 0.5  # hours for each split by as many voices as there are at most, where no other sound is given
-_LAST = ["train.keep=last", "train.ema=0.99"]  # voices of dev are heard; an average bears a schedule cut short
+_LAST = [
+    "train.keep=last",
+    "train.ema=0.99",
+]  # voices of dev are heard; an average bears a schedule cut short
 KNOWN = 0.05  # of the clips of train and dev: they watch the last training, where that hears both
 _FINAL = ("train.epochs", "train.init")  # settings of the user that are for the final training alone
 _OTHERS = ("name", "out")  # those that say where the run lies, which the plan knows
@@ -205,9 +208,7 @@ def _value(plan: Plan, name: str) -> Any:
     return plan.value(name) if name in plan.decisions else None
 
 
-def _where(
-    plan: Plan, out: Path, name: str, home: Path, train: str = "train", dev: str = "dev"
-) -> list[str]:
+def _where(plan: Plan, out: Path, name: str, home: Path, train: str = "train", dev: str = "dev") -> list[str]:
     """The settings that say where a training reads and writes."""
     data = home / "data"
     found = [

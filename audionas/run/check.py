@@ -196,7 +196,13 @@ def train_time(
     net = built(spec, options).to(device).train()
     rows = np.arange(len(inputs.train))
     batches = train_batches(
-        conf, inputs, rows, batch_size=options.batch_size, workers=0, augmented=True, reporter=reporter
+        conf,
+        inputs,
+        rows,
+        batch_size=options.batch_size,
+        workers=options.workers if seconds else 0,  # what they have prepared ahead would make few steps quick
+        augmented=True,
+        reporter=reporter,
     )
     prepare = preparer(inputs, device, conf.spec_augment, final=True)
     pooled = max_pool.find(conf, net, inputs)
@@ -211,6 +217,7 @@ def train_time(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         times.append(time.monotonic() - start)
+    batches.close()
     return _timing(times, len(batches) * options.epochs)
 
 

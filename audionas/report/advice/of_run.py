@@ -48,9 +48,7 @@ def advice(run: Run) -> Iterator[Advice | None]:
     rows = records.rows(EpochRecord, run.folder / "train" / "metrics.jsonl")
     yield overfitted(rows, run.folder, clips=clips, last=_last(run.folder))
     if run.scores:
-        yield far_apart(
-            run.scores, end.valid_accuracy, run.folder, clips=clips, data=data, heard=told.heard
-        )
+        yield far_apart(run.scores, end.valid_accuracy, run.folder, clips=clips, data=data, heard=told.heard)
         yield few_speakers(run.scores, run.folder)
         yield of_accuracy(run.scores, run.folder)
     if run.front:
