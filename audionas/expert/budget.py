@@ -136,7 +136,7 @@ def _share(
 
 
 def _longer(made: Plan, home: Path) -> float:
-    """An epoch of the last training, which may hear dev too, takes so many times as long as one of a trial."""
+    """How many epochs of a trial take as long as one of the last training, which may hear dev too."""
     if "refit" not in made.decisions or not made.value("refit"):
         return 1.0
     train, dev = (len(kaldi.read(home / "data" / name)) for name in ("train", "dev"))
