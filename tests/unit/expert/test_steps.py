@@ -53,5 +53,8 @@ def test_epochs_that_were_planned_again_are_those_of_the_last_training() -> None
 
 
 def test_the_surroundings_of_the_plan_are_those_of_its_trainings() -> None:
-    assert conf.settings(decided(augment={"gain_db": [-20, 10]}))["augment"] == {"gain_db": [-20, 10]}
+    wide = conf.settings(decided(augment={"gain_db": [-20, 10]}))
+    assert wide["augment"] == {"gain_db": [-20, 10]}
+    assert wide["train"]["workers"] == 1
     assert conf.settings(decided())["augment"] == NEAR
+    assert "workers" not in conf.settings(decided())["train"]
