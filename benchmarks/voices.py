@@ -1,4 +1,4 @@
-"""What helps a network to hear a voice that is not among its few training voices, on spoken digits.
+"""A measurement of what helps a network to hear a voice that is not among its few training voices.
 
     python benchmarks/voices.py --src "$DATA"/fsdd.tar --held nicolas theo --augment wide --epochs 24
     python benchmarks/voices.py --src "$DATA"/fsdd.tar --held nicolas --augment wide --net 1 --epochs 16
