@@ -45,6 +45,7 @@ AUGMENT = {
     "none": {},
     "near": _NEAR,
     "loud": _LOUD,
+    "mild": {**_LOUD, **_WIDE, "equaliser_db": 6.0, "colour_snr_db": (20, 60)},
     "wide": {**_LOUD, **_WIDE},
     "wider": {**_LOUD, **_WIDE, **_WIDER},
 }
