@@ -79,6 +79,16 @@ def test_its_commands_give_the_same_files(whole: Path, tmp_path: Path) -> None:
     same(whole, tmp_path / "by hand" / "tones")
 
 
+def test_the_last_training_of_few_voices_tells_that_it_heard_those_that_watch_it(whole: Path) -> None:
+    told = read_json(whole / "train" / "done.json")["development"]
+    assert told["data"].endswith("data/known")
+    speakers = {line.split()[1] for line in (whole / "data" / "known" / "utt2spk").read_text().splitlines()}
+    assert told["heard"] == len(speakers) > 0
+    trials = read_json(whole / "trials" / "kws12_network" / "train" / "done.json")["development"]
+    assert trials["data"].endswith("data/dev")
+    assert "heard" not in trials
+
+
 def test_a_finished_run_does_nothing_again(whole: Path) -> None:
     before = contents(whole)
     done("make", whole / "make.yaml")
