@@ -131,7 +131,7 @@ class Toy(nn.Module):
 
 
 def toy(**fields):
-    """A sandwich of networks that scale one input: the second option is the cheapest, the third the dearest."""
+    """Networks that scale one input; of the first layer, the second option is cheapest, the third dearest."""
     method = prepared(**fields)
     taken = {c.name: c.options[:1] for c in SPACE.choices()}
     second, third = ({**taken, "layer1": (SPACE.choices()[0].options[i],)} for i in (1, 2))

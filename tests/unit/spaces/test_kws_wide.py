@@ -1,11 +1,14 @@
 """The wide keyword space: exact costs over a hundredfold range, shared slices, profiles and refusals."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from audionas.core.arch import ArchSpec, InputSpec
 from audionas.core.errors import UserError
+from audionas.core.files import read_json
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
 from audionas.cost.graph import layers
@@ -15,6 +18,9 @@ from audionas.cost.table import table
 from audionas.nn.edge import MixedEdge
 from audionas.spaces import space_of
 from audionas.spaces.kws_wide import KwsWide
+from audionas.zoo.find import find
+from tests._factory import config, tones
+from tests.unit.cli._command import done
 from tests.unit.nn._streams import check_laws, shaken
 
 IO = InputSpec(1, 40, 98, 12)  # twelve classes of a second under the front-end of the space
@@ -132,3 +138,28 @@ def test_methods_that_mix_options_are_refused_with_the_reason() -> None:
             resolve("method", name)().require(WIDE)
     for name in ("spos", "fair_nas", "random_nas", "random"):
         resolve("method", name)().require(WIDE)
+
+
+@pytest.mark.story
+def test_a_sandwich_is_searched_and_its_best_network_starts_from_it(tmp_path: Path) -> None:
+    """By the command line: every network within the limit, with its own cost, and weights that all fit."""
+    tones(tmp_path / "data", per_class=4)
+    file = config(
+        tmp_path / "data",
+        features=None,
+        space={"name": "kws_wide", "width": 0.5, "stages": 2, "layers": 1},
+        method={"name": "spos", "sandwich": 1, "in_place": True},
+        search={"epochs": 1, "split": 0.7},
+        searcher={"name": "nsga2", "population": 6, "generations": 2, "limits": {"macs": 3e5}},
+    )
+    done("search", file)
+    run = tmp_path / "exp" / "tones"
+    members = read_json(run / "front.json")["members"]
+    assert members
+    for number, member in enumerate(members, 1):
+        spec = find(f"{run / 'front.json'}#{number}")
+        params, macs = counted(spec)
+        assert (member["values"]["params"], member["values"]["macs"]) == (params, macs)
+        assert macs <= 3e5
+    done("train", file, f"arch={run / 'arch.json'}", f"train.init={run / 'search'}", "train.epochs=1")
+    assert read_json(run / "train" / "init.json")["new"] == {}
