@@ -18,6 +18,7 @@ from audionas.cost.table import table
 from audionas.nn.edge import MixedEdge
 from audionas.spaces import space_of
 from audionas.spaces.kws_wide import KwsWide
+from audionas.study.budgets import require_measure
 from audionas.zoo.find import find
 from tests._factory import config, tones
 from tests.unit.cli._command import done
@@ -138,6 +139,12 @@ def test_methods_that_mix_options_are_refused_with_the_reason() -> None:
             resolve("method", name)().require(WIDE)
     for name in ("spos", "fair_nas", "random_nas", "random"):
         resolve("method", name)().require(WIDE)
+
+
+def test_methods_get_no_equal_seconds_where_their_measure_does_not_run() -> None:
+    with pytest.raises(UserError, match="DARTS, their measure, does not run on space kws_wide"):
+        require_measure(WIDE)
+    require_measure(resolve("space", "kws_tc_resnet")())
 
 
 @pytest.mark.story
