@@ -129,6 +129,7 @@ def test_times_of_options_do_not_add_up_here() -> None:
     assert "searcher.limits={macs: 1.0e6}" in str(caught.value.hint)
 
 
+@pytest.mark.laws
 def test_the_arena_is_planned_from_each_network_itself() -> None:
     space, io = KwsWide(causal=True, width=0.25, stages=1, layers=1), InputSpec(1, 24, 25, 4)
     programs = ArenaTable(space, io)
