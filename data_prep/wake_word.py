@@ -24,11 +24,11 @@ from audionas.data.files.transcripts import Utterance
 from audionas.data.files.transcripts import says as says_text
 from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
-from audionas.data.labels import RATE
+from audionas.data.labels import OTHER, RATE
 from audionas.data.readers import slug
 from audionas.prep import intake
 from audionas.prep.wake import origins, sources
-from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
+from audionas.prep.wake.clips import ClipJob, around, windows, written
 from audionas.prep.wake.folds import by_fold
 from audionas.prep.wake.folds import named as fold_named
 from audionas.prep.wake.hard import Hard

@@ -293,7 +293,7 @@ def demo_web(
     from audionas.run.export import export
 
     reporter = Reporter()
-    if (given := page.missing(exp)) is not None:
+    if (given := page.missing(exp, runtime)) is not None:
         reporter.note(f"exporting {page.MODEL} first")
         export(exp, targets=["onnx-stream"], input=given)
     folder = page.write(exp, reporter, runtime=runtime)

@@ -17,7 +17,8 @@ FEW_POSITIVES = 500  # of a wake word: below, voices speak more
 SPOKEN, SPOKEN_MINUTE = 600, 10  # clips that they speak: at most, and for each given minute
 VIABLE = "average_viable_recall"  # the recall of a wake word over 0 to 2 false accepts per hour
 WINDOWS = 8000  # of continuous sound that are heard after an epoch, at most
-MINING = 40.0  # seconds of a core to hear an hour of sound, and to cut out what fires
+MINING = 40.0  # seconds of a core to hear an hour of sound, and to cut out what fires: a guess
+MINED = 0.5  # the threshold at which false accepts are collected: a guess
 TRIAL = 8  # epochs of a trial that says something
 
 
@@ -165,10 +166,11 @@ def mine(sounds: str, hours: float, slow: float, share: float) -> Decision:
     """The training sound in which false accepts are collected before the last training, or ""."""
     needed = hours * MINING * max(1.0, slow)
     if not hours or needed > share / 2:
-        short = f"{needed:.0f} s are more than half of the {share:.0f} s for it" if hours else "there is none"
+        short = f"{needed:.0f} s (guessed: {MINING:g} s of a core per hour) are more than half of the {share:.0f} s for it" if hours else "there is none"
         return Decision("", f"no false accepts are collected in training sound: {short}")
     told = f"the chosen trial hears {hours:.2f} hours of training sound, and learns from what fooled it"
-    return Decision(sounds, told)
+    guessed = f"the threshold {MINED:g} for that, and {MINING:g} s of a core per hour, are guesses of ours"
+    return Decision(sounds, f"{told}; {guessed}")
 
 
 def choice(figures: Mapping[str, Mapping[str, float]], kept: str = "accuracy") -> Decision:

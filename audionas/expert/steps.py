@@ -61,6 +61,8 @@ def prep(plan: Plan, home: Path) -> Step:
     if plan.value("task") == "wake_word":
         return _wake_word(plan, data, options)
     options += [("speaker-pattern", plan.value("split")), ("dev", 0.15), ("test", 0.15), ("resample", True)]
+    if "other" in plan.decisions:
+        options += [("negatives", [*map(Path, plan.negatives)]), ("seconds", plan.value("seconds"))]
     return verbs.prep(
         "folder", [plan.source, str(data)], [o for o in options if o[1] != ""], reads=_seen(plan)
     )
@@ -165,7 +167,7 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
         last.append(
             verbs.tune(
                 home,
-                data / "dev_words",
+                data / ("dev_words" if plan.value("task") == "wake_word" else "dev"),
                 data / plan.value("negatives"),
                 plan.value("rate"),
                 [file.name for file in files_of(plan.value("files"), name) if file.listens],
@@ -185,7 +187,14 @@ def _mining(plan: Plan, home: Path, chosen: str) -> list[Step]:
     frames = target.profile == "esphome"
     return [
         verbs.export(place, [kind], data / "dev", frames, name="export trial", after=(trial(chosen),)),
-        verbs.mine(place, data / plan.value("mine"), data / "train", data / "mined", after=("export trial",)),
+        verbs.mine(
+            place,
+            data / plan.value("mine"),
+            data / "train",
+            data / "mined",
+            label=_value(plan, "other") or "",
+            after=("export trial",),
+        ),
     ]
 
 

@@ -56,7 +56,7 @@ def result(made: Plan, home: Path, time: Clock) -> Iterator[str]:
     yield f"files     {home}/export: {files}"
     yield f"page      {home}/report.html; decisions: {home}/{FILE}; the same by verbs: {home}/{SCRIPT}"
     yield f"time      {clock(time.spent)} of {clock(time.given)}"
-    if made.value("task") == "wake_word":
+    if "rate" in made.decisions:
         said = command("audionas", "detect", home, "recording.wav")
         yield f"try       {said}; in a browser: {command('audionas', 'demo-web', home)}"
     else:
