@@ -17,7 +17,6 @@ from audionas.data.labels import NOISE, SILENCE, UNKNOWN, is_background, other_o
 from audionas.data.readers import slug
 from audionas.prep import intake, other_sound
 
-
 HOURS = "hours.json"
 
 

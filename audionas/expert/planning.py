@@ -105,6 +105,11 @@ def _measurable(made: Plan, home: Path) -> None:
     sound without the word.
     """
     heard = hours(home, made.value("negatives"))
+    if not heard:
+        raise UserError(
+            "no development sound without the words: too few recordings to have some in train, dev and test",
+            hint="Give more recordings, or longer ones: --negatives FOLDER",
+        )
     there = {item.label for item in kaldi.read(home / "data" / "dev") if not is_background(item.label)}
     if made.value("task") != "wake_word":
         made.decisions["kept"] = decide.kept(word=False, hours=heard)

@@ -11,10 +11,9 @@ from audionas.data.files.transcripts import Utterance, rest, with_words
 from audionas.data.kaldi import Item
 from audionas.data.labels import is_background
 from audionas.data.readers import slug
-from audionas.prep.wake.sources import GROUP_SHARES, says, scan
+from audionas.prep.wake.sources import GROUP_SHARES, PARTS, says, scan
 
 STRETCH = 60.0  # seconds at most: a split takes whole stretches
-PARTS = 10  # of a recording, where there are fewer recordings and speakers than splits
 Said = Mapping[str, Sequence[Utterance]]  # by item
 
 

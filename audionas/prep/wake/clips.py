@@ -15,7 +15,6 @@ from audionas.data.labels import OTHER, RATE
 from audionas.data.readers import slug
 
 
-
 @dataclass(frozen=True)
 class ClipJob:
     """The settings of the data, their folder and the keyword: `label` in the data, `text` when spoken."""
