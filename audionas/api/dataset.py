@@ -23,8 +23,9 @@ class Dataset:
     """A folder with the data directories train, dev and test, as `prepare` writes it.
 
     `negatives` are folders of long sound without a keyword, for thresholds and false accepts; parts of them
-    lie in the folder where they were prepared with it. `notes` is what the preparation told, `source` the folder that it was prepared from, where that is known. Raises UserError
-    where there is no training data, and for a folder of negatives without audio.
+    lie in the folder where they were prepared with it. `notes` is what the preparation told, `source` the
+    folder that it was prepared from, where that is known. Raises UserError where there is no training data,
+    and for a folder of negatives without audio.
     """
 
     def __init__(
@@ -66,10 +67,11 @@ class Dataset:
         return places if rate == RATE else {**places, "resample": True}
 
     def summary(self) -> Figures:
-        """Clips, speakers of the words (none where they are not known) and hours of each split; `lowest_rate`, the lowest
-        rate of false accepts per hour that the sound without a keyword can show, 3 / hours (95 %), counts
-        what of `negatives` is in no training, and the clips in dev and test whose label begins with `_`; of
-        negatives prepared with the words only dev_long and test_long. None: nothing can be shown.
+        """Clips, speakers of the words (none where they are not known) and hours of each split.
+
+        `lowest_rate` is the lowest rate of false accepts per hour that the sound without a keyword can show,
+        3 / hours (95 %), None where it shows nothing. It counts `negatives` and the clips in dev and test whose
+        label begins with `_`; of negatives that were prepared with the words dev_long and test_long alone.
         """
         found: dict[str, Any] = {name: _counts(data) for name, data in self.splits.items()}
         long = [self.folder / f"{name}_long" for name in ("dev", "test")]
@@ -98,7 +100,8 @@ def prepare(
 
     `options` are those of the command, with underscores: `speaker_pattern`, `dev`, `test`, `resample`,
     `on_bad` and others. Clips of the sound in `negatives` join the class of what is none of the words. A
-    folder that is prepared already, with its part `train`, is taken as it is; it takes no options. Raises UserError as the command does, and for an unknown option.
+    folder that is prepared already, with its part `train`, is taken as it is; it takes no options. Raises
+    UserError as the command does, and for an unknown option.
     """
     require_place("prepare", "folder", folder)
     source, others = Path(folder), [*map(Path, [negatives] if isinstance(negatives, Place) else negatives)]

@@ -46,7 +46,7 @@ def require_alike(verb: str, name: str, value: Any, default: Any) -> None:
 def require_options(
     verb: str, options: Mapping[str, Any], function: Callable[..., Any], but: Sequence[str]
 ) -> None:
-    """Raise one UserError with the options that the function has not, or `but`, and the values of a wrong kind."""
+    """Raise one UserError for options that the function lacks, or `but` names, and for wrong values."""
     given = inspect.signature(function).parameters.items()
     known = {name: parameter.default for name, parameter in given if name not in but}
     faults = Faults(*(f"{verb}: no option {o!r}.{did_you_mean(o, known)}" for o in options if o not in known))

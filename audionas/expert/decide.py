@@ -166,11 +166,8 @@ def mine(sounds: str, hours: float, slow: float, share: float) -> Decision:
     """The training sound in which false accepts are collected before the last training, or ""."""
     needed = hours * MINING * max(1.0, slow)
     if not hours or needed > share / 2:
-        short = (
-            f"{needed:.0f} s (guessed: {MINING:g} s of a core per hour) are more than half of the {share:.0f} s for it"
-            if hours
-            else "there is none"
-        )
+        guessed = f"{needed:.0f} s (guessed: {MINING:g} s of a core per hour)"
+        short = f"{guessed} are more than half of the {share:.0f} s for it" if hours else "there is none"
         return Decision("", f"no false accepts are collected in training sound: {short}")
     told = f"the chosen trial hears {hours:.2f} hours of training sound, and learns from what fooled it"
     guessed = f"the threshold {MINED:g} for that, and {MINING:g} s of a core per hour, are guesses of ours"

@@ -54,9 +54,9 @@ def stretches(items: Sequence[Item], said: Said, words: Sequence[str], splits: i
         longest = min(STRETCH, item.seconds / PARTS) if few else STRETCH
         quiet = rest(0.0, item.seconds, with_words({"": said[item.id]}, words)[""])
         for number, (start, end) in enumerate(_pieces(quiet, longest)):
-            own = f"{item.speaker}-{number:04d}" if few else item.speaker
-            part = {"start": item.start + start, "seconds": end - start, "speaker": own}
-            cut.append(replace(item, id=f"{item.id}-{number:04d}", **part))
+            name = f"{item.id}-{number:04d}"
+            part = {"start": item.start + start, "seconds": end - start}
+            cut.append(replace(item, id=name, speaker=name if few else item.speaker, **part))
     if len({item.speaker for item in cut}) < splits:
         raise UserError(
             f"--negatives: {amount(len(cut), 'stretch', 'stretches')} of sound cannot fill {splits} splits",

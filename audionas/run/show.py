@@ -85,13 +85,13 @@ def _read(folder: Path, limits: Sequence[str]) -> tuple[ArchSpec, dict[str, Any]
     with faults:
         if fronts.exists():
             front = _front(fronts, limits)
-        elif limits:
+        else:
             _limits(limits, None)
-            if spec is not None:
-                raise UserError(
-                    f"{folder}: no front here to pick from",
-                    hint="A searcher writes one: searcher: {name: nsga2}",
-                )
+    if limits and arch.exists() and not fronts.exists():
+        with faults:
+            raise UserError(
+                f"{folder}: no front here to pick from", hint="A searcher writes one: searcher: {name: nsga2}"
+            )
     faults.tell()
     assert spec is not None
     return spec, front

@@ -105,12 +105,11 @@ def _peak(path: str) -> float | str:
 
 
 def parted(recordings: Sequence[Recording], keyword: str) -> list[Recording]:
-    """The recordings; other sound in tenths, each a group, where it has fewer groups than there are splits.
+    """The recordings; other sound in tenths, each a group, where there are fewer of it than splits.
 
     Recordings with transcripts stay whole.
     """
-    other = {r.group for r in recordings if not says(r, keyword)}
-    if len(other) >= len(GROUP_SHARES):
+    if sum(not says(r, keyword) for r in recordings) >= len(GROUP_SHARES):
         return list(recordings)
     return [part for r in recordings for part in ([r] if r.said or says(r, keyword) else _parts(r, PARTS))]
 
