@@ -70,7 +70,7 @@ class Dataset:
         """Clips, speakers of the words (none where they are not known) and hours of each split.
 
         `lowest_rate` is the lowest rate of false accepts per hour that the sound without a keyword can show,
-        3 / hours (95 %), None where it shows nothing. It counts `negatives` and the clips in dev and test whose
+        3 / hours (95 %), None where it shows nothing. It counts `negatives` and clips in dev and test whose
         label begins with `_`; of negatives that were prepared with the words dev_long and test_long alone.
         """
         found: dict[str, Any] = {name: _counts(data) for name, data in self.splits.items()}

@@ -55,8 +55,9 @@ def stretches(items: Sequence[Item], said: Said, words: Sequence[str], splits: i
         quiet = rest(0.0, item.seconds, with_words({"": said[item.id]}, words)[""])
         for number, (start, end) in enumerate(_pieces(quiet, longest)):
             name = f"{item.id}-{number:04d}"
-            part = {"start": item.start + start, "seconds": end - start}
-            cut.append(replace(item, id=name, speaker=name if few else item.speaker, **part))
+            group = name if few else item.speaker
+            part = replace(item, id=name, start=item.start + start, seconds=end - start, speaker=group)
+            cut.append(part)
     if len({item.speaker for item in cut}) < splits:
         raise UserError(
             f"--negatives: {amount(len(cut), 'stretch', 'stretches')} of sound cannot fill {splits} splits",
