@@ -53,7 +53,7 @@ class Trained:
             if options.get(key) is not None:
                 require_place("export", key, options[key])
                 options[key] = Path(options[key])
-        with called("export", {"folder": str(self.folder), "targets": targets}, quiet=quiet):
+        with called("export", {"model": str(self.folder), "targets": targets}, quiet=quiet):
             require_options("export", options, export, ("folder", "targets"))
             report = export(self.folder, targets=targets, **options)
         there = self.folder if (self.folder / "export").is_dir() else Path(report["folder"]).parent

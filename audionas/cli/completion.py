@@ -3,7 +3,7 @@
 from typer import _completion_shared as typers
 
 OPTIONS = ("--install-completion", "--show-completion")
-# zsh takes the file for the body of a function of its name: the first call only defined the one that completes
+# zsh takes the file for the body of a function: its first call only defined the one that completes
 _AT_ONCE = """
 if [ "$funcstack[1]" = "_%(prog_name)s" ]; then
   %(complete_func)s "$@"

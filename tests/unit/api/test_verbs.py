@@ -43,7 +43,7 @@ def test_the_way_from_data_to_files(data: audionas.Dataset, capfd: pytest.Captur
     assert {event["keyword"] for event in events} <= {*data.labels}
     assert capfd.readouterr() == ("", "")
     command = read_json(run.folder / "search" / "env.json")["command"]
-    assert command.startswith("audionas.search(source=")
+    assert command.startswith("audionas.search('")
 
 
 @pytest.mark.story
