@@ -153,11 +153,7 @@ def main(
     intake.reserve(job.out, places, ("labels.txt", kaldi.LICENCE, "hours.json", MARKER))
     found = _recordings(job, src or (), positives, negatives, speaker_pattern)
     found = sources.usable(found, on_bad, reporter)
-    splits = (
-        by_fold(found, job.text, seed, part)
-        if part
-        else by_split(sources.parted(found, job.text), job.text, seed)
-    )
+    splits = by_fold(found, job.text, seed, part) if part else by_split(found, job.text, seed)
     if found:
         _tell(job, splits)
     said: dict[str, Sequence[Utterance]] = {}  # by long recording
@@ -292,7 +288,7 @@ def _long(
     for source, part in sorted(sources.items()):
         order = sorted(part, key=partial(_place, job))
         shown = job.reporter.progress(order, f"{split}, {source}", len(order))
-        parts = (p for r in shown for p in without(Part(_piece(job, r), r.said), job.text))
+        parts = (p for r in shown for p in without(Part(r.cut(_read(job, r.path)), r.said), job.text))
         for number, piece in enumerate(joined(parts, PIECE)):
             items.append(written(job, f"{source}-{split}-{number:03d}", piece.wave, OTHER, source, "long"))
             if piece.said:
@@ -337,12 +333,6 @@ def _free_splits(clips: Mapping[SplitName, Sequence[Item]], label: str) -> tuple
 def _read(job: ClipJob, path: Path) -> Wave:
     wave = audio.read(path, rate=RATE, seconds=None, resample=True, channel="mix", loud=True)
     return through(wave, RATE, job.codec)
-
-
-def _piece(job: ClipJob, recording: Recording) -> Wave:
-    """The part of its file that a recording is."""
-    wave, (part, many) = _read(job, recording.path), recording.part
-    return wave[len(wave) * part // many : len(wave) * (part + 1) // many]
 
 
 def _kept(

@@ -56,7 +56,7 @@ def run() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     faults.escape()
     if any(word.startswith(completion.OPTIONS) for word in sys.argv[1:]):
-        completion.mend()
+        completion.repair()
     try:
         completed = " ".join(os.environ.get(name, "") for name in SHELL_WORDS)
         words = [*sys.argv[1:], *completed.split()]

@@ -11,6 +11,6 @@ fi
 """
 
 
-def mend() -> None:
+def repair() -> None:
     """Let the script that typer installs complete at its first call, too."""
     typers._completion_scripts["zsh"] = typers.COMPLETION_SCRIPT_ZSH + _AT_ONCE

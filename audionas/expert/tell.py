@@ -45,7 +45,7 @@ def result(made: Plan, home: Path, time: Clock) -> Iterator[str]:
     chosen = made.decisions["choice"]
     yield f"chosen    {chosen.value}; {chosen.why}"
     for name, epoch in made.stops.items():
-        yield f"cut       {name}: stopped after epoch {epoch}, since the time was up; this machine was slower"
+        yield f"cut       {name}: stopped after epoch {epoch}, since its time was up; this machine was slower"
     if (found := evaluation(home)) is not None:
         yield from quality.lines(made, found)
     if "rate" in made.decisions:
@@ -75,7 +75,7 @@ def late(made: Plan, time: Clock, left: float) -> Iterator[str]:
     epochs = made.stops.get("train", row["epochs"])
     few = 0 if "train.epochs" in keys(made.changes) else max(0, TRIAL - epochs)
     if few:
-        told.append(f"{amount(epochs, 'epoch')} of training teaches little")
+        told.append(f"training for {amount(epochs, 'epoch')} teaches little")
     if told:
         seconds = time.spent + left + few * row["epoch"]
         yield f"limit     {'; '.join(told)}: give --minutes {max(1, math.ceil(seconds / 60))} or more"

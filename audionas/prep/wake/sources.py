@@ -12,6 +12,7 @@ from audionas.core.pool.ordered import ordered
 from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data import audio
+from audionas.data.audio import Wave
 from audionas.data.files import listing
 from audionas.data.files.transcripts import Utterance
 from audionas.prep import intake
@@ -42,6 +43,11 @@ class Recording(NamedTuple):
     whole: bool = False
     said: tuple[Utterance, ...] = ()
     part: tuple[int, int] = (0, 1)
+
+    def cut(self, wave: Wave) -> Wave:
+        """Of the samples (N,) of its file those that it is."""
+        number, many = self.part
+        return wave[len(wave) * number // many : len(wave) * (number + 1) // many]
 
 
 def scan(folder: Path, *, pattern: str = "", say: listing.Say | None = None) -> list[Recording]:
@@ -122,9 +128,10 @@ def _parts(recording: Recording, many: int) -> list[Recording]:
 def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[SplitName, list[Recording]]:
     """Assign whole groups to splits by a draw per group; those of the keyword fill the shares exactly.
 
-    A `whole` group with recordings of the keyword goes to train, so that tests use other people. A split that
+    Other sound is cut where there is too little of it (`parted`). A `whole` group with recordings of the keyword goes to train, so that tests use other people. A split that
     would have no other sound gets a group of it, if another split has two.
     """
+    recordings = parted(recordings, keyword)
     mine = Counter(r.group for r in recordings if says(r, keyword))
     trained = {r.group for r in recordings if r.whole and r.group in mine}
     drawn = sorted((g for g in mine if g not in trained), key=lambda g: draw(seed, g))

@@ -233,7 +233,9 @@ def test_one_recording_of_other_sound_is_shared_by_its_parts() -> None:
     radio = Recording(Path("day.wav"), "own", "", "own-day")
     parts = [r for r in parted([*mine, radio], "hey you") if not says(r, "hey you")]
     assert [r.part for r in parts] == [(n, PARTS) for n in range(PARTS)]
-    splits = by_split(parted([*mine, radio], "hey you"), "hey you", 0)
+    splits = by_split([*mine, radio], "hey you", 0)
+    wave = np.arange(37, dtype=np.float32)
+    assert np.concatenate([r.cut(wave) for r in parts]).tolist() == wave.tolist()
     assert all(any(not says(r, "hey you") for r in found) for found in splits.values())
     told = radio._replace(said=(Utterance("day.wav", 0.0, 1.0, "hello"),))
     assert parted([*mine, told], "hey you") == [*mine, told]
