@@ -45,7 +45,7 @@ class Recording(NamedTuple):
     part: tuple[int, int] = (0, 1)
 
     def cut(self, wave: Wave) -> Wave:
-        """Of the samples (N,) of its file those that it is."""
+        """The samples of its file (N,) that it is."""
         number, many = self.part
         return wave[len(wave) * number // many : len(wave) * (number + 1) // many]
 
@@ -128,8 +128,9 @@ def _parts(recording: Recording, many: int) -> list[Recording]:
 def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[SplitName, list[Recording]]:
     """Assign whole groups to splits by a draw per group; those of the keyword fill the shares exactly.
 
-    Other sound is cut where there is too little of it (`parted`). A `whole` group with recordings of the keyword goes to train, so that tests use other people. A split that
-    would have no other sound gets a group of it, if another split has two.
+    Other sound is cut where there is too little of it (`parted`). A `whole` group with recordings of the
+    keyword goes to train, so that tests use other people. A split that would have no other sound gets a group
+    of it, if another split has two.
     """
     recordings = parted(recordings, keyword)
     mine = Counter(r.group for r in recordings if says(r, keyword))
