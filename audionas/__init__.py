@@ -4,6 +4,7 @@ prepare(folder)                    recordings made ready: a Dataset
 make(folder, device=, minutes=)    all the way to a model on a device, within a given time: a Run
 search(data), train(run), compare(data)    find an architecture, train it, compare methods: a Run
 evaluate(model, data)              accuracy with its interval, and more figures
+export(model, targets)             files for other runtimes, each verified
 load(folder)                       a trained Model: call it with a recording, or detect, cost, export
 create_model(name, classes=)       a torch module with new weights
 list_models(), list_methods(), list_spaces()    what there is
@@ -13,7 +14,9 @@ sklearn.KeywordClassifier          an estimator of scikit-learn
 The names are imported when they are first used: `import audionas` alone takes no time.
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
@@ -29,6 +32,7 @@ if TYPE_CHECKING:  # for editors and type checkers, which do not run __getattr__
     from audionas.api.run import Run as Run
     from audionas.api.verbs import compare as compare
     from audionas.api.verbs import evaluate as evaluate
+    from audionas.api.verbs import export as export
     from audionas.api.verbs import search as search
     from audionas.api.verbs import train as train
     from audionas.core.errors import UserError as UserError
@@ -43,6 +47,7 @@ __all__ = [
     "compare",
     "create_model",
     "evaluate",
+    "export",
     "list_methods",
     "list_models",
     "list_spaces",
@@ -60,12 +65,23 @@ _SHOWN = {  # by the file that has them; a module that is shown as a whole has n
     "audionas.api.making": ("make",),
     "audionas.api.model": ("Model", "create_model", "load"),
     "audionas.api.run": ("Run",),
-    "audionas.api.verbs": ("compare", "evaluate", "search", "train"),
+    "audionas.api.verbs": ("compare", "evaluate", "export", "search", "train"),
     "audionas.core.errors": ("UserError",),
     "audionas.core.reporter": ("Epoch",),
     "audionas.sklearn": (),
 }
 _LAZY = {name: module for module, names in _SHOWN.items() for name in names}
+
+
+class _Door(ModuleType):
+    """Keeps a name for the door where a room has it, too: an import of the room would bind it to the room."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name not in _LAZY or not isinstance(value, ModuleType):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Door
 
 
 def __getattr__(name: str) -> Any:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import yaml
 from pydantic import TypeAdapter, ValidationError
 
-from audionas.core.errors import UserError, did_you_mean
+from audionas.core.errors import Faults, UserError, did_you_mean
 from audionas.core.faults import beyond, placed, refused
 from audionas.core.files import name_fault, read_text
 from audionas.core.hostile import command
@@ -146,21 +146,30 @@ class Layer(NamedTuple):
 def layers(
     path: Path | str | None, overrides: Sequence[str] = (), over: Sequence[Layer] = ()
 ) -> Iterator[Layer]:
-    """The layers that a config is merged from: its base, its file, what lies over them, overrides."""
-    if path is not None:
-        raw = plain(path := Path(path))
-        if "base" in raw:
-            base = plain(beside := path.parent / str(raw.pop("base")))
-            if "base" in base:
-                raise UserError(
-                    f"{path}: its base names another base", hint="Configs inherit one level only."
-                )
-            yield Layer(str(beside), base)
-        yield Layer(str(path), raw)
+    """The layers that a config is merged from: its base, its file, what lies over them, overrides.
+
+    Raises one UserError at the end for a file that cannot be read and for all that are no overrides.
+    """
+    faults = Faults()
+    with faults:
+        yield from [] if path is None else _files(Path(path))
     yield from over
     for override in overrides:
-        keys, nested = _override(override)
-        yield Layer(override, nested, keys)
+        with faults:
+            keys, nested = _override(override)
+            yield Layer(override, nested, keys)
+    faults.tell()
+
+
+def _files(path: Path) -> Iterator[Layer]:
+    """The layers of a file and of its base."""
+    raw = plain(path)
+    if "base" in raw:
+        base = plain(beside := path.parent / str(raw.pop("base")))
+        if "base" in base:
+            raise UserError(f"{path}: its base names another base", hint="Configs inherit one level only.")
+        yield Layer(str(beside), base)
+    yield Layer(str(path), raw)
 
 
 def load(
@@ -177,22 +186,30 @@ def load(
     """
     raw: dict[str, Any] = {}
     written: list[Any] = []
-    for layer in layers(path, overrides, over):
-        given = worded(layer.raw if trusted else renewed(layer.raw))
-        for name in _names(given) if trusted else ():
-            allow(name.partition(":")[0])
-        raw = merge(raw, given, SECTIONS, NAMED, layer.path)
-        written = written if layer.path else _compared(raw)
-    source = "config" if path is None else str(path)
+    source, faults, origins = "config" if path is None else str(path), Faults(), set[str]()
+    with faults:
+        for layer in layers(path, overrides, over):
+            origins.add(layer.origin)
+            given = worded(layer.raw if trusted else renewed(layer.raw))
+            for name in _names(given) if trusted else ():
+                with faults:
+                    allow(name.partition(":")[0])
+            raw = merge(raw, given, SECTIONS, NAMED, layer.path)
+            written = written if layer.path else _compared(raw)
+    if path is not None and source not in origins:
+        faults.tell()  # what the file would have said of the rest is not known
     if path is not None:
         raw.setdefault("name", Path(path).stem)
     if "/" in str(raw.get("name", "")):
-        raise UserError(f"{source}: name: {name_fault(str(raw['name']))}")
+        faults.problems.append(f"{source}: name: {name_fault(str(raw['name']))}")
     if methods := _compared(raw):  # a name on the command line means the file's section of that name
         sections = {label_of(m): m for m in written if isinstance(m, Mapping)}
         chosen = [sections.get(m, m) if isinstance(m, str) else m for m in methods]
         raw = {**raw, "compare": {**raw["compare"], "methods": chosen}}
-    return _build(raw, source)
+    with faults:
+        built = _build(raw, source)
+    faults.tell()
+    return built
 
 
 def worded(raw: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,21 +1,23 @@
 """Prepare any folder-per-class tree: split it into train, dev and test, by speaker where known."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from audionas.core.errors import Faults, UserError
-from audionas.core.files import require_there
+from audionas.core.files import require_there, write_json
 from audionas.core.reporter import Reporter, amount
 from audionas.data import kaldi, readers
 from audionas.data.files import listing
 from audionas.data.kaldi import Item
-from audionas.data.labels import NOISE, SILENCE, UNKNOWN
+from audionas.data.labels import NOISE, SILENCE, UNKNOWN, is_background, other_of
 from audionas.data.readers import slug
-from audionas.prep import intake
+from audionas.prep import intake, other_sound
+
+HOURS = "hours.json"
 
 
 def main(
@@ -49,9 +51,18 @@ def main(
     noise_folder: Annotated[
         str, typer.Option(help="Folder in SRC with background noise for augmentation, which is no class.")
     ] = NOISE,
+    negatives: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder of sound without the words, of any length; may be repeated."),
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="Length in seconds of the clips of --negatives.")] = 1.0,
     workers: Annotated[int | None, typer.Option(help="Processes that decode; default: one per core.")] = None,
 ) -> None:
     """Prepare your own recordings, one folder per class.
+
+    With --negatives, clips of that sound join the class `_unknown_` (`_other_` where SRC has that alone), as
+    many in each split as the words have; OUT/train_long, dev_long and test_long hold all of it, for `audionas
+    tune` and `mine`, and OUT/hours.json its hours.
 
     Example: `audionas prep folder my_words data --speaker-pattern '/(?P<speaker>[^_/]+)_[^/]*$'`
     """
@@ -64,7 +75,9 @@ def main(
     with faults:
         _require_known(known, dev, test)
     with faults:
-        require_there(src)
+        require_there(src, *(negatives or ()))
+    if not 0.1 <= seconds <= 60:
+        faults.problems.append(f"--seconds {seconds:g}: expected 0.1 to 60")
     faults.tell()
     out = out.resolve()
     say = reporter.note
@@ -72,10 +85,15 @@ def main(
         say(f"left out: {src / name}, which an archiver or a file manager left there")
     items = readers.folder(src.resolve(), pattern=speaker_pattern, skip=(noise_folder,), say=say)
     noise = _noise(src.resolve() / noise_folder, say)
+    labels = {item.label for item in items}
+    words = [label.replace("_", " ") for label in labels if not is_background(label)]
+    other, said = other_sound.found(negatives or (), words, other_of(labels), reporter)
     converted = out / "resampled" if resample else None
-    intake.reserve(out, (*shares, "noise", *(("known", "both") if known else ())), converted=converted)
+    long = [f"{split}_long" for split in shares if other]
+    more = ("known", "both") if known else ()
+    intake.reserve(out, (*shares, *long, *more, "noise"), ("labels.txt", HOURS), converted=converted)
     taken = intake.take(
-        {"clips": items, "noise": noise},
+        {"clips": items, "noise": noise, "negatives": other},
         rate=rate,
         on_bad=on_bad,
         converted=converted,
@@ -94,13 +112,32 @@ def main(
             "split by file: without --speaker-pattern one voice may be in several splits, "
             "and accuracy on unseen voices stays unknown"
         )
-    labels = _class_order({item.label for item in items})
-    _note_gaps(splits, labels, reporter)
+    every: dict[str, list[Item]] = {}
+    if taken["negatives"]:
+        cut = other_sound.stretches(taken["negatives"], said, words, len(shares))
+        every = by_speaker(cut, other_sound.shares_of(shares), seed)
+        for split, part in every.items():
+            splits[split] += other_sound.clips(part, splits[split], seconds, seed)
+    order = _class_order({item.label for part in splits.values() for item in part})
+    _note_gaps(splits, order, reporter)
     splits = {**splits, **({"noise": noise} if noise else {})}
-    written = intake.store(out, splits, labels, reporter, on_bad=on_bad, changes=intake.at_rate(rate))
+    written = intake.store(out, splits, order, reporter, on_bad=on_bad, changes=intake.at_rate(rate))
     if known:
         for name, part in aside([*written["train"], *written["dev"]], known, seed).items():
             reporter.note(f"wrote {kaldi.write(out / name, part).path}: {amount(len(part), 'clip')}")
+    if every:
+        _store_long(out, every, reporter)
+
+
+def _store_long(out: Path, splits: Mapping[str, Sequence[Item]], reporter: Reporter) -> None:
+    """Write the continuous sound of each split, and its hours."""
+    hours = {}
+    for split, part in splits.items():
+        kaldi.write(out / f"{split}_long", part)
+        hours[f"{split}_long"] = {"negatives": sum(item.seconds for item in part) / 3600}
+        told = hours[f"{split}_long"]["negatives"]
+        reporter.note(f"wrote {out / f'{split}_long'}: {told:.2f} hours without the words")
+    write_json(out / HOURS, hours)
 
 
 def by_speaker(items: Sequence[Item], shares: dict[str, float], seed: int) -> dict[str, list[Item]]:

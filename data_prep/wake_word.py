@@ -24,11 +24,11 @@ from audionas.data.files.transcripts import Utterance
 from audionas.data.files.transcripts import says as says_text
 from audionas.data.groups import write_groups
 from audionas.data.kaldi import Item
-from audionas.data.labels import RATE
+from audionas.data.labels import OTHER, RATE
 from audionas.data.readers import slug
 from audionas.prep import intake
 from audionas.prep.wake import origins, sources
-from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
+from audionas.prep.wake.clips import ClipJob, around, windows, written
 from audionas.prep.wake.folds import by_fold
 from audionas.prep.wake.folds import named as fold_named
 from audionas.prep.wake.hard import Hard
@@ -288,7 +288,7 @@ def _long(
     for source, part in sorted(sources.items()):
         order = sorted(part, key=partial(_place, job))
         shown = job.reporter.progress(order, f"{split}, {source}", len(order))
-        parts = (p for r in shown for p in without(Part(_read(job, r.path), r.said), job.text))
+        parts = (p for r in shown for p in without(Part(r.cut(_read(job, r.path)), r.said), job.text))
         for number, piece in enumerate(joined(parts, PIECE)):
             items.append(written(job, f"{source}-{split}-{number:03d}", piece.wave, OTHER, source, "long"))
             if piece.said:

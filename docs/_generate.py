@@ -31,10 +31,9 @@ CLI_HEAD = """<!-- Written by docs/_generate.py. Change a docstring or an option
 # Commands
 
 This page has all that `audionas VERB --help` says, in the groups of `audionas --help`. `audionas --version`
-prints the version, and `audionas --install-completion` lets bash or zsh complete commands and options (in
-zsh the first tabulator of a shell loads that, and the second completes). Settings lie in a config, CONF;
-`key=value` after it changes one of them. The exit status is 0 for done, 1 for what you can fix (the message
-says what and how), 70 for a bug.
+prints the version, and `audionas --install-completion` lets bash or zsh complete commands and options.
+Settings lie in a config, CONF; `key=value` after it changes one of them. The exit status is 0 for done, 1 for
+what you can fix (the message says what and how), 70 for a bug.
 """
 PARAMETER_KINDS = {bool: "flag", int: "integer", float: "number", str: "text", Path: "path"}
 

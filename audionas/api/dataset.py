@@ -1,15 +1,14 @@
 """`audionas.prepare` and `audionas.Dataset`: recordings made ready, and what can be measured with them."""
 
-import inspect
 from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from audionas.api.given import require_alike, require_place
+from audionas.api.given import require_options, require_place
 from audionas.api.rows import Figures
 from audionas.api.voice import called
-from audionas.core.errors import UserError, did_you_mean
+from audionas.core.errors import UserError
 from audionas.core.files import shipped
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import DataDir
@@ -23,9 +22,10 @@ Place = str | Path
 class Dataset:
     """A folder with the data directories train, dev and test, as `prepare` writes it.
 
-    `negatives` are folders of long sound without a keyword, for thresholds and false accepts; `notes` is what
-    the preparation told, `source` the folder that it was prepared from, where that is known. Raises UserError
-    where there is no training data, and for a folder of negatives without audio.
+    `negatives` are folders of long sound without a keyword, for thresholds and false accepts; parts of them
+    lie in the folder where they were prepared with it. `notes` is what the preparation told, `source` the
+    folder that it was prepared from, where that is known. Raises UserError where there is no training data,
+    and for a folder of negatives without audio.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Dataset:
                 hint="Prepare recordings first, one folder per class: audionas.prepare('my_words')",
             )
         with called("Dataset", {}) as told:
-            self._hours = sum(item.seconds for place in self.negatives for item in recordings(place)) / 3600
+            self._given = sum(item.seconds for place in self.negatives for item in recordings(place)) / 3600
         self.notes += told
 
     @cached_property
@@ -67,13 +67,17 @@ class Dataset:
         return places if rate == RATE else {**places, "resample": True}
 
     def summary(self) -> Figures:
-        """Clips, speakers (none where they are not known) and hours of each split; `lowest_rate`, the lowest
-        rate of false accepts per hour that the sound without a keyword can show, 3 / hours (95 %), counts
-        `negatives` and the clips in dev and test whose label begins with `_`. None: nothing can be shown.
+        """Clips, speakers of the words (none where they are not known) and hours of each split.
+
+        `lowest_rate` is the lowest rate of false accepts per hour that the sound without a keyword can show,
+        3 / hours (95 %), None where it shows nothing. It counts `negatives` and clips in dev and test whose
+        label begins with `_`; of negatives that were prepared with the words dev_long and test_long alone.
         """
         found: dict[str, Any] = {name: _counts(data) for name, data in self.splits.items()}
-        quiet = (i.seconds for n in ("dev", "test") for i in self.splits.get(n, ()) if is_background(i.label))
-        hours = self._hours + sum(quiet) / 3600
+        long = [self.folder / f"{name}_long" for name in ("dev", "test")]
+        kept = [item for place in long if (place / "wav.scp").is_file() for item in kaldi.read(place)]
+        own = (i for n in ("dev", "test") for i in self.splits.get(n, ()) if is_background(i.label))
+        hours = sum(item.seconds for item in kept or own) / 3600 + (0.0 if kept else self._given)
         rate = 3 / hours if hours else None
         return Figures(labels=len(self.labels), **found, negative_hours=hours, lowest_rate=rate)
 
@@ -95,33 +99,27 @@ def prepare(
     """Prepare recordings, one folder per class, as `audionas prep folder` does, into `out` (FOLDER_data).
 
     `options` are those of the command, with underscores: `speaker_pattern`, `dev`, `test`, `resample`,
-    `on_bad` and others. A folder that is prepared already, with its part `train`, is taken as it is; it takes
-    no options. Raises UserError as the command does, and for an unknown option.
+    `on_bad` and others. Clips of the sound in `negatives` join the class of what is none of the words. A
+    folder that is prepared already, with its part `train`, is taken as it is; it takes no options. Raises
+    UserError as the command does, and for an unknown option.
     """
     require_place("prepare", "folder", folder)
-    source = Path(folder)
+    source, others = Path(folder), [*map(Path, [negatives] if isinstance(negatives, Place) else negatives)]
     with called("prepare", {"folder": str(folder), **options}, quiet=quiet) as notes:
         if (source / "train" / "wav.scp").is_file():
             if options or out is not None:
                 raise UserError(f"{source}: is prepared already, and takes no options")
-            return Dataset(source, negatives)
+            return Dataset(source, others)
         main = main_of(shipped("data_prep") / "folder.py")
-        known = {
-            name: given.default
-            for name, given in inspect.signature(main).parameters.items()
-            if name not in ("src", "out")
-        }
-        if wrong := [f"prepare: no option {o!r}.{did_you_mean(o, known)}" for o in options if o not in known]:
-            raise UserError(wrong, hint=f"Options: {', '.join(known)}")
-        for name, given in options.items():
-            require_alike("prepare", name, given, known[name])
+        require_options("prepare", options, main, ("src", "out", "negatives"))
         there = Path(out) if out is not None else source.with_name(f"{source.name}_data")
-        main(source, there, **options)
-    return Dataset(there, negatives, notes=notes, source=source)
+        main(source, there, negatives=others, **options)
+    return Dataset(there, others, notes=notes, source=source)
 
 
 def _counts(data: DataDir) -> dict[str, Any]:
-    """Clips, known speakers and hours."""
-    known = {item.speaker for item in data if item.speaker not in ("", item.id)}
+    """Clips, known speakers of the words, and hours."""
+    words = [item for item in data if not is_background(item.label)]
+    known = {item.speaker for item in words or data if item.speaker not in ("", item.id)}
     hours = sum(item.seconds for item in data) / 3600
     return {"clips": len(data), "speakers": len(known) or None, "hours": hours}

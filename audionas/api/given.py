@@ -1,13 +1,14 @@
 """Whether the arguments of a call are of the kind that it takes, and errors in the words of Python."""
 
+import inspect
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
 
-from audionas.core.errors import Problem, UserError
+from audionas.core.errors import Faults, Problem, UserError, did_you_mean
 
 _NAMES = {"for": "device=", "resume": "resume=True", "overwrite": "overwrite=True"}  # others as they are
 _OPTION = re.compile(r"(?<![\w-])--([a-z][a-z-]*)( (?=[\dA-Z/]|\S+: |\S+$))?")
@@ -40,6 +41,20 @@ def require_alike(verb: str, name: str, value: Any, default: Any) -> None:
     )
     if not fits:
         raise UserError(f"{verb}: {name} is {value!r}, expected {expected}")
+
+
+def require_options(
+    verb: str, options: Mapping[str, Any], function: Callable[..., Any], but: Sequence[str]
+) -> None:
+    """Raise one UserError for options that the function lacks, or `but` names, and for wrong values."""
+    given = inspect.signature(function).parameters.items()
+    known = {name: parameter.default for name, parameter in given if name not in but}
+    faults = Faults(*(f"{verb}: no option {o!r}.{did_you_mean(o, known)}" for o in options if o not in known))
+    hint = f"Options: {', '.join(known)}" if faults else ""
+    for name in [name for name in options if name in known]:
+        with faults:
+            require_alike(verb, name, options[name], known[name])
+    faults.tell(hint)
 
 
 def functions(verb: str, given: Any) -> tuple[Callable[..., object], ...]:

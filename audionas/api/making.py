@@ -57,7 +57,10 @@ def make(
                 hint=_EXAMPLE,
             )
         place, more = source.source, [*source.negatives, *more]
-    given = {"source": str(place), "word": word, "device": device, "minutes": minutes, **keys}
+    given = {
+        **{"source": None if place is None else str(place), "word": word, "device": device},
+        **{"minutes": minutes, "fa_per_hour": fa_per_hour, "negatives": [*map(str, more)] or None, **keys},
+    }
     with _example(), called("make", given, quiet=quiet, callbacks=callbacks) as notes:
         home = making.make(
             None if place is None else Path(str(place)),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
-from audionas.api.given import require_number, require_place
+from audionas.api.given import require_number, require_options, require_place
 from audionas.api.rows import Figures, Rows
 from audionas.api.voice import called
 from audionas.core.arch import InputSpec
@@ -51,8 +51,10 @@ class Trained:
         targets = [targets] if isinstance(targets, str) else list(targets)
         for key in ("data", "calibrate"):
             if options.get(key) is not None:
+                require_place("export", key, options[key])
                 options[key] = Path(options[key])
-        with called("export", {"folder": str(self.folder), "targets": targets}, quiet=quiet):
+        with called("export", {"model": str(self.folder), "targets": targets}, quiet=quiet):
+            require_options("export", options, export, ("folder", "targets"))
             report = export(self.folder, targets=targets, **options)
         there = self.folder if (self.folder / "export").is_dir() else Path(report["folder"]).parent
         return Rows({"file": str(there / "export" / name), **row} for name, row in report["files"].items())
@@ -100,9 +102,11 @@ class Model(Trained, models.Model):
             if isinstance(threshold, Mapping)
             else [] if threshold is None else [str(threshold)]
         )  # fmt: skip
-        if "file" in options:
+        if options.get("file") is not None:
+            require_place("detect", "file", options["file"])
             options["file"] = Path(options["file"])
         with called("detect", {}, quiet=quiet):
+            require_options("detect", options, detect, ("folder", "files", "threshold"))
             events = detect(self.folder, [*map(Path, files)], threshold=words, **options)
             return Rows(event.plain() for event in events)
 

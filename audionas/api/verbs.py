@@ -1,4 +1,4 @@
-"""`search`, `train`, `compare` and `evaluate`: the commands as functions that return values.
+"""`search`, `train`, `compare`, `evaluate` and `export`: the commands as functions that return values.
 
 Keyword arguments are a config's keys, and a section is a dict: `method={"name": "darts", "alpha_lr": 1e-3}`,
 or `method="darts"` for its name alone. `conf` is a YAML file over which they lie.
@@ -10,8 +10,8 @@ from typing import Any
 
 from audionas.api.dataset import Dataset
 from audionas.api.given import require_place
-from audionas.api.model import ImageModel, Model
-from audionas.api.rows import Figures
+from audionas.api.model import ImageModel, Model, load
+from audionas.api.rows import Figures, Rows
 from audionas.api.run import Run
 from audionas.api.settings import Source, config_of
 from audionas.api.voice import Callbacks, called
@@ -111,15 +111,39 @@ def evaluate(
             "evaluate: the model is a Dataset; the model comes first, then the data",
             hint="For example: audionas.evaluate('exp/mini', data)",
         )
-    if not isinstance(model, Run | Model | ImageModel):
-        require_place("evaluate", "model", model, "a Run, a Model or a run folder")
+    folder = _folder("evaluate", model)
     if not isinstance(data, Dataset):
         require_place("evaluate", "data", data, "a Dataset or a data directory")
-    folder = Path(model.folder if isinstance(model, Run | Model | ImageModel) else model)
     place = data.folder / "test" if isinstance(data, Dataset) else Path(data)
     with called("evaluate", {"model": str(folder), "data": str(place)}, quiet=quiet):
         found = evaluating.evaluate(folder, place, engine=engine, by=by)  # type: ignore[arg-type]
     return Figures(found)
+
+
+def export(
+    model: Run | Model | ImageModel | str | Path,
+    targets: Sequence[str] | str = ("onnx",),
+    *,
+    quiet: bool = True,
+    **options: Any,
+) -> Rows:
+    """Write files for other runtimes, each verified, as `audionas export` and `model.export`; a row per file.
+
+    `targets` are `onnx`, `onnx-stream`, `int8`, `litert`, `esphome` or `all`; `options` are `data`,
+    `calibrate`, `input`, `pool`, `hops` and `fine_tune`. Raises UserError as the command does.
+    """
+    if isinstance(model, Run):
+        model = model.best  # of a comparison, too
+    found = model if isinstance(model, Model | ImageModel) else load(_folder("export", model))
+    return found.export(targets, quiet=quiet, **options)
+
+
+def _folder(verb: str, model: Run | Model | ImageModel | str | Path) -> Path:
+    """The folder of a model. Raises UserError for what is none."""
+    if isinstance(model, Run | Model | ImageModel):
+        return Path(model.folder)
+    require_place(verb, "model", model, "a Run, a Model or a run folder")
+    return Path(model)
 
 
 def _given(source: Source, conf: str | Path | None, keys: Mapping[str, Any]) -> dict[str, Any]:

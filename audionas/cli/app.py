@@ -11,7 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from audionas import __version__
-from audionas.cli import build, config, data, faults, listen, make, model, study
+from audionas.cli import build, completion, config, data, faults, listen, make, model, study
 from audionas.core.errors import UserError
 from audionas.core.hostile import on_a_line
 from audionas.core.registry import allow
@@ -55,6 +55,8 @@ def run() -> None:
     # torch's threads soon sleep while they wait: long spinning slows a run down many times on a busy machine
     os.environ.setdefault("GOMP_SPINCOUNT", "10000")
     faults.escape()
+    if any(word.startswith(completion.OPTIONS) for word in sys.argv[1:]):
+        completion.repair()
     try:
         completed = " ".join(os.environ.get(name, "") for name in SHELL_WORDS)
         words = [*sys.argv[1:], *completed.split()]

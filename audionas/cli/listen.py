@@ -17,7 +17,8 @@ from audionas.cli.options import (
     Threshold,
     Transcripts,
 )
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
+from audionas.core.files import require_there
 from audionas.core.reporter import Reporter, say, stdout_json
 
 PANEL = "Listening"
@@ -148,21 +149,26 @@ def detect(
     from audionas.listen.detect import detect as go
     from audionas.listen.mlperf import Stream, lines
 
-    if rule == "mlperf" and truth is None:
-        raise UserError(
-            "--rule mlperf is for a stream of labelled words", hint="Give their times: --truth FILE"
+    faults = Faults()
+    with faults:
+        require_there(truth)
+        if rule == "mlperf" and truth is None:
+            raise UserError(
+                "--rule mlperf is for a stream of labelled words", hint="Give their times: --truth FILE"
+            )
+    with faults:
+        heard = go(
+            exp,
+            files,
+            file=file,
+            threshold=threshold or (),
+            smooth=smooth,
+            refractory=refractory,
+            patience=patience,
+            rule=rule,  # type: ignore[arg-type]
+            audacity=audacity,
         )
-    heard = go(
-        exp,
-        files,
-        file=file,
-        threshold=threshold or (),
-        smooth=smooth,
-        refractory=refractory,
-        patience=patience,
-        rule=rule,  # type: ignore[arg-type]
-        audacity=audacity,
-    )
+    faults.tell()
     seconds = {item.audio: item.seconds for item in heard.items}
     stream = Stream(truth, seconds, heard.thresholds, hit_delay) if truth else None
     events = []
@@ -257,8 +263,6 @@ def listen(
     """
     from audionas.listen.live import go
 
-    if fast and wav is None:
-        raise UserError("--fast is for a recording", hint="Name one: --wav FILE")
     go(
         exp,
         file=file,
@@ -293,7 +297,7 @@ def demo_web(
     from audionas.run.export import export
 
     reporter = Reporter()
-    if (given := page.missing(exp)) is not None:
+    if (given := page.missing(exp, runtime)) is not None:
         reporter.note(f"exporting {page.MODEL} first")
         export(exp, targets=["onnx-stream"], input=given)
     folder = page.write(exp, reporter, runtime=runtime)

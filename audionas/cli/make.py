@@ -31,13 +31,13 @@ def make(
     ] = None,
     negatives: Annotated[
         list[Path] | None,
-        typer.Option("--negatives", help="Folder of sound without the word; may be repeated."),
+        typer.Option("--negatives", help="Folder of sound without the words; may be repeated."),
     ] = None,
     rate: Annotated[
         float | None,
         typer.Option(
             "--fa-per-hour",
-            help="False accepts per hour for which a wake word is tuned; default: 0.5.",
+            help="False accepts per hour for which words are tuned on such sound; default: 0.5.",
             show_default=False,
         ),
     ] = None,

@@ -174,19 +174,11 @@ def export(
     """
     from audionas.models import names
     from audionas.run import export as page
-    from audionas.run.ship.targets import files_of
 
     faults = Faults()
-    for name, given, known in (
-        ("input", input, ("waveform", "frames")),
-        ("pool", pool, ("window", "exponential")),
-        ("fine-tune", fine_tune, ("auto", "always", "never")),
-    ):
-        if given not in known:
-            faults.problems.append(f"--{name} {given}: expected {' or '.join(known)}")
     targets = [word.strip() for word in target.split(",") if word.strip()]
     with faults:
-        files_of(targets, exp.name)
+        page.require_known(targets, hops, input=input, pool=pool, fine_tune=fine_tune)
     with faults:
         names.require(exp)
     with faults:

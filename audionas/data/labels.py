@@ -14,6 +14,7 @@ from audionas.data.tables import base
 RATE = 16_000  # Hz
 SPLITS = ("train", "dev", "test")
 SILENCE, UNKNOWN, NOISE = "_silence_", "_unknown_", "_background_noise_"
+OTHER = "_other_"  # everything but the word, where there is one
 # What YAML, Python, JSON and tables make of words such as no, off and null where they are not quoted
 UNQUOTED = frozenset({"true", "false", "none", "null", "nan", "~"})
 
@@ -21,6 +22,11 @@ UNQUOTED = frozenset({"true", "false", "none", "null", "nan", "~"})
 def is_background(label: str) -> bool:
     """True for what is no keyword: labels that begin with `_`, such as SILENCE and UNKNOWN."""
     return label.startswith("_")
+
+
+def other_of(labels: Iterable[str]) -> str:
+    """The class of other sound among these: UNKNOWN, or OTHER where only that is there."""
+    return OTHER if OTHER in (known := {*labels}) and UNKNOWN not in known else UNKNOWN
 
 
 def read_labels(path: Path | str) -> list[str]:

@@ -18,7 +18,8 @@ FEW_POSITIVES = 500  # of a wake word: below, voices speak more
 SPOKEN, SPOKEN_MINUTE = 600, 10  # clips that they speak: at most, and for each given minute
 VIABLE = "average_viable_recall"  # the recall of a wake word over 0 to 2 false accepts per hour
 WINDOWS = 8000  # of continuous sound that are heard after an epoch, at most
-MINING = 40.0  # seconds of a core to hear an hour of sound, and to cut out what fires
+MINING = 40.0  # seconds of a core to hear an hour of sound, and to cut out what fires: a guess
+MINED = 0.5  # the threshold at which false accepts are collected: a guess
 NEAR = {"shift_ms": 100, "speed": [0.8, 1.25], "gain_db": [-6, 6]}
 FAR = {  # measured: docs/decisions/0029-few-voices.md
     **{"gain_db": [-20, 10], "equaliser_db": 12.0, "equaliser_probability": 0.8},
@@ -67,8 +68,10 @@ def split(facts: Facts) -> Decision:
     )
 
 
-def refit(speakers: int, split: str) -> Decision:
-    """True where the last training hears the voices of train and dev."""
+def refit(speakers: int, split: str, tuned: bool = False) -> Decision:
+    """True where the last training hears the voices of train and dev; not where dev is `tuned` on."""
+    if tuned:
+        return Decision(False, "thresholds are tuned on dev, so no voice of it is learnt")
     if not split or speakers >= FEW_SPEAKERS:
         return Decision(False, "the last training leaves dev out, which chooses its best epoch")
     return Decision(
@@ -216,10 +219,12 @@ def mine(sounds: str, hours: float, slow: float, share: float) -> Decision:
     """The training sound in which false accepts are collected before the last training, or ""."""
     needed = hours * MINING * max(1.0, slow)
     if not hours or needed > share / 2:
-        short = f"{needed:.0f} s are more than half of the {share:.0f} s for it" if hours else "there is none"
+        guessed = f"{needed:.0f} s (guessed: {MINING:g} s of a core per hour)"
+        short = f"{guessed} are more than half of the {share:.0f} s for it" if hours else "there is none"
         return Decision("", f"no false accepts are collected in training sound: {short}")
     told = f"the chosen trial hears {hours:.2f} hours of training sound, and learns from what fooled it"
-    return Decision(sounds, told)
+    guessed = f"the threshold {MINED:g} for that, and {MINING:g} s of a core per hour, are guesses of ours"
+    return Decision(sounds, f"{told}; {guessed}")
 
 
 def choice(figures: Mapping[str, Mapping[str, float]], kept: str = "accuracy") -> Decision:

@@ -173,4 +173,4 @@ def _do(step: Step, watch: Watch) -> None:
         step.call(watch.row["fresh"], watch if step.trains else None)
     watch.keep(done=True, fresh=False)
     if step.name in watch.plan.stops:
-        watch.tell(f"{step.name}: stopped after epoch {watch.plan.stops[step.name]}, since the time was up")
+        watch.tell(f"{step.name}: stopped after epoch {watch.plan.stops[step.name]}, since its time was up")

@@ -7,7 +7,7 @@ from audionas.core.errors import Faults, UserError
 from audionas.core.files import write_text
 from audionas.core.reporter import Reporter
 from audionas.data import kaldi
-from audionas.data.labels import is_background
+from audionas.data.labels import is_background, other_of, read_labels
 from audionas.expert import budget, conf, decide, do, since, steps
 from audionas.expert.clock import Clock
 from audionas.expert.decide import Decision
@@ -25,11 +25,11 @@ def examine(made: Plan, home: Path, *, rated: bool = False) -> None:
     if "seconds" not in made.decisions:
         _examine(made, home)
     faults = Faults()
-    if rated and made.value("task") != "wake_word":
+    if rated and "negatives" not in made.decisions:
         with faults:
             raise UserError(
-                f"--fa-per-hour is for a wake word, and {made.source} holds several words or scenes",
-                hint="Leave --fa-per-hour out: nothing is tuned for several words.",
+                f"--fa-per-hour needs sound without the words, and {made.source} holds words or scenes alone",
+                hint="Give it: --negatives FOLDER; or leave --fa-per-hour out, and nothing is tuned.",
             )
     write_text(home / conf.FILE, conf.text(made))
     with faults:
@@ -42,7 +42,7 @@ def plan(made: Plan, home: Path, clock: Clock, tell: do.Told) -> None:
     """Prepare the data, time steps, and take the other decisions. Raises UserError where no network fits."""
     prep = steps.prep(made, home)
     do.run([prep], do.digests([steps.prep(made, Path(home.name))]), made, home, clock, tell)
-    if made.value("task") == "wake_word":
+    if "negatives" in made.decisions:
         _measurable(made, home)
     else:
         made.decisions["kept"] = decide.kept(word=False, hours=0.0)
@@ -65,10 +65,10 @@ def _examine(made: Plan, home: Path) -> None:
         with do.logged(home):
             found = facts(Path(made.source), Reporter())
         decided["task"], decided["split"] = decide.task(found), decide.split(found)
-        if made.negatives and decided["task"].value != "wake_word":
+        if made.negatives and decided["task"].value == "scenes":
             raise UserError(
-                f"--negatives is for a wake word, and {made.source} holds {len(found.words)} words",
-                hint="Put other sound into a folder _unknown_ beside the words, in short clips.",
+                f"--negatives is for words, and {made.source} holds scenes: {decided['task'].why}",
+                hint="Leave --negatives out: a recording of another scene is a class of its own.",
             )
     decided["search"] = decide.search(made.minutes, found.clips or decide.SPOKEN)
     decided["seconds"] = decide.seconds(found)
@@ -76,7 +76,11 @@ def _examine(made: Plan, home: Path) -> None:
     if decided["task"].value == "wake_word":
         _examine_word(made, found)
     else:
-        decided["refit"] = decide.refit(found.speakers, decided["split"].value)
+        if made.negatives:
+            decided["negatives"] = Decision("dev_long", "the sound without the words")
+            why = "clips of the sound without the words join it, as many as the words have in each split"
+            decided["other"] = Decision(other_of(found.labels), why)
+        decided["refit"] = decide.refit(found.speakers, decided["split"].value, bool(made.negatives))
         decided["augment"] = decide.surroundings(decided["task"].value, found.speakers)
 
 
@@ -104,8 +108,22 @@ def _measurable(made: Plan, home: Path) -> None:
     sound without the word.
     """
     heard = hours(home, made.value("negatives"))
+    if not heard:
+        raise UserError(
+            "no development sound without the words: too few recordings to have some in train, dev and test",
+            hint="Give more recordings, or longer ones: --negatives FOLDER",
+        )
+    there = {item.label for item in kaldi.read(home / "data" / "dev") if not is_background(item.label)}
+    if made.value("task") != "wake_word":
+        made.decisions["kept"] = decide.kept(word=False, hours=heard)
+        words = {label for label in read_labels(home / "data" / "train") if not is_background(label)}
+        if lacking := sorted(words - there):
+            told = f"no threshold is tuned: no development clip says {', '.join(lacking)}"
+            made.decisions["kept"] = made.decisions["kept"]._replace(warning=told)
+        else:
+            made.decisions["rate"] = decide.rate(made.rate, heard)
+        return
     made.decisions["rate"] = decide.rate(made.rate, heard)
-    word = any(not is_background(item.label) for item in kaldi.read(home / "data" / "dev"))
-    made.decisions["kept"] = decide.kept(word, heard)
+    made.decisions["kept"] = decide.kept(bool(there), heard)
     if made.value("kept") == decide.VIABLE:
         made.decisions["ambient"] = decide.ambient(heard)

@@ -67,6 +67,8 @@ def prep(plan: Plan, home: Path) -> Step:
         return _wake_word(plan, data, options)
     options += [("speaker-pattern", plan.value("split")), ("dev", 0.15), ("test", 0.15), ("resample", True)]
     options += [("known", KNOWN)] if _value(plan, "refit") else []
+    if "other" in plan.decisions:
+        options += [("negatives", [*map(Path, plan.negatives)]), ("seconds", plan.value("seconds"))]
     return verbs.prep(
         "folder", [plan.source, str(data)], [o for o in options if o[1] != ""], reads=_seen(plan)
     )
@@ -174,7 +176,7 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
         last.append(
             verbs.tune(
                 home,
-                data / "dev_words",
+                data / ("dev_words" if plan.value("task") == "wake_word" else "dev"),
                 data / plan.value("negatives"),
                 plan.value("rate"),
                 [file.name for file in files_of(plan.value("files"), name) if file.listens],
@@ -199,7 +201,14 @@ def _mining(plan: Plan, home: Path, chosen: str) -> list[Step]:
     frames = target.profile == "esphome"
     return [
         verbs.export(place, [kind], data / "dev", frames, name="export trial", after=(trial(chosen),)),
-        verbs.mine(place, data / plan.value("mine"), data / "train", data / "mined", after=("export trial",)),
+        verbs.mine(
+            place,
+            data / plan.value("mine"),
+            data / "train",
+            data / "mined",
+            label=_value(plan, "other") or "",
+            after=("export trial",),
+        ),
     ]
 
 

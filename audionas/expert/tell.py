@@ -45,7 +45,7 @@ def result(made: Plan, home: Path, time: Clock) -> Iterator[str]:
     chosen = made.decisions["choice"]
     yield f"chosen    {chosen.value}; {chosen.why}"
     for name, epoch in made.stops.items():
-        yield f"cut       {name}: stopped after epoch {epoch}, since the time was up; this machine was slower"
+        yield f"cut       {name}: stopped after epoch {epoch}, since its time was up; this machine was slower"
     if (found := evaluation(home)) is not None:
         yield from quality.lines(made, found)
     if "rate" in made.decisions:
@@ -56,7 +56,7 @@ def result(made: Plan, home: Path, time: Clock) -> Iterator[str]:
     yield f"files     {home}/export: {files}"
     yield f"page      {home}/report.html; decisions: {home}/{FILE}; the same by verbs: {home}/{SCRIPT}"
     yield f"time      {clock(time.spent)} of {clock(time.given)}"
-    if made.value("task") == "wake_word":
+    if "rate" in made.decisions:
         said = command("audionas", "detect", home, "recording.wav")
         yield f"try       {said}; in a browser: {command('audionas', 'demo-web', home)}"
     else:
@@ -75,7 +75,7 @@ def late(made: Plan, time: Clock, left: float) -> Iterator[str]:
     epochs = made.stops.get("train", final_epochs(made) if "choice" in made.decisions else row["epochs"])
     few = 0 if "train.epochs" in keys(made.changes) else max(0, TRIAL - epochs)
     if few:
-        told.append(f"{amount(epochs, 'epoch')} of training teaches little")
+        told.append(f"training for {amount(epochs, 'epoch')} teaches little")
     if told:
         seconds = time.spent + left + few * row["epoch"]
         yield f"limit     {'; '.join(told)}: give --minutes {max(1, math.ceil(seconds / 60))} or more"

@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 
 from audionas.core.errors import UserError
 from audionas.core.files import shipped
+from audionas.expert.decide import MINED
 from audionas.expert.pages import main_of
 
 Until = Callable[[int], bool]  # told the epochs done, whether a training ends
 Words = tuple[str, ...]
 
-MINED = 0.5  # the threshold at which false accepts are collected
 _PREP = (  # hints of the preparation name options that make does not have
     "Record more files of what is named, or move it out of the folder; then repeat the command."
 )
@@ -121,18 +121,22 @@ def export(
     return Step(name, (*words, *(("--input", "frames") if frames else ())), call, **rest)
 
 
-def mine(home: Path, sounds: Path, data: Path, out: Path, **rest: Any) -> Step:
-    """`audionas mine HOME SOUNDS --data DATA --out OUT --threshold`: low, since more is learnt from more."""
+def mine(home: Path, sounds: Path, data: Path, out: Path, *, label: str = "", **rest: Any) -> Step:
+    """`audionas mine HOME SOUNDS --data DATA --out OUT --threshold`: low, since more is learnt from more.
+
+    `label` is the class of what is found, where several are no words.
+    """
 
     def call(overwrite: bool, until: Until | None) -> None:
         from audionas.listen.mine import mine as go
 
         if overwrite and out.is_dir() and not out.is_symlink():
             rmtree(out)
-        go(home, sounds, data, out, threshold=[f"{MINED:g}"])
+        go(home, sounds, data, out, threshold=[f"{MINED:g}"], label=label)
 
     words = ("mine", str(home), str(sounds), "--data", str(data), "--out", str(out), "--threshold")
-    return Step("mine", (*words, f"{MINED:g}"), call, **rest)
+    named = ("--label", label) if label else ()
+    return Step("mine", (*words, f"{MINED:g}", *named), call, **rest)
 
 
 def tune(

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from audionas.config import Config
 from audionas.core.arch import ArchSpec, InputSpec
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.reporter import Reporter, amount
 from audionas.core.shards import Shards
 from audionas.data import heard, kaldi
@@ -237,13 +237,23 @@ def _open_channels(
     )
 
 
+def read_directories(data: Data) -> dict[str, DataDir]:
+    """Training and development data as they are. Raises one UserError for all that cannot be read."""
+    faults, read = Faults(), dict[str, DataDir]()
+    for name, path in (("train", data.train), ("dev", data.dev)):
+        with faults:
+            read[name] = kaldi.read(Path(path))
+    faults.tell()
+    return read
+
+
 def _directories(data: Data, reporter: Reporter) -> dict[str, DataDir]:
     """Training and development data that share no recording, and what else they share as notes.
 
     Raises UserError where they do, or one recording has two labels; with `on_bad: skip` those are left out,
     what both hold out of training.
     """
-    read = {name: kaldi.read(Path(path)) for name, path in (("train", data.train), ("dev", data.dev))}
+    read = read_directories(data)
     found = compare(read, lambda name, item: read[name].content(item))
     if found.problems and data.on_bad == "error":
         raise UserError(

@@ -10,14 +10,14 @@ from torch import Tensor
 
 from audionas.config import Config
 from audionas.config import load as load_config
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.reporter import Reporter
 from audionas.data.balance import count
 from audionas.data.batches import Batch, Batches
 from audionas.data.labels import require_several
 from audionas.engine import processes
 from audionas.features import Features, SpecAugment
-from audionas.inputs.audio import open_recordings
+from audionas.inputs.audio import open_recordings, read_directories
 from audionas.inputs.images import open_images
 from audionas.inputs.split import Inputs as Inputs  # search, training and checking import it from here
 from audionas.inputs.split import Split
@@ -35,6 +35,14 @@ def open_inputs(conf: Config, features: Features | None, reporter: Reporter) -> 
             hint="Add a section images: {path: ...}, or features: {name: mfcc, preset: tc_resnet}.",
         )
     return open_recordings(conf, features, reporter)
+
+
+def tell_all(faults: Faults, conf: Config) -> None:
+    """Raise the faults of a run, if any, and those of its data directories with them."""
+    if faults and conf.images is None:
+        with faults:
+            read_directories(conf.data)
+    faults.tell()
 
 
 def split_rows(conf: Config, inputs: Inputs) -> tuple[np.ndarray, np.ndarray]:

@@ -56,6 +56,8 @@ def go(
         how = tuned(found, threshold, smooth=smooth, refractory=refractory, patience=patience)
     with faults:
         require_there(wav)
+        if fast and wav is None:
+            raise UserError("--fast is for a recording", hint="Name one: --wav FILE")
     faults.tell()
     rate, samples = listener.sample_rate, max(1, round(_BLOCK * listener.sample_rate))
     heard = recording(wav, rate, samples, fast=fast) if wav else microphone(rate, samples, reporter)

@@ -134,7 +134,7 @@ def _panel(step: str, panel: Panel, epochs: list[int], rows: Rows, shares: drawi
     known = shares if panel.title.startswith("Accuracy") else drawing.Shares()
     if panel.share:
         peak = max(range(len(y)), key=y.__getitem__)
-        note = f"{kind} best {percent(y[peak])} (epoch {x[peak]:.0f})"
+        note = f"{kind} best {percent(y[peak])} (epoch\N{NO-BREAK SPACE}{x[peak]:.0f})"
     name = f"{step}: {panel.title.lower()} over epochs"
     picture = drawing.curves(series, colours, name, known if panel.share else None)
     return tag("figure", tag("figcaption", tag("b", panel.title), note), picture)

@@ -9,13 +9,13 @@ import torch
 
 from audionas.config import Config
 from audionas.core.arch import ArchSpec, InputSpec
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.reporter import Reporter, amount, clock, say
 from audionas.core.rng import numpy_rng
 from audionas.cost.table import ends
 from audionas.engine.optim import set_rate
 from audionas.features import Features
-from audionas.inputs.feed import Inputs, open_inputs, preparer, train_batches
+from audionas.inputs.feed import Inputs, open_inputs, preparer, tell_all, train_batches
 from audionas.run.folder import device_of
 from audionas.run.select import require_possible
 from audionas.run.supernet import (
@@ -47,9 +47,12 @@ def check(conf: Config, *, seconds: float = 0.0) -> dict[str, Any]:
 
     Raises the same UserErrors as `search` and `train` would.
     """
-    reporter = Reporter()
-    device, why = device_of(conf)
-    spec = find(conf.general.arch) if conf.general.arch else None
+    reporter, faults = Reporter(), Faults()
+    with faults:
+        device, why = device_of(conf)
+    with faults:
+        spec = find(conf.general.arch) if conf.general.arch else None
+    tell_all(faults, conf)
     inputs = open_inputs(conf, _features(conf, spec), reporter)
     train, dev = inputs.train, inputs.dev
     result: dict[str, Any] = {

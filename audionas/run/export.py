@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from audionas.core import records
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.files import write_json
 from audionas.core.records.run import ExportedRecord
 from audionas.core.reporter import Reporter, amount, say
@@ -67,8 +67,8 @@ def export(
     written, files in `export/` that would be replaced and are not ours.
     """
     folder = own(folder)
+    require_known(targets, hops, input=input, pool=pool, fine_tune=fine_tune)
     files = files_of(targets, folder.resolve().name)
-    _require_hops(hops, files)
     require_free(folder, [name for file in files for name in _names(file)])
     model, reporter = load(folder), Reporter()
     trial = prepare(folder, model, data or _evaluated(folder), pool, reporter)
@@ -91,6 +91,27 @@ def export(
     if problems:
         raise UserError(problems, hint="\n".join(hints))
     return report
+
+
+def require_known(targets: Sequence[str], hops: int, *, input: str, pool: str, fine_tune: str) -> None:
+    """Raise one UserError for targets and words that are not known, and for hops that no file takes."""
+    faults = Faults()
+    for name, given, known in (
+        ("input", input, ("waveform", "frames")),
+        ("pool", pool, ("window", "exponential")),
+        ("fine-tune", fine_tune, ("auto", "always", "never")),
+    ):
+        if given not in known:
+            faults.problems.append(f"--{name} {given}: expected {' or '.join(known)}")
+    if not 1 <= hops <= MOST_HOPS:
+        faults.problems.append(f"--hops {hops}: expected 1 to {MOST_HOPS} hops in one call")
+    with faults:
+        files = files_of(targets, "")
+        if hops > 1 and all(file.target != "onnx-stream" for file in files):
+            raise UserError(
+                "--hops: only model.stream.onnx takes several hops", hint="Add --target onnx-stream"
+            )
+    faults.tell()
 
 
 def show(report: dict[str, Any]) -> None:
@@ -132,14 +153,6 @@ def _made(file: File, job: ExportJob, trial: Trial, home: Path) -> dict[str, Any
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     return row
-
-
-def _require_hops(hops: int, files: Sequence[File]) -> None:
-    """Raise UserError for hops that no call takes, and where no file has calls of several."""
-    if not 1 <= hops <= MOST_HOPS:
-        raise UserError(f"--hops {hops}: expected 1 to {MOST_HOPS} hops in one call")
-    if hops > 1 and all(file.target != "onnx-stream" for file in files):
-        raise UserError("--hops: only model.stream.onnx takes several hops", hint="Add --target onnx-stream")
 
 
 def _names(file: File) -> list[str]:

@@ -14,7 +14,7 @@ import torch
 from audionas.config import Config
 from audionas.core import records
 from audionas.core.arch import ArchSpec
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.files import write_json, write_text
 from audionas.core.records.decided import DecidedRecord
 from audionas.core.records.run import AlphasRecord, DoneRecord
@@ -25,7 +25,7 @@ from audionas.engine import checkpoint, processes
 from audionas.engine.checkpoint import State
 from audionas.engine.distributed import level, own_draws
 from audionas.engine.loop import Metrics, fit
-from audionas.inputs.feed import Inputs, facts_of, open_inputs
+from audionas.inputs.feed import Inputs, facts_of, open_inputs, tell_all
 from audionas.methods._base import Method, SearchRun
 from audionas.methods._bilevel import Bilevel
 from audionas.methods._decided import decided
@@ -76,8 +76,8 @@ def search(
             "--keep-supernet: works only with --overwrite and a searcher",
             hint="For example: audionas search CONF --overwrite --keep-supernet",
         )
-    space, _ = wanted(conf)
     inputs, device, reporter = opened(conf)
+    space, _ = wanted(conf)
     arch = conf.folder / "arch.json"
     problem = Problem(space, inputs.io, sizes_of(conf, space), conf.general.seed)
     if conf.searcher is not None:
@@ -110,9 +110,12 @@ def supernet(conf: Config, *, resume: bool = False, overwrite: bool = False) -> 
 
 def opened(conf: Config) -> tuple[Inputs, torch.device, Reporter]:
     """Data, device and reporter of a search. Raises UserErrors for anything missing."""
-    space, _ = wanted(conf)
-    reporter = processes.reporter()
-    device, why = device_of(conf)
+    faults, reporter = Faults(), processes.reporter()
+    with faults:
+        space, _ = wanted(conf)
+    with faults:
+        device, why = device_of(conf)
+    tell_all(faults, conf)
     reporter.note(why)
     for change in (*conf.changes, *conf.void("search", "searcher", "method")):
         reporter.note(change)

@@ -9,7 +9,8 @@ import numpy as np
 import torch
 
 from audionas.core import records
-from audionas.core.errors import UserError, did_you_mean
+from audionas.core.arch import ArchSpec
+from audionas.core.errors import Faults, UserError, did_you_mean
 from audionas.core.files import read_json
 from audionas.core.hostile import command, setting
 from audionas.core.intervals import Interval
@@ -45,16 +46,7 @@ def gather(folder: Path, limits: Sequence[str] = (), *, sound: bool = True) -> d
     `limits` such as `macs=1e6` pick the best network of the front within them. Raises UserError where there
     is no run, no front to pick from, no such cost, or no network within the limits.
     """
-    arch = folder / "arch.json"
-    if not arch.exists():
-        raise UserError(f"{folder}: no architecture here", hint="Give the folder of a run, such as exp/mini.")
-    fronts = folder / "front.json"
-    if limits and not fronts.exists():
-        raise UserError(
-            f"{folder}: no front here to pick from", hint="A searcher writes one: searcher: {name: nsga2}"
-        )
-    front = _front(fronts, limits) if fronts.exists() else None
-    spec = read_arch(arch)
+    spec, front = _read(folder, limits)
     net = space_of(spec).build(spec)
     cost = measure(net, spec.io)
     history = probabilities(folder)
@@ -76,6 +68,33 @@ def gather(folder: Path, limits: Sequence[str] = (), *, sound: bool = True) -> d
     found["export"] = records.plain(ExportedRecord, exported) if exported.exists() else None
     found["report"] = str(write_report(folder, _examples(folder, sound=sound)))
     return found
+
+
+def _read(folder: Path, limits: Sequence[str]) -> tuple[ArchSpec, dict[str, Any] | None]:
+    """The architecture of a run, and its front, if any. Raises one UserError for the run and the limits."""
+    faults, spec, front = Faults(), None, None
+    arch, fronts = folder / "arch.json", folder / "front.json"
+    if arch.exists():
+        with faults:
+            spec = read_arch(arch)
+    else:
+        with faults:
+            raise UserError(
+                f"{folder}: no architecture here", hint="Give the folder of a run, such as exp/mini."
+            )
+    with faults:
+        if fronts.exists():
+            front = _front(fronts, limits)
+        else:
+            _limits(limits, None)
+    if limits and arch.exists() and not fronts.exists():
+        with faults:
+            raise UserError(
+                f"{folder}: no front here to pick from", hint="A searcher writes one: searcher: {name: nsga2}"
+            )
+    faults.tell()
+    assert spec is not None
+    return spec, front
 
 
 def follow(folder: Path) -> None:
@@ -110,15 +129,19 @@ def _front(file: Path, words: Sequence[str]) -> dict[str, Any]:
     }
 
 
-def _limits(words: Sequence[str], front: Front) -> dict[str, float]:
-    """Parse `macs=1e6` to numbers by cost; the smallest of several for one cost counts."""
-    costs = [name for name in front.members[0].score.values if name not in (*DEAR, *PROXIES)]
+def _limits(words: Sequence[str], front: Front | None) -> dict[str, float]:
+    """Parse `macs=1e6` to numbers by cost; the smallest of several for one cost counts.
+
+    Raises UserError for those that are none; which costs there are only a front tells.
+    """
+    values = {} if front is None else front.members[0].score.values
+    costs = [name for name in values if name not in (*DEAR, *PROXIES)]
     limits: dict[str, float] = {}
     problems = []
     for word in words:
         name, _, text = word.partition("=")
         most = _number(text)
-        if name not in costs:
+        if front is not None and name not in costs:
             known = f"; the front has {', '.join(costs)}"
             problems.append(f"--limit {word}: no cost '{name}'{known}.{did_you_mean(name, costs)}")
         elif not 0 < most < math.inf:

@@ -12,7 +12,7 @@ from torch import nn
 
 from audionas.config import Config
 from audionas.core.arch import ArchSpec
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.files import write_json
 from audionas.core.rng import seed_torch
 from audionas.cost.profile import require
@@ -26,6 +26,7 @@ from audionas.inputs.feed import (
     Inputs,
     facts_of,
     open_inputs,
+    tell_all,
     train_batches,
 )
 from audionas.models import owned
@@ -56,10 +57,14 @@ def train(
 
     Under torchrun every process calls this, and the first one writes.
     """
-    source = start.find(conf)
-    wanted, spec = wanted_arch(conf, source)
-    reporter = processes.reporter()
-    device, why = device_of(conf)
+    faults, source, reporter = Faults(), None, processes.reporter()
+    with faults:
+        source = start.find(conf)
+    with faults:
+        wanted, spec = wanted_arch(conf, source)
+    with faults:
+        device, why = device_of(conf)
+    tell_all(faults, conf)
     reporter.note(why)
     for line in conf.void("train"):
         reporter.note(line)

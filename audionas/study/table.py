@@ -13,7 +13,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any, NamedTuple, cast
 
-from audionas.core.errors import UserError, did_you_mean
+from audionas.core.errors import Faults, UserError, did_you_mean
 from audionas.core.files import write_text
 from audionas.core.intervals import Interval
 from audionas.core.reporter import amount, say
@@ -48,8 +48,13 @@ def table(named: Sequence[str], asked: Asked) -> None:
 
     Raises UserError for an option without sense, and where no run fits.
     """
-    pools = _pools(asked)
-    runs = find(_folders(named), asked.name, asked.evaluation)
+    faults = Faults()
+    with faults:
+        pools = _pools(asked)
+    with faults:
+        folders = _folders(named)
+    faults.tell()
+    runs = find(folders, asked.name, asked.evaluation)
     rows = gathered(runs, pools)
     lines = conditions(runs)
     lines = [
@@ -215,11 +220,12 @@ def _pools(asked: Asked) -> dict[str, Pool]:
 
 def _folders(named: Sequence[str]) -> list[Path]:
     """The folders of all patterns. Raises UserError for one that finds nothing."""
-    found = []
+    found, missing = [], []
     for text in named:
         matched = [text] if Path(text).exists() else sorted(glob.glob(text))
         paths = [path for each in matched if (path := Path(each)).is_dir()]
-        if not paths:
-            raise UserError(f"{text}: no such folder", hint="give run folders, such as 'exp/*'")
+        missing += [] if paths else [f"{text}: no such folder"]
         found += paths
+    if missing:
+        raise UserError(missing, hint="Give run folders, such as 'exp/*'")
     return found

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from audionas.core.errors import UserError
+from audionas.core.errors import Faults, UserError
 from audionas.core.files import write_json
 from audionas.core.hostile import command
 from audionas.core.reporter import Reporter
@@ -42,13 +42,19 @@ def write(folder: Path, reporter: Reporter, *, runtime: Path | None = None) -> P
     return web
 
 
-def missing(folder: Path) -> Input | None:
+def missing(folder: Path, runtime: Path | None = None) -> Input | None:
     """The input of the file that the page runs where it is not exported yet, None where it is.
 
-    Raises UserError where no model has a keyword.
+    Raises one UserError where no model has a keyword, and for a `runtime` that is none.
     """
-    folder = own(folder)
-    bundle = trained(folder)
+    faults = Faults()
+    if runtime is not None:
+        with faults:
+            runtime_of(runtime, Reporter())
+    with faults:
+        folder = own(folder)
+        bundle = trained(folder)
+    faults.tell()
     return None if (folder / "export" / MODEL).exists() else _input(bundle)
 
 

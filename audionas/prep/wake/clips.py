@@ -11,10 +11,8 @@ from audionas.data import audio
 from audionas.data.audio import Wave
 from audionas.data.files.codec import Codec
 from audionas.data.kaldi import Item
-from audionas.data.labels import RATE
+from audionas.data.labels import OTHER, RATE
 from audionas.data.readers import slug
-
-OTHER = "_other_"  # the label of everything but the word
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import numpy as np
 from audionas.core.rng import numpy_rng
 from audionas.data.audio import Wave
 from audionas.data.kaldi import Item
-from audionas.data.labels import RATE
+from audionas.data.labels import OTHER, RATE
 from audionas.data.readers import slug
-from audionas.prep.wake.clips import OTHER, ClipJob, around, written
+from audionas.prep.wake.clips import ClipJob, around, written
 from audionas.prep.wake.sounds import FRAME, faded, loud, within
 from audionas.prep.wake.sources import Recording, SplitName, plain, says
 

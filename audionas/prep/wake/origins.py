@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from audionas.data.kaldi import Item
-from audionas.prep.wake.clips import OTHER
+from audionas.data.labels import OTHER
 
 NAME = "source"
 

@@ -12,6 +12,7 @@ from audionas.core.pool.ordered import ordered
 from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data import audio
+from audionas.data.audio import Wave
 from audionas.data.files import listing
 from audionas.data.files.transcripts import Utterance
 from audionas.prep import intake
@@ -19,6 +20,7 @@ from audionas.prep.wake.described import Described, described
 
 SplitName = Literal["train", "dev", "test"]
 GROUP_SHARES: dict[SplitName, float] = {"train": 0.4, "dev": 0.2, "test": 0.4}  # shares of groups
+PARTS = 10  # of a recording of other sound, where there are few
 NOT_WORDS = "not-wake-words"
 NOISE = "noise"
 SILENCE_GROUP = (
@@ -31,6 +33,7 @@ class Recording(NamedTuple):
 
     A group is never in two splits: it is a speaker, or the donor of the recordings, or else the file alone.
     `whole` marks groups with recordings of several unnamed people; `said` is what is said when, if known.
+    `part` says which part of its file it is, of how many equal ones.
     """
 
     path: Path
@@ -39,6 +42,12 @@ class Recording(NamedTuple):
     group: str
     whole: bool = False
     said: tuple[Utterance, ...] = ()
+    part: tuple[int, int] = (0, 1)
+
+    def cut(self, wave: Wave) -> Wave:
+        """The samples of its file (N,) that it is."""
+        number, many = self.part
+        return wave[len(wave) * number // many : len(wave) * (number + 1) // many]
 
 
 def scan(folder: Path, *, pattern: str = "", say: listing.Say | None = None) -> list[Recording]:
@@ -101,11 +110,29 @@ def _peak(path: str) -> float | str:
         return error.problems[0]
 
 
+def parted(recordings: Sequence[Recording], keyword: str) -> list[Recording]:
+    """The recordings; other sound in tenths, each a group, where there are fewer of it than splits.
+
+    Recordings with transcripts stay whole.
+    """
+    if sum(not says(r, keyword) for r in recordings) >= len(GROUP_SHARES):
+        return list(recordings)
+    return [part for r in recordings for part in ([r] if r.said or says(r, keyword) else _parts(r, PARTS))]
+
+
+def _parts(recording: Recording, many: int) -> list[Recording]:
+    name = recording.group
+    return [recording._replace(group=f"{name}-{part}", part=(part, many)) for part in range(many)]
+
+
 def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[SplitName, list[Recording]]:
     """Assign whole groups to splits by a draw per group; those of the keyword fill the shares exactly.
 
-    A `whole` group with recordings of the keyword goes to train, so that tests use other people.
+    Other sound is cut where there is too little of it (`parted`). A `whole` group with recordings of the
+    keyword goes to train, so that tests use other people. A split that would have no other sound gets a group
+    of it, if another split has two.
     """
+    recordings = parted(recordings, keyword)
     mine = Counter(r.group for r in recordings if says(r, keyword))
     trained = {r.group for r in recordings if r.whole and r.group in mine}
     drawn = sorted((g for g in mine if g not in trained), key=lambda g: draw(seed, g))
@@ -118,7 +145,19 @@ def by_split(recordings: Sequence[Recording], keyword: str, seed: int) -> dict[S
     for recording in recordings:
         group = recording.group
         splits[place.get(group) or _at(draw(seed, group))].append(recording)
+    _fill(splits, keyword, seed, {*place})
     return splits
+
+
+def _fill(splits: dict[SplitName, list[Recording]], keyword: str, seed: int, fixed: set[str]) -> None:
+    """Move a group of other sound, but none of `fixed`, to each split that has none."""
+    for split in [s for s, found in splits.items() if all(says(r, keyword) for r in found)]:
+        free = {s: {r.group for r in found} - fixed for s, found in splits.items()}
+        rich = max(free, key=lambda s: len(free[s]))
+        if len(free[rich]) > 1:
+            group = max(free[rich], key=lambda g: draw(seed, g))
+            splits[split] += [r for r in splits[rich] if r.group == group]
+            splits[rich] = [r for r in splits[rich] if r.group != group]
 
 
 def says(recording: Recording, keyword: str) -> bool:

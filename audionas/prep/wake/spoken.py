@@ -12,10 +12,10 @@ from audionas.core.rng import numpy_rng, seed_of
 from audionas.data.audio import Wave
 from audionas.data.files.codec import through
 from audionas.data.kaldi import Item
-from audionas.data.labels import RATE
+from audionas.data.labels import OTHER, RATE
 from audionas.data.readers import slug
 from audionas.prep.voices import ACCENTS, Engine, find_engine, said, short_path, voice_variants
-from audionas.prep.wake.clips import OTHER, ClipJob, around, windows, written
+from audionas.prep.wake.clips import ClipJob, around, windows, written
 from audionas.prep.wake.hard import Hard, texts
 from audionas.prep.wake.near_words import near
 from audionas.prep.wake.sounds import spaced, within

@@ -12,6 +12,7 @@ from audionas.core.records.run import EpochRecord
 from audionas.core.records.trained import TrainedRecord
 from audionas.report.advice.apart import far_apart
 from audionas.report.advice.box import Advice
+from audionas.report.advice.deaf import never_heard
 from audionas.report.advice.hours import few_hours
 from audionas.report.advice.intervals import of_accuracy
 from audionas.report.advice.overfitting import overfitted
@@ -48,6 +49,7 @@ def advice(run: Run) -> Iterator[Advice | None]:
     rows = records.rows(EpochRecord, run.folder / "train" / "metrics.jsonl")
     yield overfitted(rows, run.folder, clips=clips, last=_last(run.folder))
     if run.scores:
+        yield never_heard(run.scores, run.folder, len(rows))
         yield far_apart(run.scores, end.valid_accuracy, run.folder, clips=clips, data=data, heard=told.heard)
         yield few_speakers(run.scores, run.folder)
         yield of_accuracy(run.scores, run.folder)

@@ -1,5 +1,6 @@
 """`audionas.prepare` and `audionas.Dataset`: what is prepared, what is counted, what is refused."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,21 @@ def test_the_lowest_rate_counts_sound_without_a_keyword(tmp_path: Path) -> None:
     assert heard["negative_hours"] == pytest.approx((30 + silent) / 3600)
     assert heard["lowest_rate"] == pytest.approx(3 * 3600 / (30 + silent))
     assert repr(audionas.Dataset(tmp_path / "data")).startswith("Dataset(")
+
+
+def test_sound_without_the_words_is_prepared_with_them(words: Path, tmp_path: Path) -> None:
+    radio = tmp_path / "radio"
+    radio.mkdir()
+    rng = np.random.default_rng(1)
+    for number in range(3):
+        soundfile.write(radio / f"{number}.wav", 0.1 * rng.standard_normal(16_000 * 10), 16_000)
+    one = tmp_path / "one"
+    shutil.copytree(words / "yes", one / "yes")
+    data = audionas.prepare(one, negatives=radio, workers=1)
+    assert data.labels == ["_unknown_", "yes"]
+    assert data.negatives == (radio,)
+    assert data.summary()["negative_hours"] == pytest.approx(2 * 10 / 3600)  # a third is for training
+    assert data.summary()["lowest_rate"] == pytest.approx(3 * 3600 / 20)
 
 
 def test_no_rate_is_claimed_where_every_clip_is_a_keyword(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import audionas
 
 SLOW = ("torch", "numpy", "sklearn", "yaml", "pydantic", "rich", "audionas.api")
 WANTED = (
-    *("prepare", "make", "search", "train", "evaluate", "compare", "load", "create_model"),
+    *("prepare", "make", "search", "train", "evaluate", "export", "compare", "load", "create_model"),
     *("list_models", "list_methods", "list_spaces", "UserError", "Dataset", "Run", "Model", "Epoch"),
 )
 
@@ -29,6 +29,15 @@ def test_the_door_shows_it(name: str) -> None:
 def test_everything_that_is_shown_is_there() -> None:
     assert [name for name in dir(audionas) if getattr(audionas, name, None) is None] == []
     assert audionas.sklearn.KeywordClassifier.__name__ == "KeywordClassifier"
+
+
+def test_a_room_of_the_same_name_takes_no_place_at_the_door() -> None:
+    from audionas.export import verify
+
+    assert verify.__name__ == "audionas.export.verify"
+    assert callable(audionas.export)
+    audionas.mine_own = 3  # type: ignore[attr-defined]  # other names can be set
+    assert audionas.__dict__.pop("mine_own") == 3
 
 
 def test_another_name_is_an_attribute_error() -> None:

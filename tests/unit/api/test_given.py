@@ -27,6 +27,11 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: ANY.prepare("x", dev="x"), "prepare: dev is 'x', expected a number"),
     (lambda: ANY.prepare("x", resample=1), "prepare: resample is 1, expected True or False"),
     (lambda: ANY.make(3), "make: source is 3"),
+    (lambda: ANY.export(3), "export: model is 3"),
+    (lambda: ANY.export("kws12", "onnx", hop=2, pool=3), r"(?s)no option 'hop'\..*'hops'.*pool is 3, exp"),
+    (lambda: ANY.export("kws12", "onxn", hops=0, input="x"), "(?s)input=x: exp.*hops=0: exp.*mean 'onnx'"),
+    (lambda: ANY.load("kws12").export(data=3), "export: data is 3, expected a path"),
+    (lambda: ANY.load("kws12").detect("x", smoth=1), "no option 'smoth'. Did you mean 'smooth'"),
     (lambda: ANY.make("x", minutes="x"), "make: minutes is 'x', expected a number"),
     (lambda: ANY.make("x", fa_per_hour="x"), "make: fa_per_hour is 'x'"),
     (

@@ -35,12 +35,15 @@ def test_the_way_from_data_to_files(data: audionas.Dataset, capfd: pytest.Captur
     pytest.importorskip("onnxscript", reason="the extra export is not installed")
     (row,) = run.best.export(["onnx"])
     assert Path(row["file"]).is_file()
+    (again,) = audionas.export(run, "onnx")
+    assert again["file"] == row["file"]
+    assert "model.onnx" in audionas.export(str(run.folder))._repr_html_()
     clip = data.splits["test"][0].audio
     events = run.best.detect(clip, threshold=0.01)
     assert {event["keyword"] for event in events} <= {*data.labels}
     assert capfd.readouterr() == ("", "")
     command = read_json(run.folder / "search" / "env.json")["command"]
-    assert command.startswith("audionas.search(source=")
+    assert command.startswith("audionas.search('")
 
 
 @pytest.mark.story

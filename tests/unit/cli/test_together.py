@@ -4,8 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from audionas.zoo.find import find
 from tests.unit.cli._command import refused
 
+_WRONG = "metod: unknown key|seed: input"
+_NO_DATA = "data.train=nodata data.dev=nope"
+_NO_DATA_TOLD = "mean 'tc_resnet8'?|nodata: no such|nope: no such"
 LINES = (  # a command, and a part of the message about each of its faults
     ("make nothere --for esp32s3", "esp32-s3|nothere: no such folder|--minutes is missing|Devices:"),
     ("make nothere --minutes 5 --for pie name=..", "mean 'pi'?|nothere: no such folder|name: '..' cannot"),
@@ -33,6 +37,23 @@ LINES = (  # a command, and a part of the message about each of its faults
     ("cost tc_resnet9 --input 3x --table no.npz", "mean 'tc_resnet8'?|--input 3x|no.npz: no such"),
     ("config new keyword --for esp33", "mean 'keywords'?|mean 'esp32'?|Tasks:|Devices:"),
     ("config diff nothere.yaml nothing.yaml", "nothere.yaml: cannot be read|nothing.yaml: cannot be read"),
+    ("show nothere --limit macs=x --limit params=-1", "nothere: no arch|macs=x: exp|params=-1: exp|such as"),
+    ("show empty --limit macs=x", "macs=x: expected a number|no front here|searcher: {name: nsga2}"),
+    ("export nothere --hops 0 --target nonsense", "--hops 0|--target nonsense: no such|nothere/model: no tr"),
+    ("export nothere --hops 0 --target onnx", "--hops 0: expected|nothere/model: no trained"),
+    ("export nothere --hops 3 --target onnx", "--hops: only model.stream.onnx|nothere/model: no trained"),
+    ("demo-web nothere --runtime .", "nothere/model: no trained|.: has no ort|omit --runtime"),
+    ("listen nothere --fast", "nothere/model: no trained|--fast is for a recording"),
+    ("detect nothere no.wav --rule mlperf", "nothere/model: no tr|no.wav: no such|mlperf is for a stream"),
+    ("detect nothere no.wav --truth no.tsv", "nothere/model: no trained|no.wav: no such|no.tsv: no such"),
+    ("table nothere nope --metric x --format y", "--metric x|--format y|nothere: no such|nope: no such"),
+    ("check wrong.yaml one =2 seed=x train.epochs={", f"'one' is|'=2' is|epochs={{'|3 problems|{_WRONG}"),
+    ("sweep wrong.yaml one seed=0,1", "'one' is|metod: unknown key|train.epochs: input"),
+    ("config show broken.yaml one --sources", "broken.yaml: not valid YAML|'one' is not an override"),
+    ("search broken.yaml one", "broken.yaml: not valid YAML|'one' is not an override"),
+    (f"train right.yaml train.init=nothere arch=tc_resnet9 {_NO_DATA}", f"nothere holds no|{_NO_DATA_TOLD}"),
+    (f"check right.yaml arch=tc_resnet9 {_NO_DATA}", _NO_DATA_TOLD),
+    (f"search right.yaml method=null {_NO_DATA}", "no section 'method'|nodata: no such|nope: no such"),
     ("recipe copy minni .", "mean 'mini'?|already exists"),
     ("prep folder nosrc new --dev 2 --on-bad x", "--dev 2|--on-bad x|nosrc: no such"),
     (
@@ -54,6 +75,11 @@ def test_all_faults_of_a_command_are_told_together(
     line: str, parts: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "wrong.yaml").write_text("metod: darts\ntrain: {epochs: many}\n")
+    (tmp_path / "broken.yaml").write_text("a: [1\n")
+    (tmp_path / "right.yaml").write_text("space: kws_tc_resnet\nmethod: darts\n")
+    (tmp_path / "empty").mkdir()
+    find("tc_resnet8").save(tmp_path / "empty" / "arch.json")
     told = refused(*line.split()).err
     assert [part for part in parts.split("|") if part not in told] == [], told
     assert not (tmp_path / "new").exists()

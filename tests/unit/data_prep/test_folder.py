@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import shutil
 import zlib
 from io import BytesIO
 from pathlib import Path
@@ -236,3 +237,33 @@ def test_a_share_that_nothing_can_give_is_refused(tmp_path: Path, wrong: dict[st
     with pytest.raises(UserError, match="--known"):
         folder.main(tree(tmp_path / "src", speakers=1), tmp_path / "out", **wrong)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("files", [1, 3])
+def test_other_sound_joins_what_is_no_word(tmp_path: Path, files: int) -> None:
+    source = tree(tmp_path / "src")
+    shutil.move(source / "alexa", source / "_other_")
+    for number in range(files):
+        wave = np.random.default_rng(number).uniform(-0.5, 0.5, 16_000 * 12)
+        (tmp_path / "radio").mkdir(exist_ok=True)
+        soundfile.write(tmp_path / "radio" / f"{number}.flac", wave, 16_000)
+    folder.main(source, tmp_path / "out", dev=0.2, test=0.2, negatives=[tmp_path / "radio"], seconds=0.5)
+    splits = read(tmp_path / "out")
+    assert read_labels(tmp_path / "out" / "train") == ["_other_", "hey jarvis"]
+    times: dict[str, list[tuple[str, float]]] = {}
+    for name, found in splits.items():
+        own = [item for item in found if "radio" in item.audio]
+        assert 0 < len(own) <= sum(item.label == "hey jarvis" for item in found)
+        assert {(item.label, item.seconds) for item in own} == {("_other_", 0.5)}
+        long = kaldi.read(tmp_path / "out" / f"{name}_long")
+        spans = [(e.audio, e.start, e.start + e.seconds) for e in long]
+        assert all(any(a == i.audio and s <= i.start < e for a, s, e in spans) for i in own)
+        times[name] = [(audio, start) for audio, start, _ in spans]
+    assert len({span for each in times.values() for span in each}) == sum(map(len, times.values()))
+    hours = json.loads((tmp_path / "out" / "hours.json").read_text())
+    assert sum(each["negatives"] for each in hours.values()) == pytest.approx(files * 12 / 3600)
+
+
+def test_a_length_without_sense_is_refused_with_the_folder(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"(?s)radio: no such.*--seconds 0: expected"):
+        folder.main(tree(tmp_path / "src"), tmp_path / "out", negatives=[tmp_path / "radio"], seconds=0)

@@ -95,6 +95,16 @@ def test_continuous_negatives_have_their_hours_counted(data: Path) -> None:
     assert total * 3600 + 1.5 * len(windows) == pytest.approx(12 * 7.0, abs=2.0)
 
 
+def test_one_long_recording_is_cut_for_the_splits(own: Path, tmp_path: Path) -> None:
+    audio.write(tmp_path / "radio" / "day.wav", long_audio(20.0, [], seed=3, others=[1, 4]), RATE)
+    prep.main(tmp_path / "data", "my word", positives=own / "word", negatives=tmp_path / "radio")
+    hours = read_json(tmp_path / "data" / "hours.json")
+    assert set(hours) == {"train_long", "dev_long", "test_long"}
+    assert sum(hours[f"{split}_long"]["own"] for split in ("train", "dev", "test")) == pytest.approx(
+        20 / 3600
+    )
+
+
 def test_again_it_is_there_and_other_settings_are_refused(own: Path, data: Path) -> None:
     before = (data / "train" / "wav.scp").read_bytes()
     made(own, data)

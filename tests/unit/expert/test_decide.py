@@ -147,6 +147,7 @@ def test_quick_trials_give_no_more_epochs_than_planned() -> None:
 def test_with_few_speakers_the_last_training_hears_those_of_dev() -> None:
     assert decide.refit(5, "pattern").value is True
     assert decide.refit(10, "pattern").value is False
+    assert decide.refit(5, "pattern", tuned=True).value is False  # thresholds need voices that are new
     assert decide.refit(5, "").value is False  # by recording: dev has the voices of train already
 
 

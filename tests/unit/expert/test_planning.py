@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from audionas.core.errors import UserError
 from audionas.expert import decide
@@ -32,11 +34,17 @@ def test_a_run_that_make_did_not_begin_is_left_alone(source: Path, tmp_path: Pat
     assert "name=words_2" in result.err
 
 
-def test_negatives_of_several_words_are_refused(source: Path, tmp_path: Path) -> None:
-    words = ("make", source, "--for", "cpu", "--minutes", 5, f"out={tmp_path}", "--negatives", source / "low")
-    result = refused(*words)
-    assert "--negatives is for a wake word" in result.err
-    assert not (tmp_path / "words" / "make.yaml").exists()
+def test_negatives_of_scenes_are_refused(tmp_path: Path) -> None:
+    for scene in ("park", "tram"):
+        (tmp_path / "scenes" / scene).mkdir(parents=True)
+        for take in range(3):
+            soundfile.write(tmp_path / "scenes" / scene / f"{take}.wav", np.full(40_000, 0.1), 8_000)
+    (tmp_path / "radio").mkdir()
+    words = ("make", tmp_path / "scenes", "--for", "cpu", "--minutes", 5, f"out={tmp_path}/exp")
+    result = refused(*words, "--negatives", tmp_path / "radio")
+    assert "--negatives is for words" in result.err
+    assert "Leave --negatives out" in result.err
+    assert not (tmp_path / "exp").exists()
 
 
 def test_a_broken_plan_is_refused_with_every_fault(tmp_path: Path) -> None:
@@ -72,7 +80,7 @@ def test_a_refused_call_takes_no_folder_of_another_run(source: Path, tmp_path: P
 def test_several_faults_of_a_call_are_told_together(source: Path, tmp_path: Path) -> None:
     words = ("make", source, "--for", "cpu", "--minutes", 5, f"out={tmp_path}/exp", "--fa-per-hour", 0.5)
     told = refused(*words, "train.epoch=3").err
-    assert "--fa-per-hour is for a wake word" in told
+    assert "--fa-per-hour needs sound without the words" in told
     assert "train.epoch: unknown key" in told
 
 
@@ -87,7 +95,7 @@ def test_a_device_of_one_word_gets_no_file_for_several() -> None:
 
 def test_a_rate_for_several_words_is_refused_and_no_folder_is_left(source: Path, tmp_path: Path) -> None:
     words = ("make", source, "--for", "cpu", "--minutes", 5, f"out={tmp_path}/exp", "--fa-per-hour", 0.5)
-    assert "--fa-per-hour is for a wake word" in refused(*words).err
+    assert "--fa-per-hour needs sound without the words" in refused(*words).err
     assert not (tmp_path / "exp").exists()
 
 

@@ -65,7 +65,7 @@ def test_a_threshold_is_told_with_misses_and_false_accepts(tmp_path: Path) -> No
 def test_a_plan_that_cannot_keep_the_time_says_how_much_it_needs() -> None:
     late = "\n".join(tell.late(plan("keywords", epochs=1), Clock(2.0, used=53.0, now=lambda: 0.0), 148.0))
     assert "the plan needs 3 min 21 s, and 2 min 00 s were given" in late
-    assert "1 epoch of training teaches little: give --minutes 5 or more" in late
+    assert "training for 1 epoch teaches little: give --minutes 5 or more" in late
     assert not [*tell.late(plan("keywords"), Clock(2.0, used=53.0, now=lambda: 0.0), 60.0)]
 
 

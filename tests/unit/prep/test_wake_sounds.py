@@ -14,7 +14,17 @@ from audionas.data.files import transcripts
 from audionas.data.files.transcripts import Utterance
 from audionas.data.labels import RATE
 from audionas.prep.wake.sounds import Part, ending, faded, joined, loud, spaced, within, without
-from audionas.prep.wake.sources import GROUP_SHARES, Recording, by_split, plain, says, scan, usable
+from audionas.prep.wake.sources import (
+    GROUP_SHARES,
+    PARTS,
+    Recording,
+    by_split,
+    parted,
+    plain,
+    says,
+    scan,
+    usable,
+)
 
 RNG = numpy_rng("wake sounds")
 
@@ -204,3 +214,28 @@ def test_what_says_the_word_is_cut_out_and_the_others_move(tmp_path: Path) -> No
     whole = Part(wave, said)
     assert without(whole, "word my") == [whole]
     assert without(Part(wave[: 2 * RATE], [Utterance("a", 0, 2, "word")]), "word") == []
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_every_split_has_other_sound_where_there_are_three_recordings(seed: int) -> None:
+    mine = [Recording(Path(f"w{n}.wav"), "own", "hey you", f"own-w{n}") for n in range(5)]
+    other = [Recording(Path(f"r{n}.wav"), "own", "", f"own-r{n}") for n in range(3)]
+    assert parted([*mine, *other], "hey you") == [*mine, *other]
+    splits = by_split([*mine, *other], "hey you", seed)
+    assert sorted(r.path for found in splits.values() for r in found) == sorted(
+        r.path for r in (*mine, *other)
+    )
+    assert [sum(not says(r, "hey you") for r in found) for found in splits.values()] == [1, 1, 1]
+
+
+def test_one_recording_of_other_sound_is_shared_by_its_parts() -> None:
+    mine = [Recording(Path(f"w{n}.wav"), "own", "hey you", f"own-w{n}") for n in range(5)]
+    radio = Recording(Path("day.wav"), "own", "", "own-day")
+    parts = [r for r in parted([*mine, radio], "hey you") if not says(r, "hey you")]
+    assert [r.part for r in parts] == [(n, PARTS) for n in range(PARTS)]
+    splits = by_split([*mine, radio], "hey you", 0)
+    wave = np.arange(37, dtype=np.float32)
+    assert np.concatenate([r.cut(wave) for r in parts]).tolist() == wave.tolist()
+    assert all(any(not says(r, "hey you") for r in found) for found in splits.values())
+    told = radio._replace(said=(Utterance("day.wav", 0.0, 1.0, "hello"),))
+    assert parted([*mine, told], "hey you") == [*mine, told]
