@@ -20,7 +20,7 @@ from tests._factory import config, tones
 from tests.unit.cli._command import done
 from tests.unit.images._images import npz
 
-SECONDS = {"asc_mobilenet": 10.0}  # of a clip; the others hear one
+SECONDS = {"asc_mobilenet": 10.0, "mixednet": 2.83}  # of a clip; the others hear one
 SIDES = {"darts_cell": 32}  # of an image; the others see 64 pixels
 SPACES = (
     *("asc_mobilenet", "cp_mobile", "darts_cell", "kws_mobilenet"),
