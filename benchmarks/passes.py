@@ -1,4 +1,4 @@
-"""Splits the CPU time of a search step into passes: forward, with and without a graph, backward, and the rest.
+"""Splits the CPU time of a search step: forward passes with and without a graph, backward passes, the rest.
 
     python benchmarks/passes.py --methods darts,gdas,parsec,rome
     python benchmarks/passes.py --setting cells --methods parsec,rome
@@ -51,7 +51,9 @@ def _row(take: Callable[[], object], run: Any) -> str:
             take()
             whole.append(time.process_time() - began)
         seconds.append(spent)
-    kinds = [f"{counts[k]} | {statistics.median(s[k] for s in seconds):.2f}" for k in (BARE, FORWARD, BACKWARD)]
+    kinds = [
+        f"{counts[k]} | {statistics.median(s[k] for s in seconds):.2f}" for k in (BARE, FORWARD, BACKWARD)
+    ]
     rest = statistics.median(w - sum(s.values()) for w, s in zip(whole, seconds, strict=True))
     return " | ".join([*kinds, f"{rest:.2f}", f"{statistics.median(whole):.2f}"])
 

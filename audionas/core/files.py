@@ -144,7 +144,7 @@ def write_text(path: Path | str, text: str) -> None:
 
 
 def add_line(path: Path | str, line: str) -> None:
-    """Append one line to a file of lines; an interruption may cut it off. Raises UserError as `write_text`."""
+    """Append a line to a file of lines; an interruption may cut it off. Raises UserError as `write_text`."""
     try:
         with Path(path).open("a", encoding="utf-8") as opened:
             opened.write(line + "\n")
