@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 import yaml
 
-from audionas import config
 from audionas.config import Config, dump, load
 from audionas.core.errors import UserError
 from audionas.core.registry import names
@@ -394,18 +393,3 @@ def test_the_resolved_config_holds_defaults_too(tmp_path: Path) -> None:
     assert resolved["method"]["name"] == "darts"
     assert "alpha_lr" in resolved["method"]
     assert "space" not in resolved
-
-
-def test_a_section_is_understood_once_however_many_configs_are_made(monkeypatch, tmp_path):
-    """A comparison makes three configs for each run; pydantic takes longer to read a class than a value."""
-    made = []
-
-    class Counted(config.TypeAdapter):
-        def __init__(self, kind):
-            made.append(kind)
-            super().__init__(kind)
-
-    conf = load(write(tmp_path / "conf.yaml", FULL))
-    monkeypatch.setattr(config, "TypeAdapter", Counted)
-    assert config.changed(conf, seed=4).general.seed == 4
-    assert made == []
