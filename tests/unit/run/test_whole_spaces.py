@@ -20,7 +20,7 @@ from tests.unit.cli._command import done
 from tests.unit.images._images import npz
 
 SECONDS = {"asc_mobilenet": 10.0, "mixednet": 2.83}  # of a clip; the others hear one
-SIDES = {"darts_cell": 32}  # of an image; the others see 64 pixels
+SIDE = 32  # pixels of an image
 SPACES = (
     *("asc_mobilenet", "cp_mobile", "darts_cell", "kws_mobilenet"),
     *("mix_mobilenet", "mixednet", "mobilenet", "moga_mobilenet"),
@@ -47,7 +47,7 @@ def written(name: str, folder: Path, method: str) -> Path:
         tones(data, per_class=2, speakers=2, seconds=seconds)
         plain["data"] |= {"seconds": seconds, "resample": True}
     else:
-        images = npz(folder / "i.npz", train=12, side=SIDES.get(name, 64))
+        images = npz(folder / "i.npz", train=12, side=SIDE)
         plain |= {"data": None, "images": {"path": str(images), "dev": 0.34}}
     file.write_text(yaml.safe_dump({k: v for k, v in plain.items() if v is not None}))
     return file
