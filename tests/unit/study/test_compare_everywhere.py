@@ -34,9 +34,9 @@ from tests.unit.cli._command import done
 from tests.unit.images._images import npz
 from tests.unit.study._short import shortened
 
-EPOCHS, FEWER, STEPS = 30, 17, 2
+EPOCHS, FEWER, STEPS = 30, 17, 2  # FEWER: in the laws, outside LONGEST
 WHOLE = ("nas_bench_201",)  # in the laws too
-LONGEST = ("nas_bench_201", "nas_bench_macro", "darts_cell", "kws_mobilenet", "kws_tc_resnet")  # EPOCHS
+LONGEST = ("nas_bench_201", "nas_bench_macro", "darts_cell", "kws_mobilenet", "kws_tc_resnet")
 LONG = ("asc_mobilenet", "mix_mobilenet", "mobilenet", "moga_mobilenet")  # whole: three epochs only
 LEARNING = [name for name in METHODS if name in TRAINED]
 CLOCKS = ("warmup", "alpha_every")  # settings that the test leaves as they are
