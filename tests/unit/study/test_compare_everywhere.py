@@ -1,9 +1,9 @@
 """Every method on every space by one command, with epochs of two steps: done, or refused with its reason.
 
-In the laws spaces have few choices (`_short.py`), but nas_bench_201 is whole. On those of few or cheap options
-the methods have 30 epochs, on the others 17, the fewest in which DARTS-ES can stop, since all tests must end
-within 40 minutes. With 30, CPU seconds on two cores that fifteen processes shared: darts_cell 78,
-kws_mobilenet 41, kws_tc_resnet 34. Three quarters of an epoch are its steps.
+In the laws spaces have few choices (`_short.py`), but nas_bench_201 is whole. On five of them the methods
+have 30 epochs, on the others 17, the fewest in which DARTS-ES can stop, since all tests must end within 40
+minutes. With 30, CPU seconds on two cores that fifteen processes shared: darts_cell 78, kws_mobilenet 41,
+kws_tc_resnet 34. Three quarters of an epoch are its steps.
 
 Whole spaces are nightly: 30 epochs, or 3 where a step takes long. Run whole so far, CPU seconds on two shared
 cores of an AMD EPYC, torch 2.13.0, when the page was still drawn after every run:
