@@ -33,6 +33,7 @@ from audionas.nn.ops import OpShape
 from audionas.nn.partial import widened
 from audionas.nn.separable.penalties import Penalised, penalised_in, with_terms
 from audionas.spaces._base import Bare, Space, present
+from audionas.spaces._slim import SlimSpace
 
 Phase = Literal["alpha", "weights"]
 
@@ -86,8 +87,12 @@ class SearchRun:
         self._told: dict[str, tuple[Tensor | float, int]] = {}
 
     def criterion(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The loss of the logits (B, classes) of the last forward pass, with its penalties."""
-        loss = functional.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
+        """The loss of the logits (B, classes) of the last forward pass, with its penalties.
+
+        A target of probabilities, (B, classes), is not smoothed.
+        """
+        smoothing = 0.0 if target.is_floating_point() else self.label_smoothing
+        loss = functional.cross_entropy(logits, target, label_smoothing=smoothing)
         return with_terms(loss, self._parts().penalised)
 
     @property
@@ -193,7 +198,8 @@ class Method(Strict, ABC):
     weights mix options needs `ends` at least, or the norm that ends an option could undo alpha.
     `trains` is False for methods that need no supernet (the random baseline), `quick` for those whose
     `derive` scores networks and is therefore called once, at the end. `alike` names the method whose search a
-    searcher alone sets apart, so that a comparison leaves one of them out.
+    searcher alone sets apart, so that a comparison leaves one of them out. `slims` is True for methods whose
+    edges run one option at a time as they are: only these search widths (`SlimSpace`).
     """
 
     family: ClassVar[str] = ""
@@ -204,6 +210,7 @@ class Method(Strict, ABC):
     bare: ClassVar[Bare | None] = None
     searched: ClassVar[tuple[str, ...]] = ()  # fields of `derive`, in whose place a searcher searches
     alike: ClassVar[str] = ""
+    slims: ClassVar[bool] = False
     k = 1  # one over the share of channels that edges search; a field of methods that can search fewer
 
     def __init_subclass__(cls, **rest: Any) -> None:
@@ -227,19 +234,27 @@ class Method(Strict, ABC):
         """The reason why this method does not apply to a space; empty if it applies."""
         return ""
 
+    def bars(self, space: Space) -> str:
+        """The reason not to run on a space, whatever is set: widths that it cannot choose, or `refuses`."""
+        if isinstance(space, SlimSpace) and not self.slims:
+            return "its networks have widths of their own, and this method computes all options at one width"
+        return self.refuses(space)
+
     def idle(self, space: Space) -> Mapping[str, str]:
         """The fields that change nothing on a space, beside the others' values, with the reason."""
         return {}
 
     def why_not(self, space: Space) -> str:
-        """The reason not to run on a space: it is refused, or a field was set that changes nothing there."""
+        """The reason not to run on a space: it is barred, or a field was set that changes nothing there."""
+        if why := self.bars(space):
+            return why
         usual = {f.name: f.default for f in fields(self)}
         told = [
             f"{name} changes nothing, since {why}"
             for name, why in self.idle(space).items()
             if getattr(self, name) != usual[name]
         ]
-        return self.refuses(space) or "; ".join(told)
+        return "; ".join(told)
 
     def short(self, epochs: int) -> str:
         """The reason why so few epochs make another search; empty where they are enough."""

@@ -8,7 +8,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -38,7 +38,8 @@ class BuildSize:
     `layers` and `channels` size a network of cells. `dropout` is applied before the last layer (None: the
     space's default). `search` builds as in searches, apart from what is `bare`: it keeps the places of nodes
     without inputs, and DARTS' norms after pools. `auxiliary` adds the second head that helps training, if the
-    space has one.
+    space has one. `taken` holds the choices of a final network, and nothing for a supernet: spaces read from
+    it what no edge can tell them, such as widths.
     """
 
     layers: int = 0
@@ -47,6 +48,7 @@ class BuildSize:
     search: bool = False
     bare: Bare = "none"
     auxiliary: bool = False
+    taken: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def dropout_or(self, usual: float) -> float:
         """The given dropout, or the usual one."""
@@ -128,7 +130,12 @@ class Space(Strict, ABC):
             return FixedEdge(choice, shape, chosen=chosen) if chosen else None
 
         scale = self._scale(
-            spec.scale, dropout=dropout, search=search, bare=self._bare(search, bare), auxiliary=auxiliary
+            spec.scale,
+            dropout=dropout,
+            search=search,
+            bare=self._bare(search, bare),
+            auxiliary=auxiliary,
+            taken=spec.choices,
         )
         return self._initialised(fill, io or spec.io, scale)
 
@@ -166,10 +173,14 @@ class Space(Strict, ABC):
         for path, edge in supernet.named_modules():
             for option in spec.choices[edge.choice.name] if isinstance(edge, Edge) else ():
                 have |= {f"{path}.ops.{option}.{n}": t for n, t in edge.weights_of(option).items()}
-        have = unscaled(wanted, have)
+        have = unscaled(wanted, self.shared(have, wanted))
         if any(name not in have or have[name].shape != t.shape for name, t in wanted.items()):
             raise UserError("this supernet's weights cannot be inherited: its edges are built differently")
         return {name: have[name].clone() for name in wanted}
+
+    def shared(self, have: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """A supernet's weights as a network with the tensors `wanted` shares them: by default whole."""
+        return have
 
     def spec(
         self,

@@ -26,7 +26,7 @@ import yaml
 
 from audionas.core.registry import resolve
 from audionas.methods import Bilevel
-from audionas.spaces import Space
+from audionas.spaces import SlimSpace, Space
 from audionas.study.rows import known
 from tests._factory import config, tones
 from tests.invariants._cases import CELLS, FIELDS, METHODS, NARROW, SEARCHABLE, TRAINED, variants
@@ -46,7 +46,8 @@ def small(name: str, *, whole: bool = False) -> Space:
     """A space as narrow as it comes, in its form of the fewest options; of cells S3, which has `none`."""
     forms = [space for space in variants(name) if getattr(space, "preset", "") not in ("s1", "s2", "s4")]
     space = min(forms, key=lambda space: sum(len(choice.options) for choice in space.choices()))
-    return space if whole or name in WHOLE else shortened(space)
+    few = name in WHOLE or isinstance(space, SlimSpace)  # narrow, it has one layer
+    return space if whole or few else shortened(space)
 
 
 def section(name: str) -> dict[str, Any]:
