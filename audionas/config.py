@@ -9,6 +9,7 @@ Sections merge, values do not: `searcher.objectives={loss: min}` leaves no other
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -357,6 +358,12 @@ def _named(section: str, value: Mapping[str, Any], problems: list[str], path: st
     return _section(kind, rest, path, problems)
 
 
+@lru_cache(maxsize=256)
+def _adapter(kind: type) -> TypeAdapter[Any]:
+    """The validator of a section, which takes pydantic some hundredths of a second to make."""
+    return TypeAdapter(kind)
+
+
 def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str]) -> Any:
     """`kind` filled from `value`; each fault is added to `problems`, with its path.
 
@@ -370,7 +377,7 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
             if len(problems) > before:
                 del rest[name]
     try:
-        filled: Any = TypeAdapter(kind).validate_python(rest)
+        filled: Any = _adapter(kind).validate_python(rest)
         problems += beyond(asdict(filled), tuple(filter(None, path.split("."))))
         return filled
     except ValidationError as error:

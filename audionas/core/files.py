@@ -143,6 +143,15 @@ def write_text(path: Path | str, text: str) -> None:
         raise unwritten(path, error.errno) from error
 
 
+def add_line(path: Path | str, line: str) -> None:
+    """Append a line to a file of lines; an interruption may cut it off. Raises UserError as `write_text`."""
+    try:
+        with Path(path).open("a", encoding="utf-8") as opened:
+            opened.write(line + "\n")
+    except OSError as error:
+        raise unwritten(path, error.errno) from error
+
+
 def unwritten(path: Path | str, number: int | None) -> UserError:
     """The error for a file that the system refused to write, by the system's error number."""
     full = number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)

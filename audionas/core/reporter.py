@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from audionas.core.errors import UserError, grouped
 from audionas.core.estimate import Estimate
-from audionas.core.files import parsed, read_text, write_text
+from audionas.core.files import add_line, parsed, read_text, write_text
 from audionas.core.hostile import escaped, on_a_line
 
 # rich is imported where it is used: a command that prints JSON or a version needs none of it
@@ -138,8 +138,7 @@ class Reporter:
         if self.folder is None:
             return
         row = {"epoch": epoch, **values, "seconds": seconds}
-        with (self.folder / "metrics.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(row) + "\n")
+        add_line(self.folder / "metrics.jsonl", json.dumps(row))
         for name, value in values.items():
             self._tensorboard().add_scalar(name, value, epoch)
         for hear in self.voice.hears:

@@ -33,7 +33,12 @@ def torch_rng(*words: Any) -> "torch.Generator":
 
 
 def seed_torch(*words: Any) -> None:
-    """Seed torch's global generators (CPU and every GPU): dropout and noise layers draw from them."""
+    """Seed torch's global generators (CPU and every GPU): dropout and noise layers draw from them.
+
+    Without a GPU the CPU's alone: `torch.manual_seed` would note the call, with its whole stack, for a GPU
+    that may come, and every epoch seeds.
+    """
     import torch
 
-    torch.manual_seed(seed_of(*words))
+    seed = torch.manual_seed if torch.accelerator.is_available() else torch.default_generator.manual_seed
+    seed(seed_of(*words))

@@ -10,7 +10,7 @@ import torch
 from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import UserError
-from audionas.core.files import write_text
+from audionas.core.files import add_line, write_text
 from audionas.core.pool.pool import Pool
 from audionas.core.records.run import ArchiveRecord
 from audionas.cost.arena import arena
@@ -42,8 +42,7 @@ class Archive:
             "values": dict(score.values),
             "violation": score.violation,
         }
-        with self.file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        add_line(self.file, json.dumps(row))
         self.rows.append(Scored(spec, score))
 
 

@@ -15,7 +15,7 @@ from audionas.config import Config
 from audionas.core import records
 from audionas.core.arch import ArchSpec
 from audionas.core.errors import Faults, UserError
-from audionas.core.files import write_json, write_text
+from audionas.core.files import add_line, write_json, write_text
 from audionas.core.records.decided import DecidedRecord
 from audionas.core.records.run import AlphasRecord, DoneRecord
 from audionas.core.reporter import Reporter
@@ -189,6 +189,7 @@ class Searching:
     ) -> None:
         self.method, self.run, self.folder = method, run, folder
         self.done, self.until = 0, until  # epochs
+        self.logged = False  # a row of probabilities, by this process
         self.prepare_train, self.prepare_valid = preparers(conf, inputs, run.device)
 
     def begin(self, epoch: int) -> None:
@@ -226,10 +227,14 @@ class Searching:
         return {**row, **self.method.tell(), **self.run.told()}
 
     def _log(self, epoch: int, probabilities: Mapping[str, Mapping[str, float]]) -> None:
-        log = self.folder / "alphas.jsonl"
+        """Append a row; the first of a process drops those of epochs that are run again."""
+        log, line = self.folder / "alphas.jsonl", json.dumps({"epoch": epoch, "probabilities": probabilities})
+        if self.logged:
+            add_line(log, line)
+            return
         rows = [row for row in records.rows(AlphasRecord, log) if row["epoch"] < epoch]
-        rows.append({"epoch": epoch, "probabilities": probabilities})
-        write_text(log, "".join(json.dumps(row) + "\n" for row in rows))
+        write_text(log, "".join(json.dumps(row) + "\n" for row in rows) + line + "\n")
+        self.logged = True
 
     def stop(self) -> bool:
         """True where the method has a reason to end, or `until` says so."""

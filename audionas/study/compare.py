@@ -1,7 +1,8 @@
 """`audionas compare`: every method with every seed, all else equal, and tables of the results."""
 
+import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +31,7 @@ from audionas.study.steps import measure as measure_steps
 from audionas.study.steps import steps as steps_of
 
 _SHORT = ("methods", "seeds")
+_SELDOM = 20  # times as long as drawing the page took, it stays as it is: charts take a twentieth at most
 _AGAIN = "--resume resumes failed runs with a checkpoint; the same command retries those without."
 
 
@@ -44,7 +46,7 @@ def overrides_of(words: Sequence[str]) -> list[str]:
 
 
 def compare(conf: Config, *, resume: bool = False, overwrite: bool = False) -> Comparison:
-    """Run everything that is not finished; write the tables after each run and at the end.
+    """Run everything that is not finished; write the tables after each run, and all with the page at the end.
 
     A failed run does not stop the others. Raises UserError at the end, with a list, where any failed.
     """
@@ -58,7 +60,7 @@ def compare(conf: Config, *, resume: bool = False, overwrite: bool = False) -> C
     _require_same(conf, runs, bench, overwrite=overwrite)
     if not resume and not overwrite:
         _require_finished(runs, known(conf.folder))
-    left = []
+    left, page = [], Page()
     for number, run in enumerate(runs, 1):
         if overwrite or _open(run, known(conf.folder).get(run.key), bench, resume=resume):
             reporter.note(f"{run.words} ({number} of {len(runs)})")
@@ -70,9 +72,9 @@ def compare(conf: Config, *, resume: bool = False, overwrite: bool = False) -> C
                 left.append(run)
             elif row != known(conf.folder).get(run.key):
                 append(conf.folder, row)
-                _tables(conf, bench)
+                _tables(conf, bench, page.sometimes)
     failed = _measure_steps(conf, runs, bench)
-    result = _tables(conf, bench)
+    result = _tables(conf, bench, page.draw)
     compare_table.show(result)
     if left:
         reporter.note(f"left to another process: {'; '.join(run.words for run in left)}")
@@ -187,7 +189,26 @@ def _measure_steps(conf: Config, runs: Sequence[Run], bench: Bench) -> dict[str,
     return measure_steps(conf, wanted, bench)
 
 
-def _tables(conf: Config, bench: Bench) -> Comparison:
+class Page:
+    """`compare.html`, whose charts are all drawn anew each time; `clock` tells seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock, self.due = clock, clock()
+
+    def sometimes(self, comparison: Comparison) -> None:
+        """Draw the page unless it was drawn a short time ago."""
+        if self.clock() >= self.due:
+            self.draw(comparison)
+
+    def draw(self, comparison: Comparison) -> None:
+        """Draw the page."""
+        began = self.clock()
+        write_page(comparison)
+        ended = self.clock()
+        self.due = ended + _SELDOM * (ended - began)
+
+
+def _tables(conf: Config, bench: Bench, page: Callable[[Comparison], object]) -> Comparison:
     """Write all tables from the rows of all processes."""
     with waiting(conf.folder):
         rows = known(conf.folder)
@@ -205,7 +226,7 @@ def _tables(conf: Config, bench: Bench) -> Comparison:
             classes=bench.inputs.io.classes,
         )
         compare_table.write(result)
-        write_page(result)
+        page(result)
     return result
 
 

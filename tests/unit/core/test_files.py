@@ -185,3 +185,15 @@ def test_what_the_disk_refuses_is_named_and_the_old_file_stays(tmp_path: Path) -
     with pytest.raises(UserError, match=r"a\.txt: cannot be written"):
         files.write_text(tmp_path / "a.txt", "x")
     assert [f.name for f in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_lines_are_appended_to_the_same_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    files.write_text(path, "1\n")
+    before = path.stat().st_ino
+    for line in ("2", "schön"):
+        files.add_line(path, line)
+    assert path.read_text(encoding="utf-8") == "1\n2\nschön\n"
+    assert path.stat().st_ino == before
+    with pytest.raises(UserError, match="cannot be written"):
+        files.add_line(tmp_path, "x")

@@ -1,5 +1,6 @@
 """Random numbers are pure functions of their words."""
 
+import traceback
 from collections.abc import Callable
 from itertools import combinations
 from typing import Any
@@ -51,6 +52,22 @@ def test_other_words_draw_other_numbers(draw: Callable[..., list[float]]) -> Non
     with torch.random.fork_rng(devices=[]):
         drawn = [draw(*words) for words in WORDS]
     assert all(a != b for a, b in combinations(drawn, 2))
+
+
+def test_the_global_generators_draw_what_torch_draws_from_that_seed() -> None:
+    with torch.random.fork_rng(devices=[]):
+        expected = torch.manual_seed(rng.seed_of(3, "x")) and torch.rand(4).tolist()
+        assert from_torch(3, "x") == expected
+
+
+@pytest.mark.skipif(torch.accelerator.is_available(), reason="the GPU is seeded, too")
+def test_without_a_gpu_no_stack_is_written_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch.manual_seed does so at every call, which took a twentieth of a search of small epochs."""
+    read: list[object] = []
+    monkeypatch.setattr(traceback, "format_stack", lambda *words: read.append(words))
+    with torch.random.fork_rng(devices=[]):
+        rng.seed_torch("x")
+    assert read == []
 
 
 def test_generators_leave_the_global_one_alone() -> None:

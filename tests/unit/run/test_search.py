@@ -116,7 +116,23 @@ def test_a_search_that_ends_early_is_the_same_as_one_interrupted_before(conf, tm
     search(load(whole))
     assert read_rows(tmp_path / "whole" / "tones" / "search" / "metrics.jsonl")[0]["loss"] == rows[0]["loss"]
     told = []
+    log = tmp_path / "whole" / "tones" / "search" / "alphas.jsonl"
+    assert [row["epoch"] for row in read_rows(log)] == [0, 1, 2]
     again = config(tmp_path / "data", file=conf, out="again", **plain)
     search(load(again), until=lambda epochs: told.append(epochs) or epochs >= 1)
     assert told == [1]
     assert (tmp_path / "again" / "tones" / "arch.json").read_text() == found
+
+
+@pytest.mark.story
+def test_probabilities_are_appended_and_those_of_epochs_run_again_are_not_twice(conf, tmp_path):
+    plain = {"method": {"name": "darts"}, "search": {"epochs": 3, "split": 0.5}}
+    log, places = tmp_path / "exp" / "tones" / "search" / "alphas.jsonl", []
+    search(load(config(tmp_path / "data", file=conf, **plain)), until=lambda epochs: epochs >= 1)
+    (tmp_path / "exp" / "tones" / "search" / "done.json").unlink()
+    with log.open("a") as opened:
+        opened.write('{"epoch": 1, "probabilities": {}}\n{"epoch": 2, "pro')  # killed in the third epoch
+    search(load(conf), resume=True, until=lambda epochs: places.append(log.stat().st_ino))
+    assert [row["epoch"] for row in read_rows(log)] == [0, 1, 2]
+    assert all(row["probabilities"] for row in read_rows(log))
+    assert len(set(places[1:])) == 1  # the file was not written anew
