@@ -57,6 +57,8 @@ class ArenaTable:
         """Record networks until each option of each choice was in one of them."""
         self._filled = True
         choices = self.space.choices()
+        if any(choice.sized for choice in choices):  # each size changes what others cost
+            return
         found = []
         for number in range(max((len(present(c)) for c in choices), default=0)):
             taken = {c.name: present(c)[min(number, len(present(c)) - 1)] for c in choices}

@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from audionas.core.arch import InputSpec
+from audionas.core.errors import UserError
 from audionas.core.reporter import amount
 from audionas.core.rng import seed_torch
 from audionas.nn.blocks import init_weights
@@ -66,14 +67,22 @@ def places(
     """All places of a space at a size, in the order of the network, with the number of uses by each choice.
 
     A choice at several edges may have the same place more than once. An option that means a
-    missing edge is not included. Raises UserError where the input does not fit.
+    missing edge is not included. Raises UserError where the input does not fit, and for a space with sizes.
     """
+    if why := no_places(space):
+        raise UserError(f"space {space.name}: {why}", hint="Limit hop_macs or arena_esp32s3 instead.")
     found: dict[Place, dict[str, int]] = {}
     for edge, size in _edges(space, io, sizes or {}):
         for option in present(edge.choice):
             at = found.setdefault(Place(option, edge.shape, size), {})
             at[edge.choice.name] = at.get(edge.choice.name, 0) + 1
     return found
+
+
+def no_places(space: Space) -> str:
+    """The reason why a space's options have no costs of their own; empty where they have."""
+    sized = ", ".join(choice.name for choice in space.choices() if choice.sized)
+    return f"{sized} are sizes, so that no option has a cost of its own" if sized else ""
 
 
 def _edges(space: Space, io: InputSpec, sizes: Mapping[str, int]) -> Iterator[tuple[Edge, tuple[int, int]]]:

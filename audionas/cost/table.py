@@ -5,15 +5,17 @@ from a latency table. Peak memory does not add up (it is a maximum): use `graph.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 import torch
 
 from audionas.core.arch import ArchSpec, InputSpec
+from audionas.core.errors import UserError
 from audionas.cost.graph import LayerCost, layers
 from audionas.cost.lookup import LatencyTable
+from audionas.cost.places import no_places
 from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
 from audionas.spaces._base import Space, present
 
@@ -77,6 +79,44 @@ class CostTable:
         return {choice.name: kept[choice.name] for choice in space.choices()}
 
 
+@dataclass(frozen=True)
+class Counted(CostTable):
+    """The costs of a space with sizes, which do not add up: each network is counted, in milliseconds."""
+
+    space: Space
+    io: InputSpec
+    known: dict[str, Tally] = field(default_factory=dict, compare=False)
+
+    def of(self, spec: ArchSpec, what: What) -> Any:
+        """The cost of the final network of `spec`, a whole number."""
+        form = self.space.canonical(spec)
+        if form not in self.known:
+            with torch.device("meta"):
+                net = self.space.build(spec, io=self.io)
+            tally = Tally()
+            for layer in layers(net, self.io):
+                tally = tally.plus(layer)
+            self.known[form] = tally
+        return getattr(self.known[form], what)
+
+    def extremes(
+        self, space: Space, what: What
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+        """Choices of the cheapest and the dearest network, of options that rank alike in all networks."""
+        least, most = {}, {c.name: c.options[:1] for c in space.choices()}
+        for choice in space.choices():  # the depth comes before what it makes count
+            costs = {
+                o: self.of(space.spec({**most, choice.name: (o,)}, self.io), what) for o in choice.options
+            }
+            least[choice.name] = (min(costs, key=costs.__getitem__),)
+            most[choice.name] = (max(costs, key=costs.__getitem__),)
+        return least, most
+
+    def with_latency(self, latency: LatencyTable) -> CostTable:
+        """Refused: milliseconds of parts do not add up to those of a network."""
+        raise UserError(f"space {self.space.name}: {no_places(self.space)}")
+
+
 def table(space: Space, io: InputSpec, sizes: Mapping[str, int] | None = None) -> CostTable:
     """The table of a space at a size, from one pass of its supernet on the meta device (about a second).
 
@@ -89,6 +129,8 @@ def table(space: Space, io: InputSpec, sizes: Mapping[str, int] | None = None) -
 
 @lru_cache(maxsize=8)
 def _table(space: Space, io: InputSpec, sizes: tuple[tuple[str, int], ...]) -> CostTable:
+    if no_places(space):
+        return Counted(Tally(), {}, space, io)
     with torch.device("meta"):
         net = space.supernet(MixedEdge, io, sizes=dict(sizes), final=True)
         gates = Gates({c.name: Gate(torch.ones(len(c.options))) for c in space.choices()})

@@ -30,6 +30,8 @@ class Spos(OneShot):
     paper: ClassVar[str] = "Single Path One-Shot Neural Architecture Search with Uniform Sampling"
     arxiv: ClassVar[str] = "1904.00420"
 
+    single: ClassVar[bool] = True
+
     limit: Limit | None = None
 
     def setup(self, run: SearchRun) -> None:

@@ -8,7 +8,7 @@ import itertools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -23,6 +23,7 @@ from audionas.nn.blocks import init_weights
 from audionas.nn.edge import Edge, EdgeFactory, FixedEdge, Gate, Gates
 from audionas.nn.fold.fold import in_use
 from audionas.nn.means import EndlessMean
+from audionas.nn.mixed.sliced import Sliced
 from audionas.nn.ops import FREE, OPS, OpShape
 from audionas.nn.partial import partial
 
@@ -38,7 +39,7 @@ class BuildSize:
     `layers` and `channels` size a network of cells. `dropout` is applied before the last layer (None: the
     space's default). `search` builds as in searches, apart from what is `bare`: it keeps the places of nodes
     without inputs, and DARTS' norms after pools. `auxiliary` adds the second head that helps training, if the
-    space has one.
+    space has one. `taken` has the options of sized choices by name; in a supernet it is empty.
     """
 
     layers: int = 0
@@ -47,6 +48,7 @@ class BuildSize:
     search: bool = False
     bare: Bare = "none"
     auxiliary: bool = False
+    taken: Mapping[str, str] = field(default_factory=dict)
 
     def dropout_or(self, usual: float) -> float:
         """The given dropout, or the usual one."""
@@ -61,9 +63,11 @@ class Space(Strict, ABC):
     that the space was made for, as `name/preset` (empty for images). A space of cells has `sizes`, the
     usual size of its networks (keys `layers`, `channels`), and may keep only `inputs` incoming edges per
     node; with 0 it keeps every choice. `bare` is what its supernets leave without affine parameters, unless
-    a method needs more.
+    a method needs more. `added` names parameters that came later: at their default they are not part of an
+    architecture's identity, so that it is the one it was.
     """
 
+    added: ClassVar[tuple[str, ...]] = ()
     features: ClassVar[str] = "mfcc/tc_resnet"
     sizes: ClassVar[Mapping[str, int]] = {}
     inputs: ClassVar[int] = 0
@@ -128,7 +132,12 @@ class Space(Strict, ABC):
             return FixedEdge(choice, shape, chosen=chosen) if chosen else None
 
         scale = self._scale(
-            spec.scale, dropout=dropout, search=search, bare=self._bare(search, bare), auxiliary=auxiliary
+            spec.scale,
+            dropout=dropout,
+            search=search,
+            bare=self._bare(search, bare),
+            auxiliary=auxiliary,
+            taken={c.name: spec.choices[c.name][0] for c in self.choices() if c.sized},
         )
         return self._initialised(fill, io or spec.io, scale)
 
@@ -161,11 +170,14 @@ class Space(Strict, ABC):
         where the supernet's edges hold weights of other shapes (PC-DARTS, MergeNAS).
         """
         with torch.device("meta"):
-            wanted = self.build(spec, search=True).state_dict()
+            net = self.build(spec, search=True)
+        wanted = net.state_dict()
         have = dict(supernet.state_dict())
         for path, edge in supernet.named_modules():
             for option in spec.choices[edge.choice.name] if isinstance(edge, Edge) else ():
                 have |= {f"{path}.ops.{option}.{n}": t for n, t in edge.weights_of(option).items()}
+        if isinstance(supernet, Sliced):
+            have = supernet.slices(net, {name: "".join(some) for name, some in spec.choices.items()})
         have = unscaled(wanted, have)
         if any(name not in have or have[name].shape != t.shape for name, t in wanted.items()):
             raise UserError("this supernet's weights cannot be inherited: its edges are built differently")
@@ -181,7 +193,7 @@ class Space(Strict, ABC):
         """A checked architecture of this space; options appear in the order of their choice."""
         taken = {name: tuple(options) for name, options in choices.items()}
         scale = {**self.sizes, **(sizes or {})}
-        self.check(spec := ArchSpec(self.name, asdict(self), taken, io, note or {}, scale=scale))
+        self.check(spec := ArchSpec(self.name, self._identity(), taken, io, note or {}, scale=scale))
         ordered = {c.name: tuple(o for o in c.options if o in taken[c.name]) for c in self.choices()}
         return replace(spec, choices=ordered)
 
@@ -225,7 +237,9 @@ class Space(Strict, ABC):
 
     def watched(self) -> tuple[Choice, ...]:
         """The choices in which collapsed searches are recognised: those that offer a free operation."""
-        return tuple(c for c in self.choices() if any(OPS[o].kind in FREE for o in c.options))
+        return tuple(
+            c for c in self.choices() if not c.sized and any(OPS[o].kind in FREE for o in c.options)
+        )
 
     def one_hot(self, spec: ArchSpec) -> Gates:
         """Gates with which the supernet computes exactly `spec`: weight 1, and only chosen options active."""
@@ -277,6 +291,11 @@ class Space(Strict, ABC):
         ]
         if problems:
             raise UserError([f"architecture does not fit space {self.name}:", *(f"  {p}" for p in problems)])
+
+    def _identity(self) -> dict[str, Any]:
+        """The parameters of an architecture: all, without later ones that are as they always were."""
+        usual = {f.name: f.default for f in fields(self) if f.name in self.added}
+        return {n: value for n, value in asdict(self).items() if n not in usual or value != usual[n]}
 
     def _bare(self, search: bool, asked: Bare | None) -> Bare:
         return (self.bare if search else "none") if asked is None else asked

@@ -82,7 +82,8 @@ class MixedBlock(nn.Module):
     """Split depthwise convolution with bias, 1x1 conv, BN, [+ 1x1 conv and BN of the input], ReLU.
 
     The bias does nothing that the norm does not undo; microWakeWord's networks have it. Where `bare`, the
-    norms have no affine parameters.
+    norms have no affine parameters. All but the shortcut comes `repeat` times, the first time with the
+    stride, and each time the same shortcut of the block's input is added.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class MixedBlock(nn.Module):
         causal: bool = True,
         bare: bool = False,
         eps: float = 1e-3,
+        repeat: int = 1,
     ) -> None:
         super().__init__()
         self.depthwise = MixDepthwise(c_in, kernels, stride=stride, causal=causal)
@@ -105,8 +107,21 @@ class MixedBlock(nn.Module):
             if residual
             else None
         )
+        again = [
+            MixedBlock(c_out, c_out, kernels, causal=causal, bare=bare, eps=eps) for _ in range(repeat - 1)
+        ]
+        self.again = nn.ModuleList(again)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c_in, 1, T) to (B, c_out, 1, ceil(T / stride))."""
+        past = None if self.shortcut is None else self.shortcut(x)
+        y = self.once(x, past)
+        for block in self.again:
+            assert isinstance(block, MixedBlock)
+            y = block.once(y, past)
+        return y
+
+    def once(self, x: Tensor, past: Tensor | None) -> Tensor:
+        """One time through the convolutions, with what is added to them."""
         y: Tensor = self.point(self.depthwise(x))
-        return functional.relu(y if self.shortcut is None else y + self.shortcut(x))
+        return functional.relu(y if past is None else y + past)
