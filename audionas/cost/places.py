@@ -81,8 +81,8 @@ def places(
 
 def no_places(space: Space) -> str:
     """The reason why a space's options have no costs of their own; empty where they have."""
-    sized = ", ".join(choice.name for choice in space.choices() if choice.sized)
-    return f"{sized} are sizes, so that no option has a cost of its own" if sized else ""
+    sized = any(choice.sized for choice in space.choices())
+    return "it has sizes, with which all other costs change: no option has a cost of its own" if sized else ""
 
 
 def _edges(space: Space, io: InputSpec, sizes: Mapping[str, int]) -> Iterator[tuple[Edge, tuple[int, int]]]:

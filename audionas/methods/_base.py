@@ -248,7 +248,10 @@ class Method(Strict, ABC):
         """The reason why no settings make this method run on a space: its gates mix sizes, or it refuses."""
         sized = [choice.name for choice in space.choices() if choice.sized]
         if sized and not self.single:
-            return f"{', '.join(sized)} are sizes, which gates cannot mix; spos and random_nas train them"
+            few = ", ".join(sized[:3])
+            return (
+                f"its {len(sized)} sizes ({few} ...) cannot be mixed by gates; spos and random_nas train them"
+            )
         return self.refuses(space)
 
     def short(self, epochs: int) -> str:

@@ -237,7 +237,7 @@ KERNELS = (3, 5, 7, 9)
 SQUARE = (2, 3)  # a kernel along both axes
 CP_EXPANSIONS = (15, 21, 30)  # expansions of CP-Mobile's bottlenecks, in tenths
 SPLITS = ((3,), (5,), (9,), (13,), (17,), (21,), (23,), (5, 9), (7, 11), (7, 13), (9, 15))  # of MixedNet
-EVEN = ((8,),)  # of its detector of voices; only causal ones
+EVEN = ((8,),)  # of its detector of voices, and of no other
 LONG = (11, 15, 19, 29)  # kernels of SparkNet's separable convolutions
 FREE = ("skip", "pool", "none", "noise")  # kinds without weights, which fill collapsed networks
 

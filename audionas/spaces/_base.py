@@ -237,9 +237,7 @@ class Space(Strict, ABC):
 
     def watched(self) -> tuple[Choice, ...]:
         """The choices in which collapsed searches are recognised: those that offer a free operation."""
-        return tuple(
-            c for c in self.choices() if not c.sized and any(OPS[o].kind in FREE for o in c.options)
-        )
+        return tuple(c for c in self.choices() if not c.sized and any(OPS[o].kind in FREE for o in c.options))
 
     def one_hot(self, spec: ArchSpec) -> Gates:
         """Gates with which the supernet computes exactly `spec`: weight 1, and only chosen options active."""

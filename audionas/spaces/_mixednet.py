@@ -57,7 +57,9 @@ def head_of(plan: Plan, classes: int, dropout: float) -> LastHead:
     return LastHead(plan.filters[-1], classes, plan.frames, plan.pool, dropout)
 
 
-def chain_of(plan: Plan, choices: Sequence[Choice], fill: EdgeFactory, io: InputSpec, dropout: float) -> Chain:
+def chain_of(
+    plan: Plan, choices: Sequence[Choice], fill: EdgeFactory, io: InputSpec, dropout: float
+) -> Chain:
     """A network with these sizes."""
     edges = edges_of(plan, choices, fill)
     return Chain(stem_of(plan, io.freq), edges, head_of(plan, io.classes, dropout), fold=True)

@@ -149,7 +149,9 @@ class MixednetSizes(Space):
     def _require(self, io: InputSpec, plan: Plan, kernels: list[int]) -> None:
         """Refuse clips that do not fit; all networks take the same, as if all stems had the longer kernel."""
         plan = plan._replace(stem_kernel=max(_STEM_KERNELS))
-        _mixednet.require(self.name, plan, io.frames, _mixednet.reach(plan, kernels), lambda: self._shorter(io))
+        _mixednet.require(
+            self.name, plan, io.frames, _mixednet.reach(plan, kernels), lambda: self._shorter(io)
+        )
 
     def _shorter(self, io: InputSpec) -> int:
         known = (k for k in range(self.longest - 1, min(KERNELS) - 1, -1) if k in KERNELS)

@@ -33,7 +33,8 @@ def steps(conf: Config) -> Costs:
 def measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Bench) -> dict[str, str]:
     """Measure those of `sections` (by label) that are missing. Returns the reasons of failures by label.
 
-    All take turns on the same batches, with the sizes of a search; the first is always DARTS.
+    All take turns on the same batches, with the sizes of a search; the first is always DARTS. Where that does
+    not run, nothing is measured.
     """
     with waiting(conf.folder, "steps"):  # two processes measuring at once would slow each other down
         return _measure(conf, sections, bench)
@@ -48,6 +49,9 @@ def _measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Ben
         if done.get(label, {}).get("section") != section and resolve("method", section["name"]).trains
     }
     if not wanted:
+        return failed
+    if resolve("method", DARTS["name"])().cannot(bench.space):
+        bench.reporter.note("seconds and memory per step: not measured, as darts does not run on this space")
         return failed
     bench.reporter.note(f"seconds and memory per step: {', '.join(wanted)}")
     pair = first_batches(conf, bench)

@@ -31,14 +31,15 @@ class MixDepthwise(nn.Module):
     """A depthwise convolution over time with bias, whose channels are split among several kernels.
 
     Each kernel has floor(C / kernels) channels, and the first the rest as well. All of them read the end of
-    one signal: its last `past` frames are all that a stream keeps. Kernels are odd, or of any size if causal.
+    one signal: its last `past` frames are all that a stream keeps. An even kernel that is not causal has one
+    more frame after its middle than before it.
     """
 
     def __init__(
         self, channels: int, kernels: Sequence[int], *, stride: int = 1, causal: bool = True
     ) -> None:
         super().__init__()
-        assert causal or all(k % 2 for k in kernels), "an even kernel has no middle"
+        assert causal or len({k % 2 for k in kernels}) == 1, "even and odd kernels have no common middle"
         share = channels // len(kernels)
         assert share, f"{channels} channels for {len(kernels)} kernels"
         self.sizes = [channels - share * (len(kernels) - 1), *[share] * (len(kernels) - 1)]
@@ -50,8 +51,8 @@ class MixDepthwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, 1, T) to (B, C, 1, ceil(T / stride))."""
-        around = (self.longest - 1) // 2
-        return self.mixed(functional.pad(x, (self.past, 0) if self.past else (around, around)))
+        around = ((self.longest - 1) // 2, self.longest // 2)
+        return self.mixed(functional.pad(x, (self.past, 0) if self.past else around))
 
     def mixed(self, x: Tensor) -> Tensor:
         """The branches of padded (B, C, 1, T), each on its channels; their windows end, or lie, together."""
