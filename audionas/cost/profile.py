@@ -166,7 +166,9 @@ def _examined(space: Space, profile: Profile, io: InputSpec) -> dict[str, dict[s
     """The fault of every option of every choice, built as in final networks, on the meta device."""
     with torch.device("meta"):
         net = space.supernet(MixedEdge, io, sizes=space.sizes, final=True).eval()
-    found: dict[str, dict[str, _Fault]] = {choice.name: {} for choice in space.choices()}
+    found: dict[str, dict[str, _Fault]] = {  # sizes are no operations, and have no fault
+        c.name: dict.fromkeys(c.options, _Fault("", 0)) if c.sized else {} for c in space.choices()
+    }
     known: dict[tuple[str, OpShape], _Fault] = {}
     for edge in (part for part in net.modules() if isinstance(part, Edge)):
         for option, module in edge.ops.items():

@@ -29,9 +29,9 @@ class Mixednet(Space):
     every `stride`-th frame. Every block has `filters` channels, and its convolutions `repeat` times, with
     one residual for all of them. The head reads the last `frames` frames (after the stride): as they are
     (`pool: flatten`), their `mean` or their `max`. These are settings, as methods with gates cannot choose
-    them; kernels and residuals are searched, and `mixednet_sizes` searches both. microWakeWord's networks
-    have a stem of 30 to 64, filters of 48 to 64 and 1 to 17 frames; its detector of voices has a kernel of
-    8, which `even` offers too. Always causal.
+    them; kernels and residuals are searched, and the space `mixednet_sizes` searches both. microWakeWord's
+    networks have a stem of 30 to 64, filters of 48 to 64 and 1 to 17 frames. With `even` there is a kernel
+    of 8 too, which its detector of voices has. Always causal.
     """
 
     stem: int = 32

@@ -34,8 +34,8 @@ class MixednetSizes(Space):
     `stem` has 32, 48 or 64 channels and a `stem_kernel` of 3 or 5; `depth` is 3 to 5, and what is chosen for
     blocks beyond it changes nothing. Each block has kernels and a residual, as in `mixednet`, and 32, 48, 60
     or 64 `filters`. The `head` reads the last 1, 5, 6, 15 or 17 frames, or the mean or the maximum of the
-    last `frames`. No kernel is longer than `longest`, no head reads more than `frames`, and no layer is wider
-    than `widest`. Always causal.
+    last `frames`. Every `stride`-th frame is taken. No kernel is longer than `longest`, no head reads more
+    than `frames`, and no layer is wider than `widest`. Always causal.
     """
 
     stride: Literal[1, 2, 3] = 3
