@@ -103,7 +103,8 @@ class Counted(CostTable):
         self, space: Space, what: What
     ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
         """Choices of the cheapest and the dearest network, of options that rank alike in all networks."""
-        least, most = {}, {c.name: c.options[:1] for c in space.choices()}
+        least: dict[str, tuple[str, ...]] = {}
+        most = {choice.name: choice.options[:1] for choice in space.choices()}
         for choice in space.choices():  # the depth comes before what it makes count
             costs = {
                 o: self.of(space.spec({**most, choice.name: (o,)}, self.io), what) for o in choice.options

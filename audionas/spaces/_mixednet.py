@@ -65,6 +65,12 @@ def chain_of(
     return Chain(stem_of(plan, io.freq), edges, head_of(plan, io.classes, dropout), fold=True)
 
 
+def kernels_of(net: Chain) -> list[list[int]]:
+    """The kernels of each block's options, in the order of the blocks; 1 for those that have none."""
+    edges = [edge for edge in net.edges.values() if isinstance(edge, Edge)]
+    return [[OPS[option].kernel for option in edge.ops if option in OPS] or [1] for edge in edges]
+
+
 def reach(plan: Plan, kernels: Sequence[int]) -> int:
     """The frames that a network reads whose blocks have these kernels, the longest of each."""
     blocks = plan.repeat * sum(k - 1 for k in kernels)

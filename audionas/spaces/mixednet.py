@@ -73,14 +73,13 @@ class Mixednet(Space):
         """Stem, ReLU, blocks, head; no dropout unless given. Raises UserError for clips that do not fit."""
         one_channel(io, self.name)
         net = _mixednet.chain_of(self._plan, self.choices(), fill, io, scale.dropout_or(0.0))
-        built = [edge.ops for edge in net.edges.values()]
-        kernels = [max((OPS[o].kernel for o in ops if o in OPS), default=1) for ops in built]
-        searched = any(len(ops) > 1 for ops in built)
+        kernels = _mixednet.kernels_of(net)
+        searched = any(len(some) > 1 for some in kernels)
         _mixednet.require(
             self.name,
             self._plan,
             io.frames,
-            _mixednet.reach(self._plan, kernels),
+            _mixednet.reach(self._plan, [max(some) for some in kernels]),
             lambda: self._shorter(io.frames) if searched else 0,
         )
         return net

@@ -15,7 +15,7 @@ from audionas.core.errors import UserError
 from audionas.nn.edge import Edge, EdgeFactory, FixedEdge
 from audionas.nn.mixed.heads import Last
 from audionas.nn.mixed.sliced import Sliced
-from audionas.nn.ops import OPS, OpShape
+from audionas.nn.ops import OpShape
 from audionas.spaces import _mixednet
 from audionas.spaces._base import BuildSize, Space
 from audionas.spaces._chain import one_channel
@@ -87,7 +87,7 @@ class MixednetSizes(Space):
             return self._whole(fill, io, scale)
         plan = self._plan(scale.taken)
         net = _mixednet.chain_of(plan, self._blocks(plan), fill, io, dropout)
-        self._require(io, plan, [OPS[o].kernel for edge in net.edges.values() for o in edge.ops])
+        self._require(io, plan, [max(some) for some in _mixednet.kernels_of(net)])
         return net
 
     def fitting(self, frames: int) -> int:
@@ -124,9 +124,10 @@ class MixednetSizes(Space):
         }
         edges = _mixednet.edges_of(plan, self._blocks(plan), fill)
         named = {edge.choice.name: edge for edge in edges if edge is not None}
-        parts = {"stem": stems, "edges": named, "head": heads}
+        parts: dict[str, Mapping[str, nn.Module]] = {"stem": stems, "edges": named, "head": heads}
         kinds = {"stem": "stem_kernel", "head": "head"}
-        return Sliced({n: nn.ModuleDict(p) for n, p in parts.items()}, self.choices(), kinds, narrow)
+        made = {name: nn.ModuleDict(dict(part)) for name, part in parts.items()}
+        return Sliced(made, self.choices(), kinds, narrow)
 
     def _plan(self, taken: Mapping[str, str]) -> Plan:
         filters = tuple(_count(taken[f"filters{i}"]) for i in range(1, _count(taken["depth"]) + 1))

@@ -83,7 +83,8 @@ def _first(whole: Tensor, wanted: Tensor, frames: int) -> Tensor:
     if whole.shape == wanted.shape:
         return whole
     if frames:
-        return whole.unflatten(1, (-1, frames))[: len(wanted), : wanted.shape[1] // frames].flatten(1)
+        channels = whole.view(len(whole), -1, frames)[: len(wanted), : wanted.shape[1] // frames]
+        return channels.flatten(1)
     part = whole[tuple(slice(size) for size in wanted.shape)]
     if not isinstance(whole, nn.Parameter):
         return part  # a view: its norm writes statistics into it
