@@ -192,7 +192,7 @@ class Method(Strict, ABC):
     `bare` is what its supernets leave without affine parameters; None: what the space says. A method whose
     weights mix options needs `ends` at least, or the norm that ends an option could undo alpha.
     `trains` is False for methods that need no supernet (the random baseline), `quick` for those whose
-    `derive` scores networks and is therefore called once, at the end. `single` is True where a step runs one
+    `derive` scores networks and is therefore called once, at the end. `slims` is True where a step runs one
     network at a time, so that a space may offer sizes. `alike` names the method whose search a
     searcher alone sets apart, so that a comparison leaves one of them out.
     """
@@ -202,7 +202,7 @@ class Method(Strict, ABC):
     arxiv: ClassVar[str] = ""
     trains: ClassVar[bool] = True
     quick: ClassVar[bool] = True
-    single: ClassVar[bool] = False
+    slims: ClassVar[bool] = False
     bare: ClassVar[Bare | None] = None
     searched: ClassVar[tuple[str, ...]] = ()  # fields of `derive`, in whose place a searcher searches
     alike: ClassVar[str] = ""
@@ -235,7 +235,7 @@ class Method(Strict, ABC):
 
     def why_not(self, space: Space) -> str:
         """The reason not to run on a space: it is refused, or a field was set that changes nothing there."""
-        if why := self.cannot(space):
+        if why := self.bars(space):
             return why
         usual = {f.name: f.default for f in fields(self)}
         return "; ".join(
@@ -244,10 +244,10 @@ class Method(Strict, ABC):
             if getattr(self, name) != usual[name]
         )
 
-    def cannot(self, space: Space) -> str:
+    def bars(self, space: Space) -> str:
         """The reason why no settings make this method run on a space: its gates mix sizes, or it refuses."""
         sized = [choice.name for choice in space.choices() if choice.sized]
-        if sized and not self.single:
+        if sized and not self.slims:
             few = ", ".join(sized[:3])
             return (
                 f"its {len(sized)} sizes ({few} ...) cannot be mixed by gates; spos and random_nas train them"

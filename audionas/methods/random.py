@@ -37,7 +37,7 @@ class Random(Method):
     paper: ClassVar[str] = "Random Search and Reproducibility for Neural Architecture Search"
     arxiv: ClassVar[str] = "1902.07638"
     trains: ClassVar[bool] = False
-    single: ClassVar[bool] = True
+    slims: ClassVar[bool] = True
 
     limit: Limit | None = None
 

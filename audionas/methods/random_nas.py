@@ -40,7 +40,7 @@ class RandomNas(Method):
     paper: ClassVar[str] = "Random Search and Reproducibility for Neural Architecture Search"
     arxiv: ClassVar[str] = "1902.07638"
     quick: ClassVar[bool] = False
-    single: ClassVar[bool] = True
+    slims: ClassVar[bool] = True
     searched: ClassVar[tuple[str, ...]] = ("draws", "batches", "finalists")
 
     draws: int = 1000

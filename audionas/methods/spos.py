@@ -30,7 +30,7 @@ class Spos(OneShot):
     paper: ClassVar[str] = "Single Path One-Shot Neural Architecture Search with Uniform Sampling"
     arxiv: ClassVar[str] = "1904.00420"
 
-    single: ClassVar[bool] = True
+    slims: ClassVar[bool] = True
 
     limit: Limit | None = None
 

@@ -74,7 +74,7 @@ def timed(conf: Config, runs: Sequence[Run], bench: Bench) -> tuple[list[Run], d
     wanted = {
         label: section
         for label, section in compared(conf).items()
-        if (method := methods[label]) is not None and method.trains and not method.cannot(bench.space)
+        if (method := methods[label]) is not None and method.trains and not method.bars(bench.space)
     }
     with waiting(conf.folder, "steps"):  # two processes measuring at once would slow each other down
         known, failed = _known(conf, wanted, bench)

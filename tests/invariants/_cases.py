@@ -87,7 +87,7 @@ def made(name: str, **fields: Any) -> Method:
 
 def runs(name: str, space: Space) -> bool:
     """Whether a method is defined on a space."""
-    return not made(name).cannot(space)
+    return not made(name).bars(space)
 
 
 @functools.cache

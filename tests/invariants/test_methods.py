@@ -177,7 +177,7 @@ NEVER = [pair(n, s) for n in METHODS for s in SEARCHABLE if not runs(n, s)]
 @pytest.mark.parametrize(("name", "space"), NEVER)
 def test_a_method_says_why_it_does_not_run_on_a_space(name, space):
     """Where it runs, `searched` and the next test have begun it."""
-    why = made(name).cannot(space)
+    why = made(name).bars(space)
     with pytest.raises(UserError, match=re.escape(f"{name} does not run on space {space.name}: {why}")):
         started(made(name), space)
 

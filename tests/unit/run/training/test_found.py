@@ -103,8 +103,13 @@ def test_sizes_are_searched_by_it_within_an_arena(made: Path, tmp_path: Path) ->
     assert {"average_viable_recall" in row["values"] for row in rows} == {True, False}  # within, and above
     assert all(("average_viable_recall" in row["values"]) == (not row["violation"]) for row in rows)
     assert measured(on_meta(best), best.io, ["arena_esp32s3"])["arena_esp32s3"] <= 25000
-    train(load(conf, ["arch=" + str(tmp_path / "exp" / "sizes"), "name=again", "train.epochs=1"]))
-    assert (tmp_path / "exp" / "again" / "train" / "done.json").exists()
+    exp = tmp_path / "exp"
+    begun = [f"arch={exp / 'sizes'}", f"train.init={exp / 'sizes' / 'search'}"]
+    train(load(conf, [*begun, "name=again", "train.epochs=1"]))
+    told = read_json(exp / "again" / "train" / "init.json")
+    assert told["kind"] == "supernet"
+    assert told["new"] == {}  # every weight is a slice
+    assert "head.linear.weight" in told["taken"]
 
 
 @pytest.mark.laws
