@@ -19,7 +19,7 @@ from audionas.cost.graph import LayerCost, layers
 from audionas.nn.blocks import SE
 from audionas.nn.edge import Edge, MixedEdge
 from audionas.nn.fold.fold import in_use
-from audionas.nn.ops import OpShape
+from audionas.nn.ops import OPS, OpShape
 from audionas.nn.streaming import Step
 from audionas.spaces._base import Space, present
 
@@ -166,8 +166,9 @@ def _examined(space: Space, profile: Profile, io: InputSpec) -> dict[str, dict[s
     """The fault of every option of every choice, built as in final networks, on the meta device."""
     with torch.device("meta"):
         net = space.supernet(MixedEdge, io, sizes=space.sizes, final=True).eval()
-    found: dict[str, dict[str, _Fault]] = {  # sizes are no operations, and have no fault
-        c.name: dict.fromkeys(c.options, _Fault("", 0)) if c.sized else {} for c in space.choices()
+    found: dict[str, dict[str, _Fault]] = {  # a choice of a width has no operation that could be at fault
+        choice.name: {} if OPS.keys() & choice.options else dict.fromkeys(choice.options, _Fault("", 0))
+        for choice in space.choices()
     }
     known: dict[tuple[str, OpShape], _Fault] = {}
     for edge in (part for part in net.modules() if isinstance(part, Edge)):

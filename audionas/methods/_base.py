@@ -234,7 +234,7 @@ class Method(Strict, ABC):
         return {}
 
     def why_not(self, space: Space) -> str:
-        """The reason not to run on a space: it is refused, or a field was set that changes nothing there."""
+        """The reason not to run on a space: it is barred, or a field was set that changes nothing there."""
         if why := self.bars(space):
             return why
         usual = {f.name: f.default for f in fields(self)}

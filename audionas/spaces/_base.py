@@ -39,7 +39,8 @@ class BuildSize:
     `layers` and `channels` size a network of cells. `dropout` is applied before the last layer (None: the
     space's default). `search` builds as in searches, apart from what is `bare`: it keeps the places of nodes
     without inputs, and DARTS' norms after pools. `auxiliary` adds the second head that helps training, if the
-    space has one. `taken` has the options of sized choices by name; in a supernet it is empty.
+    space has one. `taken` holds the choices of a final network, and nothing for a supernet: spaces read from
+    it what no edge can tell them, such as widths.
     """
 
     layers: int = 0
@@ -48,7 +49,7 @@ class BuildSize:
     search: bool = False
     bare: Bare = "none"
     auxiliary: bool = False
-    taken: Mapping[str, str] = field(default_factory=dict)
+    taken: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def dropout_or(self, usual: float) -> float:
         """The given dropout, or the usual one."""
@@ -137,7 +138,7 @@ class Space(Strict, ABC):
             search=search,
             bare=self._bare(search, bare),
             auxiliary=auxiliary,
-            taken={c.name: spec.choices[c.name][0] for c in self.choices() if c.sized},
+            taken=spec.choices,
         )
         return self._initialised(fill, io or spec.io, scale)
 

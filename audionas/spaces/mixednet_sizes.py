@@ -85,7 +85,7 @@ class MixednetSizes(Space):
         if not scale.taken:
             self._require(io, self._plan(self._largest()), [self._longest] * max(_DEPTHS))
             return self._whole(fill, io, scale)
-        plan = self._plan(scale.taken)
+        plan = self._plan({name: "".join(some) for name, some in scale.taken.items()})
         net = _mixednet.chain_of(plan, self._blocks(plan), fill, io, dropout)
         self._require(io, plan, [max(some) for some in _mixednet.kernels_of(net)])
         return net
@@ -112,7 +112,8 @@ class MixednetSizes(Space):
                 shape = shape._replace(bare=scale.bare != "none")
                 return FixedEdge(choice, shape, chosen=(taken[choice.name],))
 
-            return self.network(chosen, io, replace(scale, taken=taken))
+            alone = {name: (option,) for name, option in taken.items()}
+            return self.network(chosen, io, replace(scale, taken=alone))
 
         stems = {
             o: _mixednet.stem_of(self._plan({**largest, "stem_kernel": o}), io.freq)
