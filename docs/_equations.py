@@ -138,6 +138,6 @@ EQUATIONS = {
     ),
     "spos": Equation(
         r"\min_w \; \mathbb{E}_{a \sim U(A)} \left[ L_{\mathrm{train}}(w, a) \right]",
-        "A are all networks of the space, or those within `limit`.",
+        "A are all networks of the space, or those within `limit`. A sandwich adds the two ends.",
     ),
 }

@@ -73,7 +73,7 @@ def picture(name: str) -> Html:
         return Html("")
     rate = {"alpha_lr": RATE} if "alpha_lr" in {f.name for f in fields(kind)} else {}
     method = kind(**rate, **SMALLER.get(name, {}))
-    home = next(home for home in homes() if not method.refuses(home.space))
+    home = next(home for home in homes() if not method.bars(home.space))
     run = watched(method, home)
     (choice,) = (c for c in home.space.choices() if c.name == home.choice)
     shown = trained(run, choice.name)[:PASSES]

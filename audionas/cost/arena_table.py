@@ -12,6 +12,7 @@ from audionas.cost.recorded import record, recorded
 from audionas.cost.written import Node, Recording, Span, program
 from audionas.nn.edge import Edge
 from audionas.spaces._base import Space, present
+from audionas.spaces._slim import SlimSpace
 
 
 class _Piece(NamedTuple):
@@ -26,8 +27,8 @@ class _Piece(NamedTuple):
 class ArenaTable:
     """The programs of a space's networks. The first request records as many networks as a choice has options.
 
-    Where a part common to all networks differs between them, or an edge is absent, the network itself is
-    recorded.
+    Where a part common to all networks differs between them, an edge is absent, or widths are chosen, the
+    network itself is recorded.
     """
 
     def __init__(self, space: Space, io: InputSpec, sizes: Mapping[str, int] | None = None) -> None:
@@ -56,6 +57,8 @@ class ArenaTable:
     def _fill(self) -> None:
         """Record networks until each option of each choice was in one of them."""
         self._filled = True
+        if isinstance(self.space, SlimSpace):
+            return  # an option has other operators for each width around it
         choices = self.space.choices()
         if any(choice.sized for choice in choices):  # each size changes what others cost
             return

@@ -15,6 +15,7 @@ from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
 from audionas.nn.fold.fold import in_use
 from audionas.nn.ops import OPS, OpShape
 from audionas.spaces._base import Space, present
+from audionas.spaces._slim import SlimSpace
 
 
 class Place(NamedTuple):
@@ -67,8 +68,14 @@ def places(
     """All places of a space at a size, in the order of the network, with the number of uses by each choice.
 
     A choice at several edges may have the same place more than once. An option that means a
-    missing edge is not included. Raises UserError where the input does not fit, and for a space with sizes.
+    missing edge is not included. Raises UserError where the input does not fit, and for a space of widths, in
+    which an option has another place for each width around it.
     """
+    if isinstance(space, SlimSpace):
+        raise UserError(
+            f"space {space.name}: an option's time depends on the widths around it, and does not add up",
+            hint="Limit what adds up instead, for example: searcher.limits={macs: 1.0e6}",
+        )
     if why := no_places(space):
         raise UserError(f"space {space.name}: {why}", hint="Limit hop_macs or arena_esp32s3 instead.")
     found: dict[Place, dict[str, int]] = {}

@@ -1,12 +1,13 @@
 """An additive table of the cost of each option of a space, for penalties and quick estimates.
 
 Parameters and MACs add up over a network, so the table is exact for them, and nearly so for milliseconds
-from a latency table. Peak memory does not add up (it is a maximum): use `graph.measure`.
+from a latency table. Peak memory does not add up (it is a maximum): use `graph.measure`. Where widths are
+chosen, the cost of an option depends on them: `SlimTable` counts each operation at each shape once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -16,8 +17,11 @@ from audionas.core.errors import UserError
 from audionas.cost.graph import LayerCost, layers
 from audionas.cost.lookup import LatencyTable
 from audionas.cost.places import no_places
+from audionas.nn.blocks import Head
 from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
+from audionas.nn.ops import OPS, OpShape
 from audionas.spaces._base import Space, present
+from audionas.spaces._slim import SlimSpace, Taken
 
 What = Literal["macs", "params", "latency_ms"]
 
@@ -118,6 +122,55 @@ class Counted(CostTable):
         raise UserError(f"space {self.space.name}: {no_places(self.space)}")
 
 
+@dataclass(frozen=True)
+class SlimTable(CostTable):
+    """The costs of a space of widths, in which `base` and `options` are empty: nothing adds up by option."""
+
+    space: SlimSpace
+    io: InputSpec
+
+    def of(self, spec: ArchSpec, what: What) -> int:
+        """Parameters or multiply-adds of the final network of `spec`; milliseconds are not known here."""
+        assert what != "latency_ms", "a space of widths has no table of latencies"
+        parts = self.space.parts(spec.choices, self.io)
+        taken = (spec.choices[part.place.choice.name][0] for part in parts)
+        sums = [_operation(o, part.shape, part.frames) for o, part in zip(taken, parts, strict=True)]
+        sums.append(_head(parts[-1].shape.c_out, self.io.classes))
+        return sum(int(getattr(tally, what)) for tally in sums)
+
+    def _end(self, space: Space, what: What, sign: int) -> dict[str, tuple[str, ...]]:
+        """Every setting at its end, where all operations cost least or most; then each place's operation."""
+        assert isinstance(space, SlimSpace)
+        found: Taken = {c.name: c.options[:1] if sign > 0 else c.options[-1:] for c in space.choices()}
+        best = {}
+        for place, shape, frames in space.parts(found, self.io):
+            costs = {o: sign * getattr(_operation(o, shape, frames), what) for o in place.choice.options}
+            best[place.choice.name] = (min(costs, key=costs.__getitem__),)
+        return {**found, **best}
+
+
+@cache
+def _operation(option: str, shape: OpShape, frames: int) -> Tally:
+    """The cost of an operation of a final network, folded, on (c_in, 1, frames)."""
+    with torch.device("meta"):
+        op = OPS[option].make(shape)
+    return _sum(layers(op, InputSpec(shape.c_in, 1, frames, 0)))
+
+
+@cache
+def _head(channels: int, classes: int) -> Tally:
+    with torch.device("meta"):
+        head = Head(channels, classes)
+    return _sum(layers(head, InputSpec(channels, 1, 1, classes)))
+
+
+def _sum(found: Iterable[LayerCost]) -> Tally:
+    total = Tally()
+    for layer in found:
+        total = total.plus(layer)
+    return total
+
+
 def table(space: Space, io: InputSpec, sizes: Mapping[str, int] | None = None) -> CostTable:
     """The table of a space at a size, from one pass of its supernet on the meta device (about a second).
 
@@ -130,6 +183,8 @@ def table(space: Space, io: InputSpec, sizes: Mapping[str, int] | None = None) -
 
 @lru_cache(maxsize=8)
 def _table(space: Space, io: InputSpec, sizes: tuple[tuple[str, int], ...]) -> CostTable:
+    if isinstance(space, SlimSpace):
+        return SlimTable(Tally(), {}, space, io)
     if no_places(space):
         return Counted(Tally(), {}, space, io)
     with torch.device("meta"):

@@ -33,6 +33,7 @@ from audionas.nn.ops import OpShape
 from audionas.nn.partial import widened
 from audionas.nn.separable.penalties import Penalised, penalised_in, with_terms
 from audionas.spaces._base import Bare, Space, present
+from audionas.spaces._slim import SlimSpace
 
 Phase = Literal["alpha", "weights"]
 
@@ -86,8 +87,12 @@ class SearchRun:
         self._told: dict[str, tuple[Tensor | float, int]] = {}
 
     def criterion(self, logits: Tensor, target: Tensor) -> Tensor:
-        """The loss of the logits (B, classes) of the last forward pass, with its penalties."""
-        loss = functional.cross_entropy(logits, target, label_smoothing=self.label_smoothing)
+        """The loss of the logits (B, classes) of the last forward pass, with its penalties.
+
+        A target of probabilities, (B, classes), is not smoothed.
+        """
+        smoothing = 0.0 if target.is_floating_point() else self.label_smoothing
+        loss = functional.cross_entropy(logits, target, label_smoothing=smoothing)
         return with_terms(loss, self._parts().penalised)
 
     @property
@@ -192,9 +197,9 @@ class Method(Strict, ABC):
     `bare` is what its supernets leave without affine parameters; None: what the space says. A method whose
     weights mix options needs `ends` at least, or the norm that ends an option could undo alpha.
     `trains` is False for methods that need no supernet (the random baseline), `quick` for those whose
-    `derive` scores networks and is therefore called once, at the end. `slims` is True where a step runs one
-    network at a time, so that a space may offer sizes. `alike` names the method whose search a
-    searcher alone sets apart, so that a comparison leaves one of them out.
+    `derive` scores networks and is therefore called once, at the end. `alike` names the method whose search a
+    searcher alone sets apart, so that a comparison leaves one of them out. `slims` is True for methods whose
+    edges run one option at a time as they are: only these search widths (`SlimSpace`).
     """
 
     family: ClassVar[str] = ""
@@ -206,6 +211,7 @@ class Method(Strict, ABC):
     bare: ClassVar[Bare | None] = None
     searched: ClassVar[tuple[str, ...]] = ()  # fields of `derive`, in whose place a searcher searches
     alike: ClassVar[str] = ""
+    slims: ClassVar[bool] = False
     k = 1  # one over the share of channels that edges search; a field of methods that can search fewer
 
     def __init_subclass__(cls, **rest: Any) -> None:
@@ -229,6 +235,18 @@ class Method(Strict, ABC):
         """The reason why this method does not apply to a space; empty if it applies."""
         return ""
 
+    def bars(self, space: Space) -> str:
+        """The reason not to run on a space, whatever is set: widths that it cannot choose, or `refuses`."""
+        if isinstance(space, SlimSpace) and not self.slims:
+            return "its networks have widths of their own, and this method computes all options at one width"
+        sized = [choice.name for choice in space.choices() if choice.sized]
+        if sized and not self.slims:
+            few = ", ".join(sized[:3])
+            return (
+                f"its {len(sized)} sizes ({few} ...) cannot be mixed by gates; spos and random_nas train them"
+            )
+        return self.refuses(space)
+
     def idle(self, space: Space) -> Mapping[str, str]:
         """The fields that change nothing on a space, beside the others' values, with the reason."""
         return {}
@@ -243,16 +261,6 @@ class Method(Strict, ABC):
             for name, why in self.idle(space).items()
             if getattr(self, name) != usual[name]
         )
-
-    def bars(self, space: Space) -> str:
-        """The reason why no settings make this method run on a space: its gates mix sizes, or it refuses."""
-        sized = [choice.name for choice in space.choices() if choice.sized]
-        if sized and not self.slims:
-            few = ", ".join(sized[:3])
-            return (
-                f"its {len(sized)} sizes ({few} ...) cannot be mixed by gates; spos and random_nas train them"
-            )
-        return self.refuses(space)
 
     def short(self, epochs: int) -> str:
         """The reason why so few epochs make another search; empty where they are enough."""

@@ -1,7 +1,7 @@
 """The frame of one-shot methods: a supernet whose networks are trained in turn, then scored."""
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
@@ -20,6 +20,7 @@ from audionas.methods._score import Scoring, gates_of, score
 from audionas.nn.edge import Edge, Gates
 
 Route = Mapping[str, tuple[str, ...]]  # the options of a network by choice, as in an ArchSpec
+Loss = Callable[[Tensor, Tensor], Tensor]  # of logits (B, classes) and labels (B,)
 
 
 @dataclass(kw_only=True)
@@ -66,9 +67,9 @@ class OneShot(Method):
 
     def weight_gradient(self, train: Batch) -> dict[str, Tensor | float]:
         """Add up the gradients of all paths of an update."""
-        paths = self.paths()
+        paths, loss = self.paths(), self.losses()
         batches = self.minibatches(train, len(paths))
-        told = [self.pass_through(path, batch) for path, batch in zip(paths, batches, strict=True)]
+        told = [self.pass_through(path, batch, loss) for path, batch in zip(paths, batches, strict=True)]
         self._share(len(paths))
         return {name: sum(one[name] for one in told) / len(told) for name in told[0]}
 
@@ -76,11 +77,15 @@ class OneShot(Method):
         """The batch that each path of an update sees: all of it."""
         return [train] * paths
 
-    def pass_through(self, path: Route, train: Batch) -> dict[str, Tensor]:
+    def losses(self) -> Loss:
+        """A function of logits and labels that is called once for each path of an update, in their order."""
+        return self.run.criterion
+
+    def pass_through(self, path: Route, train: Batch, criterion: Loss) -> dict[str, Tensor]:
         """Run forward and backward through one network, and count its options."""
         spec = self.spec_of(path)
         logits = self.run.logits(train.x, gates_of(self.run, spec))
-        loss = self.run.criterion(logits, train.target)
+        loss = criterion(logits, train.target)
         loss.backward()  # type: ignore[no-untyped-call]
         for choice in self.run.space.choices():
             for option in spec.choices[choice.name]:

@@ -31,6 +31,7 @@ class FairNas(OneShot):
 
     paper: ClassVar[str] = "FairNAS: Rethinking Evaluation Fairness of Weight Sharing NAS"
     arxiv: ClassVar[str] = "1907.01845"
+    slims: ClassVar[bool] = True
 
     batches: Literal["same", "fresh"] = "same"
 

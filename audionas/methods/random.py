@@ -36,6 +36,7 @@ class Random(Method):
     family: ClassVar[str] = "baseline"
     paper: ClassVar[str] = "Random Search and Reproducibility for Neural Architecture Search"
     arxiv: ClassVar[str] = "1902.07638"
+    slims: ClassVar[bool] = True
     trains: ClassVar[bool] = False
     slims: ClassVar[bool] = True
 

@@ -39,6 +39,7 @@ class RandomNas(Method):
     family: ClassVar[str] = "one-shot"
     paper: ClassVar[str] = "Random Search and Reproducibility for Neural Architecture Search"
     arxiv: ClassVar[str] = "1902.07638"
+    slims: ClassVar[bool] = True
     quick: ClassVar[bool] = False
     slims: ClassVar[bool] = True
     searched: ClassVar[tuple[str, ...]] = ("draws", "batches", "finalists")

@@ -50,6 +50,7 @@ class Scarlet(FairNas):
         "Neural Architecture Search"
     )
     arxiv: ClassVar[str] = "1908.06022"
+    slims: ClassVar[bool] = False  # its maps have one width
 
     stabilizer: bool = True
     init: Literal["random", "identity"] = "random"

@@ -5,7 +5,7 @@ operation is one line here and a block in another file. The kernel of `tc`, `mb`
 time, that of `mbf` along frequency, that of `mbs`, `mixs`, `cp` and of the field's own along both axes.
 `mix_k35_e3` has kernels 3 and 5 in parallel. `mixdw_k5_9` gives half of the channels to each of two kernels.
 `mt_k9` and `rep_k5` train several kernels side by side and are one convolution in use (`nn/fold`).
-`tcs` is a depthwise kernel along time and a 1x1 convolution.
+`tcs` is a depthwise kernel along time and a 1x1 convolution, `conv` a plain convolution.
 """
 
 from collections.abc import Callable
@@ -158,6 +158,18 @@ def _tcs(shape: OpShape, *, kernel: int, residual: bool) -> nn.Module:
         kernel,
         residual=residual,
         stride=shape.stride[1],
+        causal=shape.causal,
+        bare=shape.bare,
+        eps=shape.eps,
+    )
+
+
+def _conv(shape: OpShape, *, kernel: int) -> nn.Module:
+    return ConvBN(
+        shape.c_in,
+        shape.c_out,
+        (1, kernel),
+        stride=shape.stride,
         causal=shape.causal,
         bare=shape.bare,
         eps=shape.eps,
@@ -345,6 +357,12 @@ OPS: dict[str, Op] = {
         )
         for k in LONG
         for residual in (0, 1)
+    },
+    **{
+        f"conv_k{k}": Op(
+            partial(_conv, kernel=k), "conv", k, f"convolution over time, kernel {k}, batch norm, ReLU"
+        )
+        for k in (1, 3)
     },
     "none": Op(_none, "none", summary="zeros: the edge is cut"),
     "noise": Op(_noise, "noise", summary="Gaussian noise instead of the input"),

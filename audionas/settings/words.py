@@ -68,6 +68,8 @@ OF = {  # keys that no docstring describes in a line, by section or by all of th
     "method.scoring.statistics": "Batch-norm statistics of a scored network: recalibrated, or running.",
     "method.mean": "Mean of the noise.",
     "method.limit": "The most that the drawn network may cost: a cost's name, and most.",
+    "method.sandwich": "Random networks beside the largest and the smallest in an update; 0: one alone.",
+    "method.in_place": "Whether the largest network of a sandwich teaches the others in place of the labels.",
     "method.limit.name": "The cost that is limited: macs or params.",
     "search.optim.name": "The optimiser.",
     "method.alpha_clip": "Largest norm of alpha's gradient; null: any.",

@@ -9,5 +9,6 @@ __getattr__ = door(
         "_chain": "Chain temporal_chain",
         "_genotype": "genotype_of spec_from_genotype",
         "_nb201_code": "code code_of parse spec_from_code",
+        "_slim": "SlimSpace",
     },
 )

@@ -179,10 +179,14 @@ class Space(Strict, ABC):
                 have |= {f"{path}.ops.{option}.{n}": t for n, t in edge.weights_of(option).items()}
         if isinstance(supernet, Sliced):
             have = supernet.slices(net, {name: "".join(some) for name, some in spec.choices.items()})
-        have = unscaled(wanted, have)
+        have = unscaled(wanted, self.shared(have, wanted))
         if any(name not in have or have[name].shape != t.shape for name, t in wanted.items()):
             raise UserError("this supernet's weights cannot be inherited: its edges are built differently")
         return {name: have[name].clone() for name in wanted}
+
+    def shared(self, have: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+        """A supernet's weights as a network with the tensors `wanted` shares them: by default whole."""
+        return have
 
     def spec(
         self,

@@ -26,6 +26,8 @@ NARROW = {
     "stem": 8,
     "filters": 8,
     "longest": 9,
+    "stages": 1,
+    "layers": 1,
 }  # values of spaces' fields in tests, where they have them
 CELLS = {"darts_cell": {"layers": 3, "channels": 4}, "nas_bench_201": {"layers": 1, "channels": 4}}
 INPUTS = {

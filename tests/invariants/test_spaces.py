@@ -46,6 +46,7 @@ SIZES = [
     ("mixednet", {}, 22**4),
     ("mixednet", {"longest": 9, "depth": 5}, 8**5),
     ("tenet", {}, 8**6),
+    ("kws_wide", {}, 2 * 3 * 3 * 2 * 2**3 * (3 * 4 * 4) * 2**3 * 7**6),
     *(("mix_mobilenet", {"most": m}, k**12) for m, k in ((2, 20), (3, 28), (4, 30))),
 ]
 
@@ -101,7 +102,7 @@ def bare_is_inherited(space):
         own = space.build(spec, search=True, bare="ends").eval()
         if isinstance(supernet, Sliced):
             whole = supernet.slices(own, {name: options[0] for name, options in spec.choices.items()})
-        own.load_state_dict({name: whole[name] for name in own.state_dict()})
+        own.load_state_dict({name: space.shared(whole, own.state_dict())[name] for name in own.state_dict()})
         derived, state = space.build(spec).eval(), space.inherit(supernet, spec)
         derived.load_state_dict(state)
         added = [name for name in state if name not in own.state_dict()]

@@ -1,6 +1,7 @@
 """The recipe of Speech Commands: settings as the papers have them, a table for each protocol at the end."""
 
 import os
+import re
 import subprocess
 import tarfile
 from dataclasses import replace
@@ -11,9 +12,11 @@ import pytest
 
 from audionas import zoo
 from audionas.config import Config, load
+from audionas.core.arch import InputSpec
 from audionas.core.files import read_json
-from audionas.core.registry import names
+from audionas.core.registry import names, resolve
 from audionas.core.rng import numpy_rng
+from audionas.cost.table import ends
 from audionas.data import audio, kaldi
 from audionas.data.labels import read_labels
 from audionas.features import Features
@@ -242,6 +245,19 @@ def test_the_study_trains_every_network_alike_and_searches_one_space() -> None:
     assert shared.data.balance == "undersample"
 
 
+def test_the_wide_supernet_serves_budgets_that_its_space_has() -> None:
+    wide, shared = conf_of("v1_7/wide"), conf_of("v1_7")
+    assert (wide.train, wide.augment) == (shared.train, shared.augment)
+    assert wide.searcher is not None
+    script = (RECIPE / "local" / "study.sh").read_text()
+    pairs = re.findall(r"(wide_\w+m) ([\d.]+e6)", script)
+    assert len(pairs) == 3
+    assert float(pairs[0][1]) == wide.searcher.limits["macs"]  # the supernet's own search is the first
+    found = ends(resolve("space", "kws_wide")(), InputSpec(1, 40, 98, 7))
+    for _, most in pairs:
+        assert found["cheapest"]["macs"] < float(most) / 5 < float(most) < found["dearest"]["macs"] / 3
+
+
 @pytest.fixture(scope="module")
 def parts(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`first` with lists; `second` with a test set of twelve folders, more words, and noise."""
@@ -286,7 +302,8 @@ def test_v1_7_is_prepared_trained_and_tested_in_one_command_and_the_study_leaves
     one = study("local/study.sh", "one", "mixednet", "1", *TINY[1:])
     assert one.stdout == "done mixednet_1\n", one.stdout + one.stderr
     assert study("local/study.sh", "one", "mixednet", "1").stdout == ""  # it is finished
-    assert study("local/study.sh", "one", "random_1m", "0").stdout == "later random_1m_0: waits for others\n"
+    for name in ("random_1m", "wide_0_4m"):
+        assert study("local/study.sh", "one", name, "0").stdout == f"later {name}_0: waits for others\n"
     run = recipe / "exp" / "v1-7_mixednet_1"
     assert sorted(f.name for f in (run / "eval").iterdir()) == ["dev.json"]
     told = study("local/study.sh", "list").stdout.splitlines()

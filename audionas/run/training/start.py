@@ -194,7 +194,9 @@ def _inherited(source: Source, conf: Config, spec: ArchSpec) -> Mapping[str, Ten
         for option in spec.choices[edge.choice.name] if isinstance(edge, Edge) else ():
             kept = {f"{path}.ops.{option}.{n}": t for n, t in edge.weights_of(option).items()}
             found |= {name: tensor for name, tensor in kept.items() if not tensor.is_meta}
-    return found
+    with torch.device("meta"):
+        wanted = space.build(spec, search=True).state_dict()
+    return space.shared(found, wanted)
 
 
 def _why(wanted: Tensor, have: Tensor | None) -> str:

@@ -17,8 +17,12 @@ jobs() {
     for name in tc_resnet8 sparknet_c16 sparknet_c32 bc_resnet1 ds_cnn_s mixednet fair_1m; do echo "$name 0"; done
     for seed in $(seq 0 $((draws - 1))); do echo "draw_1m $seed"; done
     echo "random_1m 0"
+    for name in wide_1m wide_0_4m wide_2_5m; do echo "$name 0"; done
     for seed in 1 2; do
         for name in tc_resnet8 sparknet_c32 bc_resnet1 fair_1m random_1m; do echo "$name $seed"; done
+    done
+    for seed in 1 2; do
+        for name in wide_1m wide_0_4m wide_2_5m; do echo "$name $seed"; done
     done
     for name in price_1m distilled_1m tc_resnet14_w1_5; do echo "$name 0"; done
     for name in sparknet_c16 ds_cnn_s mixednet price_1m distilled_1m tc_resnet14_w1_5; do echo "$name 1"; done
@@ -39,12 +43,28 @@ timed() {
 
 search() { timed "search_$1" audionas search "conf/v1_7/$1.yaml" "name=v1-7_search_$1" seed=0 threads=1 --resume; }
 
+# One supernet, then a search below each budget.
+wide() {
+    local run=exp/v1-7_search_wide name most
+    if [ ! -f $run/search/done.json ]; then
+        search wide && python local/best.py $work/wide_2_5m.json $run/front.json || return 1
+    fi
+    while read -r name most; do
+        [ ! -f "$work/$name.json" ] || continue
+        timed search_wide audionas search conf/v1_7/wide.yaml name=v1-7_search_wide seed=0 threads=1 \
+            --overwrite --keep-supernet "searcher.limits.macs=$most" </dev/null || return 1
+        python local/best.py "$work/$name.json" $run/front.json || return 1
+    done <<<$'wide_2_5m 2.5e6\nwide_1m 1.07e6\nwide_0_4m 0.4e6'
+}
+
 # Whether a name's network is known; searched ones are searched here, and validation chooses.
 known() {
     local file=$work/$1.json seed
     [ ! -f "$file" ] || return 0
     case $1 in
         fair_1m) search fair_1m && python local/best.py "$file" exp/v1-7_search_fair_1m/front.json ;;
+        wide_1m) wide ;;
+        wide_0_4m | wide_2_5m) return 1 ;; # with wide_1m
         price_1m) search price_1m && cp exp/v1-7_search_price_1m/arch.json "$file" ;;
         random_1m)
             for seed in $(seq 0 $((draws - 1))); do finished "draw_1m_$seed" || return 1; done
@@ -70,7 +90,7 @@ one() {
             run[0]=conf/v1_7/random_1m.yaml
             [ -f "exp/v1-7_$id/arch.json" ] || timed "$id" audionas search "${run[@]}" || true
             ;;
-        fair_1m | price_1m | random_1m) run+=("arch=$work/$name.json") ;;
+        fair_1m | price_1m | random_1m | wide_*) run+=("arch=$work/$name.json") ;;
         distilled_1m)
             run+=("arch=$work/fair_1m.json")
             run+=("train.distill.teacher=[exp/v1-7_bc_resnet1_0, exp/v1-7_bc_resnet1_1, exp/v1-7_bc_resnet1_2]")
@@ -85,7 +105,7 @@ one() {
         echo "FAILED $id: see $work/$id.txt"
     fi
 }
-export -f one timed search known finished
+export -f one timed search wide known finished
 
 if [ "${1:-}" = list ]; then
     jobs | while read -r name seed; do

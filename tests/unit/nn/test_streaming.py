@@ -27,6 +27,7 @@ CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {
     "bc_resnet": ("bc_resnet", {"tau": 0.5}, InputSpec(1, 40, 15, 4)),
     "sparknet": ("sparknet", {"filters": 6, "gates": 5}, InputSpec(1, 10, 25, 4)),
     "around sparknet": ("kws_sparknet", {"filters": 6}, InputSpec(1, 10, 25, 4)),
+    "wide": ("kws_wide", {"width": 0.25, "stages": 1}, InputSpec(1, 24, 25, 4)),
     "matchboxnet": ("matchboxnet", {"filters": 6, "repeat": 2}, InputSpec(1, 10, 25, 4)),
     **{
         f"mixed {pool}": (

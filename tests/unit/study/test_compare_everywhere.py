@@ -24,7 +24,7 @@ import yaml
 
 from audionas.core.registry import resolve
 from audionas.methods import Bilevel
-from audionas.spaces import Space
+from audionas.spaces import SlimSpace, Space
 from audionas.study.rows import known
 from tests._factory import config, tones
 from tests.invariants._cases import CELLS, FIELDS, METHODS, NARROW, SEARCHABLE, TRAINED, variants
@@ -45,7 +45,8 @@ def small(name: str, *, whole: bool = False) -> Space:
     forms = [space for space in variants(name) if getattr(space, "preset", "") not in ("s1", "s2", "s4")]
     space = min(forms, key=lambda space: sum(len(choice.options) for choice in space.choices()))
     sized = any(choice.sized for choice in space.choices())  # no size can be left out
-    return space if whole or sized or name in WHOLE else shortened(space)
+    few = sized or name in WHOLE or isinstance(space, SlimSpace)  # narrow, a space of widths has one layer
+    return space if whole or few else shortened(space)
 
 
 def section(name: str) -> dict[str, Any]:
