@@ -237,14 +237,8 @@ class Method(Strict, ABC):
 
     def bars(self, space: Space) -> str:
         """The reason not to run on a space, whatever is set: widths that it cannot choose, or `refuses`."""
-        if isinstance(space, SlimSpace) and not self.slims:
+        if not self.slims and (isinstance(space, SlimSpace) or any(c.sized for c in space.choices())):
             return "its networks have widths of their own, and this method computes all options at one width"
-        sized = [choice.name for choice in space.choices() if choice.sized]
-        if sized and not self.slims:
-            few = ", ".join(sized[:3])
-            return (
-                f"its {len(sized)} sizes ({few} ...) cannot be mixed by gates; spos and random_nas train them"
-            )
         return self.refuses(space)
 
     def idle(self, space: Space) -> Mapping[str, str]:
