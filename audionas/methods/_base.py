@@ -229,6 +229,12 @@ class Method(Strict, ABC):
         """The reason why this method does not apply to a space; empty if it applies."""
         return ""
 
+    def bars(self, space: Space) -> str:
+        """The reason not to run on a space, whatever is set: widths that it cannot choose, or `refuses`."""
+        if not self.slims and any(choice.sized for choice in space.choices()):
+            return "its networks have widths of their own, and this method computes all options at one width"
+        return self.refuses(space)
+
     def idle(self, space: Space) -> Mapping[str, str]:
         """The fields that change nothing on a space, beside the others' values, with the reason."""
         return {}
@@ -243,16 +249,6 @@ class Method(Strict, ABC):
             for name, why in self.idle(space).items()
             if getattr(self, name) != usual[name]
         )
-
-    def bars(self, space: Space) -> str:
-        """The reason why no settings make this method run on a space: its gates mix sizes, or it refuses."""
-        sized = [choice.name for choice in space.choices() if choice.sized]
-        if sized and not self.slims:
-            few = ", ".join(sized[:3])
-            return (
-                f"its {len(sized)} sizes ({few} ...) cannot be mixed by gates; spos and random_nas train them"
-            )
-        return self.refuses(space)
 
     def short(self, epochs: int) -> str:
         """The reason why so few epochs make another search; empty where they are enough."""
