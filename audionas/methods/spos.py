@@ -83,7 +83,7 @@ class Spos(OneShot):
             require_reachable(run, self.limit.name, self.limit.most, "method.limit.most")
 
     def idle(self, space: Space) -> Mapping[str, str]:
-        """What several paths share or teach one another, where an update has one."""
+        """The settings of several paths, where an update has one."""
         return {} if self.sandwich else dict.fromkeys(("shared_gradients", "in_place"), _ALONE)
 
     def paths(self) -> Sequence[Route]:

@@ -58,7 +58,7 @@ class SlimSpace(Space):
 
     @abstractmethod
     def shape(self) -> OpShape:
-        """What the shapes of all operations have in common."""
+        """The common part of the shapes of all operations."""
 
     def choices(self) -> tuple[Choice, ...]:
         """The bands, then by place the operation, the width and the stride."""

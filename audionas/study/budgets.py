@@ -17,10 +17,11 @@ from audionas.core.rng import seed_torch
 from audionas.data.batches import Batch
 from audionas.methods._base import Method
 from audionas.run.supernet import budget
+from audionas.spaces._base import Space
 from audionas.study.bench import Bench
 from audionas.study.rows import Run, run_conf, waiting
 from audionas.study.step_cost import clocked
-from audionas.study.steps import DARTS, first_batches, started
+from audionas.study.steps import DARTS, first_batches, no_measure, started
 
 _PLACES = 5  # epochs of a search in which steps are timed: stages and warm-ups differ
 _STEPS = 5  # timed in each, ProxylessNAS' cycle
@@ -70,6 +71,7 @@ def timed(conf: Config, runs: Sequence[Run], bench: Bench) -> tuple[list[Run], d
     assert conf.compare is not None
     if conf.compare.budget != "seconds":
         return list(runs), {}
+    require_measure(bench.space)
     methods = {run.label: run.conf.method for run in runs}
     wanted = {
         label: section
@@ -79,6 +81,12 @@ def timed(conf: Config, runs: Sequence[Run], bench: Bench) -> tuple[list[Run], d
     with waiting(conf.folder, "steps"):  # two processes measuring at once would slow each other down
         known, failed = _known(conf, wanted, bench)
     return [_lasting(run, known) for run in runs], failed
+
+
+def require_measure(space: Space) -> None:
+    """Raise UserError where DARTS, whose seconds all methods get, does not run on a space."""
+    if why := no_measure(space):
+        raise UserError(f"compare.budget is seconds, but {why}", hint="For example: compare.budget=examples")
 
 
 def _known(

@@ -13,6 +13,7 @@ from audionas.run import check as alone
 from audionas.run.check import scoring_time, search_time, train_time
 from audionas.run.search import opened
 from audionas.run.supernet import sizes_of, wanted
+from audionas.study.budgets import require_measure
 from audionas.study.rank import drawn
 from audionas.study.rows import run_conf, runs_of
 
@@ -67,6 +68,7 @@ def _comparison(conf: Config) -> dict[str, Any]:
     methods = {run.label: _timed(run.conf, inputs, device, reporter) for run in runs}
     lasting = {label: told for label, told in methods.items() if "refused" not in told}
     if conf.compare.budget == "seconds":
+        require_measure(wanted(runs[0].conf)[0])
         darts = _timed(run_conf(conf, "check", 0, {"name": "darts"}), inputs, device, reporter)
         lasting = {label: {**told, "seconds": darts.get("seconds", 0.0)} for label, told in lasting.items()}
     count, each = len(lasting) * len(conf.compare.seeds), 0.0

@@ -13,6 +13,7 @@ from audionas.data.batches import Batch
 from audionas.methods._base import Method
 from audionas.models.owned import enter
 from audionas.run.supernet import halves, preparers, search_run
+from audionas.spaces._base import Space
 from audionas.study.bench import Bench
 from audionas.study.rows import run_conf, waiting
 from audionas.study.step_cost import StepCost, method_step, step_costs
@@ -33,11 +34,20 @@ def steps(conf: Config) -> Costs:
 def measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Bench) -> dict[str, str]:
     """Measure those of `sections` (by label) that are missing. Returns the reasons of failures by label.
 
-    All take turns on the same batches, with the sizes of a search; the first is always DARTS. Where that does
-    not run, nothing is measured.
+    All take turns on the same batches, with the sizes of a search; the first is always DARTS. On a space that
+    DARTS does not run on there is nothing to compare with, and nothing is measured.
     """
+    if why := no_measure(bench.space):
+        bench.reporter.note(f"steps are not compared: {why}")
+        return {}
     with waiting(conf.folder, "steps"):  # two processes measuring at once would slow each other down
         return _measure(conf, sections, bench)
+
+
+def no_measure(space: Space) -> str:
+    """The reason why steps on a space cannot be compared with those of DARTS; empty where they can."""
+    why = resolve("method", DARTS["name"])().bars(space)
+    return f"DARTS, their measure, does not run on space {space.name}" if why else ""
 
 
 def _measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Bench) -> dict[str, str]:
@@ -49,9 +59,6 @@ def _measure(conf: Config, sections: Mapping[str, Mapping[str, Any]], bench: Ben
         if done.get(label, {}).get("section") != section and resolve("method", section["name"]).trains
     }
     if not wanted:
-        return failed
-    if resolve("method", DARTS["name"])().bars(bench.space):
-        bench.reporter.note("seconds and memory per step: not measured, as darts does not run on this space")
         return failed
     bench.reporter.note(f"seconds and memory per step: {', '.join(wanted)}")
     pair = first_batches(conf, bench)

@@ -11,13 +11,16 @@ from audionas.core.errors import UserError
 from audionas.core.files import read_json
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
+from audionas.cost.arena_table import ArenaTable
 from audionas.cost.graph import layers
 from audionas.cost.places import places
 from audionas.cost.profile import restrict
+from audionas.cost.recorded import recorded
 from audionas.cost.table import table
 from audionas.nn.edge import MixedEdge
 from audionas.spaces import space_of
 from audionas.spaces.kws_wide import KwsWide
+from audionas.study.budgets import require_measure
 from audionas.zoo.find import find
 from tests._factory import config, tones
 from tests.unit.cli._command import done
@@ -63,7 +66,7 @@ def test_networks_cost_from_a_tenth_of_a_million_to_five_millions() -> None:
     (_, least), (_, most) = counted(low), counted(high)
     assert (least, most) == (35_312, 10_311_744)
     assert least < 0.1e6 < 5e6 < most
-    found = np.array([costs.of(spec, "macs") for spec in drawn(200)])
+    found = np.array([costs.of(spec, "macs") for spec in drawn(120)])
     for budget in (0.4e6, 1.07e6, 2.5e6):  # a search has networks below each, and not only far below
         assert ((budget / 2 < found) & (found <= budget)).mean() > 0.05
 
@@ -74,7 +77,7 @@ def test_no_network_costs_more_or_less_than_the_extremes(what: str) -> None:
     costs = table(space, io)
     low, high = (costs.of(space.spec(c, io), what) for c in costs.extremes(space, what))
     rng = numpy_rng("extremes")
-    found = [costs.of(space.sample(rng, io), what) for _ in range(400)]
+    found = [costs.of(space.sample(rng, io), what) for _ in range(120)]
     assert low <= min(found) < max(found) <= high
     assert low < high / 5
 
@@ -126,6 +129,15 @@ def test_times_of_options_do_not_add_up_here() -> None:
     assert "searcher.limits={macs: 1.0e6}" in str(caught.value.hint)
 
 
+@pytest.mark.laws
+def test_the_arena_is_planned_from_each_network_itself() -> None:
+    space, io = KwsWide(causal=True, width=0.25, stages=1, layers=1), InputSpec(1, 24, 25, 4)
+    programs = ArenaTable(space, io)
+    for spec in drawn(2, space, io):
+        with torch.device("meta"):
+            assert programs.of(spec) == recorded(space.build(spec), io)
+
+
 def test_more_stages_than_there_are_is_refused_with_all_else() -> None:
     with pytest.raises(UserError) as caught:
         KwsWide(stages=5, layers=0)
@@ -138,6 +150,12 @@ def test_methods_that_mix_options_are_refused_with_the_reason() -> None:
             resolve("method", name)().require(WIDE)
     for name in ("spos", "fair_nas", "random_nas", "random"):
         resolve("method", name)().require(WIDE)
+
+
+def test_methods_get_no_equal_seconds_where_their_measure_does_not_run() -> None:
+    with pytest.raises(UserError, match="DARTS, their measure, does not run on space kws_wide"):
+        require_measure(WIDE)
+    require_measure(resolve("space", "kws_tc_resnet")())
 
 
 @pytest.mark.story
