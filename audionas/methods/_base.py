@@ -211,7 +211,6 @@ class Method(Strict, ABC):
     bare: ClassVar[Bare | None] = None
     searched: ClassVar[tuple[str, ...]] = ()  # fields of `derive`, in whose place a searcher searches
     alike: ClassVar[str] = ""
-    slims: ClassVar[bool] = False
     k = 1  # one over the share of channels that edges search; a field of methods that can search fewer
 
     def __init_subclass__(cls, **rest: Any) -> None:

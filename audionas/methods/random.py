@@ -38,7 +38,6 @@ class Random(Method):
     arxiv: ClassVar[str] = "1902.07638"
     slims: ClassVar[bool] = True
     trains: ClassVar[bool] = False
-    slims: ClassVar[bool] = True
 
     limit: Limit | None = None
 

@@ -41,7 +41,6 @@ class RandomNas(Method):
     arxiv: ClassVar[str] = "1902.07638"
     slims: ClassVar[bool] = True
     quick: ClassVar[bool] = False
-    slims: ClassVar[bool] = True
     searched: ClassVar[tuple[str, ...]] = ("draws", "batches", "finalists")
 
     draws: int = 1000

@@ -59,8 +59,6 @@ class Spos(OneShot):
     arxiv: ClassVar[str] = "1904.00420"
     slims: ClassVar[bool] = True
 
-    slims: ClassVar[bool] = True
-
     limit: Limit | None = None
     sandwich: int = 0
     in_place: bool = False

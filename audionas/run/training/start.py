@@ -186,9 +186,9 @@ def _inherited(source: Source, conf: Config, spec: ArchSpec) -> Mapping[str, Ten
     net.load_state_dict(same, strict=False, assign=True)
     if isinstance(net, Sliced):
         with torch.device("meta"):
-            wanted = space.build(spec, search=True)
+            alone = space.build(spec, search=True)
         with torch.no_grad():
-            return net.slices(wanted, {name: "".join(some) for name, some in spec.choices.items()})
+            return net.slices(alone, {name: "".join(some) for name, some in spec.choices.items()})
     found = dict(source.weights)
     for path, edge in net.named_modules():
         for option in spec.choices[edge.choice.name] if isinstance(edge, Edge) else ():
