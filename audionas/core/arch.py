@@ -46,7 +46,8 @@ class Choice:
 
     `node` groups the choices that compete as inputs of one node ("" in chains); `max_active` says
     how many options may survive derivation (FairDARTS sums several), `least` how many must: with 0
-    the edge may be absent, and a spec then has an empty tuple there.
+    the edge may be absent, and a spec then has an empty tuple there. The options of a choice that is
+    `sized` are no operations but sizes of the network, as its widths: one of them is taken, never a mixture.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Choice:
     node: str = ""
     max_active: int = 1
     least: int = 1
+    sized: bool = False
 
 
 @dataclass(frozen=True)

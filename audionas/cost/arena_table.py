@@ -60,6 +60,8 @@ class ArenaTable:
         if isinstance(self.space, SlimSpace):
             return  # an option has other operators for each width around it
         choices = self.space.choices()
+        if any(choice.sized for choice in choices):  # each size changes what others cost
+            return
         found = []
         for number in range(max((len(present(c)) for c in choices), default=0)):
             taken = {c.name: present(c)[min(number, len(present(c)) - 1)] for c in choices}

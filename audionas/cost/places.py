@@ -76,12 +76,20 @@ def places(
             f"space {space.name}: an option's time depends on the widths around it, and does not add up",
             hint="Limit what adds up instead, for example: searcher.limits={macs: 1.0e6}",
         )
+    if why := no_places(space):
+        raise UserError(f"space {space.name}: {why}", hint="Limit hop_macs or arena_esp32s3 instead.")
     found: dict[Place, dict[str, int]] = {}
     for edge, size in _edges(space, io, sizes or {}):
         for option in present(edge.choice):
             at = found.setdefault(Place(option, edge.shape, size), {})
             at[edge.choice.name] = at.get(edge.choice.name, 0) + 1
     return found
+
+
+def no_places(space: Space) -> str:
+    """The reason why a space's options have no costs of their own; empty where they have."""
+    sized = any(choice.sized for choice in space.choices())
+    return "it has sizes, with which all other costs change: no option has a cost of its own" if sized else ""
 
 
 def _edges(space: Space, io: InputSpec, sizes: Mapping[str, int]) -> Iterator[tuple[Edge, tuple[int, int]]]:

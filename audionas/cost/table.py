@@ -6,15 +6,17 @@ chosen, the cost of an option depends on them: `SlimTable` counts each operation
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple
 
 import torch
 
 from audionas.core.arch import ArchSpec, InputSpec
+from audionas.core.errors import UserError
 from audionas.cost.graph import LayerCost, layers
 from audionas.cost.lookup import LatencyTable
+from audionas.cost.places import no_places
 from audionas.nn.blocks import Head
 from audionas.nn.edge import Edge, Gate, Gates, MixedEdge
 from audionas.nn.ops import OPS, OpShape
@@ -82,6 +84,45 @@ class CostTable:
 
 
 @dataclass(frozen=True)
+class Counted(CostTable):
+    """The costs of a space with sizes, which do not add up: each network is counted, in milliseconds."""
+
+    space: Space
+    io: InputSpec
+    known: dict[str, Tally] = field(default_factory=dict, compare=False)
+
+    def of(self, spec: ArchSpec, what: What) -> Any:
+        """The cost of the final network of `spec`, a whole number."""
+        form = self.space.canonical(spec)
+        if form not in self.known:
+            with torch.device("meta"):
+                net = self.space.build(spec, io=self.io)
+            tally = Tally()
+            for layer in layers(net, self.io):
+                tally = tally.plus(layer)
+            self.known[form] = tally
+        return getattr(self.known[form], what)
+
+    def extremes(
+        self, space: Space, what: What
+    ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+        """Choices of the cheapest and the dearest network, of options that rank alike in all networks."""
+        least: dict[str, tuple[str, ...]] = {}
+        most = {choice.name: choice.options[:1] for choice in space.choices()}
+        for choice in space.choices():  # the depth comes before what it makes count
+            costs = {
+                o: self.of(space.spec({**most, choice.name: (o,)}, self.io), what) for o in choice.options
+            }
+            least[choice.name] = (min(costs, key=costs.__getitem__),)
+            most[choice.name] = (max(costs, key=costs.__getitem__),)
+        return least, most
+
+    def with_latency(self, latency: LatencyTable) -> CostTable:
+        """Refused: milliseconds of parts do not add up to those of a network."""
+        raise UserError(f"space {self.space.name}: {no_places(self.space)}")
+
+
+@dataclass(frozen=True)
 class SlimTable(CostTable):
     """The costs of a space of widths, in which `base` and `options` are empty: nothing adds up by option."""
 
@@ -144,6 +185,8 @@ def table(space: Space, io: InputSpec, sizes: Mapping[str, int] | None = None) -
 def _table(space: Space, io: InputSpec, sizes: tuple[tuple[str, int], ...]) -> CostTable:
     if isinstance(space, SlimSpace):
         return SlimTable(Tally(), {}, space, io)
+    if no_places(space):
+        return Counted(Tally(), {}, space, io)
     with torch.device("meta"):
         net = space.supernet(MixedEdge, io, sizes=dict(sizes), final=True)
         gates = Gates({c.name: Gate(torch.ones(len(c.options))) for c in space.choices()})

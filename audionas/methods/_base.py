@@ -207,10 +207,10 @@ class Method(Strict, ABC):
     arxiv: ClassVar[str] = ""
     trains: ClassVar[bool] = True
     quick: ClassVar[bool] = True
+    slims: ClassVar[bool] = False
     bare: ClassVar[Bare | None] = None
     searched: ClassVar[tuple[str, ...]] = ()  # fields of `derive`, in whose place a searcher searches
     alike: ClassVar[str] = ""
-    slims: ClassVar[bool] = False
     k = 1  # one over the share of channels that edges search; a field of methods that can search fewer
 
     def __init_subclass__(cls, **rest: Any) -> None:
@@ -236,7 +236,7 @@ class Method(Strict, ABC):
 
     def bars(self, space: Space) -> str:
         """The reason not to run on a space, whatever is set: widths that it cannot choose, or `refuses`."""
-        if isinstance(space, SlimSpace) and not self.slims:
+        if not self.slims and (isinstance(space, SlimSpace) or any(c.sized for c in space.choices())):
             return "its networks have widths of their own, and this method computes all options at one width"
         return self.refuses(space)
 
@@ -249,12 +249,11 @@ class Method(Strict, ABC):
         if why := self.bars(space):
             return why
         usual = {f.name: f.default for f in fields(self)}
-        told = [
+        return "; ".join(
             f"{name} changes nothing, since {why}"
             for name, why in self.idle(space).items()
             if getattr(self, name) != usual[name]
-        ]
-        return "; ".join(told)
+        )
 
     def short(self, epochs: int) -> str:
         """The reason why so few epochs make another search; empty where they are enough."""

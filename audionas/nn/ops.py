@@ -31,7 +31,7 @@ class OpShape(NamedTuple):
     have no affine parameters, and in operations of cell spaces no norm has them, as in DARTS' search. With
     `pool_norm` pools end in such a norm too, as DARTS' do and NAS-Bench-201's do not. A space says what its
     pools have; `Space` says what is bare. Bottlenecks have the activation `act`, squeeze-and-excitation of
-    the form `se`, and norms with `eps`.
+    the form `se`, and norms with `eps`. MixedNet's blocks have their convolutions `repeat` times.
     """
 
     c_in: int
@@ -43,6 +43,7 @@ class OpShape(NamedTuple):
     se: SEForm = SEForm()
     pool_norm: bool = False
     eps: float = 1e-5
+    repeat: int = 1
 
     @property
     def keeps(self) -> bool:
@@ -134,6 +135,7 @@ def _mixdw(shape: OpShape, *, kernels: tuple[int, ...], residual: bool) -> nn.Mo
         causal=shape.causal,
         bare=shape.bare,
         eps=shape.eps,
+        repeat=shape.repeat,
     )
 
 
@@ -247,6 +249,7 @@ KERNELS = (3, 5, 7, 9)
 SQUARE = (2, 3)  # a kernel along both axes
 CP_EXPANSIONS = (15, 21, 30)  # expansions of CP-Mobile's bottlenecks, in tenths
 SPLITS = ((3,), (5,), (9,), (13,), (17,), (21,), (23,), (5, 9), (7, 11), (7, 13), (9, 15))  # of MixedNet
+EVEN = ((8,),)  # of its detector of voices, and of no other
 LONG = (11, 15, 19, 29)  # kernels of SparkNet's separable convolutions
 FREE = ("skip", "pool", "none", "noise")  # kinds without weights, which fill collapsed networks
 
@@ -321,7 +324,7 @@ OPS: dict[str, Op] = {
             f"MixedNet block, kernel {' and '.join(map(str, kernels))}{', residual' * residual}",
             split=kernels,
         )
-        for kernels in SPLITS
+        for kernels in (*SPLITS, *EVEN)
         for residual in (0, 1)
     },
     **{

@@ -23,6 +23,7 @@ from audionas.nn.blocks import init_weights
 from audionas.nn.edge import Edge, EdgeFactory, FixedEdge, Gate, Gates
 from audionas.nn.fold.fold import in_use
 from audionas.nn.means import EndlessMean
+from audionas.nn.mixed.sliced import Sliced
 from audionas.nn.ops import FREE, OPS, OpShape
 from audionas.nn.partial import partial
 
@@ -63,9 +64,11 @@ class Space(Strict, ABC):
     that the space was made for, as `name/preset` (empty for images). A space of cells has `sizes`, the
     usual size of its networks (keys `layers`, `channels`), and may keep only `inputs` incoming edges per
     node; with 0 it keeps every choice. `bare` is what its supernets leave without affine parameters, unless
-    a method needs more.
+    a method needs more. `added` names parameters that came later: at their default they are not part of an
+    architecture's identity, so that it is the one it was.
     """
 
+    added: ClassVar[tuple[str, ...]] = ()
     features: ClassVar[str] = "mfcc/tc_resnet"
     sizes: ClassVar[Mapping[str, int]] = {}
     inputs: ClassVar[int] = 0
@@ -168,11 +171,14 @@ class Space(Strict, ABC):
         where the supernet's edges hold weights of other shapes (PC-DARTS, MergeNAS).
         """
         with torch.device("meta"):
-            wanted = self.build(spec, search=True).state_dict()
+            net = self.build(spec, search=True)
+        wanted = net.state_dict()
         have = dict(supernet.state_dict())
         for path, edge in supernet.named_modules():
             for option in spec.choices[edge.choice.name] if isinstance(edge, Edge) else ():
                 have |= {f"{path}.ops.{option}.{n}": t for n, t in edge.weights_of(option).items()}
+        if isinstance(supernet, Sliced):
+            have = supernet.slices(net, {name: "".join(some) for name, some in spec.choices.items()})
         have = unscaled(wanted, self.shared(have, wanted))
         if any(name not in have or have[name].shape != t.shape for name, t in wanted.items()):
             raise UserError("this supernet's weights cannot be inherited: its edges are built differently")
@@ -192,7 +198,7 @@ class Space(Strict, ABC):
         """A checked architecture of this space; options appear in the order of their choice."""
         taken = {name: tuple(options) for name, options in choices.items()}
         scale = {**self.sizes, **(sizes or {})}
-        self.check(spec := ArchSpec(self.name, asdict(self), taken, io, note or {}, scale=scale))
+        self.check(spec := ArchSpec(self.name, self._identity(), taken, io, note or {}, scale=scale))
         ordered = {c.name: tuple(o for o in c.options if o in taken[c.name]) for c in self.choices()}
         return replace(spec, choices=ordered)
 
@@ -236,7 +242,7 @@ class Space(Strict, ABC):
 
     def watched(self) -> tuple[Choice, ...]:
         """The choices in which collapsed searches are recognised: those that offer a free operation."""
-        return tuple(c for c in self.choices() if any(OPS[o].kind in FREE for o in c.options))
+        return tuple(c for c in self.choices() if not c.sized and any(OPS[o].kind in FREE for o in c.options))
 
     def one_hot(self, spec: ArchSpec) -> Gates:
         """Gates with which the supernet computes exactly `spec`: weight 1, and only chosen options active."""
@@ -288,6 +294,11 @@ class Space(Strict, ABC):
         ]
         if problems:
             raise UserError([f"architecture does not fit space {self.name}:", *(f"  {p}" for p in problems)])
+
+    def _identity(self) -> dict[str, Any]:
+        """The parameters of an architecture: all, without later ones that are as they always were."""
+        usual = {f.name: f.default for f in fields(self) if f.name in self.added}
+        return {n: value for n, value in asdict(self).items() if n not in usual or value != usual[n]}
 
     def _bare(self, search: bool, asked: Bare | None) -> Bare:
         return (self.bare if search else "none") if asked is None else asked

@@ -30,7 +30,11 @@ NARROW = {
     "layers": 1,
 }  # values of spaces' fields in tests, where they have them
 CELLS = {"darts_cell": {"layers": 3, "channels": 4}, "nas_bench_201": {"layers": 1, "channels": 4}}
-INPUTS = {"cp_mobile": (64, 17), "mixednet": (40, 98)}  # bands and frames, without a front-end
+INPUTS = {
+    "cp_mobile": (64, 17),
+    "mixednet": (40, 98),
+    "mixednet_sizes": (40, 98),
+}  # bands and frames, without a front-end
 FIELDS: dict[str, dict[str, Any]] = {  # small settings, without warm-up
     "p_darts": {"depths": (3, 3, 4)},  # below 3 layers there is no normal cell
     "rome": {"samples": 2},

@@ -10,6 +10,7 @@ from audionas.core.errors import UserError
 from audionas.core.registry import resolve
 from audionas.core.rng import numpy_rng
 from audionas.nn.edge import Gate, Gates, MixedEdge
+from audionas.nn.mixed.sliced import Sliced
 from audionas.nn.ops import OPS
 from audionas.spaces import present, space_of
 from tests._tiers import laws
@@ -99,10 +100,12 @@ def bare_is_inherited(space):
     x, whole = features_of(input_of(space)), supernet.state_dict()
     for spec in some_specs(space, 1):
         own = space.build(spec, search=True, bare="ends").eval()
+        if isinstance(supernet, Sliced):
+            whole = supernet.slices(own, {name: options[0] for name, options in spec.choices.items()})
         own.load_state_dict({name: space.shared(whole, own.state_dict())[name] for name in own.state_dict()})
         derived, state = space.build(spec).eval(), space.inherit(supernet, spec)
         derived.load_state_dict(state)
-        added = [name for name in state if name not in whole]
+        added = [name for name in state if name not in own.state_dict()]
         assert added
         assert all(bool((state[name] == (1 if name.endswith("weight") else 0)).all()) for name in added)
         taken = [option for options in spec.choices.values() for option in options]
@@ -187,18 +190,29 @@ def test_the_order_in_which_options_are_named_does_not_matter(space):
     assert list(space.build(turned).state_dict()) == list(space.build(spec).state_dict())
 
 
+def covering(space, supernet, io):
+    """Gates under which all weights are used: of all options at once, or of the largest networks in turn."""
+    if not isinstance(supernet, Sliced):
+        return [Gates({c.name: Gate(torch.full((k := len(c.options),), 1 / k)) for c in space.choices()})]
+    turns = [c for c in space.choices() if not c.sized or c.name in supernet.kinds.values()]
+    largest = {c.name: c.options[-1:] for c in space.choices()}
+    taken = [{c.name: (c.options[n % len(c.options)],) for c in turns} for n in range(len(turns[1].options))]
+    return [space.one_hot(space.spec({**largest, **some}, io)) for some in taken]
+
+
 @every_space
 def test_every_parameter_learns(space):
     io, rng = input_of(space), numpy_rng("parameters")
     io = io if space.features else io._replace(freq=32, frames=32)
     torch.manual_seed(0)
-    options = {c.name: Gate(torch.full((k := len(c.options),), 1 / k)) for c in space.choices()}
-    nets = [(space.supernet(MixedEdge, io, dropout=0.0, sizes=CELLS.get(space.name)), (Gates(options),))]
+    supernet = space.supernet(MixedEdge, io, dropout=0.0, sizes=CELLS.get(space.name))
+    nets = [(supernet, [(gates,) for gates in covering(space, supernet, io)])]
     if space.name not in CELLS:  # a derived cell may leave an input or a node unused
-        nets += [(space.build(space.sample(rng, io), dropout=0.0), ())]
-    for net, gates in nets:
-        scores = shake(net, 0.01)(features_of(io, 3), *gates)  # little, or sigmoids saturate
-        (scores * features_of(io, 3)[:, 0, 0, :1]).sum().backward()
+        nets += [(space.build(space.sample(rng, io), dropout=0.0), [()])]
+    for net, passes in nets:
+        shake(net, 0.01)  # little, or sigmoids saturate
+        for gates in passes:
+            (net(features_of(io, 3), *gates) * features_of(io, 3)[:, 0, 0, :1]).sum().backward()
         untouched = [k for k, p in net.named_parameters() if p.grad is None or not p.grad.ne(0).any()]
         assert not untouched
         assert all(torch.isfinite(p.grad).all() for p in net.parameters())

@@ -1,5 +1,6 @@
 """The wake-word recipe over folds: its jobs, its counts at every threshold, its tables of made counts."""
 
+import json
 import runpy
 from pathlib import Path
 from typing import Any
@@ -8,17 +9,23 @@ import numpy as np
 import pytest
 
 from audionas.config import load
+from audionas.core.arch import InputSpec
 from audionas.core.errors import UserError
-from audionas.core.files import write_json
+from audionas.core.files import read_json, write_json
 from audionas.core.rng import numpy_rng
+from audionas.cost.limits import excess
+from audionas.cost.table import table
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import Item
 from audionas.data.labels import RATE
 from audionas.listen.events import fired
 from audionas.listen.hear import Heard
 from audionas.prep.wake.sources import scan
+from audionas.run.candidates import Costs
+from audionas.searchers import Problem
 from tests._wake import audio as long_audio
 from tests._wake import clip
+from tests.recipes.test_vision import copied, ran
 from tests.unit.data_prep.test_speech_commands import load as prep
 
 RECIPE = Path(__file__).resolve().parents[2] / "recipes" / "wake_word"
@@ -130,6 +137,47 @@ def test_every_job_names_a_config_and_a_fold(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "list").write_text("alexa micro 0/5 0\n\nalexa micro 0/5\n")
     with pytest.raises(UserError, match="list:3: expected a word"):
         script["jobs"](tmp_path / "list")
+
+
+def test_sizes_are_searched_within_the_arena_of_the_shipped_model() -> None:
+    """By what is heard while little else fires, with networks that all fit the clips of the folds."""
+    conf = load(RECIPE / "conf" / "folds_mixednet_sizes.yaml")
+    assert not conf.method.why_not(conf.space)
+    assert conf.space.fitting(161) == 161  # 1.63 s
+    assert sum(choice.sized for choice in conf.space.choices()) == 9
+    assert conf.searcher.objectives == {"average_viable_recall": "max", "arena_esp32s3": "min"}
+    assert conf.searcher.limits == {"arena_esp32s3": 32544, "hop_macs": 24288}
+    io = InputSpec(1, 40, 161, 2)
+    wanted = ["hop_macs", "arena_esp32s3"]
+    costs = Costs(Problem(conf.space, io, {}, 0), table(conf.space, io), None, wanted)
+    ends = [{c.name: (c.options[place],) for c in conf.space.choices()} for place in (0, -1)]
+    over = [excess(costs.of(conf.space.spec(end, io)), conf.searcher.limits) for end in ends]
+    assert [bool(one) for one in over] == [False, True]
+
+
+@pytest.mark.story
+def test_folds_are_run_and_told_by_one_command(tmp_path: Path) -> None:
+    """In small: the shipped model on two folds, which trains nothing."""
+    for package in ("pymicro_features", "ai_edge_litert", "pymicro_wakeword"):
+        pytest.importorskip(package, reason="the extra 'device' is not installed")
+    recipe, rng = copied("wake_word", tmp_path), numpy_rng("run of folds")
+    (recipe / "conf" / "folds.txt").write_text("# in small\nalexa shipped 0/2 0\nalexa shipped 1/2 0\n")
+    words, noises = tmp_path / "picovoice", tmp_path / "ambient_freesound"
+    for number in range(4):
+        audio.write(words / "alexa" / f"{number}.flac", clip(rng, positive=True), RATE)
+        audio.write(noises / f"{number}.wav", long_audio(5.0, [], seed=number, others=[1]), RATE)
+    (noises / "files.tsv").write_text("file\n" + "".join(f"{number}.wav\n" for number in range(4)))
+    command = ("--folds", str(tmp_path / "out"), "--src", f"{words} {noises}")
+    done = ran(recipe, *command)
+    assert done.returncode == 0, done.stdout
+    rows = [json.loads(line) for line in (tmp_path / "out" / "jobs.jsonl").read_text().splitlines()]
+    assert [row["job"] for row in rows] == ["alexa_shipped_0_0"]  # both folds at once
+    found = [read_json(tmp_path / f"out/exp/alexa_shipped_{fold}_0/counted.json") for fold in (0, 1)]
+    assert [len(one["clips"]) for one in found] == [2, 2]
+    assert sum(sum(one["hours"].values()) for one in found) * 3600 == pytest.approx(20, abs=0.1)
+    assert found[0]["macs"] == 23968
+    assert done.stdout.count("| alexa | shipped | 0 | 2 of 2 | not measurable with 0.00 h |") == 3
+    assert "| alexa | shipped | 0 | 23,968 per 30 ms | 23,968 | 32,544 |" in done.stdout
 
 
 def test_folds_of_prepared_data_are_those_of_the_shipped_model(

@@ -31,14 +31,15 @@ class MixDepthwise(nn.Module):
     """A depthwise convolution over time with bias, whose channels are split among several kernels.
 
     Each kernel has floor(C / kernels) channels, and the first the rest as well. All of them read the end of
-    one signal: its last `past` frames are all that a stream keeps. Kernels are odd, or of any size if causal.
+    one signal: its last `past` frames are all that a stream keeps. An even kernel that is not causal has one
+    more frame after its middle than before it.
     """
 
     def __init__(
         self, channels: int, kernels: Sequence[int], *, stride: int = 1, causal: bool = True
     ) -> None:
         super().__init__()
-        assert causal or all(k % 2 for k in kernels), "an even kernel has no middle"
+        assert causal or len({k % 2 for k in kernels}) == 1, "even and odd kernels have no common middle"
         share = channels // len(kernels)
         assert share, f"{channels} channels for {len(kernels)} kernels"
         self.sizes = [channels - share * (len(kernels) - 1), *[share] * (len(kernels) - 1)]
@@ -50,8 +51,8 @@ class MixDepthwise(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, 1, T) to (B, C, 1, ceil(T / stride))."""
-        around = (self.longest - 1) // 2
-        return self.mixed(functional.pad(x, (self.past, 0) if self.past else (around, around)))
+        around = ((self.longest - 1) // 2, self.longest // 2)
+        return self.mixed(functional.pad(x, (self.past, 0) if self.past else around))
 
     def mixed(self, x: Tensor) -> Tensor:
         """The branches of padded (B, C, 1, T), each on its channels; their windows end, or lie, together."""
@@ -82,7 +83,8 @@ class MixedBlock(nn.Module):
     """Split depthwise convolution with bias, 1x1 conv, BN, [+ 1x1 conv and BN of the input], ReLU.
 
     The bias does nothing that the norm does not undo; microWakeWord's networks have it. Where `bare`, the
-    norms have no affine parameters.
+    norms have no affine parameters. All but the shortcut comes `repeat` times, the first time with the
+    stride, and each time the same shortcut of the block's input is added.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class MixedBlock(nn.Module):
         causal: bool = True,
         bare: bool = False,
         eps: float = 1e-3,
+        repeat: int = 1,
     ) -> None:
         super().__init__()
         self.depthwise = MixDepthwise(c_in, kernels, stride=stride, causal=causal)
@@ -105,8 +108,21 @@ class MixedBlock(nn.Module):
             if residual
             else None
         )
+        again = [
+            MixedBlock(c_out, c_out, kernels, causal=causal, bare=bare, eps=eps) for _ in range(repeat - 1)
+        ]
+        self.again = nn.ModuleList(again)
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, c_in, 1, T) to (B, c_out, 1, ceil(T / stride))."""
+        past = None if self.shortcut is None else self.shortcut(x)
+        y = self.once(x, past)
+        for block in self.again:
+            assert isinstance(block, MixedBlock)
+            y = block.once(y, past)
+        return y
+
+    def once(self, x: Tensor, past: Tensor | None) -> Tensor:
+        """One time through the convolutions, with what is added to them."""
         y: Tensor = self.point(self.depthwise(x))
-        return functional.relu(y if self.shortcut is None else y + self.shortcut(x))
+        return functional.relu(y if past is None else y + past)

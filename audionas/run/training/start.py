@@ -22,6 +22,7 @@ from audionas.inputs.split import Inputs
 from audionas.models.bundle import ModelBundle
 from audionas.models.names import digest, folder_of
 from audionas.nn.edge import Edge
+from audionas.nn.mixed.sliced import Sliced
 from audionas.run.supernet import bare_of, default_features, sizes_of
 
 _SHOWN = 8  # names of new tensors in a note; init.json lists all of them
@@ -183,6 +184,11 @@ def _inherited(source: Source, conf: Config, spec: ArchSpec) -> Mapping[str, Ten
     own = net.state_dict()
     same = {n: t for n, t in source.weights.items() if n in own and own[n].shape == t.shape}
     net.load_state_dict(same, strict=False, assign=True)
+    if isinstance(net, Sliced):
+        with torch.device("meta"):
+            alone = space.build(spec, search=True)
+        with torch.no_grad():
+            return net.slices(alone, {name: "".join(some) for name, some in spec.choices.items()})
     found = dict(source.weights)
     for path, edge in net.named_modules():
         for option in spec.choices[edge.choice.name] if isinstance(edge, Edge) else ():

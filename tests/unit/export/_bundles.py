@@ -17,7 +17,10 @@ SAMPLES = 16000
 
 SIDE = 32
 # by space: a front-end that a file can hold, and settings whose networks fit a second of it
-SMALL: dict[str, tuple[str, dict[str, object]]] = {"mixednet": ("mfcc/tc_resnet", {"longest": 9, "depth": 3})}
+SMALL: dict[str, tuple[str, dict[str, object]]] = {
+    "mixednet": ("mfcc/tc_resnet", {"longest": 9, "depth": 3}),
+    "mixednet_sizes": ("mfcc/tc_resnet", {"longest": 5, "frames": 6}),
+}
 
 
 def bundle_of(space_name: str, ears: str = "", **params: object) -> ModelBundle:

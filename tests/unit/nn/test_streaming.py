@@ -37,6 +37,12 @@ CAUSAL: dict[str, tuple[str, dict[str, Any], InputSpec]] = {
         )
         for pool in ("flatten", "mean", "max")
     },
+    "mixed repeated": (
+        "mixednet",
+        {"stem": 6, "filters": 5, "longest": 3, "depth": 3, "repeat": 2, "frames": 4},
+        InputSpec(1, 10, 50, 4),
+    ),
+    "mixed of any size": ("mixednet_sizes", {"longest": 3, "frames": 6}, InputSpec(1, 10, 50, 4)),
     "mixed whole hops": (
         "mixednet",
         {"stem_kernel": 3, "stride": 3, "longest": 5, "depth": 3},

@@ -46,7 +46,8 @@ def small(name: str, *, whole: bool = False) -> Space:
     """A space as narrow as it comes, in its form of the fewest options; of cells S3, which has `none`."""
     forms = [space for space in variants(name) if getattr(space, "preset", "") not in ("s1", "s2", "s4")]
     space = min(forms, key=lambda space: sum(len(choice.options) for choice in space.choices()))
-    few = name in WHOLE or isinstance(space, SlimSpace)  # narrow, it has one layer
+    sized = any(choice.sized for choice in space.choices())  # no size can be left out
+    few = sized or name in WHOLE or isinstance(space, SlimSpace)  # narrow, a space of widths has one layer
     return space if whole or few else shortened(space)
 
 
@@ -70,7 +71,7 @@ def written(space: Space, folder: Path, methods: list[str], epochs: int) -> Path
     file = config(folder / "data", file=folder / "conf.yaml")
     plain = yaml.safe_load(file.read_text())
     if space.features:
-        seconds = 0.91 if space.fitting(9) > 9 else 0.3
+        seconds = round(0.02 + space.fitting(89) / 100, 2) if space.fitting(9) > 9 else 0.3
         tones(folder / "data", per_class=2, speakers=2, seconds=seconds)
         changes["data"] = {**plain["data"], "seconds": seconds, "resample": True}
     else:

@@ -1,21 +1,26 @@
 """Average viable recall as an objective of a search: what is measured, found, and refused before training."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+import yaml
 
 from audionas.config import load
 from audionas.core.errors import UserError
 from audionas.core.files import read_json
 from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
+from audionas.cost.limits import measured
 from audionas.inputs.feed import eval_batches, open_inputs, preparer, scores_of
 from audionas.methods import Scoring, score, standing
 from audionas.run.search import search
 from audionas.run.supernet import default_features, give_examples, search_run
+from audionas.run.train import train
 from audionas.run.training import found
+from tests.unit.cost._drawn import on_meta
 from tests.unit.run.training._words import word_config, words
 
 QUIET = Reporter(quiet=True)
@@ -80,6 +85,31 @@ def test_what_it_needs_is_said_before_the_supernet_is_trained(
     with pytest.raises(UserError, match=message):
         search(load(conf))
     assert not list((tmp_path / "exp").rglob("ckpt"))
+
+
+@pytest.mark.laws
+def test_sizes_are_searched_by_it_within_an_arena(made: Path, tmp_path: Path) -> None:
+    """From a supernet of slices; what is found is trained as any network."""
+    objectives = {"average_viable_recall": "max", "arena_esp32s3": "min"}
+    searcher = {"name": "nsga2", "objectives": objectives, "limits": {"arena_esp32s3": 25000}}
+    own = {**SEARCH, "searcher": {**searcher, "population": 3, "generations": 2}}
+    conf = word_config(made, out=str(tmp_path / "exp"), name="sizes", **own)
+    raw = yaml.safe_load(conf.read_text())
+    raw["space"] = {"name": "mixednet_sizes", "longest": 3, "frames": 17}
+    conf.write_text(yaml.safe_dump(raw))
+    best = search(load(conf))
+    rows = [json.loads(row) for row in (tmp_path / "exp/sizes/select/archive.jsonl").read_text().splitlines()]
+    assert 4 <= len(rows) <= 6
+    assert {"average_viable_recall" in row["values"] for row in rows} == {True, False}  # within, and above
+    assert all(("average_viable_recall" in row["values"]) == (not row["violation"]) for row in rows)
+    assert measured(on_meta(best), best.io, ["arena_esp32s3"])["arena_esp32s3"] <= 25000
+    exp = tmp_path / "exp"
+    begun = [f"arch={exp / 'sizes'}", f"train.init={exp / 'sizes' / 'search'}"]
+    train(load(conf, [*begun, "name=again", "train.epochs=1"]))
+    told = read_json(exp / "again" / "train" / "init.json")
+    assert told["kind"] == "supernet"
+    assert told["new"] == {}  # every weight is a slice
+    assert "head.linear.weight" in told["taken"]
 
 
 @pytest.mark.laws
