@@ -303,12 +303,8 @@ def _override(text: str) -> tuple[tuple[str, ...], dict[str, Any]]:
 def _build(raw: dict[str, Any], source: str) -> Config:
     problems: list[str] = []
     known = [f.name for f in fields(General)] + list(SECTIONS)
-    general = {}
-    for key, value in raw.items():
-        if key not in known:
-            problems.append(f"{key}: unknown key.{did_you_mean(key, known)}")
-        elif key not in SECTIONS:
-            general[key] = value
+    problems += [f"{key}: unknown key.{did_you_mean(key, known)}" for key in raw if key not in known]
+    general = {key: value for key, value in raw.items() if key in known and key not in SECTIONS}
     built: dict[str, Any] = {"general": _section(General, general, "", problems)}
     for section, kind in SECTIONS.items():
         value = raw.get(section)
@@ -327,7 +323,10 @@ def _build(raw: dict[str, Any], source: str) -> Config:
     for place, method in enumerate(built["compare"].methods or ()) if built.get("compare") else ():
         _named("method", _method(method), problems, f"compare.methods.{place}")
     if built.get("features") is not None:
-        problems += _contradictions(built["features"])
+        try:
+            built["features"].resolved()  # contradictions of settings with their preset
+        except UserError as error:
+            problems += [placed("features", p) for p in error.problems]
     changes = () if problems else fit(built, problems)
     if problems:
         count = amount(len(problems), "problem")
@@ -389,15 +388,6 @@ def _section(kind: type, value: Mapping[str, Any], path: str, problems: list[str
 
 def _faults(path: str, error: UserError) -> list[str]:
     return [*(placed(path, p) for p in error.problems), *([f"  {error.hint}"] if error.hint else [])]
-
-
-def _contradictions(features: Features) -> list[str]:
-    """Contradictions that the class alone cannot see: settings against their preset."""
-    try:
-        features.resolved()
-    except UserError as error:
-        return [placed("features", p) for p in error.problems]
-    return []
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,7 @@ from audionas.cost.table import table
 from audionas.engine import processes
 from audionas.proxies.sieve import Sieve
 from audionas.proxies.untrained import PROXIES, Untrained
+from audionas.report.advice.blind import blind
 from audionas.run.candidates import Archive, Candidates, Costs
 from audionas.run.folder import finish, phase, require_there
 from audionas.run.supernet import scorer
@@ -57,10 +58,13 @@ def select(
             front.save(conf.folder)
             finish(folder, {"scored": front.scored, "members": len(front.members)})
             different = len({problem.space.canonical(one.spec) for one in archive.rows})
-            same = f" ({different} different ones)" if different < front.scored else ""
-            many = f"{amount(front.scored, 'network')}{same}"
+            alike = f" ({different} different ones)" if different < front.scored else ""
+            many = f"{amount(front.scored, 'network')}{alike}"
             reporter.note(f"front of {len(front.members)} among {many}, written to {file}")
             reporter.table(*_fronts.table(front))
+            same = [front.members[0].score.values[name] for name in front.blind]
+            if told := blind(front.blind, front.objectives, same, conf.folder):
+                reporter.note(f"attention: {told.what}", told.do)
     return _fronts.read(file)
 
 

@@ -16,7 +16,7 @@ from audionas.core.errors import UserError
 from audionas.core.files import write_json, write_text
 from audionas.core.records.run import FrontRecord
 from audionas.core.reporter import amount
-from audionas.searchers._base import Direction, Score
+from audionas.searchers._base import DEAR, Direction, Score
 from audionas.searchers._front import Scored, extent, front, hypervolumes, knee, points
 from audionas.spaces._base import space_of
 from audionas.zoo.find import told
@@ -31,7 +31,8 @@ class Front:
     They are numbered from 1; `knee` is the number of the compromise. `volumes` are (networks scored,
     hypervolume) wherever it grew, as a share of the box between the best and the worst values: the worst
     value of each objective is the reference point. Architectures that are the same network
-    (`Space.canonical`) have one member, and `alike` says how many were scored for each member.
+    (`Space.canonical`) have one member, and `alike` says how many were scored for each member. `blind` names
+    the objectives of accuracy that are equal for all networks within the limits: they told none from another.
     """
 
     objectives: Mapping[str, Direction]
@@ -41,6 +42,7 @@ class Front:
     members: tuple[Scored, ...]
     volumes: tuple[tuple[int, float], ...]
     alike: tuple[int, ...]
+    blind: tuple[str, ...] = ()
 
     def save(self, folder: Path) -> None:
         """Write both files."""
@@ -63,6 +65,7 @@ class Front:
                 "knee": self.knee,
                 "members": members,
                 "hypervolume": [list(pair) for pair in self.volumes],
+                **({"blind": list(self.blind)} if self.blind else {}),
             },
         )
         write_text(folder / "front.csv", self.csv())
@@ -108,15 +111,25 @@ def of(scored: Sequence[Scored], objectives: Mapping[str, Direction], limits: Ma
             f"none of {amount(len(scored), 'network')} satisfies {_told(limits)}",
             hint="Raise the limits, or search a narrower space, for example: space.width=0.5",
         )
+    values = points([one.score for one in scored], objectives)
     return Front(
         objectives=dict(objectives),
         limits=dict(limits),
         scored=len(scored),
         knee=knee(points([m.score for m in members], objectives)) + 1,
         members=members,
-        volumes=_volumes(points([one.score for one in scored], objectives)),
+        volumes=_volumes(values),
         alike=alike,
+        blind=_blind(values, list(objectives)),
     )
+
+
+def _blind(values: np.ndarray, objectives: Sequence[str]) -> tuple[str, ...]:
+    within = values[np.isfinite(values).all(1)]
+    if len(within) < 2:
+        return ()
+    constant = (within == within[0]).all(0)
+    return tuple(name for name, same in zip(objectives, constant, strict=True) if same and name in DEAR)
 
 
 def _different(
@@ -159,6 +172,7 @@ def read(file: Path) -> Front:
         members=members,
         volumes=tuple((int(n), float(v)) for n, v in raw["hypervolume"]),
         alike=tuple(m.get("alike", 1) for m in raw["members"]),  # earlier files have none
+        blind=tuple(raw.get("blind", ())),
     )
 
 

@@ -172,11 +172,14 @@ class FrontRecord(Record):
     knee: Annotated[int, Field(ge=1)]
     members: Annotated[list[Member], Field(min_length=1, max_length=1_000_000)]
     hypervolume: list[Annotated[list[Size], Field(min_length=2, max_length=2)]]
+    blind: Annotated[list[str], Field(default_factory=list)]  # objectives; earlier files have none
 
     @model_validator(mode="after")
     def _complete(self) -> Self:
         if self.knee > len(self.members):
             raise ValueError(f"knee: {self.knee} of {len(self.members)}")
+        if odd := set(self.blind) - self.objectives.keys():
+            raise ValueError(f"blind: {', '.join(sorted(odd))[:300]}, which is no objective")
         wanted = {"macs", "params", *self.objectives, *self.limits, *self.members[0].values}
         for number, member in enumerate(self.members):
             if wanted != member.values.keys():

@@ -11,6 +11,7 @@ from audionas.core.records.decided import DecidedRecord
 from audionas.core.records.run import EpochRecord
 from audionas.core.records.trained import TrainedRecord
 from audionas.report.advice.apart import far_apart
+from audionas.report.advice.blind import blind
 from audionas.report.advice.box import Advice
 from audionas.report.advice.deaf import never_heard
 from audionas.report.advice.hours import few_hours
@@ -55,6 +56,8 @@ def advice(run: Run) -> Iterator[Advice | None]:
         yield of_accuracy(run.scores, run.folder)
     if run.front:
         trained = (run.folder / "train" / "done.json").is_file()
+        values = [run.front.members[0].score.values[name] for name in run.front.blind]
+        yield blind(run.front.blind, run.front.objectives, values, run.folder)
         yield untrained(len(run.front.members), run.front.knee, run.folder, trained=trained)
     if run.spec and "decided" in run.spec.note:
         record = records.check(DecidedRecord, run.spec.note["decided"], str(run.folder / "arch.json"))

@@ -126,3 +126,24 @@ def test_the_table_writes_whole_numbers_in_full_and_stars_the_knee():
     assert head[1:4] == ["accuracy", "macs", "params"]
     assert [row[0] for row in rows if row[0].endswith("*")] == [f"{front.knee}*"]
     assert [row[2] for row in rows] == [f"{m.score.values['macs']:,}" for m in front.members]
+
+
+def test_an_objective_that_is_equal_for_all_within_the_limits_is_blind(tmp_path: Path) -> None:
+    assert fronts.of(NETWORKS, TWO, {}).blind == ()
+    same = [one._replace(score=Score({**one.score.values, "accuracy": 0.5})) for one in NETWORKS]
+    front = fronts.of(same, TWO, {})
+    assert front.blind == ("accuracy",)
+    front.save(tmp_path)
+    assert fronts.read(tmp_path / "front.json").blind == ("accuracy",)
+    outside = NETWORKS[0]._replace(score=Score({"macs": 1e9, "params": 1.0}, 2.0))
+    assert fronts.of([*same, outside], TWO, {"macs": 9e6}).blind == ("accuracy",)  # it has no accuracy
+    assert fronts.of([*same[:-1], NETWORKS[-1]], TWO, {}).blind == ()
+    assert fronts.of(same[:1], TWO, {}).blind == ()  # one network says nothing
+
+
+def test_a_blind_objective_must_be_an_objective(tmp_path: Path) -> None:
+    fronts.of(NETWORKS, TWO, {}).save(tmp_path)
+    raw = json.loads((tmp_path / "front.json").read_text())
+    (tmp_path / "front.json").write_text(json.dumps({**raw, "blind": ["loss"]}))
+    with pytest.raises(UserError, match="blind: loss, which is no objective"):
+        fronts.read(tmp_path / "front.json")
