@@ -101,9 +101,10 @@ def done(root: Path, job: Job, sources: Sequence[str]) -> None:
     arch = []
     if load(Path(conf)).space is not None:  # searched once a word, on its first job's data
         found = f"{job.word}_{job.network}_search"
-        arch = [f"arch={root / 'exp' / found}"]
+        arch = [f"arch={root / 'exp' / found}#1"]  # of the front the first by the first objective
         if not (root / "exp" / found / "front.json").exists():
-            ran(root, job, *AUDIONAS, "search", conf, *settings(root, data, found, 0), "--resume")
+            balanced = (*settings(root, data, found, 0), "data.balance=undersample")
+            ran(root, job, *AUDIONAS, "search", conf, *balanced, "--resume")
     ran(root, job, *AUDIONAS, "train", conf, *arch, *settings(root, data, job.name, job.seed), "--resume")
     target, file = (
         ("int8", "model.int8.onnx") if "ds_cnn" in job.network else ("esphome", f"{job.name}.tflite")
