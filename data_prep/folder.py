@@ -9,15 +9,17 @@ import typer
 
 from audionas.core.errors import Faults, UserError
 from audionas.core.files import require_there, write_json
+from audionas.core.made import delete
 from audionas.core.reporter import Reporter, amount
 from audionas.data import kaldi, readers
 from audionas.data.files import listing
 from audionas.data.kaldi import Item
 from audionas.data.labels import NOISE, SILENCE, UNKNOWN, is_background, other_of
+from audionas.data.owned import drop
 from audionas.data.readers import slug
 from audionas.prep import intake, other_sound
 
-HOURS = "hours.json"
+HOURS, BOTH = "hours.json", ("known", "both")
 
 
 def main(
@@ -35,7 +37,7 @@ def main(
         float,
         typer.Option(
             help="Share of the clips of train and dev to set aside in known; both has all others, for a last "
-            "training that hears the voices of train and dev. 0 for neither."
+            "training that hears the voices of train and dev. 0 for neither; not with --negatives."
         ),
     ] = 0.0,
     min_clips: Annotated[
@@ -73,7 +75,7 @@ def main(
     with faults:
         shares = _shares(dev, test)
     with faults:
-        _require_known(known, dev, test)
+        _require_known(known, dev, test, bool(negatives))
     with faults:
         require_there(src, *(negatives or ()))
     if not 0.1 <= seconds <= 60:
@@ -90,7 +92,7 @@ def main(
     other, said = other_sound.found(negatives or (), words, other_of(labels), reporter)
     converted = out / "resampled" if resample else None
     long = [f"{split}_long" for split in shares if other]
-    more = ("known", "both") if known else ()
+    more = BOTH if known else ()
     intake.reserve(out, (*shares, *long, *more, "noise"), ("labels.txt", HOURS), converted=converted)
     taken = intake.take(
         {"clips": items, "noise": noise, "negatives": other},
@@ -101,6 +103,11 @@ def main(
         log=out / intake.LOG,
         workers=workers,
     )
+    if negatives and not taken["negatives"]:
+        raise UserError(
+            "--negatives: no recording is left",
+            hint="Give sound in which something is heard, in folders that no word is the name of.",
+        )
     items, noise = _frequent(taken["clips"], min_clips, reporter), taken["noise"]
     if speaker_pattern:
         splits = by_speaker(items, shares, seed)
@@ -114,10 +121,10 @@ def main(
         )
     every: dict[str, list[Item]] = {}
     if taken["negatives"]:
-        cut = other_sound.stretches(taken["negatives"], said, words, len(shares))
+        cut = other_sound.stretches(taken["negatives"], said, words, len(shares), seconds)
         every = by_speaker(cut, other_sound.shares_of(shares), seed)
         for split, part in every.items():
-            splits[split] += other_sound.clips(part, splits[split], seconds, seed)
+            splits[split] += other_sound.clips(split, part, splits[split], seconds, seed)
     order = _class_order({item.label for part in splits.values() for item in part})
     _note_gaps(splits, order, reporter)
     splits = {**splits, **({"noise": noise} if noise else {})}
@@ -127,6 +134,17 @@ def main(
             reporter.note(f"wrote {kaldi.write(out / name, part).path}: {amount(len(part), 'clip')}")
     if every:
         _store_long(out, every, reporter)
+    others = [*(() if every else (f"{split}_long" for split in shares)), *(() if known else BOTH)]
+    _drop_earlier(out, others, reporter)
+
+
+def _drop_earlier(out: Path, names: Sequence[str], reporter: Reporter) -> None:
+    """Delete what an earlier call wrote and this one does not: these data directories, and their hours."""
+    for name in names:
+        if drop(out / name):
+            reporter.note(f"deleted {out / name}, which an earlier preparation wrote")
+    if any(name.endswith("_long") for name in names):
+        delete(out, [HOURS])
 
 
 def _store_long(out: Path, splits: Mapping[str, Sequence[Item]], reporter: Reporter) -> None:
@@ -231,8 +249,13 @@ def _shares(dev: float, test: float) -> dict[str, float]:
     return {split: share for split, share in every.items() if share > 0}
 
 
-def _require_known(known: float, dev: float, test: float) -> None:
+def _require_known(known: float, dev: float, test: float, negatives: bool) -> None:
     """Raise UserError where no share can be set aside, or there are no train and dev to take it from."""
+    if known and negatives:
+        raise UserError(
+            f"--known {known}: not with --negatives, whose thresholds need voices of dev that are not learnt",
+            hint="Leave one of them out.",
+        )
     if not 0 <= known < 1:
         raise UserError(f"--known {known}: expected a share from 0 to below 1, such as 0.05")
     if known and not (dev > 0 and dev + test < 1):

@@ -13,6 +13,7 @@ from audionas.core.files import shipped
 from audionas.data import audio, kaldi
 from audionas.data.kaldi import DataDir
 from audionas.data.labels import RATE, SPLITS, is_background, read_labels
+from audionas.data.readers import slug
 from audionas.expert.pages import main_of
 from audionas.listen.sounds import recordings
 
@@ -22,8 +23,8 @@ Place = str | Path
 class Dataset:
     """A folder with the data directories train, dev and test, as `prepare` writes it.
 
-    `negatives` are folders of long sound without a keyword, for thresholds and false accepts; parts of them
-    lie in the folder where they were prepared with it. `notes` is what the preparation told, `source` the
+    `negatives` are folders of long sound without a keyword, for thresholds and false accepts; parts of those
+    that were prepared with it lie in the folder, too. `notes` is what the preparation told, `source` the
     folder that it was prepared from, where that is known. Raises UserError where there is no training data,
     and for a folder of negatives without audio.
     """
@@ -45,7 +46,8 @@ class Dataset:
                 hint="Prepare recordings first, one folder per class: audionas.prepare('my_words')",
             )
         with called("Dataset", {}) as told:
-            self._given = sum(item.seconds for place in self.negatives for item in recordings(place)) / 3600
+            each = {place: recordings(place) for place in self.negatives}
+        self._given = {place: sum(item.seconds for item in found) / 3600 for place, found in each.items()}
         self.notes += told
 
     @cached_property
@@ -71,13 +73,17 @@ class Dataset:
 
         `lowest_rate` is the lowest rate of false accepts per hour that the sound without a keyword can show,
         3 / hours (95 %), None where it shows nothing. It counts `negatives` and clips in dev and test whose
-        label begins with `_`; of negatives that were prepared with the words dev_long and test_long alone.
+        label begins with `_`; of negatives that were prepared with the words (known by the name of their
+        folder) dev_long and test_long alone.
         """
         found: dict[str, Any] = {name: _counts(data) for name, data in self.splits.items()}
         long = [self.folder / f"{name}_long" for name in ("dev", "test")]
         kept = [item for place in long if (place / "wav.scp").is_file() for item in kaldi.read(place)]
         own = (i for n in ("dev", "test") for i in self.splits.get(n, ()) if is_background(i.label))
-        hours = sum(item.seconds for item in kept or own) / 3600 + (0.0 if kept else self._given)
+        hours = sum(item.seconds for item in kept or own) / 3600
+        for place, more in self._given.items():
+            within = slug(f"{place.resolve().name}-")  # so the ids of its stretches begin
+            hours += 0.0 if any(item.id.startswith(within) for item in kept) else more
         rate = 3 / hours if hours else None
         return Figures(labels=len(self.labels), **found, negative_hours=hours, lowest_rate=rate)
 

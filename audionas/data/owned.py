@@ -1,6 +1,7 @@
 """The data directories that are ours to write over: those that hold `utt2sha256`."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from audionas.core.errors import UserError
@@ -24,3 +25,15 @@ def require_own(path: Path | str) -> None:
         )
     for name in FILES:
         drop_draft(folder / name)
+
+
+def drop(path: Path | str) -> bool:
+    """Delete a data directory of ours, and the folder unless it holds more; False where there is none."""
+    folder = Path(path)
+    if folder.is_symlink() or not (folder / SUMS).is_file():
+        return False
+    for name in sorted(FILES, key=SUMS.__eq__):  # last what says that it is ours
+        (folder / name).unlink(missing_ok=True)
+    with suppress(OSError):
+        folder.rmdir()
+    return True

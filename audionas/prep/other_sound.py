@@ -1,6 +1,7 @@
 """Sound without a word, beside recordings of words: cut into stretches, of which clips are drawn."""
 
 import math
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -8,10 +9,11 @@ from pathlib import Path
 from audionas.core.errors import UserError
 from audionas.core.reporter import Reporter, amount
 from audionas.data.files.transcripts import Utterance, rest, with_words
+from audionas.data.files.transcripts import says as says_text
 from audionas.data.kaldi import Item
 from audionas.data.labels import is_background
 from audionas.data.readers import slug
-from audionas.prep.wake.sources import GROUP_SHARES, PARTS, says, scan
+from audionas.prep.wake.sources import GROUP_SHARES, PARTS, plain, scan
 
 STRETCH = 60.0  # seconds at most: a split takes whole stretches
 Said = Mapping[str, Sequence[Utterance]]  # by item
@@ -27,12 +29,13 @@ def found(
 ) -> tuple[list[Item], Said]:
     """The recordings below these folders under one label, and what is said in them, where that is known.
 
-    Left out are those in folders of a word's name. Raises UserError for a folder without audio.
+    Left out are those in folders in whose name a whole word is one of these. Raises UserError for a folder
+    without audio.
     """
     items, said = list[Item](), dict[str, Sequence[Utterance]]()
     for place in places:
         every = scan(place.resolve(), say=reporter.note)
-        kept = [each for each in every if not any(says(each, word) for word in words)]
+        kept = [each for each in every if not any(_named(each.word, word) for word in words)]
         if len(kept) < len(every):
             reporter.note(f"{place}: {amount(len(every) - len(kept), 'recording')} of the words left out")
         for each in kept:
@@ -42,20 +45,30 @@ def found(
     return items, said
 
 
-def stretches(items: Sequence[Item], said: Said, words: Sequence[str], splits: int) -> list[Item]:
-    """The recordings in stretches of a minute at most, without the utterances that say a word.
+def stretches(
+    items: Sequence[Item], said: Said, words: Sequence[str], splits: int, seconds: float
+) -> list[Item]:
+    """The recordings in stretches of a minute at most, or a clip of `seconds`, without the utterances that
+    say a word.
 
-    A split gets whole groups: where there are fewer than splits, each stretch is a group of its own, a tenth
-    of its recording at most. Raises UserError where there are fewer stretches than splits.
+    A split gets whole groups, and files with the same bytes are one recording. Where there are fewer groups
+    than splits, each stretch is a group of its own, a tenth of its recording or a clip. Raises UserError
+    where there are fewer stretches than splits.
     """
-    few = len({item.speaker for item in items}) < splits
+    first: dict[str, Item] = {}
+    spoken: dict[str, list[Utterance]] = defaultdict(list)
+    for item in items:
+        first.setdefault(_content(item), item)
+        spoken[_content(item)] += said[item.id]
+    few = len({item.speaker for item in first.values()}) < splits
     cut = []
     for item in items:
         longest = min(STRETCH, item.seconds / PARTS) if few else STRETCH
-        quiet = rest(0.0, item.seconds, with_words({"": said[item.id]}, words)[""])
-        for number, (start, end) in enumerate(_pieces(quiet, longest)):
+        own, utterances = first[_content(item)], spoken[_content(item)]
+        quiet = rest(0.0, item.seconds, with_words({"": utterances}, words)[""])
+        for number, (start, end) in enumerate(_pieces(quiet, longest, seconds)):
+            group = f"{own.id}-{number:04d}" if few else own.speaker
             name = f"{item.id}-{number:04d}"
-            group = name if few else item.speaker
             part = replace(item, id=name, start=item.start + start, seconds=end - start, speaker=group)
             cut.append(part)
     if len({item.speaker for item in cut}) < splits:
@@ -66,8 +79,11 @@ def stretches(items: Sequence[Item], said: Said, words: Sequence[str], splits: i
     return cut
 
 
-def clips(items: Sequence[Item], words: Sequence[Item], seconds: float, seed: int) -> list[Item]:
-    """Clips of the stretches of a split, drawn evenly: as many as it has `words` at most."""
+def clips(split: str, items: Sequence[Item], words: Sequence[Item], seconds: float, seed: int) -> list[Item]:
+    """Clips of the stretches of a split, drawn evenly: as many as it has `words` at most.
+
+    Raises UserError where no stretch is as long as a clip.
+    """
     from audionas.core.rng import numpy_rng  # imports torch: only when something is drawn
 
     every = [
@@ -75,14 +91,32 @@ def clips(items: Sequence[Item], words: Sequence[Item], seconds: float, seed: in
         for item in items
         for number in range(int(item.seconds / seconds + 1e-6))
     ]
+    if not every:
+        raise UserError(
+            f"--negatives: no stretch of {split} is as long as --seconds {seconds:g}",
+            hint="Give longer recordings.",
+        )
     most = sum(not is_background(item.label) for item in words) or len(words)
     drawn = numpy_rng(seed, "negatives").permutation(len(every))[:most]
     return [every[row] for row in sorted(drawn)]
 
 
-def _pieces(spans: Iterable[tuple[float, float]], longest: float) -> Iterator[tuple[float, float]]:
-    """The spans in pieces of at most `longest` seconds."""
+def _named(folder: str, word: str) -> bool:
+    """True where the name of a folder has the word, whole, as `hey_you` and `heyyou` have `hey you`."""
+    return says_text(folder, word) or plain(folder) == plain(word) != ""
+
+
+def _content(item: Item) -> str:
+    """What tells the file of an item from others."""
+    return item.sha256 or item.audio
+
+
+def _pieces(
+    spans: Iterable[tuple[float, float]], longest: float, least: float
+) -> Iterator[tuple[float, float]]:
+    """The spans in pieces of at most `longest` seconds, or where these are shorter than `least`, in fewer."""
     for start, end in spans:
-        many = max(1, math.ceil((end - start) / longest - 1e-6))
+        many = math.ceil((end - start) / longest - 1e-6)
+        many = max(1, min(many, int((end - start) / least + 1e-6)))
         width = (end - start) / many
         yield from ((start + number * width, start + (number + 1) * width) for number in range(many))

@@ -76,7 +76,8 @@ def cut(
         parts = halves(read(recording.path), 2 * most)
         for copy in range(copies if split == "train" else 1):
             rng = numpy_rng(job.seed, "hard", name, copy)
-            other = _word(read(others[int(rng.integers(len(others)))].path), most) if others else None
+            pick = others[int(rng.integers(len(others)))] if others else None
+            other = _word(pick.cut(read(pick.path)), most) if pick else None
             for kind, wave in pieces(*parts, other, rng).items():
                 if kind not in kinds:
                     continue

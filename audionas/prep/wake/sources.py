@@ -111,11 +111,11 @@ def _peak(path: str) -> float | str:
 
 
 def parted(recordings: Sequence[Recording], keyword: str) -> list[Recording]:
-    """The recordings; other sound in tenths, each a group, where there are fewer of it than splits.
+    """The recordings; other sound in tenths, each a group, where it has fewer groups than splits.
 
     Recordings with transcripts stay whole.
     """
-    if sum(not says(r, keyword) for r in recordings) >= len(GROUP_SHARES):
+    if len({r.group for r in recordings if not says(r, keyword)}) >= len(GROUP_SHARES):
         return list(recordings)
     return [part for r in recordings for part in ([r] if r.said or says(r, keyword) else _parts(r, PARTS))]
 

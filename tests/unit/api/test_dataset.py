@@ -68,6 +68,11 @@ def test_sound_without_the_words_is_prepared_with_them(words: Path, tmp_path: Pa
     assert data.negatives == (radio,)
     assert data.summary()["negative_hours"] == pytest.approx(2 * 10 / 3600)  # a third is for training
     assert data.summary()["lowest_rate"] == pytest.approx(3 * 3600 / 20)
+    more = tmp_path / "more"
+    more.mkdir()
+    soundfile.write(more / "a.wav", np.zeros(16_000 * 7), 16_000)
+    heard = audionas.Dataset(data.folder, [radio, more]).summary()
+    assert heard["negative_hours"] == pytest.approx((2 * 10 + 7) / 3600)  # radio is not counted twice
 
 
 def test_no_rate_is_claimed_where_every_clip_is_a_keyword(tmp_path: Path) -> None:

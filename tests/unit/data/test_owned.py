@@ -7,7 +7,7 @@ import pytest
 from audionas.core.errors import UserError
 from audionas.data import kaldi
 from audionas.data.kaldi import Item
-from audionas.data.owned import SUMS
+from audionas.data.owned import SUMS, drop
 
 ITEM = Item("a", "/a.wav", "yes", 1.0, 0.0, "a", "0" * 64)
 
@@ -32,3 +32,14 @@ def test_one_of_ours_is_written_again_even_where_the_first_time_was_cut_off(tmp_
     kaldi.write(tmp_path, [ITEM])
     kaldi.write(tmp_path, [ITEM])
     assert not [*tmp_path.glob(".*")]
+
+
+def test_only_one_of_ours_is_dropped(tmp_path: Path) -> None:
+    ours, other, link = tmp_path / "ours", tmp_path / "other", tmp_path / "link"
+    kaldi.write(ours, [ITEM])
+    other.mkdir()
+    (other / "wav.scp").write_text("mine")
+    link.symlink_to(ours)
+    assert [drop(other), drop(link), drop(tmp_path / "none"), drop(ours)] == [False, False, False, True]
+    assert (other / "wav.scp").exists()
+    assert not ours.exists()

@@ -7,6 +7,7 @@ import zlib
 from io import BytesIO
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -230,10 +231,14 @@ def test_without_known_there_are_no_such_folders(tmp_path: Path) -> None:
     assert not (tmp_path / "out" / "known").exists()
 
 
+BOTH_ASKED = {"known": 0.1, "negatives": [Path()]}
+
+
 @pytest.mark.parametrize(
-    "wrong", [{"known": -0.1}, {"known": 1.0}, {"known": 0.1, "dev": 0.0}, {"known": 0.1, "test": 0.9}]
+    "wrong",
+    [{"known": -0.1}, {"known": 1.0}, {"known": 0.1, "dev": 0.0}, {"known": 0.1, "test": 0.9}, BOTH_ASKED],
 )
-def test_a_share_that_nothing_can_give_is_refused(tmp_path: Path, wrong: dict[str, float]) -> None:
+def test_a_share_that_nothing_can_give_is_refused(tmp_path: Path, wrong: dict[str, Any]) -> None:
     with pytest.raises(UserError, match="--known"):
         folder.main(tree(tmp_path / "src", speakers=1), tmp_path / "out", **wrong)
     assert not (tmp_path / "out").exists()
@@ -267,3 +272,46 @@ def test_other_sound_joins_what_is_no_word(tmp_path: Path, files: int) -> None:
 def test_a_length_without_sense_is_refused_with_the_folder(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"(?s)radio: no such.*--seconds 0: expected"):
         folder.main(tree(tmp_path / "src"), tmp_path / "out", negatives=[tmp_path / "radio"], seconds=0)
+
+
+def radio(root: Path, seconds: float) -> Path:
+    """Four recordings of noise."""
+    rng = np.random.default_rng(0)
+    root.mkdir(parents=True)
+    for number in range(4):
+        wave = rng.uniform(-0.1, 0.1, int(16_000 * seconds))
+        soundfile.write(root / f"{number}.wav", wave, 16_000)
+    return root
+
+
+def test_other_sound_of_which_nothing_is_left_is_refused(tmp_path: Path) -> None:
+    source = tree(tmp_path / "src", speakers=3)
+    alexa = radio(tmp_path / "radio" / "alexa", 1.0).parent
+    with pytest.raises(UserError, match="--negatives: no recording is left"):
+        folder.main(source, tmp_path / "out", negatives=[alexa])
+    quiet = tmp_path / "quiet"
+    quiet.mkdir()
+    soundfile.write(quiet / "a.wav", np.zeros(32_000), 16_000)
+    with pytest.raises(UserError, match="--negatives: no recording is left"):
+        folder.main(source, tmp_path / "out", negatives=[quiet], on_bad="skip")
+    with pytest.raises(UserError, match="is as long as --seconds 1"):
+        folder.main(source, tmp_path / "out", negatives=[radio(tmp_path / "short", 0.5)])
+    assert not (tmp_path / "out" / "train").exists()
+
+
+def test_what_an_earlier_call_wrote_is_deleted_where_this_one_does_not(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source, out = tree(tmp_path / "src", speakers=3), tmp_path / "out"
+    folder.main(source, out, negatives=[radio(tmp_path / "radio", 2.0)], seconds=0.5)
+    assert (out / "hours.json").exists()
+    (out / "train_long" / "notes").write_text("mine")
+    folder.main(source, out, known=0.1)
+    assert {file.name for file in out.glob("*_long")} == {"train_long"}
+    assert [file.name for file in (out / "train_long").iterdir()] == ["notes"]
+    assert not (out / "hours.json").exists()
+    assert "dev_long, which an earlier preparation wrote" in "".join(capsys.readouterr())
+    (out / "known" / "utt2sha256").unlink()  # no more ours
+    folder.main(source, out)
+    assert (out / "known" / "wav.scp").exists()
+    assert not (out / "both").exists()

@@ -1,11 +1,17 @@
 """Hard negatives: where a word is cut, what its halves make, and that none of it is the word."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import soundfile
 
+from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.data.labels import RATE
-from audionas.prep.wake.hard import KINDS, halves, pieces, spelt, texts
+from audionas.prep.wake.clips import ClipJob
+from audionas.prep.wake.hard import KINDS, cut, halves, pieces, spelt, texts
+from audionas.prep.wake.sources import Recording
 
 HALF = RATE // 4
 
@@ -68,3 +74,18 @@ def test_texts_take_every_kind_in_turn() -> None:
     assert not any("hey jarvis" in text for _, text in found)
     assert {kind for kind, _ in texts("hey jarvis", [], 8, numpy_rng("texts"))} == set(KINDS[:-1])
     assert texts("go", ["table"], 5, numpy_rng("texts")) == []
+
+
+def test_another_word_is_of_the_part_that_its_split_has(tmp_path: Path) -> None:
+    word, other = tmp_path / "word.wav", tmp_path / "day.wav"
+    mine, foreign = 0.3 * np.ones(HALF, np.float32), tone(0.5)
+    waves = {word: np.concatenate([tone(0.3), tone(0.9)]), other: np.concatenate([mine, foreign])}
+    found = [
+        Recording(word, "own", "computer", "own-w"),
+        Recording(other, "own", "radio", "own-day-0", part=(0, 2)),
+    ]
+    job = ClipJob(tmp_path / "out", "computer", "computer", 1.5, 0, Reporter())
+    made = dict(cut(job, "test", found, [], 1, waves.__getitem__))
+    wave, _ = soundfile.read(made["with_another"].audio)
+    whole = wave[-HALF + 800 : -800]
+    assert whole.min() > 0.25  # nothing of the tone, which lies in another split

@@ -237,5 +237,8 @@ def test_one_recording_of_other_sound_is_shared_by_its_parts() -> None:
     wave = np.arange(37, dtype=np.float32)
     assert np.concatenate([r.cut(wave) for r in parts]).tolist() == wave.tolist()
     assert all(any(not says(r, "hey you") for r in found) for found in splits.values())
+    same = [radio._replace(path=Path(f"{n}.wav")) for n in range(3)]  # of one group
+    groups = {r.group for r in parted([*mine, *same], "hey you") if not says(r, "hey you")}
+    assert len(groups) == PARTS
     told = radio._replace(said=(Utterance("day.wav", 0.0, 1.0, "hello"),))
     assert parted([*mine, told], "hey you") == [*mine, told]
