@@ -9,7 +9,7 @@ from audionas.config import load
 from audionas.core.rng import numpy_rng
 from audionas.data import kaldi
 from audionas.expert import conf, decide, steps
-from audionas.expert.clock import SHARES, TIMED, Clock, epochs
+from audionas.expert.clock import SHARES, START, TIMED, Clock, epochs
 from audionas.expert.decide import Decision
 from audionas.expert.devices import device
 from audionas.expert.do import Done
@@ -29,8 +29,7 @@ _TRIALS = 0.6  # share of the training's time that finalists have; the chosen on
 def hand_made(made: Plan, home: Path, clock: Clock) -> None:
     """Time each network that fits; decide which are tried, and the epochs of trials and of the training."""
     fit, began = _fitting(made, home), (_cores(), clock.spent)
-    few = "refit" in made.decisions and made.value("refit")
-    made.decisions["candidates"] = decide.knowing({each.name: each.init for each in fit}, few)
+    made.decisions["candidates"] = decide.knowing({each.name: each.init for each in fit}, few(made))
     fit = [each for each in fit if each.name in made.value("candidates")]
     paces = {each.name: _pace(made, home, each.name, each.init, TIMED / len(fit) - 1) for each in fit}
     _keep(made, home, clock, *began)
@@ -73,11 +72,18 @@ def replanned(made: Plan, done: Done, clock: Clock) -> None:
     row, trial = made.value("networks")[name], steps.trial(name)
     if trial not in done.steps:
         return
-    slow = done.steps[trial]["seconds"] / made.stops.get(trial, row["trial_epochs"]) / row["epoch"]
+    worked = max(1.0, done.steps[trial]["seconds"] - START)
+    slow = worked / made.stops.get(trial, row["trial_epochs"]) / row["epoch"]
     left = clock.given - clock.spent - made.value("rest") * max(1.0, slow)
     shorter = decide.shortened(row["epochs"], row.get("last_epoch", row["epoch"]), slow, left)
     if shorter is not None:
-        made.decisions["epochs"] = shorter
+        value = {name: {"planned": row["epochs"], "epochs": shorter.value}}
+        made.decisions["epochs"] = shorter._replace(value=value)
+
+
+def few(made: Plan) -> bool:
+    """True where voices are few; a plan of an earlier version says so in `refit` alone."""
+    return any(made.value(name) for name in ("few", "refit") if name in made.decisions)
 
 
 def _keep(made: Plan, home: Path, clock: Clock, core: float, spent: float) -> None:

@@ -68,22 +68,34 @@ def split(facts: Facts) -> Decision:
     )
 
 
-def refit(speakers: int, split: str, tuned: bool = False) -> Decision:
-    """True where the last training hears the voices of train and dev; not where dev is `tuned` on."""
-    if tuned:
+def few(task: str, speakers: int, split: str) -> Decision:
+    """True where the voices of several words are few, and known."""
+    if task == "scenes":
+        return Decision(False, "scenes have no voices")
+    if not split:
+        return Decision(False, "the clips are split by recording: train has the voices of dev and test")
+    told = amount(speakers, "speaker")
+    if speakers >= FEW_SPEAKERS:
+        return Decision(False, f"{told}, {FEW_SPEAKERS} or more")
+    return Decision(True, f"{told}, fewer than {FEW_SPEAKERS}: each one counts")
+
+
+def refit(few: bool, tuned: bool) -> Decision:
+    """True where the last training hears the `few` voices of train and dev; not where dev is `tuned` on."""
+    if few and tuned:
         return Decision(False, "thresholds are tuned on dev, so no voice of it is learnt")
-    if not split or speakers >= FEW_SPEAKERS:
+    if not few:
         return Decision(False, "the last training leaves dev out, which chooses its best epoch")
     return Decision(
         True,
-        f"of {amount(speakers, 'speaker')} each one counts: dev chooses the network, then the last training "
-        "hears all voices but those of test, and keeps its last epoch",
+        "voices are few: dev chooses the network, then the last training hears all voices but those of test, "
+        "and keeps its last epoch",
     )
 
 
 def surroundings(task: str, speakers: int) -> Decision:
-    """The section `augment` of the trainings."""
-    if task == "scenes" or speakers >= FEW_SPEAKERS:
+    """The section `augment` of the trainings; wide where the `speakers` are few, and not unknown (0)."""
+    if task == "scenes" or not 0 < speakers < FEW_SPEAKERS:
         return Decision(
             dict(NEAR), "shifted, faster or slower, softer or louder clips stand for more of them"
         )

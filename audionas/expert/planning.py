@@ -80,8 +80,10 @@ def _examine(made: Plan, home: Path) -> None:
             decided["negatives"] = Decision("dev_long", "the sound without the words")
             why = "clips of the sound without the words join it, as many as the words have in each split"
             decided["other"] = Decision(other_of(found.labels), why)
-        decided["refit"] = decide.refit(found.speakers, decided["split"].value, bool(made.negatives))
-        decided["augment"] = decide.surroundings(decided["task"].value, found.speakers)
+        task = decided["task"].value
+        decided["few"] = decide.few(task, found.speakers, decided["split"].value)
+        decided["refit"] = decide.refit(decided["few"].value, bool(made.negatives))
+        decided["augment"] = decide.surroundings(task, found.speakers)
 
 
 def _examine_word(made: Plan, found: Facts) -> None:

@@ -189,8 +189,17 @@ def _rest(plan: Plan, out: Path, name: str) -> list[Step]:
 
 
 def final_epochs(plan: Plan) -> int:
-    """The epochs of the last training: those of its network, or what the time after the trials allows."""
-    return int(_value(plan, "epochs") or plan.value("networks")[plan.value("choice")]["epochs"])
+    """The epochs of the last training: those of its network, or what the time after the trials allows.
+
+    The latter are for one network, and for the epochs that were planned for it: whoever changes one of them
+    in the plan gets what is written there.
+    """
+    planned = plan.value("networks")[plan.value("choice")]["epochs"]
+    shorter = _value(plan, "epochs") or {}
+    if not isinstance(shorter, Mapping):  # of an earlier version, which did not keep the network
+        return min(int(shorter), int(planned))
+    own = shorter.get(plan.value("choice"), {})
+    return int(own["epochs"] if own.get("planned") == planned else planned)
 
 
 def _mining(plan: Plan, home: Path, chosen: str) -> list[Step]:

@@ -145,10 +145,13 @@ def test_quick_trials_give_no_more_epochs_than_planned() -> None:
 
 
 def test_with_few_speakers_the_last_training_hears_those_of_dev() -> None:
-    assert decide.refit(5, "pattern").value is True
-    assert decide.refit(10, "pattern").value is False
-    assert decide.refit(5, "pattern", tuned=True).value is False  # thresholds need voices that are new
-    assert decide.refit(5, "").value is False  # by recording: dev has the voices of train already
+    assert decide.few("keywords", 5, "pattern").value is True
+    assert decide.few("keywords", 10, "pattern").value is False
+    assert decide.few("keywords", 5, "").value is False  # by recording: dev has the voices of train already
+    assert decide.few("scenes", 5, "pattern").value is False
+    assert decide.refit(few=True, tuned=False).value is True
+    assert decide.refit(few=True, tuned=True).value is False  # thresholds need voices that are new
+    assert decide.refit(few=False, tuned=False).value is False
 
 
 def test_with_few_speakers_loudness_equaliser_and_noise_are_drawn_widely() -> None:
@@ -156,6 +159,7 @@ def test_with_few_speakers_loudness_equaliser_and_noise_are_drawn_widely() -> No
     assert few["gain_db"][0] < many["gain_db"][0] < 0
     assert {"equaliser_db", "colour_snr_db"} <= {*few} - {*many}
     assert decide.surroundings("scenes", 5).value == many
+    assert decide.surroundings("keywords", 0).value == many  # unknown voices are not few
 
 
 def test_with_few_speakers_a_network_that_knows_voices_has_all_the_time() -> None:

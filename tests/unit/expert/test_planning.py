@@ -7,9 +7,10 @@ import pytest
 import soundfile
 
 from audionas.core.errors import UserError
-from audionas.expert import decide
+from audionas.expert import decide, planning
 from audionas.expert.devices import device
 from audionas.expert.make import none_left
+from audionas.expert.plan import Plan
 from tests.unit.cli._command import refused
 from tests.unit.expert._recordings import recordings
 
@@ -45,6 +46,30 @@ def test_negatives_of_scenes_are_refused(tmp_path: Path) -> None:
     assert "--negatives is for words" in result.err
     assert "Leave --negatives out" in result.err
     assert not (tmp_path / "exp").exists()
+
+
+def examined(source: Path, home: Path, *negatives: str) -> Plan:
+    """A plan as far as recordings alone decide it."""
+    (home / "conf").mkdir(parents=True)
+    made = Plan(str(source), "", "cpu", 5.0, 0.5, [*negatives], [])
+    planning.examine(made, home)
+    return made
+
+
+def test_few_voices_count_where_dev_is_tuned_on_too(source: Path, tmp_path: Path) -> None:
+    plain, tuned = examined(source, tmp_path / "plain"), examined(source, tmp_path / "tuned", "radio")
+    assert [plain.value("few"), plain.value("refit")] == [True, True]
+    assert [tuned.value("few"), tuned.value("refit")] == [True, False]
+
+
+def test_few_voices_do_not_count_in_scenes(tmp_path: Path) -> None:
+    for take in range(6):
+        (tmp_path / "scenes" / "park").mkdir(parents=True, exist_ok=True)
+        file = tmp_path / "scenes" / "park" / f"s{take % 3}_{take}.wav"
+        soundfile.write(file, np.full(40_000, 0.1), 8_000)
+    made = examined(tmp_path / "scenes", tmp_path / "home")
+    assert made.value("split")  # names tell three speakers
+    assert [made.value(name) for name in ("task", "few", "refit")] == ["scenes", False, False]
 
 
 def test_a_broken_plan_is_refused_with_every_fault(tmp_path: Path) -> None:

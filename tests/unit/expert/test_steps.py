@@ -46,10 +46,22 @@ def test_otherwise_dev_chooses_the_epoch_of_the_last_training() -> None:
 
 def test_epochs_that_were_planned_again_are_those_of_the_last_training() -> None:
     assert "train.epochs=40" in step(decided(), "train").words
-    again = step(decided(epochs=12), "train")
-    assert "train.epochs=12" in again.words
-    assert again.seconds == 12 * 2.5
-    assert "train.epochs=8" in step(decided(epochs=12), "try small").words
+    shorter = {"small": {"planned": 40, "epochs": 12}}
+    for epochs in (shorter, 12):  # a number alone is of an earlier version
+        again = step(decided(epochs=epochs), "train")
+        assert "train.epochs=12" in again.words
+        assert again.seconds == 12 * 2.5
+        assert "train.epochs=8" in step(decided(epochs=epochs), "try small").words
+
+
+def test_another_network_and_epochs_set_by_hand_are_not_shortened() -> None:
+    shorter = {"small": {"planned": 40, "epochs": 12}}
+    plan = decided(epochs=shorter, choice="large")
+    assert "train.epochs=40" in step(plan, "train").words
+    for epochs in (5, 50):
+        plan = decided(epochs=shorter)
+        plan.value("networks")["small"]["epochs"] = epochs
+        assert f"train.epochs={epochs}" in step(plan, "train").words
 
 
 def test_the_surroundings_of_the_plan_are_those_of_its_trainings() -> None:
