@@ -74,7 +74,11 @@ _LAZY = {name: module for module, names in _SHOWN.items() for name in names}
 
 
 class _Door(ModuleType):
-    """Keeps a name for the door where a room has it, too: an import of the room would bind it to the room."""
+    """Keeps a name for the door where a room has it, too: an import of the room would bind it to the room.
+
+    So `import audionas.export as e` gives the function `export`, and `from audionas.export import X` takes X
+    from the room, as ever.
+    """
 
     def __setattr__(self, name: str, value: object) -> None:
         if name not in _LAZY or not isinstance(value, ModuleType):

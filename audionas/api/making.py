@@ -29,7 +29,7 @@ def make(
     device: str = "",
     minutes: float | None = None,
     fa_per_hour: float | None = None,
-    negatives: Iterable[Place] = (),
+    negatives: Place | Iterable[Place] = (),
     plan: bool = False,
     again: bool = False,
     quiet: bool = True,
@@ -49,7 +49,7 @@ def make(
         require_number("make", "minutes", minutes)
     if fa_per_hour is not None:
         require_number("make", "fa_per_hour", fa_per_hour)
-    place, more = source, [Path(each) for each in negatives]
+    place, more = source, [*map(Path, [negatives] if isinstance(negatives, Place) else negatives)]
     if isinstance(source, Dataset):
         if source.source is None:
             raise UserError(

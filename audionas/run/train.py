@@ -61,7 +61,8 @@ def train(
     with faults:
         source = start.find(conf)
     with faults:
-        wanted, spec = wanted_arch(conf, source)
+        if source is not None or conf.general.arch or not conf.train.init:  # else the first fault says it
+            wanted, spec = wanted_arch(conf, source)
     with faults:
         device, why = device_of(conf)
     tell_all(faults, conf)

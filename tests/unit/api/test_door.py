@@ -36,6 +36,9 @@ def test_a_room_of_the_same_name_takes_no_place_at_the_door() -> None:
 
     assert verify.__name__ == "audionas.export.verify"
     assert callable(audionas.export)
+    import audionas.export as function
+
+    assert function is audionas.export
     audionas.mine_own = 3  # type: ignore[attr-defined]  # other names can be set
     assert audionas.__dict__.pop("mine_own") == 3
 

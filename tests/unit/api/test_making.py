@@ -34,3 +34,10 @@ def test_a_plan_from_python_has_its_settings(tmp_path: Path) -> None:
     assert "train.epochs=2" in str(asked)
     assert run.notes
     assert not (run.folder / "model").exists()
+
+
+def test_one_folder_of_negatives_is_taken_as_one(tmp_path: Path) -> None:
+    with pytest.raises(UserError) as refused:
+        audionas.make(tmp_path / "none", device="cpu", minutes=1, negatives="two")
+    assert "two: no such folder" in str(refused.value)
+    assert "t: no such" not in str(refused.value)

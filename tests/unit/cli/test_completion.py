@@ -1,12 +1,16 @@
 """Completion in a real shell: installed as the help says, and asked for with the tabulator in a terminal."""
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import typer
+
+from audionas.cli import completion
 
 TELL = "\x18\x07\nexit\n"  # what the settings below bind; "exit" ends a shell that did not hear it
 BINDINGS = {
@@ -58,3 +62,12 @@ def _bound(shell: str, home: Path) -> Path:
     with (home / f".{shell}rc").open("a", encoding="utf-8") as settings:
         settings.write(f"\n{BINDINGS[shell]}")
     return home
+
+
+def test_no_command_needs_what_typer_does_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another version of typer may lack it: only the installation of completion asks for it."""
+    monkeypatch.delattr(typer, "_completion_shared")
+    monkeypatch.setitem(sys.modules, "typer._completion_shared", None)
+    found = runpy.run_path(completion.__file__)
+    with pytest.raises(ImportError):
+        found["repair"]()

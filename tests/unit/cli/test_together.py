@@ -84,3 +84,16 @@ def test_all_faults_of_a_command_are_told_together(
     assert [part for part in parts.split("|") if part not in told] == [], told
     assert not (tmp_path / "new").exists()
     assert not (tmp_path / "exp").exists()
+
+
+def test_a_fault_of_the_first_weights_brings_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without arch= they name the network; that the run has none of its own is no fault then."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "right.yaml").write_text("space: kws_tc_resnet\nmethod: darts\n")
+    told = refused("train", "right.yaml", "train.init=nothere", *_NO_DATA.split()).err
+    assert "nothere holds no" in told
+    assert "nodata: no such" in told
+    assert "arch.json" not in told
+    assert "Search for an architecture first" not in told
