@@ -107,7 +107,7 @@ def _named(folder: str, word: str) -> bool:
 
 
 def _content(item: Item) -> str:
-    """What tells the file of an item from others."""
+    """The key of the file of an item, the same for its copies."""
     return item.sha256 or item.audio
 
 
