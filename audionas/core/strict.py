@@ -1,7 +1,7 @@
 """The mixin of every class that a config file fills: unknown keys and numbers that are none are refused."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, fields
+from dataclasses import MISSING, Field, fields
 from typing import Any, ClassVar
 
 
@@ -19,6 +19,11 @@ class Strict:
         return {}
 
 
+def usual(field: Field[Any]) -> Any:
+    """The default of a field; `dataclasses.MISSING` where it must be given."""
+    return field.default_factory() if field.default_factory is not MISSING else field.default
+
+
 def voids(section: Strict, given: Mapping[str, Any], path: str) -> Iterator[str]:
     """A sentence for each field that is `given`, not as usual, and changes nothing; nested ones too."""
     reasons = section.void()
@@ -26,6 +31,5 @@ def voids(section: Strict, given: Mapping[str, Any], path: str) -> Iterator[str]
         value, name = getattr(section, field.name), f"{path}.{field.name}"
         if isinstance(value, Strict) and isinstance(given.get(field.name), Mapping):
             yield from voids(value, given[field.name], name)
-        usual = field.default_factory() if field.default_factory is not MISSING else field.default
-        if field.name in reasons and field.name in given and value != usual:
+        if field.name in reasons and field.name in given and value != usual(field):
             yield f"{name} changes nothing, since {reasons[field.name]}"

@@ -77,7 +77,8 @@ def places(
             hint="Limit what adds up instead, for example: searcher.limits={macs: 1.0e6}",
         )
     if why := no_places(space):
-        raise UserError(f"space {space.name}: {why}", hint="Limit hop_macs or arena_esp32s3 instead.")
+        hint = "Limit what is counted, for example: searcher.limits={hop_macs: 24000}"
+        raise UserError(f"space {space.name}: {why}", hint=hint)
     found: dict[Place, dict[str, int]] = {}
     for edge, size in _edges(space, io, sizes or {}):
         for option in present(edge.choice):

@@ -13,7 +13,6 @@ from typing import Any, Literal, NamedTuple
 import torch
 
 from audionas.core.arch import ArchSpec, InputSpec
-from audionas.core.errors import UserError
 from audionas.cost.graph import LayerCost, layers
 from audionas.cost.lookup import LatencyTable
 from audionas.cost.places import no_places
@@ -24,6 +23,7 @@ from audionas.spaces._base import Space, present
 from audionas.spaces._slim import SlimSpace, Taken
 
 What = Literal["macs", "params", "latency_ms"]
+Ends = dict[str, tuple[str, ...]]  # choices of a network at an end of the costs
 
 
 class Tally(NamedTuple):
@@ -90,6 +90,7 @@ class Counted(CostTable):
     space: Space
     io: InputSpec
     known: dict[str, Tally] = field(default_factory=dict, compare=False)
+    ended: dict[What, tuple[Ends, Ends]] = field(default_factory=dict, compare=False)
 
     def of(self, spec: ArchSpec, what: What) -> Any:
         """The cost of the final network of `spec`, a whole number."""
@@ -103,10 +104,14 @@ class Counted(CostTable):
             self.known[form] = tally
         return getattr(self.known[form], what)
 
-    def extremes(
-        self, space: Space, what: What
-    ) -> tuple[dict[str, tuple[str, ...]], dict[str, tuple[str, ...]]]:
+    def extremes(self, space: Space, what: What) -> tuple[Ends, Ends]:
         """Choices of the cheapest and the dearest network, of options that rank alike in all networks."""
+        if what not in self.ended:
+            self.ended[what] = self._extremes(space, what)
+        least, most = self.ended[what]
+        return {**least}, {**most}
+
+    def _extremes(self, space: Space, what: What) -> tuple[Ends, Ends]:
         least: dict[str, tuple[str, ...]] = {}
         most = {choice.name: choice.options[:1] for choice in space.choices()}
         for choice in space.choices():  # the depth comes before what it makes count
@@ -116,10 +121,6 @@ class Counted(CostTable):
             least[choice.name] = (min(costs, key=costs.__getitem__),)
             most[choice.name] = (max(costs, key=costs.__getitem__),)
         return least, most
-
-    def with_latency(self, latency: LatencyTable) -> CostTable:
-        """Refused: milliseconds of parts do not add up to those of a network."""
-        raise UserError(f"space {self.space.name}: {no_places(self.space)}")
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from audionas.methods._base import Method, Phase, SearchRun, accuracy
 from audionas.methods._derive import different
 from audionas.methods._score import Scoring, gates_of, score
 from audionas.nn.edge import Edge, Gates
+from audionas.nn.mixed.sliced import Sliced
 
 Route = Mapping[str, tuple[str, ...]]  # the options of a network by choice, as in an ArchSpec
 Loss = Callable[[Tensor, Tensor], Tensor]  # of logits (B, classes) and labels (B,)
@@ -142,6 +143,9 @@ class OneShot(Method):
 
 
 def shared(net: nn.Module) -> Iterable[nn.Parameter]:
-    """The parameters that every path uses: those outside edges."""
-    inside = {id(p) for edge in net.modules() if isinstance(edge, Edge) for p in edge.parameters()}
+    """The parameters that every path uses: those outside edges, and outside parts that a choice takes."""
+    chosen: list[nn.Module] = [part for part in net.modules() if isinstance(part, Edge)]
+    if isinstance(net, Sliced):
+        chosen += [net.get_submodule(part) for part in net.kinds]
+    inside = {id(p) for part in chosen for p in part.parameters()}
     return [parameter for parameter in net.parameters() if id(parameter) not in inside]

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict
+from dataclasses import MISSING, asdict, fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,12 +22,15 @@ from audionas.core.errors import UserError
 from audionas.core.files import locked, read_json, sweep, write_json, write_text
 from audionas.core.hostile import command
 from audionas.core.records.renewed import renewed
+from audionas.core.registry import names, resolve
 from audionas.core.reporter import Reporter, amount, typed
+from audionas.core.strict import usual
 from audionas.engine import processes
 from audionas.models.owned import enter
 from audionas.run.emptied import emptied, known
 
 _ALWAYS = ("data", "augment", "spec_augment", "search", "train")  # sections that every config has
+_CHOSEN = ("space", "method", "searcher")  # sections of a class by its name
 _ELSEWHERE = "Move it away, or give this run another name: name=..."
 
 
@@ -154,8 +157,8 @@ def device_of(conf: Config) -> tuple[torch.device, str]:
 def require_equal(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
     """Raise UserError where a run was started with facts other than `now`."""
     old, new = _flat(renewed(before)), _flat(now)
-    usual = _flat({name: asdict(SECTIONS[name]()) for name in _ALWAYS if before.get(name)})
-    old = {**{key: usual[key] for key in new if key in usual}, **old}  # settings that did not exist then
+    then = _flat({name: _usual(name, before[name]) for name in (*_ALWAYS, *_CHOSEN) if before.get(name)})
+    old = {**{key: then[key] for key in new if key in then}, **old}  # settings that did not exist then
     differing = [key for key in sorted({*old, *new}) if old.get(key) != new.get(key)]
     if differing:
         lines = [
@@ -165,6 +168,15 @@ def require_equal(folder: Path, before: Mapping[str, Any], now: Mapping[str, Any
             [f"{folder}: holds a run with other settings", *lines],
             hint="Give this run another name (name=...), or discard the old one with --overwrite.",
         )
+
+
+def _usual(section: str, written: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults of a section; of one that names its class, those that the class has now."""
+    if section in _ALWAYS:
+        return asdict(SECTIONS[section]())
+    name = str(written.get("name", ""))
+    every = fields(resolve(section, name)) if name in names(section) else ()
+    return {field.name: value for field in every if (value := usual(field)) is not MISSING}
 
 
 def _flat(value: Any, prefix: str = "") -> dict[str, Any]:

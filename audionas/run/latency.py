@@ -155,7 +155,7 @@ def _measure(
         "base_networks": [spec.id for spec in for_base],
     }
     entries = tuple(_entry(place, at, measured) for place, at in found.items())
-    table = LatencyTable(facts["device"], space.name, asdict(space), io, 0.0, entries, dict(sizes), about)
+    table = LatencyTable(facts["device"], space.name, space.identity(), io, 0.0, entries, dict(sizes), about)
     rest = [statistics.median(measured[_name(spec)]) - table.of(spec) for spec in for_base]
     table = replace(table, base=round(statistics.median(rest), 6))
     check = {"check": _checked(table, space, checked, measured)} if checked else {}

@@ -1,7 +1,7 @@
 """Every key of a config: its type, default, range and a line about it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING, fields
 from functools import cache
 from types import NoneType, UnionType
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
@@ -12,6 +12,7 @@ from audionas.core.hostile import command
 from audionas.core.merge import sections_of
 from audionas.core.registry import names, resolve
 from audionas.core.reporter import lined, say
+from audionas.core.strict import usual
 from audionas.engine.conf import General
 from audionas.settings.ranges import accepted
 from audionas.settings.words import line
@@ -91,7 +92,7 @@ def _fields(kind: type, path: str, given: Mapping[str, Any]) -> Iterator[Key]:
     hints, inner = get_type_hints(kind), sections_of(kind)
     for field in fields(kind):
         key = ".".join(filter(None, (path, field.name)))
-        default = given.get(field.name, _default(field))
+        default = given.get(field.name, usual(field))
         if field.name in inner:
             own = {f.name: getattr(default, f.name) for f in fields(default)} if default else {}
             optional = NoneType in get_args(hints[field.name])
@@ -101,10 +102,6 @@ def _fields(kind: type, path: str, given: Mapping[str, Any]) -> Iterator[Key]:
         else:
             told = accepted(kind, field.name, hints[field.name])
             yield Key(key, spelled(hints[field.name]), worded(default), told, line(kind, key))
-
-
-def _default(field: Field[Any]) -> Any:
-    return field.default_factory() if field.default_factory is not MISSING else field.default
 
 
 def worded(value: Any) -> str:

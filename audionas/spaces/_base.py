@@ -198,7 +198,7 @@ class Space(Strict, ABC):
         """A checked architecture of this space; options appear in the order of their choice."""
         taken = {name: tuple(options) for name, options in choices.items()}
         scale = {**self.sizes, **(sizes or {})}
-        self.check(spec := ArchSpec(self.name, self._identity(), taken, io, note or {}, scale=scale))
+        self.check(spec := ArchSpec(self.name, self.identity(), taken, io, note or {}, scale=scale))
         ordered = {c.name: tuple(o for o in c.options if o in taken[c.name]) for c in self.choices()}
         return replace(spec, choices=ordered)
 
@@ -295,7 +295,7 @@ class Space(Strict, ABC):
         if problems:
             raise UserError([f"architecture does not fit space {self.name}:", *(f"  {p}" for p in problems)])
 
-    def _identity(self) -> dict[str, Any]:
+    def identity(self) -> dict[str, Any]:
         """The parameters of an architecture: all, without later ones that are as they always were."""
         usual = {f.name: f.default for f in fields(self) if f.name in self.added}
         return {n: value for n, value in asdict(self).items() if n not in usual or value != usual[n]}

@@ -71,10 +71,15 @@ class SlimSpace(Space):
         """The places that may be skipped."""
         return tuple(p.choice for p in self.places() if any(OPS[o].kind in FREE for o in p.choice.options))
 
+    def placed(self) -> list[Place]:
+        """The places with the options that a profile leaves."""
+        left = {choice.name: choice for choice in self.choices()}
+        return [place._replace(choice=left[place.choice.name]) for place in self.places()]
+
     def parts(self, taken: Taken, io: InputSpec) -> list[Part]:
         """The places of a network, each with its shape; of the largest one where nothing is taken."""
         c_in, frames, found = self.rows(taken, io), io.frames, []
-        for place in self.places():
+        for place in self.placed():
             c_out = c_in if place.width is None else chosen(taken, place.width)
             step = 1 if place.stride is None else chosen(taken, place.stride)
             shape = self.shape()._replace(c_in=c_in, c_out=c_out, stride=(1, step))
@@ -95,14 +100,15 @@ class SlimSpace(Space):
         if scale.taken:
             stem = nn.Identity() if rows == io.freq else Lowest(rows)
             return Chain(stem, edges, Head(last, io.classes, dropout), fold=True)
-        return SlimChain(self.bands(), self.places(), edges, SlimHead(last, io.classes, dropout))
+        return SlimChain(self.bands(), self.placed(), edges, SlimHead(last, io.classes, dropout))
 
     def shared(self, have: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """The leading slices of the supernet's weights."""
-        return {
-            name: leading(tensor, wanted[name].shape) if name in wanted else tensor
-            for name, tensor in have.items()
-        }
+        """The leading slices of the supernet's weights, but for a head of other classes."""
+
+        def cut(name: str, tensor: Tensor) -> bool:
+            return name in wanted and not (name.startswith("head.") and len(tensor) != len(wanted[name]))
+
+        return {n: leading(t, wanted[n].shape) if cut(n, t) else t for n, t in have.items()}
 
 
 class SlimChain(Chain):

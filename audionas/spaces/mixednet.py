@@ -60,12 +60,14 @@ class Mixednet(Space):
             for name, low in least.items()
             if getattr(self, name) < low
         ]
+        if self.even and self.longest < 8:
+            problems.append(f"{self.name}.even adds a kernel of 8, which needs longest=8 at least")
         if problems:
             raise UserError(problems, hint="See: audionas list spaces")
 
     def choices(self) -> tuple[Choice, ...]:
         """block1 to block5, as deep as `depth`; one option each."""
-        even = tuple(f"{_EVEN}{end}" for end in ("", "_res") if self.even and self.longest >= 8)
+        even = tuple(f"{_EVEN}{end}" for end in ("", "_res") if self.even)
         found = (*_mixednet.options(self.longest), *even)
         return tuple(Choice(f"block{i}", found) for i in range(1, self.depth + 1))
 

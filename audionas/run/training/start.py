@@ -188,7 +188,8 @@ def _inherited(source: Source, conf: Config, spec: ArchSpec) -> Mapping[str, Ten
         with torch.device("meta"):
             alone = space.build(spec, search=True)
         with torch.no_grad():
-            return net.slices(alone, {name: "".join(some) for name, some in spec.choices.items()})
+            found = net.slices(alone, {name: "".join(some) for name, some in spec.choices.items()})
+            return {name: tensor for name, tensor in found.items() if not tensor.is_meta}  # the source's own
     found = dict(source.weights)
     for path, edge in net.named_modules():
         for option in spec.choices[edge.choice.name] if isinstance(edge, Edge) else ():

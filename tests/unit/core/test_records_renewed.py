@@ -68,4 +68,18 @@ def test_a_setting_that_did_not_exist_then_had_its_default(tmp_path: Path) -> No
         require_equal(tmp_path, {"augment": before["augment"]}, now)
 
 
+def test_so_had_one_of_a_space_or_a_method_by_its_name(tmp_path: Path) -> None:
+    before = {"space": {"name": "mixednet", "stem": 32}, "method": {"name": "spos"}}
+    now = {
+        "space": {"name": "mixednet", "stem": 32, "repeat": 1, "even": False},
+        "method": {"name": "spos", "sandwich": 0, "in_place": False},
+    }
+    require_equal(tmp_path, before, now)
+    for section, key, value in (("space", "repeat", 2), ("method", "sandwich", 1)):
+        with pytest.raises(UserError, match=rf"{section}\.{key}: .* there, {value} now"):
+            require_equal(tmp_path, before, {**now, section: {**now[section], key: value}})
+    with pytest.raises(UserError, match=r"space\.stem: 32 there, 48 now"):
+        require_equal(tmp_path, before, {**now, "space": {**now["space"], "stem": 48}})
+
+
 PLAIN_TRAIN = {"select": "", "past": 0.0, "freeze": []}

@@ -14,7 +14,7 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.arena_table import ArenaTable
 from audionas.cost.graph import layers
 from audionas.cost.places import places
-from audionas.cost.profile import restrict
+from audionas.cost.profile import _with_options, restrict
 from audionas.cost.recorded import recorded
 from audionas.cost.table import table
 from audionas.nn.edge import MixedEdge
@@ -121,6 +121,31 @@ def test_a_profile_keeps_all_widths() -> None:
     space = restrict(KwsWide(stages=1, layers=1), "cmsis", IO).space
     assert space.choices() == KwsWide(stages=1, layers=1).choices()
     assert restrict(space, "esphome", IO._replace(freq=40)).space.causal  # type: ignore[attr-defined]
+
+
+def test_a_space_of_fewer_options_computes_with_those() -> None:
+    """A profile may take options away: the gates then count the ones that are left."""
+    whole = KwsWide(stages=1, layers=1, width=0.25)
+    left = _with_options(
+        whole, {c.name: c.options[1:] if "layer" in c.name else c.options for c in whole.choices()}
+    )
+    assert left.choices() != whole.choices()
+    torch.manual_seed(0)
+    supernet = shaken(left.supernet(MixedEdge, IO)).eval()
+    spec, x = drawn(1, left)[0], torch.randn(2, *IO[:3], dtype=torch.float64)
+    net = left.build(spec, search=True).double()
+    net.load_state_dict(left.inherit(supernet, spec))
+    assert torch.equal(net.eval()(x), supernet(x, left.one_hot(spec)))
+    for end in table(left, IO).extremes(left, "macs"):
+        left.spec(end, IO)  # raises for an option that is not there
+
+
+def test_a_head_of_other_classes_is_no_slice() -> None:
+    have = {"head.linear.weight": torch.ones(12, 8), "edges.a.weight": torch.ones(12, 8)}
+    wanted = {"head.linear.weight": torch.ones(3, 4), "edges.a.weight": torch.ones(3, 4)}
+    found = WIDE.shared(have, wanted)
+    assert found["edges.a.weight"].shape == (3, 4)
+    assert found["head.linear.weight"].shape == (12, 8)
 
 
 def test_times_of_options_do_not_add_up_here() -> None:

@@ -169,6 +169,12 @@ def test_kernels_longer_than_the_longest_are_not_offered() -> None:
     )
 
 
+def test_an_even_kernel_that_nothing_can_use_is_refused() -> None:
+    with pytest.raises(UserError, match=r"mixednet\.even adds a kernel of 8, which needs longest=8 at least"):
+        resolve("space", "mixednet")(longest=7, even=True)
+    assert "mixdw_k8" in resolve("space", "mixednet")(longest=8, even=True).choices()[0].options
+
+
 def test_every_impossible_count_is_told_at_once() -> None:
     with pytest.raises(UserError) as error:
         resolve("space", "mixednet")(stem=1, filters=0, longest=2, frames=0, repeat=0)

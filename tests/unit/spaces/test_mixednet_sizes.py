@@ -11,6 +11,7 @@ from audionas.cost.places import places
 from audionas.cost.recorded import recorded
 from audionas.cost.streams import stream_cost
 from audionas.cost.table import table
+from audionas.methods._one_shot import shared
 from audionas.nn.edge import MixedEdge
 from audionas.nn.mixed.sliced import Sliced
 from audionas.run.candidates import Costs
@@ -132,6 +133,13 @@ def test_a_narrow_network_trains_the_first_channels_alone() -> None:
     means = net.get_buffer("edges.block2.ops.mixdw_k3.point.bn.running_mean")
     assert means[:32].ne(0).all()
     assert not means[32:].any()
+
+
+def test_no_part_that_a_choice_takes_is_shared_by_all_paths() -> None:
+    net = SMALL.supernet(MixedEdge, InputSpec(1, 10, SMALL.fitting(1), 3))
+    everywhere = {id(parameter) for parameter in shared(net)}
+    assert not [name for name, p in net.named_parameters() if id(p) in everywhere and "stem" in name]
+    assert not [name for name, p in net.named_parameters() if id(p) in everywhere and "head" in name]
 
 
 def test_sizes_cannot_be_mixed_and_no_option_has_a_latency() -> None:

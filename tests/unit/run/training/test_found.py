@@ -1,6 +1,7 @@
 """Average viable recall as an objective of a search: what is measured, found, and refused before training."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from audionas.core.files import read_json
 from audionas.core.reporter import Reporter
 from audionas.core.rng import numpy_rng
 from audionas.cost.limits import measured
+from audionas.data import kaldi
 from audionas.inputs.feed import eval_batches, open_inputs, preparer, scores_of
 from audionas.methods import Scoring, score, standing
 from audionas.run.search import search
@@ -110,6 +112,18 @@ def test_sizes_are_searched_by_it_within_an_arena(made: Path, tmp_path: Path) ->
     assert told["kind"] == "supernet"
     assert told["new"] == {}  # every weight is a slice
     assert "head.linear.weight" in told["taken"]
+    train(load(conf, [*begun, "name=more", "train.epochs=1", *with_another_class(made, tmp_path)]))
+    told = read_json(exp / "more" / "train" / "init.json")
+    assert {name for name in told["new"] if name.startswith("head.")} == set(told["new"]) != set()
+
+
+def with_another_class(made: Path, folder: Path) -> tuple[str, ...]:
+    """The settings of the same clips, of which one has a label of its own."""
+    items = list(kaldi.read(made / "train"))
+    kaldi.write(folder / "three" / "train", [replace(items[0], label="high"), *items[1:]])
+    (folder / "three" / "labels.txt").write_text("_other_\nword\nhigh\n")
+    data = (f"data.train={folder / 'three' / 'train'}", f"data.labels={folder / 'three' / 'labels.txt'}")
+    return (*data, "train.select=''", "data.ambient=''")
 
 
 @pytest.mark.laws
