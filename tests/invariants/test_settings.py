@@ -25,13 +25,14 @@ OTHERS = {  # another value of a field that is neither a flag nor one of a few w
     "mean": 0.4, "drop_path": 0.5, "temperature": (3.0, 1.0), "samples": 3, "tempering": 1.0, "k": 2,
     "alpha_every": 2, "keep": (0.4, 0.2), "depths": (3, 4, 4), "skip_dropout": (0.4, 0.0, 0.7), "rest": 0.9,
     "eps": 0.5, "beta_decay": 20.0, "warmup": 0.5, "radius": (0.2, 0.4), "tune": 0.6, "kl": 0.3,
-    "dr_nas.keep": 1.0,
+    "dr_nas.keep": 1.0, "sandwich": 1,
 }  # fmt: skip
 STAGED = ("p_darts", "dr_nas", "darts_pt")
 SHARED = {f.name for f in dataclasses.fields(Bilevel)}
 ELSEWHERE = {
     *("cost", "cost_form", "limit"),  # they need a cost table, which is most of a step's time
     *("draws", "scoring", "finalists", "random_nas.batches"),  # how networks are scored when one is derived
+    "in_place",  # it acts within a sandwich
     "last_k",  # it acts where k has split the edges
     "darts_pt.criterion",  # accuracy and loss agree on many a batch
     "max_skips",  # it acts where a cell would get more skips, on few draws of alpha

@@ -16,7 +16,7 @@ from audionas.nn.cell_blocks import DilConv, ReluConvBN
 from audionas.nn.edge import Gate, Gates, MixedEdge
 from audionas.nn.merged import MergedConv, convolutions, masks, obstacle
 from audionas.nn.ops import OPS, OpShape
-from audionas.spaces import SlimSpace
+from audionas.spaces._slim import SlimSpace
 from audionas.spaces.darts_cell import PRIMITIVES, DartsCell
 from audionas.spaces.nas_bench_201 import EDGES, NasBench201, SumCell
 from audionas.spaces.nas_bench_201 import PRIMITIVES as BENCH
@@ -292,8 +292,12 @@ def test_spaces_whose_convolutions_share_no_kernel_are_refused(name):
     space = resolve("space", name)()
     if name in ("darts_cell", "nas_bench_201"):
         MergeNas().require(space)
-    elif space.choices() and not isinstance(space, SlimSpace):  # that has a reason of its own
-        with pytest.raises(UserError, match="non-linearities inside, so it cannot share a kernel"):
+    elif space.choices():
+        widths = isinstance(space, SlimSpace) or any(choice.sized for choice in space.choices())
+        reason = (
+            "have widths of their own" if widths else "non-linearities inside, so it cannot share a kernel"
+        )
+        with pytest.raises(UserError, match=reason):
             MergeNas().require(space)
 
 
