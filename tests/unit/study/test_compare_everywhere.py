@@ -3,7 +3,7 @@
 In the laws spaces have few choices (`_short.py`), but nas_bench_201 is whole. On three of them the methods
 have 30 epochs, on the others 5, since all tests must end within 40 minutes; nightly these have 30, too. With
 30, CPU seconds on two cores that fifteen processes shared: darts_cell 78, kws_mobilenet 41, kws_tc_resnet 34.
-Three quarters of an epoch are its steps. With 17 on all but five, which is enough for DARTS-ES to stop, all passed.
+Three quarters of an epoch are its steps. With 17, the fewest in which DARTS-ES can stop, all passed.
 
 Whole spaces are nightly: 30 epochs, or 3 where a step takes long. Run whole so far, CPU seconds on two shared
 cores of an AMD EPYC, torch 2.13.0, when the page was still drawn after every run:
