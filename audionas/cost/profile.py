@@ -115,7 +115,7 @@ def restrict(space: Space, name: str, io: InputSpec) -> Restricted:
         problem = f"space {space.name}: no option left for {', '.join(empty)}"
         raise UserError([problem, *changes], hint="Use another space or another profile.")
     if any(fault.why for options in found.values() for fault in options.values()):
-        space = _with_options(space, kept)
+        space = with_options(space, kept)
     states = {name: {o: found[name][o].states for o in options} for name, options in kept.items()}
     most = {c.name: max(present(c), key=states[c.name].__getitem__) for c in space.choices()}
     require(_network(space, io, most), io, name, f"space {space.name}", costs=False)
@@ -212,7 +212,7 @@ def _told(name: str, found: Mapping[str, Mapping[str, _Fault]]) -> list[str]:
     return lines
 
 
-def _with_options(space: Space, kept: Mapping[str, tuple[str, ...]]) -> Space:
+def with_options(space: Space, kept: Mapping[str, tuple[str, ...]]) -> Space:
     """The space with fewer options, as a separate class with the same name."""
     whole = type(space)
 

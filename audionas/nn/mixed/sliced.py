@@ -66,7 +66,7 @@ class Sliced(nn.Module):
             if (whole := own.get(self.place(name, taken))) is not None:
                 layer = net.get_submodule(name.rpartition(".")[0])
                 frames = layer.frames if isinstance(layer, FramesLinear) and wanted.dim() == 2 else 0
-                found[name] = _first(whole, wanted, frames)
+                found[name] = first(whole, wanted, frames)
         return found
 
     def _option(self, choice: Choice, gates: Gates) -> str:
@@ -76,7 +76,7 @@ class Sliced(nn.Module):
         return choice.options[active[0]]
 
 
-def _first(whole: Tensor, wanted: Tensor, frames: int) -> Tensor:
+def first(whole: Tensor, wanted: Tensor, frames: int) -> Tensor:
     """The first of each axis of `whole`, as many as `wanted` has; a last axis of channels times `frames` is
     cut by channels.
     """

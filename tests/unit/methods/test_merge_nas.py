@@ -16,7 +16,7 @@ from audionas.nn.cell_blocks import DilConv, ReluConvBN
 from audionas.nn.edge import Gate, Gates, MixedEdge
 from audionas.nn.merged import MergedConv, convolutions, masks, obstacle
 from audionas.nn.ops import OPS, OpShape
-from audionas.spaces._slim import SlimSpace
+from audionas.spaces import SlimSpace
 from audionas.spaces.darts_cell import PRIMITIVES, DartsCell
 from audionas.spaces.nas_bench_201 import EDGES, NasBench201, SumCell
 from audionas.spaces.nas_bench_201 import PRIMITIVES as BENCH

@@ -14,7 +14,7 @@ from audionas.core.rng import numpy_rng
 from audionas.cost.arena_table import ArenaTable
 from audionas.cost.graph import layers
 from audionas.cost.places import places
-from audionas.cost.profile import _with_options, restrict
+from audionas.cost.profile import restrict, with_options
 from audionas.cost.recorded import recorded
 from audionas.cost.table import table
 from audionas.nn.edge import MixedEdge
@@ -126,7 +126,7 @@ def test_a_profile_keeps_all_widths() -> None:
 def test_a_space_of_fewer_options_computes_with_those() -> None:
     """A profile may take options away: the gates then count the ones that are left."""
     whole = KwsWide(stages=1, layers=1, width=0.25)
-    left = _with_options(
+    left = with_options(
         whole, {c.name: c.options[1:] if "layer" in c.name else c.options for c in whole.choices()}
     )
     assert left.choices() != whole.choices()

@@ -11,7 +11,7 @@ from audionas.cost.places import places
 from audionas.cost.recorded import recorded
 from audionas.cost.streams import stream_cost
 from audionas.cost.table import table
-from audionas.methods._one_shot import shared
+from audionas.methods import shared
 from audionas.nn.edge import MixedEdge
 from audionas.nn.mixed.sliced import Sliced
 from audionas.run.candidates import Costs
