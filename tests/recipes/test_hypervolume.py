@@ -74,3 +74,14 @@ def test_one_seed_and_what_is_missing_are_said(
         SCRIPT["main"]("macs", "small,lost", "none")
     with pytest.raises(UserError, match="found: a run without ONNX"):
         SCRIPT["main"]("latency_us", "small", "found")
+    with pytest.raises(UserError, match="'mac' is no cost here: expected macs or latency_us"):
+        SCRIPT["main"]("mac", "small", "found")
+
+
+@pytest.mark.parametrize("name", ["hypervolume", "more_clips"])
+def test_too_few_words_end_with_the_usage(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.argv", [f"{name}.py", "data"])
+    script = Path(__file__).parents[2] / "recipes" / "speech_commands" / "local" / f"{name}.py"
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(str(script), run_name="__main__")
+    assert str(stop.value.code).startswith(f"usage: {name}.py")

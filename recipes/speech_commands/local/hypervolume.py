@@ -23,6 +23,8 @@ from audionas.core.rng import numpy_rng
 from audionas.study.columns import COLUMNS
 from audionas.study.gather import Clips, Row, find, rows
 
+COSTS = ("macs", "latency_us")
+
 
 def volume(accuracy: np.ndarray, cost: np.ndarray, reference: tuple[float, float]) -> float:
     """The area of the front of networks (n,) with these accuracies in percent and binary logarithms of costs.
@@ -73,6 +75,8 @@ def compared(clips: Mapping[str, Clips], costs: Mapping[str, float], sides: Sequ
 
 def main(cost: str, hand: str, searched: str, file: str = "eval/test.json") -> None:
     """Print the comparison of the runs below exp."""
+    if cost not in COSTS:
+        raise UserError(f"'{cost}' is no cost here: expected {' or '.join(COSTS)}")
     sides = [hand.split(","), searched.split(",")]
     found: dict[str, Row] = {
         row.fields["network"]: row
@@ -95,5 +99,9 @@ def main(cost: str, hand: str, searched: str, file: str = "eval/test.json") -> N
 
 
 if __name__ == "__main__":
+    if len(sys.argv) not in (4, 5):
+        sys.exit(
+            "usage: hypervolume.py macs|latency_us HAND,MADE,NETWORKS SEARCHED,NETWORKS [eval/test.json]"
+        )
     with script():
         main(*sys.argv[1:])

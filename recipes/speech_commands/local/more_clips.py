@@ -54,5 +54,7 @@ def main(data: Path, trees: Iterable[Path]) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit("usage: more_clips.py data TREE [TREE ...]")
     with script():
         main(Path(sys.argv[1]), [Path(name) for name in sys.argv[2:]])
